@@ -1,0 +1,51 @@
+"""How a stage tells its caller how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0.0 to 1.0) and a label that a person can read."""
+
+
+def silent(share: float, label: str) -> None:
+    """A progress callback for callers that do not want to hear."""
+
+
+def throttled(progress: Progress, interval: float = 0.5) -> Progress:
+    """Passes on at most one report in ``interval`` seconds, and always the last one.
+
+    Reports of a delegated operation are database writes, so a stage may report every item
+    without minding the cost.
+
+    Args:
+        progress: the callback that is expensive to call.
+        interval: seconds between two reports; a report of 1.0 always passes.
+    """
+    last = float("-inf")
+
+    def report(share: float, label: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if share >= 1.0 or now - last >= interval:
+            last = now
+            progress(share, label)
+
+    return report
+
+
+def portion(progress: Progress, start: float, end: float, prefix: str = "") -> Progress:
+    """A callback for one part of a longer job: its 0..1 becomes ``start``..``end``.
+
+    Args:
+        progress: the callback of the whole job.
+        start: share of the whole at which the part begins.
+        end: share of the whole at which the part ends.
+        prefix: put before each label, for example ``"2/4 labels: "``.
+    """
+
+    def report(share: float, label: str) -> None:
+        progress(start + (end - start) * share, prefix + label)
+
+    return report
