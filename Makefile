@@ -1,0 +1,64 @@
+# demo · test · lint · bench · app: all that a newcomer needs. Each installs what it needs first.
+PYTHON ?= python3
+VENV ?= .venv
+DATASET ?= fathomnet-demo
+
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+EXTRAS = fiftyone,models,worms,demo,test,lint
+
+# The App, its workers and the command line find the plugin in this checkout.
+export FIFTYONE_PLUGINS_DIR = $(CURDIR)
+# The packaged MongoDB is 6.0, FiftyOne's oldest supported version; it warns at every start.
+export FIFTYONE_DATABASE_VALIDATION = false
+export FIFTYONE_DO_NOT_TRACK = true
+
+.PHONY: help install demo app test lint format bench lock
+
+help:
+	@echo "make demo   install everything, make a small dataset, run the main job on it"
+	@echo "            (ANNOTATIONS=test.json PREDICTIONS=predictions.csv DATASET=name for real files)"
+	@echo "make app    open the result in the FiftyOne App"
+	@echo "make test   install everything and run the tests"
+	@echo "make lint   style, types and import rules"
+	@echo "make bench  measure each stage beside its baseline"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python scripts/ensure_mongod.py
+	touch $@
+
+demo: install
+	$(BIN)/python -m demo run --dataset $(DATASET) \
+		$(if $(ANNOTATIONS),--annotations $(ANNOTATIONS)) \
+		$(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
+		$(if $(MEDIA),--media $(MEDIA))
+
+app: install
+	$(BIN)/fiftyone app launch $(DATASET)
+
+test: install
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
+
+lock: install
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--upgrade --no-header --no-annotate --no-emit-index-url --output-file constraints.txt

@@ -1,0 +1,13 @@
+"""FathomNet 2025 in FiftyOne: the plugin's entry point, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def register(plugin: Any) -> None:
+    """Registers every operator with FiftyOne; called by its plugin loader."""
+    from .operators import OPERATORS
+
+    for operator in OPERATORS:
+        plugin.register(operator)

@@ -1,0 +1,100 @@
+"""The queue of delegated operations: put one on it, and follow it to its end."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .errors import FathomNetError, SetupError
+from .fields import PLUGIN_NAME
+from .progress import Progress
+
+POLL_SECONDS = 0.5
+
+
+class OperationFailedError(FathomNetError):
+    """A delegated operation ended with an error."""
+
+
+def queue(operator: str, dataset_name: str | None, values: Mapping[str, Any]) -> str:
+    """Queues an operation for whichever worker takes it.
+
+    Args:
+        operator: the operator's name without the plugin's.
+        dataset_name: the dataset that it runs on, if it needs one.
+        values: its parameters, as JSON can hold them. They are stored in the database.
+
+    Returns:
+        the id of the operation.
+
+    Raises:
+        SetupError: FiftyOne does not see the plugin.
+    """
+    import fiftyone.operators as foo
+
+    uri = f"{PLUGIN_NAME}/{operator}"
+    if not foo.operator_exists(uri):
+        raise SetupError(
+            f"FiftyOne does not see the plugin {PLUGIN_NAME}, so no worker could run {operator}. "
+            "Install it with 'fiftyone plugins download', or set FIFTYONE_PLUGINS_DIR to the "
+            "folder that holds its fiftyone.yml, for this program and for the worker."
+        )
+    # A thread of its own has no running event loop, so this works in a notebook too.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        execution = pool.submit(
+            foo.execute_operator,
+            uri,
+            {"params": dict(values)},
+            dataset=dataset_name,
+            request_delegation=True,
+        ).result()
+    return str(execution.result["id"])
+
+
+def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
+    """Waits for a delegated operation, passing its progress on.
+
+    Args:
+        operation_id: what :func:`queue` returned.
+        progress: called whenever the operation's own progress changes.
+
+    Returns:
+        the operation's result.
+
+    Raises:
+        OperationFailedError: it failed; the message is the operation's own.
+    """
+    from fiftyone.operators.delegated import DelegatedOperationService
+    from fiftyone.operators.executor import ExecutionRunState
+
+    service = DelegatedOperationService()
+    told: tuple[float, str] | None = None
+    while True:
+        operation = service.get(operation_id)
+        state = operation.run_state
+        now = _report_of(operation, state)
+        if now != told:
+            progress(*now)
+            told = now
+        if state == ExecutionRunState.COMPLETED:
+            return dict(operation.result.result or {})
+        if state == ExecutionRunState.FAILED:
+            raise OperationFailedError(_reason(operation.result))
+        time.sleep(POLL_SECONDS)
+
+
+def _report_of(operation: Any, state: str) -> tuple[float, str]:
+    status = operation.status
+    if status is None or status.label is None:
+        return 0.0, f"{state}, waiting for a worker" if state != "running" else "starting"
+    return float(status.progress or 0.0), str(status.label)
+
+
+def _reason(result: Any) -> str:
+    """The message of the project's own error at the end of a worker's traceback."""
+    text = (getattr(result, "error", None) or "no reason was recorded").strip()
+    raised = list(re.finditer(r"^[\w.]+\.errors\.\w+: ", text, re.MULTILINE))
+    return text[raised[-1].end() :] if raised else text

@@ -1,0 +1,24 @@
+"""The operators: one file each, all made by the same base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .add_primary_label import AddPrimaryLabel
+from .add_taxonomy_ranks import AddTaxonomyRanks
+from .base import StageOperator
+from .check_setup import CheckSetup
+from .import_predictions import ImportPredictions
+from .ingest_dataset import IngestDataset
+from .run_workflow import RunWorkflow
+
+OPERATORS: tuple[type[StageOperator[Any]], ...] = (
+    CheckSetup,
+    IngestDataset,
+    AddPrimaryLabel,
+    AddTaxonomyRanks,
+    ImportPredictions,
+    RunWorkflow,
+)
+
+__all__ = ["OPERATORS"]

@@ -1,0 +1,41 @@
+"""The door to :func:`labels.add_primary_label`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import parameters
+from ..errors import Fault
+from ..labels import PrimaryLabelResult, add_primary_label
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, boxes_fields
+
+
+class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
+    model = parameters.AddPrimaryLabel
+    icon = "/plugins/fathomnet/assets/label.svg"
+
+    def run(
+        self, params: parameters.AddPrimaryLabel, dataset: Any, progress: Progress
+    ) -> PrimaryLabelResult:
+        return add_primary_label(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.AddPrimaryLabel, dataset: Any) -> Preview:
+        known = boxes_fields(dataset)
+        if params.source_field not in known:
+            problem = f"{dataset.name} has no boxes there; its fields of boxes: {known}"
+            return Preview(problems=(Fault("source_field", problem),))
+        labels = dataset.count_values(f"{params.source_field}.detections.label")
+        labelled = sum(count for label, count in labels.items() if label is not None)
+        facts = (
+            f"{dataset.count():,} images are looked at",
+            f"{labelled:,} of {sum(labels.values()):,} boxes have a concept",
+        )
+        return Preview(facts=facts, warnings=_replaced(dataset, params.field))
+
+
+def _replaced(dataset: Any, field: str) -> tuple[str, ...]:
+    if not dataset.has_field(field):
+        return ()
+    return (f"{field} is there already and is brought up to date",)

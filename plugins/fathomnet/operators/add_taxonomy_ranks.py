@@ -1,0 +1,44 @@
+"""The door to :func:`labels.add_taxonomy_ranks`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import parameters
+from ..errors import Fault
+from ..labels import RanksResult, add_taxonomy_ranks
+from ..progress import Progress
+from ..taxonomy import load_taxonomy
+from .base import StageOperator
+from .forms import Preview, label_fields, label_path
+
+
+class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
+    model = parameters.AddTaxonomyRanks
+    icon = "/plugins/fathomnet/assets/tree.svg"
+
+    def run(
+        self, params: parameters.AddTaxonomyRanks, dataset: Any, progress: Progress
+    ) -> RanksResult:
+        return add_taxonomy_ranks(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.AddTaxonomyRanks, dataset: Any) -> Preview:
+        known = label_fields(dataset)
+        absent = [name for name in params.label_fields if name not in known]
+        if absent:
+            problem = f"{dataset.name} has no labels in {', '.join(absent)}; it has {known}"
+            return Preview(problems=(Fault("label_fields", problem),))
+        taxonomy = load_taxonomy()
+        facts: list[str] = []
+        strangers: set[str] = set()
+        for field in params.label_fields:
+            counts = dataset.count_values(label_path(dataset, field))
+            counts.pop(None, None)
+            facts.append(f"{field}: {sum(counts.values()):,} labels of {len(counts):,} concepts")
+            strangers.update(name for name in counts if taxonomy.taxon(name) is None)
+        warnings = (
+            (f"Not in the taxonomy, left without ranks: {', '.join(sorted(strangers))}",)
+            if strangers
+            else ()
+        )
+        return Preview(facts=tuple(facts), warnings=warnings)

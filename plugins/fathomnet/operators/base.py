@@ -1,0 +1,139 @@
+"""What every operator shares: configuration, form, execution and the call from Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import fiftyone as fo
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from .. import delegation
+from ..errors import InputError
+from ..parameters import Parameters
+from ..progress import Progress, silent, throttled
+from . import forms, results
+from .forms import Preview
+
+P = TypeVar("P", bound=Parameters)
+
+
+class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne is untyped
+    """A door to one stage function.
+
+    A subclass names its parameters and icon, calls the stage in :meth:`run`, and says in
+    :meth:`preview` what would happen.
+    """
+
+    model: type[P]
+    icon: ClassVar[str]
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name=self.model.operator,
+            label=self.model.label,
+            description=self.model.summary,
+            icon=self.icon,
+            dynamic=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            view_target=False,
+        )
+
+    def run(self, params: P, dataset: Any, progress: Progress) -> Any:
+        """Calls the stage.
+
+        Args:
+            params: checked parameters.
+            dataset: the FiftyOne dataset, or None where the operator needs none.
+            progress: told how far the stage is.
+
+        Returns:
+            the stage's frozen dataclass, or a mapping of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no stage to run")
+
+    def preview(self, params: P, dataset: Any) -> Preview:
+        """What would happen if the form were executed now."""
+        return Preview()
+
+    def failed_items(self, result: Mapping[str, Any]) -> int:
+        """How many items a finished run could not handle."""
+        return 0
+
+    def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
+        """Brings the App up to date after an immediate run."""
+        ctx.ops.reload_dataset()
+
+    def run_to_dict(self, params: P, dataset: Any, progress: Progress = silent) -> dict[str, Any]:
+        """Runs the stage and gives its result as plain data that JSON can hold."""
+        result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
+        return result
+
+    def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name
+        if type == "inputs":
+            return self._form(ctx, with_preview=True)
+        return super().resolve_type(ctx, type)
+
+    def resolve_input(self, ctx: Any) -> Any:
+        # FiftyOne resolves the inputs again before it executes. The stage checks its own input
+        # then, so nothing is read here for a preview that nobody sees.
+        return self._form(ctx, with_preview=False)
+
+    def _form(self, ctx: Any, with_preview: bool) -> Any:
+        preview = Preview()
+        try:
+            params = self.model.parse(ctx.params)
+            if with_preview:
+                preview = self.preview(params, ctx.dataset)
+        except InputError as error:
+            preview = Preview(problems=error.faults)
+        inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
+        return types.Property(inputs, view=types.View(label=self.model.label))
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        params = self.model.parse(ctx.params)
+        result = self.run_to_dict(
+            params, ctx.dataset, lambda share, label: ctx.set_progress(progress=share, label=label)
+        )
+        if not ctx.delegated:
+            self.show(ctx, result)
+        return result
+
+    def resolve_output(self, ctx: Any) -> Any:
+        return results.build(self.model.label, ctx.results)
+
+    def __call__(self, dataset: Any = None, *, delegate: bool = False, **values: Any) -> Any:
+        """Runs the operator from Python.
+
+        Args:
+            dataset: a FiftyOne dataset or its name; not needed by operators that make their own.
+            delegate: put the operation on the queue of delegated operations instead.
+            **values: the operator's parameters.
+
+        Returns:
+            the result as a dict, or the id of the delegated operation.
+
+        Raises:
+            InputError: a parameter or an input file is wrong; nothing was written.
+        """
+        if isinstance(dataset, str):
+            dataset = fo.load_dataset(dataset)
+        params = self.model.parse(values)
+        if delegate:
+            name = dataset.name if dataset is not None else None
+            return delegation.queue(self.model.operator, name, params.model_dump(mode="json"))
+        return self.run_to_dict(params, dataset)
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON would read it back: dicts, lists, text, numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    elif isinstance(value, Mapping):
+        value = {key: plain(item) for key, item in value.items()}
+    return json.loads(json.dumps(value))

@@ -1,0 +1,183 @@
+"""From parameter definitions to the forms that the App shows."""
+
+from __future__ import annotations
+
+import types as python_types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone as fo
+from fiftyone.operators import types
+from pydantic.fields import FieldInfo
+
+from ..errors import FathomNetError, Fault
+from ..parameters import Parameters, Widget, title, widget
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an execution would do, worked out before anything is written.
+
+    Attributes:
+        facts: lines for a person, such as ``"Test split: 325 images, 788 boxes"``.
+        warnings: what would work but may not be what was meant.
+        problems: what stands in the way; the place of each is a parameter's name.
+    """
+
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    problems: tuple[Fault, ...] = ()
+
+
+def problem_with(parameter: str, error: FathomNetError) -> Fault:
+    """An error that a preview met, as the fault of one parameter."""
+    return Fault(parameter, str(error))
+
+
+def build(
+    model: type[Parameters], values: Mapping[str, Any], dataset: Any, preview: Preview
+) -> Any:
+    """The form of an operator.
+
+    Args:
+        model: its parameters.
+        values: what the form holds now.
+        dataset: the dataset that is open, or None.
+        preview: what is shown beneath the fields.
+
+    Returns:
+        a FiftyOne ``types.Object``; a field with a problem is marked and blocks execution.
+    """
+    inputs = types.Object()
+    _add_fields(inputs, model, values, dataset, preview.problems)
+    _add_preview(inputs, model, preview)
+    return inputs
+
+
+def _add_fields(
+    inputs: Any,
+    model: type[Parameters],
+    values: Mapping[str, Any],
+    dataset: Any,
+    problems: Iterable[Fault],
+) -> None:
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Parameters):
+            if name in (values.get("stages") or model.model_fields["stages"].default):
+                _add_stage(inputs, name, info.annotation, values.get(name) or {}, dataset, problems)
+            continue
+        prop = _add_field(inputs, name, info, dataset)
+        messages = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
+        if messages:
+            prop.invalid = True
+            prop.error_message = "; ".join(message.splitlines()[0] for message in messages)
+
+
+def _add_stage(
+    inputs: Any,
+    name: str,
+    model: type[Parameters],
+    values: Mapping[str, Any],
+    dataset: Any,
+    problems: Iterable[Fault],
+) -> None:
+    stage = types.Object()
+    prefix = f"{name}."
+    inner = [
+        Fault(fault.place.removeprefix(prefix), fault.problem)
+        for fault in problems
+        if fault.place.startswith(prefix)
+    ]
+    _add_fields(stage, model, values, dataset, inner)
+    heading = model.label.removeprefix("FathomNet: ").capitalize()
+    inputs.define_property(name, stage, label=heading, description=model.summary)
+
+
+def _add_field(inputs: Any, name: str, info: FieldInfo, dataset: Any) -> Any:
+    annotation = _without_none(info.annotation)
+    words = {"label": title(info, name), "description": info.description}
+    if widget(info) is Widget.FILE:
+        # No default: the App would send it again after somebody chose another file.
+        view = types.FileExplorerView(
+            button_label="Choose a file...", choose_button_label="Choose", **words
+        )
+        return inputs.file(name, view=view, **words)
+    words["default"] = info.default
+    if typing.get_origin(annotation) is tuple:
+        return _add_list(inputs, name, info, dataset, words)
+    if choices := _choices(annotation, info, dataset):
+        return inputs.enum(name, choices, view=types.DropdownView(), **words)
+    if annotation is bool:
+        return inputs.bool(name, view=types.CheckboxView(), **words)
+    if annotation is int:
+        return inputs.int(name, min=1, **words)
+    return inputs.str(name, allow_empty=True, **words)
+
+
+def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
+    """What can be chosen from; empty where any text may be typed."""
+    if widget(info) is Widget.BOXES_FIELD:
+        return boxes_fields(dataset) if dataset is not None else []
+    return list(typing.get_args(annotation))
+
+
+def _add_list(
+    inputs: Any, name: str, info: FieldInfo, dataset: Any, words: Mapping[str, Any]
+) -> Any:
+    """A choice of several: the literals of the type, or the label fields of the dataset."""
+    element = typing.get_args(info.annotation)[0]
+    known = typing.get_args(element) or (
+        tuple(label_fields(dataset)) if dataset is not None else tuple(info.default)
+    )
+    view = types.DropdownView(multiple=True)
+    for choice in known:
+        view.add_choice(choice, label=choice.replace("_", " "))
+    return inputs.list(name, types.String(), view=view, **{**words, "default": list(info.default)})
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) not in (typing.Union, python_types.UnionType):
+        return annotation
+    inner = next(item for item in typing.get_args(annotation) if item is not type(None))
+    return typing.get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
+
+
+def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None:
+    detailed = [fault for fault in preview.problems if "\n" in fault.problem]
+    for number, fault in enumerate(detailed):
+        listing = "\n".join(f"    {line.strip()}" for line in fault.problem.splitlines())
+        inputs.md(f"**{fault.place}**\n\n{listing}", name=f"_problem_{number}")
+    known = set(model.model_fields)
+    for number, fault in enumerate(preview.problems):
+        if fault.place.split(".")[0] not in known:
+            notice = inputs.view(f"_error_{number}", types.Error(label=str(fault)))
+            notice.invalid = True
+    if preview.problems:
+        return
+    for number, text in enumerate(preview.warnings):
+        inputs.view(f"_warning_{number}", types.Warning(label=text))
+    if preview.facts:
+        listing = "\n".join(f"- {fact}" for fact in preview.facts)
+        inputs.md(f"**What will happen**\n\n{listing}", name="_preview")
+
+
+def boxes_fields(dataset: Any) -> list[str]:
+    """The dataset's fields of boxes (``Detections``)."""
+    return _fields_of(dataset, fo.Detections)
+
+
+def label_fields(dataset: Any) -> list[str]:
+    """The dataset's fields that hold concepts: boxes and classifications."""
+    return _fields_of(dataset, (fo.Detections, fo.Classification))
+
+
+def label_path(dataset: Any, field: str) -> str:
+    """The path of a field's concepts, for counting."""
+    return f"{field}.detections.label" if field in boxes_fields(dataset) else f"{field}.label"
+
+
+def _fields_of(dataset: Any, kinds: Any) -> list[str]:
+    schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField)
+    return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]

@@ -1,0 +1,44 @@
+"""The door to :func:`prediction_import.import_predictions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..errors import FathomNetError, Fault
+from ..prediction_import import ImportResult, check_predictions, import_predictions
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class ImportPredictions(StageOperator[parameters.ImportPredictions]):
+    model = parameters.ImportPredictions
+    icon = "/plugins/fathomnet/assets/predictions.svg"
+
+    def run(
+        self, params: parameters.ImportPredictions, dataset: Any, progress: Progress
+    ) -> ImportResult:
+        return import_predictions(dataset, **params.model_dump(), progress=progress)
+
+    def failed_items(self, result: Mapping[str, Any]) -> int:
+        return int(result["unmatched_rows"])
+
+    def preview(self, params: parameters.ImportPredictions, dataset: Any) -> Preview:
+        if not params.predictions:
+            return Preview(problems=(Fault("predictions", "choose a predictions file"),))
+        try:
+            check = check_predictions(dataset, **params.model_dump())
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("predictions", error),))
+        facts = (
+            f"{check.rows:,} rows, {check.imported:,} for boxes of the {params.split} split",
+            f"{check.boxes_without_prediction:,} boxes get no prediction",
+        )
+        warnings = []
+        if check.unmatched_rows:
+            warnings.append(f"{check.unmatched_rows:,} bad rows are skipped")
+        if dataset.has_field(params.field):
+            warnings.append(f"{params.field} is there already; this split's part is replaced")
+        return Preview(facts=facts, warnings=tuple(warnings))

@@ -1,0 +1,82 @@
+"""The door to :func:`samples.ingest_dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone as fo
+
+from .. import parameters
+from ..catalog import read_catalog
+from ..errors import FathomNetError, Fault
+from ..progress import Progress
+from ..samples import IngestResult, ingest_dataset
+from ..taxonomy import load_taxonomy
+from .base import StageOperator
+from .forms import Preview, problem_with
+from .previews import once_a_version, too_large
+
+
+class IngestDataset(StageOperator[parameters.IngestDataset]):
+    model = parameters.IngestDataset
+    icon = "/plugins/fathomnet/assets/ingest.svg"
+
+    def run(
+        self, params: parameters.IngestDataset, dataset: Any, progress: Progress
+    ) -> IngestResult:
+        return ingest_dataset(**params.model_dump(), progress=progress)
+
+    def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
+        ctx.ops.open_dataset(result["dataset"])
+
+    def preview(self, params: parameters.IngestDataset, dataset: Any) -> Preview:
+        facts: list[str] = []
+        problems: list[Fault] = []
+        chosen = {
+            "train_annotations": params.train_annotations,
+            "test_annotations": params.test_annotations,
+        }
+        if not any(chosen.values()):
+            problems.append(Fault("test_annotations", "choose at least one annotations file"))
+        for name, path in chosen.items():
+            if not path:
+                continue
+            try:
+                facts.append(_describe(name.split("_")[0], path))
+            except FathomNetError as error:
+                problems.append(problem_with(name, error))
+        facts.append(_destination(params))
+        return Preview(facts=tuple(facts), warnings=_warnings(params), problems=tuple(problems))
+
+
+@once_a_version
+def _summary(path: str) -> str:
+    catalog = read_catalog(path, known_concepts=load_taxonomy().concepts)
+    text = (
+        f"{len(catalog.images):,} images, {catalog.box_count:,} boxes "
+        f"({catalog.unlabelled_box_count:,} without a concept)"
+    )
+    return f"{text}; {len(catalog.notes):,} small corrections" if catalog.notes else text
+
+
+def _describe(split: str, path: str) -> str:
+    if too_large(path):
+        return f"{split} split: a large file, checked when it is read"
+    return f"{split} split: {_summary(path)}"
+
+
+def _destination(params: parameters.IngestDataset) -> str:
+    name = params.dataset_name
+    if not fo.dataset_exists(name):
+        return f"a new dataset, {name}"
+    present = fo.load_dataset(name).count()
+    if params.recreate:
+        return f"{name} is deleted with its {present:,} samples, then made again"
+    return f"{name} is there with {present:,} samples; only what is missing is added"
+
+
+def _warnings(params: parameters.IngestDataset) -> tuple[str, ...]:
+    if params.recreate and fo.dataset_exists(params.dataset_name):
+        return ("Recreate deletes labels, predictions and views that were added to the dataset",)
+    return ()

@@ -1,0 +1,116 @@
+"""Stages in order, as one operation: FiftyOne's queue is last in, first out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import DatasetError, FathomNetError, Fault, InputError
+from .labels import add_primary_label, add_taxonomy_ranks
+from .parameters import Parameters, RunWorkflow, StageName
+from .prediction_import import import_predictions
+from .progress import Progress, portion, silent
+from .samples import ingest_dataset
+
+STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
+    "ingest_dataset": ingest_dataset,
+    "add_primary_label": add_primary_label,
+    "add_taxonomy_ranks": add_taxonomy_ranks,
+    "import_predictions": import_predictions,
+}
+
+
+class WorkflowError(FathomNetError):
+    """A stage failed after others had finished."""
+
+
+def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
+    """What can be seen to be wrong before the first stage starts.
+
+    Args:
+        params: the stages and their parameters.
+        dataset: the dataset that is open, or None.
+    """
+    repeated = {name for name in params.stages if params.stages.count(name) > 1}
+    if repeated:
+        yield Fault("stages", f"named more than once: {', '.join(sorted(repeated))}")
+    if "ingest_dataset" in params.stages:
+        if params.stages[0] != "ingest_dataset":
+            yield Fault("stages", "ingest_dataset makes the dataset, so it comes first")
+        ingest = params.ingest_dataset
+        if not ingest.train_annotations and not ingest.test_annotations:
+            yield Fault("ingest_dataset.test_annotations", "choose at least one annotations file")
+    elif dataset is None:
+        yield Fault("stages", "without ingest_dataset, an existing dataset has to be open or named")
+    if "import_predictions" in params.stages:
+        path = params.import_predictions.predictions
+        if not path:
+            problem = "choose a predictions file, or leave the stage out"
+            yield Fault("import_predictions.predictions", problem)
+        elif not Path(path).exists():
+            yield Fault("import_predictions.predictions", f"there is no {path}")
+
+
+def run_workflow(
+    params: RunWorkflow, dataset: Any = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Runs stages one after the other; each is skipped quickly where its work is done already.
+
+    Args:
+        params: the stages in order, and each one's parameters.
+        dataset: the dataset for stages that need one, when ``ingest_dataset`` is not among them.
+        progress: told the share of the whole, with labels such as ``"2/4 add primary label: ..."``.
+
+    Returns:
+        one result a stage, by the stage's name.
+
+    Raises:
+        InputError: the parameters cannot work; nothing was written.
+        WorkflowError: a stage failed; the message says which ones had finished.
+    """
+    faults = tuple(check_workflow(params, dataset))
+    if faults:
+        raise InputError("run_workflow", faults)
+    results: dict[str, Any] = {}
+    count = len(params.stages)
+    for number, name in enumerate(params.stages):
+        prefix = f"{number + 1}/{count} {name.replace('_', ' ')}: "
+        report = portion(progress, number / count, (number + 1) / count, prefix)
+        report(0.0, "starting")
+        try:
+            results[name] = _run_stage(name, params.stage(name), dataset, report)
+        except FathomNetError as error:
+            raise _failed(name, number, params.stages, error) from error
+        if name == "ingest_dataset":
+            dataset = _load(results[name].dataset)
+    progress(1.0, f"{count} stages done")
+    return results
+
+
+def _run_stage(name: StageName, params: Parameters, dataset: Any, report: Progress) -> Any:
+    values = params.model_dump()
+    stage = STAGE_FUNCTIONS[name]
+    if params.needs_dataset:
+        return stage(dataset, **values, progress=report)
+    return stage(**values, progress=report)
+
+
+def _failed(
+    name: StageName, number: int, stages: tuple[StageName, ...], error: FathomNetError
+) -> FathomNetError:
+    if number == 0:
+        return error
+    done = ", ".join(stages[:number])
+    return WorkflowError(
+        f"{name} failed, stage {number + 1} of {len(stages)}.\n{error}\n"
+        f"Done before it and kept: {done}. Run the workflow again to go on from there."
+    )
+
+
+def _load(name: str) -> Any:
+    import fiftyone as fo
+
+    if not fo.dataset_exists(name):
+        raise DatasetError(f"the dataset {name} was deleted while the workflow ran")
+    return fo.load_dataset(name)

@@ -1,0 +1,68 @@
+"""What every test stands on: a private database, a private home, the plugin in this checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.private_database import private_database
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = Path(os.environ.get("FATHOMNET_SHARED_DATA", REPOSITORY / "../shared/data"))
+
+_resources = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """FiftyOne reads its settings when it is imported, so they are set before any test is."""
+    scratch = Path(tempfile.mkdtemp(prefix="fathomnet-tests-"))
+    _resources.callback(shutil.rmtree, scratch, ignore_errors=True)
+    for name in ("home", "database", "datasets"):
+        (scratch / name).mkdir()
+    os.environ.update(
+        HOME=str(scratch / "home"),
+        FIFTYONE_DATABASE_URI=_resources.enter_context(private_database(scratch / "database")),
+        FIFTYONE_DATABASE_VALIDATION="false",
+        FIFTYONE_DEFAULT_DATASET_DIR=str(scratch / "datasets"),
+        FIFTYONE_PLUGINS_DIR=str(REPOSITORY),
+        FIFTYONE_DO_NOT_TRACK="true",
+        FIFTYONE_SHOW_PROGRESS_BARS="false",
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _resources.close()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a test that was skipped is a test that failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if skipped and os.environ.get("FATHOMNET_NO_SKIP") and exitstatus == 0:
+        reporter.write_line(f"{skipped} tests were skipped, and none may be", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real test split and the winner's real predictions, which the project may not carry."""
+    if not (SHARED_DATA / "dataset_test.json").is_file():
+        pytest.skip(f"no real data at {SHARED_DATA}; set FATHOMNET_SHARED_DATA to its folder")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def dataset_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a dataset that is deleted when the test ends."""
+    import fiftyone as fo
+
+    name = f"test-{request.node.name[:60]}".replace("[", "-").replace("]", "")
+    yield name
+    if fo.dataset_exists(name):
+        fo.delete_dataset(name)

@@ -1,0 +1,61 @@
+"""A MongoDB server that belongs to one test run.
+
+FiftyOne's embedded database attaches to any server that the same user already runs, whatever
+folder it was asked for, so tests would write into the user's own datasets. A server of our own,
+named by ``FIFTYONE_DATABASE_URI``, cannot be mistaken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """A TCP port on the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def private_database(folder: Path) -> Iterator[str]:
+    """Runs FiftyOne's own mongod on a free port.
+
+    Args:
+        folder: an empty folder for its files.
+
+    Yields:
+        the URI for ``FIFTYONE_DATABASE_URI``.
+    """
+    spec = importlib.util.find_spec("fiftyone")
+    assert spec is not None and spec.origin is not None
+    port = free_port()
+    command = [
+        Path(spec.origin).parent / "db" / "bin" / "mongod",
+        *("--dbpath", folder, "--port", str(port), "--bind_ip", "127.0.0.1"),
+        *("--nounixsocket", "--logpath", folder / "mongod.log"),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port, server, folder)
+        yield f"mongodb://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(port: int, server: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"mongod did not start:\n{(folder / 'mongod.log').read_text()[-2000:]}")
