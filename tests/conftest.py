@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -21,6 +22,8 @@ _resources = contextlib.ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """FiftyOne reads its settings when it is imported, so they are set before any test is."""
+    # Exit handlers run last in, first out: FiftyOne's, which uses the database, runs before ours.
+    atexit.register(_resources.close)
     scratch = Path(tempfile.mkdtemp(prefix="fathomnet-tests-"))
     _resources.callback(shutil.rmtree, scratch, ignore_errors=True)
     for name in ("home", "database", "datasets"):
@@ -34,10 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
         FIFTYONE_DO_NOT_TRACK="true",
         FIFTYONE_SHOW_PROGRESS_BARS="false",
     )
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    _resources.close()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

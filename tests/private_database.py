@@ -48,7 +48,7 @@ def private_database(folder: Path) -> Iterator[str]:
         _wait(port, server, folder)
         yield f"mongodb://127.0.0.1:{port}"
     finally:
-        server.terminate()
+        server.kill()  # nothing in it is kept, so nothing needs flushing
         server.wait()
 
 

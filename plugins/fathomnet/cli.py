@@ -80,14 +80,14 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 def _command(model: type[Parameters]) -> click.Command:
     def callback(
-        dataset: str | None,
         delegate: bool,
         wait: bool,
         deployment: str | None,
         as_json: bool,
+        dataset: str | None = None,
         **values: Any,
     ) -> None:
-        with _exit_status():
+        with exit_status():
             use_deployment(deployment)
             params = model.parse(_given(values))
             params = _with_absolute_paths(params)
@@ -98,12 +98,13 @@ def _command(model: type[Parameters]) -> click.Command:
                 sys.exit(ITEMS_FAILED)
 
     own = [
-        click.Option(["--dataset"], help="The FiftyOne dataset to work on."),
         click.Option(["--delegate"], is_flag=True, help="Queue it for a worker instead."),
         click.Option(["--wait"], is_flag=True, help="With --delegate: follow it to its end."),
         click.Option(["--deployment"], help="Prefix of a pair of variables in .env."),
         click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON alone."),
     ]
+    if model.takes_dataset:
+        own.insert(0, click.Option(["--dataset"], help="The FiftyOne dataset to work on."))
     return click.Command(
         model.operator.replace("_", "-"),
         params=[*_options(model), *own],
@@ -125,13 +126,13 @@ def _execute(
     operator = next(kind for kind in operators.OPERATORS if kind.model is type(params))()
     dataset = _load_dataset(dataset_name, type(params))
     if not delegate:
-        with _progress_bar() as report:
+        with progress_bar() as report:
             result = operator.run_to_dict(params, dataset, report)
         return result, operator.failed_items(result)
     operation = delegation.queue(params.operator, dataset_name, params.model_dump(mode="json"))
     if not wait:
         return {"operation": operation}, 0
-    with _progress_bar() as report:
+    with progress_bar() as report:
         result = delegation.follow(operation, report)
     return result, operator.failed_items(result)
 
@@ -162,7 +163,7 @@ def _with_absolute_paths(params: Parameters) -> Parameters:
 
 
 @contextlib.contextmanager
-def _progress_bar() -> Iterator[Report]:
+def progress_bar() -> Iterator[Report]:
     """A bar on a terminal, and a line now and then in a log."""
     if not errors.is_terminal:
         yield throttled(
@@ -184,7 +185,7 @@ def _progress_bar() -> Iterator[Report]:
 
 
 @contextlib.contextmanager
-def _exit_status() -> Iterator[None]:
+def exit_status() -> Iterator[None]:
     try:
         yield
     except (InputError, DatasetError) as error:
@@ -228,8 +229,8 @@ def refresh_taxonomy(write: Path | None) -> None:
     """Ask WoRMS for the lineages again and print what drifted."""
     from . import worms
 
-    with _exit_status():
-        with _progress_bar() as report:
+    with exit_status():
+        with progress_bar() as report:
             drifts = worms.refresh(write=write, progress=report)
         click.echo(worms.describe(drifts))
 

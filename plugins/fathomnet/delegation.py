@@ -67,13 +67,14 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
     Raises:
         OperationFailedError: it failed; the message is the operation's own.
     """
+    from bson import ObjectId
     from fiftyone.operators.delegated import DelegatedOperationService
     from fiftyone.operators.executor import ExecutionRunState
 
     service = DelegatedOperationService()
     told: tuple[float, str] | None = None
     while True:
-        operation = service.get(operation_id)
+        operation = service.get(ObjectId(operation_id))
         state = operation.run_state
         now = _report_of(operation, state)
         if now != told:

@@ -65,7 +65,15 @@ BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
 
 
 class Parameters(BaseModel):
-    """Base of an operator's parameters; a subclass names the operator that it belongs to."""
+    """Base of an operator's parameters; a subclass names the operator that it belongs to.
+
+    Attributes:
+        operator: the operator's name without the plugin's.
+        label: its name in the App.
+        summary: what it does, in a line.
+        needs_dataset: whether it works on a dataset that exists already.
+        takes_dataset: whether it can be given one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
@@ -73,6 +81,7 @@ class Parameters(BaseModel):
     label: ClassVar[str]
     summary: ClassVar[str]
     needs_dataset: ClassVar[bool] = True
+    takes_dataset: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
@@ -113,6 +122,7 @@ class CheckSetup(Parameters):
     label = "FathomNet: check the setup"
     summary = "What is installed, connected and reachable, and how to fix what is not"
     needs_dataset = False
+    takes_dataset = False
 
     media_root: Annotated[
         PathText,
@@ -129,6 +139,7 @@ class IngestDataset(Parameters):
     label = "FathomNet: ingest a dataset"
     summary = "Make a FiftyOne dataset from FathomNet's COCO annotation files"
     needs_dataset = False
+    takes_dataset = False
 
     train_annotations: Annotated[
         PathText,

@@ -68,7 +68,7 @@ def _add_fields(
             if name in (values.get("stages") or model.model_fields["stages"].default):
                 _add_stage(inputs, name, info.annotation, values.get(name) or {}, dataset, problems)
             continue
-        prop = _add_field(inputs, name, info, dataset)
+        prop = _add_field(inputs, name, info, values.get(name), dataset)
         messages = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
         if messages:
             prop.invalid = True
@@ -95,10 +95,11 @@ def _add_stage(
     inputs.define_property(name, stage, label=heading, description=model.summary)
 
 
-def _add_field(inputs: Any, name: str, info: FieldInfo, dataset: Any) -> Any:
+def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any) -> Any:
     annotation = _without_none(info.annotation)
     words = {"label": title(info, name), "description": info.description}
-    if widget(info) is Widget.FILE:
+    # A program gives a path as text, which FiftyOne would not accept for a file property.
+    if widget(info) is Widget.FILE and not isinstance(value, str):
         # No default: the App would send it again after somebody chose another file.
         view = types.FileExplorerView(
             button_label="Choose a file...", choose_button_label="Choose", **words
@@ -154,6 +155,7 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
         if fault.place.split(".")[0] not in known:
             notice = inputs.view(f"_error_{number}", types.Error(label=str(fault)))
             notice.invalid = True
+            notice.error_message = str(fault)
     if preview.problems:
         return
     for number, text in enumerate(preview.warnings):

@@ -1,0 +1,1 @@
+"""Demo data: an underwater-looking set in the official schema, drawn without a network."""

@@ -1,0 +1,1 @@
+"""Everything that puts pixels on an image: the pen, the animals, the gear and the water."""

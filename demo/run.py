@@ -1,0 +1,123 @@
+"""The main job on demo data or on real files: queued, run by a worker, followed to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.catalog import read_catalog
+from fathomnet_voxel51.cli import exit_status, progress_bar
+
+FIFTYONE = Path(sys.executable).parent / "fiftyone"
+WORKER_GRACE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the workflow is run on.
+
+    Attributes:
+        annotations: COCO files by split.
+        predictions: predictions for one split's boxes, if any.
+        predicted_split: the split that they are for.
+        media: folder that holds ``<split>_images``.
+    """
+
+    annotations: Mapping[str, Path]
+    predictions: Path | None
+    predicted_split: str
+    media: Path
+
+
+def split_of(annotations: Path) -> str:
+    """The split of somebody's own file: one without a single label is a test split."""
+    catalog = read_catalog(annotations)
+    return "test" if catalog.unlabelled_box_count == catalog.box_count else "train"
+
+
+def workflow_values(job: Job, dataset: str) -> dict[str, Any]:
+    """The parameters of ``run_workflow`` for a job.
+
+    Args:
+        job: the files.
+        dataset: name of the dataset to make.
+    """
+    stages = ["ingest_dataset", "add_primary_label", "add_taxonomy_ranks"]
+    ingest = {"dataset_name": dataset, "media_root": str(job.media.resolve())}
+    ingest |= {
+        f"{split}_annotations": str(path.resolve()) for split, path in job.annotations.items()
+    }
+    values: dict[str, Any] = {"stages": stages, "ingest_dataset": ingest}
+    if job.predictions is not None:
+        # Ranks come last, so that the predictions have theirs too.
+        stages.insert(2, "import_predictions")
+        values["import_predictions"] = {
+            "predictions": str(job.predictions.resolve()),
+            "split": job.predicted_split,
+        }
+        values["add_taxonomy_ranks"] = {"label_fields": ["ground_truth", "model_predictions"]}
+    return values
+
+
+def run(job: Job, dataset: str, log: Path) -> None:
+    """Runs the workflow as a delegated operation and says what was made.
+
+    Args:
+        job: the files.
+        dataset: name of the dataset to make.
+        log: where the worker's output goes.
+
+    Raises:
+        SystemExit: the workflow failed; its message has been printed.
+    """
+    import fiftyone as fo
+
+    # The embedded database ends with the process that started it, so this one, which outlives
+    # the worker, connects first.
+    fo.list_datasets()
+    started = time.monotonic()
+    with exit_status(), worker(log), progress_bar() as report:
+        operation = delegation.queue("run_workflow", None, workflow_values(job, dataset))
+        results = delegation.follow(operation, report)
+    print(summary(results, dataset, time.monotonic() - started))
+
+
+@contextlib.contextmanager
+def worker(log: Path) -> Iterator[None]:
+    """A worker for delegated operations, for as long as the block runs."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [FIFTYONE, "delegated", "launch"], stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(WORKER_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def summary(results: Mapping[str, Mapping[str, Any]], dataset: str, seconds: float) -> str:
+    """What was made, and how to look at it."""
+    ingested = results["ingest_dataset"]
+    lines = [
+        f"The dataset {dataset} is ready, {seconds:.0f} seconds after it was queued:",
+        f"  {ingested['samples']:,} images ({ingested['samples_added']:,} added now), "
+        f"{ingested['boxes']:,} boxes, {ingested['unlabelled_boxes']:,} of them without a label",
+        f"  {results['add_primary_label']['labelled']:,} images have a primary label",
+        f"  {results['add_taxonomy_ranks']['boxes']:,} labels have ranks, kingdom to species",
+    ]
+    if "import_predictions" in results:
+        imported = results["import_predictions"]["imported"]
+        lines.append(f"  {imported:,} predictions are in the field model_predictions")
+    return "\n".join([*lines, f"Look at it: make app DATASET={dataset}"])

@@ -1,0 +1,105 @@
+"""How a new dataset first looks in the App, and the tree of concepts that FiftyOne is told of."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .fields import GROUND_TRUTH
+from .taxonomy import Taxonomy
+
+TAXONOMY_NAME: Final = "FathomNet 2025"
+"""Name of the concepts' tree among FiftyOne's ontologies, which all datasets share."""
+
+SIDEBAR: Final = {
+    "tags": ("tags", "_label_tags"),
+    "labels": (GROUND_TRUTH,),
+    "capture": ("vehicle", "dive", "date_captured"),
+    "provenance": (
+        "split",
+        "image_id",
+        "file_name",
+        "source_url",
+        "media_uri",
+        "media_status",
+    ),
+    "metadata": ("metadata.width", "metadata.height", "metadata.mime_type"),
+    "other": ("id", "filepath", "created_at", "last_modified_at"),
+}
+_COLLAPSED: Final = ("metadata", "other")
+
+
+def set_app_defaults(dataset: Any) -> None:
+    """Colours by concept and groups the sidebar, on a dataset that nobody has seen yet."""
+    import fiftyone as fo
+    from fiftyone.core.odm import SidebarGroupDocument
+
+    dataset.app_config.color_scheme = fo.ColorScheme(color_by="value")
+    dataset.app_config.sidebar_groups = [
+        SidebarGroupDocument(name=name, paths=list(paths), expanded=name not in _COLLAPSED)
+        for name, paths in SIDEBAR.items()
+    ]
+    dataset.save()
+
+
+def save_split_view(dataset: Any, split: str) -> None:
+    """Saves the view of one split, named like it, unless a view of that name is there."""
+    from fiftyone import ViewField
+
+    if not dataset.has_saved_view(split):
+        view = dataset.match(ViewField("split") == split)
+        dataset.save_view(split, view, description=f"The images of the {split} split")
+
+
+def save_concept_tree(taxonomy: Taxonomy) -> bool:
+    """Saves the concepts among FiftyOne's ontologies, where this FiftyOne has them.
+
+    Returns:
+        Whether a version was written: not where the latest one is the same tree.
+    """
+    import fiftyone as fo
+
+    if not hasattr(fo, "Taxonomy"):
+        return False
+    tree = _concept_tree(taxonomy)
+    if _latest_tree() == tree.root.to_dict():
+        return False
+    try:
+        tree.save(overwrite=True)
+    except Exception:
+        # Of two processes that save it at once, one is refused: what counts is that it is there.
+        if _latest_tree() != tree.root.to_dict():
+            raise
+        return False
+    return True
+
+
+def _latest_tree() -> dict[str, Any] | None:
+    import fiftyone as fo
+
+    if TAXONOMY_NAME not in fo.list_ontologies():
+        return None
+    tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
+    return tree
+
+
+def _concept_tree(taxonomy: Taxonomy) -> Any:
+    import fiftyone as fo
+
+    children: dict[str | None, list[str]] = {}
+    for taxon in taxonomy.taxa:
+        children.setdefault(taxon.parent, []).append(taxon.name)
+    concepts = frozenset(taxonomy.concepts)
+
+    def node(name: str) -> Any:
+        taxon = taxonomy.taxon(name)
+        below = [node(child) for child in children.get(name, ())]
+        return fo.Node(
+            name=name,
+            description=taxon.rank if taxon else None,
+            can_select=name in concepts,
+            values=below or None,
+        )
+
+    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
+    description = "The 79 concepts of FathomNet 2025 and their ancestors, kingdom to species"
+    return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)

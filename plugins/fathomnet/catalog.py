@@ -1,0 +1,311 @@
+"""COCO JSON -> Catalog of images and boxes, validated whole before anything uses it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from unicodedata import normalize
+
+from .coco import CocoFile, RawBox, RawImage, parse_coco, place_of
+from .coco_values import category_name, clip, moment, safe_file_name, web_url
+from .dives import parse_dive, parse_time
+from .errors import Fault
+from .faults import FaultList
+from .sourcefile import decode, read_source
+
+ROUNDING = 1.0
+"""Pixels by which a box may stand out of its image before clipping it is worth a note."""
+
+RelativeBox = tuple[float, float, float, float]
+"""Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxRecord:
+    """One box of an image.
+
+    Attributes:
+        annotation_id: unique in its file.
+        label: the concept; None where the file names no category.
+        bounding_box: the part inside the image, relative, each value in 0..1.
+        area: pixels², as the file gives it, else that of the part inside the image.
+        iscrowd: 1 where the box stands for a group.
+    """
+
+    annotation_id: int
+    label: str | None
+    bounding_box: RelativeBox
+    area: float
+    iscrowd: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image with its boxes, in the order of the file.
+
+    Attributes:
+        image_id: unique in its file.
+        file_name: relative path with ``/``, safe to append to a media folder.
+        width: pixels.
+        height: pixels.
+        source_url: http(s) URL the image was published under, if any.
+        date_captured: naive UTC; from the file, else from a stamp in the URL.
+        vehicle: named by the URL, see ``dives``.
+        dive: named by the URL, see ``dives``.
+        boxes: the boxes.
+    """
+
+    image_id: int
+    file_name: str
+    width: int
+    height: int
+    source_url: str | None
+    date_captured: datetime | None
+    vehicle: str | None
+    dive: str | None
+    boxes: tuple[BoxRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What a COCO file says, checked.
+
+    Attributes:
+        source: the file's name, without its folder.
+        sha256: hash of the file's bytes.
+        images: in the order of the file.
+        concepts: names of the categories, in the order of their ids.
+        notes: what was read differently from how it is written, with places.
+    """
+
+    source: str
+    sha256: str
+    images: tuple[ImageRecord, ...]
+    concepts: tuple[str, ...]
+    notes: tuple[Fault, ...]
+
+    @property
+    def box_count(self) -> int:
+        return sum(len(image.boxes) for image in self.images)
+
+    @property
+    def unlabelled_box_count(self) -> int:
+        return sum(box.label is None for image in self.images for box in image.boxes)
+
+    def head(self, limit: int | None) -> Catalog:
+        """The same catalog with its first ``limit`` images only; None means all."""
+        return self if limit is None else replace(self, images=self.images[:limit])
+
+
+def read_catalog(path: str | Path, known_concepts: Iterable[str] = ()) -> Catalog:
+    """Reads and checks a COCO file.
+
+    Category names are compared with ``known_concepts`` ignoring case and white space, and take
+    the known spelling; other names are welcome too. A category that is null or absent makes an
+    unlabelled box. The time is linear in the size of the file.
+
+    Args:
+        path: the file: UTF-8, or UTF-16 with a byte order mark.
+        known_concepts: names in their canonical spelling.
+
+    Raises:
+        InputError: the file has faults; it carries all of them with their places, the first 1,000
+            listed and the others counted.
+    """
+    with _collector_paused():
+        return _read(path, known_concepts)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Spares the garbage collector walking over every record again and again: a third of the time.
+
+    The records refer to one another in no circle, so that there is nothing for it to find.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
+    source = read_source(path)
+    subject, name, sha256 = source.subject, source.name, source.sha256
+    text = decode(source)
+    # A large file lies in memory once as bytes and once as text: each goes as soon as it is read.
+    del source
+    faults, notes = FaultList(), FaultList()
+    coco = parse_coco(text, faults)
+    del text
+    images: tuple[ImageRecord, ...] = ()
+    concepts: dict[int, str] = {}
+    if coco is not None:
+        reader = _Reader(coco, faults, notes)
+        reader.check_lists()
+        concepts = reader.concepts(known_concepts)
+        images = reader.images(reader.boxes(concepts))
+    faults.raise_if_any(subject, "Correct the file, then try again.")
+    return Catalog(name, sha256, images, tuple(concepts.values()), notes.all())
+
+
+class _Reader:
+    """Gives the records of a COCO file their meaning beside one another."""
+
+    def __init__(self, coco: CocoFile, faults: FaultList, notes: FaultList) -> None:
+        self._coco = coco
+        self._faults = faults
+        self._notes = notes
+
+    def check_lists(self) -> None:
+        images, annotations, categories = (
+            self._coco.images,
+            self._coco.annotations,
+            self._coco.categories,
+        )
+        for name, section in (("images", images), ("annotations", annotations)):
+            if not section.present:
+                self._faults.add(name, "is missing from the file")
+        if images.present and not images.records and not self._faults:
+            self._faults.add("images", "is empty: there is nothing to read")
+        naming = sum(box is not None and box.category_id is not None for box in annotations.records)
+        if naming and not categories.records:
+            self._faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
+
+    def concepts(self, known_concepts: Iterable[str]) -> dict[int, str]:
+        """Name of each category by its id, in the order of the ids."""
+        known = {name.casefold(): name for name in known_concepts}
+        ids = _Claims("categories", "id", self._faults)
+        names = _Claims("categories", "name", self._faults)
+        concepts: dict[int, str] = {}
+        for index, category in enumerate(self._coco.categories.records):
+            if category is None:
+                continue
+            ids.claim(category.id, index, category.id)
+            concepts[category.id] = ""
+            place = place_of("categories", index, category.id) + ".name"
+            try:
+                name = category_name(category.name)
+            except ValueError as error:
+                self._faults.add(place, str(error))
+                continue
+            name = concepts[category.id] = known.get(name.casefold(), name)
+            names.claim(name.casefold(), index, category.id)
+            if name != category.name:
+                self._notes.add(place, f"{category.name!r} was read as {name!r}")
+        return dict(sorted(concepts.items()))
+
+    def boxes(self, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
+        """The boxes of each image by its id, in the order of the file."""
+        images = {image.id: image for image in self._coco.images.records if image}
+        refused = self._coco.images.refused_ids
+        ids = _Claims("annotations", "id", self._faults)
+        boxes: dict[int, list[BoxRecord]] = {}
+        for index, raw in enumerate(self._coco.annotations.records):
+            if raw is None:
+                continue
+            ids.claim(raw.id, index, raw.id)
+            label = self._label(index, raw, concepts)
+            image = images.get(raw.image_id)
+            if image is None:
+                if raw.image_id not in refused:
+                    self._fault(index, raw, "image_id", f"no image has the id {raw.image_id}")
+            elif box := self._box(index, raw, image, label):
+                boxes.setdefault(raw.image_id, []).append(box)
+        return boxes
+
+    def images(self, boxes: dict[int, list[BoxRecord]]) -> tuple[ImageRecord, ...]:
+        """The images with their boxes, in the order of the file."""
+        ids = _Claims("images", "id", self._faults)
+        names = _Claims("images", "file_name", self._faults)
+        records = []
+        for index, raw in enumerate(self._coco.images.records):
+            if raw is None:
+                continue
+            ids.claim(raw.id, index, raw.id)
+            # A mirror folder may lie on a file system that takes two such names for one file.
+            names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
+            place = place_of("images", index, raw.id)
+            records.append(self._image(place, raw, tuple(boxes.get(raw.id, ()))))
+        return tuple(records)
+
+    def _label(self, index: int, raw: RawBox, concepts: dict[int, str]) -> str | None:
+        if raw.category_id is None:
+            return None
+        label = concepts.get(raw.category_id)
+        categories = self._coco.categories
+        if label is None and categories.records and raw.category_id not in categories.refused_ids:
+            self._fault(index, raw, "category_id", f"no category has the id {raw.category_id}")
+        return label
+
+    def _box(self, index: int, raw: RawBox, image: RawImage, label: str | None) -> BoxRecord | None:
+        try:
+            inside, excess = clip(raw.bbox, image.width, image.height)
+        except ValueError as error:
+            self._fault(index, raw, "bbox", str(error))
+            return None
+        if excess >= ROUNDING:
+            place = place_of("annotations", index, raw.id)
+            self._notes.add(f"{place}.bbox", f"stood {excess:g} pixels out of its image: clipped")
+        left, top, width, height = inside
+        relative = (
+            left / image.width,
+            top / image.height,
+            width / image.width,
+            height / image.height,
+        )
+        area = width * height if raw.area is None else raw.area
+        return BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0)
+
+    def _image(self, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...]) -> ImageRecord:
+        url, captured = None, None
+        try:
+            safe_file_name(raw.file_name)
+        except ValueError as error:
+            self._faults.add(f"{place}.file_name", str(error))
+        try:
+            url = web_url(raw.coco_url) or web_url(raw.flickr_url)
+        except ValueError as error:
+            self._faults.add(f"{place}.coco_url", str(error))
+        try:
+            captured = moment(raw.date_captured)
+        except ValueError as error:
+            self._notes.add(f"{place}.date_captured", str(error))
+        origin = parse_dive(url)
+        return ImageRecord(
+            image_id=raw.id,
+            file_name=raw.file_name,
+            width=raw.width,
+            height=raw.height,
+            source_url=url,
+            date_captured=captured or parse_time(url),
+            vehicle=origin.vehicle,
+            dive=origin.dive,
+            boxes=boxes,
+        )
+
+    def _fault(self, index: int, raw: RawBox, member: str, problem: str) -> None:
+        self._faults.add(f"{place_of('annotations', index, raw.id)}.{member}", problem)
+
+
+class _Claims:
+    """Values that may be used once in a list: who used each of them first."""
+
+    def __init__(self, section: str, member: str, faults: FaultList) -> None:
+        self._section = section
+        self._member = member
+        self._faults = faults
+        self._first: dict[object, int] = {}
+
+    def claim(self, value: object, index: int, record_id: int) -> None:
+        first = self._first.setdefault(value, index)
+        if first != index:
+            place = place_of(self._section, index, record_id)
+            problem = f"is the same as that of {self._section}[{first}]"
+            self._faults.add(f"{place}.{self._member}", problem)

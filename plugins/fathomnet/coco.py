@@ -1,0 +1,194 @@
+"""The schema of a COCO file: JSON text -> typed records, each checked by itself.
+
+What a record means beside the others (unknown ids, boxes outside their image, ...) is the
+catalog's business. Members that the schema does not name, segmentation among them, are ignored
+whatever they hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from .faults import FaultList, shown
+from .jsonstream import JsonCursor, JsonSyntaxError
+
+LARGEST_ID: Final = 2**63 - 1
+LARGEST_SIDE: Final = 1_000_000
+"""Pixels; far beyond any camera, near enough to catch a number that is no size."""
+
+# Strict everywhere: "12", 12.0 and true are faults where a whole number is due.
+Id = Annotated[int, Field(strict=True, ge=0, le=LARGEST_ID)]
+Side = Annotated[int, Field(strict=True, ge=1, le=LARGEST_SIDE)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Text = Annotated[str, Field(strict=True)]
+
+
+@dataclass(slots=True)
+class RawImage:
+    id: Id
+    file_name: Text
+    width: Side
+    height: Side
+    coco_url: Text | None = None
+    flickr_url: Text | None = None
+    date_captured: Any = None
+
+
+@dataclass(slots=True)
+class RawBox:
+    id: Id
+    image_id: Id
+    bbox: Annotated[list[Number], Field(strict=True, min_length=4, max_length=4)]
+    category_id: Id | None = None
+    area: Annotated[Number, Field(ge=0)] | None = None
+    iscrowd: Annotated[int, Field(strict=True, ge=0, le=1)] | None = None
+
+
+@dataclass(slots=True)
+class RawCategory:
+    id: Id
+    name: Text
+
+
+Record = TypeVar("Record")
+
+
+@dataclass(slots=True)
+class Section(Generic[Record]):
+    """One list of the file.
+
+    Attributes:
+        records: one entry an item of the list, None where the item was refused.
+        refused_ids: ids of refused items, as far as they could be read: others may refer to them.
+        present: whether the file has this list at all.
+    """
+
+    records: list[Record | None] = field(default_factory=list)
+    refused_ids: set[int] = field(default_factory=set)
+    present: bool = False
+
+
+@dataclass(slots=True)
+class CocoFile:
+    images: Section[RawImage] = field(default_factory=Section)
+    annotations: Section[RawBox] = field(default_factory=Section)
+    categories: Section[RawCategory] = field(default_factory=Section)
+
+
+_SCHEMAS: Final[dict[str, TypeAdapter[Any]]] = {
+    "images": TypeAdapter(RawImage),
+    "annotations": TypeAdapter(RawBox),
+    "categories": TypeAdapter(RawCategory),
+}
+_EXPECTED: Final = {
+    "int_type": "a whole number without quotes or a decimal point",
+    "int_from_float": "a whole number without quotes or a decimal point",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_unicode": "text without broken characters",
+    "list_type": "a list of 4 numbers",
+    "too_short": "a list of 4 numbers",
+    "too_long": "a list of 4 numbers",
+    "dataclass_type": "an object",
+}
+_BOUNDS: Final = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
+
+
+def parse_coco(text: str, faults: FaultList) -> CocoFile | None:
+    """Reads the three lists of a COCO file, checking the type of every value that is used.
+
+    Args:
+        text: the file's text.
+        faults: takes every fault, with its place.
+
+    Returns:
+        The records; None if the text is not one JSON object to its end, so that what refers to
+        what cannot be known.
+    """
+    cursor = JsonCursor(text)
+    coco = CocoFile()
+    try:
+        if cursor.peek() != "{":
+            problem = f"should be an object with images and annotations, not {_kind(cursor)}"
+            faults.add("top level", problem)
+            return None
+        _read_members(cursor, coco, faults)
+        cursor.end()
+    except JsonSyntaxError as error:
+        faults.add(error.place, error.problem)
+        return None
+    return coco
+
+
+def place_of(section: str, index: int, record_id: object) -> str:
+    """Where a record stands, for example ``annotations[12] (id 13)``."""
+    known = isinstance(record_id, int) and not isinstance(record_id, bool)
+    return f"{section}[{index}] (id {record_id})" if known else f"{section}[{index}]"
+
+
+def _read_members(cursor: JsonCursor, coco: CocoFile, faults: FaultList) -> None:
+    for name in cursor.members():
+        if name not in _SCHEMAS:
+            cursor.value()
+        elif cursor.peek() != "[":
+            faults.add(name, f"should be a list, not {_kind(cursor)}")
+            getattr(coco, name).present = True
+        else:
+            _read_section(cursor, name, getattr(coco, name), faults)
+
+
+def _read_section(cursor: JsonCursor, name: str, section: Section[Any], faults: FaultList) -> None:
+    if section.present:
+        faults.add(name, "stands in the file twice")
+    section.present = True
+    validate = _SCHEMAS[name].validate_python
+    for index, item in enumerate(cursor.items()):
+        try:
+            section.records.append(validate(item))
+        except ValidationError as error:
+            section.records.append(None)
+            _refuse(name, index, item, error, section, faults)
+
+
+def _refuse(
+    name: str,
+    index: int,
+    item: object,
+    error: ValidationError,
+    section: Section[Any],
+    faults: FaultList,
+) -> None:
+    record_id = item.get("id") if isinstance(item, dict) else None
+    if isinstance(record_id, int):
+        section.refused_ids.add(record_id)
+    if faults.full:
+        faults.count_only(error.error_count())
+        return
+    place = place_of(name, index, record_id)
+    for detail in error.errors(include_url=False):
+        faults.add(place + _path(detail), _problem(detail))
+
+
+def _path(detail: ErrorDetails) -> str:
+    """A location such as ``("bbox", 3)`` as ``.bbox[3]``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
+
+
+def _problem(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind == "missing":
+        return "is missing"
+    if kind in _BOUNDS:
+        words, limit = _BOUNDS[kind]
+        return f"should be {words} {detail['ctx'][limit]:g}, not {shown(detail['input'])}"
+    expected = _EXPECTED.get(kind)
+    return f"should be {expected}, not {shown(detail['input'])}" if expected else detail["msg"]
+
+
+def _kind(cursor: JsonCursor) -> str:
+    return shown(cursor.value())

@@ -1,0 +1,134 @@
+"""What the values of a COCO file mean: file names, URLs, dates, category names, rectangles.
+
+Each function takes one value whose type is already known to be right and either gives its meaning
+or raises ``ValueError`` with the problem in plain words; the caller knows the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+LONGEST_SEGMENT = 255
+"""Bytes in a file name that common file systems accept."""
+
+PixelBox = Sequence[float]
+"""Four numbers: left, top, width, height in pixels."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+_WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)
+
+_FILE_NAME_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
+    (lambda name: not name or name.isspace(), "is empty"),
+    (lambda name: name != name.strip(), "begins or ends with white space"),
+    (lambda name: not name.isprintable(), "holds a character that cannot be printed"),
+    (lambda name: "\\" in name, "holds a backslash; folders are separated by '/'"),
+    (
+        lambda name: name[0] == "/" or _DRIVE.match(name),
+        "is an absolute path; it should be relative to the images' folder",
+    ),
+    (lambda name: ".." in name.split("/"), "leaves the images' folder through '..'"),
+    (
+        lambda name: not {"", "."}.isdisjoint(name.split("/")),
+        "has an empty or '.' folder in its path",
+    ),
+    (
+        lambda name: max(map(len, name.encode().split(b"/"))) > LONGEST_SEGMENT,
+        f"has a segment of more than {LONGEST_SEGMENT} bytes, which file systems refuse",
+    ),
+)
+
+
+def safe_file_name(name: str) -> str:
+    """A file name that stays inside whatever folder or bucket it is put into.
+
+    Args:
+        name: path relative to the media folder, with ``/`` between segments.
+
+    Raises:
+        ValueError: the name is empty, could leave the folder, or is not portable.
+    """
+    for breaks_rule, problem in _FILE_NAME_RULES:
+        if breaks_rule(name):
+            raise ValueError(f"{name[:80]!r} {problem}")
+    return name
+
+
+def web_url(url: str | None) -> str | None:
+    """An http(s) URL, or None where the file gives none.
+
+    Raises:
+        ValueError: the text is not a complete http(s) URL, or carries a user name or password.
+    """
+    if not url or url.isspace():
+        return None
+    if not _WEB_URL.fullmatch(url):
+        raise ValueError(f"{url[:80]!r} is not an http or https URL (without user and password)")
+    if not url.isprintable() or url[-1] == " ":
+        raise ValueError(f"{url[:80]!r} ends with white space or holds unprintable characters")
+    return url
+
+
+def moment(text: object) -> datetime | None:
+    """A date of COCO (``YYYY-MM-DD HH:MM:SS``, taken as UTC) or of ISO 8601.
+
+    Returns:
+        The time in UTC as a naive datetime; None where the file gives none.
+
+    Raises:
+        ValueError: the value is not such a date.
+    """
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise ValueError("is not a date in text form and was left out")
+    try:
+        time = datetime.fromisoformat(text.strip())
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out") from None
+
+
+def category_name(name: str) -> str:
+    """A category's name, trimmed and with single spaces.
+
+    Raises:
+        ValueError: nothing is left of it, or it holds characters that cannot be seen.
+    """
+    trimmed = " ".join(name.split())
+    if not trimmed:
+        raise ValueError("is empty")
+    if not trimmed.isprintable():
+        raise ValueError(f"{name!r} holds a character that cannot be printed")
+    return trimmed
+
+
+def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
+    """The part of a box that lies in its image.
+
+    Args:
+        box: left, top, width, height in pixels, all finite.
+        width: the image's width in pixels.
+        height: the image's height in pixels.
+
+    Returns:
+        The part inside, and by how many pixels at most the box stood out on a side (0.0 where it
+        lay inside; it is then returned unchanged).
+
+    Raises:
+        ValueError: the box has no width or height, or no part of it is inside.
+    """
+    left, top, box_width, box_height = box
+    if box_width <= 0 or box_height <= 0:
+        raise ValueError(f"has no area: width {box_width:g}, height {box_height:g}")
+    right, bottom = left + box_width, top + box_height
+    excess = max(-left, -top, right - width, bottom - height)
+    if excess <= 0:
+        return box, 0.0
+    left, top = max(left, 0.0), max(top, 0.0)
+    inside = (left, top, min(right, width) - left, min(bottom, height) - top)
+    if inside[2] <= 0 or inside[3] <= 0:
+        raise ValueError(f"lies wholly outside its image of {width} x {height} pixels")
+    return inside, excess

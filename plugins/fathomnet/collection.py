@@ -1,0 +1,122 @@
+"""The one door to the MongoDB collection behind a FiftyOne dataset, and what to use in its place.
+
+FiftyOne's public API writes through Python objects, one a label, which is most of the cost of a
+large write. On the versions that this project was tested with, stages write the same documents
+straight into the collection. Everywhere else ``sample_collection`` returns None, and they take
+the public API, with the same results.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from bson import ObjectId
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+Document = dict[str, Any]
+Batch = TypeVar("Batch")
+Item = TypeVar("Item")
+
+TESTED_SERIES: Final = ("1.22.",)
+"""Releases of FiftyOne whose stored documents the tests compare with ours, field by field."""
+
+PUBLIC_API: Final = "FATHOMNET_PUBLIC_API"
+"""Environment variable: ``1`` makes every stage use FiftyOne's public API only."""
+
+_DUPLICATE_KEY: Final = 11000
+
+
+def sample_collection(dataset: Any) -> Collection[Document] | None:
+    """The collection that holds a dataset's samples, where this project may write to it.
+
+    Args:
+        dataset: a FiftyOne dataset.
+
+    Returns:
+        The collection; None where the public API is to be used: a FiftyOne that the tests have
+        not seen, a connection through the Enterprise API, or ``FATHOMNET_PUBLIC_API=1``.
+    """
+    import fiftyone as fo
+
+    if os.environ.get(PUBLIC_API) == "1" or not fo.__version__.startswith(TESTED_SERIES):
+        return None
+    if is_enterprise() or os.environ.get("FIFTYONE_API_URI"):
+        return None
+    collection = getattr(dataset, "_sample_collection", None)
+    return collection if isinstance(collection, Collection) else None
+
+
+def is_enterprise() -> bool:
+    """Whether this is FiftyOne Enterprise, told by what it can do: version numbers do not say."""
+    import fiftyone as fo
+    import fiftyone.core.storage as fos
+
+    if hasattr(fos, "upload_media") or hasattr(fo, "media_cache"):
+        return True
+    return importlib.util.find_spec("fiftyone.management") is not None
+
+
+def dataset_id(dataset: Any) -> ObjectId:
+    """The id that every sample document carries as ``_dataset_id``."""
+    return ObjectId(dataset._doc.id)
+
+
+def reload_samples(dataset: Any) -> None:
+    """Makes samples that this process already holds see what was written behind their back."""
+    import fiftyone as fo
+
+    fo.Sample._reload_docs(dataset._sample_collection_name)
+
+
+def insert_missing(collection: Collection[Document], documents: Sequence[Document]) -> int:
+    """Inserts the documents whose ids are not there yet; another writer's are left alone.
+
+    Returns:
+        How many were inserted.
+    """
+    try:
+        return len(collection.insert_many(documents, ordered=False).inserted_ids)
+    except BulkWriteError as error:
+        details = error.details or {}
+        if any(e["code"] != _DUPLICATE_KEY for e in details.get("writeErrors", ())):
+            raise
+        return int(details["nInserted"])
+
+
+def write_overlapped(batches: Iterable[Batch], write: Callable[[Batch], int]) -> Iterator[int]:
+    """Writes each batch in a thread of its own while the next one is being made.
+
+    Args:
+        batches: made lazily, so that two at most are in memory.
+        write: writes one batch and returns how many items it changed; called in order.
+
+    Yields:
+        What ``write`` returned, batch by batch.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="fathomnet-write") as pool:
+        pending = None
+        for batch in batches:
+            if pending is not None:
+                yield pending.result()
+            pending = pool.submit(write, batch)
+        if pending is not None:
+            yield pending.result()
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of ``size`` consecutive items; the last one may be shorter."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def now() -> datetime:
+    """The current time as FiftyOne stores it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)

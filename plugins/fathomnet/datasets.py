@@ -1,0 +1,104 @@
+"""Which FiftyOne datasets are ours, and how one comes into being and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import uuid4
+
+from pymongo.errors import DuplicateKeyError
+
+from .app_defaults import save_split_view, set_app_defaults
+from .errors import DatasetError
+from .fields import SCHEMA_VERSION
+from .schema import declare, sample_schema
+
+MARKER: Final = "fathomnet"
+"""Key in ``dataset.info`` that says that this project made the dataset."""
+
+_BEING_DELETED: Final = "being_deleted"
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a dataset's name; None where FiftyOne would take it."""
+    import fiftyone as fo
+    from fiftyone.core.utils import to_slug
+
+    try:
+        slug = to_slug(name)
+    except ValueError as error:
+        return str(error)
+    for other in fo.list_datasets():
+        if other != name and to_slug(other) == slug:
+            return f"FiftyOne cannot tell {name!r} from the existing dataset {other!r}"
+    return None
+
+
+def is_ours(dataset: Any) -> bool:
+    """Whether this project made the dataset."""
+    return isinstance(dataset.info.get(MARKER), dict)
+
+
+def find_dataset(name: str) -> Any | None:
+    """Loads the dataset of this name, as the database has it now.
+
+    Returns:
+        The dataset; None where there is none, or where one that was being deleted when its
+        process died could now be deleted to the end.
+
+    Raises:
+        DatasetError: the dataset was not made by this project.
+    """
+    import fiftyone as fo
+
+    if not fo.dataset_exists(name):
+        return None
+    dataset = fo.load_dataset(name, reload=True)
+    if not is_ours(dataset):
+        raise DatasetError(
+            f"dataset {name!r} exists and was not made by ingest_dataset, so it is left alone; "
+            "choose another dataset_name"
+        )
+    if dataset.info[MARKER].get(_BEING_DELETED):
+        dataset.delete()
+        return None
+    return dataset
+
+
+def create_dataset(name: str, splits: Iterable[str]) -> Any:
+    """Makes an empty dataset of ours; where another process was faster, takes that one.
+
+    It is made complete under a name of its own and then renamed, in one write that MongoDB
+    allows once: nobody ever sees half a dataset. Where the process dies before that, FiftyOne
+    removes the remains, because they are not persistent yet.
+
+    Args:
+        name: a name that ``name_problem`` has nothing against.
+        splits: the splits that get a saved view.
+    """
+    import fiftyone as fo
+
+    dataset = fo.Dataset(f"{name} being made {uuid4().hex}")
+    dataset.media_type = "image"
+    declare(dataset, sample_schema())
+    dataset.info[MARKER] = {"schema_version": SCHEMA_VERSION}
+    set_app_defaults(dataset)
+    for split in splits:
+        save_split_view(dataset, split)
+    try:
+        dataset.name = name
+    except (ValueError, DuplicateKeyError):
+        dataset.delete()
+        winner = find_dataset(name)
+        if winner is None:
+            raise
+        return winner
+    dataset.persistent = True
+    return dataset
+
+
+def delete_dataset(dataset: Any) -> None:
+    """Deletes a dataset of ours; killed on the way, the next ``find_dataset`` finishes it."""
+    dataset.info[MARKER] = {**dataset.info[MARKER], _BEING_DELETED: True}
+    dataset.save()
+    dataset.delete()

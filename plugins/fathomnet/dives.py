@@ -1,0 +1,98 @@
+"""Vehicle, dive and time of an image, read from the URL it was published under.
+
+MBARI publishes its frame grabs as ``.../framegrabs/<vehicle>/images/<dive>/<file>`` and older ones
+as ``.../framegrabs/<vehicle>/stills/<year>/<day of year>/<file>``, where the vehicle is known and
+the dive is not. Whatever does not have one of these two shapes says nothing: no guess is made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote
+
+_ROOT = "framegrabs"
+_PATH = re.compile(r"https?://[^/?#]+/([^?#]*)", re.IGNORECASE)
+# An encoded dot or slash, or a segment that is empty, "." or "..".
+_MISLEADING = re.compile(r"%2[ef]|(?:^|/)\.{0,2}(?:/|$)", re.IGNORECASE)
+_VEHICLE = re.compile(r"[^\W_][\w .'()-]{0,63}")
+_DIVE = re.compile(r"[0-9]{1,8}")
+_STAMP = re.compile(r"([0-9]{8}T[0-9]{6})(?:\.([0-9]{1,9}))?Z(?=[-.]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class DiveOrigin:
+    """Where an image was taken.
+
+    Attributes:
+        vehicle: name of the vehicle, for example ``Doc Ricketts``.
+        dive: number of the vehicle's dive without leading zeros, or a date (``20200108``) where
+            the vehicle's dives are named by date.
+    """
+
+    vehicle: str | None = None
+    dive: str | None = None
+
+
+UNKNOWN = DiveOrigin()
+
+
+def parse_dive(url: str | None) -> DiveOrigin:
+    """Vehicle and dive named by an image's URL.
+
+    Dive numbers are zero-padded inconsistently at the source, so ``0443`` and ``443`` both give
+    ``443``. The query and the fragment of the URL are ignored.
+
+    Args:
+        url: http(s) URL of the image, percent-encoded.
+
+    Returns:
+        The vehicle and the dive; each is None where the URL does not clearly name it.
+    """
+    segments = _segments(url)
+    if segments.count(_ROOT) != 1:
+        return UNKNOWN
+    match segments[segments.index(_ROOT) + 1 :]:
+        case [encoded, "images" | "stills" as kind, folder, _, *_]:
+            vehicle = unquote(encoded)
+            if not _VEHICLE.fullmatch(vehicle):
+                return UNKNOWN
+            return DiveOrigin(vehicle, _dive_number(folder) if kind == "images" else None)
+        case _:
+            return UNKNOWN
+
+
+def parse_time(url: str | None) -> datetime | None:
+    """Time at which an image was taken, where its file name carries an explicit UTC stamp.
+
+    Names such as ``20200108T183901.101Z--<uuid>.png`` carry one. Tape time codes
+    (``07-03-27-40.png``) have no date and give None.
+
+    Args:
+        url: http(s) URL of the image, percent-encoded.
+
+    Returns:
+        The time in UTC as a naive datetime, cut to whole microseconds.
+    """
+    segments = _segments(url)
+    stamp = _STAMP.match(segments[-1]) if segments else None
+    if stamp is None:
+        return None
+    try:
+        moment = datetime.strptime(stamp[1], "%Y%m%dT%H%M%S")
+    except ValueError:
+        return None
+    return moment.replace(microsecond=int((stamp[2] or "").ljust(6, "0")[:6]))
+
+
+def _segments(url: str | None) -> list[str]:
+    """Segments of the path of an http(s) URL, still encoded; none where they could mislead."""
+    found = _PATH.match(url) if url and url.isprintable() else None
+    if found is None or _MISLEADING.search(found[1]):
+        return []
+    return found[1].split("/")
+
+
+def _dive_number(segment: str) -> str | None:
+    return segment.lstrip("0") or None if _DIVE.fullmatch(segment) else None

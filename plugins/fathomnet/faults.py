@@ -1,0 +1,77 @@
+"""Collecting every fault of an input before it is accepted or refused."""
+
+from __future__ import annotations
+
+from .errors import Fault, InputError
+
+FAULTS_KEPT = 1_000
+
+
+class FaultList:
+    """Faults found so far: the first ``limit`` are kept, all are counted.
+
+    The limit keeps a large file of garbage from filling the memory with its own faults.
+    """
+
+    def __init__(self, limit: int = FAULTS_KEPT) -> None:
+        self.count = 0
+        self._limit = limit
+        self._kept: list[Fault] = []
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether further faults will only be counted."""
+        return self.count >= self._limit
+
+    def add(self, place: str, problem: str) -> None:
+        """Keeps a fault while there is room, and counts it in any case."""
+        if not self.full:
+            self._kept.append(Fault(place, problem))
+        self.count += 1
+
+    def count_only(self, number: int) -> None:
+        """Counts faults that are not worth describing because the list is full."""
+        self.count += number
+
+    def all(self) -> tuple[Fault, ...]:
+        """The kept faults in the order found, and one more that counts those not kept."""
+        hidden = self.count - len(self._kept)
+        if not hidden:
+            return tuple(self._kept)
+        rest = Fault("elsewhere", f"{hidden:,} more, counted but not listed")
+        return (*self._kept, rest)
+
+    def raise_if_any(self, subject: str, advice: str = "") -> None:
+        """Refuses the input if it has faults.
+
+        Raises:
+            InputError: with the kept faults.
+        """
+        if self:
+            raise InputError(subject, self.all(), advice)
+
+
+def shown(value: object) -> str:
+    """A value from a file, short enough for a message and in the words of JSON."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text {_shortened(repr(value))}"
+        case list():
+            return f"a list of {len(value):,}"
+        case dict():
+            return "an object"
+        case int() if value.bit_length() > 128:
+            return "a whole number of more than 38 digits"
+        case _:
+            return _shortened(repr(value))
+
+
+def _shortened(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

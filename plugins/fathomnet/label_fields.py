@@ -1,0 +1,84 @@
+"""What kind of labels a field of a dataset holds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from .errors import DatasetError, Fault, InputError
+
+_FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def boxes_path(dataset: Any, field: str) -> str:
+    """Path of the boxes in a Detections field.
+
+    Raises:
+        DatasetError: the dataset has no such field, or it holds something else.
+    """
+    import fiftyone as fo
+
+    path = labels_path(dataset, field)
+    if path == field:
+        known = _described(dataset, fo.Detections)
+        raise DatasetError(f"field {field!r} holds one label an image, not boxes; {known}")
+    return path
+
+
+def labels_path(dataset: Any, field: str) -> str:
+    """Path of the labels in a Detections or a Classification field.
+
+    Raises:
+        DatasetError: the dataset has no such field, or it holds something else.
+    """
+    import fiftyone as fo
+
+    kind = label_type(dataset, field)
+    if kind is fo.Detections:
+        return f"{field}.detections"
+    if kind is fo.Classification:
+        return field
+    known = _described(dataset, fo.Detections, fo.Classification)
+    problem = "is no field" if dataset.get_field(field) is None else "holds no labels of this kind"
+    raise DatasetError(f"{field!r} {problem} of dataset {dataset.name!r}; {known}")
+
+
+def label_type(dataset: Any, field: str) -> type | None:
+    """The label class that a top-level field holds; None where it holds none, or is not there."""
+    kind: type | None = _label_types(dataset).get(field)
+    return kind
+
+
+def _label_types(dataset: Any) -> dict[str, type]:
+    import fiftyone as fo
+
+    schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)
+    return {name: field.document_type for name, field in schema.items()}
+
+
+def _described(dataset: Any, *kinds: type) -> str:
+    fitting = [name for name, kind in _label_types(dataset).items() if kind in kinds]
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    return f"its fields of {wanted} are: {', '.join(fitting) or 'none'}"
+
+
+def require_writable(dataset: Any, field: str, kind: type) -> None:
+    """Refuses a field that a stage may not make or overwrite.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: name of the field.
+        kind: the label class that it is to hold.
+
+    Raises:
+        InputError: no field can have this name.
+        DatasetError: the field is there and holds something else.
+    """
+    if not _FIELD_NAME.fullmatch(field):
+        problem = f"{field!r} is no field name: a letter, then letters, digits and _"
+        raise InputError("name of the new field", [Fault("field", problem)])
+    if dataset.get_field(field) is not None and label_type(dataset, field) is not kind:
+        raise DatasetError(
+            f"field {field!r} of dataset {dataset.name!r} is there already and does not hold "
+            f"{kind.__name__}; choose another name"
+        )

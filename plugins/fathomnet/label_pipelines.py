@@ -1,0 +1,133 @@
+"""The update pipelines by which MongoDB itself labels the samples of a dataset.
+
+Each does what a function of ``labels`` does in Python; MongoDB leaves a document alone that comes
+out of a pipeline as it went in, so what is right already keeps its ``last_modified_at``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from .documents import Document, id_prefix
+from .fields import SPLITS
+
+Expression = dict[str, Any]
+
+_BEFORE: Final = "_fathomnet_before"
+_LABELLED: Final = "_fathomnet_labelled"
+_BY_AREA: Final = "_fathomnet_by_area"
+_BEST: Final = "_fathomnet_best"
+
+
+def primary_label_update(boxes: str, field: str, moment: datetime) -> list[Document]:
+    """Gives every sample the label that ``labels.primary_concept`` finds.
+
+    Args:
+        boxes: path of the boxes.
+        field: the field that takes the label; unset where no box has one.
+        moment: the ``last_modified_at`` of the samples that change.
+    """
+    is_labelled = {"$gt": ["$$this.label", None]}
+    labelled = {"$filter": {"input": {"$ifNull": [f"${boxes}", []]}, "cond": is_labelled}}
+    areas = {"$map": {"input": f"${_LABELLED}", "in": {"$isNumber": "$$this.area"}}}
+    order = {"count": -1, "covers": -1, "label": 1}
+    first = {"$first": {"$sortArray": {"input": _candidates(), "sortBy": order}}}
+    # Most images have one box, and need no counting: it takes a third of the time.
+    only = {"$first": f"${_LABELLED}"}
+    best = {"$cond": [{"$eq": [{"$size": f"${_LABELLED}"}, 1]}, only, first]}
+    return [
+        {"$set": {_BEFORE: f"${field}", _LABELLED: labelled}},
+        {"$set": {_BY_AREA: {"$allElementsTrue": [areas]}}},
+        {"$set": {_BEST: best}},
+        {"$set": {field: _label_of_best(field)}},
+        _modified_where_changed(field, moment),
+        {"$unset": [_BEFORE, _LABELLED, _BY_AREA, _BEST]},
+    ]
+
+
+def rank_update(
+    field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]], moment: datetime
+) -> list[Document]:
+    """Writes rank attributes on every label of a field.
+
+    Args:
+        field: a field of boxes or of one label.
+        is_list: whether it is a field of boxes.
+        ranks: the attributes of every known label, and under ``""`` those of all others.
+        moment: the ``last_modified_at`` of the samples that change.
+    """
+    names = [name for name in ranks if name]
+    # $indexOfArray gives -1 for a name that it does not find, and -1 is the last element.
+    attributes = {"$literal": [dict(ranks[name]) for name in names] + [dict(ranks[""])]}
+
+    def ranked(label: str) -> Expression:
+        position = {"$indexOfArray": [{"$literal": names}, f"{label}.label"]}
+        return {"$mergeObjects": [label, {"$arrayElemAt": [attributes, position]}]}
+
+    path = f"{field}.detections" if is_list else field
+    one_by_one = {"$map": {"input": f"${path}", "in": ranked("$$this")}}
+    value = one_by_one if is_list else ranked(f"${path}")
+    return [
+        {"$set": {_BEFORE: f"${field}"}},
+        {"$set": {path: value}},
+        _modified_where_changed(field, moment),
+        {"$unset": [_BEFORE]},
+    ]
+
+
+def _candidates() -> Expression:
+    """Every concept of an image with its number of boxes and what they cover."""
+    own = {"$filter": {"input": f"${_LABELLED}", "cond": {"$eq": ["$$this.label", "$$name"]}}}
+    sides = [{"$arrayElemAt": ["$$this.bounding_box", side]} for side in (2, 3)]
+    covers = {"$cond": [f"${_BY_AREA}", "$$this.area", {"$multiply": sides}]}
+    candidate = {
+        "label": "$$name",
+        "count": {"$size": "$$own"},
+        "covers": {"$sum": {"$map": {"input": "$$own", "in": covers}}},
+    }
+    return {
+        "$map": {
+            "input": {"$setUnion": [f"${_LABELLED}.label"]},
+            "as": "name",
+            "in": {"$let": {"vars": {"own": own}, "in": candidate}},
+        }
+    }
+
+
+def _label_of_best(field: str) -> Expression:
+    """The label to store: none, the one that is there, or a new one as FiftyOne writes it."""
+    label = f"${_BEST}.label"
+    new = {
+        "_id": _label_id(field),
+        "_cls": "Classification",
+        "tags": {"$literal": []},
+        "label": label,
+    }
+    return {
+        "$switch": {
+            "branches": [
+                {"case": {"$lte": [label, None]}, "then": "$$REMOVE"},
+                {"case": {"$eq": [label, f"${field}.label"]}, "then": f"${field}"},
+            ],
+            "default": new,
+        }
+    }
+
+
+def _label_id(field: str) -> Expression:
+    """A prefix for field and split, then the last eight bytes of the sample's own id."""
+
+    def prefix(*scope: str) -> str:
+        return id_prefix("primary label", field, *scope).hex()
+
+    branches = [{"case": {"$eq": ["$split", split]}, "then": prefix(split)} for split in SPLITS]
+    number = {"$substrBytes": [{"$toString": "$_id"}, 8, 16]}
+    chosen = {"$switch": {"branches": branches, "default": prefix()}}
+    return {"$toObjectId": {"$concat": [chosen, number]}}
+
+
+def _modified_where_changed(field: str, moment: datetime) -> Document:
+    changed = {"$ne": [f"${_BEFORE}", f"${field}"]}
+    return {"$set": {"last_modified_at": {"$cond": [changed, moment, "$last_modified_at"]}}}

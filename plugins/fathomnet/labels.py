@@ -1,0 +1,207 @@
+"""Labels that follow from the boxes: an image's primary label, and every label's ranks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import Any, Final
+
+from .collection import now, reload_samples, sample_collection
+from .errors import Fault, InputError
+from .fields import GROUND_TRUTH, OWN_RANK, PRIMARY_LABEL, RANKS
+from .label_fields import boxes_path, labels_path, require_writable
+from .label_pipelines import primary_label_update, rank_update
+from .progress import Progress, silent
+from .schema import classification_schema, declare, rank_schema
+from .taxonomy import Taxonomy, load_taxonomy
+
+RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryLabelResult:
+    """How many images have a primary label now, and how many have none."""
+
+    labelled: int
+    unlabelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class RanksResult:
+    """What ``add_taxonomy_ranks`` found.
+
+    Attributes:
+        boxes: labels whose concept is in the taxonomy, over all fields.
+        unknown_concepts: the other labels' names, sorted.
+    """
+
+    boxes: int
+    unknown_concepts: tuple[str, ...]
+
+
+def add_primary_label(
+    dataset: Any,
+    source_field: str = GROUND_TRUTH,
+    field: str = PRIMARY_LABEL,
+    progress: Progress = silent,
+) -> PrimaryLabelResult:
+    """Gives every image the concept that most of its boxes have.
+
+    Of equally frequent concepts the one whose boxes cover more wins, then the first by name.
+    What a box covers is its ``area`` where every labelled box of the image has one, else its
+    width times its height. An image without a labelled box gets no value. Images whose value is
+    right already are not touched.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        source_field: a field of boxes.
+        field: the field that takes the labels; made where it is not there.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: ``field`` cannot be a field's name.
+        DatasetError: ``source_field`` holds no boxes, or ``field`` is there and holds something
+            else than one label an image.
+    """
+    import fiftyone as fo
+
+    dataset.reload()
+    boxes = boxes_path(dataset, source_field)
+    require_writable(dataset, field, fo.Classification)
+    declare(dataset, classification_schema(field))
+    progress(0.0, "finding the primary labels")
+    collection = sample_collection(dataset)
+    if collection is None:
+        _set_primary_labels(dataset, boxes, field)
+    else:
+        collection.update_many({}, primary_label_update(boxes, field, now()))
+        reload_samples(dataset)
+    samples, labelled = dataset.aggregate([fo.Count(), fo.Count(f"{field}.label")])
+    progress(1.0, f"{labelled:,} of {samples:,} images have a primary label")
+    return PrimaryLabelResult(labelled=labelled, unlabelled=samples - labelled)
+
+
+def add_taxonomy_ranks(
+    dataset: Any,
+    label_fields: Sequence[str] = (GROUND_TRUTH,),
+    taxonomy: Taxonomy | None = None,
+    progress: Progress = silent,
+) -> RanksResult:
+    """Writes on every label its own rank and its lineage, kingdom to species.
+
+    A slot that the lineage does not reach is None, and so is every slot of a label that is
+    absent or not in the taxonomy. Images whose labels are right already are not touched.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        label_fields: fields of boxes or of one label an image.
+        taxonomy: the tree of concepts; None for the project's own.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: no field is named.
+        DatasetError: a field is not there or holds something else; none was changed.
+    """
+    names = (label_fields,) if isinstance(label_fields, str) else tuple(label_fields)
+    if not names:
+        raise InputError("label_fields", [Fault("label_fields", "name at least one field")])
+    dataset.reload()
+    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    paths = {name: labels_path(dataset, name) for name in names}
+    known = 0
+    unknown: set[str] = set()
+    for done, (field, path) in enumerate(paths.items()):
+        progress(done / len(paths), f"writing the ranks of {field}")
+        declare(dataset, rank_schema(path))
+        counts = dataset.count_values(f"{path}.label")
+        counts.pop(None, None)
+        ranks = {label: rank_attributes(label, taxonomy) for label in counts if label in taxonomy}
+        _write_ranks(dataset, field, path != field, {**ranks, "": rank_attributes(None, taxonomy)})
+        known += sum(counts[label] for label in ranks)
+        unknown.update(counts.keys() - ranks.keys())
+    progress(1.0, f"{known:,} labels have their ranks")
+    return RanksResult(boxes=known, unknown_concepts=tuple(sorted(unknown)))
+
+
+def primary_concept(
+    boxes: Iterable[tuple[str | None, float | None, Sequence[float]]],
+) -> str | None:
+    """The most frequent concept of one image; see ``add_primary_label`` for ties.
+
+    Args:
+        boxes: label, area (or None) and bounding box ``[x, y, width, height]`` of each box.
+    """
+    labelled = [(label, area, box) for label, area, box in boxes if label is not None]
+    by_area = all(area is not None for _, area, _ in labelled)
+    covered: dict[str, list[float]] = defaultdict(list)
+    for label, area, box in labelled:
+        covered[label].append(area if by_area and area is not None else box[2] * box[3])
+    order = sorted(covered, key=lambda name: (-len(covered[name]), -fsum(covered[name]), name))
+    return order[0] if order else None
+
+
+def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
+    """A concept's own rank and its seven slots; all None where the name is unknown."""
+    taxon = taxonomy.taxon(label)
+    if taxon is None:
+        return dict.fromkeys(RANK_ATTRIBUTES)
+    return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}
+
+
+def _set_primary_labels(dataset: Any, boxes: str, field: str) -> None:
+    """``primary_label_update`` through the public API."""
+    import fiftyone as fo
+
+    has_areas = dataset.get_field(f"{boxes}.area") is not None
+    attributes = ("label", "area" if has_areas else "label", "bounding_box")
+    paths = ["id", f"{field}.label", *(f"{boxes}.{name}" for name in attributes)]
+    changed = {}
+    for sample_id, there, *columns in zip(*dataset.values(paths), strict=True):
+        labels, areas, rectangles = (column or () for column in columns)
+        areas = areas if has_areas else (None,) * len(labels)
+        wanted = primary_concept(zip(labels, areas, rectangles, strict=True))
+        if wanted != there:
+            changed[sample_id] = fo.Classification(label=wanted) if wanted else None
+    if changed:
+        dataset.set_values(field, changed, key_field="id")
+
+
+def _write_ranks(
+    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
+) -> None:
+    collection = sample_collection(dataset)
+    if collection is None:
+        _set_ranks(dataset, field, is_list, ranks)
+        return
+    has_labels = f"{field}.detections.0" if is_list else f"{field}._cls"
+    update = rank_update(field, is_list, ranks, now())
+    collection.update_many({has_labels: {"$exists": True}}, update)
+    reload_samples(dataset)
+
+
+def _set_ranks(
+    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
+) -> None:
+    """``rank_update`` through the public API."""
+    changed = {}
+    for sample_id, value in zip(*dataset.values(["id", field]), strict=True):
+        labels = () if value is None else value.detections if is_list else (value,)
+        differing = [_set_attributes(one, ranks.get(one.label or "", ranks[""])) for one in labels]
+        if any(differing):
+            changed[sample_id] = value
+    if changed:
+        dataset.set_values(field, changed, key_field="id")
+
+
+def _set_attributes(label: Any, attributes: Mapping[str, str | None]) -> bool:
+    """Sets what differs, and says whether something did."""
+    differing = {
+        name: value
+        for name, value in attributes.items()
+        if not label.has_field(name) or label[name] != value
+    }
+    for name, value in differing.items():
+        label[name] = value
+    return bool(differing)

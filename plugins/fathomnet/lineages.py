@@ -1,0 +1,242 @@
+"""The table of concepts on disk: its columns, its rules, and every fault with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .errors import Fault, InputError
+from .fields import OWN_RANK, RANKS
+from .sourcefile import decode, read_source
+
+Lineage = tuple[str | None, ...]
+"""Seven slots, one a rank of ``RANKS`` from kingdom to species; None below the taxon."""
+
+COLUMNS: Final = ("concept", OWN_RANK, *RANKS)
+
+RANKS_BELOW: Final = {
+    "kingdom": ("subkingdom", "infrakingdom", "superphylum"),
+    "phylum": ("subphylum", "infraphylum", "parvphylum", "gigaclass", "megaclass", "superclass"),
+    "class": ("subclass", "infraclass", "subterclass", "superorder"),
+    "order": ("suborder", "infraorder", "parvorder", "section", "subsection", "superfamily"),
+    "family": ("subfamily", "supertribe", "tribe", "subtribe"),
+    "genus": ("subgenus",),
+    "species": ("subspecies", "variety", "forma"),
+}
+"""The ranks of WoRMS that lie between each of the seven and the next, from the top down."""
+
+ALL_RANKS: Final = tuple(rank for main in RANKS for rank in (main, *RANKS_BELOW[main]))
+"""Every rank that a concept may have, from the top down."""
+
+_LineFault = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Taxon:
+    """One name in the tree.
+
+    Attributes:
+        name: the taxon's name, as the table writes it.
+        rank: its own rank, which need not be one of the seven ("subfamily").
+        lineage: its seven slots; the last filled one is the taxon itself or, where its own rank
+            is not one of the seven, its nearest ancestor of a main rank.
+    """
+
+    name: str
+    rank: str
+    lineage: Lineage
+
+    @property
+    def depth(self) -> int:
+        """How many main ranks deep the taxon sits: 1 (kingdom) to 7 (species)."""
+        return sum(slot is not None for slot in self.lineage)
+
+    @property
+    def parent(self) -> str | None:
+        """The next name up; None for a kingdom."""
+        above = [slot for slot in self.lineage if slot is not None and slot != self.name]
+        return above[-1] if above else None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageTable:
+    """A table that was found sound.
+
+    Attributes:
+        concepts: the taxa that the table lists, in its order.
+        taxa: the concepts and all their ancestors in tree order: each taxon is followed by its
+            descendants.
+        sha256: hash of the file, in hexadecimal.
+    """
+
+    concepts: tuple[Taxon, ...]
+    taxa: tuple[Taxon, ...]
+    sha256: str
+
+
+def read_table(path: Path) -> LineageTable:
+    """Reads and checks a table of concepts.
+
+    Args:
+        path: a csv file with the columns ``COLUMNS``.
+
+    Raises:
+        InputError: with every fault of the file and its line.
+    """
+    source = read_source(path)
+    concepts, taxa = _parsed(decode(source), source.subject)
+    return LineageTable(concepts, taxa, source.sha256)
+
+
+def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
+    """Writes a table that ``read_table`` reads back as the same concepts.
+
+    The file appears whole or not at all, and only if the table is sound.
+
+    Raises:
+        InputError: with every fault of the table and the line it would have had.
+    """
+    text = render_table(concepts)
+    _parsed(text, f"the table for {path}")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def render_table(concepts: Iterable[Taxon]) -> str:
+    """The text of a table's file: the header and one row a concept."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((taxon.name, taxon.rank, *taxon.lineage) for taxon in concepts)
+    return text.getvalue()
+
+
+def folded(name: str) -> str:
+    """A name without what people vary: letter case and the amount of whitespace."""
+    return " ".join(name.split()).casefold()
+
+
+def _parsed(text: str, subject: str) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
+    """The concepts of a table and all taxa of their tree, or every fault."""
+    faults: list[_LineFault] = []
+    listed = _concepts(_rows(text, faults), faults)
+    taxa = _taxa(listed, faults)
+    if faults:
+        places = [Fault(f"line {line}", problem) for line, problem in sorted(faults)]
+        raise InputError(subject, places, f"The columns must be {','.join(COLUMNS)}.")
+    return tuple(concept for _, concept in listed), taxa
+
+
+def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
+    """The rows below the header, each with its line; blank lines are passed over."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        faults.append((reader.line_num, f"is not csv: {error}"))
+        return []
+    (line, header), *body = rows or [(1, [""])]
+    if tuple(header) != COLUMNS:
+        faults.append((line, f"the header is {','.join(header)!r}"))
+        return []
+    if not body:
+        faults.append((line, "no concept follows the header"))
+    return body
+
+
+def _concepts(
+    rows: Iterable[tuple[int, list[str]]], faults: list[_LineFault]
+) -> list[tuple[int, Taxon]]:
+    """The concepts of all sound rows, each with its line."""
+    listed: list[tuple[int, Taxon]] = []
+    lines: dict[str, int] = {}
+    for line, cells in rows:
+        problems = list(_problems(cells))
+        if cells[0] in lines:
+            problems.append(f"concept {cells[0]!r} is already on line {lines[cells[0]]}")
+        lines.setdefault(cells[0], line)
+        faults.extend((line, problem) for problem in problems)
+        if not problems:
+            name, rank, *slots = cells
+            listed.append((line, Taxon(name, rank, tuple(slot or None for slot in slots))))
+    return listed
+
+
+def _problems(cells: Sequence[str]) -> Iterator[str]:
+    """What is wrong with one row, taken by itself."""
+    if len(cells) != len(COLUMNS):
+        yield f"has {len(cells)} columns instead of {len(COLUMNS)}"
+        return
+    for column, cell in zip(COLUMNS, cells, strict=True):
+        if cell != " ".join(cell.split()):
+            yield f"{column} {cell!r} has stray whitespace"
+    name, rank, *slots = cells
+    depth = sum(map(bool, slots))
+    if not name:
+        yield "concept is empty"
+    if not all(slots[:depth]) or not depth:
+        empty = slots.index("")
+        yield f"{RANKS[empty]} is empty" + (" above a filled rank" if depth else "")
+    elif rank not in ALL_RANKS:
+        yield f"rank {rank!r} is unknown"
+    else:
+        yield from _misplacement(name, rank, slots[:depth])
+
+
+def _misplacement(name: str, rank: str, filled: Sequence[str]) -> Iterator[str]:
+    """Whether a concept does not sit where its own rank belongs."""
+    end = RANKS[len(filled) - 1]
+    if rank in RANKS:
+        if (end, filled[-1]) != (rank, name):
+            yield f"the lineage of {rank} {name!r} ends at {end} {filled[-1]!r}, not at itself"
+    elif name in filled:
+        yield f"{name!r} fills the slot of a {RANKS[filled.index(name)]}, but its rank is {rank}"
+    elif ALL_RANKS.index(end) > ALL_RANKS.index(rank):
+        yield f"{rank} {name!r} cannot sit below {end} {filled[-1]!r}"
+
+
+def _taxa(listed: Iterable[tuple[int, Taxon]], faults: list[_LineFault]) -> tuple[Taxon, ...]:
+    """Every taxon of the tree once, in tree order."""
+    seen: dict[str, tuple[int, Taxon]] = {}
+    for line, concept in listed:
+        for taxon in _path(concept):
+            known_line, known = seen.setdefault(folded(taxon.name), (line, taxon))
+            if known != taxon:
+                faults.extend(
+                    (line, f"{clash} on line {known_line}") for clash in _clash(taxon, known)
+                )
+    return tuple(sorted((taxon for _, taxon in seen.values()), key=_tree_order))
+
+
+def _path(concept: Taxon) -> Iterator[Taxon]:
+    """The concept's ancestors from the kingdom down, then the concept."""
+    for slot, name in enumerate(concept.lineage[: concept.depth], start=1):
+        if name is not None and name != concept.name:
+            below = (None,) * (len(RANKS) - slot)
+            yield Taxon(name, RANKS[slot - 1], concept.lineage[:slot] + below)
+    yield concept
+
+
+def _clash(taxon: Taxon, known: Taxon) -> Iterator[str]:
+    """How two taxa of one name contradict each other, up to the place of the second one."""
+    if taxon.name != known.name:
+        yield f"{taxon.name!r} is spelled {known.name!r}"
+    elif taxon.rank != known.rank:
+        yield f"{taxon.name!r} is a {taxon.rank} here, a {known.rank}"
+    elif taxon.parent != known.parent:
+        # Where a parent differs further up, that parent's own clash is the fault to report.
+        yield f"{taxon.name!r} stands under {taxon.parent!r} here, under {known.parent!r}"
+
+
+def _tree_order(taxon: Taxon) -> tuple[list[str], bool, str]:
+    outside_the_seven = taxon.rank not in RANKS
+    return [slot or "" for slot in taxon.lineage], outside_the_seven, taxon.name

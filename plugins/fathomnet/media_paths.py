@@ -1,0 +1,115 @@
+"""Where a dataset's images lie: the stored object, and the file that FiftyOne opens."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from .errors import Fault, InputError
+from .fields import images_folder
+
+DEFAULT_MIRROR: Final = "~/fathomnet-media"
+"""Local folder of the images where FiftyOne cannot open the media root itself."""
+
+GCS: Final = "gs://"
+_BUCKET_URI: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^?#]*)?")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """Where every image of a dataset is stored and opened.
+
+    Attributes:
+        media_root: the store, a ``gs://`` URI or an absolute folder; empty where none is named.
+        filepath_root: what every sample's ``filepath`` starts with.
+    """
+
+    media_root: str
+    filepath_root: str
+
+    def filepath(self, split: str, file_name: str) -> str:
+        """What FiftyOne opens: a local file, or the ``gs://`` URI itself in Enterprise."""
+        return _image_path(self.filepath_root, split, file_name)
+
+    def media_uri(self, split: str, file_name: str) -> str | None:
+        """The stored object; None where no media root is named."""
+        return _image_path(self.media_root, split, file_name) if self.media_root else None
+
+    def files_present(self, split: str, file_names: Iterable[str]) -> frozenset[str]:
+        """Those of a split's images that lie on this machine, found without a call per file.
+
+        Args:
+            split: the split whose folder is looked at.
+            file_names: relative paths below that folder, as the catalog writes them.
+        """
+        if self.filepath_root.startswith(GCS):
+            return frozenset()
+        folder = Path(self.filepath_root) / images_folder(split)
+        below = {PurePosixPath(name).parent for name in file_names}
+        return frozenset(name for parent in below for name in _files_in(folder, parent))
+
+
+def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) -> MediaPlan:
+    """Decides where images are stored and opened.
+
+    Args:
+        media_root: ``gs://bucket/prefix``, a folder, or empty.
+        mirror: the local folder that stands in for a media root that FiftyOne cannot open; empty
+            for ``DEFAULT_MIRROR``. It must lie under the user's home, symbolic links resolved.
+        opens_gcs: whether this FiftyOne opens ``gs://`` files itself (Enterprise).
+
+    Raises:
+        InputError: the media root is neither of the two, or the mirror is not under the home.
+    """
+    faults: list[Fault] = []
+    root = _checked_root(media_root.strip(), faults)
+    local = _checked_mirror(mirror.strip() or DEFAULT_MIRROR, faults)
+    if faults:
+        raise InputError("where the images lie", faults)
+    opened_in_place = root and (opens_gcs or not root.startswith(GCS))
+    return MediaPlan(media_root=root, filepath_root=root if opened_in_place else local)
+
+
+def _image_path(root: str, split: str, file_name: str) -> str:
+    return f"{root}/{images_folder(split)}/{file_name}"
+
+
+def _files_in(folder: Path, below: PurePosixPath) -> Iterable[str]:
+    try:
+        with os.scandir(folder / below) as entries:
+            return [str(below / entry.name) for entry in entries if entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ()
+
+
+def _checked_root(media_root: str, faults: list[Fault]) -> str:
+    if not media_root:
+        return ""
+    if media_root.startswith(GCS):
+        if not _BUCKET_URI.fullmatch(media_root) or ".." in media_root.split("/"):
+            faults.append(Fault("media_root", f"{media_root!r} is not gs://bucket/prefix"))
+        return media_root.rstrip("/")
+    if _SCHEME.match(media_root):
+        problem = f"{media_root!r} is neither gs://bucket/prefix nor a folder of this machine"
+        faults.append(Fault("media_root", problem))
+        return ""
+    folder = Path(media_root).expanduser().resolve()
+    if folder.exists() and not folder.is_dir():
+        faults.append(Fault("media_root", f"{folder} is not a folder"))
+    return str(folder)
+
+
+def _checked_mirror(mirror: str, faults: list[Fault]) -> str:
+    home = Path.home().resolve()
+    folder = Path(mirror).expanduser().resolve()
+    if home not in folder.parents:
+        problem = f"{folder} is not below the home folder {home}; name a folder there, or none"
+        faults.append(Fault("mirror", problem))
+    elif folder.exists() and not folder.is_dir():
+        faults.append(Fault("mirror", f"{folder} is not a folder"))
+    return str(folder)

@@ -1,0 +1,94 @@
+"""Predictions as the documents that FiftyOne keeps of them."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .documents import Document, id_prefix, lasting_id
+from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from .predictions import Predictions
+
+
+class PredictionDocuments:
+    """The predicted boxes of one file, asked for image by image.
+
+    Args:
+        table: the file's rows.
+        field: the field that takes them.
+        split: the split whose boxes they are for.
+    """
+
+    def __init__(self, table: Predictions, field: str, split: str) -> None:
+        self._row = {id_: row for row, id_ in enumerate(table.annotation_id.tolist())}
+        self._prefix = id_prefix("prediction", field, split)
+        self._labels = list(table.concept_name)
+        self._confidences = None if table.confidence is None else table.confidence.tolist()
+        self._ranks = None if table.rank is None else list(table.rank)
+        self._vectors = None if table.probabilities is None else _Vectors(table.probabilities)
+        self._written = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES) + (
+            () if table.rank is None else (OWN_RANK,)
+        )
+
+    def of_image(
+        self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
+    ) -> Document | None:
+        """The field's value for one image; None where the file names none of its boxes."""
+        boxes = [
+            self._document(id_, self._row[id_], bounding_box)
+            for id_, bounding_box in zip(annotation_ids, bounding_boxes, strict=True)
+            if id_ is not None and id_ in self._row
+        ]
+        return {"_cls": "Detections", "detections": boxes} if boxes else None
+
+    def is_same(self, wanted: Document | None, there: Document | None) -> bool:
+        """Whether a value says already what the file says.
+
+        Attributes that an import does not write are not looked at: ranks, tags or marks that
+        were put on a box since do not make it another prediction.
+        """
+        if wanted is None or there is None:
+            return wanted is there
+        a, b = wanted["detections"], there["detections"]
+        return len(a) == len(b) and all(map(self._is_same_box, a, b))
+
+    def _is_same_box(self, wanted: Document, there: Document) -> bool:
+        return all(wanted.get(name) == there.get(name) for name in self._written)
+
+    def _document(self, annotation_id: int, row: int, bounding_box: Sequence[float]) -> Document:
+        document: Document = {
+            "_id": lasting_id(self._prefix, annotation_id),
+            "_cls": "Detection",
+            "attributes": {},
+            "tags": [],
+            "label": self._labels[row],
+            "bounding_box": bounding_box,
+            ANNOTATION_ID: annotation_id,
+        }
+        if self._confidences is not None:
+            document["confidence"] = self._confidences[row]
+        if self._ranks is not None:
+            document[OWN_RANK] = self._ranks[row]
+        if self._vectors is not None:
+            document[PROBABILITIES] = self._vectors.stored(row)
+        return document
+
+
+class _Vectors:
+    """Rows of a matrix as FiftyOne stores a vector: zlib over numpy's own file format.
+
+    The file's header is the same for every row, so it is made once.
+    """
+
+    def __init__(self, matrix: npt.NDArray[np.float32]) -> None:
+        self._matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        sample = io.BytesIO()
+        np.save(sample, self._matrix[0], allow_pickle=False)
+        self._header = sample.getvalue()[: -self._matrix[0].nbytes]
+
+    def stored(self, row: int) -> bytes:
+        return zlib.compress(self._header + self._matrix[row].tobytes())

@@ -1,0 +1,264 @@
+"""From a predictions file to a field of a dataset: a predicted box for each box that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from .collection import batched, now, reload_samples, sample_collection, write_overlapped
+from .documents import Document
+from .errors import DatasetError, Fault, InputError
+from .fields import (
+    ANNOTATION_ID,
+    GROUND_TRUTH,
+    MODEL_PREDICTIONS,
+    SPLITS,
+    import_run_key,
+    ingest_run_key,
+)
+from .garbage import collector_paused
+from .label_fields import boxes_path, require_writable
+from .lineages import folded
+from .prediction_documents import PredictionDocuments
+from .predictions import Predictions, read_predictions
+from .progress import Progress, silent
+from .run_records import read_record, write_record
+from .schema import declare, prediction_schema
+from .split_boxes import SplitBoxes, read_split_boxes
+from .taxonomy import load_taxonomy
+
+METHOD: Final = "import_predictions"
+BATCH: Final = 1_000
+REJECTED_KEPT: Final = 1_000
+"""Rejected rows that the run's record lists; it always has their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What ``import_predictions`` did.
+
+    Attributes:
+        rows: rows of the file.
+        imported: rows that are predictions in the dataset now.
+        unmatched_rows: rows that are not, because they match no box or are faulty.
+        boxes_without_prediction: boxes of the split that no row names.
+    """
+
+    rows: int
+    imported: int
+    unmatched_rows: int
+    boxes_without_prediction: int
+
+
+Change = tuple[str, Document | None]
+"""A sample's id and the field's new value; None where it is to have none."""
+
+
+def import_predictions(
+    dataset: Any,
+    predictions: str,
+    split: str = "test",
+    gt_field: str = GROUND_TRUTH,
+    field: str = MODEL_PREDICTIONS,
+    skip_bad_rows: bool = False,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Makes a field say of one split exactly what a predictions file says.
+
+    A row belongs to the box of the split that has its annotation id; the predicted box has the
+    same rectangle. Images of the split that the file does not name have no value afterwards,
+    images of other splits keep theirs, and images whose value is right already are not touched.
+    The run ``fields.import_run_key(field, split)`` of the dataset says where the field is from.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        predictions: a csv or parquet file, or a folder; see ``predictions.read_predictions``.
+        split: the split that the file's annotation ids count.
+        gt_field: the field of boxes that the rows are matched with.
+        field: the field that takes the predictions; made where it is not there.
+        skip_bad_rows: import the sound rows of a file that has others, and record those.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: the file or a parameter is wrong, with every fault and its line; nothing was
+            written.
+        DatasetError: a field or the split is not what it must be; nothing was written.
+    """
+    progress(0.0, "reading predictions")
+    table, boxes, faults = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
+    record = _record(table, split, gt_field, faults)
+    key = import_run_key(field, split)
+    write_record(dataset, key, METHOD, {**record, "state": "writing"})
+    declare(
+        dataset,
+        prediction_schema(field, table.rank is not None, table.probabilities is not None),
+    )
+    changes = _changes(boxes, PredictionDocuments(table, field, split))
+    total = len(boxes.sample_ids)
+    done = 0
+    for written in _write(dataset, field, batched(changes, BATCH)):
+        done += written
+        progress(done / total, f"writing predictions {done:,}/{total:,} images")
+    result = _result(table, boxes)
+    write_record(dataset, key, METHOD, {**record, "state": "complete"})
+    progress(1.0, f"{result.imported:,} predictions in {field}")
+    return result
+
+
+def check_predictions(
+    dataset: Any,
+    predictions: str,
+    split: str = "test",
+    gt_field: str = GROUND_TRUTH,
+    field: str = MODEL_PREDICTIONS,
+    skip_bad_rows: bool = False,
+) -> ImportResult:
+    """What ``import_predictions`` would do; nothing is written. The same errors are raised."""
+    table, boxes, _ = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
+    return _result(table, boxes)
+
+
+def _match(
+    dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
+) -> tuple[Predictions, SplitBoxes, list[Fault]]:
+    """The file's sound rows, the boxes they are about, and what is wrong with the other rows."""
+    dataset.reload()
+    path = _checked_fields(dataset, split, gt_field, field)
+    with collector_paused():
+        table = _read(dataset, predictions, path)
+        boxes = read_split_boxes(dataset, split, path, field)
+    faults = [*table.rejected, *_unmatched(table, boxes, split)]
+    if faults and not skip_bad_rows:
+        raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
+    return table, boxes, faults
+
+
+def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
+    """The path of the boxes, after everything that can be said without the file."""
+    import fiftyone as fo
+
+    if split not in SPLITS:
+        known = " or ".join(SPLITS)
+        raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
+    path = boxes_path(dataset, gt_field)
+    if dataset.get_field(f"{path}.{ANNOTATION_ID}") is None or dataset.get_field("split") is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no split on its images or no {ANNOTATION_ID} on the "
+            f"boxes of {gt_field!r}, by which predictions are matched; make it by ingest_dataset"
+        )
+    if field == gt_field:
+        raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
+    require_writable(dataset, field, fo.Detections)
+    imported = any(dataset.has_run(import_run_key(field, one)) for one in SPLITS)
+    if dataset.get_field(field) is not None and not imported:
+        raise DatasetError(
+            f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
+            "alone; choose another field"
+        )
+    return path
+
+
+def _read(dataset: Any, predictions: str, path: str) -> Predictions:
+    """The file's sound rows, its faulty ones being in ``rejected``."""
+    taxonomy = load_taxonomy()
+    concepts = set(dataset.distinct(f"{path}.label"))
+    for split in SPLITS:
+        record = read_record(dataset, ingest_run_key(split)) or {}
+        concepts.update(record.get("concepts", ()))
+    spelling = {folded(name): name for name in concepts}
+
+    def canonical(name: str) -> str | None:
+        return taxonomy.canonical(name) or spelling.get(folded(name))
+
+    return read_predictions(predictions, canonical, taxonomy.suggest, skip_bad_rows=True)
+
+
+def _unmatched(table: Predictions, boxes: SplitBoxes, split: str) -> list[Fault]:
+    known = boxes.known_ids()
+    span = f"{len(known):,} boxes" + (f", ids {min(known)}..{max(known)}" if known else "")
+    problem = f"is not a box of the {split} split ({span})"
+    return [
+        Fault(f"{table.unit} {line}", f"annotation {id_} {problem}")
+        for line, id_ in zip(table.lines.tolist(), table.annotation_id.tolist(), strict=True)
+        if id_ not in known
+    ]
+
+
+def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> dict[str, Any]:
+    return {
+        "split": split,
+        "gt_field": gt_field,
+        "source": table.source,
+        "sha256": table.sha256,
+        "manifest": table.manifest,
+        "concepts": list(table.concepts),
+        "rows": len(table) + len(table.rejected),
+        "rejected_rows": len(faults),
+        "rejected": [str(fault) for fault in faults[:REJECTED_KEPT]],
+    }
+
+
+def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Change]:
+    """The samples whose value is not what it is to be."""
+    columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
+    for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
+        wanted = documents.of_image(annotation_ids, bounding_boxes)
+        if not documents.is_same(wanted, there):
+            yield sample_id, wanted
+
+
+def _write(dataset: Any, field: str, batches: Iterator[list[Change]]) -> Iterator[int]:
+    """Writes the changes, batch by batch, and yields how many samples each one changed."""
+    collection = sample_collection(dataset)
+    if collection is None:
+        yield from (_set_values(dataset, field, batch) for batch in batches)
+        return
+    with collector_paused():
+        yield from write_overlapped(batches, partial(_update_documents, collection, field))
+    reload_samples(dataset)
+
+
+def _update_documents(collection: Collection[Document], field: str, batch: list[Change]) -> int:
+    moment = now()
+    updates = [
+        UpdateOne({"_id": ObjectId(sample_id)}, _update(field, value, moment))
+        for sample_id, value in batch
+    ]
+    return collection.bulk_write(updates, ordered=False).matched_count
+
+
+def _update(field: str, value: Document | None, moment: datetime) -> Document:
+    if value is None:
+        return {"$set": {"last_modified_at": moment}, "$unset": {field: ""}}
+    return {"$set": {field: value, "last_modified_at": moment}}
+
+
+def _set_values(dataset: Any, field: str, batch: list[Change]) -> int:
+    import fiftyone as fo
+
+    values = {
+        sample_id: None if value is None else fo.Detections.from_dict(value)
+        for sample_id, value in batch
+    }
+    dataset.set_values(field, values, key_field="id")
+    return len(batch)
+
+
+def _result(table: Predictions, boxes: SplitBoxes) -> ImportResult:
+    rows = len(table) + len(table.rejected)
+    named = set(table.annotation_id.tolist())
+    predicted = sum(id_ in named for ids in boxes.annotation_ids for id_ in ids)
+    imported = len(named & boxes.known_ids())
+    return ImportResult(
+        rows=rows,
+        imported=imported,
+        unmatched_rows=rows - imported,
+        boxes_without_prediction=boxes.count - predicted,
+    )

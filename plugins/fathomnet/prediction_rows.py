@@ -1,0 +1,175 @@
+"""The rows of a predictions file as they are written: csv or parquet -> columns, unjudged.
+
+What the values mean is the business of ``predictions``; here a file is refused only where it is
+no table of predictions at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .errors import Fault, InputError
+from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from .sourcefile import SourceFile, decode
+
+CONCEPT_NAME: Final = "concept_name"
+CONFIDENCE: Final = "confidence"
+REQUIRED: Final = (ANNOTATION_ID, CONCEPT_NAME)
+KNOWN: Final = (*REQUIRED, CONFIDENCE, OWN_RANK, PROBABILITIES)
+
+_PARQUET_MARK: Final = b"PAR1"
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_id,concept_name."
+
+
+@dataclass(frozen=True, slots=True)
+class RawRows:
+    """A table before its values are judged.
+
+    Attributes:
+        unit: what a row's number counts: ``line`` of a csv, the header being line 1, or ``row``
+            of a parquet file, the first being row 1.
+        numbers: number of each row.
+        columns: cells of each known column that the file has, one for each of ``numbers``.
+        misshapen: problem of each row that does not fit the header, by its number; such rows are
+            not among ``numbers``.
+        probabilities: (rows, concepts) float32 if the file has them; NaN all along a row whose
+            list is missing or shorter than the others.
+    """
+
+    unit: str
+    numbers: Sequence[int]
+    columns: Mapping[str, Sequence[object]]
+    misshapen: Mapping[int, str] = field(default_factory=dict)
+    probabilities: npt.NDArray[np.float32] | None = None
+
+
+def read_rows(source: SourceFile) -> RawRows:
+    """Reads a csv file or, going by its content, a parquet file.
+
+    Raises:
+        InputError: the file is neither, lacks a column, or has no rows.
+    """
+    is_parquet = source.content.startswith(_PARQUET_MARK)
+    rows = _read_parquet(source) if is_parquet else _read_csv(source)
+    if not rows.numbers and not rows.misshapen:
+        raise _refused(source, "file", "has a header but no rows")
+    return rows
+
+
+def _read_csv(source: SourceFile) -> RawRows:
+    lines = _csv_lines(source)
+    header_line, header = next(lines, (1, []))
+    columns = _find_columns(source, f"line {header_line}", header)
+    numbers: list[int] = []
+    rows: list[list[str]] = []
+    misshapen: dict[int, str] = {}
+    width = len(header)
+    for line, cells in lines:
+        if len(cells) == width:
+            numbers.append(line)
+            rows.append(cells)
+        else:
+            misshapen[line] = f"has {len(cells)} fields where the header has {width}"
+    cells_of = {name: [row[at] for row in rows] for name, at in columns.items()}
+    return RawRows("line", numbers, cells_of, misshapen)
+
+
+def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line on which each begins; empty lines are passed over."""
+    # Universal newlines, so that lines are counted as an editor counts them.
+    reader = csv.reader(io.StringIO(decode(source), newline=None), strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        problem = f"the row that begins here cannot be read ({error}); is a quote left open?"
+        raise _refused(source, f"line {line}", problem) from None
+
+
+def _find_columns(source: SourceFile, place: str, header: Sequence[str]) -> dict[str, int]:
+    """Position of each known column; names are compared ignoring case and white space."""
+    names = [name.strip().lower() for name in header]
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        problem = f"no column named {' or '.join(missing)}; found {', '.join(header) or 'nothing'}"
+        separator = next((mark for mark in _SEPARATORS if mark in "".join(header)), None)
+        if separator:
+            problem += f". The fields seem to be separated by {_SEPARATORS[separator]}, not commas"
+        raise _refused(source, place, problem)
+    twice = sorted({name for name in names if name in KNOWN and names.count(name) > 1})
+    if twice:
+        raise _refused(source, place, f"more than one column named {', '.join(twice)}")
+    return {name: names.index(name) for name in KNOWN if name in names}
+
+
+def _read_parquet(source: SourceFile) -> RawRows:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(source.content))
+        header = file.schema_arrow.names
+        found = _find_columns(source, "columns", header)
+        table = file.read(columns=[header[at] for at in found.values()])
+    except (pa.ArrowException, OSError) as error:
+        problem = f"is a damaged or cut off Parquet file ({str(error).splitlines()[0]})"
+        raise _refused(source, "file", problem) from None
+    columns = {name: table.column(header[at]) for name, at in found.items()}
+    _check_types(source, columns)
+    lists = columns.pop(PROBABILITIES, None)
+    return RawRows(
+        unit="row",
+        numbers=range(1, table.num_rows + 1),
+        columns={name: column.to_pylist() for name, column in columns.items()},
+        probabilities=None if lists is None else _matrix(lists),
+    )
+
+
+def _check_types(source: SourceFile, columns: Mapping[str, pa.ChunkedArray]) -> None:
+    faults = []
+    for name, column in columns.items():
+        expected = _wrong_type(name, column.type)
+        if expected:
+            faults.append(Fault(f"column {name}", f"holds {column.type}, expected {expected}"))
+    if faults:
+        raise InputError(source.subject, faults, _ADVICE)
+
+
+def _wrong_type(name: str, kind: pa.DataType) -> str:
+    """What a column should hold, or "" where it does."""
+    if name == ANNOTATION_ID:
+        return "" if pa.types.is_integer(kind) else "whole numbers (int64)"
+    if name == CONFIDENCE:
+        return "" if pa.types.is_floating(kind) else "numbers (float32)"
+    if name == PROBABILITIES:
+        is_list = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)
+        good = is_list and pa.types.is_floating(kind.value_type)
+        return "" if good else "lists of numbers (fixed-size list of float32)"
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return "" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "text (string)"
+
+
+def _matrix(lists: pa.ChunkedArray) -> npt.NDArray[np.float32]:
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    width = int(lengths.max(initial=0))
+    whole = lengths == width
+    matrix = np.full((len(lengths), width), np.nan, dtype=np.float32)
+    values = pc.list_flatten(lists.filter(pa.array(whole))).to_numpy()
+    matrix[whole] = values.reshape(-1, width)
+    return matrix
+
+
+def _refused(source: SourceFile, place: str, problem: str) -> InputError:
+    return InputError(source.subject, [Fault(place, problem)], _ADVICE)

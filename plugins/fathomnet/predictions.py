@@ -1,0 +1,278 @@
+"""The predictions of a model: read, checked row by row, or written."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .coco import LARGEST_ID
+from .errors import Fault, InputError
+from .faults import FaultList
+from .fields import ANNOTATION_ID, OWN_RANK
+from .prediction_rows import CONCEPT_NAME, CONFIDENCE, RawRows
+from .prediction_run import MANIFEST_NAME, RawRun, read_run
+from .prediction_writer import write_predictions
+
+__all__ = ["Predictions", "read_predictions", "write_predictions"]
+
+SUM_TOLERANCE: Final = 0.01
+"""By how much the probabilities of a box may miss a sum of 1: half precision loses about this."""
+
+ROUNDING: Final = 1e-6
+"""By how much a confidence may pass 1 before it is a fault: single precision rounds about so."""
+
+LONGEST_ID: Final = 30
+"""Characters of an id, leading zeros included, beyond which it is not worth converting."""
+
+_ADVICE: Final = "Correct these rows, or skip them when importing."
+
+Names = Callable[[str], str | None]
+"""Gives a name for a name, or None."""
+
+_Problems = defaultdict[int, list[str]]
+"""What is wrong with a row, by its index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A predictions file, checked; one entry a row in every column, in the file's order.
+
+    Attributes:
+        annotation_id: (rows,) int64, each once.
+        concept_name: (rows,) of str in canonical spelling.
+        confidence: (rows,) float32 in 0..1, or None if the file gives none.
+        rank: (rows,) of str or None, or None if the file gives none.
+        probabilities: (rows, concepts) float32, or None if the file gives none.
+        lines: (rows,) int64; the line of each row in a csv (its header is line 1), or the number
+            of the row in a parquet file, from 1.
+        unit: what ``lines`` counts: ``line`` or ``row``.
+        concepts: canonical names in the order of the probabilities; () without probabilities.
+        source: name of the file or folder, without what stands above it.
+        sha256: hash of the file; for a folder see ``prediction_run.RawRun``.
+        manifest: the run's manifest, or None.
+        rejected: one fault for each row that was left out, with its line.
+    """
+
+    annotation_id: npt.NDArray[np.int64]
+    concept_name: npt.NDArray[np.object_]
+    confidence: npt.NDArray[np.float32] | None
+    rank: npt.NDArray[np.object_] | None
+    probabilities: npt.NDArray[np.float32] | None
+    lines: npt.NDArray[np.int64]
+    unit: str
+    concepts: tuple[str, ...]
+    source: str
+    sha256: str
+    manifest: dict[str, Any] | None
+    rejected: tuple[Fault, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.annotation_id)
+
+
+def read_predictions(
+    path: str | Path,
+    canonical: Names,
+    suggest: Names | None = None,
+    skip_bad_rows: bool = False,
+) -> Predictions:
+    """Reads and checks a csv, a parquet file, or the folder of a run.
+
+    Args:
+        path: the file or folder.
+        canonical: gives the canonical spelling of a concept's name, None if it is unknown.
+        suggest: gives the known name that is closest to an unknown one.
+        skip_bad_rows: leave out faulty rows and list them, instead of refusing the file. Of the
+            rows that share an annotation id the first is kept.
+
+    Raises:
+        InputError: the file as a whole is unusable, or has faulty rows (all of them; the first
+            1,000 are listed and the others counted), or has no sound row.
+    """
+    run = read_run(path)
+    rows, problems = run.rows, _Problems(list)
+    ids = _annotation_ids(rows, problems)
+    names = _concept_names(rows, canonical, suggest, problems)
+    confidence = _confidences(rows, problems)
+    ranks = _ranks(rows)
+    _check_probabilities(rows, problems)
+    concepts = _canonical_concepts(run, canonical, suggest)
+
+    sound = np.ones(len(ids), dtype=bool)
+    sound[list(problems)] = False
+    rejected = _rejected(rows, problems)
+    if rejected and not (skip_bad_rows and sound.any()):
+        raise InputError(run.subject, _capped(rejected), _ADVICE)
+    return Predictions(
+        annotation_id=np.array(ids, dtype=np.int64)[sound],
+        concept_name=_objects(names)[sound],
+        confidence=None if confidence is None else np.array(confidence, dtype=np.float32)[sound],
+        rank=None if ranks is None else _objects(ranks)[sound],
+        probabilities=None if rows.probabilities is None else rows.probabilities[sound],
+        lines=np.array(rows.numbers, dtype=np.int64)[sound],
+        unit=rows.unit,
+        concepts=concepts,
+        source=run.name,
+        sha256=run.sha256,
+        manifest=run.manifest,
+        rejected=rejected,
+    )
+
+
+def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
+    first: dict[int, int] = {}
+    ids = []
+    for index, cell in enumerate(rows.columns[ANNOTATION_ID]):
+        number = _whole_number(cell)
+        if number is None:
+            problems[index].append(_id_problem(cell))
+        elif first.setdefault(number, index) != index:
+            where = f"{rows.unit} {rows.numbers[first[number]]}"
+            problems[index].append(f"annotation_id {number} stands already on {where}")
+        ids.append(number or 0)
+    return ids
+
+
+def _whole_number(cell: object) -> int | None:
+    """An id in 0..LARGEST_ID as written in digits, else None."""
+    if isinstance(cell, str):
+        digits = cell.strip()
+        # int() alone would take "1_000" and digits of other scripts.
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_ID):
+            return None
+        cell = int(digits)
+    return cell if isinstance(cell, int) and 0 <= cell <= LARGEST_ID else None
+
+
+def _id_problem(cell: object) -> str:
+    text = str(cell if cell is not None else "").strip()
+    if not text:
+        return "annotation_id is empty"
+    problem = f"annotation_id should be a whole number of at most 2^63 - 1, not {text[:40]!r}"
+    whole, _, zeros = text.partition(".")
+    if whole.isdigit() and zeros and not zeros.strip("0"):
+        problem += (
+            f"; write {whole} (spreadsheets and data frames add the '.{zeros}' to gappy columns)"
+        )
+    return problem
+
+
+def _concept_names(
+    rows: RawRows, canonical: Names, suggest: Names | None, problems: _Problems
+) -> list[str]:
+    # A file names few concepts many times: each spelling is judged once.
+    judged: dict[object, tuple[str, str]] = {}
+    names = []
+    for index, cell in enumerate(rows.columns[CONCEPT_NAME]):
+        verdict = judged.get(cell)
+        if verdict is None:
+            verdict = judged[cell] = _judge_name(cell, canonical, suggest)
+        name, problem = verdict
+        if problem:
+            problems[index].append(problem)
+        names.append(name)
+    return names
+
+
+def _judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[str, str]:
+    """A concept's canonical name and "", or "" and what is wrong with it."""
+    written = str(cell if cell is not None else "")
+    if not written.strip():
+        return "", "concept_name is empty"
+    name = canonical(written)
+    if name is not None:
+        return name, ""
+    closest = suggest(written) if suggest else None
+    hint = f"; did you mean {closest!r}?" if closest else ""
+    return "", f"unknown concept {written[:80]!r}{hint}"
+
+
+def _confidences(rows: RawRows, problems: _Problems) -> list[float] | None:
+    if CONFIDENCE not in rows.columns:
+        return None
+    values = []
+    for index, cell in enumerate(rows.columns[CONFIDENCE]):
+        value = _number(cell)
+        if not 0 <= value <= 1 + ROUNDING:
+            shown = "empty" if cell is None or cell == "" else repr(cell)
+            problems[index].append(f"confidence should be a number in 0..1, not {shown}")
+        values.append(min(value, 1.0))
+    return values
+
+
+def _number(cell: object) -> float:
+    """A cell as a number; NaN where it is none."""
+    if isinstance(cell, float):
+        return cell
+    try:
+        return float(str(cell))
+    except ValueError:
+        return math.nan
+
+
+def _ranks(rows: RawRows) -> list[str | None] | None:
+    if OWN_RANK not in rows.columns:
+        return None
+    cells = (str(cell).strip() if cell is not None else "" for cell in rows.columns[OWN_RANK])
+    return [cell or None for cell in cells]
+
+
+def _check_probabilities(rows: RawRows, problems: _Problems) -> None:
+    matrix = rows.probabilities
+    if matrix is None:
+        return
+    totals = matrix.sum(axis=1, dtype=np.float64)
+    for index in np.flatnonzero(~np.isfinite(matrix).all(axis=1)):
+        problems[int(index)].append("probabilities are missing, too few, or not finite")
+    for index in np.flatnonzero((matrix < 0).any(axis=1)):
+        problems[int(index)].append("probabilities should not be negative")
+    for index in np.flatnonzero(np.abs(totals - 1) > SUM_TOLERANCE):
+        problems[int(index)].append(f"probabilities should sum to 1, not {totals[index]:.4g}")
+
+
+def _canonical_concepts(run: RawRun, canonical: Names, suggest: Names | None) -> tuple[str, ...]:
+    """The manifest's concepts in canonical spelling, in the order of the probabilities.
+
+    Raises:
+        InputError: some are unknown or stand there twice.
+    """
+    if run.rows.probabilities is None:
+        return ()
+    names, faults = [], []
+    for index, written in enumerate(run.concepts):
+        name, problem = _judge_name(written, canonical, suggest)
+        if name and name in names:
+            problem = f"{name!r} stands there twice"
+        if problem:
+            faults.append(Fault(f"{MANIFEST_NAME}: concepts[{index}]", problem))
+        names.append(name)
+    if faults:
+        raise InputError(run.subject, faults, "Correct the manifest, or import the csv.")
+    return tuple(names)
+
+
+def _rejected(rows: RawRows, problems: _Problems) -> tuple[Fault, ...]:
+    """One fault for each faulty row, in the order of the file."""
+    by_number = {rows.numbers[index]: "; ".join(found) for index, found in problems.items()}
+    by_number.update(rows.misshapen)
+    return tuple(Fault(f"{rows.unit} {number}", by_number[number]) for number in sorted(by_number))
+
+
+def _capped(rejected: Sequence[Fault]) -> tuple[Fault, ...]:
+    faults = FaultList()
+    for fault in rejected:
+        faults.add(fault.place, fault.problem)
+    return faults.all()
+
+
+def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

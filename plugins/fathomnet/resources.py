@@ -1,0 +1,29 @@
+"""Where the data files that travel with the project lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import SetupError
+
+_HERE = Path(__file__).resolve().parent
+_FOLDERS = (
+    _HERE / "data",  # an installed wheel: the data subpackage
+    _HERE.parents[1] / "data",  # a checkout, an editable install or a FiftyOne plugin folder
+)
+
+
+def data_file(name: str) -> Path:
+    """The path of a file in the project's ``data`` folder, however the project was installed.
+
+    Args:
+        name: the file's name, for example ``"taxonomy.csv"``.
+
+    Raises:
+        SetupError: if no such file came with this installation.
+    """
+    for folder in _FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    looked = " and ".join(str(folder) for folder in _FOLDERS)
+    raise SetupError(f"data file {name!r} is in neither {looked}; install the project again")

@@ -1,0 +1,42 @@
+"""What a stage did to a dataset, kept on the dataset as a FiftyOne custom run."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+DISTRIBUTION = "fathomnet-voxel51"
+
+
+def read_record(dataset: Any, key: str) -> dict[str, Any] | None:
+    """The parameters of a run; None where the dataset has no such run."""
+    if not dataset.has_run(key):
+        return None
+    config: dict[str, Any] = dict(dataset.get_run_info(key).config.serialize())
+    for word in ("cls", "type", "method"):
+        config.pop(word, None)
+    return config
+
+
+def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) -> None:
+    """Makes a run, or replaces its parameters in place.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        key: the run's key.
+        method: the stage that writes it.
+        values: what to keep, JSON-able.
+    """
+    config = dataset.init_run(method=method, plugin_version=plugin_version(), **values)
+    if dataset.has_run(key):
+        dataset.update_run_config(key, config)
+    else:
+        dataset.register_run(key, config)
+
+
+def plugin_version() -> str:
+    """This distribution's version; "unknown" where it runs from a folder without one."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"

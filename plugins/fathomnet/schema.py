@@ -1,0 +1,81 @@
+"""The fields of a dataset, declared before anything is written, so that the App knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .fields import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
+
+
+def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
+    """Adds the fields that a dataset does not have yet, in one write.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        schema: paths and FiftyOne fields, parents before their attributes.
+    """
+    known = dataset.get_field_schema(flat=True)
+    missing = {path: field for path, field in schema.items() if path not in known}
+    if missing:
+        dataset.add_dynamic_sample_fields(missing)
+
+
+def sample_schema() -> dict[str, Any]:
+    """What ``ingest_dataset`` puts on every sample and every box of it."""
+    import fiftyone as fo
+
+    box = f"{GROUND_TRUTH}.detections"
+    return {
+        "metadata": _embedded("metadata", fo.ImageMetadata),
+        "split": fo.StringField(),
+        "image_id": fo.IntField(description="COCO id, unique within its split only"),
+        "file_name": fo.StringField(),
+        "source_url": fo.StringField(description="Where the image was published"),
+        "media_uri": fo.StringField(description="Where the image is stored"),
+        "media_status": fo.StringField(description="ok, missing, rejected or unknown"),
+        "date_captured": fo.DateTimeField(description="UTC"),
+        "vehicle": fo.StringField(description="The underwater vehicle, from the source URL"),
+        "dive": fo.StringField(description="The vehicle's dive, from the source URL"),
+        GROUND_TRUTH: _embedded(GROUND_TRUTH, fo.Detections),
+        f"{box}.{ANNOTATION_ID}": fo.IntField(description="COCO id, unique within its split only"),
+        f"{box}.area": fo.FloatField(description="Square pixels"),
+        f"{box}.iscrowd": fo.IntField(),
+    }
+
+
+def classification_schema(field: str) -> dict[str, Any]:
+    """A field with one label a sample."""
+    import fiftyone as fo
+
+    return {field: _embedded(field, fo.Classification)}
+
+
+def rank_schema(labels_path: str) -> dict[str, Any]:
+    """The rank attributes of the labels at a path."""
+    import fiftyone as fo
+
+    return {f"{labels_path}.{name}": fo.StringField() for name in (OWN_RANK, *RANKS)}
+
+
+def prediction_schema(field: str, has_ranks: bool, has_probabilities: bool) -> dict[str, Any]:
+    """A field of predictions, with the attributes that the file has."""
+    import fiftyone as fo
+
+    box = f"{field}.detections"
+    schema = {
+        field: _embedded(field, fo.Detections),
+        f"{box}.{ANNOTATION_ID}": fo.IntField(description="The box that this is a prediction for"),
+    }
+    if has_ranks:
+        schema[f"{box}.{OWN_RANK}"] = fo.StringField()
+    if has_probabilities:
+        schema[f"{box}.{PROBABILITIES}"] = fo.VectorField()
+    return schema
+
+
+def _embedded(name: str, document_type: type) -> Any:
+    import fiftyone as fo
+    from fiftyone.core.odm import create_field
+
+    return create_field(name, fo.EmbeddedDocumentField, embedded_doc_type=document_type)

@@ -1,0 +1,107 @@
+"""Reading a file that a user brought: its bytes, its hash and its text."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import Fault, InputError
+
+# UTF-32 stands first: its little-endian mark begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SIGNATURES = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+_SAVE_AS_UTF8 = "Save the file again as UTF-8 (in a spreadsheet: 'CSV UTF-8') and try once more."
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file in memory.
+
+    Attributes:
+        subject: the path as the user gave it, for messages.
+        name: the file's name without its folder.
+        content: its bytes.
+        sha256: hash of its bytes, in hexadecimal.
+    """
+
+    subject: str
+    name: str
+    content: bytes
+    sha256: str
+
+
+def read_source(path: str | Path) -> SourceFile:
+    """Reads a file whole.
+
+    Raises:
+        InputError: the path is empty, names nothing, names a folder, or the file is empty or
+            cannot be read.
+    """
+    subject = str(path) or "(no path)"
+    file = Path(path)
+    if not str(path) or not file.exists():
+        raise _refused(subject, "there is no such file", "Check the path.")
+    if not file.is_file():
+        raise _refused(subject, "is not a file", "Name the file itself.")
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise _refused(subject, f"cannot be read: {error.strerror}", "Check its rights.") from error
+    if not content:
+        raise _refused(subject, "is empty (0 bytes)", "Fetch or export the file again.")
+    return SourceFile(subject, file.name, content, hashlib.sha256(content).hexdigest())
+
+
+def decode(source: SourceFile) -> str:
+    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    Raises:
+        InputError: the file is of a binary format, or is in another encoding; the message names
+            the line and the byte at which it fails.
+    """
+    content = source.content
+    for signature, kind in _SIGNATURES:
+        if content.startswith(signature):
+            raise _refused(source.subject, f"is {kind}, not text", "Export it as plain text.")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _undecodable(source, encoding, error) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        problem = "holds a NUL character: UTF-16 without a byte order mark, or not text at all"
+        raise InputError(source.subject, [Fault(f"line {line}", problem)], _SAVE_AS_UTF8)
+    return text
+
+
+def _undecodable(source: SourceFile, encoding: str, error: UnicodeDecodeError) -> InputError:
+    line = source.content.count(b"\n", 0, error.start) + 1
+    place = f"line {line:,}, byte {error.start:,}"
+    problem = (
+        f"0x{source.content[error.start]:02x} is not valid {encoding.removesuffix('-sig').upper()}"
+    )
+    if encoding == "utf-8":
+        problem += "; the file may be Latin-1 or Windows-1252"
+    return InputError(source.subject, [Fault(place, problem)], _SAVE_AS_UTF8)
+
+
+def _refused(subject: str, problem: str, advice: str) -> InputError:
+    return InputError(subject, [Fault("file", problem)], advice)

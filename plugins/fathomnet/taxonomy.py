@@ -1,0 +1,204 @@
+"""The tree of concepts: names, ranks, lineages, and the taxonomic distance between two names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .fields import RANKS
+from .lineages import Taxon, folded, read_table
+from .resources import data_file
+
+__all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
+
+MAX_DISTANCE: Final = 12
+"""Six steps up from a species to its kingdom and six down; also the score of an unknown name."""
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A validated tree of concepts; see ``load_taxonomy``.
+
+    Attributes:
+        concepts: the names that the table lists, in its order.
+        taxa: every taxon, the concepts' ancestors included, in tree order: each is followed by
+            its descendants.
+        sha256: hash of the table's file, in hexadecimal.
+    """
+
+    concepts: tuple[str, ...]
+    taxa: tuple[Taxon, ...]
+    sha256: str
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of every taxon, in the order of ``taxa``."""
+        return tuple(taxon.name for taxon in self.taxa)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._position
+
+    def taxon(self, name: str | None) -> Taxon | None:
+        """The taxon of exactly this name; None where the name is unknown."""
+        position = self._position.get(name)
+        return None if position is None else self.taxa[position]
+
+    def canonical(self, name: str) -> str | None:
+        """The taxonomy's own spelling of a name, whatever its case and whitespace."""
+        return self._spelling.get(folded(name))
+
+    def suggest(self, name: str) -> str | None:
+        """The known name closest to a misspelt one; None where nothing comes near.
+
+        Takes milliseconds: ask once for each distinct name.
+        """
+        close = difflib.get_close_matches(folded(name), self._spelling, n=1)
+        return self._spelling[close[0]] if close else None
+
+    def children(self, name: str) -> tuple[str, ...]:
+        """The names directly below a name, in tree order; empty where it has none."""
+        return tuple(taxon.name for taxon in self.taxa if taxon.parent == name)
+
+    def rollup(self, name: str | None, rank: str) -> str | None:
+        """The name's ancestor, or itself, at one of the seven main ranks.
+
+        Args:
+            name: any name; an unknown one rolls up to None.
+            rank: one of ``RANKS``.
+
+        Returns:
+            The ancestor, or None where the lineage does not reach down to that rank.
+
+        Raises:
+            ValueError: if the rank is not one of the seven.
+        """
+        if rank not in RANKS:
+            raise ValueError(f"{rank!r} is not one of the ranks {', '.join(RANKS)}")
+        taxon = self.taxon(name)
+        return taxon.lineage[RANKS.index(rank)] if taxon else None
+
+    def lowest_common_ancestor(self, a: str | None, b: str | None) -> str | None:
+        """The deepest name that both names are or descend from.
+
+        Returns:
+            The ancestor, or None where a name is unknown or the two share no kingdom.
+        """
+        first, second = self.taxon(a), self.taxon(b)
+        if first is None or second is None:
+            return None
+        if first is second:
+            return first.name
+        pairs = zip(first.lineage, second.lineage, strict=True)
+        shared = [slot for slot, other in pairs if slot is not None and slot == other]
+        return shared[-1] if shared else None
+
+    def distance(self, a: str | None, b: str | None) -> int:
+        """Steps between the main ranks from one name up to the common ancestor and down again.
+
+        Returns:
+            0 to 12; 12 where either name is None, empty, misspelt or otherwise unknown, even if
+            both are the same unknown name.
+        """
+        position = self._position
+        return self._rows[position.get(a, -1)][position.get(b, -1)]
+
+    def distances(self, a: Sequence[str | None], b: Sequence[str | None]) -> npt.NDArray[np.int8]:
+        """The distance of each pair ``a[i], b[i]``, as ``distance`` defines it.
+
+        Args:
+            a: N names.
+            b: N names.
+
+        Returns:
+            An array of shape (N,).
+
+        Raises:
+            ValueError: if the two differ in length.
+        """
+        if len(a) != len(b):
+            raise ValueError(f"{len(a):,} names cannot be paired with {len(b):,}")
+        paired: npt.NDArray[np.int8] = self._table[self.positions(a), self.positions(b)]
+        return paired
+
+    def positions(self, names: Sequence[str | None]) -> npt.NDArray[np.intp]:
+        """Where each name stands in ``names``; -1 for an unknown one.
+
+        Args:
+            names: N names.
+
+        Returns:
+            An array of shape (N,), which indexes ``distance_matrix`` where no name is unknown.
+        """
+        return np.fromiter(map(self._position.get, names, repeat(-1)), np.intp, len(names))
+
+    @property
+    def distance_matrix(self) -> npt.NDArray[np.int8]:
+        """The distance between every two known names: read-only, rows and columns as ``names``."""
+        return self._table[:-1, :-1]
+
+    @cached_property
+    def _position(self) -> dict[str | None, int]:
+        return {name: position for position, name in enumerate(self.names)}
+
+    @cached_property
+    def _spelling(self) -> dict[str, str]:
+        return {folded(name): name for name in self.names}
+
+    @cached_property
+    def _table(self) -> npt.NDArray[np.int8]:
+        """The distance matrix and one more row and column, reached by -1: the unknown name's."""
+        table = np.full((len(self.taxa) + 1,) * 2, MAX_DISTANCE, np.int8)
+        table[:-1, :-1] = _distance_matrix(self.taxa)
+        table.setflags(write=False)
+        return table
+
+    @cached_property
+    def _rows(self) -> tuple[bytes, ...]:
+        # Indexing bytes gives a plain int, several times faster than indexing an array.
+        return tuple(row.tobytes() for row in self._table)
+
+
+def load_taxonomy(path: Path | None = None) -> Taxonomy:
+    """Reads and checks a taxonomy.
+
+    Args:
+        path: a csv file like ``data/taxonomy.csv``; None for that file itself, the one that the
+            project is pinned to, which is read once.
+
+    Raises:
+        InputError: with every fault of the file and its line.
+    """
+    return _pinned() if path is None else _read(path)
+
+
+@cache
+def _pinned() -> Taxonomy:
+    return _read(data_file("taxonomy.csv"))
+
+
+def _read(path: Path) -> Taxonomy:
+    table = read_table(path)
+    return Taxonomy(tuple(taxon.name for taxon in table.concepts), table.taxa, table.sha256)
+
+
+def _distance_matrix(taxa: Sequence[Taxon]) -> npt.NDArray[np.int8]:
+    """The distance between every two taxa, an array of shape (N, N).
+
+    Two taxa share the first slots of their lineages down to their lowest common ancestor, so the
+    distance is ``depth(a) + depth(b) - 2 * shared(a, b)``.
+    """
+    lineages = np.array([[slot or "" for slot in taxon.lineage] for taxon in taxa])
+    filled = lineages != ""
+    depth = filled.sum(axis=1)
+    same = (lineages[:, None] == lineages[None, :]) & filled[:, None]
+    shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
+    steps = depth[:, None] + depth[None, :] - 2 * shared
+    return np.where(shared > 0, steps, MAX_DISTANCE).astype(np.int8)

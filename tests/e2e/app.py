@@ -1,0 +1,209 @@
+"""The App as a person uses it: open a dataset, open a form, fill it in, read what comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Locator, Page, Request, Route, expect, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDTH, HEIGHT = 1600, 1000
+PATIENCE = 30_000
+"""Milliseconds that any one wait may take."""
+
+
+@contextlib.contextmanager
+def browser_page(url: str) -> Iterator[Page]:
+    """A page in headless Chromium with nothing remembered, which can reach only ``url``."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS)
+        )
+        context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
+        context.route("**/*", lambda route: _only_from(url, route))
+        yield context.new_page()
+        browser.close()
+
+
+def _only_from(url: str, route: Route) -> None:
+    if route.request.url.startswith((url, "data:", "blob:")):
+        route.continue_()
+    else:
+        route.abort()
+
+
+class App:
+    """One browser page on a running App.
+
+    Every method returns when its effect can be seen, and fails after :data:`PATIENCE`. Fields are
+    named by the labels that the form shows.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    @property
+    def form(self) -> Locator:
+        """The form, result or message that is open in front of everything else."""
+        return self.page.get_by_role("dialog").last
+
+    def open_home(self) -> None:
+        """Opens the page that asks which dataset to open."""
+        self.page.goto(self.url)
+        self.wait_for_text("No dataset selected")
+
+    def open_dataset(self, name: str, samples: int) -> None:
+        """Opens a dataset and waits for its grid.
+
+        Args:
+            name: the dataset's name.
+            samples: how many samples it must show.
+        """
+        self.page.goto(f"{self.url}/datasets/{name}")
+        self.wait_for_samples(samples)
+
+    def wait_for_samples(self, count: int) -> None:
+        """Waits until the grid counts ``count`` samples and has drawn those in sight."""
+        counter = self.page.locator("[data-cy=entry-counts]")
+        expect(counter).to_have_text(re.compile(rf"^{count:,} samples?$"), timeout=PATIENCE)
+        tiles = self.page.locator("[data-cy=looker] canvas")
+        drawn = self.page.locator("[data-cy=looker] canvas[canvas-loaded=true]")
+        expect(drawn.first).to_be_visible(timeout=PATIENCE)
+        expect(drawn).to_have_count(tiles.count(), timeout=PATIENCE)
+
+    def open_operator(self, label: str) -> None:
+        """Finds an operator in the operator browser by its whole label, and opens its form."""
+        self.page.keyboard.press("Backquote")
+        self.page.get_by_placeholder("Search operations").fill(label)
+        self.form.get_by_text(label, exact=True).click()
+        expect(self.form.get_by_role("button", name="Cancel")).to_be_visible(timeout=PATIENCE)
+
+    def fill(self, label: str, text: str) -> None:
+        """Types into a field of text, of a number, or of a file's path."""
+        field = self._field(label)
+        if field.input_value() != text:
+            with self._form_answers(text):
+                field.fill(text)
+
+    def browse(self, label: str, path: Path) -> None:
+        """Chooses a file in the file browser beside a field."""
+        self.form.locator(f"{_after_label(label)}/following::*[@data-testid='FolderIcon'][1]").click()
+        explorer = self.form
+        folder = explorer.get_by_role("textbox").first
+        folder.fill(str(path.parent))
+        folder.press("Enter")
+        explorer.get_by_role("cell", name=path.name, exact=True).click()
+        with self._form_answers(str(path)):
+            explorer.get_by_role("button").last.click()
+
+    def choose(self, label: str, option: str) -> None:
+        """Chooses one value of a drop-down list, or adds it to a list of several."""
+        self.form.locator(f"{_after_label(label)}/following::*[@role='combobox'][1]").click()
+        with self._form_answers():
+            self.page.get_by_role("option", name=option, exact=True).click()
+
+    def tick(self, label: str, on: bool = True) -> None:
+        """Sets a check box or switch."""
+        box = self.form.get_by_role("checkbox", name=label)
+        if box.is_checked() != on:
+            with self._form_answers():
+                box.set_checked(on)
+
+    def submit(self, how: Literal["Execute", "Schedule"]) -> None:
+        """Runs the form at once, or leaves it to a worker; waits until the form allows it."""
+        choice = self.form.get_by_role("group", name="split button").get_by_role("button")
+        expect(choice.first).to_be_enabled(timeout=PATIENCE)
+        if choice.first.inner_text() != how:
+            choice.last.click()
+            self.page.get_by_role("menuitem", name=how).click()
+        choice.first.click()
+        if how == "Schedule":
+            self.wait_for_text("Operation successfully scheduled")
+
+    def result(self) -> str:
+        """Waits until an operation that runs at once has ended.
+
+        Returns:
+            the text of its result, or "Error occurred during operator execution".
+        """
+        expect(self.form.get_by_role("button", name="Close")).to_be_visible(timeout=PATIENCE)
+        return self.form.inner_text()
+
+    def close(self) -> None:
+        """Closes the result or message that is open."""
+        self.form.get_by_role("button", name="Close").click()
+        expect(self.page.get_by_role("dialog")).to_have_count(0)
+
+    def wait_for_text(self, text: str) -> None:
+        """Waits until ``text`` can be read somewhere on the page."""
+        expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
+
+    def values_of(self, path: str) -> list[str]:
+        """The values that the sidebar offers for an attribute, such as its first concepts.
+
+        Args:
+            path: a label's attribute, for example ``ground_truth.detections.label``.
+        """
+        search = self.page.locator(f"[data-cy='selector-sidebar-search-{path}']")
+        if not search.is_visible():
+            field = path.split(".")[0]
+            self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
+        search.click()
+        results = self.page.locator(f"[data-cy='selector-results-container-sidebar-search-{path}']")
+        expect(results).to_be_visible(timeout=PATIENCE)
+        values = results.inner_text().splitlines()
+        self.page.keyboard.press("Escape")
+        return values
+
+    def open_sample(self, index: int) -> None:
+        """Opens the sample modal of a tile of the grid, counted from 0."""
+        self.page.locator("[data-cy=looker]").nth(index).click()
+        modal = self.page.locator("[data-cy=modal] canvas[canvas-loaded=true]")
+        expect(modal).to_be_visible(timeout=PATIENCE)
+
+    def screenshot(self, path: Path) -> None:
+        """Saves what the page shows as a PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path)
+
+    def _field(self, label: str) -> Locator:
+        return self.form.locator(f"{_after_label(label)}/following::input[1]")
+
+    @contextlib.contextmanager
+    def _form_answers(self, value: str = "") -> Iterator[None]:
+        """Waits until the server has answered the change that is made in the block.
+
+        The App waits for a pause before it sends the form, so an earlier answer may come first:
+        with ``value``, only an answer to a form that holds it counts.
+        """
+
+        def carries_value(request: Request) -> bool:
+            asks = request.url.endswith("/operators/resolve-type")
+            return asks and json.dumps(value).strip('"') in (request.post_data or "")
+
+        with self.page.expect_event(
+            "requestfinished", carries_value, timeout=PATIENCE
+        ):
+            yield
+
+
+def _after_label(label: str) -> str:
+    """XPath of a field's label: the App ties no label to its field, but puts it just before."""
+    return f"xpath=//p[normalize-space()='{label}']"

@@ -1,0 +1,192 @@
+"""The plugin as FiftyOne loads it: from this checkout, and from a zip on a web server."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.plugins as fop
+import pytest
+import yaml
+from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.parameters import OPERATORS
+from fiftyone.operators.executor import ExecutionError
+from fiftyone.plugins.context import build_plugin_contexts
+
+from tests.conftest import REPOSITORY
+
+DECLARED = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())["operators"]
+BIN = Path(sys.executable).parent
+
+
+def uri(operator: str) -> str:
+    return f"{PLUGIN_NAME}/{operator}"
+
+
+def test_what_is_declared_is_what_is_registered() -> None:
+    contexts = {context.name: context for context in build_plugin_contexts()}
+    plugin = contexts[PLUGIN_NAME]
+    assert plugin.errors == []
+    assert sorted(operator.name for operator in plugin.instances) == sorted(DECLARED)
+
+
+def test_what_is_declared_has_parameters_and_a_command() -> None:
+    assert sorted(DECLARED) == sorted(OPERATORS)
+
+
+def test_the_requirements_of_the_plugin_are_those_of_the_package() -> None:
+    import tomllib
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == project["dependencies"]
+    assert fop.get_plugin(PLUGIN_NAME).version == project["version"]
+
+
+@pytest.mark.parametrize("operator", DECLARED)
+def test_every_operator_can_run_at_once_and_be_delegated(operator: str) -> None:
+    config = foo.get_operator(uri(operator)).config
+    assert config.allow_immediate_execution and config.allow_delegated_execution
+    assert config.dynamic and config.label and config.description
+    icon = REPOSITORY / config.icon.lstrip("/")
+    assert icon.is_file(), "the App shows the icon from the plugin's folder"
+
+
+def test_the_chain_runs_from_python(shared_data: Path, dataset_name: str, tmp_path: Path) -> None:
+    annotations = str(shared_data / "dataset_test.json")
+    ingested = foo.execute_operator(
+        uri("ingest_dataset"),
+        {
+            "params": {
+                "dataset_name": dataset_name,
+                "test_annotations": annotations,
+                "media_root": str(tmp_path),
+            }
+        },
+    ).result
+    assert (ingested["samples"], ingested["unlabelled_boxes"]) == (325, 788)
+    dataset = fo.load_dataset(dataset_name)
+    labelled = foo.execute_operator(uri("add_primary_label"), {"dataset": dataset}).result
+    assert labelled == {"labelled": 0, "unlabelled": 325}
+    ranked = foo.execute_operator(uri("add_taxonomy_ranks"), {"dataset": dataset}).result
+    assert ranked == {"boxes": 0, "unknown_concepts": []}
+    imported = foo.execute_operator(
+        uri("import_predictions"),
+        {
+            "dataset": dataset,
+            "params": {"predictions": str(shared_data / "submission_experiment-final014.csv")},
+        },
+    ).result
+    assert imported == {
+        "rows": 788,
+        "imported": 788,
+        "unmatched_rows": 0,
+        "boxes_without_prediction": 0,
+    }
+    dataset.reload()
+    assert dataset.count("model_predictions.detections") == 788
+    assert dataset.count("ground_truth.detections.label") == 0
+
+
+def test_a_call_in_a_notebook_is_a_plain_call(shared_data: Path, dataset_name: str) -> None:
+    ingest = foo.get_operator(uri("ingest_dataset"))
+    result = ingest(
+        dataset_name=dataset_name, test_annotations=str(shared_data / "dataset_test.json"), limit=5
+    )
+    assert result["samples_added"] == 5
+    ranks = foo.get_operator(uri("add_taxonomy_ranks"))
+    assert ranks(dataset_name, label_fields=["ground_truth"])["boxes"] == 0
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_written(dataset_name: str) -> None:
+    with pytest.raises(ExecutionError, match="media_root"):
+        foo.execute_operator(
+            uri("ingest_dataset"), {"params": {"dataset_name": dataset_name, "media_rot": "/x"}}
+        )
+    assert not fo.dataset_exists(dataset_name)
+
+
+@pytest.fixture
+def plugin_zip(tmp_path: Path) -> Iterator[str]:
+    """The URL of this checkout as a zip, on a web server."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (tmp_path / "www").mkdir()
+    with zipfile.ZipFile(tmp_path / "www" / "plugin.zip", "w") as archive:
+        for name in listing.stdout.splitlines():
+            if (REPOSITORY / name).is_file():
+                archive.write(REPOSITORY / name, f"fathomnet-voxel51-main/{name}")
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "www")
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/plugin.zip"
+        server.shutdown()
+
+
+RUN_EVERYTHING = """
+import json, sys
+import fiftyone as fo, fiftyone.operators as foo
+name, annotations, predictions, media = sys.argv[1:]
+run = lambda operator, dataset=None, **params: foo.execute_operator(
+    "@fathomnet/voxel51/" + operator, {"params": params}, dataset=dataset).result
+results = {"check_setup": run("check_setup")}
+results["ingest_dataset"] = run("ingest_dataset", dataset_name=name,
+    test_annotations=annotations, media_root=media, limit=10)
+dataset = fo.load_dataset(name)
+results["add_primary_label"] = run("add_primary_label", dataset)
+results["add_taxonomy_ranks"] = run("add_taxonomy_ranks", dataset)
+results["import_predictions"] = run("import_predictions", dataset, predictions=predictions,
+    skip_bad_rows=True)
+results["run_workflow"] = run("run_workflow", stages=["ingest_dataset", "add_primary_label"],
+    ingest_dataset={"dataset_name": name, "test_annotations": annotations, "media_root": media,
+    "limit": 10})
+module = type(foo.get_operator("@fathomnet/voxel51/check_setup")).__module__
+print(json.dumps({"results": results, "module": module}))
+"""
+
+
+def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
+    plugin_zip: str, shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins)}
+    subprocess.run(
+        [BIN / "fiftyone", "plugins", "download", plugin_zip], env=environment, check=True
+    )
+    arguments = [
+        dataset_name,
+        shared_data / "dataset_test.json",
+        shared_data / "submission_experiment-final014.csv",
+        tmp_path,
+    ]
+    finished = subprocess.run(
+        [sys.executable, "-c", RUN_EVERYTHING, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    answer = json.loads(finished.stdout.splitlines()[-1])
+    assert sorted(answer["results"]) == sorted(DECLARED)
+    assert answer["module"].startswith("fiftyone.plugins.orgs.")
+    assert answer["results"]["ingest_dataset"]["samples_added"] == 10
+    assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0

