@@ -12,6 +12,8 @@ export FIFTYONE_PLUGINS_DIR = $(CURDIR)
 # The packaged MongoDB is 6.0, FiftyOne's oldest supported version; it warns at every start.
 export FIFTYONE_DATABASE_VALIDATION = false
 export FIFTYONE_DO_NOT_TRACK = true
+# Without it the open-source App does not offer to schedule an operation.
+export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
 .PHONY: help install demo app test lint format bench lock
 
@@ -39,8 +41,10 @@ demo: install
 		$(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
 		$(if $(MEDIA),--media $(MEDIA))
 
+# A worker runs beside the App, for what is scheduled from its forms.
 app: install
-	$(BIN)/fiftyone app launch $(DATASET)
+	$(BIN)/fiftyone delegated launch >/dev/null & worker=$$!; trap "kill $$worker" EXIT; \
+		$(BIN)/fiftyone app launch $(DATASET)
 
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -56,6 +60,7 @@ format: install
 	$(BIN)/ruff format .
 
 bench: install
+	$(BIN)/python -m benchmarks.distances
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
 
 lock: install

@@ -1,4 +1,4 @@
-"""Command line: ``python -m demo make`` and ``python -m demo stand-ins``."""
+"""Command line: ``python -m demo run``, ``python -m demo make``, ``python -m demo stand-ins``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ import time
 from pathlib import Path
 
 from fathomnet_voxel51.errors import FathomNetError
+from fathomnet_voxel51.fields import images_folder
 from fathomnet_voxel51.progress import throttled
 
 from demo.generate import Settings, make
+from demo.run import Job, run, split_of
 from demo.stand_ins import draw_stand_ins
+
+OUTPUT = Path("demo-data")
+"""Where ``run`` puts what it draws."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     started = time.monotonic()
     try:
-        summary = _make(options) if options.command == "make" else _stand_ins(options)
+        summary = options.action(options)
     except FathomNetError as error:
         print(error, file=sys.stderr)
         return 2
@@ -31,16 +36,50 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    run_parser = commands.add_parser("run", help="run the main job, on the demo set or on files")
+    run_parser.add_argument("--dataset", default="fathomnet-demo", help="the dataset to make")
+    run_parser.add_argument("--annotations", type=Path, help="a COCO file to take instead")
+    run_parser.add_argument("--predictions", type=Path, help="predictions for that file's boxes")
+    run_parser.add_argument("--media", type=Path, help="a folder that holds its <split>_images")
+    run_parser.set_defaults(action=_run, output=OUTPUT)
     make_parser = commands.add_parser("make", help="make the demo set")
+    make_parser.set_defaults(action=_make)
     make_parser.add_argument("--seed", type=int, default=Settings.seed)
     make_parser.add_argument("--train", type=int, default=Settings.train, help="training images")
     make_parser.add_argument("--test", type=int, default=Settings.test, help="test images")
     stand_ins = commands.add_parser("stand-ins", help="draw stand-in images for a COCO file")
     stand_ins.add_argument("--annotations", type=Path, required=True)
+    stand_ins.set_defaults(action=_stand_ins)
+    for command in (run_parser, make_parser, stand_ins):
+        command.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     for command in (make_parser, stand_ins):
         command.add_argument("--output", type=Path, required=True)
-        command.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser
+
+
+def _run(options: argparse.Namespace) -> str:
+    if options.annotations is None:
+        job = _demo_job(options)
+    else:
+        job = _job_on_files(options)
+    run(job, options.dataset, OUTPUT / "worker.log")
+    return "Done"
+
+
+def _demo_job(options: argparse.Namespace) -> Job:
+    made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
+    annotations = {"train": made.train, "test": made.test}
+    return Job(annotations, made.predictions, "test", made.media_root)
+
+
+def _job_on_files(options: argparse.Namespace) -> Job:
+    split = split_of(options.annotations)
+    media = options.media
+    if media is None:
+        media = OUTPUT / options.dataset / "media"
+        folder = media / images_folder(split)
+        draw_stand_ins(options.annotations, folder, options.workers, throttled(_tell))
+    return Job({split: options.annotations}, options.predictions, split, media)
 
 
 def _make(options: argparse.Namespace) -> str:

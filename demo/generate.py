@@ -9,25 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from fathomnet_voxel51.fields import SPLITS, Split, images_folder
 from fathomnet_voxel51.progress import Progress, silent
 
 from demo import coco
 from demo.concepts import TAXONOMY, Lineages, read_lineages
-from demo.mistakes import mistaken
 from demo.needles import NEEDLES
 from demo.pictures import Picture, draw_pictures
+from demo.predicted import write_demo_predictions
 from demo.recipes import RECIPES
 from demo.render import render
 from demo.scenes import Scene, dive_key, plan_scenes
 from demo.staging import Thing
-from demo.synthetic import write_rows
 
 DRAWING_VERSION: Final = 1
 """Raised when the same settings give other pictures than before, so that old ones are redrawn."""
-ACCURACY: Final = 0.8
-"""Share of the predictions that is right, about."""
 PLACES: Final = {"sediment": "on soft sediment", "rock": "on rock", "midwater": "in open water"}
 
 
@@ -84,7 +80,7 @@ def make(
         return _demo_set(output, 0, settings.train + settings.test)
     coco.write_json(marker, {"settings": asdict(settings), "complete": False}, indent=4)
     scenes = plan_scenes(settings.train, settings.test, settings.seed)
-    _write_tables(output, scenes, lineages, settings.seed)
+    _write_tables(output, scenes, lineages, taxonomy, settings.seed)
     pictures = [
         Picture(
             output / "media" / images_folder(scene.split) / scene.frame.file_name,
@@ -112,7 +108,7 @@ def _demo_set(output: Path, drawn: int, present: int) -> DemoSet:
         train=output / "dataset_train.json",
         test=output / "dataset_test.json",
         test_truth=output / "dataset_test_truth.json",
-        predictions=output / "predictions.csv",
+        predictions=output / "predictions",
         truth=output / "truth.json",
         media_root=output / "media",
         drawn=drawn,
@@ -127,11 +123,13 @@ def _recorded(marker: Path) -> dict[str, Any]:
 def _clear(output: Path) -> None:
     """Removes the images of other settings; only images, and only where this module puts them."""
     for split in SPLITS:
-        for image in (output / "media" / images_folder(split)).glob("*.png"):
+        for image in (output / "media" / images_folder(split)).glob("*.png*"):
             image.unlink()
 
 
-def _write_tables(output: Path, scenes: Sequence[Scene], lineages: Lineages, seed: int) -> None:
+def _write_tables(
+    output: Path, scenes: Sequence[Scene], lineages: Lineages, taxonomy: Path, seed: int
+) -> None:
     files = _demo_set(output, 0, 0)
     train = [scene for scene in scenes if scene.split == "train"]
     test = [scene for scene in scenes if scene.split == "test"]
@@ -139,10 +137,10 @@ def _write_tables(output: Path, scenes: Sequence[Scene], lineages: Lineages, see
     coco.write_json(files.test, _catalog(test, lineages, labelled=False), indent=4)
     coco.write_json(files.test_truth, _catalog(test, lineages, labelled=True), indent=4)
     coco.write_json(files.truth, _truth(scenes), indent=1)
-    boxes = [(thing.annotation_id, thing.name) for _, thing in _animals(test)]
-    rng = np.random.default_rng([seed, *b"predictions"])
-    predicted = mistaken([name for _, name in boxes], lineages, ACCURACY, rng)
-    write_rows(files.predictions, zip((box for box, _ in boxes), predicted, strict=True))
+    boxes = [
+        (thing.annotation_id or 0, scene.image_id, thing.name) for scene, thing in _animals(test)
+    ]
+    write_demo_predictions(files.predictions, boxes, lineages, files.test, taxonomy, seed)
 
 
 def _animals(scenes: Sequence[Scene]) -> list[tuple[Scene, Thing]]:
@@ -165,7 +163,7 @@ def _catalog(scenes: Sequence[Scene], lineages: Lineages, labelled: bool) -> coc
 
 
 def _truth(scenes: Sequence[Scene]) -> coco.Record:
-    """What no catalog says: what everything is, which frames repeat others, which dives straddle."""
+    """What no catalog says: what all things are, which frames repeat, which dives straddle."""
     dives: dict[Split, set[str]] = {
         split: {dive_key(scene.dive) for scene in scenes if scene.split == split}
         for split in SPLITS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from demo.concepts import Lineages
 
@@ -51,3 +52,45 @@ def mistaken(
         choices = near[label] if close[number] < NEAR_MISSES else [c for c in far if c != label]
         predicted.append(choices[int(pick[number] * len(choices))])
     return predicted
+
+
+def probabilities(
+    predicted: Sequence[str], labels: Sequence[str], lineages: Lineages, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Class probabilities that agree with predictions, (N, concepts), in the lineages' order.
+
+    The predicted concept has the greatest; what is near it on the tree of life has more than what
+    is far, the true concept has more than its neighbours, and mistakes are less confident.
+
+    Args:
+        predicted: what was predicted of each of N boxes.
+        labels: what each box shows.
+        lineages: every concept that can be predicted.
+        rng: decides the confidences.
+    """
+    concepts = list(lineages)
+    column = {concept: number for number, concept in enumerate(concepts)}
+    kinship = _kinship(lineages)
+    chosen = np.array([column[name] for name in predicted], int)
+    true = np.array([column[name] for name in labels], int)
+    rows = np.arange(len(chosen))
+    rest = np.exp(0.9 * kinship[chosen] + rng.normal(0, 0.5, (len(rows), len(concepts))))
+    rest[rows, true] *= 6
+    rest[rows, chosen] = 0
+    rest /= rest.sum(axis=1, keepdims=True)
+    right = chosen == true
+    confidence = np.where(right, rng.beta(9, 2, len(rows)), rng.beta(5, 5, len(rows)))
+    greatest = rest.max(axis=1, initial=0.0)
+    confidence = np.maximum(confidence, greatest / (1 + greatest) + 0.02)
+    shares = rest * (1 - confidence)[:, None]
+    shares[rows, chosen] = confidence
+    single: npt.NDArray[np.float32] = shares.astype(np.float32)
+    return single
+
+
+def _kinship(lineages: Lineages) -> npt.NDArray[np.int64]:
+    """Number of ranks, counted from kingdom, in which each two concepts agree."""
+    lines = np.array(list(lineages.values()))
+    same = (lines[:, None] == lines[None]) & (lines[:, None] != "")
+    agreeing: npt.NDArray[np.int64] = np.cumprod(same, axis=2).sum(axis=2)
+    return agreeing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter
-from demo.drawing.shapes import FULL_TURN, Points, closed, curve, ellipse, scattered, wavy
+from demo.drawing.shapes import FULL_TURN, Points, closed, curve, ellipse, scattered, spot, wavy
 
 
 def whip_pen(pen: Pen, colour: Colour, polyps: Colour) -> None:
@@ -97,12 +97,7 @@ def tree_coral(
     knobs = [ellipse(x, y, 0.022, 0.022, corners=14) for x, y in tips]
     for start in range(0, len(knobs), 8):
         pen.fill(knobs[start : start + 8], lighter(colour, rng.uniform(0.02, 0.2)), round_by=0.04)
-    spots = [
-        ellipse(*line[k], 0.005, 0.005, corners=6)
-        for depth, line in twigs
-        if depth <= 4
-        for k in (2, 5)
-    ]
+    spots = [spot(line[k], 0.005) for depth, line in twigs if depth <= 4 for k in (2, 5)]
     pen.fill(spots, polyps, round_by=0.01)
 
 
@@ -191,9 +186,7 @@ def pompom_anemone(pen: Pen, colour: Colour, tips: Colour) -> None:
                 )
             )
         pen.strokes(lines, (0.055, 0.045), darker(lighter(colour, 0.1), min(shade, 1.0)))
-        pen.fill(
-            [ellipse(*line[-1], 0.022, 0.022, corners=10) for line in lines], tips, round_by=0.04
-        )
+        pen.fill([spot(line[-1], 0.022) for line in lines], tips, round_by=0.04)
 
 
 def slit_anemone(pen: Pen, colour: Colour, disc: Colour) -> None:
@@ -231,47 +224,21 @@ def jelly(
         end = (0.5 + (x - 0.5) * 1.15 + rng.normal(0, 0.03), rng.uniform(0.78, 0.99))
         fringe.append(wavy((x, rim), end, 0.04, 1.2, rng.uniform(0, FULL_TURN), 14))
     pen.strokes(fringe, (0.022, 0.008), lighter(colour, 0.2), opacity=0.75)
-    bell = closed(
-        [
-            (0.06, rim),
-            (0.12, (rim + roof) / 2 - 0.06),
-            (0.32, roof + 0.03),
-            (0.5, roof),
-            (0.68, roof + 0.03),
-            (0.88, (rim + roof) / 2 - 0.06),
-            (0.94, rim),
-            (0.5, rim + 0.07),
-        ],
-        80,
-    )
+    shoulder = (rim + roof) / 2 - 0.06
+    left = [(0.06, rim), (0.12, shoulder), (0.32, roof + 0.03)]
+    right = [(1 - x, y) for x, y in reversed(left)]
+    bell = closed([*left, (0.5, roof), *right, (0.5, rim + 0.07)], 80)
     pen.fill([bell], colour, round_by=0.3, opacity=0.5)
-    pen.fill(
-        [
-            closed(
-                [
-                    (0.38, roof + 0.12),
-                    (0.62, roof + 0.12),
-                    (0.57, rim + 0.02),
-                    (0.5, rim + 0.14),
-                    (0.43, rim + 0.02),
-                ]
-            )
-        ],
-        core,
-        round_by=0.3,
-        opacity=0.85,
-    )
+    stomach = [(0.38, roof + 0.12), (0.62, roof + 0.12), (0.57, rim + 0.02)]
+    stomach += [(0.5, rim + 0.14), (0.43, rim + 0.02)]
+    pen.fill([closed(stomach)], core, round_by=0.3, opacity=0.85)
     canals = [
         curve([(0.5, roof + 0.04), (0.5 + 0.3 * s, roof + 0.12), (0.5 + 0.42 * s, rim - 0.01)], 12)
         for s in np.linspace(-1, 1, 8)
     ]
     pen.strokes(canals, (0.014, 0.01), lighter(core, 0.2), opacity=0.7)
-    pen.strokes(
-        [curve([(0.06, rim), (0.5, rim + 0.075), (0.94, rim)], 20)],
-        (0.035, 0.035),
-        lighter(colour, 0.35),
-        opacity=0.9,
-    )
+    edge = curve([(0.06, rim), (0.5, rim + 0.075), (0.94, rim)], 20)
+    pen.strokes([edge], (0.035, 0.035), lighter(colour, 0.35), opacity=0.9)
 
 
 def _fringe(rng: np.random.Generator, turn: float) -> Points:

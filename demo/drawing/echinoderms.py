@@ -100,7 +100,8 @@ def warty_cucumber(pen: Pen, colour: Colour, tips: Colour) -> None:
             foot = (x + rng.uniform(-0.04, 0.04), y + side * reach)
             fringe.append(curve([(x, y + side * 0.12), (x, y + side * reach * 0.7), foot], 8))
     pen.strokes(fringe, (0.09, 0.03), tips)
-    top, bottom = spine - (0, 0.24), (spine + (0, 0.24))[::-1]
+    half = np.array((0, 0.24))
+    top, bottom = spine - half, (spine + half)[::-1]
     pen.fill(
         [
             closed(
@@ -146,7 +147,7 @@ def star(
     marks = [Mark(scattered(rng, 0.5, 0.5, 0.3, 0.3 * FLATTENED, 46, 0.011, FLATTENED), accent)]
     if plates:
         marks.append(Mark([ellipse(x, y, 0.021, 0.018, corners=10) for x, y in rim], accent))
-    pen.fill([outline + (0, 0.03)], darker(colour, 0.5))
+    pen.fill([outline + np.array((0, 0.03))], darker(colour, 0.5))
     pen.fill([outline], colour, round_by=0.16, marks=marks)
     ridges = [_ray(start + k * FULL_TURN / arms, 0.08, 0.72) for k in range(arms)]
     pen.strokes(ridges, (0.05, 0.02), lighter(colour, 0.22), opacity=0.6)

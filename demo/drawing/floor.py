@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
-MUDS: Final = ((186, 168, 138), (168, 166, 152), (150, 158, 140))
-ROCKS: Final = ((150, 132, 116), (128, 126, 124))
-TILE: Final = 1024
+MUDS: Final = ((214, 192, 156), (192, 190, 172), (172, 182, 160))
+ROCKS: Final = ((178, 154, 132), (150, 148, 144))
+TILE: Final = 512
 """Side of the repeating noise in pixels."""
 KNOTS: Final = 64
 """Number of random values along the side of a tile; between them it is smooth."""
@@ -55,12 +55,11 @@ def lay_floor(
 def _mud(nearness: Floats, aspect: float, pan: float, rng: np.random.Generator) -> Floats:
     """Brightness of soft ground: broad tones, fine grit, small dark burrows; about 1 on average."""
     broad, fine, grit = (
-        _ground(nearness, aspect, pan, scale, 0.14, rng) for scale in (40.0, 130.0, 420.0)
+        _ground(nearness, aspect, pan, scale, 0.14, rng) for scale in (40.0, 130.0, 320.0)
     )
-    burrows = np.clip(_ground(nearness, aspect, pan, 260.0, 0.14, rng) - 0.72, 0, 1) * nearness
-    return (1 + 0.16 * broad + 0.13 * fine + 0.12 * grit * nearness - 2.2 * burrows).astype(
-        np.float32
-    )
+    burrows = np.clip(grit - 0.72, 0, 1) * nearness
+    relief: Floats = 1 + 0.16 * broad + 0.13 * fine + 0.12 * grit * nearness - 2.2 * burrows
+    return relief
 
 
 def _rock(nearness: Floats, aspect: float, pan: float, rng: np.random.Generator) -> Floats:
@@ -70,7 +69,8 @@ def _rock(nearness: Floats, aspect: float, pan: float, rng: np.random.Generator)
     for scale, weight in octaves:
         height += weight * (1 - np.abs(_ground(nearness, aspect, pan, scale, 0.4, rng)) * 2) * -1
     lit = np.gradient(height, axis=0) * 5 + np.gradient(height, axis=1) * 2.5
-    return np.clip(0.72 + 0.16 * height + 0.5 * np.tanh(lit), 0.08, 1.6).astype(np.float32)
+    relief: Floats = np.clip(0.72 + 0.16 * height + 0.5 * np.tanh(lit), 0.08, 1.6)
+    return relief
 
 
 def _ground(
@@ -86,10 +86,11 @@ def _ground(
     width = nearness.shape[1]
     side = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :] + pan * nearness
     # Texels a unit of the plane; the offset keeps the coordinates positive.
-    across = (side * aspect * distance + 64) * (4 * scale)
-    along = distance[:, 0] * (scale * (8.6 if depth < 0.2 else 3.0))
+    across = (side * aspect * distance + 64) * (2 * scale)
+    along = distance[:, 0] * (scale * (4.3 if depth < 0.2 else 1.5))
     # What is finer than a pixel far away would flicker, so it fades out.
-    return _sample(_noise_tile(rng), across, along) * np.clip(nearness * 400 / scale, 0, 1)
+    fading: Floats = np.clip(nearness * 400 / scale, 0, 1)
+    return _sample(_noise_tile(rng), across, along) * fading
 
 
 def _sample(tile: Floats, across: Floats, along: Floats) -> Floats:
@@ -97,8 +98,9 @@ def _sample(tile: Floats, across: Floats, along: Floats) -> Floats:
     row, column = along.astype(np.int32), across.astype(np.int32)
     down, right = (along - row)[:, None], across - column
     lines = tile[row % TILE] * (1 - down) + tile[(row + 1) % TILE] * down
-    left = np.take_along_axis(lines, column % TILE, axis=1)
-    return left + right * (np.take_along_axis(lines, (column + 1) % TILE, axis=1) - left)
+    near, far = (np.take_along_axis(lines, (column + k) % TILE, axis=1) for k in (0, 1))
+    between: Floats = near + right * (far - near)
+    return between
 
 
 def _noise_tile(rng: np.random.Generator) -> Floats:
@@ -114,7 +116,7 @@ def _ridge(width: int, height: float, rng: np.random.Generator) -> Floats:
     """The uneven far edge of the floor, as an offset of the horizon, (width,)."""
     x = np.linspace(0, 1, width, dtype=np.float32)
     waves = ((0.05, 1.3), (0.03, 3.1), (0.012, 8.7), (0.006, 21.0))
-    return sum(
-        (height * swing * np.sin(6.28 * (turns * x + rng.random())) for swing, turns in waves),
-        np.zeros_like(x),
-    )
+    offset: Floats = np.zeros_like(x)
+    for swing, turns in waves:
+        offset += height * swing * np.sin(6.28 * (turns * x + rng.random()))
+    return offset

@@ -95,7 +95,9 @@ def rope(pen: Pen) -> None:
     reach = 0.3 + 0.13 * np.sin(turn * 0.37 + rng.uniform(0, 3))
     coil = np.stack([0.45 + reach * np.cos(turn), 0.5 + 0.85 * reach * np.sin(turn)], axis=1)
     line = np.concatenate([wavy((0.02, 0.95), tuple(coil[0]), 0.1, 0.7), coil])
-    twists = Mark([ellipse(x, y, 0.008, 0.016, 0.7, 8) for x, y in line[::2]], (150, 120, 30))
+    twists = Mark(
+        [ellipse(x, y, 0.008, 0.016, 0.7, corners=8) for x, y in line[::2]], (150, 120, 30)
+    )
     pen.strokes([line[:60]], (0.05, 0.05), (206, 176, 50), marks=[twists])
     pen.strokes([line[58:]], (0.05, 0.05), (226, 196, 66), marks=[twists])
 

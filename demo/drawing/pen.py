@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
+from demo.drawing.shapes import Points
+
 Colour = tuple[int, int, int]
-Points = np.ndarray
-"""(N, 2) float, corners of a polygon or points along a line, in the unit square."""
+Floats = npt.NDArray[np.floating[Any]]
 
 LIGHT: Final = (-0.35, -0.85)
 """Direction towards the lamps in the picture's plane: above, a little to the left."""
 CANVAS: Final = (140, 640)
-"""Least and greatest side of the enlarged canvas in pixels: enough to look smooth, quick to fill."""
+"""Least and greatest side of the enlarged canvas in pixels: smooth, but quick to fill."""
 ENLARGEMENT: Final = 2.5
 MARGIN: Final = 0.1
 
@@ -174,7 +176,7 @@ class Pen:
         return np.concatenate([sides[0], tail, sides[1], head])
 
 
-def _shading(mask: Image.Image, radius: float, glow: float) -> tuple[np.ndarray, np.ndarray]:
+def _shading(mask: Image.Image, radius: float, glow: float) -> tuple[Floats, Floats]:
     """Brightness and height (0 at the edge to 1) of a surface rounded off over ``radius`` pixels.
 
     Both are worked out on a reduced copy: quicker, and 8-bit coverage blurred over a wide radius
@@ -193,12 +195,13 @@ def _shading(mask: Image.Image, radius: float, glow: float) -> tuple[np.ndarray,
     return whole[0], whole[1]
 
 
-def _lit(height: np.ndarray) -> np.ndarray:
+def _lit(height: Floats) -> Floats:
     """Brightness of a surface: lit on the side of the lamps, with a soft highlight."""
     down, right = np.gradient(height)
     slope = -(LIGHT[0] * right + LIGHT[1] * down)
     slope /= np.abs(slope).max() + 1e-6
-    return np.float32(0.6 + 0.3 * height + 0.34 * slope + 0.25 * np.maximum(slope, 0) ** 4)
+    lit: Floats = 0.6 + 0.3 * height + 0.34 * slope + 0.25 * np.maximum(slope, 0) ** 4
+    return lit
 
 
 def lighter(colour: Colour, by: float) -> Colour:

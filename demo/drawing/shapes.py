@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-Points = np.ndarray
+Points = npt.NDArray[np.float64]
+"""(N, 2), corners of a polygon or points along a line."""
 FULL_TURN = 2 * np.pi
 
 
 def ellipse(
-    x: float, y: float, rx: float, ry: float, angle: float = 0.0, corners: int = 40
+    x: float, y: float, rx: float, ry: float, angle: float = 0.0, *, corners: int = 40
 ) -> Points:
     """An ellipse about (x, y), turned by ``angle`` radians; (corners, 2)."""
     turn = np.linspace(0, FULL_TURN, corners, endpoint=False)
     cos, sin = np.cos(angle), np.sin(angle)
     across, down = rx * np.cos(turn), ry * np.sin(turn)
     return np.stack([x + cos * across - sin * down, y + sin * across + cos * down], axis=1)
+
+
+def spot(centre: Points, radius: float) -> Points:
+    """A small round patch about ``centre``, (2,)."""
+    return ellipse(float(centre[0]), float(centre[1]), radius, radius, corners=8)
 
 
 def curve(points: list[tuple[float, float]], steps: int = 24) -> Points:
@@ -26,14 +33,24 @@ def curve(points: list[tuple[float, float]], steps: int = 24) -> Points:
     index = place.astype(int)
     t = (place - index)[:, None]
     a, b, c, d = (padded[index + offset] for offset in range(4))
-    return 0.5 * (
+    smooth: Points = 0.5 * (
         2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     )
+    return smooth
 
 
 def closed(points: list[tuple[float, float]], steps: int = 60) -> Points:
     """A smooth outline through points, (steps, 2)."""
     return curve([*points, points[0]], steps)
+
+
+def outline(path: str, depth: float = 1.0, steps: int = 80) -> Points:
+    """A smooth outline through points written in hundredths, ``"2,50 14,34 45,20"``.
+
+    ``depth`` stretches it up and down about the middle of the unit square.
+    """
+    points = [tuple(int(part) / 100 for part in point.split(",")) for point in path.split()]
+    return closed([(x, 0.5 + (y - 0.5) * depth) for x, y in points], steps)
 
 
 def wavy(
@@ -49,7 +66,8 @@ def wavy(
     first, last = np.array(start), np.array(end)
     along = last - first
     across = along[::-1] * (-1, 1) / (np.linalg.norm(along) + 1e-9)
-    return first + along * t + across * sway * t * np.sin(FULL_TURN * waves * t + phase)
+    line: Points = first + along * t + across * sway * t * np.sin(FULL_TURN * waves * t + phase)
+    return line
 
 
 def scattered(

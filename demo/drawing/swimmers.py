@@ -5,80 +5,49 @@ from __future__ import annotations
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter
-from demo.drawing.shapes import Points, closed, curve, ellipse, scattered, wavy
+from demo.drawing.shapes import Points, closed, curve, ellipse, outline, scattered, wavy
 
 
 def rockfish(
     pen: Pen, colour: Colour, accent: Colour, *, depth: float = 1.0, bars: bool = False
 ) -> None:
     """A spiny-finned fish with a big eye; ``depth`` is how deep its body is."""
-    rng = pen.rng
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return x, 0.5 + (y - 0.5) * depth
-
-    spines = [
-        curve([at(x, 0.32), at(x + 0.03, 0.12 + 0.4 * abs(x - 0.42))], 4)
-        for x in np.linspace(0.3, 0.62, 11)
-    ]
-    web = closed(
-        [at(0.27, 0.34), *[tuple(s[-1] + (0, 0.03)) for s in spines[::2]], at(0.66, 0.36)], 50
-    )
-    pen.fill([web], darker(accent, 0.8), round_by=0.1, opacity=0.8)
-    pen.strokes(spines, (0.026, 0.01), accent)
-    pen.fill([_fan(at(0.68, 0.38), at(0.8, 0.2), at(0.82, 0.4))], accent, opacity=0.85)
-    pen.fill([_fan(at(0.66, 0.64), at(0.76, 0.86), at(0.8, 0.64))], accent, opacity=0.85)
-    pen.fill(
-        [closed([at(0.84, 0.45), at(0.97, 0.26), at(0.94, 0.5), at(0.97, 0.74), at(0.84, 0.55)])],
-        accent,
-        round_by=0.15,
-        opacity=0.9,
-    )
-    body = closed(
-        [
-            at(0.03, 0.52),
-            at(0.12, 0.38),
-            at(0.3, 0.27),
-            at(0.5, 0.28),
-            at(0.72, 0.4),
-            at(0.88, 0.46),
-            at(0.88, 0.55),
-            at(0.72, 0.63),
-            at(0.5, 0.75),
-            at(0.28, 0.74),
-            at(0.1, 0.62),
-        ],
-        90,
-    )
+    _spiny_fins(pen, accent, depth)
+    freckles = scattered(pen.rng, 0.5, 0.44, 0.3, 0.1 * depth, 24, 0.008)
     marks = [
-        Mark(
-            [closed([at(0.02, 0.58), at(0.3, 0.66), at(0.7, 0.6), at(0.6, 0.8), at(0.2, 0.8)])],
-            lighter(colour, 0.45),
-        ),
-        Mark(scattered(rng, 0.5, 0.44, 0.3, 0.1 * depth, 24, 0.008), darker(colour, 0.75)),
+        Mark([outline("2,58 30,66 70,60 60,80 20,80", depth)], lighter(colour, 0.45)),
+        Mark(freckles, darker(colour, 0.75)),
     ]
     if bars:
-        marks.append(
-            Mark(
-                [ellipse(*at(x, 0.4), 0.035, 0.16 * depth, 0.15) for x in (0.34, 0.52, 0.69)],
-                darker(colour, 0.62),
-            )
-        )
-    pen.fill([body], colour, round_by=0.3, marks=marks)
-    pen.strokes(
-        [curve([at(0.03, 0.55), at(0.1, 0.585), at(0.15, 0.57)], 8)],
-        (0.018, 0.01),
-        darker(colour, 0.45),
+        saddles = [
+            ellipse(x, 0.5 - 0.1 * depth, 0.035, 0.16 * depth, 0.15) for x in (0.34, 0.52, 0.69)
+        ]
+        marks.append(Mark(saddles, darker(colour, 0.62)))
+    body = "3,52 12,38 30,27 50,28 72,40 88,46 88,55 72,63 50,75 28,74 10,62"
+    pen.fill([outline(body, depth)], colour, round_by=0.3, marks=marks)
+    mouth = curve(
+        [(0.03, 0.5 + 0.05 * depth), (0.1, 0.5 + 0.085 * depth), (0.15, 0.5 + 0.07 * depth)]
     )
-    pen.strokes(
-        [curve([at(0.24, 0.36), at(0.285, 0.5), at(0.24, 0.65)], 10)],
-        (0.018, 0.012),
-        darker(colour, 0.6),
-    )
-    pen.fill(
-        [_fan(at(0.3, 0.56), at(0.42, 0.8), at(0.47, 0.62))], lighter(accent, 0.1), round_by=0.15
-    )
-    _eye(pen, *at(0.155, 0.44), 0.043)
+    gill = curve([(0.24, 0.5 - 0.14 * depth), (0.285, 0.5), (0.24, 0.5 + 0.15 * depth)])
+    pen.strokes([mouth, gill], (0.018, 0.011), darker(colour, 0.5))
+    pen.fill([outline("30,56 42,80 47,71 47,62", depth)], lighter(accent, 0.1), round_by=0.15)
+    _eye(pen, 0.155, 0.5 - 0.06 * depth, 0.043)
+
+
+def _spiny_fins(pen: Pen, accent: Colour, depth: float) -> None:
+    """The spiny fin on the back, two soft fins and the tail of a rockfish."""
+    spines = [
+        curve([(x, 0.5 - 0.18 * depth), (x + 0.03, 0.5 - (0.38 - 0.4 * abs(x - 0.42)) * depth)], 4)
+        for x in np.linspace(0.3, 0.62, 11)
+    ]
+    tips = [(x, y + 0.03) for x, y in (spine[-1] for spine in spines[::2])]
+    web = closed([(0.27, 0.5 - 0.16 * depth), *tips, (0.66, 0.5 - 0.14 * depth)])
+    pen.fill([web], darker(accent, 0.8), round_by=0.1, opacity=0.8)
+    pen.strokes(spines, (0.026, 0.01), accent)
+    for fin in ("68,38 80,20 83,30 82,40", "66,64 76,86 80,75 80,64"):
+        pen.fill([outline(fin, depth)], accent, opacity=0.85)
+    tail = outline("84,45 97,26 94,50 97,74 84,55", depth)
+    pen.fill([tail], accent, round_by=0.15, opacity=0.9)
 
 
 def flatfish(pen: Pen, colour: Colour, accent: Colour) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from unicodedata import normalize
 
-from .coco import CocoFile, RawBox, RawImage, parse_coco, place_of
+from .coco import Claims, CocoFile, RawBox, RawImage, parse_coco, place_of
 from .coco_values import category_name, clip, moment, safe_file_name, web_url
 from .dives import parse_dive, parse_time
 from .errors import Fault
@@ -181,8 +181,8 @@ class _Reader:
     def concepts(self, known_concepts: Iterable[str]) -> dict[int, str]:
         """Name of each category by its id, in the order of the ids."""
         known = {name.casefold(): name for name in known_concepts}
-        ids = _Claims("categories", "id", self._faults)
-        names = _Claims("categories", "name", self._faults)
+        ids = Claims("categories", "id", self._faults)
+        names = Claims("categories", "name", self._faults)
         concepts: dict[int, str] = {}
         for index, category in enumerate(self._coco.categories.records):
             if category is None:
@@ -204,8 +204,7 @@ class _Reader:
     def boxes(self, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
         """The boxes of each image by its id, in the order of the file."""
         images = {image.id: image for image in self._coco.images.records if image}
-        refused = self._coco.images.refused_ids
-        ids = _Claims("annotations", "id", self._faults)
+        ids = Claims("annotations", "id", self._faults)
         boxes: dict[int, list[BoxRecord]] = {}
         for index, raw in enumerate(self._coco.annotations.records):
             if raw is None:
@@ -214,7 +213,7 @@ class _Reader:
             label = self._label(index, raw, concepts)
             image = images.get(raw.image_id)
             if image is None:
-                if raw.image_id not in refused:
+                if self._coco.images.certainly_lacks(raw.image_id):
                     self._fault(index, raw, "image_id", f"no image has the id {raw.image_id}")
             elif box := self._box(index, raw, image, label):
                 boxes.setdefault(raw.image_id, []).append(box)
@@ -222,8 +221,8 @@ class _Reader:
 
     def images(self, boxes: dict[int, list[BoxRecord]]) -> tuple[ImageRecord, ...]:
         """The images with their boxes, in the order of the file."""
-        ids = _Claims("images", "id", self._faults)
-        names = _Claims("images", "file_name", self._faults)
+        ids = Claims("images", "id", self._faults)
+        names = Claims("images", "file_name", self._faults)
         records = []
         for index, raw in enumerate(self._coco.images.records):
             if raw is None:
@@ -239,8 +238,7 @@ class _Reader:
         if raw.category_id is None:
             return None
         label = concepts.get(raw.category_id)
-        categories = self._coco.categories
-        if label is None and categories.records and raw.category_id not in categories.refused_ids:
+        if label is None and self._coco.categories.certainly_lacks(raw.category_id):
             self._fault(index, raw, "category_id", f"no category has the id {raw.category_id}")
         return label
 
@@ -292,20 +290,3 @@ class _Reader:
 
     def _fault(self, index: int, raw: RawBox, member: str, problem: str) -> None:
         self._faults.add(f"{place_of('annotations', index, raw.id)}.{member}", problem)
-
-
-class _Claims:
-    """Values that may be used once in a list: who used each of them first."""
-
-    def __init__(self, section: str, member: str, faults: FaultList) -> None:
-        self._section = section
-        self._member = member
-        self._faults = faults
-        self._first: dict[object, int] = {}
-
-    def claim(self, value: object, index: int, record_id: int) -> None:
-        first = self._first.setdefault(value, index)
-        if first != index:
-            place = place_of(self._section, index, record_id)
-            problem = f"is the same as that of {self._section}[{first}]"
-            self._faults.add(f"{place}.{self._member}", problem)

@@ -63,13 +63,17 @@ class Section(Generic[Record]):
 
     Attributes:
         records: one entry an item of the list, None where the item was refused.
-        refused_ids: ids of refused items, as far as they could be read: others may refer to them.
+        refused_ids: ids of the refused items; None stands for an id that could not be read.
         present: whether the file has this list at all.
     """
 
     records: list[Record | None] = field(default_factory=list)
-    refused_ids: set[int] = field(default_factory=set)
+    refused_ids: set[int | None] = field(default_factory=set)
     present: bool = False
+
+    def certainly_lacks(self, record_id: int) -> bool:
+        """Whether no item that was refused, or never read, could have had an id."""
+        return bool(self.records) and self.refused_ids.isdisjoint((record_id, None))
 
 
 @dataclass(slots=True)
@@ -90,7 +94,6 @@ _EXPECTED: Final = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
-    "string_unicode": "text without broken characters",
     "list_type": "a list of 4 numbers",
     "too_short": "a list of 4 numbers",
     "too_long": "a list of 4 numbers",
@@ -125,10 +128,27 @@ def parse_coco(text: str, faults: FaultList) -> CocoFile | None:
     return coco
 
 
-def place_of(section: str, index: int, record_id: object) -> str:
+def place_of(section: str, index: int, record_id: int | None) -> str:
     """Where a record stands, for example ``annotations[12] (id 13)``."""
-    known = isinstance(record_id, int) and not isinstance(record_id, bool)
-    return f"{section}[{index}] (id {record_id})" if known else f"{section}[{index}]"
+    place = f"{section}[{index}]"
+    return place if record_id is None else f"{place} (id {record_id})"
+
+
+class Claims:
+    """Values that may be used once in a list: who used each of them first."""
+
+    def __init__(self, section: str, member: str, faults: FaultList) -> None:
+        self._section = section
+        self._member = member
+        self._faults = faults
+        self._first: dict[object, int] = {}
+
+    def claim(self, value: object, index: int, record_id: int) -> None:
+        first = self._first.setdefault(value, index)
+        if first != index:
+            place = place_of(self._section, index, record_id)
+            problem = f"is the same as that of {self._section}[{first}]"
+            self._faults.add(f"{place}.{self._member}", problem)
 
 
 def _read_members(cursor: JsonCursor, coco: CocoFile, faults: FaultList) -> None:
@@ -146,7 +166,7 @@ def _read_section(cursor: JsonCursor, name: str, section: Section[Any], faults: 
     if section.present:
         faults.add(name, "stands in the file twice")
     section.present = True
-    validate = _SCHEMAS[name].validate_python
+    validate = _SCHEMAS[name].validator.validate_python
     for index, item in enumerate(cursor.items()):
         try:
             section.records.append(validate(item))
@@ -163,9 +183,10 @@ def _refuse(
     section: Section[Any],
     faults: FaultList,
 ) -> None:
-    record_id = item.get("id") if isinstance(item, dict) else None
-    if isinstance(record_id, int):
-        section.refused_ids.add(record_id)
+    written = item.get("id") if isinstance(item, dict) else None
+    readable = type(written) is int and abs(written) <= LARGEST_ID
+    record_id = written if readable else None
+    section.refused_ids.add(record_id)
     if faults.full:
         faults.count_only(error.error_count())
         return
@@ -185,7 +206,7 @@ def _problem(detail: ErrorDetails) -> str:
         return "is missing"
     if kind in _BOUNDS:
         words, limit = _BOUNDS[kind]
-        return f"should be {words} {detail['ctx'][limit]:g}, not {shown(detail['input'])}"
+        return f"should be {words} {detail['ctx'][limit]:,}, not {shown(detail['input'])}"
     expected = _EXPECTED.get(kind)
     return f"should be {expected}, not {shown(detail['input'])}" if expected else detail["msg"]
 

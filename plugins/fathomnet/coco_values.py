@@ -13,9 +13,13 @@ from datetime import UTC, datetime
 LONGEST_SEGMENT = 255
 """Bytes in a file name that common file systems accept."""
 
+SMALLEST_SIDE = 1e-6
+"""Pixels; a thinner box is none, and could vanish when it is given as a share of its image."""
+
 PixelBox = Sequence[float]
 """Four numbers: left, top, width, height in pixels."""
 
+_PLAIN = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)
@@ -50,6 +54,8 @@ def safe_file_name(name: str) -> str:
     Raises:
         ValueError: the name is empty, could leave the folder, or is not portable.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     for breaks_rule, problem in _FILE_NAME_RULES:
         if breaks_rule(name):
             raise ValueError(f"{name[:80]!r} {problem}")
@@ -121,7 +127,7 @@ def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
         ValueError: the box has no width or height, or no part of it is inside.
     """
     left, top, box_width, box_height = box
-    if box_width <= 0 or box_height <= 0:
+    if min(box_width, box_height) < SMALLEST_SIDE:
         raise ValueError(f"has no area: width {box_width:g}, height {box_height:g}")
     right, bottom = left + box_width, top + box_height
     excess = max(-left, -top, right - width, bottom - height)
@@ -129,6 +135,6 @@ def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
         return box, 0.0
     left, top = max(left, 0.0), max(top, 0.0)
     inside = (left, top, min(right, width) - left, min(bottom, height) - top)
-    if inside[2] <= 0 or inside[3] <= 0:
+    if min(inside[2:]) < SMALLEST_SIDE:
         raise ValueError(f"lies wholly outside its image of {width} x {height} pixels")
     return inside, excess

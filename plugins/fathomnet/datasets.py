@@ -62,6 +62,9 @@ def find_dataset(name: str) -> Any | None:
     if dataset.info[MARKER].get(_BEING_DELETED):
         dataset.delete()
         return None
+    if not dataset.persistent:
+        # Its maker died, or still is, between the last two writes of create_dataset.
+        dataset.persistent = True
     return dataset
 
 

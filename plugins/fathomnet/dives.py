@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import unquote
 
 _ROOT = "framegrabs"
@@ -55,8 +56,8 @@ def parse_dive(url: str | None) -> DiveOrigin:
         return UNKNOWN
     match segments[segments.index(_ROOT) + 1 :]:
         case [encoded, "images" | "stills" as kind, folder, _, *_]:
-            vehicle = unquote(encoded)
-            if not _VEHICLE.fullmatch(vehicle):
+            vehicle = _vehicle_name(encoded)
+            if vehicle is None:
                 return UNKNOWN
             return DiveOrigin(vehicle, _dive_number(folder) if kind == "images" else None)
         case _:
@@ -92,6 +93,12 @@ def _segments(url: str | None) -> list[str]:
     if found is None or _MISLEADING.search(found[1]):
         return []
     return found[1].split("/")
+
+
+@lru_cache(maxsize=256)
+def _vehicle_name(segment: str) -> str | None:
+    name = unquote(segment)
+    return name if _VEHICLE.fullmatch(name) else None
 
 
 def _dive_number(segment: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .errors import Fault, InputError
 
 FAULTS_KEPT = 1_000
+LONGEST_SHOWN = 80
 
 
 class FaultList:
@@ -57,21 +58,16 @@ class FaultList:
 def shown(value: object) -> str:
     """A value from a file, short enough for a message and in the words of JSON."""
     match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
         case str():
-            return f"the text {_shortened(repr(value))}"
+            text = f"the text {value!r}"
         case list():
-            return f"a list of {len(value):,}"
+            text = f"a list of {len(value):,}"
         case dict():
-            return "an object"
+            text = "an object"
+        case None | bool():
+            text = str(value).lower() if value is not None else "null"
         case int() if value.bit_length() > 128:
-            return "a whole number of more than 38 digits"
+            text = "a whole number of more than 38 digits"
         case _:
-            return _shortened(repr(value))
-
-
-def _shortened(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+            text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

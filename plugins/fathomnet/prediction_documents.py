@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from .documents import Document, id_prefix, lasting_id
 from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from .predictions import Predictions
+
+_WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
+"""What an import writes on a box, beside the rank."""
 
 
 class PredictionDocuments:
@@ -30,9 +34,6 @@ class PredictionDocuments:
         self._confidences = None if table.confidence is None else table.confidence.tolist()
         self._ranks = None if table.rank is None else list(table.rank)
         self._vectors = None if table.probabilities is None else _Vectors(table.probabilities)
-        self._written = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES) + (
-            () if table.rank is None else (OWN_RANK,)
-        )
 
     def of_image(
         self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
@@ -44,20 +45,6 @@ class PredictionDocuments:
             if id_ is not None and id_ in self._row
         ]
         return {"_cls": "Detections", "detections": boxes} if boxes else None
-
-    def is_same(self, wanted: Document | None, there: Document | None) -> bool:
-        """Whether a value says already what the file says.
-
-        Attributes that an import does not write are not looked at: ranks, tags or marks that
-        were put on a box since do not make it another prediction.
-        """
-        if wanted is None or there is None:
-            return wanted is there
-        a, b = wanted["detections"], there["detections"]
-        return len(a) == len(b) and all(map(self._is_same_box, a, b))
-
-    def _is_same_box(self, wanted: Document, there: Document) -> bool:
-        return all(wanted.get(name) == there.get(name) for name in self._written)
 
     def _document(self, annotation_id: int, row: int, bounding_box: Sequence[float]) -> Document:
         document: Document = {
@@ -76,6 +63,28 @@ class PredictionDocuments:
         if self._vectors is not None:
             document[PROBABILITIES] = self._vectors.stored(row)
         return document
+
+
+def is_same(wanted: Document | None, there: Document | None) -> bool:
+    """Whether a value of the field says already what the file says.
+
+    Attributes that an import does not write are not looked at: ranks, tags or marks that were
+    put on a box since do not make it another prediction.
+
+    Args:
+        wanted: what ``PredictionDocuments.of_image`` gives.
+        there: what the sample has.
+    """
+    if wanted is None or there is None:
+        return wanted is there
+    a, b = wanted["detections"], there.get("detections") or ()
+    return len(a) == len(b) and all(map(_is_same_box, a, b))
+
+
+def _is_same_box(wanted: Document, there: Document) -> bool:
+    # Where the file gives no rank, the taxonomy's may have been written since.
+    same_rank = wanted.get(OWN_RANK) in (None, there.get(OWN_RANK))
+    return same_rank and all(wanted.get(name) == there.get(name) for name in _WRITTEN)
 
 
 class _Vectors:

@@ -26,7 +26,7 @@ from .fields import (
 from .garbage import collector_paused
 from .label_fields import boxes_path, require_writable
 from .lineages import folded
-from .prediction_documents import PredictionDocuments
+from .prediction_documents import PredictionDocuments, is_same
 from .predictions import Predictions, read_predictions
 from .progress import Progress, silent
 from .run_records import read_record, write_record
@@ -135,6 +135,7 @@ def _match(
         table = _read(dataset, predictions, path)
         boxes = read_split_boxes(dataset, split, path, field)
     faults = [*table.rejected, *_unmatched(table, boxes, split)]
+    faults.sort(key=_line)
     if faults and not skip_bad_rows:
         raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
     return table, boxes, faults
@@ -191,6 +192,11 @@ def _unmatched(table: Predictions, boxes: SplitBoxes, split: str) -> list[Fault]
     ]
 
 
+def _line(fault: Fault) -> int:
+    """Where a row stands in the file; the place of a row's fault is ``line 12`` or ``row 12``."""
+    return int(fault.place.split()[1])
+
+
 def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> dict[str, Any]:
     return {
         "split": split,
@@ -210,7 +216,7 @@ def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Chan
     columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
     for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
         wanted = documents.of_image(annotation_ids, bounding_boxes)
-        if not documents.is_same(wanted, there):
+        if not is_same(wanted, there):
             yield sample_id, wanted
 
 

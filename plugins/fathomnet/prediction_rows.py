@@ -122,8 +122,11 @@ def _read_parquet(source: SourceFile) -> RawRows:
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header)
         table = file.read(columns=[header[at] for at in found.values()])
-    except (pa.ArrowException, OSError) as error:
-        problem = f"is a damaged or cut off Parquet file ({str(error).splitlines()[0]})"
+        table.validate(full=True)
+    # A damaged file also ends in plain errors of the language, for its names are read as text.
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        problem = f"is a damaged or cut off Parquet file ({reason})"
         raise _refused(source, "file", problem) from None
     columns = {name: table.column(header[at]) for name, at in found.items()}
     _check_types(source, columns)

@@ -105,9 +105,9 @@ def read_predictions(
     _check_probabilities(rows, problems)
     concepts = _canonical_concepts(run, canonical, suggest)
 
+    rejected = _rejected(rows, problems)
     sound = np.ones(len(ids), dtype=bool)
     sound[list(problems)] = False
-    rejected = _rejected(rows, problems)
     if rejected and not (skip_bad_rows and sound.any()):
         raise InputError(run.subject, _capped(rejected), _ADVICE)
     return Predictions(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import bson
+
 from .collection import sample_collection
 from .documents import Document
 from .errors import DatasetError
 from .fields import ANNOTATION_ID
-
 
 _Columns = tuple[list[str], list[list[int | None]], list[list[list[float]]], list[Document | None]]
 
@@ -95,5 +96,11 @@ def _public_columns(dataset: Any, split: str, boxes: str, field: str) -> _Column
         sample_ids,
         [ids or [] for ids in annotation_ids],
         [rectangles or [] for rectangles in bounding_boxes],
-        [None if value is None else value.to_dict() for value in values],
+        [None if value is None else _as_stored(value) for value in values],
     )
+
+
+def _as_stored(value: Any) -> Document:
+    """A label as MongoDB would give it back: FiftyOne's own document has another kind of bytes."""
+    document: Document = bson.decode(bson.encode(value.to_dict()))
+    return document

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Locator, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -30,8 +31,10 @@ PATIENCE = 30_000
 def browser_page(url: str) -> Iterator[Page]:
     """A page in headless Chromium with nothing remembered, which can reach only ``url``."""
     with sync_playwright() as playwright:
+        # The system's Chromium, or else the one that Playwright has downloaded.
+        chromium = shutil.which("chromium")
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS)
+            executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
         )
         context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
         context.set_default_timeout(PATIENCE)
@@ -51,8 +54,9 @@ def _only_from(url: str, route: Route) -> None:
 class App:
     """One browser page on a running App.
 
-    Every method returns when its effect can be seen, and fails after :data:`PATIENCE`. Fields are
-    named by the labels that the form shows.
+    Fields are named by the labels that the form shows. A method returns when the server has
+    answered, and fails after :data:`PATIENCE`; the page may show the answer a moment later, so read
+    it with :meth:`wait_for_text`.
     """
 
     def __init__(self, page: Page, url: str) -> None:
@@ -67,26 +71,24 @@ class App:
     def open_home(self) -> None:
         """Opens the page that asks which dataset to open."""
         self.page.goto(self.url)
-        self.wait_for_text("No dataset selected")
+        self.wait_for_text("browse operations")
 
     def open_dataset(self, name: str, samples: int) -> None:
-        """Opens a dataset and waits for its grid.
-
-        Args:
-            name: the dataset's name.
-            samples: how many samples it must show.
-        """
+        """Opens a dataset and waits until it counts ``samples`` samples."""
         self.page.goto(f"{self.url}/datasets/{name}")
         self.wait_for_samples(samples)
 
     def wait_for_samples(self, count: int) -> None:
-        """Waits until the grid counts ``count`` samples and has drawn those in sight."""
+        """Waits until the view that is open counts ``count`` samples."""
         counter = self.page.locator("[data-cy=entry-counts]")
         expect(counter).to_have_text(re.compile(rf"^{count:,} samples?$"), timeout=PATIENCE)
-        tiles = self.page.locator("[data-cy=looker] canvas")
-        drawn = self.page.locator("[data-cy=looker] canvas[canvas-loaded=true]")
-        expect(drawn.first).to_be_visible(timeout=PATIENCE)
-        expect(drawn).to_have_count(tiles.count(), timeout=PATIENCE)
+
+    def wait_until_drawn(self) -> None:
+        """Waits until each tile in sight shows its image; fails where one cannot be loaded."""
+        grid = self.page.locator("[data-cy=fo-grid]")
+        expect(grid.locator("canvas[canvas-loaded=true]").first).to_be_visible(timeout=PATIENCE)
+        waiting = grid.locator("canvas:not([canvas-loaded=true])")
+        expect(waiting).to_have_count(0, timeout=PATIENCE)
 
     def open_operator(self, label: str) -> None:
         """Finds an operator in the operator browser by its whole label, and opens its form."""
@@ -104,7 +106,9 @@ class App:
 
     def browse(self, label: str, path: Path) -> None:
         """Chooses a file in the file browser beside a field."""
-        self.form.locator(f"{_after_label(label)}/following::*[@data-testid='FolderIcon'][1]").click()
+        self.form.locator(
+            f"{_after_label(label)}/following::*[@data-testid='FolderIcon'][1]"
+        ).click()
         explorer = self.form
         folder = explorer.get_by_role("textbox").first
         folder.fill(str(path.parent))
@@ -128,8 +132,8 @@ class App:
 
     def submit(self, how: Literal["Execute", "Schedule"]) -> None:
         """Runs the form at once, or leaves it to a worker; waits until the form allows it."""
-        choice = self.form.get_by_role("group", name="split button").get_by_role("button")
-        expect(choice.first).to_be_enabled(timeout=PATIENCE)
+        self.wait_until_ready()
+        choice = self._submit_buttons()
         if choice.first.inner_text() != how:
             choice.last.click()
             self.page.get_by_role("menuitem", name=how).click()
@@ -143,13 +147,26 @@ class App:
         Returns:
             the text of its result, or "Error occurred during operator execution".
         """
-        expect(self.form.get_by_role("button", name="Close")).to_be_visible(timeout=PATIENCE)
+        # The button is there before the result is.
+        expect(self.form).to_have_text(re.compile(r".+Close$", re.DOTALL), timeout=PATIENCE)
         return self.form.inner_text()
 
     def close(self) -> None:
-        """Closes the result or message that is open."""
-        self.form.get_by_role("button", name="Close").click()
+        """Closes the result or message that is open, unless it goes by itself.
+
+        On the home page an operator that opens a dataset takes its own result away with the page.
+        """
+        with contextlib.suppress(PlaywrightTimeoutError):
+            self.form.get_by_role("button", name="Close").click(timeout=3_000)
         expect(self.page.get_by_role("dialog")).to_have_count(0)
+
+    def wait_until_ready(self) -> None:
+        """Waits until the form that is open can be submitted."""
+        expect(self._submit_buttons().first).to_be_enabled(timeout=PATIENCE)
+
+    def follow(self, link: str) -> None:
+        """Clicks a link in the form or result that is open."""
+        self.form.get_by_role("link", name=link).click()
 
     def wait_for_text(self, text: str) -> None:
         """Waits until ``text`` can be read somewhere on the page."""
@@ -163,7 +180,7 @@ class App:
         """
         search = self.page.locator(f"[data-cy='selector-sidebar-search-{path}']")
         if not search.is_visible():
-            field = path.split(".")[0]
+            field = path.split(".", maxsplit=1)[0]
             self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
         search.click()
         results = self.page.locator(f"[data-cy='selector-results-container-sidebar-search-{path}']")
@@ -186,6 +203,10 @@ class App:
     def _field(self, label: str) -> Locator:
         return self.form.locator(f"{_after_label(label)}/following::input[1]")
 
+    def _submit_buttons(self) -> Locator:
+        """The button that runs the form, and the one that opens the menu of ways to run it."""
+        return self.form.get_by_role("group", name="split button").get_by_role("button")
+
     @contextlib.contextmanager
     def _form_answers(self, value: str = "") -> Iterator[None]:
         """Waits until the server has answered the change that is made in the block.
@@ -193,14 +214,13 @@ class App:
         The App waits for a pause before it sends the form, so an earlier answer may come first:
         with ``value``, only an answer to a form that holds it counts.
         """
+        written = json.dumps(value, ensure_ascii=False)[1:-1]
 
         def carries_value(request: Request) -> bool:
             asks = request.url.endswith("/operators/resolve-type")
-            return asks and json.dumps(value).strip('"') in (request.post_data or "")
+            return asks and written in (request.post_data or "")
 
-        with self.page.expect_event(
-            "requestfinished", carries_value, timeout=PATIENCE
-        ):
+        with self.page.expect_event("requestfinished", carries_value, timeout=PATIENCE):
             yield
 
 

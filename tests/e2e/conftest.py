@@ -12,18 +12,14 @@ from tests.e2e.app import App, browser_page
 from tests.e2e.servers import app_server, delegated_worker
 
 
-@pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the App, with the plugin of this checkout."""
-    with app_server(REPOSITORY, tmp_path_factory.mktemp("app") / "server.log") as url:
-        yield url
-
-
 @pytest.fixture
-def app(app_url: str) -> Iterator[App]:
-    """A fresh browser on the App."""
-    with browser_page(app_url) as page:
-        yield App(page, app_url)
+def app(tmp_path: Path) -> Iterator[App]:
+    """A fresh App, with the plugin of this checkout, in a fresh browser.
+
+    A server of its own for each test, because the server remembers the dataset that was open.
+    """
+    with app_server(REPOSITORY, tmp_path / "app.log") as url, browser_page(url) as page:
+        yield App(page, url)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +56,9 @@ def delegated_worker(plugins: Path, log: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _background(arguments: list[str], plugins: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _background(
+    arguments: list[str], plugins: Path, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "FIFTYONE_PLUGINS_DIR": str(plugins),
@@ -91,7 +92,7 @@ def _stop_group(process: subprocess.Popen[bytes]) -> None:
 def _wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
             return
         time.sleep(0.1)
     raise RuntimeError(f"the App's server did not start:\n{log.read_text()[-2000:]}")

@@ -29,6 +29,9 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
 
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         ctx.ops.open_dataset(result["dataset"])
+        # On the home page the result goes away with the page, so it is also said in a message.
+        added, samples = result["samples_added"], result["samples"]
+        ctx.ops.notify(f"{added:,} images added, {samples:,} in all", variant="success")
 
     def preview(self, params: parameters.IngestDataset, dataset: Any) -> Preview:
         facts: list[str] = []

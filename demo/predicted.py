@@ -1,0 +1,77 @@
+"""The demo's prediction run: what a decent model might have said of the test boxes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from fathomnet_voxel51.fields import ANNOTATION_ID, OWN_RANK, RANKS
+from fathomnet_voxel51.prediction_writer import write_predictions
+
+from demo.concepts import Lineages
+from demo.mistakes import mistaken, probabilities
+
+ACCURACY: Final = 0.8
+"""Share of the predictions that is right, about."""
+
+
+def write_demo_predictions(
+    folder: Path,
+    boxes: Sequence[tuple[int, int, str]],
+    lineages: Lineages,
+    annotations: Path,
+    taxonomy: Path,
+    seed: int,
+) -> None:
+    """Writes a prediction run in the project's format, its mistakes decided by ``seed``.
+
+    Args:
+        folder: for the csv, the parquet file and the manifest.
+        boxes: annotation id, image id and true concept of each box.
+        lineages: every concept, in the order of the probabilities.
+        annotations: the COCO file that was predicted, for its hash.
+        taxonomy: the csv with the concepts, for its hash.
+        seed: the same seed gives the same bytes.
+    """
+    rng = np.random.default_rng([seed, *b"predictions"])
+    labels = [concept for _, _, concept in boxes]
+    predicted = mistaken(labels, lineages, ACCURACY, rng)
+    shares = probabilities(predicted, labels, lineages, rng)
+    rows = pd.DataFrame(
+        {
+            ANNOTATION_ID: [annotation for annotation, _, _ in boxes],
+            "image_id": [image for _, image, _ in boxes],
+            "concept_name": predicted,
+            "confidence": shares.max(axis=1, initial=0.0),
+            OWN_RANK: [_finest_rank(lineages[concept]) for concept in predicted],
+        }
+    )
+    write_predictions(
+        folder, rows, _manifest(len(rows), lineages, annotations, taxonomy, seed), shares
+    )
+
+
+def _finest_rank(lineage: tuple[str, ...]) -> str:
+    finest: str = [rank for rank, name in zip(RANKS, lineage, strict=True) if name][-1]
+    return finest
+
+
+def _manifest(
+    boxes: int, lineages: Lineages, annotations: Path, taxonomy: Path, seed: int
+) -> dict[str, Any]:
+    """The run's description; it has no times and no device, because no model ran."""
+    return {
+        "concepts": list(lineages),
+        "model": "demo: labels with planted mistakes, no model ran",
+        "checkpoint": None,
+        "settings": {"accuracy": ACCURACY, "seed": seed},
+        "decision": "argmax",
+        "taxonomy_sha256": hashlib.sha256(taxonomy.read_bytes()).hexdigest(),
+        "annotations_sha256": hashlib.sha256(annotations.read_bytes()).hexdigest(),
+        "counts": {"boxes": boxes, "predicted": boxes},
+        "not_predicted": [],
+    }

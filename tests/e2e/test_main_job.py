@@ -1,0 +1,126 @@
+"""The main job in the real App: from the operator browser to labels on the screen.
+
+These tests also make the documentation's pictures: FATHOMNET_PICTURES names the folder to save
+them in, a temporary one by default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fiftyone as fo
+import pytest
+
+from demo.generate import DemoSet, Settings, make
+from demo.stand_ins import draw_stand_ins
+from tests.e2e.app import App
+
+CORES = os.cpu_count() or 1
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get("FATHOMNET_PICTURES", tmp_path / "pictures"))
+
+
+@pytest.fixture(scope="module")
+def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
+    """A quarter of the demo: 30 training and 10 test images."""
+    return make(tmp_path_factory.mktemp("demo"), Settings(train=30, test=10), workers=CORES)
+
+
+@pytest.fixture(scope="module")
+def real_media(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
+    """Stand-in images for the real test split."""
+    media = tmp_path_factory.mktemp("media")
+    draw_stand_ins(shared_data / "dataset_test.json", media / "test_images", workers=CORES)
+    return media
+
+
+@pytest.fixture
+def no_dataset() -> Iterator[str]:
+    """The name of a dataset that the test makes in the App, deleted when it ends."""
+    name = "deep-sea"
+    yield name
+    if fo.dataset_exists(name):
+        fo.delete_dataset(name)
+
+
+def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
+    app: App, demo_set: DemoSet, no_dataset: str, pictures: Path
+) -> None:
+    app.open_home()
+    app.open_operator("FathomNet: ingest a dataset")
+    app.browse("Training annotations", demo_set.train)
+    app.fill("Test annotations", str(demo_set.test))
+    app.fill("Dataset name", no_dataset)
+    app.fill("Media root", str(demo_set.media_root))
+    app.wait_for_text("train split: 30 images")
+    app.wait_for_text("test split: 10 images")
+    app.wait_for_text(f"a new dataset, {no_dataset}")
+    app.wait_until_ready()
+    app.screenshot(pictures / "ingest-form.png")
+    app.submit("Execute")
+    assert "40" in app.result()
+    app.screenshot(pictures / "ingest-result.png")
+    app.close()
+    app.wait_for_samples(40)
+
+    app.open_operator("FathomNet: import predictions")
+    app.fill("Predictions", str(demo_set.predictions / "predictions.parquet"))
+    app.wait_for_text("0 boxes get no prediction")
+    app.submit("Execute")
+    app.result()
+    app.close()
+
+    for label in ("FathomNet: add primary labels", "FathomNet: add taxonomy ranks"):
+        app.open_operator(label)
+        app.submit("Execute")
+        app.result()
+        app.close()
+
+    dataset = fo.load_dataset(no_dataset, reload=True)
+    boxes = len(dataset.match_tags("test").values("ground_truth.detections[]"))
+    assert dataset.count("model_predictions.detections") == boxes
+    predicted = app.values_of("model_predictions.detections.label")
+    assert set(dataset.distinct("model_predictions.detections.label")) >= set(predicted[:1])
+    app.wait_until_drawn()
+    app.screenshot(pictures / "app-grid.png")
+
+
+def test_the_real_test_split_runs_from_the_app_s_forms(
+    app: App, shared_data: Path, real_media: Path, no_dataset: str
+) -> None:
+    app.open_home()
+    app.open_operator("FathomNet: ingest a dataset")
+    app.fill("Test annotations", str(shared_data / "dataset_test.json"))
+    app.fill("Dataset name", no_dataset)
+    app.fill("Media root", str(real_media))
+    app.wait_for_text("test split: 325 images, 788 boxes (788 without a concept)")
+    app.submit("Execute")
+    assert "325" in app.result()
+    app.close()
+    app.wait_for_samples(325)
+
+    for label in ("FathomNet: add primary labels", "FathomNet: add taxonomy ranks"):
+        app.open_operator(label)
+        app.submit("Execute")
+        app.result()
+        app.close()
+
+    app.open_operator("FathomNet: import predictions")
+    app.fill("Predictions", str(shared_data / "submission_experiment-final014.csv"))
+    app.wait_for_text("788 rows, 788 for boxes of the test split")
+    app.submit("Execute")
+    assert "788" in app.result()
+    app.close()
+    app.wait_until_drawn()
+    assert app.values_of("model_predictions.detections.label")
+
+    dataset = fo.load_dataset(no_dataset, reload=True)
+    assert len(dataset) == 325
+    assert dataset.count("ground_truth.detections") == 788
+    assert dataset.count("ground_truth.detections.label") == 0
+    assert dataset.count("model_predictions.detections") == 788

@@ -1,0 +1,62 @@
+"""Reading JSON record by record gives what reading it at once gives."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fathomnet_voxel51.jsonstream import JsonCursor, JsonSyntaxError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(st.text(), VALUES)
+
+
+def read(text: str) -> dict[str, Any]:
+    cursor = JsonCursor(text)
+    found: dict[str, Any] = {}
+    for name in cursor.members():
+        found[name] = list(cursor.items()) if cursor.peek() == "[" else cursor.value()
+    cursor.end()
+    return found
+
+
+@settings(max_examples=50, deadline=None)
+@given(OBJECTS, st.sampled_from([None, 0, 3, "\t"]))
+def test_every_object_is_read_as_the_standard_library_reads_it(
+    value: dict[str, Any], indent: int | str | None
+) -> None:
+    assert read(json.dumps(value, indent=indent)) == value
+
+
+@settings(max_examples=50, deadline=None)
+@given(OBJECTS, st.data())
+def test_an_object_cut_off_anywhere_is_refused_as_cut_off(
+    value: dict[str, Any], data: st.DataObject
+) -> None:
+    text = json.dumps(value)
+    length = data.draw(st.integers(0, len(text) - 1))
+    with pytest.raises(JsonSyntaxError, match="cut off"):
+        read(text[:length])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"a": [1,\n 2,\n ]}', "line 3, column 2"),
+        ('{"a" 1}', "line 1, column 6"),
+        ('{"a": 1 "b": 2}', "line 1, column 9"),
+        ('{"a": nothing}', "line 1, column 7"),
+        ('{"a": 1}\n\n{}', "line 3, column 1"),
+    ],
+)
+def test_the_place_of_an_error_is_its_line_and_column(text: str, place: str) -> None:
+    with pytest.raises(JsonSyntaxError) as refusal:
+        read(text)
+    assert refusal.value.place == place

@@ -1,0 +1,196 @@
+"""Kill -9 at any instant, run again: the dataset that an undisturbed run makes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.sharedctypes import Synchronized
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51 import prediction_import, samples
+
+from demo.synthetic import write_catalog, write_predictions_csv
+from tests.stored import documents, settings
+
+IMAGES = 800
+BOXES = 2_000
+BATCH = 20
+"""Small batches make many instants at which a part is written."""
+
+KILLS = 20
+MID_WRITE_AT_LEAST = 3
+NAME = "test-killed"
+FIELD = "model_predictions"
+VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at"})
+
+# FiftyOne is imported once, by the server that forks the processes to be killed; importing it
+# connects to no database.
+forking = multiprocessing.get_context("forkserver")
+forking.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class Files:
+    """The input of both stages."""
+
+    catalog: str
+    predictions: str
+
+
+@dataclass
+class Instants:
+    """When an undisturbed run starts to write and ends, seconds after its process was started."""
+
+    writing: Synchronized[float] = field(default_factory=lambda: forking.Value("d", 0.0))
+    end: Synchronized[float] = field(default_factory=lambda: forking.Value("d", 0.0))
+
+
+def ingest(files: Files, recreate: bool = False, progress: Any = None) -> None:
+    samples.BATCH = BATCH
+    samples.ingest_dataset(
+        NAME,
+        train_annotations=files.catalog,
+        media_root="/media",
+        recreate=recreate,
+        progress=progress or (lambda share, label: None),
+    )
+
+
+def recreate(files: Files, progress: Any = None) -> None:
+    ingest(files, recreate=True, progress=progress)
+
+
+def import_(files: Files, progress: Any = None) -> None:
+    prediction_import.BATCH = BATCH
+    prediction_import.import_predictions(
+        fo.load_dataset(NAME),
+        files.predictions,
+        split="train",
+        field=FIELD,
+        progress=progress or (lambda share, label: None),
+    )
+
+
+def timed(stage: Callable[..., None], files: Files, instants: Instants, start: float) -> None:
+    """Runs a stage to its end and notes when it began to write."""
+
+    def progress(share: float, label: str) -> None:
+        if instants.writing.value == 0.0 and ("adding" in label or "writing" in label):
+            instants.writing.value = time.time() - start
+
+    stage(files, progress=progress)
+    instants.end.value = time.time() - start
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("files")
+    catalog = write_catalog(folder / "coco.json", IMAGES, BOXES, seed=6)
+    write_predictions_csv(folder / "predictions.csv", catalog)
+    return Files(str(catalog), str(folder / "predictions.csv"))
+
+
+def content() -> tuple[Any, Any]:
+    dataset = fo.load_dataset(NAME, reload=True)
+    return documents(dataset, VOLATILE), settings(dataset)
+
+
+def delete_dataset() -> None:
+    if fo.dataset_exists(NAME):
+        fo.delete_dataset(NAME)
+
+
+def delete_predictions() -> None:
+    dataset = fo.load_dataset(NAME, reload=True)
+    if dataset.has_field(FIELD):
+        dataset.delete_sample_field(FIELD)
+    for run in dataset.list_runs():
+        if run.startswith("import_"):
+            dataset.delete_run(run)
+
+
+def samples_there() -> int:
+    return len(fo.load_dataset(NAME, reload=True)) if fo.dataset_exists(NAME) else 0
+
+
+def predicted_images() -> int:
+    dataset = fo.load_dataset(NAME, reload=True)
+    return dataset.exists(FIELD).count() if dataset.has_field(FIELD) else 0
+
+
+def undisturbed_instants(
+    stage: Callable[..., None], files: Files, start_over: Callable[[], None]
+) -> Instants:
+    instants = Instants()
+    # The first process waits for the forking server to import FiftyOne; the second one counts.
+    for _ in range(2):
+        start_over()
+        instants.writing.value = 0.0
+        process = forking.Process(target=timed, args=(stage, files, instants, time.time()))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    return instants
+
+
+def kill_often(
+    stage: Callable[..., None],
+    repeat: Callable[..., None],
+    files: Files,
+    start_over: Callable[[], None],
+    written: Callable[[], int],
+) -> int:
+    """Kills a stage at random instants, repeats it, and compares with what was before.
+
+    Half of the instants lie anywhere between start and end, half after the first write.
+
+    Returns:
+        how many of the kills left a part of the images written.
+    """
+    expected = content()
+    instants = undisturbed_instants(stage, files, start_over)
+    draw = random.Random(7)
+    mid_write = 0
+    for number in range(KILLS):
+        earliest = instants.writing.value if number % 2 else 0.0
+        start_over()
+        process = forking.Process(target=stage, args=(files,))
+        process.start()
+        time.sleep(draw.uniform(earliest, instants.end.value))
+        process.kill()
+        process.join()
+        mid_write += 0 < written() < IMAGES
+        repeat(files)
+        assert content() == expected, f"kill {number}"
+    fo.delete_non_persistent_datasets()
+    assert [name for name in fo.list_datasets() if NAME in name] == [NAME]
+    return mid_write
+
+
+@pytest.fixture(autouse=True)
+def complete_dataset(files: Files) -> Iterator[None]:
+    delete_dataset()
+    ingest(files)
+    yield
+    delete_dataset()
+
+
+def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
+    mid_write = kill_often(ingest, ingest, files, delete_dataset, samples_there)
+    assert mid_write >= MID_WRITE_AT_LEAST
+
+
+def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(files: Files) -> None:
+    mid_write = kill_often(recreate, ingest, files, lambda: None, samples_there)
+    assert mid_write >= MID_WRITE_AT_LEAST
+
+
+def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
+    import_(files)
+    mid_write = kill_often(import_, import_, files, delete_predictions, predicted_images)
+    assert mid_write >= MID_WRITE_AT_LEAST
