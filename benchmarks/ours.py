@@ -12,9 +12,7 @@ from benchmarks.job import MEDIA_ROOT, SPLIT, Inputs, Job
 def ingest(inputs: Inputs) -> Job:
     def job() -> int:
         catalog = str(inputs.catalog)
-        result = ingest_dataset(
-            inputs.dataset, train_annotations=catalog, media_root=MEDIA_ROOT
-        )
+        result = ingest_dataset(inputs.dataset, train_annotations=catalog, media_root=MEDIA_ROOT)
         return int(result.samples)
 
     return job

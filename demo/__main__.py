@@ -58,10 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> str:
-    if options.annotations is None:
-        job = _demo_job(options)
-    else:
-        job = _job_on_files(options)
+    job = _demo_job(options) if options.annotations is None else _job_on_files(options)
     run(job, options.dataset, OUTPUT / "worker.log")
     return "Done"
 

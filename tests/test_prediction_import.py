@@ -16,7 +16,7 @@ import pytest
 from fathomnet_voxel51.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.prediction_import import ImportResult, import_predictions
+from fathomnet_voxel51.prediction_import import ImportResult, check_predictions, import_predictions
 from fathomnet_voxel51.prediction_writer import write_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 
@@ -187,6 +187,18 @@ def test_bad_rows_can_be_skipped_and_are_then_on_record(
     assert [line.split(":")[0] for line in record.rejected] == ["line 3", "line 4"]
 
 
+def test_a_check_tells_the_result_of_an_import_and_writes_nothing(
+    dataset: Any, write_csv: Callable[..., str]
+) -> None:
+    path = write_csv("1,Actiniaria", "4,Actiniaria", "7,Brisingida")
+    before = documents(dataset, EVERYTHING), settings(dataset)
+    foretold = check_predictions(dataset, path, skip_bad_rows=True)
+    with pytest.raises(InputError, match="line 3: annotation 4"):
+        check_predictions(dataset, path)
+    assert (documents(dataset, EVERYTHING), settings(dataset)) == before
+    assert import_predictions(dataset, path, skip_bad_rows=True) == foretold
+
+
 def test_concepts_of_the_dataset_are_known_though_no_taxonomy_has_them(
     dataset: Any, write_csv: Callable[..., str]
 ) -> None:
@@ -272,3 +284,19 @@ def labels(dataset: Any, split: str) -> list[list[str] | None]:
 def modified(dataset: Any) -> dict[tuple[str, int], Any]:
     splits, ids, moments = dataset.values(["split", "image_id", "last_modified_at"])
     return dict(zip(zip(splits, ids, strict=True), moments, strict=True))
+
+
+def test_an_import_that_another_one_overtakes_does_not_call_itself_complete(
+    dataset: Any, write_csv: Callable[..., str]
+) -> None:
+    mine = write_csv("1,Actiniaria", name="mine.csv")
+    theirs = write_csv("7,Brisingida", name="theirs.csv")
+
+    def interfere(share: float, label: str) -> None:
+        if "writing" in label:
+            import_predictions(dataset, theirs)
+
+    with pytest.raises(DatasetError, match=r"began to import theirs\.csv"):
+        import_predictions(dataset, mine, progress=interfere)
+    import_predictions(dataset, mine)
+    assert labels(dataset, "test") == [["Actiniaria"], None, None]

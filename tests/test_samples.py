@@ -233,6 +233,23 @@ def test_of_two_that_create_a_dataset_the_slower_takes_the_faster_ones(dataset_n
     assert not fo.dataset_exists(dataset_name)
 
 
+def test_a_dataset_that_somebody_recreates_meanwhile_is_reported_and_nothing_is_left_behind(
+    write_coco: Callable[..., str], dataset_name: str
+) -> None:
+    def interfere(share: float, label: str) -> None:
+        if "adding" in label:
+            fo.delete_dataset(dataset_name)
+            create_dataset(dataset_name, ["train"])
+
+    with pytest.raises(DatasetError, match="deleted or recreated by somebody else"):
+        ingest_dataset(dataset_name, train_annotations=write_coco(), progress=interfere)
+    database = fo.load_dataset(dataset_name)._sample_collection.database
+    collections = [name for name in database.list_collection_names() if "samples." in name]
+    known = database["datasets"].distinct("sample_collection_name")
+    assert set(collections) <= set(known)
+    assert ingest_dataset(dataset_name, train_annotations=write_coco()).samples_added == 4
+
+
 def _ingest(name: str, path: str) -> IngestResult:
     return ingest_dataset(name, train_annotations=path)
 
@@ -273,6 +290,7 @@ def test_every_fault_of_both_files_is_reported_and_nothing_is_made(
         ({"limit": 0}, "limit: 0"),
         ({"limit": -3}, "limit: -3"),
         ({"limit": True}, "limit: True"),
+        ({"limit": "3"}, "limit: '3'"),
         ({"dataset_name": "???"}, "dataset_name: "),
         ({"dataset_name": ""}, "dataset_name: "),
         ({"mirror": "/srv/elsewhere", "media_root": "gs://bucket"}, "mirror: "),

@@ -78,9 +78,7 @@ def test_concepts_are_the_tables_and_names_are_all_that_occur_in_it(
     assert set(taxonomy.names) == set(walks)
 
 
-def test_every_predicted_name_of_the_winner_is_known(
-    taxonomy: Taxonomy, shared_data: Path
-) -> None:
+def test_every_predicted_name_of_the_winner_is_known(taxonomy: Taxonomy, shared_data: Path) -> None:
     predictions = shared_data / "submission_experiment-final014.csv"
     with predictions.open(encoding="utf-8", newline="") as file:
         predicted = [row["concept_name"] for row in csv.DictReader(file)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pymongo.errors import PyMongoError
+
 from .fields import GROUND_TRUTH
 from .taxonomy import Taxonomy
 
@@ -25,6 +27,12 @@ SIDEBAR: Final = {
     "metadata": ("metadata.width", "metadata.height", "metadata.mime_type"),
     "other": ("id", "filepath", "created_at", "last_modified_at"),
 }
+COLOURS: Final = (
+    *("#ffd23f", "#ff7aa2", "#7cf29c", "#5ad1ff", "#ff9f5a", "#c79bff"),
+    *("#f6f5ae", "#3ddbd9", "#ff6b6b", "#a8e05f", "#ffb3de", "#9fc9ff"),
+)
+"""Bright colours: boxes are drawn on dark water, where FiftyOne's own first ones disappear."""
+
 _COLLAPSED: Final = ("metadata", "other")
 
 
@@ -33,7 +41,7 @@ def set_app_defaults(dataset: Any) -> None:
     import fiftyone as fo
     from fiftyone.core.odm import SidebarGroupDocument
 
-    dataset.app_config.color_scheme = fo.ColorScheme(color_by="value")
+    dataset.app_config.color_scheme = fo.ColorScheme(color_by="value", color_pool=list(COLOURS))
     dataset.app_config.sidebar_groups = [
         SidebarGroupDocument(name=name, paths=list(paths), expanded=name not in _COLLAPSED)
         for name, paths in SIDEBAR.items()
@@ -65,7 +73,7 @@ def save_concept_tree(taxonomy: Taxonomy) -> bool:
         return False
     try:
         tree.save(overwrite=True)
-    except Exception:
+    except (ValueError, PyMongoError):
         # Of two processes that save it at once, one is refused: what counts is that it is there.
         if _latest_tree() != tree.root.to_dict():
             raise
@@ -101,5 +109,5 @@ def _concept_tree(taxonomy: Taxonomy) -> Any:
         )
 
     root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
-    description = "The 79 concepts of FathomNet 2025 and their ancestors, kingdom to species"
+    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
     return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)

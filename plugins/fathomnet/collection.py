@@ -20,7 +20,8 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
-Document = dict[str, Any]
+from .documents import Document
+
 Batch = TypeVar("Batch")
 Item = TypeVar("Item")
 
@@ -43,14 +44,24 @@ def sample_collection(dataset: Any) -> Collection[Document] | None:
         The collection; None where the public API is to be used: a FiftyOne that the tests have
         not seen, a connection through the Enterprise API, or ``FATHOMNET_PUBLIC_API=1``.
     """
+    collection = getattr(dataset, "_sample_collection", None) if _is_tested() else None
+    return collection if isinstance(collection, Collection) else None
+
+
+def _is_tested() -> bool:
     import fiftyone as fo
 
-    if os.environ.get(PUBLIC_API) == "1" or not fo.__version__.startswith(TESTED_SERIES):
-        return None
-    if is_enterprise() or os.environ.get("FIFTYONE_API_URI"):
-        return None
-    collection = getattr(dataset, "_sample_collection", None)
-    return collection if isinstance(collection, Collection) else None
+    if os.environ.get(PUBLIC_API) == "1" or os.environ.get("FIFTYONE_API_URI"):
+        return False
+    return fo.__version__.startswith(TESTED_SERIES) and not is_enterprise()
+
+
+def drop_orphans(dataset: Any) -> None:
+    """Removes samples that were written into a dataset after somebody else deleted it."""
+    from fiftyone.core.odm import get_db_conn
+
+    if _is_tested():
+        get_db_conn().drop_collection(dataset._doc.sample_collection_name)
 
 
 def is_enterprise() -> bool:

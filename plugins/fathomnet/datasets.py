@@ -9,6 +9,7 @@ from uuid import uuid4
 from pymongo.errors import DuplicateKeyError
 
 from .app_defaults import save_split_view, set_app_defaults
+from .collection import dataset_id, drop_orphans
 from .errors import DatasetError
 from .fields import SCHEMA_VERSION
 from .schema import declare, sample_schema
@@ -105,3 +106,24 @@ def delete_dataset(dataset: Any) -> None:
     dataset.info[MARKER] = {**dataset.info[MARKER], _BEING_DELETED: True}
     dataset.save()
     dataset.delete()
+
+
+def refuse_if_deleted(dataset: Any) -> None:
+    """Raises where another process deleted or recreated the dataset while this one wrote to it.
+
+    What was written into nowhere since then is removed.
+
+    Raises:
+        DatasetError: the dataset is not there any more.
+    """
+    import fiftyone as fo
+
+    if fo.dataset_exists(dataset.name):
+        there = fo.load_dataset(dataset.name, reload=True)
+        if dataset_id(there) == dataset_id(dataset):
+            return
+    drop_orphans(dataset)
+    raise DatasetError(
+        f"dataset {dataset.name!r} was deleted or recreated by somebody else during the run; "
+        "start it again"
+    )

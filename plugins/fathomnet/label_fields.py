@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .errors import DatasetError, Fault, InputError
 
+_WORDS_OF_MONGOENGINE: Final = ("objects", "pk")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -74,8 +75,14 @@ def require_writable(dataset: Any, field: str, kind: type) -> None:
         InputError: no field can have this name.
         DatasetError: the field is there and holds something else.
     """
+    import fiftyone as fo
+
+    problem = None
     if not _FIELD_NAME.fullmatch(field):
         problem = f"{field!r} is no field name: a letter, then letters, digits and _"
+    elif hasattr(fo.Sample, field) or field in _WORDS_OF_MONGOENGINE:
+        problem = f"{field!r} means something else on a FiftyOne sample"
+    if problem:
         raise InputError("name of the new field", [Fault("field", problem)])
     if dataset.get_field(field) is not None and label_type(dataset, field) is not kind:
         raise DatasetError(

@@ -163,7 +163,7 @@ def _set_primary_labels(dataset: Any, boxes: str, field: str) -> None:
         areas = areas if has_areas else (None,) * len(labels)
         wanted = primary_concept(zip(labels, areas, rectangles, strict=True))
         if wanted != there:
-            changed[sample_id] = fo.Classification(label=wanted) if wanted else None
+            changed[sample_id] = None if wanted is None else fo.Classification(label=wanted)
     if changed:
         dataset.set_values(field, changed, key_field="id")
 

@@ -36,6 +36,8 @@ from .taxonomy import load_taxonomy
 
 METHOD: Final = "import_predictions"
 BATCH: Final = 1_000
+"""Samples that are written at once."""
+
 REJECTED_KEPT: Final = 1_000
 """Rejected rows that the run's record lists; it always has their number."""
 
@@ -107,6 +109,7 @@ def import_predictions(
         done += written
         progress(done / total, f"writing predictions {done:,}/{total:,} images")
     result = _result(table, boxes)
+    _refuse_if_overtaken(dataset, key, table)
     write_record(dataset, key, METHOD, {**record, "state": "complete"})
     progress(1.0, f"{result.imported:,} predictions in {field}")
     return result
@@ -237,7 +240,7 @@ def _update_documents(collection: Collection[Document], field: str, batch: list[
         UpdateOne({"_id": ObjectId(sample_id)}, _update(field, value, moment))
         for sample_id, value in batch
     ]
-    return collection.bulk_write(updates, ordered=False).matched_count
+    return int(collection.bulk_write(updates, ordered=False).matched_count)
 
 
 def _update(field: str, value: Document | None, moment: datetime) -> Document:
@@ -255,6 +258,17 @@ def _set_values(dataset: Any, field: str, batch: list[Change]) -> int:
     }
     dataset.set_values(field, values, key_field="id")
     return len(batch)
+
+
+def _refuse_if_overtaken(dataset: Any, key: str, table: Predictions) -> None:
+    dataset.reload()
+    record = read_record(dataset, key) or {}
+    if record.get("sha256") != table.sha256:
+        raise DatasetError(
+            f"while {table.source} was imported, somebody else began to import "
+            f"{record.get('source', 'another file')} into the same field; import again what it is "
+            "to hold"
+        )
 
 
 def _result(table: Predictions, boxes: SplitBoxes) -> ImportResult:

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .app_defaults import save_concept_tree, save_split_view
 from .catalog import Catalog, ImageRecord, read_catalog
-from .collection import (
-    batched,
-    dataset_id,
-    insert_missing,
-    is_enterprise,
-    now,
-    sample_collection,
-    write_overlapped,
+from .collection import batched, is_enterprise
+from .datasets import (
+    create_dataset,
+    delete_dataset,
+    find_dataset,
+    name_problem,
+    refuse_if_deleted,
 )
-from .datasets import create_dataset, delete_dataset, find_dataset, name_problem
-from .documents import Document, sample_document, stamped
+from .documents import sample_document
 from .errors import DatasetError, Fault, InputError
 from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, ingest_run_key
 from .garbage import collector_paused
 from .media_paths import MediaPlan, plan_media
 from .progress import Progress, portion, silent
 from .run_records import read_record, write_record
+from .sample_writer import write_samples
 from .schema import declare, sample_schema
 from .taxonomy import load_taxonomy
 
 METHOD: Final = "ingest_dataset"
 BATCH: Final = 1_000
-"""Samples a write: larger batches are no faster and hold more memory."""
+"""Samples that are written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def _checked_parameters(
         faults.append(Fault("dataset_name", problem))
     if not any(paths.values()):
         faults.append(Fault("train_annotations, test_annotations", "name at least one of them"))
-    if limit is not None and (isinstance(limit, bool) or limit < 1):
+    if limit is not None and (type(limit) is not int or limit < 1):
         faults.append(Fault("limit", f"{limit!r} is not a number of images, 1 or more"))
     try:
         media = plan_media(media_root, mirror, opens_gcs=is_enterprise())
@@ -222,6 +220,7 @@ def _ingest_split(dataset: Any, plan: _SplitPlan, media: MediaPlan, progress: Pr
     write_record(dataset, key, METHOD, plan.record(media, complete=False))
     save_split_view(dataset, plan.split)
     added = _add_missing_samples(dataset, plan, media, progress)
+    refuse_if_deleted(dataset)
     write_record(dataset, key, METHOD, plan.record(media, complete=True))
     return added
 
@@ -248,39 +247,12 @@ def _add_missing_samples(
     )
     done = len(plan.images) - len(missing)
     added = 0
-    for written in _write(dataset, batched(documents, BATCH)):
+    for written in write_samples(dataset, batched(documents, BATCH)):
         added += written
         done = min(done + BATCH, len(plan.images))
         label = f"adding samples {done:,}/{len(plan.images):,} ({plan.split})"
         progress(done / len(plan.images), label)
     return added
-
-
-def _write(dataset: Any, batches: Iterator[list[Document]]) -> Iterator[int]:
-    """Writes batch by batch and yields how many samples each one added."""
-    collection = sample_collection(dataset)
-    if collection is None:
-        yield from map(_public_writer(dataset), batches)
-        return
-    owner = dataset_id(dataset)
-
-    def insert(batch: list[Document]) -> int:
-        moment = now()
-        return insert_missing(collection, [stamped(d, owner, moment) for d in batch])
-
-    with collector_paused():
-        yield from write_overlapped(batches, insert)
-
-
-def _public_writer(dataset: Any) -> Callable[[list[Document]], int]:
-    """Writes documents through FiftyOne's own objects; it gives the samples ids of its own."""
-    import fiftyone as fo
-
-    def add(batch: list[Document]) -> int:
-        samples = [fo.Sample.from_dict(document) for document in batch]
-        return len(dataset.add_samples(samples, progress=False))
-
-    return add
 
 
 def _of_splits(dataset: Any, splits: tuple[str, ...]) -> Any:

@@ -73,9 +73,9 @@ class App:
         self.page.goto(self.url)
         self.wait_for_text("browse operations")
 
-    def open_dataset(self, name: str, samples: int) -> None:
-        """Opens a dataset and waits until it counts ``samples`` samples."""
-        self.page.goto(f"{self.url}/datasets/{name}")
+    def open_dataset(self, name: str, samples: int, view: str = "") -> None:
+        """Opens a dataset, or a view that is saved on it, and waits for its number of samples."""
+        self.page.goto(f"{self.url}/datasets/{name}" + (f"?view={view}" if view else ""))
         self.wait_for_samples(samples)
 
     def wait_for_samples(self, count: int) -> None:
@@ -90,10 +90,14 @@ class App:
         waiting = grid.locator("canvas:not([canvas-loaded=true])")
         expect(waiting).to_have_count(0, timeout=PATIENCE)
 
+    def search_operators(self, text: str) -> None:
+        """Opens the operator browser and narrows it down."""
+        self.page.keyboard.press("Backquote")
+        self.page.get_by_placeholder("Search operations").fill(text)
+
     def open_operator(self, label: str) -> None:
         """Finds an operator in the operator browser by its whole label, and opens its form."""
-        self.page.keyboard.press("Backquote")
-        self.page.get_by_placeholder("Search operations").fill(label)
+        self.search_operators(label)
         self.form.get_by_text(label, exact=True).click()
         expect(self.form.get_by_role("button", name="Cancel")).to_be_visible(timeout=PATIENCE)
 

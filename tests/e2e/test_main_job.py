@@ -52,6 +52,10 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     app: App, demo_set: DemoSet, no_dataset: str, pictures: Path
 ) -> None:
     app.open_home()
+    app.search_operators("FathomNet")
+    app.wait_for_text("FathomNet: run the workflow")
+    app.screenshot(pictures / "operator-browser.png")
+    app.page.keyboard.press("Escape")
     app.open_operator("FathomNet: ingest a dataset")
     app.browse("Training annotations", demo_set.train)
     app.fill("Test annotations", str(demo_set.test))
@@ -65,7 +69,7 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     app.submit("Execute")
     assert "40" in app.result()
     app.screenshot(pictures / "ingest-result.png")
-    app.close()
+    app.follow("Open the dataset")
     app.wait_for_samples(40)
 
     app.open_operator("FathomNet: import predictions")
@@ -84,10 +88,15 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     dataset = fo.load_dataset(no_dataset, reload=True)
     boxes = len(dataset.match_tags("test").values("ground_truth.detections[]"))
     assert dataset.count("model_predictions.detections") == boxes
-    predicted = app.values_of("model_predictions.detections.label")
-    assert set(dataset.distinct("model_predictions.detections.label")) >= set(predicted[:1])
+    app.open_dataset(no_dataset, 40)
     app.wait_until_drawn()
     app.screenshot(pictures / "app-grid.png")
+    shown = app.values_of("model_predictions.detections.label")
+    assert set(dataset.distinct("model_predictions.detections.label")) & set(shown), shown
+    app.open_dataset(no_dataset, 10, view="test")
+    app.wait_until_drawn()
+    app.open_sample(0)
+    app.screenshot(pictures / "app-sample.png")
 
 
 def test_the_real_test_split_runs_from_the_app_s_forms(
@@ -101,7 +110,7 @@ def test_the_real_test_split_runs_from_the_app_s_forms(
     app.wait_for_text("test split: 325 images, 788 boxes (788 without a concept)")
     app.submit("Execute")
     assert "325" in app.result()
-    app.close()
+    app.follow("Open the dataset")
     app.wait_for_samples(325)
 
     for label in ("FathomNet: add primary labels", "FathomNet: add taxonomy ranks"):
@@ -117,9 +126,10 @@ def test_the_real_test_split_runs_from_the_app_s_forms(
     assert "788" in app.result()
     app.close()
     app.wait_until_drawn()
-    assert app.values_of("model_predictions.detections.label")
+    shown = app.values_of("model_predictions.detections.label")
 
     dataset = fo.load_dataset(no_dataset, reload=True)
+    assert set(dataset.distinct("model_predictions.detections.label")) & set(shown), shown
     assert len(dataset) == 325
     assert dataset.count("ground_truth.detections") == 788
     assert dataset.count("ground_truth.detections.label") == 0

@@ -65,9 +65,20 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """How many items a finished run could not handle."""
         return 0
 
+    def made(self, result: Mapping[str, Any]) -> str | None:
+        """The dataset that a finished run made or completed, if that is what it does."""
+        return None
+
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         """Brings the App up to date after an immediate run."""
-        ctx.ops.reload_dataset()
+        if ctx.dataset is None:
+            # Opening a dataset from the home page would take the result away; it has a link.
+            return
+        dataset = self.made(result)
+        if dataset is None:
+            ctx.ops.reload_dataset()
+        else:
+            ctx.ops.open_dataset(dataset)
 
     def run_to_dict(self, params: P, dataset: Any, progress: Progress = silent) -> dict[str, Any]:
         """Runs the stage and gives its result as plain data that JSON can hold."""
@@ -105,7 +116,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         return result
 
     def resolve_output(self, ctx: Any) -> Any:
-        return results.build(self.model.label, ctx.results)
+        return results.build(self.model.label, ctx.results, self.made(ctx.results))
 
     def __call__(self, dataset: Any = None, *, delegate: bool = False, **values: Any) -> Any:
         """Runs the operator from Python.

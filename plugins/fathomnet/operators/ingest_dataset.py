@@ -27,11 +27,8 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
     ) -> IngestResult:
         return ingest_dataset(**params.model_dump(), progress=progress)
 
-    def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
-        ctx.ops.open_dataset(result["dataset"])
-        # On the home page the result goes away with the page, so it is also said in a message.
-        added, samples = result["samples_added"], result["samples"]
-        ctx.ops.notify(f"{added:,} images added, {samples:,} in all", variant="success")
+    def made(self, result: Mapping[str, Any]) -> str | None:
+        return result.get("dataset")
 
     def preview(self, params: parameters.IngestDataset, dataset: Any) -> Preview:
         facts: list[str] = []
@@ -49,6 +46,8 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
                 facts.append(_describe(name.split("_")[0], path))
             except FathomNetError as error:
                 problems.append(problem_with(name, error))
+        if params.limit:
+            facts.append(f"only the first {params.limit:,} images of each split are taken")
         facts.append(_destination(params))
         return Preview(facts=tuple(facts), warnings=_warnings(params), problems=tuple(problems))
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import fiftyone as fo
 from fiftyone.operators import types
 
 
-def build(label: str, result: Mapping[str, Any]) -> Any:
+def build(label: str, result: Mapping[str, Any], dataset: str | None = None) -> Any:
     """The output form of an operator.
 
     Args:
         label: heading of the form.
         result: what the operator returned.
+        dataset: a dataset that was made, which gets a link.
     """
     outputs = types.Object()
     _add(outputs, result)
+    if dataset is not None and fo.dataset_exists(dataset):
+        slug = fo.load_dataset(dataset).slug
+        outputs.md(f"[Open the dataset](/datasets/{slug})", name="_open")
     return types.Property(outputs, view=types.View(label=label))
 
 

@@ -26,11 +26,9 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result.get("import_predictions", {}).get("unmatched_rows", 0))
 
-    def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
-        if "ingest_dataset" in result:
-            ctx.ops.open_dataset(result["ingest_dataset"]["dataset"])
-        else:
-            ctx.ops.reload_dataset()
+    def made(self, result: Mapping[str, Any]) -> str | None:
+        dataset: str | None = result.get("ingest_dataset", {}).get("dataset")
+        return dataset
 
     def preview(self, params: parameters.RunWorkflow, dataset: Any) -> Preview:
         facts = [f"{n}. {stage.replace('_', ' ')}" for n, stage in enumerate(params.stages, 1)]
