@@ -19,11 +19,8 @@ from typing import Final
 
 from benchmarks.measure import STAGES, WAYS
 from benchmarks.report import Measurement, table
-from demo.synthetic import write_catalog, write_predictions_csv
 from tests.private_database import private_database
 
-IMAGES: Final = 9_306
-BOXES: Final = 24_487
 RESULTS: Final = Path(__file__).parent / "results"
 
 
@@ -95,11 +92,11 @@ def _plan() -> Plan:
 
 def _measurements(plan: Plan, scratch: Path, environment: dict[str, str]) -> Iterator[Measurement]:
     for scale in plan.scales:
-        files = _files(scale, scratch)
-        _run(["prepare", *files], environment)
+        size = ["--scale", str(scale), "--folder", str(scratch)]
+        print(_run(["prepare", *size], environment), flush=True)
         for stage in plan.stages:
             for way in plan.rounds(scale):
-                values = json.loads(_run([way, stage, *files], environment))
+                values = json.loads(_run([way, stage, *size], environment))
                 measurement = Measurement(stage=stage, way=way, scale=scale, **values)
                 print(
                     f"{scale}x {stage} {way}: {measurement.seconds:.2f} s, "
@@ -107,13 +104,6 @@ def _measurements(plan: Plan, scratch: Path, environment: dict[str, str]) -> Ite
                     flush=True,
                 )
                 yield measurement
-
-
-def _files(scale: int, scratch: Path) -> list[str]:
-    catalog = write_catalog(scratch / f"{scale}x.json", IMAGES * scale, BOXES * scale, seed=scale)
-    predictions = scratch / f"{scale}x.csv"
-    write_predictions_csv(predictions, catalog)
-    return ["--catalog", str(catalog), "--predictions", str(predictions)]
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Final
 
 from benchmarks import bare, ours, plain
-from benchmarks.job import MEDIA_ROOT, SPLIT, Inputs
+from benchmarks.job import SPLIT, Inputs
+from demo.synthetic import write_catalog, write_predictions_csv
 
+IMAGES: Final = 9_306
+BOXES: Final = 24_487
 STAGES: Final = ("ingest", "primary", "predictions")
 WAYS: Final = {"plain": plain, "ours": ours, "bare": bare}
 FIELD_OF: Final = {"primary": "primary_label", "predictions": "model_predictions"}
@@ -24,34 +26,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=[*WAYS, "prepare"])
     parser.add_argument("stage", choices=STAGES, nargs="?")
-    parser.add_argument("--catalog", type=Path, required=True)
-    parser.add_argument("--predictions", type=Path, required=True)
+    parser.add_argument("--scale", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="of the generated files")
     arguments = parser.parse_args()
-    size = arguments.catalog.stem
-    inputs = Inputs(
-        arguments.catalog, arguments.predictions, f"reference-{size}", f"measured-{size}"
-    )
+    inputs = _inputs(arguments.scale, arguments.folder, arguments.stage)
     if arguments.way == "prepare":
-        _prepare(inputs)
+        _prepare(inputs, arguments.scale)
     else:
         print(json.dumps(_measure(arguments.way, arguments.stage, inputs)))
 
 
-def _prepare(inputs: Inputs) -> None:
-    """Makes the dataset that has everything, from which pymongo takes its documents."""
-    import fiftyone as fo
+def _inputs(scale: int, folder: Path, stage: str | None) -> Inputs:
+    return Inputs(
+        catalog=folder / f"{scale}x.json",
+        predictions=folder / f"{scale}x.csv",
+        reference=f"reference-{scale}x",
+        dataset=f"ingested-{scale}x" if stage == "ingest" else f"measured-{scale}x",
+    )
 
-    _delete(inputs.reference)
+
+def _prepare(inputs: Inputs, scale: int) -> None:
+    """Writes the files, a dataset to measure on, and one that has everything already.
+
+    A process of its own does it: on Linux a process starts with its parent's peak of memory.
+    """
+    write_catalog(inputs.catalog, IMAGES * scale, BOXES * scale, seed=scale)
+    write_predictions_csv(inputs.predictions, inputs.catalog)
+    ours.ingest(inputs)()
     one = Inputs(inputs.catalog, inputs.predictions, inputs.reference, inputs.reference)
-    ours.ingest(one)()
-    ours.primary(one)()
-    ours.predictions(one)()
-    print(f"{len(fo.load_dataset(inputs.reference)):,} samples in {inputs.reference}")
+    made = [getattr(ours, stage)(one)() for stage in STAGES]
+    print(f"{scale}x prepared: {dict(zip(STAGES, made, strict=True))}")
 
 
 def _measure(way: str, stage: str, inputs: Inputs) -> dict[str, float]:
     _reset(stage, inputs)
     job = getattr(WAYS[way], stage)(inputs)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory counts from here
     memory_before = _peak_mb()
     start = time.perf_counter()
     made = job()
@@ -62,14 +72,11 @@ def _measure(way: str, stage: str, inputs: Inputs) -> dict[str, float]:
 def _reset(stage: str, inputs: Inputs) -> None:
     """Brings the measured dataset to where the stage begins."""
     import fiftyone as fo
-    from fathomnet_voxel51.samples import ingest_dataset
 
     if stage == "ingest":
-        _delete(inputs.dataset)
+        if fo.dataset_exists(inputs.dataset):
+            fo.delete_dataset(inputs.dataset)
         return
-    if not fo.dataset_exists(inputs.dataset):
-        catalog = str(inputs.catalog)
-        ingest_dataset(inputs.dataset, train_annotations=catalog, media_root=MEDIA_ROOT)
     dataset = fo.load_dataset(inputs.dataset)
     field = FIELD_OF[stage]
     if dataset.has_field(field):
@@ -79,15 +86,9 @@ def _reset(stage: str, inputs: Inputs) -> None:
         dataset.delete_run(run)
 
 
-def _delete(name: str) -> None:
-    import fiftyone as fo
-
-    if fo.dataset_exists(name):
-        fo.delete_dataset(name)
-
-
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def private_database(folder: Path) -> Iterator[str]:
     spec = importlib.util.find_spec("fiftyone")
     assert spec is not None and spec.origin is not None
     port = free_port()
-    command = [
+    command: list[str | Path] = [
         Path(spec.origin).parent / "db" / "bin" / "mongod",
         *("--dbpath", folder, "--port", str(port), "--bind_ip", "127.0.0.1"),
         *("--nounixsocket", "--logpath", folder / "mongod.log"),
