@@ -1,0 +1,73 @@
+"""Stages in order: checked before the first, resumed after a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.errors import InputError
+from fathomnet_voxel51.parameters import RunWorkflow
+from fathomnet_voxel51.workflow import WorkflowError, run_workflow
+
+
+def workflow(dataset_name: str, shared_data: Path, predictions: Path, **values: Any) -> RunWorkflow:
+    ingest = {
+        "dataset_name": dataset_name,
+        "test_annotations": str(shared_data / "dataset_test.json"),
+    }
+    importing = {"predictions": str(predictions)}
+    return RunWorkflow.parse({"ingest_dataset": ingest, "import_predictions": importing, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"stages": ["add_primary_label", "ingest_dataset"]}, "stages"),
+        ({"stages": ["ingest_dataset", "ingest_dataset"]}, "stages"),
+        ({"stages": ["add_primary_label"]}, "stages"),
+        ({"ingest_dataset": {}}, "ingest_dataset.test_annotations"),
+        ({"import_predictions": {}}, "import_predictions.predictions"),
+        ({"import_predictions": {"predictions": "/absent.csv"}}, "import_predictions.predictions"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_first_stage(
+    values: dict[str, Any], place: str, shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("annotation_id,concept_name\n1,Funiculina\n")
+    params = workflow(dataset_name, shared_data, tmp_path / "p.csv", **values)
+    with pytest.raises(InputError) as raised:
+        run_workflow(params)
+    assert place in {fault.place for fault in raised.value.faults}
+    assert not fo.dataset_exists(dataset_name)
+
+
+def test_a_stage_that_fails_keeps_what_was_done_and_goes_on_from_there(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    predictions = tmp_path / "p.csv"
+    predictions.write_text("annotation_id,concept_name\n1,Nonsense\n")
+    params = workflow(dataset_name, shared_data, predictions)
+    with pytest.raises(WorkflowError, match="import_predictions failed, stage 4 of 4") as raised:
+        run_workflow(params)
+    assert "line 2" in str(raised.value)
+    assert len(fo.load_dataset(dataset_name)) == 325
+
+    predictions.write_text("annotation_id,concept_name\n1,Funiculina\n")
+    labels: list[str] = []
+    results = run_workflow(params, progress=lambda share, label: labels.append(label))
+    assert results["ingest_dataset"].samples_added == 0
+    assert results["import_predictions"].imported == 1
+    assert any(label.startswith("2/4 add primary label: ") for label in labels)
+
+
+def test_without_ingest_the_open_dataset_is_used(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("annotation_id,concept_name\n1,Funiculina\n")
+    whole = workflow(dataset_name, shared_data, tmp_path / "p.csv", stages=["ingest_dataset"])
+    run_workflow(whole)
+    rest = RunWorkflow.parse({"stages": ["add_primary_label"]})
+    results = run_workflow(rest, fo.load_dataset(dataset_name))
+    assert results["add_primary_label"].unlabelled == 325
