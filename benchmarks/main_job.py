@@ -31,19 +31,21 @@ class Plan:
     Attributes:
         scales: multiples of the real dataset's size.
         stages: names in ``measure.STAGES``.
+        ways: names in ``measure.WAYS``.
         repeats: measurements of each way.
         plain_repeats: measurements of the plain way at scales above 1, where it takes minutes.
     """
 
     scales: tuple[int, ...]
     stages: tuple[str, ...]
+    ways: tuple[str, ...]
     repeats: int
     plain_repeats: int
 
     def rounds(self, scale: int) -> Iterator[str]:
         """The ways in the order in which they are measured."""
         for round_ in range(self.repeats):
-            for way in WAYS:
+            for way in self.ways:
                 if way != "plain" or scale == 1 or round_ < self.plain_repeats:
                     yield way
 
@@ -73,18 +75,21 @@ def _plan() -> Plan:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scales", default="1,10", help="multiples of 9,306 images")
     parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--plain-repeats", type=int, help="of the plain way above scale 1; as --repeats if absent"
     )
     arguments = parser.parse_args()
     stages = tuple(arguments.stages.split(","))
-    unknown = set(stages) - set(STAGES)
+    ways = tuple(arguments.ways.split(","))
+    unknown = {*stages, *ways} - {*STAGES, *WAYS}
     if unknown:
-        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+        parser.error(f"no such stage or way: {', '.join(sorted(unknown))}")
     return Plan(
         scales=tuple(int(scale) for scale in arguments.scales.split(",")),
         stages=stages,
+        ways=ways,
         repeats=arguments.repeats,
         plain_repeats=arguments.plain_repeats or arguments.repeats,
     )

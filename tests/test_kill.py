@@ -6,7 +6,7 @@ import multiprocessing
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
@@ -42,14 +42,6 @@ class Files:
     predictions: str
 
 
-@dataclass
-class Instants:
-    """When an undisturbed run starts to write and ends, seconds after its process was started."""
-
-    writing: Synchronized[float] = field(default_factory=lambda: forking.Value("d", 0.0))
-    end: Synchronized[float] = field(default_factory=lambda: forking.Value("d", 0.0))
-
-
 def ingest(files: Files, recreate: bool = False, progress: Any = None) -> None:
     samples.BATCH = BATCH
     samples.ingest_dataset(
@@ -76,15 +68,14 @@ def import_(files: Files, progress: Any = None) -> None:
     )
 
 
-def timed(stage: Callable[..., None], files: Files, instants: Instants, start: float) -> None:
-    """Runs a stage to its end and notes when it began to write."""
+def watched(stage: Callable[..., None], files: Files, written_share: Synchronized[float]) -> None:
+    """Runs a stage and says, to the process that will kill it, what share it has written."""
 
     def progress(share: float, label: str) -> None:
-        if instants.writing.value == 0.0 and ("adding" in label or "writing" in label):
-            instants.writing.value = time.time() - start
+        if "adding" in label or "writing" in label:
+            written_share.value = share
 
     stage(files, progress=progress)
-    instants.end.value = time.time() - start
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +114,19 @@ def predicted_images() -> int:
     return dataset.exists(FIELD).count() if dataset.has_field(FIELD) else 0
 
 
-def undisturbed_instants(
+def seconds_undisturbed(
     stage: Callable[..., None], files: Files, start_over: Callable[[], None]
-) -> Instants:
-    instants = Instants()
+) -> float:
+    """How long a process takes to run a stage to its end."""
     # The first process waits for the forking server to import FiftyOne; the second one counts.
     for _ in range(2):
         start_over()
-        instants.writing.value = 0.0
-        process = forking.Process(target=timed, args=(stage, files, instants, time.time()))
+        started = time.monotonic()
+        process = forking.Process(target=stage, args=(files,))
         process.start()
         process.join()
         assert process.exitcode == 0
-    return instants
+    return time.monotonic() - started
 
 
 def kill_often(
@@ -147,21 +138,24 @@ def kill_often(
 ) -> int:
     """Kills a stage at random instants, repeats it, and compares with what was before.
 
-    Half of the instants lie anywhere between start and end, half after the first write.
+    Half of the instants lie anywhere between start and end, half at a random share of the writing.
 
     Returns:
         how many of the kills left a part of the images written.
     """
     expected = content()
-    instants = undisturbed_instants(stage, files, start_over)
+    seconds = seconds_undisturbed(stage, files, start_over)
     draw = random.Random(7)
     mid_write = 0
     for number in range(KILLS):
-        earliest = instants.writing.value if number % 2 else 0.0
         start_over()
-        process = forking.Process(target=stage, args=(files,))
+        share = forking.Value("d", 0.0)
+        process = forking.Process(target=watched, args=(stage, files, share))
         process.start()
-        time.sleep(draw.uniform(earliest, instants.end.value))
+        if number % 2:
+            wait_for(share, draw.uniform(0.05, 0.8), process)
+        else:
+            time.sleep(draw.uniform(0.0, seconds))
         process.kill()
         process.join()
         mid_write += 0 < written() < IMAGES
@@ -170,6 +164,11 @@ def kill_often(
     fo.delete_non_persistent_datasets()
     assert [name for name in fo.list_datasets() if NAME in name] == [NAME]
     return mid_write
+
+
+def wait_for(share: Synchronized[float], target: float, process: Any) -> None:
+    while share.value < target and process.is_alive():
+        time.sleep(0.0005)
 
 
 @pytest.fixture(autouse=True)
