@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from .coco_values import category_name, clip, moment, safe_file_name, web_url
 from .dives import parse_dive, parse_time
 from .errors import Fault
 from .faults import FaultList
+from .garbage import collector_paused
 from .sourcefile import decode, read_source
 
 ROUNDING = 1.0
@@ -116,23 +115,8 @@ def read_catalog(path: str | Path, known_concepts: Iterable[str] = ()) -> Catalo
         InputError: the file has faults; it carries all of them with their places, the first 1,000
             listed and the others counted.
     """
-    with _collector_paused():
+    with collector_paused():
         return _read(path, known_concepts)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Spares the garbage collector walking over every record again and again: a third of the time.
-
-    The records refer to one another in no circle, so that there is nothing for it to find.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
