@@ -14,6 +14,7 @@ from typing import Any
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.cli import exit_status, progress_bar
+from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS
 
 FIFTYONE = Path(sys.executable).parent / "fiftyone"
 WORKER_GRACE_SECONDS = 20
@@ -62,7 +63,7 @@ def workflow_values(job: Job, dataset: str) -> dict[str, Any]:
             "predictions": str(job.predictions.resolve()),
             "split": job.predicted_split,
         }
-        values["add_taxonomy_ranks"] = {"label_fields": ["ground_truth", "model_predictions"]}
+        values["add_taxonomy_ranks"] = {"label_fields": [GROUND_TRUTH, MODEL_PREDICTIONS]}
     return values
 
 
@@ -119,5 +120,5 @@ def summary(results: Mapping[str, Mapping[str, Any]], dataset: str, seconds: flo
     ]
     if "import_predictions" in results:
         imported = results["import_predictions"]["imported"]
-        lines.append(f"  {imported:,} predictions are in the field model_predictions")
+        lines.append(f"  {imported:,} predictions are in the field {MODEL_PREDICTIONS}")
     return "\n".join([*lines, f"Look at it: make app DATASET={dataset}"])

@@ -50,6 +50,11 @@ def label_type(dataset: Any, field: str) -> type | None:
     return kind
 
 
+def fields_holding(dataset: Any, *kinds: type) -> list[str]:
+    """The top-level fields that hold labels of one of these classes."""
+    return [name for name, kind in _label_types(dataset).items() if kind in kinds]
+
+
 def _label_types(dataset: Any) -> dict[str, type]:
     import fiftyone as fo
 
@@ -58,7 +63,7 @@ def _label_types(dataset: Any) -> dict[str, type]:
 
 
 def _described(dataset: Any, *kinds: type) -> str:
-    fitting = [name for name, kind in _label_types(dataset).items() if kind in kinds]
+    fitting = fields_holding(dataset, *kinds)
     wanted = " or ".join(kind.__name__ for kind in kinds)
     return f"its fields of {wanted} are: {', '.join(fitting) or 'none'}"
 

@@ -18,7 +18,6 @@ from .datasets import (
 from .documents import sample_document
 from .errors import DatasetError, Fault, InputError
 from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, ingest_run_key
-from .garbage import collector_paused
 from .media_paths import MediaPlan, plan_media
 from .progress import Progress, portion, silent
 from .run_records import read_record, write_record
@@ -157,8 +156,7 @@ def _read_catalogs(paths: dict[str, str]) -> dict[str, Catalog]:
     errors = []
     for split, path in paths.items():
         try:
-            with collector_paused():
-                catalogs[split] = read_catalog(path, load_taxonomy().names)
+            catalogs[split] = read_catalog(path, load_taxonomy().names)
         except InputError as error:
             errors.append(error)
     if len(errors) == 1:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from .collection import is_enterprise
 from .fields import PLUGIN_NAME
 from .progress import Progress, silent
 
@@ -89,8 +90,7 @@ def _python() -> Iterator[Check]:
 
 def _fiftyone() -> Iterator[Check]:
     version = metadata.version("fiftyone")
-    enterprise = importlib.util.find_spec("fiftyone.management") is not None
-    edition = "Enterprise" if enterprise else "open source"
+    edition = "Enterprise" if is_enterprise() else "open source"
     yield Check("FiftyOne", "ok", f"{version}, {edition}")
 
 

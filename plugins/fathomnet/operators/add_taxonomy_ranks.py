@@ -6,11 +6,12 @@ from typing import Any
 
 from .. import parameters
 from ..errors import Fault
+from ..label_fields import labels_path
 from ..labels import RanksResult, add_taxonomy_ranks
 from ..progress import Progress
 from ..taxonomy import load_taxonomy
 from .base import StageOperator
-from .forms import Preview, label_fields, label_path
+from .forms import Preview, label_fields
 
 
 class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
@@ -32,7 +33,7 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
         facts: list[str] = []
         strangers: set[str] = set()
         for field in params.label_fields:
-            counts = dataset.count_values(label_path(dataset, field))
+            counts = dataset.count_values(f"{labels_path(dataset, field)}.label")
             counts.pop(None, None)
             facts.append(f"{field}: {sum(counts.values()):,} labels of {len(counts):,} concepts")
             strangers.update(name for name in counts if taxonomy.taxon(name) is None)

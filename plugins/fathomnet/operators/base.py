@@ -143,8 +143,4 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
 def plain(value: Any) -> Any:
     """A result as JSON would read it back: dicts, lists, text, numbers."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    elif isinstance(value, Mapping):
-        value = {key: plain(item) for key, item in value.items()}
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(value, default=dataclasses.asdict))

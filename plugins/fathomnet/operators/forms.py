@@ -13,6 +13,7 @@ from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
 from ..errors import FathomNetError, Fault
+from ..label_fields import fields_holding
 from ..parameters import Parameters, Widget, title, widget
 
 
@@ -167,19 +168,9 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
 
 def boxes_fields(dataset: Any) -> list[str]:
     """The dataset's fields of boxes (``Detections``)."""
-    return _fields_of(dataset, fo.Detections)
+    return fields_holding(dataset, fo.Detections)
 
 
 def label_fields(dataset: Any) -> list[str]:
     """The dataset's fields that hold concepts: boxes and classifications."""
-    return _fields_of(dataset, (fo.Detections, fo.Classification))
-
-
-def label_path(dataset: Any, field: str) -> str:
-    """The path of a field's concepts, for counting."""
-    return f"{field}.detections.label" if field in boxes_fields(dataset) else f"{field}.label"
-
-
-def _fields_of(dataset: Any, kinds: Any) -> list[str]:
-    schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField)
-    return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]
+    return fields_holding(dataset, fo.Detections, fo.Classification)

@@ -54,7 +54,7 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
 
 @once_a_version
 def _summary(path: str) -> str:
-    catalog = read_catalog(path, known_concepts=load_taxonomy().concepts)
+    catalog = read_catalog(path, load_taxonomy().names)
     text = (
         f"{len(catalog.images):,} images, {catalog.box_count:,} boxes "
         f"({catalog.unlabelled_box_count:,} without a concept)"
