@@ -5,7 +5,7 @@ DATASET ?= fathomnet-demo
 
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
-EXTRAS = fiftyone,models,worms,demo,test,lint
+EXTRAS = fiftyone,models,worms,demo,test,lint,bench
 
 # The App, its workers and the command line find the plugin in this checkout.
 export FIFTYONE_PLUGINS_DIR = $(CURDIR)
