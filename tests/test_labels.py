@@ -8,7 +8,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import (
     PrimaryLabelResult,

@@ -13,11 +13,11 @@ import fiftyone as fo
 import numpy as np
 import pandas as pd
 import pytest
-from fathomnet_voxel51.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.prediction_files.writer import write_predictions
 from fathomnet_voxel51.prediction_import import ImportResult, check_predictions, import_predictions
-from fathomnet_voxel51.prediction_writer import write_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 
 from tests.stored import documents, settings

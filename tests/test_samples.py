@@ -11,8 +11,8 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.app_defaults import TAXONOMY_NAME, save_concept_tree
-from fathomnet_voxel51.datasets import create_dataset, delete_dataset
+from fathomnet_voxel51.dataset.app_defaults import TAXONOMY_NAME, save_concept_tree
+from fathomnet_voxel51.dataset.datasets import create_dataset, delete_dataset
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.samples import IngestResult, ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy

@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from unicodedata import normalize
 
-from .coco import Claims, CocoFile, RawBox, RawImage, parse_coco, place_of
-from .coco_values import category_name, clip, moment, safe_file_name, web_url
 from .dives import parse_dive, parse_time
 from .errors import Fault
-from .faults import FaultList
-from .garbage import collector_paused
-from .sourcefile import decode, read_source
+from .files.coco import Claims, CocoFile, RawBox, RawImage, parse_coco, place_of
+from .files.coco_values import category_name, clip, moment, safe_file_name, web_url
+from .files.faults import FaultList
+from .files.garbage import collector_paused
+from .files.sourcefile import decode, read_source
 
 ROUNDING = 1.0
 """Pixels by which a box may stand out of its image before clipping it is worth a note."""

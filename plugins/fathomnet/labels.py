@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, Final
 
-from .collection import now, reload_samples, sample_collection
+from .dataset.collection import now, reload_samples, sample_collection
+from .dataset.label_fields import boxes_path, labels_path, require_writable
+from .dataset.label_pipelines import primary_label_update, rank_update
+from .dataset.schema import classification_schema, declare, rank_schema
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, OWN_RANK, PRIMARY_LABEL, RANKS
-from .label_fields import boxes_path, labels_path, require_writable
-from .label_pipelines import primary_label_update, rank_update
 from .progress import Progress, silent
-from .schema import classification_schema, declare, rank_schema
 from .taxonomy import Taxonomy, load_taxonomy
 
 RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)

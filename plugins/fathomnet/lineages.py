@@ -12,7 +12,7 @@ from typing import Final
 
 from .errors import Fault, InputError
 from .fields import OWN_RANK, RANKS
-from .sourcefile import decode, read_source
+from .files.sourcefile import decode, read_source
 
 Lineage = tuple[str | None, ...]
 """Seven slots, one a rank of ``RANKS`` from kingdom to species; None below the taxon."""

@@ -12,8 +12,13 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from .collection import batched, now, reload_samples, sample_collection, write_overlapped
-from .documents import Document
+from .dataset.collection import batched, now, reload_samples, sample_collection, write_overlapped
+from .dataset.documents import Document
+from .dataset.label_fields import boxes_path, require_writable
+from .dataset.prediction_documents import PredictionDocuments, is_same
+from .dataset.run_records import read_record, write_record
+from .dataset.schema import declare, prediction_schema
+from .dataset.split_boxes import SplitBoxes, read_split_boxes
 from .errors import DatasetError, Fault, InputError
 from .fields import (
     ANNOTATION_ID,
@@ -23,15 +28,10 @@ from .fields import (
     import_run_key,
     ingest_run_key,
 )
-from .garbage import collector_paused
-from .label_fields import boxes_path, require_writable
+from .files.garbage import collector_paused
 from .lineages import folded
-from .prediction_documents import PredictionDocuments, is_same
 from .predictions import Predictions, read_predictions
 from .progress import Progress, silent
-from .run_records import read_record, write_record
-from .schema import declare, prediction_schema
-from .split_boxes import SplitBoxes, read_split_boxes
 from .taxonomy import load_taxonomy
 
 METHOD: Final = "import_predictions"

@@ -12,13 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .coco import LARGEST_ID
 from .errors import Fault, InputError
-from .faults import FaultList
 from .fields import ANNOTATION_ID, OWN_RANK
-from .prediction_rows import CONCEPT_NAME, CONFIDENCE, RawRows
-from .prediction_run import MANIFEST_NAME, RawRun, read_run
-from .prediction_writer import write_predictions
+from .files.coco import LARGEST_ID
+from .files.faults import FaultList
+from .prediction_files.rows import CONCEPT_NAME, CONFIDENCE, RawRows
+from .prediction_files.run import MANIFEST_NAME, RawRun, read_run
+from .prediction_files.writer import write_predictions
 
 __all__ = ["Predictions", "read_predictions", "write_predictions"]
 
@@ -55,7 +55,7 @@ class Predictions:
         unit: what ``lines`` counts: ``line`` or ``row``.
         concepts: canonical names in the order of the probabilities; () without probabilities.
         source: name of the file or folder, without what stands above it.
-        sha256: hash of the file; for a folder see ``prediction_run.RawRun``.
+        sha256: hash of the file; for a folder see ``prediction_files.run.RawRun``.
         manifest: the run's manifest, or None.
         rejected: one fault for each row that was left out, with its line.
     """

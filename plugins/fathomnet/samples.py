@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .app_defaults import save_concept_tree, save_split_view
 from .catalog import Catalog, ImageRecord, read_catalog
-from .collection import batched, is_enterprise
-from .datasets import (
+from .dataset.app_defaults import save_concept_tree, save_split_view
+from .dataset.collection import batched, is_enterprise
+from .dataset.datasets import (
     create_dataset,
     delete_dataset,
     find_dataset,
     name_problem,
     refuse_if_deleted,
 )
-from .documents import sample_document
+from .dataset.documents import sample_document
+from .dataset.run_records import read_record, write_record
+from .dataset.sample_writer import write_samples
+from .dataset.schema import declare, sample_schema
 from .errors import DatasetError, Fault, InputError
 from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, ingest_run_key
-from .media_paths import MediaPlan, plan_media
+from .media.paths import MediaPlan, plan_media
 from .progress import Progress, portion, silent
-from .run_records import read_record, write_record
-from .sample_writer import write_samples
-from .schema import declare, sample_schema
 from .taxonomy import load_taxonomy
 
 METHOD: Final = "ingest_dataset"

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from .collection import is_enterprise
+from .dataset.collection import is_enterprise
 from .fields import PLUGIN_NAME
 from .progress import Progress, silent
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.prediction_run import read_run
+from fathomnet_voxel51.prediction_files.run import read_run
 from PIL import Image
 
 from demo.drawing.water import backdrop

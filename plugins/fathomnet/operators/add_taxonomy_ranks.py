@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
+from ..dataset.label_fields import labels_path
 from ..errors import Fault
-from ..label_fields import labels_path
 from ..labels import RanksResult, add_taxonomy_ranks
 from ..progress import Progress
 from ..taxonomy import load_taxonomy

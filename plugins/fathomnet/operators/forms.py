@@ -12,8 +12,8 @@ import fiftyone as fo
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
+from ..dataset.label_fields import fields_holding
 from ..errors import FathomNetError, Fault
-from ..label_fields import fields_holding
 from ..parameters import Parameters, Widget, title, widget
 
 

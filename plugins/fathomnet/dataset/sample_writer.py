@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..files.garbage import collector_paused
 from .collection import (
     dataset_id,
     insert_missing,
@@ -13,7 +14,6 @@ from .collection import (
     write_overlapped,
 )
 from .documents import Document, stamped
-from .garbage import collector_paused
 
 
 def write_samples(dataset: Any, batches: Iterator[list[Document]]) -> Iterator[int]:

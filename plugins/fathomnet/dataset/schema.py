@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .fields import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
+from ..fields import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
 
 
 def declare(dataset: Any, schema: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pymongo.errors import PyMongoError
 
-from .fields import GROUND_TRUTH
-from .taxonomy import Taxonomy
+from ..fields import GROUND_TRUTH
+from ..taxonomy import Taxonomy
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
 """Name of the concepts' tree among FiftyOne's ontologies, which all datasets share."""

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from ..predictions import Predictions
 from .documents import Document, id_prefix, lasting_id
-from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from .predictions import Predictions
 
 _WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
 """What an import writes on a box, beside the rank."""

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 from fathomnet_voxel51.catalog import ImageRecord, read_catalog
-from fathomnet_voxel51.collection import (
+from fathomnet_voxel51.dataset.collection import (
     PUBLIC_API,
     batched,
     insert_missing,
@@ -21,8 +21,8 @@ from fathomnet_voxel51.collection import (
 )
 from fathomnet_voxel51.fields import RANKS
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
+from fathomnet_voxel51.prediction_files.writer import write_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.prediction_writer import write_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
 

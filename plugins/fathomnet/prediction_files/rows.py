@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .errors import Fault, InputError
-from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from .sourcefile import SourceFile, decode
+from ..errors import Fault, InputError
+from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from ..files.sourcefile import SourceFile, decode
 
 CONCEPT_NAME: Final = "concept_name"
 CONFIDENCE: Final = "confidence"

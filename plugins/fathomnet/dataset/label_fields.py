@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from .errors import DatasetError, Fault, InputError
+from ..errors import DatasetError, Fault, InputError
 
 _WORDS_OF_MONGOENGINE: Final = ("objects", "pk")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

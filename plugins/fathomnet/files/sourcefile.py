@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import Fault, InputError
+from ..errors import Fault, InputError
 
 # UTF-32 stands first: its little-endian mark begins with UTF-16's.
 _MARKS = (

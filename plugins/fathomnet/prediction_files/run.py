@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import Fault, InputError
-from .faults import shown
-from .fields import ANNOTATION_ID
-from .prediction_rows import CONCEPT_NAME, RawRows, read_rows
-from .sourcefile import SourceFile, decode, read_source
+from ..errors import Fault, InputError
+from ..fields import ANNOTATION_ID
+from ..files.faults import shown
+from ..files.sourcefile import SourceFile, decode, read_source
+from .rows import CONCEPT_NAME, RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"
 PARQUET_NAME: Final = "predictions.parquet"

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from pymongo.errors import DuplicateKeyError
 
+from ..errors import DatasetError
+from ..fields import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import dataset_id, drop_orphans
-from .errors import DatasetError
-from .fields import SCHEMA_VERSION
 from .schema import declare, sample_schema
 
 MARKER: Final = "fathomnet"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import Fault, InputError
+from ..errors import Fault, InputError
 
 FAULTS_KEPT = 1_000
 LONGEST_SHOWN = 80

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from .errors import Fault, InputError
-from .fields import images_folder
+from ..errors import Fault, InputError
+from ..fields import images_folder
 
 DEFAULT_MIRROR: Final = "~/fathomnet-media"
 """Local folder of the images where FiftyOne cannot open the media root itself."""

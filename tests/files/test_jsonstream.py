@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from fathomnet_voxel51.jsonstream import JsonCursor, JsonSyntaxError
+from fathomnet_voxel51.files.jsonstream import JsonCursor, JsonSyntaxError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

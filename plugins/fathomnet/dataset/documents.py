@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
 
-from .fields import ANNOTATION_ID, GROUND_TRUTH
+from ..fields import ANNOTATION_ID, GROUND_TRUTH
 
 if TYPE_CHECKING:
-    from .catalog import BoxRecord, ImageRecord
+    from ..catalog import BoxRecord, ImageRecord
 
 Document = dict[str, Any]
 

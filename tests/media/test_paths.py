@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.media_paths import MediaPlan, plan_media
+from fathomnet_voxel51.media.paths import MediaPlan, plan_media
 
 NAME = "a/b.png"
 

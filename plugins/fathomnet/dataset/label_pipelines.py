@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from ..fields import SPLITS
 from .documents import Document, id_prefix
-from .fields import SPLITS
 
 Expression = dict[str, Any]
 

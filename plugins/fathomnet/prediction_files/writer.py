@@ -16,10 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import Fault, InputError
-from .fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from .prediction_rows import CONCEPT_NAME, CONFIDENCE
-from .prediction_run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME
+from ..errors import Fault, InputError
+from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from .rows import CONCEPT_NAME, CONFIDENCE
+from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME
 
 IMAGE_ID: Final = "image_id"
 _TYPES: Final = {

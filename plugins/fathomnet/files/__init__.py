@@ -1,0 +1,1 @@
+"""Reading and checking files that a user brought, without FiftyOne."""

@@ -1,0 +1,1 @@
+"""Media: where each image lies and how it gets there, without FiftyOne."""
