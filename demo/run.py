@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,7 @@ from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.cli import exit_status, progress_bar
 from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS
 
-FIFTYONE = Path(sys.executable).parent / "fiftyone"
-WORKER_GRACE_SECONDS = 20
+from demo.processes import worker
 
 
 @dataclass(frozen=True)
@@ -88,24 +84,6 @@ def run(job: Job, dataset: str, log: Path) -> None:
         operation = delegation.queue("run_workflow", None, workflow_values(job, dataset))
         results = delegation.follow(operation, report)
     print(summary(results, dataset, time.monotonic() - started))
-
-
-@contextlib.contextmanager
-def worker(log: Path) -> Iterator[None]:
-    """A worker for delegated operations, for as long as the block runs."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [FIFTYONE, "delegated", "launch"], stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(WORKER_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def summary(results: Mapping[str, Mapping[str, Any]], dataset: str, seconds: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +9,13 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
 
-BIN = Path(sys.executable).parent
+from demo import processes
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[None]:
-    process = subprocess.Popen([BIN / "fiftyone", "delegated", "launch"])
-    yield
-    process.terminate()
-    process.wait()
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with processes.worker(tmp_path_factory.mktemp("worker") / "worker.log"):
+        yield
 
 
 def test_the_whole_chain_runs_in_a_worker(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from demo import processes
 from tests.e2e.app import App, browser_page
-from tests.e2e.servers import app_server, delegated_worker
+from tests.e2e.servers import app_server
 
 
 @pytest.fixture
@@ -18,13 +18,12 @@ def app(tmp_path: Path) -> Iterator[App]:
 
     A server of its own for each test, because the server remembers the dataset that was open.
     """
-    with app_server(REPOSITORY, tmp_path / "app.log") as url, browser_page(url) as page:
+    with app_server(tmp_path / "app.log") as url, browser_page(url) as page:
         yield App(page, url)
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Path]:
-    """A worker that runs what the App schedules; its log is the value."""
-    log = tmp_path / "worker.log"
-    with delegated_worker(REPOSITORY, log):
-        yield log
+def worker(tmp_path: Path) -> Iterator[None]:
+    """A worker that runs what the App schedules."""
+    with processes.worker(tmp_path / "worker.log"):
+        yield

@@ -1,0 +1,63 @@
+"""Processes that run beside this one and end with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+STOP_SECONDS = 20
+
+
+@contextlib.contextmanager
+def worker(log: Path) -> Iterator[None]:
+    """Runs what is queued as delegated operations, one at a time, until the block ends.
+
+    The worker works on the database and with the plugins of this process, whose environment it
+    inherits.
+
+    Args:
+        log: the file for what it says, tracebacks of failed operations included.
+    """
+    fiftyone = str(Path(sys.executable).parent / "fiftyone")
+    with background([fiftyone, "delegated", "launch"], log):
+        yield
+
+
+@contextlib.contextmanager
+def background(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a program until the block ends, and ends its descendants with it.
+
+    Args:
+        command: the program and its arguments.
+        log: the file for what it says; its folder is made.
+        environment: variables beside those of this process.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _stop_group(process)
+
+
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and all its descendants, which share its session and process group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
