@@ -12,6 +12,10 @@ from pathlib import Path
 
 import fiftyone as fo
 import pytest
+from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.progress import silent
+from fiftyone.operators.delegated import DelegatedOperationService
 
 from demo.generate import DemoSet, Settings, make
 from demo.stand_ins import draw_stand_ins
@@ -134,3 +138,28 @@ def test_the_real_test_split_runs_from_the_app_s_forms(
     assert dataset.count("ground_truth.detections") == 788
     assert dataset.count("ground_truth.detections.label") == 0
     assert dataset.count("model_predictions.detections") == 788
+
+
+def test_what_is_scheduled_from_a_form_is_made_by_a_worker(
+    app: App, worker: None, shared_data: Path, real_media: Path, no_dataset: str
+) -> None:
+    app.open_home()
+    app.open_operator("FathomNet: ingest a dataset")
+    app.fill("Test annotations", str(shared_data / "dataset_test.json"))
+    app.fill("Dataset name", no_dataset)
+    app.fill("Media root", str(real_media))
+    app.fill("Limit", "20")
+    app.wait_for_text("only the first 20 images of each split are taken")
+    app.submit("Schedule")
+    app.close()
+
+    result = delegation.follow(_newest_operation("ingest_dataset"), silent)
+    assert result["samples"] == 20
+    app.open_dataset(no_dataset, 20)
+    app.wait_until_drawn()
+
+
+def _newest_operation(operator: str) -> str:
+    """The id of the operation that was put on the queue last."""
+    operations = DelegatedOperationService().list_operations(operator=f"{PLUGIN_NAME}/{operator}")
+    return str(max(operations, key=lambda operation: operation.queued_at).id)
