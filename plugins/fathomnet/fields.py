@@ -14,6 +14,10 @@ GROUND_TRUTH: Final = "ground_truth"
 PRIMARY_LABEL: Final = "primary_label"
 MODEL_PREDICTIONS: Final = "model_predictions"
 
+FROM_URLS: Final = "urls"
+"""As a download's source: each image's own URL, rather than a bucket."""
+CONCURRENCY: Final = 50
+
 ANNOTATION_ID: Final = "annotation_id"
 PROBABILITIES: Final = "probabilities"
 

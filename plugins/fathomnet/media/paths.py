@@ -67,7 +67,7 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
         InputError: the media root is neither of the two, or the mirror is not under the home.
     """
     faults: list[Fault] = []
-    root = _checked_root(media_root.strip(), faults)
+    root = checked_root(media_root, "media_root", faults)
     local = _checked_mirror(mirror.strip() or DEFAULT_MIRROR, faults)
     if faults:
         raise InputError("where the images lie", faults)
@@ -87,20 +87,28 @@ def _files_in(folder: Path, below: PurePosixPath) -> Iterable[str]:
         return ()
 
 
-def _checked_root(media_root: str, faults: list[Fault]) -> str:
-    if not media_root:
+def checked_root(root: str, place: str, faults: list[Fault]) -> str:
+    """A store's root in its one spelling: ``gs://bucket/prefix`` or an absolute folder.
+
+    Args:
+        root: what the user gave; empty stays empty.
+        place: the parameter's name, for faults.
+        faults: gets what is wrong with it.
+    """
+    root = root.strip()
+    if not root:
         return ""
-    if media_root.startswith(GCS):
-        if not _BUCKET_URI.fullmatch(media_root) or ".." in media_root.split("/"):
-            faults.append(Fault("media_root", f"{media_root!r} is not gs://bucket/prefix"))
-        return media_root.rstrip("/")
-    if _SCHEME.match(media_root):
-        problem = f"{media_root!r} is neither gs://bucket/prefix nor a folder of this machine"
-        faults.append(Fault("media_root", problem))
+    if root.startswith(GCS):
+        if not _BUCKET_URI.fullmatch(root) or ".." in root.split("/"):
+            faults.append(Fault(place, f"{root!r} is not gs://bucket/prefix"))
+        return root.rstrip("/")
+    if _SCHEME.match(root):
+        problem = f"{root!r} is neither gs://bucket/prefix nor a folder of this machine"
+        faults.append(Fault(place, problem))
         return ""
-    folder = Path(media_root).expanduser().resolve()
+    folder = Path(root).expanduser().resolve()
     if folder.exists() and not folder.is_dir():
-        faults.append(Fault("media_root", f"{folder} is not a folder"))
+        faults.append(Fault(place, f"{folder} is not a folder"))
     return str(folder)
 
 

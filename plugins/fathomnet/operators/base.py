@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -14,6 +12,7 @@ from fiftyone.operators import types
 from .. import delegation
 from ..errors import InputError
 from ..parameters import Parameters
+from ..plain import plain
 from ..progress import Progress, silent, throttled
 from . import forms, results
 from .forms import Preview
@@ -139,8 +138,3 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             name = dataset.name if dataset is not None else None
             return delegation.queue(self.model.operator, name, params.model_dump(mode="json"))
         return self.run_to_dict(params, dataset)
-
-
-def plain(value: Any) -> Any:
-    """A result as JSON would read it back: dicts, lists, text, numbers."""
-    return json.loads(json.dumps(value, default=dataclasses.asdict))

@@ -106,7 +106,7 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
             button_label="Choose a file...", choose_button_label="Choose", **words
         )
         return inputs.file(name, view=view, **words)
-    words["default"] = info.default
+    words["default"] = None if info.is_required() else info.default
     if typing.get_origin(annotation) is tuple:
         return _add_list(inputs, name, info, dataset, words)
     if choices := _choices(annotation, info, dataset):

@@ -1,0 +1,176 @@
+"""The outcome of every image of a transfer, on disk: append-only, readable, safe from any kill.
+
+A ledger is a file of JSON lines. The first line names the job; each further line is one entry, and
+of several entries with one name the last counts. A line is one write, so that a process that is
+killed leaves at most one torn line at the end, which is cut off when the file is opened again.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+from .errors import SetupError
+from .fields import images_folder
+from .media.ledger_lines import (
+    HOME_VARIABLE,
+    Entry,
+    Job,
+    damaged,
+    ledgers_of,
+    line_of,
+    read_lines,
+    refuse_other_job,
+)
+
+__all__ = ["Entry", "Job", "Ledger", "known_outcomes", "open_ledger", "write_not_stored"]
+
+
+class Ledger:
+    """The ledger of a run at work; made by :func:`open_ledger`."""
+
+    def __init__(self, path: Path, descriptor: int, entries: dict[str, Entry]) -> None:
+        self.path = path
+        self.entries = entries
+        self._descriptor = descriptor
+
+    def record(self, entry: Entry) -> None:
+        """Appends an entry; the time is filled in.
+
+        Raises:
+            SetupError: the disk is full or the file cannot be written any more.
+        """
+        entry = replace(entry, time=datetime.now(UTC).isoformat(timespec="seconds"))
+        _append(self._descriptor, line_of(entry), self.path)
+        self.entries[entry.name] = entry
+
+
+@contextmanager
+def open_ledger(job: Job) -> Iterator[Ledger]:
+    """Opens a job's ledger, or begins it; one process at a time may hold it.
+
+    Raises:
+        InputError: the file is no ledger, of another job, or damaged.
+        SetupError: another run holds it, or it cannot be written.
+    """
+    path = job.ledger
+    descriptor = _open_locked(path)
+    try:
+        entries = _continue_or_begin(path, descriptor, job)
+        yield Ledger(path, descriptor, entries)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, Entry]:
+    """What all ledgers about a split's images in a store say together, shards merged.
+
+    Args:
+        root: ``gs://bucket/prefix`` or a folder.
+        split: the split.
+        annotations_sha256: hash of the COCO file; ledgers about another file are passed over.
+
+    Returns:
+        entries by file name, each the latest of its image; empty where nothing was transferred.
+
+    Raises:
+        InputError: a ledger is damaged.
+    """
+    merged: dict[str, Entry] = {}
+    for path in sorted(ledgers_of(root).glob(f"{images_folder(split)}.*jsonl")):
+        header, entries = read_lines(path, path.read_bytes())
+        if (header.get("split"), header.get("annotations_sha256")) != (split, annotations_sha256):
+            continue
+        for name, entry in entries.items():
+            if name not in merged or merged[name].time <= entry.time:
+                merged[name] = entry
+    return merged
+
+
+def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
+    """Lists every image of a run that is not in the store, beside the ledger.
+
+    Args:
+        ledger: the run's ledger.
+        images: name and source of each image of the run, the source without secrets.
+
+    Returns:
+        a CSV with ``file_name,source,outcome,reason,attempts,time``; only its header where
+        everything is stored.
+    """
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["file_name", "source", "outcome", "reason", "attempts", "time"])
+    for name, url in images:
+        entry = ledger.entries.get(name)
+        if entry is None:
+            table.writerow([name, url, "", "the run ended before its turn", "", ""])
+        elif entry.outcome not in ("stored", "present"):
+            table.writerow([name, url, entry.outcome, entry.reason, entry.attempts, entry.time])
+    path = ledger.path.with_suffix(".not-stored.csv")
+    part = path.with_suffix(".part")
+    part.write_text(text.getvalue(), encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _open_locked(path: Path) -> int:
+    import fcntl
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise SetupError(
+            f"the ledger {path} cannot be written: {error.strerror}. Check the folder's rights, "
+            f"or for a bucket set {HOME_VARIABLE} to a folder of yours."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SetupError(
+            f"another run holds the ledger {path}: this job is being worked on already. Wait for "
+            "it, or let several workers share the job with shard I/N."
+        ) from None
+    except OSError:
+        pass  # some network file systems have no locks; the stores themselves take no harm
+    return descriptor
+
+
+def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry]:
+    content = _all_of(descriptor)
+    whole = content.rfind(b"\n") + 1
+    if not whole:
+        if not job.line().startswith(content):
+            raise damaged(path, 1, "is no line of a ledger")
+        os.ftruncate(descriptor, 0)
+        _append(descriptor, job.line(), path)
+        return {}
+    header, entries = read_lines(path, content[:whole])
+    refuse_other_job(path, header, job)
+    os.ftruncate(descriptor, whole)
+    return entries
+
+
+def _all_of(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read(size)
+
+
+def _append(descriptor: int, line: bytes, path: Path) -> None:
+    try:
+        written = os.write(descriptor, line)
+    except OSError as error:
+        raise SetupError(f"the ledger {path} cannot be written: {error.strerror}") from error
+    if written < len(line):
+        raise SetupError(f"the ledger {path} cannot be written: the disk is full")

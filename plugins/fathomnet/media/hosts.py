@@ -1,0 +1,146 @@
+"""How much one host takes: everything for it waits while it refuses or cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from .outcomes import BusyError, ItemError
+from .tally import time_text
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+SHARE_LEFT: Final = 0.5
+"""Of the requests at once, after a host has refused some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a host that answers nobody is waited for.
+
+    Attributes:
+        first_pause: seconds after the first refusal; each further one in a row doubles it.
+        longest_pause: seconds, at most.
+        give_up_after: seconds without one answer after which everything for the host fails.
+    """
+
+    first_pause: float = FIRST_PAUSE
+    longest_pause: float = LONGEST_PAUSE
+    give_up_after: float = 600.0
+
+
+class Host:
+    """One host: how many requests it gets at once, and when it gets none.
+
+    After a refusal (429, 503, no connection) all requests pause, as long as the host asks or with
+    jitter, and afterwards fewer go at once; every answer lets a little more through again.
+    """
+
+    def __init__(self, name: str, most: int, patience: Patience) -> None:
+        self._name = name
+        self._most = most
+        self._patience = patience
+        self._allowed = float(most)
+        self._at_work = 0
+        self._room = asyncio.Condition()
+        self._loop = asyncio.get_running_loop()
+        self._resume_at = 0.0
+        self._paused_at = -1.0
+        self._refusals = 0
+        self._silent_since: float | None = None
+        self._answers = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """Waits until the host may get one request more, for as long as the block runs.
+
+        Raises:
+            ItemError: it has answered nobody for too long.
+        """
+        async with self._room:
+            await self._room.wait_for(lambda: self._at_work < max(1, int(self._allowed)))
+            self._at_work += 1
+        try:
+            await self._pause_ends()
+            yield Turn(self, self._loop.time(), self._answers)
+        finally:
+            self._at_work -= 1
+            async with self._room:
+                self._room.notify()
+
+    def answered(self) -> None:
+        """The host did what it was asked for, or refused one image only."""
+        self._answers += 1
+        self._refusals = 0
+        self._silent_since = None
+        if self._allowed < self._most:
+            self._allowed = min(self._most, self._allowed + 1 / self._allowed)
+
+    def refused(self, turn: Turn, wait: float | None) -> bool:
+        """The host refuses everybody, or so it seems.
+
+        Args:
+            turn: the request that was refused.
+            wait: seconds that the host asked for, if it did.
+
+        Returns:
+            Whether it does. Where it has answered others since the turn began, it does not, and
+            the image has to count the attempt.
+        """
+        now = self._loop.time()
+        if self._silent_since is None:
+            self._silent_since = now
+        if turn.began > self._paused_at:
+            # Of the requests that were under way together, the first refusal counts for all.
+            self._paused_at = now
+            self._refusals += 1
+            self._allowed = max(1.0, self._allowed * SHARE_LEFT)
+            self._resume_at = max(self._resume_at, now + self._next_pause())
+        if wait is not None:
+            self._resume_at = max(self._resume_at, now + wait)
+        return self._answers == turn.answers_before
+
+    async def _pause_ends(self) -> None:
+        while (left := self._resume_at - self._loop.time()) > 0:
+            silent = self._silent_since
+            patience = self._patience.give_up_after
+            if silent is not None and self._loop.time() - silent > patience:
+                reason = f"{self._name} has answered nobody for {time_text(patience)}"
+                raise ItemError(reason, again=False)
+            await asyncio.sleep(left)
+
+    def _next_pause(self) -> float:
+        longest = self._patience.first_pause * 2.0 ** min(self._refusals - 1, 30)
+        return min(longest, self._patience.longest_pause) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter is no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request to a host.
+
+    Attributes:
+        host: the host.
+        began: when, by the clock of the event loop.
+        answers_before: how many answers the host had given by then.
+    """
+
+    host: Host
+    began: float
+    answers_before: int
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around what asks the host: tells it of the answer, or of the refusal."""
+        try:
+            yield
+        except BusyError as error:
+            error.for_everybody = self.host.refused(self, error.wait)
+            raise
+        except ItemError:
+            self.host.answered()
+            raise
+        self.host.answered()

@@ -1,0 +1,64 @@
+"""What can become of one image, and the errors that say so."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+from ..errors import FathomNetError
+
+Outcome = Literal["stored", "present", "missing", "rejected", "failed"]
+"""``stored`` by this run; ``present`` and whole before it; ``missing`` at its source (404, 410);
+``rejected``: what came is no whole image, or may not be fetched; ``failed``: it could not be moved.
+"""
+
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+
+class ItemError(FathomNetError):
+    """One image could not be moved; the others go on.
+
+    Args:
+        reason: what happened, without a URL's query, which may hold a signature.
+        again: whether another attempt may succeed.
+        wait: seconds that the other side asked to wait (``Retry-After``).
+    """
+
+    outcome: Outcome = "failed"
+
+    def __init__(self, reason: str, *, again: bool = True, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.again = again
+        self.wait = wait
+
+
+class MissingError(ItemError):
+    """The source says that there is no such image."""
+
+    outcome = "missing"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, again=False)
+
+
+class RejectedError(ItemError):
+    """What the source sends is no whole image, or may not be fetched."""
+
+    outcome = "rejected"
+
+
+class BusyError(ItemError):
+    """A host as a whole refuses or does not answer: everything for it waits, not this image only.
+
+    Raised for 429 and 503, and where no connection can be made.
+
+    Attributes:
+        for_everybody: whether the host has answered nobody meanwhile, so that the attempt says
+            nothing about this image; set by ``hosts``.
+    """
+
+    for_everybody: bool = False
+
+
+class ConflictError(ItemError):
+    """An object of this name is there already, in a version that was not expected."""

@@ -1,0 +1,84 @@
+"""Counts of a transfer while it runs, and the line that tells a person how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from typing import Final
+
+from .outcomes import Outcome
+
+WINDOW_SECONDS: Final = 30.0
+"""The rate is that of the last so many seconds."""
+
+
+class Tally:
+    """How far a transfer is.
+
+    Attributes:
+        total: images in all.
+        counts: images by outcome.
+        bytes: moved into the store by this run.
+    """
+
+    def __init__(self, verb: str, total: int) -> None:
+        self.total = total
+        self.counts: Counter[Outcome] = Counter()
+        self.bytes = 0
+        self._verb = verb
+        self._moved = 0
+        self._marks: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)])
+
+    def add(self, outcome: Outcome, size: int = 0, took_time: bool = True) -> None:
+        """Counts an image; ``size`` is what was moved for it."""
+        self.counts[outcome] += 1
+        self.bytes += size
+        self._moved += took_time
+
+    @property
+    def done(self) -> int:
+        return self.counts.total()
+
+    def report(self) -> tuple[float, str]:
+        """The share done, and a label such as "uploading 412/9,306, 3 missing, ..."."""
+        share = self.done / self.total if self.total else 1.0
+        parts = [f"{self._verb} {self.done:,}/{self.total:,}"]
+        parts += [
+            f"{self.counts[outcome]:,} {outcome}"
+            for outcome in ("missing", "rejected", "failed")
+            if self.counts[outcome]
+        ]
+        if self.bytes:
+            parts.append(size_text(self.bytes))
+        return share, ", ".join(parts + self._rate())
+
+    def _rate(self) -> list[str]:
+        now = time.monotonic()
+        self._marks.append((now, self._moved, self.bytes))
+        while len(self._marks) > 2 and now - self._marks[1][0] > WINDOW_SECONDS:
+            self._marks.popleft()
+        began, moved_before, bytes_before = self._marks[0]
+        seconds = now - began
+        moved = self._moved - moved_before
+        if seconds < 1.0 or not moved:
+            return []
+        left = (self.total - self.done) * seconds / moved
+        rate = size_text((self.bytes - bytes_before) / seconds)
+        return [f"{moved / seconds:.1f} images/s, {rate}/s", f"{time_text(left)} left"]
+
+
+def size_text(size: float) -> str:
+    """Bytes as a person reads them: "1.2 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def time_text(seconds: float) -> str:
+    """A duration as a person reads it: "3 min", "2 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,25 @@
+"""The door to :func:`transfer.download_images`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import parameters
+from ..media_stages import run_download
+from ..progress import Progress
+from ..transfer import TransferResult
+from .forms import Preview
+from .transfer import TransferOperator
+
+
+class DownloadImages(TransferOperator[parameters.DownloadImages]):
+    model = parameters.DownloadImages
+    icon = "/plugins/fathomnet/assets/download.svg"
+
+    def run(
+        self, params: parameters.DownloadImages, dataset: Any, progress: Progress
+    ) -> TransferResult:
+        return run_download(params, progress)
+
+    def preview(self, params: parameters.DownloadImages, dataset: Any) -> Preview:
+        return self.describe(params, "destination", params.destination, "downloaded")

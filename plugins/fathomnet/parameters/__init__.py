@@ -1,0 +1,43 @@
+"""Every operator's parameters, once: forms, command line and validation are made from these.
+
+Nothing here imports FiftyOne, so that the command line can list and check them without it.
+"""
+
+from __future__ import annotations
+
+from .base import Parameters, title
+from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
+from .kinds import Widget, widget
+from .media import DownloadImages, UploadImages
+from .setup import CheckSetup
+from .workflow import STAGES, RunWorkflow, StageName
+
+OPERATORS: dict[str, type[Parameters]] = {
+    model.operator: model
+    for model in (
+        CheckSetup,
+        IngestDataset,
+        AddPrimaryLabel,
+        AddTaxonomyRanks,
+        ImportPredictions,
+        RunWorkflow,
+    )
+}
+
+__all__ = [
+    "OPERATORS",
+    "STAGES",
+    "AddPrimaryLabel",
+    "AddTaxonomyRanks",
+    "CheckSetup",
+    "DownloadImages",
+    "ImportPredictions",
+    "IngestDataset",
+    "Parameters",
+    "RunWorkflow",
+    "StageName",
+    "UploadImages",
+    "Widget",
+    "title",
+    "widget",
+]

@@ -1,0 +1,70 @@
+"""What the parameters of every operator have in common."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from ..errors import Fault, InputError
+
+
+class Parameters(BaseModel):
+    """Base of an operator's parameters; a subclass names the operator that it belongs to.
+
+    Attributes:
+        operator: the operator's name without the plugin's.
+        label: its name in the App.
+        summary: what it does, in a line.
+        needs_dataset: whether it works on a dataset that exists already.
+        takes_dataset: whether it can be given one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    operator: ClassVar[str]
+    label: ClassVar[str]
+    summary: ClassVar[str]
+    needs_dataset: ClassVar[bool] = True
+    takes_dataset: ClassVar[bool] = True
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Self:
+        """Checks values from a form, a program or the command line.
+
+        Args:
+            values: parameter names and values; defaults fill what is absent. Keys that start
+                with an underscore, and FiftyOne's own ``view_target``, are the form's and are
+                ignored.
+
+        Raises:
+            InputError: a value is wrong or a name is unknown; every fault's place is the
+                parameter's name.
+        """
+        own = {k: v for k, v in values.items() if not k.startswith("_") and k != "view_target"}
+        try:
+            return cls.model_validate(own)
+        except ValidationError as error:
+            faults = [cls._fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+            raise InputError(f"parameters of {cls.operator}", faults) from None
+
+    @classmethod
+    def _fault(cls, location: tuple[int | str, ...], kind: str, message: str) -> Fault:
+        place = ".".join(str(part) for part in location)
+        if kind == "extra_forbidden":
+            close = difflib.get_close_matches(str(location[-1]), cls.model_fields, n=1)
+            advice = f"did you mean {close[0]}?" if close else f"known: {_listed(cls)}"
+            return Fault(place, f"there is no such parameter; {advice}")
+        return Fault(place, message[:1].lower() + message[1:])
+
+
+def _listed(model: type[Parameters]) -> str:
+    return ", ".join(model.model_fields)
+
+
+def title(info: FieldInfo, name: str) -> str:
+    """The words that a person sees for a parameter."""
+    return info.title or name.replace("_", " ").capitalize()

@@ -1,0 +1,119 @@
+"""Parameters of the operators that make and fill a dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .. import fields
+from .base import Parameters
+from .kinds import BoxesField, Limit, Names, PathText, Split, Widget
+
+
+class IngestDataset(Parameters):
+    operator = "ingest_dataset"
+    label = "FathomNet: ingest a dataset"
+    summary = "Make a FiftyOne dataset from FathomNet's COCO annotation files"
+    needs_dataset = False
+    takes_dataset = False
+
+    train_annotations: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(title="Training annotations", description="COCO JSON of the training split"),
+    ] = ""
+    test_annotations: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(title="Test annotations", description="COCO JSON of the test split"),
+    ] = ""
+    dataset_name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            title="Dataset name",
+            description="The dataset to make, or to complete if it is there",
+        ),
+    ] = fields.DATASET_NAME
+    media_root: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Media root",
+            description="Where the images are: gs://bucket/prefix, or a folder that holds "
+            "train_images/ and test_images/",
+        ),
+    ] = ""
+    mirror: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Local mirror",
+            description="A folder under your home that holds copies of gs:// images; "
+            "empty for the default",
+        ),
+    ] = ""
+    limit: Limit = None
+    recreate: Annotated[
+        bool,
+        Field(
+            title="Recreate",
+            description="Delete this dataset first, with everything that was added to it",
+        ),
+    ] = False
+
+
+class AddPrimaryLabel(Parameters):
+    operator = "add_primary_label"
+    label = "FathomNet: add primary labels"
+    summary = "Give each image its most frequent concept"
+
+    source_field: Annotated[
+        BoxesField, Field(title="Boxes", description="The boxes whose concepts are counted")
+    ] = fields.GROUND_TRUTH
+    field: Annotated[
+        str, Field(min_length=1, title="Field", description="Where the label is written")
+    ] = fields.PRIMARY_LABEL
+
+
+class AddTaxonomyRanks(Parameters):
+    operator = "add_taxonomy_ranks"
+    label = "FathomNet: add taxonomy ranks"
+    summary = "Give each box its kingdom, phylum, class, order, family, genus and species"
+
+    label_fields: Annotated[
+        Names,
+        Widget.BOXES_FIELD,
+        Field(min_length=1, title="Fields", description="The fields whose labels get ranks"),
+    ] = (fields.GROUND_TRUTH,)
+
+
+class ImportPredictions(Parameters):
+    operator = "import_predictions"
+    label = "FathomNet: import predictions"
+    summary = "Add a model's predictions, from a CSV, a Parquet file or a predictions folder"
+
+    predictions: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Predictions",
+            description="A CSV with annotation_id,concept_name, a predictions.parquet, "
+            "or the folder of a run",
+        ),
+    ] = ""
+    split: Split = "test"
+    gt_field: Annotated[
+        BoxesField, Field(title="Boxes", description="The boxes that the predictions are about")
+    ] = fields.GROUND_TRUTH
+    field: Annotated[
+        str, Field(min_length=1, title="Field", description="Where the predictions are written")
+    ] = fields.MODEL_PREDICTIONS
+    skip_bad_rows: Annotated[
+        bool,
+        Field(
+            title="Skip bad rows",
+            description="Import the sound rows and list the others, instead of importing nothing",
+        ),
+    ] = False

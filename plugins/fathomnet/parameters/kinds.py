@@ -1,0 +1,64 @@
+"""The kinds of parameters that several operators share, and how a form shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic.fields import FieldInfo
+
+from .. import fields
+
+
+class Widget(Enum):
+    """How a form shows a parameter whose type alone does not say it."""
+
+    FILE = "file"
+    PLACE = "a folder or a gs:// address"
+    BOXES_FIELD = "boxes field"
+
+
+def _path_text(value: Any) -> Any:
+    """The path from what a file browser sends, or from what somebody typed."""
+    if isinstance(value, Mapping):
+        value = value.get("absolute_path") or ""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return str(Path(text).expanduser()) if text.startswith("~") else text
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def list_items(value: Any) -> Any:
+    """A list from a form or a program, or from the command line's comma-separated text."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+PathText = Annotated[str, BeforeValidator(_path_text)]
+Limit = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    BeforeValidator(_none_if_empty),
+    Field(
+        title="Limit",
+        description="Take only this many images of each split; empty for all of them",
+    ),
+]
+Names = Annotated[tuple[str, ...], BeforeValidator(list_items)]
+Split = Annotated[
+    fields.Split,
+    Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
+]
+BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
+
+
+def widget(info: FieldInfo) -> Widget | None:
+    """The widget that a parameter names, if any."""
+    return next((item for item in info.metadata if isinstance(item, Widget)), None)

@@ -1,0 +1,104 @@
+"""Parameters of the operators that move images."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .. import fields
+from .base import Parameters
+from .kinds import Limit, PathText, Widget
+
+Annotations = Annotated[
+    PathText,
+    Widget.FILE,
+    Field(title="Annotations", description="COCO JSON that lists the images and their URLs"),
+]
+SplitOfImages = Annotated[
+    fields.Split,
+    Field(title="Split", description="Names the folder: train_images or test_images"),
+]
+Concurrency = Annotated[
+    int, Field(ge=1, le=1_000, title="Connections", description="How many images move at once")
+]
+AllowPrivateHosts = Annotated[
+    bool,
+    Field(
+        title="Allow private hosts",
+        description="Also fetch from this machine and from private networks",
+    ),
+]
+Recheck = Annotated[
+    bool,
+    Field(
+        title="Recheck",
+        description="Ask again for images whose source has said that there are none",
+    ),
+]
+ShardText = Annotated[
+    str,
+    Field(
+        title="Shard",
+        description="I/N: one of N parts that several workers share; empty for all",
+    ),
+]
+
+
+class UploadImages(Parameters):
+    operator = "upload_images"
+    label = "FathomNet: upload images"
+    summary = "Stream the images of a catalog from their URLs into a bucket or a folder"
+    needs_dataset = False
+    takes_dataset = False
+
+    annotations: Annotations = ""
+    split: SplitOfImages
+    media_root: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Media root",
+            description="gs://bucket/prefix or a folder; images go to <split>_images below it",
+        ),
+    ] = ""
+    limit: Limit = None
+    concurrency: Concurrency = fields.CONCURRENCY
+    allow_private_hosts: AllowPrivateHosts = False
+    recheck: Recheck = False
+    shard: ShardText = ""
+    emit_transfer_job: Annotated[
+        bool,
+        Field(
+            title="Emit a transfer job",
+            description="Move nothing; write the URL list for Google's Storage Transfer Service",
+        ),
+    ] = False
+
+
+class DownloadImages(Parameters):
+    operator = "download_images"
+    label = "FathomNet: download images"
+    summary = "Bring the images of a catalog to a folder, from their URLs or from a bucket"
+    needs_dataset = False
+    takes_dataset = False
+
+    annotations: Annotations = ""
+    split: SplitOfImages
+    destination: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Destination",
+            description="A folder; images go to <split>_images below it",
+        ),
+    ] = ""
+    source: Annotated[
+        str,
+        Field(title="Source", description="urls, or gs://bucket/prefix that holds the images"),
+    ] = fields.FROM_URLS
+    limit: Limit = None
+    concurrency: Concurrency = fields.CONCURRENCY
+    allow_private_hosts: AllowPrivateHosts = False
+    recheck: Recheck = False
+    shard: ShardText = ""

@@ -1,0 +1,27 @@
+"""Parameters of the check of the setup."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Parameters
+from .kinds import PathText, Widget
+
+
+class CheckSetup(Parameters):
+    operator = "check_setup"
+    label = "FathomNet: check the setup"
+    summary = "What is installed, connected and reachable, and how to fix what is not"
+    needs_dataset = False
+    takes_dataset = False
+
+    media_root: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Media root",
+            description="gs://bucket/prefix or a folder to check; empty to skip that check",
+        ),
+    ] = ""

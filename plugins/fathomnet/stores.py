@@ -1,0 +1,151 @@
+"""Where media live, behind one small interface: a bucket of Google Cloud Storage, or a folder.
+
+Everything is asynchronous, because transfers overlap. Paths are relative to the store's root and
+use ``/``; the catalog has checked that file names cannot leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What identifies an image's bytes.
+
+    Attributes:
+        size: bytes.
+        crc32c: CRC-32C in Base64 of its four bytes, big-endian, as Cloud Storage writes it.
+    """
+
+    size: int
+    crc32c: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that a store holds.
+
+    Attributes:
+        size: bytes.
+        crc32c: as in :class:`Digest`; None where the store knows it only by reading the object.
+        generation: which version of the object this is: a bucket's generation, or a file's
+            modification time in nanoseconds.
+        md5: MD5 in Base64, where the store knows it.
+        ours: whether the store itself says that this project put the object there whole.
+    """
+
+    size: int
+    crc32c: str | None = None
+    generation: int = 0
+    md5: str | None = None
+    ours: bool = False
+
+    def holds(self, digest: Digest) -> bool:
+        """Whether these are the bytes of ``digest``, as far as the store knows."""
+        return self.size == digest.size and self.crc32c in (None, digest.crc32c)
+
+
+class Outgoing(Protocol):
+    """An image on its way into a store.
+
+    Attributes:
+        size: bytes.
+        content_type: ``image/png`` or ``image/jpeg``.
+        crc32c: where it is known beforehand, for the store to check; None otherwise.
+        digest: what went by; complete once ``chunks`` has ended.
+    """
+
+    size: int
+    content_type: str
+    crc32c: str | None
+
+    @property
+    def digest(self) -> Digest: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they arrive, once.
+
+        The last chunk comes only after everything before it and the chunk itself was found to be
+        a whole image, so that a store which never sees it has no object. Otherwise it raises.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An image that a source has begun to send.
+
+    Attributes:
+        size: bytes that are announced.
+        chunks: the bytes as they arrive, once.
+        crc32c: where the source announces it.
+        md5: where the source announces it, in Base64.
+    """
+
+    size: int
+    chunks: AsyncIterator[bytes]
+    crc32c: str | None = None
+    md5: str | None = None
+
+
+class Store(Protocol):
+    """A place that keeps media under a root.
+
+    Used as an asynchronous context manager: entering connects, leaving releases connections.
+    Errors about one object are :class:`~.media.outcomes.ItemError`; where nothing at all can be
+    stored or read (no such bucket, no rights, a full disk), ``SetupError`` says what to do.
+
+    Attributes:
+        root: ``gs://bucket/prefix`` or an absolute folder, without a trailing slash.
+    """
+
+    root: str
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...
+
+    async def listing(self, folder: str) -> dict[str, StoredObject]:
+        """Every object below a folder of the root, by its path relative to that folder."""
+        ...
+
+    async def find(self, path: str) -> StoredObject | None:
+        """The object as it is now, or None."""
+        ...
+
+    async def digest(self, path: str, stored: StoredObject) -> Digest:
+        """The digest of an object, read from its bytes where the store does not know it."""
+        ...
+
+    async def put(
+        self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
+    ) -> StoredObject:
+        """Creates an object from a stream; it is there whole or not at all.
+
+        Args:
+            path: below the root.
+            outgoing: the bytes and what is known of them.
+            replacing: the version that may be replaced; None where no object may be there.
+
+        Raises:
+            ConflictError: an object of another version is there.
+            ItemError: it could not be stored; whatever raised in ``outgoing.chunks`` may be the
+                cause, and the caller knows that better.
+        """
+        ...
+
+    async def delete(self, path: str, stored: StoredObject) -> None:
+        """Deletes exactly this version of an object; nothing where it is not there any more."""
+        ...
+
+    def open(self, path: str) -> AbstractAsyncContextManager[Incoming]:
+        """Begins to read an object.
+
+        Raises:
+            MissingError: there is no such object.
+        """
+        ...
