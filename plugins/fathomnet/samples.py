@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,11 +17,12 @@ from .dataset.datasets import (
     refuse_if_deleted,
 )
 from .dataset.documents import sample_document
+from .dataset.media_status import media_statuses, update_media_status
 from .dataset.run_records import read_record, write_record
 from .dataset.sample_writer import write_samples
 from .dataset.schema import declare, sample_schema
 from .errors import DatasetError, Fault, InputError
-from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, ingest_run_key
+from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, MediaStatus, ingest_run_key
 from .media.paths import MediaPlan, plan_media
 from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
@@ -212,12 +214,15 @@ def _described(media: MediaPlan) -> str:
 def _ingest_split(dataset: Any, plan: _SplitPlan, media: MediaPlan, progress: Progress) -> int:
     key = ingest_run_key(plan.split)
     record = read_record(dataset, key)
+    names = (image.file_name for image in plan.images)
+    statuses = media_statuses(media, plan.split, names, plan.catalog.sha256)
+    update_media_status(dataset, plan.split, statuses)
     if record and record["complete"] and _covers(record["limit"], plan.limit):
         progress(1.0, f"the {plan.split} split is complete")
         return 0
     write_record(dataset, key, METHOD, plan.record(media, complete=False))
     save_split_view(dataset, plan.split)
-    added = _add_missing_samples(dataset, plan, media, progress)
+    added = _add_missing_samples(dataset, plan, media, statuses, progress)
     refuse_if_deleted(dataset)
     write_record(dataset, key, METHOD, plan.record(media, complete=True))
     return added
@@ -228,18 +233,21 @@ def _covers(there: int | None, wanted: int | None) -> bool:
 
 
 def _add_missing_samples(
-    dataset: Any, plan: _SplitPlan, media: MediaPlan, progress: Progress
+    dataset: Any,
+    plan: _SplitPlan,
+    media: MediaPlan,
+    statuses: Mapping[str, MediaStatus],
+    progress: Progress,
 ) -> int:
     present = frozenset(_of_splits(dataset, (plan.split,)).values("image_id"))
     missing = [image for image in plan.images if image.image_id not in present]
-    on_disk = media.files_present(plan.split, (image.file_name for image in plan.images))
     documents = (
         sample_document(
             image,
             plan.split,
             media.filepath(plan.split, image.file_name),
             media.media_uri(plan.split, image.file_name),
-            "ok" if image.file_name in on_disk else "unknown",
+            statuses[image.file_name],
         )
         for image in missing
     )
