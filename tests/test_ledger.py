@@ -1,0 +1,217 @@
+"""The ledger: what was recorded is there after any kill, and another job's is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fathomnet_voxel51.errors import InputError, SetupError
+from fathomnet_voxel51.ledger import Entry, Job, known_outcomes, open_ledger, write_not_stored
+
+STORED = Entry("a.png", "stored", bytes=5, crc32c="AAAAAA==", generation=7, attempts=1)
+GONE = Entry("b.png", "missing", "the source answered 404", attempts=1)
+
+
+def job(root: Path, **changes: str) -> Job:
+    values = {"split": "train", "annotations_sha256": "ab12", "source": "urls", "shard": ""}
+    return Job(destination=str(root), **values | changes)
+
+
+def recorded(*entries: Entry, into: Job) -> Path:
+    with open_ledger(into) as ledger:
+        for entry in entries:
+            ledger.record(entry)
+        return ledger.path
+
+
+def without_time(entry: Entry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in Entry.__slots__ if name != "time"}
+
+
+def test_what_was_recorded_is_there_when_the_ledger_is_opened_again(tmp_path: Path) -> None:
+    path = recorded(STORED, GONE, into=job(tmp_path))
+    assert path == tmp_path / "ledgers" / "train_images.jsonl"
+    with open_ledger(job(tmp_path)) as ledger:
+        assert without_time(ledger.entries["a.png"]) == without_time(STORED)
+        assert without_time(ledger.entries["b.png"]) == without_time(GONE)
+        assert ledger.entries["b.png"].time.endswith("+00:00")
+
+
+def test_a_person_can_read_it(tmp_path: Path) -> None:
+    header, first, second = map(
+        json.loads, recorded(STORED, GONE, into=job(tmp_path)).read_text().splitlines()
+    )
+    assert header["split"] == "train" and header["annotations_sha256"] == "ab12"
+    assert (first["name"], first["outcome"], first["bytes"]) == ("a.png", "stored", 5)
+    assert second["reason"] == "the source answered 404" and "bytes" not in second
+
+
+def test_the_last_of_several_entries_counts(tmp_path: Path) -> None:
+    recorded(Entry("a.png", "failed", "no answer"), STORED, into=job(tmp_path))
+    with open_ledger(job(tmp_path)) as ledger:
+        assert ledger.entries["a.png"].outcome == "stored"
+
+
+@pytest.mark.parametrize("kept", range(1, 40))
+def test_a_line_that_was_cut_off_is_as_if_it_had_never_been_written(
+    tmp_path: Path, kept: int
+) -> None:
+    path = recorded(STORED, GONE, into=job(tmp_path))
+    content = path.read_bytes()
+    last = content.rstrip(b"\n").rfind(b"\n") + 1
+    path.write_bytes(content[: last + kept])
+    recorded(Entry("c.png", "failed"), into=job(tmp_path))
+    with open_ledger(job(tmp_path)) as ledger:
+        assert set(ledger.entries) == {"a.png", "c.png"}
+
+
+def test_a_ledger_whose_first_line_was_cut_off_begins_again(tmp_path: Path) -> None:
+    path = recorded(into=job(tmp_path))
+    path.write_bytes(path.read_bytes()[:20])
+    recorded(STORED, into=job(tmp_path))
+    with open_ledger(job(tmp_path)) as ledger:
+        assert set(ledger.entries) == {"a.png"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [({"annotations_sha256": "cd34"}, "annotations_sha256"), ({"source": "other"}, "source")],
+)
+def test_a_ledger_of_another_job_is_refused_with_what_differs(
+    tmp_path: Path, changes: dict[str, str], place: str
+) -> None:
+    path = recorded(STORED, into=job(tmp_path))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=place), open_ledger(job(tmp_path, **changes)):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = recorded(STORED, into=job(tmp_path))
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(InputError, match="version 2"), open_ledger(job(tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no newline at all",
+        b"not json\n",
+        b"[1, 2]\n",
+        b'{"format": "something else"}\n',
+        b"\x00\xff\n",
+    ],
+)
+def test_a_file_that_is_no_ledger_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    path = job(tmp_path).ledger
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="line 1"), open_ledger(job(tmp_path)):
+        pass
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b'{"name": "x"}', b'{"name": 3, "outcome": "stored"}', b'{"a": 1}']
+)
+def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: bytes) -> None:
+    path = recorded(STORED, GONE, into=job(tmp_path))
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], line, *lines[1:]]) + b"\n")
+    with pytest.raises(InputError, match="line 2"), open_ledger(job(tmp_path)):
+        pass
+
+
+def test_one_run_at_a_time_holds_it(tmp_path: Path) -> None:
+    with (
+        open_ledger(job(tmp_path)),
+        pytest.raises(SetupError, match="another run"),
+        open_ledger(job(tmp_path)),
+    ):
+        pass
+    recorded(STORED, into=job(tmp_path))
+
+
+def test_a_run_that_is_killed_gives_it_free_with_all_that_it_recorded(tmp_path: Path) -> None:
+    script = f"""
+import os, signal
+from fathomnet_voxel51.ledger import Entry, Job, open_ledger
+with open_ledger({job(tmp_path)!r}) as ledger:
+    for number in range(100):
+        ledger.record(Entry(str(number), "stored", bytes=number, crc32c="x"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_ledger(job(tmp_path)) as ledger:
+        assert len(ledger.entries) == 100
+
+
+def test_shards_have_ledgers_of_their_own_which_read_as_one(tmp_path: Path) -> None:
+    recorded(STORED, into=job(tmp_path, shard="0-of-2"))
+    recorded(GONE, into=job(tmp_path, shard="1-of-2"))
+    recorded(Entry("z.png", "stored"), into=job(tmp_path, split="test"))
+    merged = known_outcomes(str(tmp_path), "train", "ab12")
+    assert {name: entry.outcome for name, entry in merged.items()} == {
+        "a.png": "stored",
+        "b.png": "missing",
+    }
+    assert known_outcomes(str(tmp_path), "train", "another file") == {}
+    assert known_outcomes(str(tmp_path / "absent"), "train", "ab12") == {}
+
+
+def test_a_bucket_s_ledger_lies_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FATHOMNET_LEDGERS", str(tmp_path))
+    path = recorded(GONE, into=Job("test", "ab", "urls", "gs://deep-sea/fathomnet"))
+    assert path == tmp_path / "deep-sea" / "fathomnet" / "test_images.jsonl"
+    assert set(known_outcomes("gs://deep-sea/fathomnet", "test", "ab")) == {"b.png"}
+
+
+def test_a_folder_that_moves_takes_its_ledger_along(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    recorded(STORED, into=job(tmp_path / "old"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    with open_ledger(job(tmp_path / "new")) as ledger:
+        assert set(ledger.entries) == {"a.png"}
+
+
+def test_everything_that_is_not_stored_is_listed(tmp_path: Path) -> None:
+    images = [("a.png", "https://x/a"), ("b.png", "https://x/b"), ("c.png", "https://x/c")]
+    with open_ledger(job(tmp_path)) as ledger:
+        ledger.record(STORED)
+        ledger.record(GONE)
+        path = write_not_stored(ledger, images)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["file_name"], row["outcome"]) for row in rows] == [
+        ("b.png", "missing"),
+        ("c.png", ""),
+    ]
+    assert rows[0]["reason"] == "the source answered 404" and rows[0]["source"] == "https://x/b"
+
+
+def test_a_disk_that_takes_no_more_is_told_as_such_and_costs_no_more_than_the_last_entry(
+    tmp_path: Path,
+) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_ledger(job(tmp_path)) as ledger:
+        ledger.record(STORED)
+        limit = ledger.path.stat().st_size + 10
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            with pytest.raises(SetupError, match=r"cannot be written"):
+                ledger.record(GONE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
+    with open_ledger(job(tmp_path)) as ledger:
+        assert set(ledger.entries) == {"a.png"}
