@@ -1,0 +1,216 @@
+"""Files that are still being written: hidden beside the place where they will be seen whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_PART: Final = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
+_NAME_KEPT: Final = 24
+"""Characters of the final name that a part's name shows; all of them could exceed the longest name
+that the file system takes."""
+
+UNLOCKABLE_PART_SECONDS: Final = 24 * 3600.0
+"""Where a file system has no locks, a part untouched for so long belongs to no run any more."""
+
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+)
+
+# macOS has only the stricter of the two.
+_sync = getattr(os, "fdatasync", os.fsync)
+
+Version = tuple[int, int]
+"""Which version of a file: its size, and its modification time in nanoseconds."""
+
+
+class OtherVersionError(Exception):
+    """What lies under the final name is not what was expected there."""
+
+
+def is_part(name: str) -> bool:
+    """Whether a file's name, without its folder, is that of a part."""
+    return name.endswith(".part") and _PART.fullmatch(name) is not None
+
+
+def version_of(status: os.stat_result) -> Version:
+    """The version of a file from what ``stat`` says of it."""
+    return status.st_size, status.st_mtime_ns
+
+
+class PartFile:
+    """One file on its way to its final name.
+
+    It is locked while this process writes it, so that another process can tell it from one that a
+    killed run has left behind.
+
+    Attributes:
+        size: bytes written so far.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._descriptor: int | None = None
+        self._path: Path | None = None
+
+    def create(self, target: Path) -> None:
+        """Begins a part beside its final name; the folder must be there.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        while True:
+            name = f".{target.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
+            path = target.with_name(name)
+            descriptor = os.open(path, flags, 0o666)
+            # Between the two calls a sweep may have taken it for one that nobody holds.
+            if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
+                self._descriptor, self._path = descriptor, path
+                return
+            os.close(descriptor)
+
+    def write(self, chunk: bytes) -> None:
+        """Appends bytes to the page cache: microseconds, for which no thread is worth its while.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        assert self._descriptor is not None
+        left = memoryview(chunk)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        self.size += len(chunk)
+
+    def publish(self, target: Path, expected: Version | None, durable: bool = True) -> Version:
+        """Gives the part its final name, at once and whole.
+
+        Args:
+            target: the final name, in the part's folder.
+            expected: the version that is replaced; None where nothing may be there.
+            durable: whether the bytes reach the disk before the name does, so that not even a
+                crash of the machine leaves a shorter file under it.
+
+        Raises:
+            OtherVersionError: something else is there; it stays untouched.
+            OSError: the bytes cannot be written, or the name not be given.
+        """
+        assert self._descriptor is not None and self._path is not None
+        if durable:
+            _sync(self._descriptor)
+        version = version_of(os.fstat(self._descriptor))
+        if expected is not None:
+            _replace(self._path, target, expected)
+        else:
+            _name_if_free(self._path, target)
+        self._path = None
+        # Closing may wait for a network file system, which is better done here, in a thread.
+        self._close()
+        return version
+
+    def discard(self) -> None:
+        """Removes the part; nothing where it has its final name, or was never made."""
+        self._close()
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.unlink()
+            self._path = None
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+
+def remove_if_abandoned(path: Path) -> bool:
+    """Removes a part that no living process holds.
+
+    Returns:
+        Whether it was removed by this call.
+
+    Raises:
+        OSError: it belongs to nobody, and cannot be removed either.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        locked = _lock(descriptor)
+        if locked is None:
+            locked = time.time() - os.fstat(descriptor).st_mtime > UNLOCKABLE_PART_SECONDS
+        if locked:
+            path.unlink()
+        return locked
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Lets one writer of this project at a time look at a name in a folder and then act on it.
+
+    Where the file system has no locks the two steps have an instant between them, in which another
+    program could act on the same name.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _lock(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _name_if_free(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise OtherVersionError from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # FAT and some network file systems know no links, and a rename overwrites.
+        with alone_in(target.parent):
+            if os.path.lexists(target):
+                raise OtherVersionError from None
+            part.rename(target)
+    else:
+        part.unlink()
+
+
+def _replace(part: Path, target: Path, expected: Version) -> None:
+    with alone_in(target.parent):
+        try:
+            found = version_of(target.lstat())
+        except FileNotFoundError:
+            raise OtherVersionError from None
+        if found != expected:
+            raise OtherVersionError
+        part.replace(target)
+
+
+def _lock(descriptor: int, wait: bool = False) -> bool | None:
+    """Locks a file or folder for this descriptor.
+
+    Returns:
+        Whether it is locked now; None where the file system has no locks.
+    """
+    import fcntl  # here, because Windows has none and the rest of the package runs there
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
