@@ -1,0 +1,265 @@
+"""Images from URLs: one polite, wary HTTP client whose every failure says what it means."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, Self
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from aiohttp.resolver import ThreadedResolver
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from ..stores import Incoming
+from .addresses import GuardedResolver, PrivateAddressError, fetchable, redirected
+from .outcomes import BusyError, ItemError, MissingError, RejectedError
+
+LARGEST_IMAGE: Final = 1 << 30
+"""Bytes; a source that announces more is refused."""
+
+CONNECT_SECONDS: Final = 15.0
+MOST_REDIRECTS: Final = 5
+LONGEST_WAIT: Final = 600.0
+"""Seconds; a ``Retry-After`` of more is cut to it."""
+
+_DISTRIBUTION: Final = "fathomnet-voxel51"
+# Twice this much waits in a connection before it is paused. Less pauses it after every read, which
+# costs a quarter more processor time; more costs memory where a store is slow, and gains nothing.
+_READ_BUFFER: Final = 128 * 1024
+_DNS_SECONDS: Final = 300
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_MAY_HEAL: Final = (401, 403, 408, 425)
+_CRC32C_BYTES: Final = 4
+_MD5_BYTES: Final = 16
+
+
+class UrlSource:
+    """Reads images from http and https URLs, over connections that are used again.
+
+    Used as an asynchronous context manager. How long a source may be silent is for the caller to
+    watch: cancelling drops the connection.
+
+    Args:
+        concurrency: connections at a time.
+        allow_private_hosts: whether loopback and private networks may be read from.
+        largest: bytes that an image may have.
+        connect_seconds: how long one attempt to connect may take.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        allow_private_hosts: bool = False,
+        largest: int = LARGEST_IMAGE,
+        connect_seconds: float = CONNECT_SECONDS,
+    ) -> None:
+        self._concurrency = concurrency
+        self._allow_private_hosts = allow_private_hosts
+        self._largest = largest
+        self._connect_seconds = connect_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        resolver = ThreadedResolver() if self._allow_private_hosts else GuardedResolver()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._concurrency, ttl_dns_cache=_DNS_SECONDS, resolver=resolver
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # A compressed answer has another length and checksum than the image.
+            headers={"Accept-Encoding": "identity", "User-Agent": _user_agent()},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=_READ_BUFFER,
+        )
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @contextlib.asynccontextmanager
+    async def open(self, url: str) -> AsyncIterator[Incoming]:
+        """Begins to read an image; leaving before its end drops the connection.
+
+        Iterating over the chunks raises :class:`ItemError` where the body breaks off.
+
+        Args:
+            url: of an image. It is requested as it is written.
+
+        Raises:
+            MissingError: there is no such image (404, 410).
+            BusyError: the host cannot be reached or asks to wait (429, 503).
+            RejectedError: it may not be fetched, or what is announced is no image.
+            ItemError: any other answer.
+        """
+        response = await self._answer(url)
+        try:
+            yield _incoming(response, self._largest)
+        finally:
+            response.release()
+
+    async def _answer(self, url: str) -> aiohttp.ClientResponse:
+        address = fetchable(url, self._allow_private_hosts)
+        for _ in range(MOST_REDIRECTS + 1):
+            response = await self._request(address)
+            if response.status not in _REDIRECTS:
+                return response
+            response.release()
+            location = response.headers.get("Location", "")
+            address = redirected(address, location, self._allow_private_hosts)
+        raise RejectedError(f"more than {MOST_REDIRECTS} redirects", again=False)
+
+    async def _request(self, address: URL) -> aiohttp.ClientResponse:
+        assert self._session is not None, "a UrlSource is used with `async with`"
+        try:
+            return await self._session.get(address, allow_redirects=False)
+        except (aiohttp.ClientError, OSError) as error:
+            # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
+            raise _unanswered(error, address.host or "") from None
+
+
+class _Body:
+    """The body of a response, chunk by chunk as it arrives."""
+
+    def __init__(self, content: aiohttp.StreamReader, size: int) -> None:
+        self._content = content
+        self._size = size
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            # Unlike readany, it never joins (and so copies) what has piled up.
+            chunk, _ = await self._content.readchunk()
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            reason = f"the source broke off after {self._received:,} of {self._size:,} bytes"
+            raise ItemError(reason) from error
+        if not chunk:
+            raise StopAsyncIteration
+        self._received += len(chunk)
+        return chunk
+
+
+def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
+    """What a response announces, if that can be an image.
+
+    Raises:
+        ItemError: it cannot be, in whichever of its kinds fits.
+    """
+    if response.status != HTTPStatus.OK:
+        raise _refusal(response)
+    headers = response.headers
+    if response.content_type == "text/html":
+        raise RejectedError("an HTML page, not an image")
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise RejectedError("compressed for the transfer, although that was not asked for")
+    size = _announced_size(headers)
+    if size > largest:
+        raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
+    crc32c, md5 = _announced_digests(headers)
+    return Incoming(size=size, chunks=_Body(response.content, size), crc32c=crc32c, md5=md5)
+
+
+def _announced_size(headers: CIMultiDictProxy[str]) -> int:
+    length = headers.get("Content-Length", "")
+    if not length or "Transfer-Encoding" in headers:
+        raise RejectedError("the source does not announce how long the image is")
+    # ASCII, because str.isdecimal allows the digits of every script.
+    if not (length.isascii() and length.isdecimal() and len(length) < 20):
+        raise RejectedError("the source announces a length that is not a number")
+    if int(length) == 0:
+        raise RejectedError("an empty answer, not an image")
+    return int(length)
+
+
+def _announced_digests(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:
+    """CRC-32C and MD5 in Base64, each None where it is not announced."""
+    announced: dict[str, str] = {}
+    for header in headers.getall("x-goog-hash", ()):
+        for part in header.split(","):
+            name, _, digest = part.strip().partition("=")
+            announced[name.lower()] = digest
+    md5 = announced.get("md5") or headers.get("Content-MD5", "").strip()
+    return _digest(announced.get("crc32c", ""), _CRC32C_BYTES), _digest(md5, _MD5_BYTES)
+
+
+def _digest(text: str, length: int) -> str | None:
+    try:
+        return text if len(base64.b64decode(text, validate=True)) == length else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _refusal(response: aiohttp.ClientResponse) -> ItemError:
+    """What a status other than 200 means for an image."""
+    status = response.status
+    reason = f"the source answers {status}"
+    if status in HTTPStatus.__members__.values():
+        reason += f" {HTTPStatus(status).phrase}"
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return MissingError(reason)
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        return BusyError(reason, wait=_wait(response.headers.get("Retry-After", "")))
+    if status in _MAY_HEAL or status >= 500:
+        return ItemError(reason)
+    return ItemError(reason, again=False) if status >= 400 else RejectedError(reason)
+
+
+def _wait(retry_after: str) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
+    text = retry_after.strip()
+    try:
+        seconds = int(text) if text.isdecimal() else _seconds_until(text)
+    except (ValueError, OverflowError):
+        return None
+    return min(float(seconds), LONGEST_WAIT) if seconds >= 0 else None
+
+
+def _seconds_until(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp() - time.time()
+
+
+def _unanswered(error: Exception, host: str) -> ItemError:
+    """What it means that a request got no proper answer."""
+    number = getattr(error, "errno", None)
+    words = os.strerror(number) if number else "no answer"
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return _not_found(error.os_error, host)
+        case aiohttp.ClientConnectorCertificateError():
+            return ItemError(f"the certificate of {host} is not valid", again=False)
+        case aiohttp.ClientSSLError():
+            return ItemError(f"no secure connection to {host} ({error.os_error.strerror})")
+        case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
+            return BusyError(f"no connection to {host} ({words})")
+        case aiohttp.ClientResponseError():
+            return RejectedError(f"{host} answers with what is not HTTP")
+        case _:
+            return ItemError(f"{host} closed the connection without an answer")
+
+
+def _not_found(error: OSError, host: str) -> ItemError:
+    if isinstance(error, PrivateAddressError):
+        return RejectedError(f"{error}, which is not on the public internet", again=False)
+    return BusyError(f"the host {host} cannot be found ({error.strerror})")
+
+
+def _user_agent() -> str:
+    try:
+        return f"{_DISTRIBUTION}/{version(_DISTRIBUTION)}"
+    except PackageNotFoundError:  # a plugin folder without an installation
+        return _DISTRIBUTION
