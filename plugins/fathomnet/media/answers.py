@@ -1,0 +1,123 @@
+"""What Cloud Storage's answers say, in their status, their headers and their bodies."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDictProxy
+
+from .outcomes import BusyError, ConflictError, ItemError
+
+LONGEST_WAIT: Final = 600.0
+"""Seconds; a ``Retry-After`` of more is cut to it."""
+
+_REASON_MOST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered a request whose answer is small.
+
+    Attributes:
+        status: of HTTP.
+        body: JSON, mostly.
+        wait: seconds that it asks to wait.
+    """
+
+    status: int
+    body: bytes
+    wait: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> dict[str, Any]:
+        """The body.
+
+        Raises:
+            ItemError: it is not JSON.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self.body)
+        except ValueError:
+            raise ItemError("Cloud Storage answers with what is not JSON") from None
+        return found
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, in the service's words."""
+        try:
+            words = json.loads(self.body)["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            words = self.body.decode(errors="replace")
+        text = " ".join(str(words).split())[:_REASON_MOST]
+        return f"Cloud Storage answers {self.status}" + (f": {text}" if text else "")
+
+    def error(self) -> ItemError:
+        """What an answer that is not ``ok`` means for the object it is about."""
+        match self.status:
+            case HTTPStatus.PRECONDITION_FAILED:
+                return ConflictError("an object of another version is there")
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+                return BusyError(self.reason, wait=self.wait)
+            case 401 | 403 | 404 | 408:
+                return ItemError(self.reason, wait=self.wait)
+            case status:
+                return ItemError(self.reason, again=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        date = None if text.isdecimal() else parsedate_to_datetime(text)
+        seconds = date.timestamp() - time.time() if date else float(text)
+    except (ValueError, OverflowError):
+        return None
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
+
+
+def announced_hashes(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """The hashes in ``X-Goog-Hash`` by their names, ``crc32c`` and ``md5``, in Base64."""
+    hashes: dict[str, str] = {}
+    for header in headers.getall("X-Goog-Hash", ()):
+        for part in header.split(","):
+            name, _, value = part.strip().partition("=")
+            hashes[name.lower()] = value
+    return hashes
+
+
+async def body(response: aiohttp.ClientResponse, size: int) -> AsyncIterator[bytes]:
+    """The chunks of a response as they arrive.
+
+    Raises:
+        ItemError: it breaks off.
+    """
+    received = 0
+    try:
+        async for chunk in response.content.iter_any():
+            received += len(chunk)
+            yield chunk
+    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        reason = f"the store broke off after {received:,} of {size:,} bytes"
+        raise ItemError(reason) from error
+
+
+async def read_answer(response: aiohttp.ClientResponse) -> Answer:
+    """The whole of an answer; of a refusal, as much as came."""
+    try:
+        body = await response.read()
+    except (aiohttp.ClientError, HttpProcessingError, OSError):
+        if response.status < HTTPStatus.BAD_REQUEST:
+            raise
+        body = b""
+    return Answer(response.status, body, retry_after(response.headers))

@@ -1,0 +1,217 @@
+"""A bucket of Google Cloud Storage as a store: every object whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Final, Self
+
+from ..stores import Digest, Incoming, Outgoing, StoredObject
+from .answers import Answer, announced_hashes, body, read_answer
+from .gcs_access import Access, Nobody, find_access
+from .gcs_http import Bucket, object_path
+from .gcs_listing import FIELDS, first_page, objects, stored_object, tries
+from .gcs_upload import Upload
+from .outcomes import ItemError, MissingError
+from .paths import GCS
+
+PERMISSIONS: Final = tuple(
+    f"storage.objects.{verb}" for verb in ("create", "get", "list", "delete")
+)
+"""What a store needs that is read and written."""
+
+
+class GcsStore:
+    """The objects below a prefix of a bucket.
+
+    An object that is being read holds a connection until it is left: whoever reads from and
+    writes to the same bucket uses two stores.
+
+    Args:
+        root: ``gs://bucket/prefix``, or ``gs://bucket``.
+        concurrency: connections at a time.
+        endpoint: where Cloud Storage is reached; by default what the environment says.
+        access: who asks; by default whom the environment names, or nobody at an endpoint given.
+
+    Attributes:
+        root: as given, without a trailing slash.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        concurrency: int = 50,
+        endpoint: str | None = None,
+        access: Access | None = None,
+    ) -> None:
+        self.root = root.rstrip("/")
+        name, _, self._prefix = self.root.removeprefix(GCS).partition("/")
+        self._name = name
+        self._concurrency = concurrency
+        self._endpoint = endpoint
+        self._access = access
+        self._bucket_seen = False
+        self._opened: Bucket | None = None
+
+    async def __aenter__(self) -> Self:
+        access = self._access
+        if access is None and self._endpoint:
+            access = Nobody(self._endpoint)
+        if access is None:
+            # A thread: credentials may be asked for over the network.
+            access = await asyncio.to_thread(find_access)
+        self._access = access
+        endpoint = self._endpoint or access.endpoint
+        bucket = Bucket(self._name, access, endpoint, self._concurrency)
+        self._opened = await bucket.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._opened is not None:
+            await self._opened.__aexit__(*exception)
+
+    async def listing(self, folder: str) -> dict[str, StoredObject]:
+        """Every object below a folder of the root, by its path relative to that folder.
+
+        Raises:
+            SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
+        """
+        prefix = self._object_name(f"{folder}/" if folder else "")
+        found = {
+            name.removeprefix(prefix): stored
+            async for name, stored in objects(self._bucket, prefix)
+            if name != prefix  # a folder made in the Cloud console is an object too
+        }
+        self._bucket_seen = True
+        return found
+
+    async def peek(self) -> bool:
+        """Whether there is any object below the root; one request, not tried again.
+
+        Raises:
+            SetupError: there is no such bucket, or it may not be listed.
+            ItemError: it cannot be reached.
+        """
+        page = await first_page(self._bucket, self._object_name(""))
+        self._bucket_seen = True
+        return bool(page.get("items"))
+
+    async def permissions(self) -> frozenset[str] | None:
+        """Which of :data:`PERMISSIONS` are there; None where the server does not say."""
+        query = "&".join(f"permissions={permission}" for permission in PERMISSIONS)
+        answer = await self._bucket.ask("GET", f"/iam/testPermissions?{query}")
+        return frozenset(answer.json().get("permissions", ())) if answer.ok else None
+
+    async def find(self, path: str) -> StoredObject | None:
+        """The object as it is now, or None."""
+        answer = await self._ask("GET", path, {"fields": FIELDS})
+        if answer.status == HTTPStatus.NOT_FOUND:
+            await self._require_bucket()
+            return None
+        return stored_object(self._checked(answer).json())
+
+    async def digest(self, path: str, stored: StoredObject) -> Digest:
+        """The digest of an object, which a bucket always knows."""
+        if stored.crc32c is None:
+            raise ItemError(f"{self.root}/{path} has no CRC-32C", again=False)
+        return Digest(stored.size, stored.crc32c)
+
+    async def put(
+        self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
+    ) -> StoredObject:
+        """Creates an object from a stream, in one request; it is there whole or not at all.
+
+        The service's checksum of what it stored is compared with that of what was sent; where they
+        differ, the object is deleted again.
+
+        Raises:
+            ConflictError: an object of another version is there.
+            BusyError: there is no connection, or the service asks to wait.
+            ItemError: it was not stored, or nobody knows: an answer may be lost.
+            SetupError: the credentials are not valid any more.
+        """
+        name = self._object_name(path)
+        query: dict[str, str | int] = {
+            "uploadType": "multipart",
+            "ifGenerationMatch": replacing.generation if replacing else 0,
+            "fields": FIELDS,
+        }
+        answer = await self._bucket.upload(Upload(name, outgoing), query)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise ItemError(f"there is no bucket {self._name} any more; {answer.reason}")
+        if answer.status == HTTPStatus.BAD_REQUEST and outgoing.crc32c is not None:
+            raise ItemError(f"not what its checksum announced; {answer.reason}")
+        stored = stored_object(self._checked(answer).json())
+        if (stored.size, stored.crc32c) != (outgoing.digest.size, outgoing.digest.crc32c):
+            await self._discard(path, stored)
+        return stored
+
+    async def delete(self, path: str, stored: StoredObject) -> None:
+        """Deletes exactly this version of an object; nothing where it is not there any more."""
+        answer = await self._ask("DELETE", path, {"ifGenerationMatch": stored.generation})
+        if answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
+            self._checked(answer)
+
+    @contextlib.asynccontextmanager
+    async def open(self, path: str) -> AsyncIterator[Incoming]:
+        """Begins to read an object; leaving before its end drops the connection.
+
+        Raises:
+            MissingError: there is no such object.
+            BusyError: there is no connection, or the service asks to wait.
+            ItemError: any other answer.
+            SetupError: there is no such bucket, or the credentials are not valid any more.
+        """
+        name = self._object_name(path)
+        response = await self._bucket.begin(object_path(name), {"alt": "media"})
+        try:
+            if response.status != HTTPStatus.OK:
+                raise await self._refusal(await read_answer(response), name)
+            if response.content_length is None:
+                raise ItemError("Cloud Storage does not say how long the object is", again=False)
+            size, hashes = response.content_length, announced_hashes(response.headers)
+            yield Incoming(size, body(response, size), hashes.get("crc32c"), hashes.get("md5"))
+        finally:
+            response.release()
+
+    async def _refusal(self, answer: Answer, name: str) -> ItemError:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            await self._require_bucket()
+            return MissingError(f"there is no object {GCS}{self._name}/{name}")
+        return answer.error()
+
+    async def _require_bucket(self) -> None:
+        """Raises if it is not the object that is missing, but the whole bucket."""
+        if not self._bucket_seen:
+            with contextlib.suppress(ItemError):
+                await self.peek()
+
+    async def _discard(self, path: str, stored: StoredObject) -> None:
+        """Deletes what must not stay."""
+        problem = "Cloud Storage had stored other bytes than were sent"
+        try:
+            async for attempt in tries():
+                with attempt:
+                    await self.delete(path, stored)
+        except ItemError as error:
+            raise ItemError(f"{problem}, and keeps them: {error.reason}") from error
+        raise ItemError(problem)
+
+    def _checked(self, answer: Answer) -> Answer:
+        if not answer.ok:
+            raise answer.error()
+        self._bucket_seen = True
+        return answer
+
+    async def _ask(self, method: str, path: str, query: Mapping[str, str | int]) -> Answer:
+        return await self._bucket.ask(method, object_path(self._object_name(path)), query)
+
+    def _object_name(self, path: str) -> str:
+        return f"{self._prefix}/{path}" if self._prefix else path
+
+    @property
+    def _bucket(self) -> Bucket:
+        assert self._opened is not None, "a store is used with `async with`"
+        return self._opened

@@ -1,0 +1,216 @@
+"""The JSON API of one bucket over HTTP: connections, addresses, and what its answers mean."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from yarl import URL
+
+from ..errors import FathomNetError, SetupError
+from .answers import Answer, read_answer
+from .gcs_access import Access
+from .gcs_upload import Upload
+from .outcomes import BusyError, ItemError
+
+CONNECT_SECONDS: Final = 15.0
+SMALL_SECONDS: Final = 60.0
+"""For a request that carries no image, from its start to the end of its answer."""
+
+_READ_BUFFER: Final = 256 * 1024
+_SMALL: Final = aiohttp.ClientTimeout(total=SMALL_SECONDS, sock_connect=CONNECT_SECONDS)
+# Nothing is read while an image is sent, and nobody knows how long that takes.
+_STREAM: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=None)
+
+
+class Bucket:
+    """A bucket, over connections that are used again.
+
+    Used as an asynchronous context manager.
+
+    Args:
+        name: of the bucket.
+        access: who asks.
+        endpoint: where, without a trailing slash.
+        concurrency: connections at a time.
+    """
+
+    def __init__(self, name: str, access: Access, endpoint: str, concurrency: int) -> None:
+        self.name = name
+        self.access = access
+        self._endpoint = endpoint
+        self._host = URL(endpoint).host or endpoint
+        self._proxy = proxy_for(endpoint)
+        self._concurrency = concurrency
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # A compressed answer has another length and checksum than the image.
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER,
+        )
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self, method: str, path: str, query: Mapping[str, str | int] | None = None
+    ) -> Answer:
+        """One small request; a token that is refused is renewed once.
+
+        Args:
+            method: of HTTP.
+            path: below the bucket, quoted.
+            query: of the request.
+
+        Raises:
+            BusyError: no connection.
+            ItemError: no answer.
+            SetupError: the credentials or the server's certificate are not valid.
+        """
+        address = self._address("", path, query or {})
+        try:
+            async with await self._request(method, address, _SMALL) as response:
+                return await read_answer(response)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise self._unanswered(error) from None
+
+    async def begin(self, path: str, query: Mapping[str, str | int]) -> aiohttp.ClientResponse:
+        """A request for what is large; the caller releases the response.
+
+        Raises:
+            BusyError: as for ``ask``.
+            ItemError: as for ``ask``.
+            SetupError: as for ``ask``.
+        """
+        try:
+            return await self._request("GET", self._address("", path, query), _STREAM)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise self._unanswered(error) from None
+
+    async def upload(self, body: Upload, query: Mapping[str, str | int]) -> Answer:
+        """Sends an object; returns when it is there or its connection is dropped.
+
+        Raises:
+            BusyError: no connection.
+            ItemError: no answer, whether or not the object came into being; or the image failed
+                to arrive with an error of another kind, which is the cause then.
+            FathomNetError: the image failed to arrive with this error.
+            SetupError: as for ``ask``.
+        """
+        headers = await self.access.headers()
+        address = self._address("/upload", "/o", query)
+        try:
+            async with await self._send("POST", address, headers, _STREAM, body) as response:
+                answer = await self._answer_to_upload(response, body)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            if body.failure is not None:
+                raise _not_arrived(body.failure) from body.failure
+            raise self._unanswered(error) from None
+        finally:
+            await body.ended()
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            await self.access.renew(headers)
+        return answer
+
+    async def _answer_to_upload(self, response: aiohttp.ClientResponse, body: Upload) -> Answer:
+        answer = await read_answer(response)
+        if answer.ok:
+            # The last bytes have left, but whoever wrote them may not have heard of it.
+            await body.ended()
+            if not body.complete:
+                raise ItemError("Cloud Storage answered before it had the whole image")
+        elif not body.complete:
+            # It was refused before it was read; what is under way would disturb the next request.
+            response.close()
+        return answer
+
+    async def _request(
+        self, method: str, address: URL, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        headers = await self.access.headers()
+        response = await self._send(method, address, headers, timeout)
+        if response.status != HTTPStatus.UNAUTHORIZED:
+            return response
+        response.release()
+        await self.access.renew(headers)
+        return await self._send(method, address, await self.access.headers(), timeout)
+
+    async def _send(
+        self,
+        method: str,
+        address: URL,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+        data: Upload | None = None,
+    ) -> aiohttp.ClientResponse:
+        assert self._session is not None, "a bucket is used with `async with`"
+        return await self._session.request(
+            method,
+            address,
+            data=data,
+            headers=headers,
+            timeout=timeout,
+            proxy=self._proxy,
+            allow_redirects=False,
+        )
+
+    def _address(self, service: str, path: str, query: Mapping[str, str | int]) -> URL:
+        bucket = quote(self.name, safe="")
+        address = f"{self._endpoint}{service}/storage/v1/b/{bucket}{path}"
+        if query:
+            address += "?" + urlencode(query, quote_via=quote)
+        # Encoded already: an object's name may hold whatever a URL gives a meaning to.
+        return URL(address, encoded=True)
+
+    def _unanswered(self, error: Exception) -> ItemError | SetupError:
+        """What it means that a request got no answer."""
+        words = _in_words(error)
+        match error:
+            case aiohttp.ClientConnectorCertificateError():
+                advice = "SSL_CERT_FILE names the certificates that this machine trusts"
+                return SetupError(f"the certificate of {self._host} is not valid\n{advice}")
+            case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
+                return BusyError(f"no connection to {self._host} ({words})")
+            case TimeoutError():
+                return ItemError(f"{self._host} did not answer within {SMALL_SECONDS:g} seconds")
+            case _:
+                return ItemError(f"{self._host} closed the connection without an answer ({words})")
+
+
+def object_path(name: str) -> str:
+    """The address of an object below its bucket."""
+    return f"/o/{quote(name, safe='')}"
+
+
+def proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address (``https_proxy``, ``no_proxy``)."""
+    url = URL(address)
+    if urllib.request.proxy_bypass(url.host or ""):
+        return None
+    return urllib.request.getproxies().get(url.scheme)
+
+
+def _in_words(error: Exception) -> str:
+    # An error's own text may hold the whole address.
+    number = getattr(error, "errno", None) or 0
+    words = os.strerror(number) if number > 0 else getattr(error, "strerror", None)
+    return words or type(error).__name__
+
+
+def _not_arrived(failure: Exception) -> FathomNetError:
+    if isinstance(failure, FathomNetError):
+        return failure
+    return ItemError(f"the image did not arrive: {failure}")

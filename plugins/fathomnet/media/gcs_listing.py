@@ -1,0 +1,121 @@
+"""What a bucket holds, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from ..errors import SetupError
+from ..stores import StoredObject
+from .answers import Answer
+from .gcs_access import GET_CREDENTIALS
+from .gcs_commands import create_bucket, grant
+from .gcs_http import Bucket
+from .gcs_upload import WHOLE_KEY, WHOLE_VALUE
+from .outcomes import ItemError
+
+FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
+"""What is asked of an object's resource; :func:`stored_object` reads it."""
+
+_PAGE: Final = 5000
+_ATTEMPTS: Final = 6
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 10.0
+
+
+async def objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, StoredObject]]:
+    """Every object whose name begins with a prefix, by its name.
+
+    A page that fails is asked for again, so that a long listing need not begin anew.
+
+    Raises:
+        SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
+    """
+    token = ""
+    while True:
+        try:
+            async for attempt in tries():
+                with attempt:
+                    page = await first_page(bucket, prefix, _PAGE, token)
+        except ItemError as error:
+            raise SetupError(f"gs://{bucket.name} cannot be listed: {error.reason}") from error
+        for resource in page.get("items", ()):
+            yield resource["name"], stored_object(resource)
+        token = page.get("nextPageToken", "")
+        if not token:
+            return
+
+
+async def first_page(
+    bucket: Bucket, prefix: str, most: int = 1, token: str = ""
+) -> Mapping[str, Any]:
+    """One page of a listing, asked for once; the first, unless a token names another.
+
+    Raises:
+        SetupError: there is no such bucket, or it may not be listed.
+        ItemError: there is no answer now.
+    """
+    query: dict[str, str | int] = {
+        "prefix": prefix,
+        "maxResults": most,
+        "fields": f"items({FIELDS}),nextPageToken",
+    }
+    if token:
+        query["pageToken"] = token
+    answer = await bucket.ask("GET", "/o", query)
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+        raise SetupError(_explained(bucket, answer))
+    if not answer.ok:
+        raise answer.error()
+    return answer.json()
+
+
+def stored_object(resource: Mapping[str, Any]) -> StoredObject:
+    """An object as the JSON API describes it."""
+    return StoredObject(
+        size=int(resource["size"]),
+        crc32c=resource.get("crc32c"),
+        generation=int(resource["generation"]),
+        md5=resource.get("md5Hash"),
+        ours=resource.get("metadata", {}).get(WHOLE_KEY) == WHOLE_VALUE,
+    )
+
+
+def tries() -> AsyncRetrying:
+    """Several attempts at a small request, with jitter between them."""
+    return AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, ItemError) and error.again),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=_wait,
+        reraise=True,
+    )
+
+
+def _wait(state: RetryCallState) -> float:
+    asked = getattr(state.outcome and state.outcome.exception(), "wait", None)
+    return max(asked or 0.0, wait_random_exponential(_FIRST_WAIT, _LONGEST_WAIT)(state))
+
+
+def _explained(bucket: Bucket, answer: Answer) -> str:
+    """Why a bucket cannot be listed, and what helps."""
+    access = bucket.access
+    match answer.status:
+        case HTTPStatus.NOT_FOUND:
+            problem = f"{access.account} finds no bucket {bucket.name}"
+            advice = create_bucket(bucket.name, access.project)
+        case HTTPStatus.FORBIDDEN:
+            problem = f"{access.account} may not list the bucket {bucket.name}"
+            advice = grant(bucket.name, access.member)
+        case _:
+            problem = f"the credentials of {access.account} are refused"
+            advice = GET_CREDENTIALS
+    return f"{problem}: {answer.reason}\n{advice}"
