@@ -242,14 +242,17 @@ def _from_default() -> GoogleAccess:
 
     try:
         credentials, project = google.auth.default(scopes=SCOPES)
-    except (GoogleAuthError, ValueError, OSError) as error:
+    except Exception as error:  # google-auth lets through whatever a broken file leads to
         file = os.environ.get(KEY_VARIABLE)
         where = f"{KEY_VARIABLE} is {file}: " if file else "no credentials for Google Cloud: "
-        raise SetupError(f"{where}{_told(error)}\n{GET_CREDENTIALS}") from None
+        known = isinstance(error, (GoogleAuthError, ValueError, OSError))
+        told = _told(error) if known else "this is no file of credentials"
+        raise SetupError(f"{where}{told}\n{GET_CREDENTIALS}") from None
     return GoogleAccess(credentials, project)
 
 
 def _told(error: BaseException) -> str:
     """The first line of what an error says."""
-    text = str(error.args[0]) if error.args else type(error).__name__
+    text = getattr(error, "strerror", None) or (error.args[0] if error.args else None)
+    text = str(text or type(error).__name__)
     return text.strip().split("\n", 1)[0][:200]
