@@ -1,0 +1,187 @@
+"""Gives what Google's Storage Transfer Service has fetched the names that the dataset expects.
+
+python -m fathomnet_voxel51.media.renaming train_images.renames.csv gs://bucket
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import click
+
+from ..errors import FathomNetError, Fault, InputError, SetupError
+from .paths import GCS
+from .transfer_job import MAP_HEADER
+
+THREADS: Final = 32
+_BATCH: Final = 1_000
+_FAILED, _BAD_INPUT, _NOT_ALL = 1, 2, 3
+
+_Group = tuple[str, tuple[str, ...]]
+"""A transferred object's name, and the names that it is to get."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenameResult:
+    """What became of the names in a map.
+
+    Attributes:
+        renamed: given by this run.
+        present: there before; what has the name already is kept.
+        absent: names of objects that the service has not fetched.
+    """
+
+    renamed: int
+    present: int
+    absent: tuple[str, ...]
+
+
+def rename_transferred(rename_map: str | Path, bucket: str) -> RenameResult:
+    """Copies transferred objects, inside their bucket, to their names; then deletes the originals.
+
+    What has been given its name stays, so that a run that was stopped is simply run again.
+
+    Args:
+        rename_map: CSV of a transfer job.
+        bucket: ``gs://bucket``.
+
+    Raises:
+        InputError: the map is none; nothing was renamed.
+        SetupError: the bucket cannot be read or written.
+    """
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    name = bucket.removeprefix(GCS).strip("/")
+    renamed = present = 0
+    absent: list[str] = []
+    try:
+        for _ in _groups(rename_map):
+            pass  # finds every fault before anything is renamed
+        renamer = _Renamer(name)
+        groups = _groups(rename_map)
+        with ThreadPoolExecutor(THREADS) as threads:
+            while batch := list(islice(groups, _BATCH)):
+                for result in threads.map(renamer.rename, batch):
+                    renamed += result.renamed
+                    present += result.present
+                    absent += result.absent
+    except (GoogleAPIError, GoogleAuthError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise SetupError(f"renaming in gs://{name} stopped: {reason}. Run it again.") from error
+    return RenameResult(renamed, present, tuple(absent))
+
+
+class _Renamer:
+    """Renames objects of one bucket, from several threads."""
+
+    def __init__(self, bucket: str) -> None:
+        from google.cloud import storage
+        from requests.adapters import HTTPAdapter
+
+        emulated = bool(os.environ.get("STORAGE_EMULATOR_HOST"))
+        client = storage.Client.create_anonymous_client() if emulated else storage.Client()
+        # Google's own way to keep a connection for each of more than ten threads.
+        client._http.mount("https://", HTTPAdapter(pool_maxsize=THREADS))
+        for _ in client.list_blobs(bucket, max_results=1):
+            pass  # a bucket that is not there would otherwise look like one without the objects
+        self._bucket: Any = client.bucket(bucket)
+
+    def rename(self, group: _Group) -> RenameResult:
+        """Gives one object all its names."""
+        transferred, names = group
+        outcomes = {name: self._copy(transferred, name) for name in names}
+        absent = tuple(name for name, outcome in outcomes.items() if outcome == "absent")
+        if not absent:
+            for source in _spellings(transferred):
+                self._delete(source)
+        counted = list(outcomes.values())
+        return RenameResult(counted.count("renamed"), counted.count("present"), absent)
+
+    def _copy(self, transferred: str, name: str) -> str:
+        from google.api_core.exceptions import NotFound, PreconditionFailed
+
+        target = self._bucket.blob(name)
+        for source in _spellings(transferred):
+            try:
+                token, _, _ = target.rewrite(self._bucket.blob(source), if_generation_match=0)
+                while token:
+                    token, _, _ = target.rewrite(
+                        self._bucket.blob(source), token=token, if_generation_match=0
+                    )
+            except NotFound:
+                continue
+            except PreconditionFailed:
+                return "present"
+            return "renamed"
+        return "present" if target.exists() else "absent"
+
+    def _delete(self, name: str) -> None:
+        from google.api_core.exceptions import NotFound
+
+        try:
+            self._bucket.blob(name).delete()
+        except NotFound:
+            return
+
+
+def _spellings(transferred: str) -> list[str]:
+    """The name as it stands in the URL, and decoded: Google does not document which it takes."""
+    # Where a percent sign is itself encoded, the decoded name may be that of another object.
+    decoded = transferred if "%25" in transferred else unquote(transferred)
+    return list(dict.fromkeys((transferred, decoded)))
+
+
+def _groups(rename_map: str | Path) -> Iterator[_Group]:
+    """The rows of a map, those of one transferred object together.
+
+    Raises:
+        InputError: a row is none.
+    """
+    subject = str(rename_map)
+    with Path(rename_map).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        if tuple(next(rows, ())) != MAP_HEADER:
+            fault = Fault("line 1", f"is not {','.join(MAP_HEADER)}")
+            raise InputError(subject, [fault], "Name the .renames.csv of a transfer job.")
+        checked = (_checked(subject, number, row) for number, row in enumerate(rows, 2))
+        for transferred, group in groupby(checked, itemgetter(0)):
+            yield transferred, tuple(row[1] for row in group)
+
+
+def _checked(subject: str, number: int, row: list[str]) -> list[str]:
+    if len(row) != len(MAP_HEADER) or not all(row):
+        raise InputError(subject, [Fault(f"line {number:,}", "is not a pair of names")])
+    return row
+
+
+@click.command()
+@click.argument("rename_map", type=click.Path(exists=True, dir_okay=False))
+@click.argument("bucket")
+def main(rename_map: str, bucket: str) -> None:
+    """Renames what a transfer job has fetched into BUCKET, by the map RENAME_MAP."""
+    try:
+        result = rename_transferred(rename_map, bucket)
+    except FathomNetError as error:
+        click.echo(str(error), err=True)
+        sys.exit(_BAD_INPUT if isinstance(error, InputError) else _FAILED)
+    click.echo(f"{result.renamed:,} renamed, {result.present:,} there before")
+    if result.absent:
+        click.echo(f"{len(result.absent):,} not fetched:", err=True)
+        for name in result.absent:
+            click.echo(f"  {name}", err=True)
+        sys.exit(_NOT_ALL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""What Google's Storage Transfer Service needs to fetch images without us, for millions of them.
+
+The service takes a list of URLs, and names what it fetches by host and path. So a map belongs to a
+list, from those names to the ones that the dataset expects; ``renaming`` applies it.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+
+from yarl import URL
+
+from ..errors import Fault, InputError, SetupError
+from .addresses import fetchable
+from .outcomes import RejectedError
+from .paths import GCS
+
+LIST_HEADER: Final = "TsvHttpData-1.0"
+LARGEST_LIST: Final = 128_000_000
+"""Bytes that the service takes in one list (cloud.google.com/storage-transfer/quotas)."""
+
+MAP_HEADER: Final = ("transferred_name", "object_name")
+RENAMING: Final = "fathomnet_voxel51.media.renaming"
+"""The module that applies a map, as ``python -m`` wants it."""
+
+_LONGEST_NAME: Final = 1024
+"""Bytes that an object's name may have."""
+
+_MD5_BYTES: Final = 16
+# Parameters of the signed URLs of Google, Amazon, Azure and CloudFront, and of tokens in general.
+_SECRET: Final = re.compile(
+    r"^x-(goog|amz)-|accessid|key|secret|signature|^sig$|token|auth|^expires|^policy", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferObject:
+    """One image that the service is to fetch.
+
+    Attributes:
+        url: where it is now; empty or None where nobody knows.
+        file_name: what it is called below the destination.
+        size: bytes, where known.
+        md5: MD5 in Base64, where known.
+    """
+
+    url: str | None
+    file_name: str
+    size: int | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An image that the service cannot fetch; ``upload_images`` can, or says why not.
+
+    Attributes:
+        file_name: what it is called below the destination.
+        reason: why, without what a URL may hold in secret.
+    """
+
+    file_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferJob:
+    """The files that were written, and what to do with them.
+
+    Attributes:
+        lists: paths of the URL lists, in order; empty where no image can be fetched.
+        rename_map: path of a CSV with the columns ``transferred_name,object_name``, both names of
+            objects in the destination's bucket. One transferred object may get several names.
+        urls: how many are listed.
+        left_out: images that are not, with reasons.
+        commands: shell commands that a person runs, in order; the first is to be completed.
+    """
+
+    lists: tuple[str, ...]
+    rename_map: str
+    urls: int
+    left_out: tuple[LeftOut, ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Listed:
+    """A URL of the list, and the names of the images that it is the source of."""
+
+    url: str
+    size: int | None
+    md5: str | None
+    file_names: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """As the service reads it: the size is optional, and MD5 comes only after a size."""
+        known = [value for value in (self.size, self.size and self.md5) if value]
+        return "\t".join(map(str, (self.url, *known))) + "\n"
+
+
+def write_transfer_job(
+    items: Iterable[TransferObject], folder: str | Path, stem: str, destination: str
+) -> TransferJob:
+    """Writes URL lists and a map of names; files of an earlier job of that stem are replaced.
+
+    All names are held in memory, about 0.7 kB an image, because lists are sorted.
+
+    Args:
+        items: the images.
+        folder: where the files go; it must be there.
+        stem: what their names begin with, such as ``train_images``.
+        destination: ``gs://bucket/prefix/train_images``, below which images get their file names.
+
+    Raises:
+        InputError: the destination is not in a bucket; nothing was written.
+        SetupError: the files cannot be written.
+    """
+    bucket, _, images = destination.removeprefix(GCS).strip("/").partition("/")
+    if not destination.startswith(GCS) or not bucket or not images:
+        problem = f"{destination!r} is not gs://bucket/folder"
+        raise InputError("a transfer job", [Fault("destination", problem)])
+    # Beside the images' folder, so that what has no name yet is not taken for an image.
+    staging = "/".join([*images.split("/")[:-1], "transfer", stem])
+    left_out: list[LeftOut] = []
+    listed = _listed(items, staging, images, left_out)
+    names = sorted(listed, key=lambda name: listed[name].url)
+    folder = Path(folder)
+    try:
+        lists = _write_lists(folder, stem, (listed[name].line() for name in names))
+        rename_map = folder / f"{stem}.renames.csv"
+        with _whole_file(rename_map) as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(MAP_HEADER)
+            for name in names:
+                for file_name in listed[name].file_names:
+                    table.writerow([f"{staging}/{name}", f"{images}/{file_name}"])
+    except OSError as error:
+        raise SetupError(
+            f"the lists cannot be written to {folder}: {error.strerror or error}. Make room or "
+            "choose another folder."
+        ) from error
+    commands = _commands(lists, rename_map, bucket, staging)
+    return TransferJob(
+        tuple(map(str, lists)), str(rename_map), len(names), tuple(left_out), commands
+    )
+
+
+def _listed(
+    items: Iterable[TransferObject], staging: str, images: str, left_out: list[LeftOut]
+) -> dict[str, _Listed]:
+    """Each URL once, by the name that the service will give to what it fetches from there."""
+    listed: dict[str, _Listed] = {}
+    for item in items:
+        try:
+            address = _transferable(item.url)
+            name = f"{address.raw_host}{address.raw_path}"
+            for whole in (f"{staging}/{name}", f"{images}/{item.file_name}"):
+                if len(whole.encode()) > _LONGEST_NAME:
+                    raise RejectedError(
+                        f"the name of its object would exceed {_LONGEST_NAME} bytes"
+                    )
+            size, md5 = item.size or None, _valid_md5(item.md5)
+            entry = listed.setdefault(name, _Listed(str(address), size, md5))
+            if entry.url != str(address):
+                raise RejectedError(f"it would get the same name, {name}, as another URL")
+        except RejectedError as error:
+            left_out.append(LeftOut(item.file_name, error.reason))
+            continue
+        if (entry.size, entry.md5) != (size, md5):
+            entry.size = entry.md5 = None  # they contradict one another: let it come unchecked
+        entry.file_names.append(item.file_name)
+    return listed
+
+
+def _transferable(url: str | None) -> URL:
+    """The URL as it stands in a list.
+
+    Raises:
+        RejectedError: the service cannot fetch it, or its name there would be uncertain.
+    """
+    if not url:
+        raise RejectedError("no URL")
+    address = fetchable(url)
+    if address.raw_query_string:
+        if any(map(_SECRET.search, address.query)):
+            raise RejectedError("a URL with a signature or token, which a list would give away")
+        raise RejectedError("a URL with a query: how the service names what it finds is not known")
+    if address.raw_path.endswith("/"):
+        raise RejectedError("a URL without a file name at its end")
+    return address
+
+
+def _valid_md5(text: str | None) -> str | None:
+    try:
+        return text if text and len(base64.b64decode(text, validate=True)) == _MD5_BYTES else None
+    except ValueError:
+        return None
+
+
+def _write_lists(folder: Path, stem: str, lines: Iterable[str]) -> list[Path]:
+    """Writes as many lists as it takes, and removes those that an earlier job had beyond them."""
+    paths = []
+    for number, part in enumerate(_in_lists(lines), 1):
+        path = folder / f"{stem}.urls-{number}.tsv"
+        with _whole_file(path) as file:
+            file.write(f"{LIST_HEADER}\n")
+            file.writelines(part)
+        paths.append(path)
+    pattern = re.compile(re.escape(stem) + r"\.urls-[0-9]+\.tsv")
+    for path in folder.iterdir():
+        if pattern.fullmatch(path.name) and path not in paths:
+            path.unlink()
+    return paths
+
+
+def _in_lists(lines: Iterable[str]) -> Iterator[Iterator[str]]:
+    """The lines in groups, none of which exceeds a list's size with its header."""
+    waiting = iter(lines)
+    line = next(waiting, "")
+
+    def group() -> Iterator[str]:
+        nonlocal line
+        room = LARGEST_LIST - len(LIST_HEADER) - 1
+        while line and len(line) <= room:  # all of a line is ASCII
+            room -= len(line)
+            yield line
+            line = next(waiting, "")
+
+    while line:
+        yield group()
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A file that gets its name when all of it is written."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _commands(
+    lists: Iterable[Path], rename_map: Path, bucket: str, staging: str
+) -> tuple[str, ...]:
+    """What a person runs: the flags are those of gcloud 528."""
+    lists = tuple(lists)
+    if not lists:
+        return ()
+    commands = ["SIGNER=NAME@PROJECT.iam.gserviceaccount.com"]
+    remote = [f"{GCS}{bucket}/{staging}.lists/{path.name}" for path in lists]
+    for path, copy in zip(lists, remote, strict=True):
+        # A signed URL lets the service read the list and keeps the bucket private. gcloud takes
+        # gs:// for a bucket to copy from, although the service itself would take it for a list.
+        signed = (
+            f"gcloud storage sign-url {shlex.quote(copy)} --duration=12h "
+            '--impersonate-service-account="$SIGNER" --format="value(signed_url)"'
+        )
+        description = shlex.quote(f"FathomNet images: {path.stem}")
+        commands += [
+            f"gcloud storage cp {shlex.quote(str(path))} {shlex.quote(copy)}",
+            f'gcloud transfer jobs create "$({signed})" {shlex.quote(f"{GCS}{bucket}/{staging}/")} '
+            f"--description={description} --overwrite-when=different "
+            "--log-actions=copy --log-action-states=failed --no-async",
+        ]
+    whole_bucket = shlex.quote(f"{GCS}{bucket}")
+    commands += [
+        f"python -m {RENAMING} {shlex.quote(str(rename_map))} {whole_bucket}",
+        f"gcloud storage rm {' '.join(map(shlex.quote, remote))}",
+    ]
+    return tuple(commands)
