@@ -15,7 +15,7 @@ export FIFTYONE_DO_NOT_TRACK = true
 # Without it the open-source App does not offer to schedule an operation.
 export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
-.PHONY: help install demo app test lint format bench lock
+.PHONY: help install demo app test lint format bench faults lock
 
 help:
 	@echo "make demo   install everything, make a small dataset, run the main job on it"
@@ -24,6 +24,7 @@ help:
 	@echo "make test   install everything and run the tests"
 	@echo "make lint   style, types and import rules"
 	@echo "make bench  measure each stage beside its baseline"
+	@echo "make faults move 2,500 images while source and store misbehave, and count what became of them"
 
 install: $(INSTALLED)
 
@@ -61,7 +62,11 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks.distances
+	$(BIN)/python -m benchmarks.media
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
+
+faults: install
+	$(BIN)/python -m tests.media.campaign $(FAULT_ARGS)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -15,10 +15,11 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from . import delegation
+from . import delegation, media_stages
 from .deployments import use_deployment
 from .errors import DatasetError, FathomNetError, Fault, InputError
 from .parameters import OPERATORS, Parameters, Widget, title, widget
+from .plain import plain
 from .progress import Progress as Report
 from .progress import throttled
 
@@ -121,6 +122,10 @@ def _execute(
     Returns:
         its result, and how many items failed.
     """
+    if params.operator in media_stages.RUNNERS and not delegate:
+        with progress_bar() as report:
+            result = plain(media_stages.RUNNERS[params.operator](params, report))
+        return result, media_stages.not_moved(result)
     from . import operators
 
     operator = next(kind for kind in operators.OPERATORS if kind.model is type(params))()

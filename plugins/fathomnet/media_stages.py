@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from .parameters import DownloadImages, UploadImages
 from .progress import Progress
-from .transfer import TransferResult, download_images, emit_transfer_job, upload_images
+from .transfer import TransferResult, download_images, upload_images
 
 
 def run_upload(params: UploadImages, progress: Progress) -> Any:
     """Uploads, or writes the transfer job where that is asked for."""
     values = params.model_dump(exclude={"emit_transfer_job"})
     if params.emit_transfer_job:
+        from .transfer_lists import emit_transfer_job
+
         kept = {name: values[name] for name in ("annotations", "split", "media_root", "limit")}
         return emit_transfer_job(**kept, shard=params.shard)
     return upload_images(**values, progress=progress)

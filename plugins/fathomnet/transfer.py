@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from .catalog import read_catalog
-from .errors import Fault, InputError
-from .fields import CONCURRENCY, FROM_URLS, SPLITS, images_folder
-from .ledger import Job, Ledger, known_outcomes, open_ledger, write_not_stored
-from .media.engine import Item, Policy, Source, Transfer
+from .errors import Fault
+from .fields import CONCURRENCY, FROM_URLS, images_folder
+from .ledger import Ledger, open_ledger, write_not_stored
+from .media.addresses import shown
+from .media.attempt import Item, Source
+from .media.engine import Policy, Transfer
 from .media.event_loop import run_reporting
 from .media.folder import FolderStore
 from .media.gcs import GcsStore
 from .media.outcomes import OUTCOMES
 from .media.paths import GCS, checked_root
-from .media.shards import Shard
-from .media.source import UrlSource, shown
+from .media.request import Options, Request, RequestedImage, checked_request
+from .media.source import UrlSource
 from .media.tally import Tally
-from .media.transfer_job import TransferJob, TransferObject, write_transfer_job
 from .progress import Progress, silent
 from .stores import Digest, Store, StoredObject
 
@@ -52,37 +52,6 @@ class TransferResult:
     bytes: int
     seconds: float
     ledger: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """What a transfer needs to know of an image."""
-
-    name: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """What uploads and downloads have in common, as the caller gave it."""
-
-    limit: int | None
-    concurrency: int
-    allow_private_hosts: bool
-    recheck: bool
-    shard: str
-    policy: Policy | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A transfer that was checked and can begin."""
-
-    verb: str
-    job: Job
-    images: tuple[_Image, ...]
-    policy: Policy
-    options: _Options
 
 
 def upload_images(  # noqa: PLR0913  # the parameters of the operator
@@ -116,12 +85,14 @@ def upload_images(  # noqa: PLR0913  # the parameters of the operator
         InputError: the catalog or a parameter is wrong; nothing was moved.
         SetupError: the store cannot be used, or another run is at this job; what was moved stays.
     """
-    options = _Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
+    options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
     root = checked_root(media_root, "media_root", faults)
     if not media_root:
         faults.append(Fault("media_root", "name a folder or gs://bucket/prefix"))
-    return _run(_plan("uploading", annotations, split, FROM_URLS, root, options, faults), progress)
+    return _run(
+        checked_request("uploading", annotations, split, FROM_URLS, root, options, faults), progress
+    )
 
 
 def download_images(  # noqa: PLR0913  # the parameters of the operator
@@ -157,7 +128,7 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
         InputError: the catalog or a parameter is wrong; nothing was moved.
         SetupError: a store cannot be used, or another run is at this job; what was moved stays.
     """
-    options = _Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
+    options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
     root = checked_root(destination, "destination", faults)
     if not destination or root.startswith(GCS):
@@ -166,93 +137,20 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
         source = checked_root(source, "source", faults)
         if not source.startswith(GCS):
             faults.append(Fault("source", "is neither urls nor gs://bucket/prefix"))
-    return _run(_plan("downloading", annotations, split, source, root, options, faults), progress)
-
-
-def emit_transfer_job(
-    annotations: str,
-    split: str,
-    media_root: str,
-    limit: int | None = None,
-    shard: str = "",
-) -> TransferJob:
-    """Writes what Google's Storage Transfer Service needs to move the images without us.
-
-    Sizes and checksums are those that earlier runs have seen. Nothing is moved.
-
-    Args:
-        annotations: COCO file that lists the images.
-        split: names the folder, ``<media_root>/<split>_images``.
-        media_root: ``gs://bucket/prefix``.
-        limit: take the first so many images; None for all.
-        shard: ``I/N``: one of N parts; empty for all.
-
-    Raises:
-        InputError: the catalog or a parameter is wrong; nothing was written.
-    """
-    options = _Options(limit, CONCURRENCY, False, False, shard, None)
-    faults: list[Fault] = []
-    root = checked_root(media_root, "media_root", faults)
-    if not root.startswith(GCS):
-        faults.append(Fault("media_root", "the service fills buckets: name gs://bucket/prefix"))
-    plan = _plan("listing", annotations, split, FROM_URLS, root, options, faults)
-    known = known_outcomes(root, split, plan.job.annotations_sha256)
-
-    def objects() -> Iterator[TransferObject]:
-        for image in plan.images:
-            entry = known.get(image.name)
-            size, md5 = (entry.bytes, entry.md5) if entry else (None, None)
-            yield TransferObject(image.url, image.name, size, md5)
-
-    folder = plan.job.ledger.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    destination = f"{root}/{images_folder(split)}"
-    return write_transfer_job(objects(), folder, plan.job.ledger.stem, destination)
-
-
-def _plan(
-    verb: str,
-    annotations: str,
-    split: str,
-    source: str,
-    root: str,
-    options: _Options,
-    faults: list[Fault],
-) -> _Plan:
-    """Checks everything, the catalog last, before anything is moved."""
-    if split not in SPLITS:
-        faults.append(Fault("split", f"{split!r} is none of {', '.join(SPLITS)}"))
-    for name, value in (("limit", options.limit), ("concurrency", options.concurrency)):
-        if value is not None and (type(value) is not int or value < 1):
-            faults.append(Fault(name, f"{value!r} is not a number, 1 or more"))
-    if not annotations:
-        faults.append(Fault("annotations", "choose the COCO file that lists the images"))
-    try:
-        shard = Shard.parse(options.shard)
-    except InputError as error:
-        faults.extend(error.faults)
-    if faults:
-        raise InputError(f"parameters for {verb} images", faults)
-    catalog = read_catalog(annotations)
-    images = tuple(
-        _Image(image.file_name, image.source_url or "")
-        for image in catalog.head(options.limit).images
-        if shard.owns(image.file_name)
+    return _run(
+        checked_request("downloading", annotations, split, source, root, options, faults), progress
     )
-    policy = replace(options.policy or Policy(), concurrency=options.concurrency)
-    job = Job(split, catalog.sha256, source, root, shard.label)
-    return _Plan(verb, job, images, policy, options)
 
 
-def _run(plan: _Plan, progress: Progress) -> TransferResult:
+def _run(request: Request, progress: Progress) -> TransferResult:
     began = time.monotonic()
-    tally = Tally(plan.verb, len(plan.images))
-    with open_ledger(plan.job) as ledger:
+    tally = Tally(request.verb, len(request.images))
+    with open_ledger(request.job) as ledger:
         try:
-            run_reporting(_move(plan, ledger, tally), lambda: progress(*tally.report()))
+            run_reporting(_move(request, ledger, tally), lambda: progress(*tally.report()))
         finally:
             not_stored = write_not_stored(
-                ledger, ((image.name, shown(image.url)) for image in plan.images)
+                ledger, ((image.name, shown(image.url)) for image in request.images)
             )
     result = TransferResult(
         total=tally.total,
@@ -265,35 +163,37 @@ def _run(plan: _Plan, progress: Progress) -> TransferResult:
     return result
 
 
-async def _move(plan: _Plan, ledger: Ledger, tally: Tally) -> None:
-    connections = plan.policy.concurrency
-    folder = images_folder(plan.job.split)
+async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
+    connections = request.policy.concurrency
+    folder = images_folder(request.job.split)
     async with AsyncExitStack() as stack:
         store: Store
-        if plan.job.destination.startswith(GCS):
-            store = GcsStore(plan.job.destination, connections)
+        if request.job.destination.startswith(GCS):
+            store = await stack.enter_async_context(GcsStore(request.job.destination, connections))
         else:
-            store = FolderStore(plan.job.destination)
-        await stack.enter_async_context(store)
+            store = files = await stack.enter_async_context(FolderStore(request.job.destination))
+            await files.sweep(folder)
         source: Source
-        if plan.job.source == FROM_URLS:
-            source = UrlSource(connections, plan.options.allow_private_hosts)
+        if request.job.source == FROM_URLS:
+            source = UrlSource(connections, request.options.allow_private_hosts)
             await stack.enter_async_context(source)
-            items = _items_of_urls(plan.images)
+            items = _items_of_urls(request.images)
         else:
-            source = bucket = GcsStore(plan.job.source, connections)
+            source = bucket = GcsStore(request.job.source, connections)
             await stack.enter_async_context(bucket)
-            items = _items_of_bucket(plan.images, folder, await bucket.listing(folder))
-        transfer = Transfer(source, store, folder, ledger, tally, plan.policy, plan.options.recheck)
+            items = _items_of_bucket(request.images, folder, await bucket.listing(folder))
+        transfer = Transfer(
+            source, store, folder, ledger, tally, request.policy, request.options.recheck
+        )
         await transfer.run(items)
 
 
-def _items_of_urls(images: Iterable[_Image]) -> Iterator[Item]:
+def _items_of_urls(images: Iterable[RequestedImage]) -> Iterator[Item]:
     return (Item(image.name, image.url) for image in images)
 
 
 def _items_of_bucket(
-    images: Iterable[_Image], folder: str, listing: Mapping[str, StoredObject]
+    images: Iterable[RequestedImage], folder: str, listing: Mapping[str, StoredObject]
 ) -> Iterator[Item]:
     for image in images:
         there = listing.get(image.name)

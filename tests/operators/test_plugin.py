@@ -24,6 +24,8 @@ from fiftyone.operators.executor import ExecutionError
 from fiftyone.plugins.context import build_plugin_contexts
 
 from tests.conftest import REPOSITORY
+from tests.media.jobs import write_coco
+from tests.media.origin import Origin, png
 
 DECLARED = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())["operators"]
 BIN = Path(sys.executable).parent
@@ -143,10 +145,14 @@ def plugin_zip(tmp_path: Path) -> Iterator[str]:
 RUN_EVERYTHING = """
 import json, sys
 import fiftyone as fo, fiftyone.operators as foo
-name, annotations, predictions, media = sys.argv[1:]
+name, annotations, predictions, media, listed = sys.argv[1:]
 run = lambda operator, dataset=None, **params: foo.execute_operator(
     "@fathomnet/voxel51/" + operator, {"params": params}, dataset=dataset).result
 results = {"check_setup": run("check_setup")}
+results["upload_images"] = run("upload_images", annotations=listed, split="test",
+    media_root=media + "/up", allow_private_hosts=True)
+results["download_images"] = run("download_images", annotations=listed, split="test",
+    destination=media + "/down", allow_private_hosts=True)
 results["ingest_dataset"] = run("ingest_dataset", dataset_name=name,
     test_annotations=annotations, media_root=media, limit=10)
 dataset = fo.load_dataset(name)
@@ -171,22 +177,26 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     subprocess.run(
         [BIN / "fiftyone", "plugins", "download", plugin_zip], env=environment, check=True
     )
-    arguments = [
-        dataset_name,
-        shared_data / "dataset_test.json",
-        shared_data / "submission_experiment-final014.csv",
-        tmp_path,
-    ]
-    finished = subprocess.run(
-        [sys.executable, "-c", RUN_EVERYTHING, *arguments],
-        env=environment,
-        cwd=tmp_path,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with Origin({"a.png": png(5_000), "b.png": png(6_000)}) as origin:
+        arguments = [
+            dataset_name,
+            shared_data / "dataset_test.json",
+            shared_data / "submission_experiment-final014.csv",
+            tmp_path,
+            write_coco(tmp_path / "listed.json", {n: origin.url(n) for n in origin.images}),
+        ]
+        finished = subprocess.run(
+            [sys.executable, "-c", RUN_EVERYTHING, *arguments],
+            env=environment,
+            cwd=tmp_path,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     answer = json.loads(finished.stdout.splitlines()[-1])
     assert sorted(answer["results"]) == sorted(DECLARED)
     assert answer["module"].startswith("fiftyone.plugins.orgs.")
+    assert answer["results"]["upload_images"]["stored"] == 2
+    assert (tmp_path / "down" / "test_images" / "b.png").stat().st_size == 6_000
     assert answer["results"]["ingest_dataset"]["samples_added"] == 10
     assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 from tenacity import (
@@ -18,31 +17,16 @@ from tenacity import (
 )
 
 from ..errors import SetupError
-from ..stores import Digest, Incoming, Store, StoredObject
-from .hosts import Host, Patience, Turn
+from ..stores import Store, StoredObject
+from .attempt import Item, Journal, Mover, Source
+from .hosts import Host, Patience
 from .ledger_lines import Entry
-from .outcomes import BusyError, ItemError, MissingError
+from .outcomes import BusyError, ItemError
 from .plan import Step, next_step
-from .relay import Relay, Watch
 from .tally import Tally
 
 WORKERS_A_CONNECTION: Final = 2
 """More images are in hand than connections are open: those that wait for another try cost none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image to move.
-
-    Attributes:
-        name: its file name in the catalog.
-        address: where the source has it, a URL or a path in a store; empty where nobody knows.
-        announced: what the source's listing says of its bytes, if it has one.
-    """
-
-    name: str
-    address: str
-    announced: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +48,6 @@ class Policy:
     longest_wait: float = 30.0
     stall_seconds: float = 60.0
     patience: Patience = field(default_factory=Patience)
-
-
-class Source(Protocol):
-    """Where images come from: the web, or a store."""
-
-    def open(self, address: str) -> AbstractAsyncContextManager[Incoming]:
-        """Begins to read an image."""
-        ...
-
-
-class Journal(Protocol):
-    """Where outcomes are kept; the ledger.
-
-    Attributes:
-        entries: the latest entry of every image that has one.
-    """
-
-    entries: dict[str, Entry]
-
-    def record(self, entry: Entry) -> None:
-        """Keeps an entry for good."""
-        ...
 
 
 class Transfer:
@@ -111,7 +73,7 @@ class Transfer:
         policy: Policy,
         recheck: bool = False,
     ) -> None:
-        self._source = source
+        self._mover = Mover(source, store, folder, ledger, policy.stall_seconds)
         self._store = store
         self._folder = folder
         self._ledger = ledger
@@ -146,7 +108,7 @@ class Transfer:
             if step is Step.GIVE_UP:
                 self._tally.add("missing", took_time=False)
             elif step is Step.LEAVE and stored is not None:
-                self._record(_kept(item, stored, entry), took_time=False)
+                self._record(self._mover.kept(item, stored), took_time=False)
             else:
                 yield item
 
@@ -156,11 +118,11 @@ class Transfer:
 
     def _record(self, entry: Entry, took_time: bool = True) -> None:
         """Counts an image, and writes its entry where that says anything new."""
+        assert entry.outcome != "sending"
         before = self._ledger.entries.get(entry.name)
         if entry.outcome != "present" or not _says_the_same(before, entry):
             self._ledger.record(entry)
-        moved = entry.bytes or 0 if entry.outcome == "stored" else 0
-        assert entry.outcome != "sending"
+        moved = (entry.bytes or 0) if entry.outcome == "stored" else 0
         self._tally.add(entry.outcome, moved, took_time)
 
     async def _settle(self, item: Item) -> Entry:
@@ -191,131 +153,20 @@ class Transfer:
         """One attempt; what happens while a host refuses everybody does not count as one."""
         origin = self._host(urlsplit(item.address).hostname or "the source")
         keeper = self._host(self._store.root)
+        listed = self._there.get(item.name)
         while True:
             async with origin.turn() as to_source, keeper.turn() as to_store, self._connections:
                 try:
-                    return await self._try(item, number, to_source, to_store)
+                    return await self._mover.attempt(item, number, listed, to_source, to_store)
                 except BusyError as error:
                     if not error.for_everybody:
                         raise
                     number += 1  # so that the store is asked again what it has
 
-    async def _try(self, item: Item, number: int, to_source: Turn, to_store: Turn) -> Entry:
-        path = f"{self._folder}/{item.name}"
-        stored = self._there.get(item.name)
-        if number > 1:
-            # The last try may have stored it although no answer came, or somebody else did.
-            with to_store.asking():
-                stored = await self._store.find(path)
-        step = await self._step(item, path, stored)
-        if step is Step.COMPARE and stored is not None:
-            found = await self._store.digest(path, stored)
-            if await self._of_source(item, stored, to_source) in (found, None):
-                return _kept(item, stored, None, found, number)
-            step = Step.FETCH
-        if step is Step.FETCH:
-            return await self._fetch(item, path, stored, number, to_source, to_store)
-        assert stored is not None
-        return _kept(item, stored, self._ledger.entries.get(item.name), attempts=number)
-
-    async def _step(self, item: Item, path: str, stored: StoredObject | None) -> Step:
-        entry = self._ledger.entries.get(item.name)
-        # An image that reached this point is asked for, whatever its source has said before.
-        step = next_step(entry, stored, item.announced, recheck=True)
-        if step is not Step.READ or stored is None:
-            return step
-        known = item.announced or (entry.digest if entry else None)
-        found = await self._store.digest(path, stored)
-        return Step.LEAVE if found == known else Step.FETCH
-
-    async def _fetch(
-        self,
-        item: Item,
-        path: str,
-        replacing: StoredObject | None,
-        number: int,
-        to_source: Turn,
-        to_store: Turn,
-    ) -> Entry:
-        def found_whole(digest: Digest) -> None:
-            sending = Entry(
-                item.name, "sending", bytes=digest.size, crc32c=digest.crc32c, attempts=number
-            )
-            self._ledger.record(sending)
-
-        async with (
-            Watch(self._policy.stall_seconds) as watch,
-            self._incoming(item, to_source) as incoming,
-        ):
-            relay = Relay(incoming, watch, found_whole)
-            await relay.begin()
-            watch.moved("the store")
-            try:
-                with to_store.asking():
-                    stored = await self._store.put(path, relay, replacing)
-            except Exception as error:
-                # The store's client hides what went wrong at the source in an error of its own.
-                if isinstance(relay.error, ItemError):
-                    raise relay.error from error
-                raise
-        return Entry(
-            item.name,
-            "stored",
-            bytes=relay.digest.size,
-            crc32c=relay.digest.crc32c,
-            md5=stored.md5,
-            generation=stored.generation,
-            attempts=number,
-        )
-
-    async def _of_source(self, item: Item, stored: StoredObject, to_source: Turn) -> Digest | None:
-        """The digest of what the source has; None where it has nothing any more."""
-        try:
-            async with (
-                Watch(self._policy.stall_seconds) as watch,
-                self._incoming(item, to_source) as incoming,
-            ):
-                if incoming.size != stored.size:
-                    return Digest(incoming.size, "")
-                return await Relay(incoming, watch, lambda digest: None).drain()
-        except MissingError:
-            return None
-
-    @asynccontextmanager
-    async def _incoming(self, item: Item, to_source: Turn) -> AsyncIterator[Incoming]:
-        if not item.address:
-            raise ItemError("the catalog names no URL for it", again=False)
-        async with AsyncExitStack() as stack:
-            with to_source.asking():
-                incoming = await stack.enter_async_context(self._source.open(item.address))
-            yield incoming
-
     def _host(self, name: str) -> Host:
         if name not in self._hosts:
             self._hosts[name] = Host(name, self._policy.concurrency, self._policy.patience)
         return self._hosts[name]
-
-
-def _kept(
-    item: Item,
-    stored: StoredObject,
-    entry: Entry | None,
-    digest: Digest | None = None,
-    attempts: int = 0,
-) -> Entry:
-    """The entry of an image that is in the store already."""
-    digest = digest or item.announced or (entry.digest if entry else None)
-    # What this run sent before its answer was lost was stored by this run.
-    sent_now = entry is not None and entry.outcome == "sending" and attempts > 1
-    return Entry(
-        item.name,
-        "stored" if sent_now else "present",
-        bytes=stored.size,
-        crc32c=digest.crc32c if digest else stored.crc32c,
-        md5=stored.md5,
-        generation=stored.generation,
-        attempts=attempts,
-    )
 
 
 def _says_the_same(before: Entry | None, after: Entry) -> bool:

@@ -8,12 +8,16 @@ from .add_primary_label import AddPrimaryLabel
 from .add_taxonomy_ranks import AddTaxonomyRanks
 from .base import StageOperator
 from .check_setup import CheckSetup
+from .download_images import DownloadImages
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
 from .run_workflow import RunWorkflow
+from .upload_images import UploadImages
 
 OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     CheckSetup,
+    UploadImages,
+    DownloadImages,
     IngestDataset,
     AddPrimaryLabel,
     AddTaxonomyRanks,

@@ -11,6 +11,7 @@ from fiftyone.operators import types
 
 from .. import delegation
 from ..errors import InputError
+from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
 from ..plain import plain
 from ..progress import Progress, silent, throttled
@@ -107,9 +108,12 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         params = self.model.parse(ctx.params)
-        result = self.run_to_dict(
-            params, ctx.dataset, lambda share, label: ctx.set_progress(progress=share, label=label)
-        )
+        with using_secrets(ctx.secrets):
+            result = self.run_to_dict(
+                params,
+                ctx.dataset,
+                lambda share, label: ctx.set_progress(progress=share, label=label),
+            )
         if not ctx.delegated:
             self.show(ctx, result)
         return result

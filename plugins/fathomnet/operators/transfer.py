@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -75,15 +76,14 @@ def _facts(
     shard = Shard.parse(params.shard)
     names = {name: has_url for name, has_url in images[: params.limit] if shard.owns(name)}
     known = known_outcomes(root, params.split, sha256)
-    outcomes = [known[name].outcome for name in names if name in known]
+    seen = Counter(known[name].outcome for name in names if name in known)
     facts = [f"{len(names):,} images are {action} to {root}/{images_folder(params.split)}"]
-    for outcome, words in (
-        ("stored", "are there already"),
-        ("missing", "had nothing at their source; asked again only with Recheck"),
-        ("rejected", "were rejected before and are tried again"),
-        ("failed", "failed before and are tried again"),
+    for count, words in (
+        (seen["stored"] + seen["present"], "are there already"),
+        (seen["missing"], "had nothing at their source; asked again only with Recheck"),
+        (seen["rejected"], "were rejected before and are tried again"),
+        (seen["failed"], "failed before and are tried again"),
     ):
-        count = outcomes.count(outcome) + (outcomes.count("present") if outcome == "stored" else 0)
         if count:
             facts.append(f"{count:,} {words}")
     without_url = sum(not has_url for has_url in names.values())

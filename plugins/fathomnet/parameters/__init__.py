@@ -16,6 +16,8 @@ OPERATORS: dict[str, type[Parameters]] = {
     model.operator: model
     for model in (
         CheckSetup,
+        UploadImages,
+        DownloadImages,
         IngestDataset,
         AddPrimaryLabel,
         AddTaxonomyRanks,

@@ -1,0 +1,209 @@
+"""One attempt to move one image: look what is there, fetch what is not, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..stores import Digest, Incoming, Store, StoredObject
+from .hosts import Turn
+from .ledger_lines import Entry
+from .outcomes import ConflictError, ItemError, MissingError
+from .plan import Step, next_step
+from .relay import Relay, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image to move.
+
+    Attributes:
+        name: its file name in the catalog.
+        address: where the source has it, a URL or a path in a store; empty where nobody knows.
+        announced: what the source's listing says of its bytes, if it has one.
+    """
+
+    name: str
+    address: str
+    announced: Digest | None = None
+
+
+class Source(Protocol):
+    """Where images come from: the web, or a store."""
+
+    def open(self, address: str) -> AbstractAsyncContextManager[Incoming]:
+        """Begins to read an image."""
+        ...
+
+
+class Journal(Protocol):
+    """Where outcomes are kept; the ledger.
+
+    Attributes:
+        entries: the latest entry of every image that has one.
+    """
+
+    entries: dict[str, Entry]
+
+    def record(self, entry: Entry) -> None:
+        """Keeps an entry for good."""
+        ...
+
+
+class Mover:
+    """Moves images from a source into a folder of a store.
+
+    Args:
+        source: where the images come from.
+        store: where they go.
+        folder: the folder below the store's root.
+        journal: what is known of the images; hears of each that is about to be stored.
+        stall_seconds: after which an attempt in which nothing moves is ended.
+    """
+
+    def __init__(
+        self, source: Source, store: Store, folder: str, journal: Journal, stall_seconds: float
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._folder = folder
+        self._journal = journal
+        self._stall_seconds = stall_seconds
+        self._unanswered: set[str] = set()
+
+    async def attempt(
+        self,
+        item: Item,
+        number: int,
+        listed: StoredObject | None,
+        to_source: Turn,
+        to_store: Turn,
+    ) -> Entry:
+        """Tries once.
+
+        Args:
+            item: the image.
+            number: of the attempt, from 1.
+            listed: what the store's listing has under its name.
+            to_source: the turn at the source's host.
+            to_store: the turn at the store.
+
+        Returns:
+            The image's entry: it is in the store.
+
+        Raises:
+            ItemError: it could not be moved, in whichever of its kinds fits.
+            SetupError: nothing more can be moved.
+        """
+        path = f"{self._folder}/{item.name}"
+        stored = listed
+        if number > 1:
+            # The last try may have stored it although no answer came, or somebody else did.
+            with to_store.asking():
+                stored = await self._store.find(path)
+        step = await self._step(item, path, stored)
+        if step is Step.COMPARE and stored is not None:
+            found = await self._store.digest(path, stored)
+            if await self._of_source(item, stored, to_source) in (found, None):
+                return self.kept(item, stored, found, number)
+            step = Step.FETCH
+        if step is Step.FETCH:
+            return await self._fetch(item, path, stored, number, to_source, to_store)
+        assert stored is not None
+        return self.kept(item, stored, attempts=number)
+
+    async def _step(self, item: Item, path: str, stored: StoredObject | None) -> Step:
+        entry = self._journal.entries.get(item.name)
+        # An image that reached this point is asked for, whatever its source has said before.
+        step = next_step(entry, stored, item.announced, recheck=True)
+        if step is not Step.READ or stored is None:
+            return step
+        known = item.announced or (entry.digest if entry else None)
+        found = await self._store.digest(path, stored)
+        return Step.LEAVE if found == known else Step.FETCH
+
+    async def _fetch(
+        self,
+        item: Item,
+        path: str,
+        replacing: StoredObject | None,
+        number: int,
+        to_source: Turn,
+        to_store: Turn,
+    ) -> Entry:
+        def found_whole(digest: Digest) -> None:
+            sending = Entry(
+                item.name, "sending", bytes=digest.size, crc32c=digest.crc32c, attempts=number
+            )
+            self._journal.record(sending)
+
+        async with (
+            Watch(self._stall_seconds) as watch,
+            self._incoming(item, to_source) as incoming,
+        ):
+            relay = Relay(incoming, watch, found_whole)
+            await relay.begin()
+            watch.moved("the store")
+            try:
+                with to_store.asking():
+                    stored = await self._store.put(path, relay, replacing)
+            except ConflictError:
+                raise
+            except Exception as error:
+                if relay.released:
+                    self._unanswered.add(item.name)
+                # The store's client hides what went wrong at the source in an error of its own.
+                if isinstance(relay.error, ItemError):
+                    raise relay.error from error
+                raise
+        return Entry(
+            item.name,
+            "stored",
+            bytes=relay.digest.size,
+            crc32c=relay.digest.crc32c,
+            md5=stored.md5,
+            generation=stored.generation,
+            attempts=number,
+        )
+
+    async def _of_source(self, item: Item, stored: StoredObject, to_source: Turn) -> Digest | None:
+        """The digest of what the source has; None where it has nothing any more."""
+        try:
+            async with (
+                Watch(self._stall_seconds) as watch,
+                self._incoming(item, to_source) as incoming,
+            ):
+                if incoming.size != stored.size:
+                    return Digest(incoming.size, "")
+                return await Relay(incoming, watch, lambda digest: None).drain()
+        except MissingError:
+            return None
+
+    @asynccontextmanager
+    async def _incoming(self, item: Item, to_source: Turn) -> AsyncIterator[Incoming]:
+        if not item.address:
+            raise ItemError("the catalog names no URL for it", again=False)
+        async with AsyncExitStack() as stack:
+            with to_source.asking():
+                incoming = await stack.enter_async_context(self._source.open(item.address))
+            yield incoming
+
+    def kept(
+        self, item: Item, stored: StoredObject, digest: Digest | None = None, attempts: int = 0
+    ) -> Entry:
+        """The entry of an image that is in the store already."""
+        if digest is None:
+            entry = self._journal.entries.get(item.name)
+            digest = item.announced or (entry.digest if entry else None)
+        return Entry(
+            item.name,
+            # Where this run sent it and only the answer was lost, this run has stored it.
+            "stored" if item.name in self._unanswered else "present",
+            bytes=stored.size,
+            crc32c=digest.crc32c if digest else stored.crc32c,
+            md5=stored.md5,
+            generation=stored.generation,
+            attempts=attempts,
+        )

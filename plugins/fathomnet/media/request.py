@@ -1,0 +1,103 @@
+"""A transfer as it was asked for: checked whole, before anything is moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..catalog import read_catalog
+from ..errors import Fault, InputError
+from ..fields import SPLITS
+from .engine import Policy
+from .ledger_lines import Job
+from .shards import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedImage:
+    """What a transfer needs to know of an image.
+
+    Attributes:
+        name: its file name in the catalog.
+        url: where it was published; empty where the catalog does not say.
+    """
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What uploads and downloads have in common, as the caller gave it."""
+
+    limit: int | None
+    concurrency: int
+    allow_private_hosts: bool
+    recheck: bool
+    shard: str
+    policy: Policy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A transfer that was checked and can begin.
+
+    Attributes:
+        verb: what is done, for messages: ``uploading``.
+        job: what the ledger is about.
+        images: those of the job's shard, in the order of the catalog.
+        policy: how hard to try.
+        options: the rest, as the caller gave it.
+    """
+
+    verb: str
+    job: Job
+    images: tuple[RequestedImage, ...]
+    policy: Policy
+    options: Options
+
+
+def checked_request(
+    verb: str,
+    annotations: str,
+    split: str,
+    source: str,
+    root: str,
+    options: Options,
+    faults: list[Fault],
+) -> Request:
+    """Checks everything, the catalog last.
+
+    Args:
+        verb: what is done.
+        annotations: COCO file that lists the images.
+        split: theirs.
+        source: ``urls`` or a bucket, checked already.
+        root: the destination, checked already.
+        options: checked here.
+        faults: what was found wrong with the others.
+
+    Raises:
+        InputError: all that is wrong.
+    """
+    if split not in SPLITS:
+        faults.append(Fault("split", f"{split!r} is none of {', '.join(SPLITS)}"))
+    for name, value in (("limit", options.limit), ("concurrency", options.concurrency)):
+        if value is not None and (type(value) is not int or value < 1):
+            faults.append(Fault(name, f"{value!r} is not a number, 1 or more"))
+    if not annotations:
+        faults.append(Fault("annotations", "choose the COCO file that lists the images"))
+    try:
+        shard = Shard.parse(options.shard)
+    except InputError as error:
+        faults.extend(error.faults)
+    if faults:
+        raise InputError(f"parameters for {verb} images", faults)
+    catalog = read_catalog(annotations)
+    images = tuple(
+        RequestedImage(image.file_name, image.source_url or "")
+        for image in catalog.head(options.limit).images
+        if shard.owns(image.file_name)
+    )
+    policy = replace(options.policy or Policy(), concurrency=options.concurrency)
+    job = Job(split, catalog.sha256, source, root, shard.label)
+    return Request(verb, job, images, policy, options)
