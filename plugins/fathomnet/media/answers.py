@@ -22,6 +22,10 @@ LONGEST_WAIT: Final = 600.0
 _REASON_MOST: Final = 300
 
 
+class ForbiddenError(ItemError):
+    """Whoever asks may not do that; somebody may be granting it at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the service answered a request whose answer is small.
@@ -69,8 +73,10 @@ class Answer:
                 return ConflictError("an object of another version is there")
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 return BusyError(self.reason, wait=self.wait)
-            case 401 | 403 | 404 | 408:
-                return ItemError(self.reason, wait=self.wait)
+            case HTTPStatus.FORBIDDEN:
+                return ForbiddenError(self.reason)
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.NOT_FOUND | HTTPStatus.REQUEST_TIMEOUT:
+                return ItemError(self.reason)
             case status:
                 return ItemError(self.reason, again=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 

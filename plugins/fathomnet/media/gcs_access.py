@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import functools
 import json
 import math
 import os
@@ -33,6 +34,8 @@ EARLY_SECONDS: Final = 300.0
 """A token is replaced this long before it expires."""
 AT_LEAST_SECONDS: Final = 10.0
 """A token that lives for less is not used any more."""
+TOKEN_SECONDS: Final = 30.0
+"""For one answer of the token server."""
 PAUSE_SECONDS: Final = 30.0
 """Between two attempts to replace a token that still works."""
 
@@ -207,7 +210,7 @@ class GoogleAccess:
         from google.auth.transport.requests import Request
 
         try:
-            self._credentials.refresh(Request())
+            self._credentials.refresh(functools.partial(Request(), timeout=TOKEN_SECONDS))
         except TransportError as error:
             raise BusyError(f"no access token: {_told(error)}") from None
         except (GoogleAuthError, ValueError) as error:

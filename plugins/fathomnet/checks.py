@@ -1,0 +1,25 @@
+"""One line of what ``check_setup`` reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: what was looked at.
+        status: ``ok``, ``warn`` (works, with a limit) or ``fail``.
+        detail: what was found.
+        fix: what to do about it; empty when nothing needs doing.
+    """
+
+    name: str
+    status: Status
+    detail: str
+    fix: str = ""

@@ -1,0 +1,131 @@
+"""Whether a bucket can be listed, read and written, by whom, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import google_crc32c
+
+from ..checks import Check
+from ..errors import SetupError
+from ..stores import Digest
+from .answers import ForbiddenError
+from .event_loop import run_reporting
+from .gcs import PERMISSIONS, GcsStore
+from .gcs_access import PROJECT_VARIABLE, Access, Nobody, find_access
+from .gcs_commands import READ_AND_WRITE, grant
+from .outcomes import ItemError
+from .paths import GCS
+
+TIMEOUT_SECONDS: Final = 20.0
+CREDENTIALS: Final = "credentials"
+MEDIA_ROOT: Final = "media root"
+
+_CREATE, _GET, _LIST, _DELETE = PERMISSIONS
+_UNREACHABLE: Final = "check the network, and https_proxy where the machine has no direct way out"
+
+
+def check_bucket(media_root: str, find: Callable[[], Access] = find_access) -> list[Check]:
+    """Looks at who this process is for Cloud Storage, and what it may do with a bucket.
+
+    Where the server does not say what is allowed, as emulators do not, a small object is written
+    below the prefix and deleted again.
+
+    Args:
+        media_root: ``gs://bucket/prefix``.
+        find: finds who this process is.
+    """
+    return run_reporting(_checks(media_root, find), lambda: None)
+
+
+async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
+    try:
+        access = await asyncio.to_thread(find)
+        await asyncio.wait_for(access.headers(), TIMEOUT_SECONDS)
+    except (SetupError, ItemError, TimeoutError) as error:
+        fix = "what the line above says"
+        skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not looked at", fix)
+        return [_failed(CREDENTIALS, error), skipped]
+    return [_who(access), await _media_root(media_root, access)]
+
+
+def _who(access: Access) -> Check:
+    if isinstance(access, Nobody):
+        detail = f"a storage emulator is configured, {access.endpoint}; none are needed"
+        return Check(CREDENTIALS, "ok", detail)
+    if access.project is None:
+        fix = f"gcloud config set project NAME, or set {PROJECT_VARIABLE}"
+        return Check(CREDENTIALS, "warn", f"{access.account}, no project found", fix)
+    return Check(CREDENTIALS, "ok", f"{access.account}, project {access.project}")
+
+
+async def _media_root(media_root: str, access: Access) -> Check:
+    bucket, _, prefix = media_root.removeprefix(GCS).partition("/")
+    if not bucket:
+        return Check(MEDIA_ROOT, "fail", "no bucket is named", "give gs://bucket/prefix")
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            GcsStore(media_root, 1, access=access) as store,
+        ):
+            what = "objects are there" if await store.peek() else "it is empty"
+            granted = await store.permissions()
+            if granted is None:
+                granted = await _probed(store)
+    except (SetupError, ItemError, TimeoutError) as error:
+        return _failed(MEDIA_ROOT, error)
+    return _rights(bucket, f"under {prefix or '/'} {what}", granted, access)
+
+
+def _rights(bucket: str, what: str, granted: frozenset[str], access: Access) -> Check:
+    """What the rights on a bucket are good for."""
+    missing = [permission for permission in PERMISSIONS if permission not in granted]
+    if not missing:
+        return Check(MEDIA_ROOT, "ok", f"bucket {bucket} can be listed and written; {what}")
+    fix = grant(bucket, access.member, READ_AND_WRITE)
+    lacks = f"{access.account} lacks {', '.join(missing)} on bucket {bucket}"
+    if _GET in missing or _LIST in missing:
+        return Check(MEDIA_ROOT, "fail", f"{lacks}: it cannot be used; {what}", fix)
+    if _CREATE in missing:
+        return Check(MEDIA_ROOT, "warn", f"{lacks}: it can be read but not written; {what}", fix)
+    detail = f"{lacks}: it can be written, but nothing damaged can be replaced; {what}"
+    return Check(MEDIA_ROOT, "warn", detail, fix)
+
+
+async def _probed(store: GcsStore) -> frozenset[str]:
+    """The rights that trying shows; what cannot be written cannot be deleted."""
+    name = f".fathomnet-voxel51-{secrets.token_hex(8)}"
+    granted = {_GET, _LIST}
+    with contextlib.suppress(ForbiddenError):
+        stored = await store.put(name, _Probe())
+        granted.add(_CREATE)
+        await store.delete(name, stored)
+        granted.add(_DELETE)
+    return frozenset(granted)
+
+
+class _Probe:
+    """A small object that shows whether one can be written."""
+
+    content = b"fathomnet-voxel51 check_setup"
+    size = len(content)
+    content_type = "text/plain"
+    crc32c: str | None = None
+
+    digest = Digest(size, base64.b64encode(google_crc32c.Checksum(content).digest()).decode())
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+def _failed(name: str, error: Exception) -> Check:
+    """A failure by what its error says first, and the advice that follows in the next lines."""
+    detail, _, fix = str(error).partition("\n")
+    if isinstance(error, TimeoutError):
+        detail = f"no answer within {TIMEOUT_SECONDS:g} seconds"
+    return Check(name, "fail", detail, fix or _UNREACHABLE)
