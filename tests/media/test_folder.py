@@ -661,20 +661,22 @@ def test_a_killed_writer_leaves_a_part_that_the_next_sweep_removes(root: Path) -
 
 def test_a_kill_at_any_instant_leaves_whole_images_only(root: Path) -> None:
     rng = random.Random(3)
-    caught_in_the_act = 0
-    for _ in range(10):
+    parts_left = 0
+    for _ in range(8):
         process = writer(root, 2_000)
-        time.sleep(rng.uniform(0, 0.3))
+        assert process.stdout is not None
+        for _ in range(rng.randint(15, 200)):  # ten at once, so that some are complete by then
+            process.stdout.readline()
         kill(process)
         left = files(root)
         whole = {name: content for name, content in left.items() if not name.endswith(".part")}
-        caught_in_the_act += bool(whole) and len(left) > len(whole)
-        assert set(whole.values()) <= {CONTENT}
+        parts_left += len(left) - len(whole)
+        assert set(whole.values()) == {CONTENT}
         assert {f"test_images/{name}" for name in ask(root, "listing", "test_images")} == set(whole)
-        ask(root, "sweep", "")
+        assert ask(root, "sweep", "") == len(left) - len(whole)
         assert files(root) == whole
         shutil.rmtree(root)
-    assert caught_in_the_act >= 3
+    assert parts_left
 
 
 def test_without_locks_a_part_stays_until_nobody_has_touched_it_for_a_day(
