@@ -180,6 +180,10 @@ def selected(resource: Mapping[str, Any], fields: str | None) -> dict[str, Any]:
     for name, inner in re.findall(r"(\w+)(?:\(([^)]*)\))?", fields):
         if name not in resource:
             continue
-        value = resource[name]
-        chosen[name] = [selected(one, inner) for one in value] if inner else value
+        wanted = set(inner.split(","))
+        chosen[name] = [_only(one, wanted) for one in resource[name]] if inner else resource[name]
     return chosen
+
+
+def _only(resource: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in resource.items() if name in wanted}
