@@ -334,17 +334,20 @@ def test_an_image_cancelled_at_any_later_moment_is_whole_or_not_there(
     async def cancelled(after: float, name: str) -> None:
         async with FolderStore(root) as store:
             task = asyncio.create_task(store.put(name, Sent()))
-            await asyncio.sleep(after)
+            await asyncio.wait([task], timeout=after)
             task.cancel()
             await asyncio.wait([task])
 
+    began = time.perf_counter()
+    put(root, Sent())
+    longest = 3 * (time.perf_counter() - began)
     names = [f"test_images/{number}.png" for number in range(60)]
     for number, name in enumerate(names):
-        asyncio.run(cancelled(number / 2_000, name))
+        asyncio.run(cancelled(longest * number / len(names), name))
     left = files(root)
-    assert set(left.values()) <= {CONTENT}
-    assert 0 < len(left) < len(names)
-    assert left.keys() <= set(names)
+    assert set(left.values()) == {CONTENT}
+    assert 1 < len(left) < 1 + len(names)
+    assert left.keys() <= {NAME, *names}
 
 
 # Nothing leaves the folder
