@@ -121,6 +121,10 @@ class _Reader:
                 self._faults.add(name, "is missing from the file")
             elif not section.records and not self._faults:
                 self._faults.add(name, "is empty: there is nothing to predict")
+        boxes = self._coco.annotations.records
+        naming = sum(box is not None and box.category_id is not None for box in boxes)
+        if naming and not self._coco.categories.records:
+            self._faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
 
     def labels(self) -> dict[int, str]:
         """Concept by annotation id."""
@@ -132,7 +136,7 @@ class _Reader:
             label = concepts.get(raw.category_id)
             if label:
                 labels[raw.id] = label
-            elif raw.category_id not in concepts and self._surely_lacks_category(raw.category_id):
+            elif label is None and self._coco.categories.certainly_lacks(raw.category_id):
                 self._fault(index, raw, "category_id", f"no category has the id {raw.category_id}")
         return labels
 
@@ -173,6 +177,7 @@ class _Reader:
     def _concepts(self) -> dict[int, str]:
         """Name of each category by its id; empty where the name is faulty."""
         ids = Claims("categories", "id", self._faults)
+        names = Claims("categories", "name", self._faults)
         concepts: dict[int, str] = {}
         for index, category in enumerate(self._coco.categories.records):
             if category is None:
@@ -180,15 +185,13 @@ class _Reader:
             ids.claim(category.id, index, category.id)
             concepts[category.id] = ""
             try:
-                concepts[category.id] = category_name(category.name)
+                name = concepts[category.id] = category_name(category.name)
             except ValueError as error:
                 place = place_of("categories", index, category.id)
                 self._faults.add(f"{place}.name", str(error))
+                continue
+            names.claim(name.casefold(), index, category.id)
         return concepts
-
-    def _surely_lacks_category(self, category_id: int) -> bool:
-        categories = self._coco.categories
-        return not categories.records or categories.certainly_lacks(category_id)
 
     def _fault(self, index: int, raw: RawBox, member: str, problem: str) -> None:
         self._faults.add(f"{place_of('annotations', index, raw.id)}.{member}", problem)
