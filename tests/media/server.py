@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from abc import ABC, abstractmethod
@@ -46,6 +47,7 @@ class Server(ABC):
     Args:
         latency: seconds before each request is looked at.
         rate: bytes a second and connection; None for as fast as it goes.
+        tls: for https.
 
     Attributes:
         url: where it is reached, without a trailing slash.
@@ -53,7 +55,13 @@ class Server(ABC):
             up the first.
     """
 
-    def __init__(self, latency: float = 0.0, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        latency: float = 0.0,
+        rate: float | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.tls = tls
         self.latency = latency
         self.rate = rate
         self.faults: dict[str, list[Fault]] = {}
@@ -99,8 +107,9 @@ class Server(ABC):
         )
         await runner.setup()
         listening = self._listen()
-        await web.SockSite(runner, listening, backlog=BACKLOG).start()
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        await web.SockSite(runner, listening, backlog=BACKLOG, ssl_context=self.tls).start()
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
         self._started.set()
         await self._stop.wait()
         await runner.cleanup()

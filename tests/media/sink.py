@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import itertools
+import ssl
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Sink(Server):
         latency: as of :class:`Server`.
         rate: as of :class:`Server`.
         page: objects a page of a listing, at most.
+        tls: as of :class:`Server`.
 
     Attributes:
         objects: what the bucket holds, by name.
@@ -67,8 +69,9 @@ class Sink(Server):
         latency: float = 0.0,
         rate: float | None = None,
         page: int = 1000,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(latency, rate)
+        super().__init__(latency, rate, tls)
         self.objects: dict[str, Stored] = {}
         self.writes: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()

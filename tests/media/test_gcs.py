@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,8 @@ from fathomnet_voxel51.media.outcomes import (
 )
 from fathomnet_voxel51.stores import Digest, StoredObject
 
+from tests.conftest import REPOSITORY
+from tests.media.certificates import self_signed
 from tests.media.emulator import emulator
 from tests.media.outgoing import Bytes, crc32c
 from tests.media.server import Fault
@@ -609,6 +614,34 @@ def test_memory_does_not_grow_with_the_image() -> None:
             tracemalloc.stop()
     assert stored.size == large.size
     assert most < 8 * 1024**2
+
+
+# The way to the server.
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    _, context = self_signed(tmp_path)
+    with Sink(tls=context) as sink:
+        for work in (lambda store: store.put("a.png", Bytes(SMALL)), lambda store: store.find("a")):
+            with pytest.raises(SetupError, match=r"certificate of 127\.0\.0\.1 is not valid\nSSL_"):
+                do(sink, work)
+        assert not sink.requests
+
+
+def test_a_certificate_that_the_machine_trusts_is_enough(tmp_path: Path) -> None:
+    script = """
+import asyncio, sys
+from tests.media.test_gcs import IMAGE, put
+print(put(sys.argv[1]).size == len(IMAGE))
+"""
+    file, context = self_signed(tmp_path)
+    with Sink(tls=context) as sink:
+        command = [sys.executable, "-c", script, sink.url]
+        trusting = {**os.environ, "SSL_CERT_FILE": str(file)}
+        found = subprocess.run(
+            command, env=trusting, capture_output=True, text=True, check=False, cwd=REPOSITORY
+        )
+    assert found.stdout == "True\n", found.stderr
 
 
 def test_the_environment_s_proxy_is_used(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

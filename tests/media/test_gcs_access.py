@@ -106,6 +106,23 @@ def test_a_plugin_secret_comes_before_the_variable(
         find_access()
 
 
+def test_a_secret_that_fiftyone_looks_up_on_access_is_found(key: Path) -> None:
+    from fiftyone.internal.secrets import UnencryptedSecret
+    from fiftyone.plugins.secrets import SecretsDictionary
+
+    def look_up(key: str, operator_uri: str) -> UnencryptedSecret:
+        return UnencryptedSecret(key, content)
+
+    content = key.read_text()
+    secrets = SecretsDictionary({}, "@a/b", look_up, required_keys=[SECRET])
+    with using_secrets(secrets):
+        assert find_access().account == ACCOUNT
+    content = ""
+    absent = SecretsDictionary({}, "@a/b", look_up, required_keys=[SECRET])
+    with using_secrets(absent), pytest.raises(SetupError, match="no credentials"):
+        find_access()
+
+
 def test_an_empty_secret_is_none(monkeypatch: pytest.MonkeyPatch, key: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
     with using_secrets({SECRET: ""}):

@@ -103,7 +103,7 @@ def find_access() -> Access:
     """
     if host := os.environ.get(EMULATOR_VARIABLE):
         return Nobody(host if "://" in host else f"http://{host}")
-    if key := ((_secrets.get() or {}).get(KEY_SECRET) or "").strip():
+    if key := _secret_key():
         return _from_secret(key)
     return _from_default()
 
@@ -219,6 +219,12 @@ class GoogleAccess:
             raise SetupError(
                 f"Google gives {self.account} no access token: {_told(error)}\n{GET_CREDENTIALS}"
             ) from None
+
+
+def _secret_key() -> str:
+    secret: Any = (_secrets.get() or {}).get(KEY_SECRET)
+    # FiftyOne's dictionary gives an object with a value where it looks a secret up on access.
+    return str(getattr(secret, "value", secret) or "").strip()
 
 
 def _from_secret(key: str) -> GoogleAccess:

@@ -16,7 +16,7 @@ from tenacity import (
 
 from ..errors import SetupError
 from ..stores import StoredObject
-from .answers import Answer
+from .answers import Answer, ForbiddenError
 from .gcs_access import GET_CREDENTIALS
 from .gcs_commands import create_bucket, grant
 from .gcs_http import Bucket
@@ -93,11 +93,15 @@ def stored_object(resource: Mapping[str, Any]) -> StoredObject:
 def tries() -> AsyncRetrying:
     """Several attempts at a small request, with jitter between them."""
     return AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, ItemError) and error.again),
+        retry=retry_if_exception(_may_pass),
         stop=stop_after_attempt(_ATTEMPTS),
         wait=_wait,
         reraise=True,
     )
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, ItemError) and error.again and not isinstance(error, ForbiddenError)
 
 
 def _wait(state: RetryCallState) -> float:
