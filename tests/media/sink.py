@@ -117,9 +117,9 @@ class Sink(Server):
                 web.post(f"/upload{bucket}/o", self._upload),
                 web.get(f"{bucket}/iam/testPermissions", self._permissions),
                 web.get(f"{bucket}/o", self._list),
-                web.get(f"{bucket}/o/{{name:.+}}", self._get),
-                web.get(f"/download{bucket}/o/{{name:.+}}", self._get),
-                web.delete(f"{bucket}/o/{{name:.+}}", self._delete),
+                web.get(f"{bucket}/o/{{name}}", self._get),
+                web.get(f"/download{bucket}/o/{{name}}", self._get),
+                web.delete(f"{bucket}/o/{{name}}", self._delete),
             ]
         )
         return application

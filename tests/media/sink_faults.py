@@ -9,8 +9,8 @@ from aiohttp import web
 
 from tests.media.server import Fault
 
-MOMENT: Final = 0.05
-"""Seconds in which a client that listens hears an answer."""
+MOMENT: Final = 2.0
+"""Seconds in which a client that listens hears an answer, and hangs up itself."""
 
 LISTING: Final = "(listing)"
 """The name under which faults of the listing are scripted."""

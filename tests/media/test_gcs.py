@@ -10,7 +10,7 @@ import sys
 import time
 import tracemalloc
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -312,6 +312,26 @@ def test_a_connection_that_is_lost_is_worth_another_try(sink: Sink, fault: Fault
     error = put_failure(sink, fault)
     assert type(error) is ItemError and error.again
     assert not sink.objects
+
+
+def test_a_source_is_not_read_any_more_when_its_store_has_gone(sink: Sink) -> None:
+    class Slow(Bytes):
+        async def chunks(self) -> AsyncIterator[bytes]:
+            async for chunk in super().chunks():
+                yield chunk
+                try:
+                    await asyncio.sleep(30)
+                finally:
+                    self.left = True
+
+    async def work(store: GcsStore) -> None:
+        image = Slow(IMAGE)
+        with pytest.raises(ItemError):
+            await store.put("a.png", image)
+        assert image.left
+
+    sink.faults["fathomnet/a.png"] = [RESET]
+    do(sink, work)
 
 
 def test_an_object_whose_answer_is_lost_is_found_there(sink: Sink) -> None:
