@@ -1,0 +1,1 @@
+"""The FathomNet 2025 winning classifier: from its published checkpoint to predictions."""

@@ -1,0 +1,209 @@
+"""A checkpoint after its conversion: a folder of weights and their description."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import pydantic
+import safetensors
+from fathomnet_voxel51.errors import Fault, InputError, SetupError
+from fathomnet_voxel51.media.part_files import (
+    OtherVersionError,
+    PartFile,
+    Version,
+    is_part,
+    remove_if_abandoned,
+    version_of,
+)
+from fathomnet_voxel51.progress import Progress
+from torch import Tensor
+
+from .description import Checkpoint
+from .integrity import sha256_of
+from .layout import check_layout, empty_model
+from .weights import float32_shapes, open_weights, write_weights
+
+DESCRIPTION_NAME: Final = "checkpoint.json"
+WEIGHTS_NAME: Final = "weights.safetensors"
+_FORMAT: Final = "fathomnet-inference checkpoint"
+_SOURCE: Final = "source_sha256"
+_AGAIN: Final = "Delete the folder and convert the Lightning checkpoint again."
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """The file of weights that belongs to a description.
+
+    Attributes:
+        bytes: its size.
+        sha256: its hash, in hexadecimal.
+    """
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The content of ``checkpoint.json``."""
+
+    checkpoint: Checkpoint
+    weights: WeightsFile
+    format: Literal["fathomnet-inference checkpoint"] = _FORMAT
+    format_version: Literal[1] = 1
+
+
+_READER: Final = pydantic.TypeAdapter(Description)
+
+
+def is_converted(path: Path) -> bool:
+    """Whether a path is meant as a conversion: a folder, or one of the two files in it."""
+    return path.is_dir() or path.name in (DESCRIPTION_NAME, WEIGHTS_NAME)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a conversion into this folder came to its end."""
+    return (folder / DESCRIPTION_NAME).is_file()
+
+
+def read_description(path: Path) -> Description:
+    """Reads what a converted folder says of itself, and compares the size of its weights.
+
+    Args:
+        path: the folder, or a file in it.
+
+    Raises:
+        InputError: the conversion is unfinished, damaged, or of another format.
+    """
+    folder = path if path.is_dir() else path.parent
+    file, weights = folder / DESCRIPTION_NAME, folder / WEIGHTS_NAME
+    if not file.is_file():
+        problem = f"no {DESCRIPTION_NAME}: this is no converted checkpoint, or not a finished one"
+        raise _refused(folder, DESCRIPTION_NAME, problem)
+    try:
+        description = _READER.validate_python(json.loads(file.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise _refused(folder, DESCRIPTION_NAME, _unreadable(error)) from error
+    size = weights.stat().st_size if weights.is_file() else None
+    if size != description.weights.bytes:
+        found = "is missing" if size is None else f"has {size:,} bytes"
+        problem = f"{found}; {description.weights.bytes:,} bytes were written"
+        raise _refused(folder, WEIGHTS_NAME, problem)
+    return description
+
+
+def read_converted(path: Path, progress: Progress) -> tuple[Checkpoint, dict[str, Tensor]]:
+    """Reads a converted folder and compares every byte of its weights with their hash.
+
+    Args:
+        path: the folder, or a file in it.
+        progress: told the share that is compared.
+
+    Returns:
+        The checkpoint, and its weights as views of the mapped file.
+
+    Raises:
+        InputError: it is unfinished, damaged, or of another format.
+    """
+    description = read_description(path)
+    weights = (path if path.is_dir() else path.parent) / WEIGHTS_NAME
+    if sha256_of(weights, progress) != description.weights.sha256:
+        problem = "its bytes are not those that were written: the file is damaged"
+        raise _refused(weights.parent, WEIGHTS_NAME, problem)
+    try:
+        with open_weights(weights) as file:
+            model = empty_model(description.checkpoint.size).drop_unused()
+            check_layout(str(weights), float32_shapes(file), model)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise _refused(weights.parent, WEIGHTS_NAME, f"cannot be read: {error}") from error
+    return description.checkpoint, tensors
+
+
+def write_converted(
+    folder: Path, checkpoint: Checkpoint, tensors: Mapping[str, Tensor], progress: Progress
+) -> None:
+    """Writes a converted folder; the description comes last, and each file appears whole.
+
+    What a killed conversion left is removed or replaced.
+
+    Args:
+        folder: made if it does not exist.
+        checkpoint: the description of the weights.
+        tensors: what to write, float32.
+        progress: told the share that is written.
+
+    Raises:
+        InputError: other files of these names are in the folder; they stay untouched.
+        SetupError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in [each for each in folder.iterdir() if is_part(each.name)]:
+            remove_if_abandoned(left)
+        replaced = _leftover(folder / WEIGHTS_NAME, checkpoint)
+        _check_room(folder, tensors)
+        with _published(folder / WEIGHTS_NAME, replaced) as part:
+            source = {_SOURCE: checkpoint.sha256}
+            sha256 = write_weights(part, tensors, source, progress)
+            weights = WeightsFile(part.size, sha256)
+        content = dataclasses.asdict(Description(checkpoint, weights))
+        with _published(folder / DESCRIPTION_NAME, None) as part:
+            part.write((json.dumps(content, indent=2) + "\n").encode())
+    except OtherVersionError as error:
+        problem = f"{folder}: another program writes here"
+        raise SetupError(f"{problem}. When it is done, start the conversion again.") from error
+    except OSError as error:
+        problem = f"{folder}: cannot be written: {error.strerror or error}"
+        raise SetupError(f"{problem}. Name another folder, or make it writable.") from error
+
+
+@contextmanager
+def _published(target: Path, replaced: Version | None) -> Iterator[PartFile]:
+    part = PartFile()
+    try:
+        part.create(target)
+        yield part
+        part.publish(target, replaced)
+    finally:
+        part.discard()
+
+
+def _leftover(weights: Path, checkpoint: Checkpoint) -> Version | None:
+    """The version of the weights that a killed conversion of the same file left, if it did."""
+    if not weights.exists():
+        return None
+    try:
+        with open_weights(weights) as file:
+            source = (file.metadata() or {}).get(_SOURCE)
+    except (safetensors.SafetensorError, OSError):
+        source = None
+    if source != checkpoint.sha256:
+        raise _refused(weights.parent, WEIGHTS_NAME, "is there already, and not from this file")
+    return version_of(weights.stat())
+
+
+def _check_room(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    needed = sum(tensor.nbytes for tensor in tensors.values())
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        figures = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free"
+        raise SetupError(f"{folder}: {figures}. Make room, or name a folder elsewhere.")
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"is no JSON: {error}"
+
+
+def _refused(folder: Path, name: str, problem: str) -> InputError:
+    return InputError(str(folder), [Fault(name, problem)], _AGAIN)

@@ -1,0 +1,111 @@
+"""Hashing a large file once, and comparing an archive's bytes with its own checksums meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from fathomnet_voxel51.errors import Fault
+from fathomnet_voxel51.progress import Progress, silent, throttled
+
+_CHUNK: Final = 4 * 1024**2
+_LOCAL_HEADER: Final = 30
+"""Bytes of a ZIP member's header before its name, its extra field and its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    start: int
+    end: int
+    checksum: int
+
+
+class _Checksums:
+    """Compares the members of an archive with their CRC-32 while its bytes pass by in order."""
+
+    def __init__(self, members: list[_Member]) -> None:
+        self._members = sorted(members, key=lambda member: member.start)
+        self._next = 0
+        self._running = 0
+        self.damaged: list[Fault] = []
+
+    def take(self, position: int, chunk: memoryview) -> None:
+        end = position + len(chunk)
+        while self._next < len(self._members) and self._members[self._next].start < end:
+            member = self._members[self._next]
+            part = chunk[max(member.start - position, 0) : max(member.end - position, 0)]
+            self._running = zlib.crc32(part, self._running)
+            if member.end > end:
+                return
+            if self._running != member.checksum:
+                problem = f"bytes {member.start:,} to {member.end:,} do not match their checksum"
+                self.damaged.append(Fault(member.name, problem))
+            self._next, self._running = self._next + 1, 0
+
+
+def sha256_of(path: Path, progress: Progress = silent) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Args:
+        path: the file.
+        progress: told the share that is read.
+    """
+    digest = hashlib.sha256()
+    for _, chunk in _chunks(path, progress):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def checked_sha256(path: Path, progress: Progress = silent) -> tuple[str, list[Fault]]:
+    """The SHA-256 of an archive, and its members whose bytes are not those that were written.
+
+    One pass does both: on a network file system reading is what takes the time.
+
+    Args:
+        path: a ZIP archive whose members are stored, not compressed.
+        progress: told the share that is read.
+
+    Returns:
+        The hash in hexadecimal, and a fault for each damaged member.
+    """
+    checksums = _Checksums(_members(path))
+    digest = hashlib.sha256()
+    for position, chunk in _chunks(path, progress):
+        digest.update(chunk)
+        checksums.take(position, chunk)
+    return digest.hexdigest(), checksums.damaged
+
+
+def _chunks(path: Path, progress: Progress) -> Iterator[tuple[int, memoryview]]:
+    report = throttled(progress)
+    buffer = memoryview(bytearray(_CHUNK))
+    total = max(path.stat().st_size, 1)
+    position = 0
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            yield position, buffer[:count]
+            position += count
+            report(position / total, f"reading {path.name}, {position / 1e9:.1f} GB")
+
+
+def _members(path: Path) -> list[_Member]:
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        return [
+            _Member(each.filename, start, start + each.file_size, each.CRC)
+            for each in archive.infolist()
+            for start in [_content_start(file, each.header_offset)]
+        ]
+
+
+def _content_start(file: BinaryIO, header: int) -> int:
+    # The list of contents has an extra field of its own; only the member's tells where it begins.
+    file.seek(header)
+    fields = file.read(_LOCAL_HEADER)
+    name, extra = (int.from_bytes(fields[at : at + 2], "little") for at in (26, 28))
+    return header + _LOCAL_HEADER + name + extra

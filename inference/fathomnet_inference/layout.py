@@ -1,0 +1,58 @@
+"""The names and shapes that a state dict must have, and what of it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import torch
+from fathomnet_voxel51.errors import Fault, InputError
+
+from .model import WinnerModel
+from .size import ModelSize, Shapes
+
+_NEWER_NAMES: Final = ".attention.q_proj."
+_ADVICE: Final = (
+    "The weights are not those of the winning model (experiment-final14); use its last.ckpt, or a "
+    "conversion of it."
+)
+_ADVICE_NAMES: Final = (
+    "The encoders have the names of transformers 5: the file was saved again by another program. "
+    "Use the original last.ckpt."
+)
+
+
+def empty_model(size: ModelSize) -> WinnerModel:
+    """A model of that size whose weights have shapes and no memory."""
+    with torch.device("meta"):
+        return WinnerModel(size)
+
+
+def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def check_layout(subject: str, found: Shapes, model: WinnerModel) -> None:
+    """Compares names and shapes with those of a model.
+
+    Raises:
+        InputError: names are missing or too many, or shapes differ; it tells each.
+    """
+    expected = shapes_of(model.state_dict())
+    faults = [
+        Fault(f"state_dict[{name!r}]", _difference(expected.get(name), found.get(name)))
+        for name in [*expected, *(name for name in found if name not in expected)]
+        if expected.get(name) != found.get(name)
+    ]
+    if faults:
+        newer = any(_NEWER_NAMES in name for name in found)
+        raise InputError(subject, faults, _ADVICE_NAMES if newer else _ADVICE)
+
+
+def _difference(expected: tuple[int, ...] | None, found: tuple[int, ...] | None) -> str:
+    if found is None:
+        return "is missing"
+    if expected is None:
+        return "is no weight of this model"
+    return f"has the shape {found}, expected {expected}"

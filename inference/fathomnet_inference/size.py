@@ -1,0 +1,125 @@
+"""The dimensions of a model: given, or read from the shapes in a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from fathomnet_voxel51.errors import Fault, InputError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_HEAD_SIZE: Final = 64
+_PUBLISHED_WIDTHS: Final = frozenset({384, 768, 1024, 1536})
+"""Of DINOv2 small, base, large and giant, all of which have heads of size 64."""
+_TOY_HEADS: Final = 4
+"""Of the toy encoders in test checkpoints, whose name holds ``tiny`` (winner-model.md, fixture)."""
+_ENCODER_NAME: Final = "obj_vit_encoder_path"
+_NOT_THE_MODEL: Final = (
+    "This program runs the FathomNet 2025 winner (experiment-final14) and nothing else: fetch "
+    "its published last.ckpt, or convert it with 'fathomnet-infer convert'."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """The dimensions of a model; the defaults are those of the published checkpoint.
+
+    Attributes:
+        width: values a token.
+        layers: transformer layers of each of the four encoders.
+        heads: attention heads of an encoder layer.
+        patch: side of a patch in pixels.
+        grid: side of the grid of learned positions, in patches; the size of training images over
+            ``patch``, not that of the 256 pixel crops.
+        concepts: names that the model tells apart.
+        attention_layers: layers of each of the three attention modules.
+        attention_heads: heads of an attention module.
+        auxiliary: rows of the heads that only training used, kingdom or phylum first.
+    """
+
+    width: int = 1024
+    layers: int = 24
+    heads: int = 16
+    patch: int = 14
+    grid: int = 37
+    concepts: int = 79
+    attention_layers: int = 4
+    attention_heads: int = 8
+    auxiliary: tuple[int, ...] = (7, 19, 40, 64, 73, 78)
+
+
+def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -> ModelSize:
+    """Reads the dimensions from the shapes of a state dict.
+
+    What no shape tells comes from the specification: 8 heads in an attention module, heads of
+    size 64 in an encoder (winner-model.md, 4.1 and 4.2).
+
+    Args:
+        subject: the file, for messages.
+        shapes: shape of every weight by its name.
+        hyper_parameters: those of the training; they name the encoder.
+
+    Raises:
+        InputError: a weight that tells a dimension is missing or has another form.
+    """
+    faults: list[Fault] = []
+
+    def dimension(name: str, axis: int) -> int:
+        shape = shapes.get(name)
+        if shape is None or len(shape) <= axis or shape[axis] < 1:
+            problem = "is missing" if shape is None else f"has the shape {shape}"
+            faults.append(Fault(f"state_dict[{name!r}]", problem))
+            return 1
+        return shape[axis]
+
+    encoder, attention = "obj_vit_region_encoder", "intra_env_attn_module.256_3"
+    heads = "hierarchical_classifier.h_modules"
+    size = ModelSize(
+        width=(width := dimension(f"{encoder}.embeddings.cls_token", 2)),
+        layers=_count(shapes, encoder + ".encoder.layer.{}.norm1.weight"),
+        heads=_encoder_heads(width, hyper_parameters),
+        patch=dimension(f"{encoder}.embeddings.patch_embeddings.projection.weight", 2),
+        grid=math.isqrt(dimension(f"{encoder}.embeddings.position_embeddings", 1) - 1),
+        concepts=dimension("classifier.net.4.weight", 0),
+        attention_layers=_count(shapes, attention + ".layers.{}.norm1.weight"),
+        auxiliary=tuple(
+            dimension(f"{heads}.{index}.net.4.weight", 0)
+            for index in range(_count(shapes, heads + ".{}.net.4.weight"))
+        ),
+    )
+    faults = faults or _impossible(size, hyper_parameters)
+    if faults:
+        raise InputError(subject, faults, _NOT_THE_MODEL)
+    return size
+
+
+def _count(shapes: Shapes, pattern: str) -> int:
+    index = 0
+    while pattern.format(index) in shapes:
+        index += 1
+    return index
+
+
+def _encoder_heads(width: int, hyper_parameters: Mapping[str, Any]) -> int:
+    """The number of heads of an encoder; 0 where nothing tells it."""
+    if width in _PUBLISHED_WIDTHS:
+        return width // _HEAD_SIZE
+    name = PurePosixPath(str(hyper_parameters.get(_ENCODER_NAME, ""))).name
+    return _TOY_HEADS if "tiny" in name else 0
+
+
+def _impossible(size: ModelSize, hyper_parameters: Mapping[str, Any]) -> list[Fault]:
+    if not size.heads:
+        name = hyper_parameters.get(_ENCODER_NAME)
+        known = ", ".join(str(width) for width in sorted(_PUBLISHED_WIDTHS))
+        problem = f"{size.width} (encoder {name!r}) is none of DINOv2's ({known})"
+        return [Fault("width", f"{problem}, so its number of attention heads is not known")]
+    return [
+        Fault("width", f"{size.width} cannot be divided among {heads} attention heads")
+        for heads in (size.heads, size.attention_heads)
+        if size.width % heads
+    ]

@@ -1,0 +1,95 @@
+"""Writing and reading weights as a safetensors file.
+
+The file is written here rather than by the safetensors library, which can neither write to an open
+file, and so to one that nobody sees before it is whole, nor report how far it is. The format is a
+length, a JSON header and the values one after the other:
+https://huggingface.co/docs/safetensors/index#format. It is read by the library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import safetensors
+from fathomnet_voxel51.media.part_files import PartFile
+from fathomnet_voxel51.progress import Progress, throttled
+from torch import Tensor
+
+from .size import Shapes
+
+_FLOAT32: Final = "F32"
+_LENGTH: Final = 8
+"""Bytes of the number that the file begins with: how long the header is."""
+_ALIGNMENT: Final = 64
+"""Bytes; the values of every tensor begin at a multiple, as matrix products like it best."""
+
+
+def write_weights(
+    part: PartFile, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], progress: Progress
+) -> str:
+    """Writes float32 tensors, one at a time.
+
+    Args:
+        part: the file, created and empty.
+        tensors: by name.
+        metadata: goes into the header.
+        progress: told the share that is written.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    # A tensor that is no multiple of the alignment long would shift all that follow it.
+    order = sorted(tensors, key=lambda name: tensors[name].nbytes % _ALIGNMENT != 0)
+    header = _header({name: tensors[name] for name in order}, metadata)
+    total = len(header) + sum(tensor.nbytes for tensor in tensors.values())
+    report = throttled(progress)
+    digest = hashlib.sha256()
+    for chunk in chain([header], (_bytes_of(tensors[name]) for name in order)):
+        part.write(chunk)
+        digest.update(chunk)
+        report(part.size / total, f"writing weights, {part.size / 1e9:.1f} GB")
+    return digest.hexdigest()
+
+
+def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    fields: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        shape = list(tensor.shape)
+        fields[name] = {"dtype": _FLOAT32, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(fields, separators=(",", ":")).encode()
+    text += b" " * (-(_LENGTH + len(text)) % _ALIGNMENT)
+    return len(text).to_bytes(_LENGTH, "little") + text
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    return memoryview(tensor.contiguous().numpy()).cast("B")
+
+
+def open_weights(path: Path) -> Any:
+    """Opens a file of weights; a context manager of the safetensors library.
+
+    Raises:
+        OSError: it cannot be read.
+        safetensors.SafetensorError: it is damaged, cut short, or of another kind.
+    """
+    return safetensors.safe_open(path, framework="pt", device="cpu")
+
+
+def float32_shapes(file: Any) -> Shapes:
+    """The shapes of the float32 tensors in an open file; others count as absent."""
+    slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # no dict
+    return {
+        name: tuple(each.get_shape())
+        for name, each in slices.items()
+        if each.get_dtype() == _FLOAT32
+    }
