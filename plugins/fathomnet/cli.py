@@ -41,11 +41,14 @@ def _option_name(*names: str) -> str:
     return "--" + ".".join(name.replace("_", "-") for name in names)
 
 
-def _options(model: type[Parameters], prefix: tuple[str, ...] = ()) -> Iterator[click.Option]:
+def parameter_options(
+    model: type[Parameters], prefix: tuple[str, ...] = ()
+) -> Iterator[click.Option]:
+    """An option for each parameter of an operator, for its command."""
     for name, info in model.model_fields.items():
         nested = info.annotation
         if isinstance(nested, type) and issubclass(nested, Parameters):
-            yield from _options(nested, (*prefix, name))
+            yield from parameter_options(nested, (*prefix, name))
         else:
             yield _option((*prefix, name), info)
 
@@ -54,7 +57,7 @@ def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
     flag = _option_name(*names)
     text = f"{title(info, names[-1])}. {info.description}."
     declared = [f"{flag}/--no-{flag[2:]}" if info.annotation is bool else flag, "__".join(names)]
-    if info.default not in ("", None, False):
+    if not info.is_required() and info.default not in ("", None, False):
         default = info.default
         shown = ",".join(default) if isinstance(default, tuple) else default
         text += f"  [default: {shown}]"
@@ -65,7 +68,7 @@ def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
     )
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def given_values(values: dict[str, Any]) -> dict[str, Any]:
     """The options that were typed, nested again where their names were joined."""
     given: dict[str, Any] = {}
     for joined, value in values.items():
@@ -90,11 +93,11 @@ def _command(model: type[Parameters]) -> click.Command:
     ) -> None:
         with exit_status():
             use_deployment(deployment)
-            params = model.parse(_given(values))
+            params = model.parse(given_values(values))
             params = _with_absolute_paths(params)
             with contextlib.redirect_stdout(sys.stderr):
                 result, failed = _execute(params, dataset, delegate, wait)
-            _print_result(result, as_json)
+            print_result(result, as_json)
             if failed:
                 sys.exit(ITEMS_FAILED)
 
@@ -108,7 +111,7 @@ def _command(model: type[Parameters]) -> click.Command:
         own.insert(0, click.Option(["--dataset"], help="The FiftyOne dataset to work on."))
     return click.Command(
         model.operator.replace("_", "-"),
-        params=[*_options(model), *own],
+        params=[*parameter_options(model), *own],
         callback=callback,
         help=f"{model.summary}.",
     )
@@ -191,6 +194,7 @@ def progress_bar() -> Iterator[Report]:
 
 @contextlib.contextmanager
 def exit_status() -> Iterator[None]:
+    """Ends the program with the status that belongs to an error, and its message."""
     try:
         yield
     except (InputError, DatasetError) as error:
@@ -204,7 +208,8 @@ def exit_status() -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def _print_result(result: dict[str, Any], as_json: bool) -> None:
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """Prints what was done on standard output, as JSON or for a person."""
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
         return

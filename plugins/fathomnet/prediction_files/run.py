@@ -66,7 +66,7 @@ def read_run(path: str | Path) -> RawRun:
     manifest_path = Path(path).with_name(MANIFEST_NAME)
     manifest = None
     if rows.probabilities is not None and manifest_path.is_file():
-        manifest = _read_manifest(read_source(manifest_path))
+        manifest = read_manifest(read_source(manifest_path))
     run = RawRun(source.subject, source.name, source.sha256, rows, manifest)
     _check_width(run)
     return run
@@ -81,8 +81,8 @@ def _read_folder(folder: Path) -> RawRun:
     tables = {name: read_rows(sources[name]) for name in names if name != MANIFEST_NAME}
     manifest = None
     if MANIFEST_NAME in sources:
-        manifest = _read_manifest(sources[MANIFEST_NAME])
-        _check_files(folder, manifest, sources)
+        manifest = read_manifest(sources[MANIFEST_NAME])
+        check_files(folder, manifest, sources)
     if len(tables) == 2:
         _check_agreement(folder, tables[CSV_NAME], tables[PARQUET_NAME])
     listing = "".join(f"{sources[name].sha256}  {name}\n" for name in names)
@@ -97,7 +97,12 @@ def _read_folder(folder: Path) -> RawRun:
     return run
 
 
-def _read_manifest(source: SourceFile) -> dict[str, Any]:
+def read_manifest(source: SourceFile) -> dict[str, Any]:
+    """The manifest of a run.
+
+    Raises:
+        InputError: it is no JSON, of another version, or has no list of concepts.
+    """
     try:
         manifest = json.loads(decode(source))
     except json.JSONDecodeError as error:
@@ -125,10 +130,19 @@ def _manifest_faults(manifest: object) -> list[Fault]:
     return faults
 
 
-def _check_files(
+def check_files(
     folder: Path, manifest: Mapping[str, Any], sources: Mapping[str, SourceFile]
 ) -> None:
-    """Compares the hashes that the manifest gives, if it gives any, with the files."""
+    """Compares the hashes that the manifest gives, if it gives any, with the files.
+
+    Args:
+        folder: of the run, for messages.
+        manifest: the run's.
+        sources: files of the folder by name.
+
+    Raises:
+        InputError: a file is not the one that the manifest was written for.
+    """
     hashes = manifest.get("files")
     if not isinstance(hashes, dict):
         return

@@ -36,6 +36,7 @@ def write_predictions(
     rows: pd.DataFrame,
     manifest: Mapping[str, Any],
     probabilities: npt.NDArray[np.float32] | None = None,
+    further: Mapping[str, bytes] | None = None,
 ) -> None:
     """Writes ``predictions.csv``, ``predictions.parquet`` and ``manifest.json``.
 
@@ -50,6 +51,7 @@ def write_predictions(
         manifest: whatever describes the run; ``concepts`` lists the concepts in the order of the
             probabilities. ``format_version`` and ``files`` are added.
         probabilities: (rows, concepts), in the order of ``rows``.
+        further: other files of the run, by name; the manifest carries their hashes too.
 
     Raises:
         InputError: the arguments do not fit together; nothing was written.
@@ -59,6 +61,7 @@ def write_predictions(
         raise InputError(str(folder), faults, "The program that writes predictions is at fault.")
     order = np.argsort(rows[ANNOTATION_ID].to_numpy(), kind="stable")
     contents = {
+        **(further or {}),
         CSV_NAME: _csv(rows.iloc[order]),
         PARQUET_NAME: _parquet(rows.iloc[order], probabilities, order),
     }
@@ -67,7 +70,7 @@ def write_predictions(
     contents[MANIFEST_NAME] = (json.dumps(full, indent=2, ensure_ascii=False) + "\n").encode()
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        _write_whole(Path(folder) / name, content)
+        write_whole(Path(folder) / name, content)
 
 
 def _faults(
@@ -110,7 +113,7 @@ def _parquet(
     return sink.getvalue()
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Writes a file so that its name always stands for a complete content."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -1,0 +1,95 @@
+"""The model at work on the parts of a run, and what of its settings is decided on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from fathomnet_voxel51.progress import Progress
+
+from .annotations import ImageBoxes
+from .checkpoint import load_model
+from .device import DTYPES
+from .manifest import Manifest
+from .model import WinnerModel
+from .parts import Part, cut
+from .pipeline import Unpredicted
+from .predict import BoxLogits, PredictSettings, predict
+from .request import Work
+from .runner import CPU_BATCH, Runner
+
+BATCHES_A_PART: Final = {"cuda": 16, "cpu": 2}
+"""A signal comes two minutes before the end of a job, and a part must be done by then: 1,024 boxes
+take 80 s on a Turing card in fp32, 16 boxes 4 minutes on two CPU cores. Between two parts the GPU
+waits for the first images of the next, about 0.1 s."""
+
+
+class Engine:
+    """The model, loaded when it is first needed, and how it runs."""
+
+    def __init__(self, work: Work) -> None:
+        request = work.request
+        self._work = work
+        self._model: WinnerModel | None = None
+        self._boxes_a_part = 0
+        self.settings = PredictSettings(
+            request.batch_size, request.precision, request.device, request.workers
+        )
+
+    def settle(self, there: Manifest | None) -> None:
+        """Decides what the request leaves open: as before, where there was a before."""
+        before = there["settings"] if there else {}
+        settings = self.settings
+        if settings.precision == "auto" and before:
+            settings = replace(settings, precision=before["precision"])
+        device, dtype = settings.chosen_device, settings.chosen_dtype
+        precision: Any = next(name for name, kind in DTYPES.items() if kind is dtype)
+        batch_size = settings.batch_size or before.get("batch_size") or self._batch_that_fits()
+        self.settings = replace(settings, precision=precision, batch_size=batch_size)
+        self._boxes_a_part = before.get("boxes_a_part", batch_size * BATCHES_A_PART[device.type])
+
+    def identity(self) -> Manifest:
+        """What the run is made of."""
+        settings = self.settings
+        assert settings.batch_size is not None
+        return self._work.identity(settings.precision, settings.batch_size, self._boxes_a_part)
+
+    def parts(self) -> list[tuple[ImageBoxes, ...]]:
+        """The images, cut into what is kept at once."""
+        return cut(self._work.images, self._boxes_a_part)
+
+    def predict(self, images: Sequence[ImageBoxes], progress: Progress) -> Part:
+        """Predicts one part."""
+        folder = Path(self._work.request.images)
+        groups = predict(self._loaded(), images, folder, self.settings, progress)
+        boxes = [box for group in groups for box in group]
+        found = [box for box in boxes if isinstance(box, BoxLogits)]
+        width = len(self._work.checkpoint.concepts)
+        return Part(
+            annotation_id=np.array([box.annotation_id for box in found], np.int64),
+            image_id=np.array([box.image_id for box in found], np.int64),
+            logits=np.array([box.logits for box in found], np.float32).reshape(-1, width),
+            unpredicted=tuple(box for box in boxes if isinstance(box, Unpredicted)),
+        )
+
+    def device_name(self) -> str:
+        """The device in words."""
+        device = self.settings.chosen_device
+        return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else device.type
+
+    def _batch_that_fits(self) -> int:
+        if not self._work.boxes or self.settings.chosen_device.type == "cpu":
+            return CPU_BATCH
+        device, dtype = self.settings.chosen_device, self.settings.chosen_dtype
+        return Runner(self._loaded(), device, dtype, None, self._work.boxes).batch_size
+
+    def _loaded(self) -> WinnerModel:
+        if self._model is None:
+            path = Path(self._work.request.checkpoint)
+            device, dtype = self.settings.chosen_device, self.settings.chosen_dtype
+            self._model, _ = load_model(path, device, dtype)
+        return self._model

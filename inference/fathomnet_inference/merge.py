@@ -1,0 +1,223 @@
+"""Shards of one run into one predictions folder, or a refusal that says which shard and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from fathomnet_voxel51.errors import Fault, InputError
+from fathomnet_voxel51.fields import ANNOTATION_ID
+from fathomnet_voxel51.files.faults import FaultList
+from fathomnet_voxel51.progress import Progress, silent
+
+from .manifest import Manifest, differences, shard_of, slurm_ids
+from .parts import FOLDER, START_OVER
+from .results import Results, read_manifest, read_results, write_results
+
+MAY_DIFFER: Final = ("settings.shard", "settings.batch_size", "settings.boxes_a_part")
+"""Between shards: two GPUs may take different batches, which changes results by rounding only."""
+OF_THE_WHOLE: Final = "settings.shard"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What a merge has put together.
+
+    Attributes:
+        shards: that were merged.
+        boxes: of all shards.
+        predicted: boxes.
+        not_predicted: boxes; the manifest lists them with reasons.
+        output: the predictions folder.
+    """
+
+    shards: int
+    boxes: int
+    predicted: int
+    not_predicted: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A shard that has finished."""
+
+    folder: Path
+    results: Results
+    manifest: Manifest
+
+    @property
+    def label(self) -> str:
+        return str(self.manifest["settings"]["shard"])
+
+    def boxes(self) -> Iterator[int]:
+        """Annotation ids of all its boxes, predicted or not."""
+        yield from self.results.rows[ANNOTATION_ID].tolist()
+        yield from (box["annotation_id"] for box in self.manifest["not_predicted"])
+
+
+def merge(
+    folders: Sequence[str | Path], output: str | Path, progress: Progress = silent
+) -> MergeResult:
+    """Merges the shards of a run.
+
+    Args:
+        folders: one a shard, in any order.
+        output: the predictions folder; may be a folder that the shards lie in.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: a shard is missing, unfinished, damaged or there twice, or was made otherwise
+            than the others; or the output folder holds another run. Nothing was written.
+        SetupError: the output folder cannot be written.
+    """
+    target = Path(output)
+    shards = []
+    for index, folder in enumerate(folders):
+        progress(index / (len(folders) + 1), f"reading shard {index + 1}/{len(folders)}")
+        shards.append(_read(Path(folder)))
+    faults = FaultList()
+    _check_alike(shards, faults)
+    _check_complete(shards, faults)
+    _check_boxes(shards, faults)
+    faults.raise_if_any("these shards", "Name every shard of one run, each once.")
+    manifest = _manifest(shards)
+    _refuse_other(target, manifest)
+    write_results(target, _joined(shards), manifest)
+    counts = manifest["counts"]
+    progress(1.0, f"{counts['predicted']:,} of {counts['boxes']:,} boxes predicted")
+    return MergeResult(
+        shards=len(shards),
+        boxes=counts["boxes"],
+        predicted=counts["predicted"],
+        not_predicted=counts["not_predicted"],
+        output=str(target),
+    )
+
+
+def _read(folder: Path) -> _Shard:
+    """A finished shard.
+
+    Raises:
+        InputError: it is none.
+    """
+    results, manifest = read_results(folder)
+    return _Shard(folder, results, manifest)
+
+
+def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
+    """Every shard against the first."""
+    for shard in shards[1:]:
+        for difference in differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
+            what, values = difference.split(": ", 1)
+            there = f"there being {shards[0].folder}"
+            faults.add(str(shard.folder), f"{what} differs: {values} ({there})")
+
+
+def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:
+    """All of 1-of-N to N-of-N, each once."""
+    places: dict[int, list[Path]] = defaultdict(list)
+    parts = [(shard.folder, shard_of(shard.manifest)) for shard in shards]
+    if not parts:
+        faults.add("shards", "none was named")
+        return
+    counts = Counter(part.count for _, part in parts)
+    count = counts.most_common(1)[0][0]
+    for folder, part in parts:
+        if part.count == count:
+            places[part.index].append(folder)
+        else:
+            faults.add(str(folder), f"is one of {part.count} shards, others are of {count}")
+    for index in range(count):
+        label = f"shard {index or count}/{count}"
+        if index not in places:
+            faults.add(label, "is missing")
+        for folder in places[index][1:]:
+            faults.add(str(folder), f"is {label} again, after {places[index][0]}")
+
+
+def _check_boxes(shards: Sequence[_Shard], faults: FaultList) -> None:
+    """Each box once, and as many as the run has."""
+    owner: dict[int, Path] = {}
+    for shard in shards:
+        for box in shard.boxes():
+            first = owner.setdefault(box, shard.folder)
+            if first != shard.folder:
+                faults.add(str(shard.folder), f"annotation {box} is in {first} too")
+    if shards and not faults:
+        expected = shards[0].manifest["counts"]["boxes_of_all_shards"]
+        if len(owner) != expected:
+            faults.add("boxes", f"{len(owner):,} are in the shards, the run has {expected:,}")
+
+
+def _manifest(shards: Sequence[_Shard]) -> Manifest:
+    """That of the whole run: what the shards have in common, and their sums."""
+    first = shards[0].manifest
+    manifests = [shard.manifest for shard in shards]
+    decisions: Counter[str] = Counter()
+    for manifest in manifests:
+        decisions.update(manifest["counts"]["decisions"])
+    sums = {
+        name: sum(manifest["counts"][name] for manifest in manifests)
+        for name in ("images", "boxes", "predicted", "not_predicted")
+    }
+    unpredicted = [box for manifest in manifests for box in manifest["not_predicted"]]
+    batches = {manifest["settings"]["batch_size"] for manifest in manifests}
+    return {
+        **{name: value for name, value in first.items() if name != "files"},
+        "settings": {
+            **first["settings"],
+            "shard": "",
+            "batch_size": batches.pop() if len(batches) == 1 else None,
+        },
+        "device": ", ".join(sorted({manifest["device"] for manifest in manifests})),
+        "slurm": slurm_ids(),
+        "started": min(manifest["started"] for manifest in manifests),
+        "finished": max(manifest["finished"] for manifest in manifests),
+        "counts": {
+            **sums,
+            "boxes_of_all_shards": sums["boxes"],
+            "decisions": dict(sorted(decisions.items())),
+        },
+        "not_predicted": sorted(unpredicted, key=lambda box: int(box["annotation_id"])),
+        "shards": [
+            {
+                "shard": shard.label,
+                **{
+                    name: shard.manifest[name]
+                    for name in ("device", "slurm", "started", "finished")
+                },
+                "boxes": shard.manifest["counts"]["boxes"],
+            }
+            for shard in sorted(shards, key=lambda shard: shard_of(shard.manifest).index)
+        ],
+    }
+
+
+def _joined(shards: Sequence[_Shard]) -> Results:
+    return Results(
+        pd.concat([shard.results.rows for shard in shards], ignore_index=True),
+        np.concatenate([shard.results.probabilities for shard in shards]),
+    )
+
+
+def _refuse_other(target: Path, manifest: Manifest) -> None:
+    """Refuses to replace the predictions of another run.
+
+    Raises:
+        InputError: the folder holds some, or an unfinished run.
+    """
+    if (target / FOLDER).exists():
+        problem = f"holds a run that is not finished ({FOLDER}/)"
+        raise InputError(str(target), [Fault("folder", problem)], START_OVER)
+    there = read_manifest(target)
+    if there is not None:
+        found = [Fault(*d.split(": ", 1)) for d in differences(manifest, there, MAY_DIFFER)]
+        if found or there["settings"]["shard"]:
+            found = found or [Fault("settings.shard", "the folder holds a shard, not the whole")]
+            raise InputError(f"{target} holds another run", found, START_OVER)

@@ -1,0 +1,158 @@
+"""A run as it was asked for: checked whole, before anything is predicted or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fathomnet_voxel51.errors import Fault, InputError
+from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.taxonomy import load_taxonomy
+
+from .annotations import Annotations, ImageBoxes, read_annotations
+from .calibrate import read_temperature
+from .checkpoint import Checkpoint, inspect
+from .decide import ARGMAX, RULES, Decider, Rule
+from .manifest import Identity, Manifest, NamedFile, Settings, code_version
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a caller asks of a run; the options of ``fathomnet-infer run``.
+
+    Attributes:
+        annotations: COCO file.
+        images: folder that its file names are relative to.
+        checkpoint: the model.
+        output: folder of this run, or of this shard of it.
+        shard: ``I/N``; empty for the whole.
+        limit: look at the first so many images of the file; None: all.
+        decision: how probabilities become a name.
+        temperature: a number, or the file of a calibration.
+        batch_size: boxes at once; None: what fits.
+        precision: of the matrix products.
+        device: where to run.
+        workers: threads that prepare images; None: by the processors.
+    """
+
+    annotations: str
+    images: str
+    checkpoint: str
+    output: str
+    shard: str = ""
+    limit: int | None = None
+    decision: Rule = ARGMAX
+    temperature: str = "1"
+    batch_size: int | None = None
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run that was checked and can begin.
+
+    Attributes:
+        request: as it was asked for.
+        images: with boxes, of the request's shard.
+        boxes_of_all_shards: of this shard and its sisters.
+        annotations: the COCO file.
+        checkpoint: the model, not loaded.
+        decider: chooses names.
+        temperature: divides the logits.
+        taxonomy_sha256: of the table that the decider goes by.
+        shard: label of the shard, such as ``1-of-4``.
+    """
+
+    request: RunRequest
+    images: tuple[ImageBoxes, ...]
+    boxes_of_all_shards: int
+    annotations: NamedFile
+    checkpoint: Checkpoint
+    decider: Decider
+    temperature: float
+    taxonomy_sha256: str
+    shard: str
+
+    @property
+    def output(self) -> Path:
+        return Path(self.request.output)
+
+    @property
+    def boxes(self) -> int:
+        return sum(len(image.boxes) for image in self.images)
+
+    def identity(self, precision: str, batch_size: int, boxes_a_part: int) -> Manifest:
+        """What the run is made of, once it is known how the model runs."""
+        settings = Settings(
+            precision,
+            batch_size,
+            boxes_a_part,
+            self.temperature,
+            self.request.limit,
+            self.shard,
+        )
+        return Identity(
+            concepts=tuple(self.checkpoint.concepts),
+            checkpoint=NamedFile(self.checkpoint.name, self.checkpoint.sha256),
+            annotations=self.annotations,
+            decision=self.request.decision,
+            settings=settings,
+            taxonomy_sha256=self.taxonomy_sha256,
+            code_version=code_version(),
+        ).described()
+
+
+def check(request: RunRequest) -> Work:
+    """Checks everything about a run that can be checked without loading the model.
+
+    Raises:
+        InputError: a parameter or a file is wrong.
+    """
+    shard = _checked_parameters(request)
+    annotations = read_annotations(request.annotations)
+    checkpoint = inspect(Path(request.checkpoint))
+    taxonomy = load_taxonomy()
+    return Work(
+        request=request,
+        images=annotations.wanted(request.limit, shard),
+        boxes_of_all_shards=_boxes(annotations, request.limit),
+        annotations=NamedFile(annotations.source, annotations.sha256),
+        checkpoint=checkpoint,
+        decider=Decider(request.decision, checkpoint.concepts, taxonomy),
+        temperature=read_temperature(request.temperature, checkpoint.sha256),
+        taxonomy_sha256=taxonomy.sha256,
+        shard=shard.label,
+    )
+
+
+def _checked_parameters(request: RunRequest) -> Shard:
+    """The shard, after every parameter was looked at."""
+    faults: list[Fault] = []
+    if not request.images or not Path(request.images).is_dir():
+        faults.append(Fault("images", f"{request.images!r} is no folder"))
+    if not request.output:
+        faults.append(Fault("output", "name a folder for the predictions"))
+    elif Path(request.output).exists() and not Path(request.output).is_dir():
+        faults.append(Fault("output", f"{request.output!r} is no folder"))
+    if request.decision not in RULES:
+        faults.append(Fault("decision", f"{request.decision!r} is none of {', '.join(RULES)}"))
+    least = (("limit", 1), ("batch_size", 1), ("workers", 0))
+    for name, lowest in least:
+        value = getattr(request, name)
+        if value is not None and (type(value) is not int or value < lowest):
+            faults.append(Fault(name, f"{value!r} is not a whole number, {lowest} or more"))
+    shard = Shard()
+    try:
+        shard = Shard.parse(request.shard)
+    except InputError as error:
+        faults.extend(error.faults)
+    if faults:
+        raise InputError("parameters of run", faults)
+    return shard
+
+
+def _boxes(annotations: Annotations, limit: int | None) -> int:
+    return sum(len(image.boxes) for image in annotations.wanted(limit, Shard()))

@@ -1,0 +1,180 @@
+"""The predictions folder: written from what the model said, or read back to be merged."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fathomnet_voxel51.errors import Fault, InputError, SetupError
+from fathomnet_voxel51.fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from fathomnet_voxel51.files.sourcefile import SourceFile, read_source
+from fathomnet_voxel51.prediction_files import run as run_files
+from fathomnet_voxel51.prediction_files.rows import CONCEPT_NAME, CONFIDENCE
+from fathomnet_voxel51.prediction_files.run import CSV_NAME, MANIFEST_NAME, PARQUET_NAME
+from fathomnet_voxel51.prediction_files.writer import IMAGE_ID, write_predictions
+
+from .decide import ARGMAX, Decider, Decisions, probabilities
+from .manifest import IDENTITY, Manifest
+from .parts import Part
+
+DECISIONS_NAME: Final = "decisions.csv"
+"""Where each name comes from; written when the rule is not argmax itself."""
+
+ROW_NAMES: Final = (ANNOTATION_ID, IMAGE_ID, CONCEPT_NAME, CONFIDENCE, OWN_RANK)
+DECISION_NAMES: Final = (ANNOTATION_ID, CONCEPT_NAME, OWN_RANK, "argmax", "reason")
+REQUIRED: Final = (*IDENTITY, "counts", "not_predicted", "device", "started", "finished")
+"""Members of a manifest by this program, as opposed to one that merely has the format."""
+
+AT_ONCE: Final = 4_096
+"""Boxes decided at once: some megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Predicted boxes.
+
+    Attributes:
+        rows: one a box: the columns of ``predictions.parquet``, argmax and reason.
+        probabilities: (boxes, concepts) float32, in the order of the rows.
+    """
+
+    rows: pd.DataFrame
+    probabilities: npt.NDArray[np.float32]
+
+    def tally(self) -> Mapping[str, int]:
+        """Boxes by where their name comes from: ``argmax``, ``rolled up to family``, ..."""
+        kinds = Counter(reason.partition(":")[0] for reason in self.rows["reason"])
+        return dict(sorted(kinds.items()))
+
+
+def decided(parts: Sequence[Part], decider: Decider, temperature: float, concepts: int) -> Results:
+    """Names for everything that the model has looked at.
+
+    Args:
+        parts: of one run.
+        decider: chooses the names.
+        temperature: divides the logits.
+        concepts: how many the model knows.
+    """
+    frames, shares = [], []
+    for part in parts:
+        for first in range(0, len(part.annotation_id), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            likely = probabilities(part.logits[some], temperature)
+            ids, images = part.annotation_id[some], part.image_id[some]
+            frames.append(_rows(ids, images, decider.decide(likely)))
+            shares.append(likely.astype(np.float32))
+    if not frames:
+        return no_results(concepts)
+    return Results(pd.concat(frames, ignore_index=True), np.concatenate(shares))
+
+
+def no_results(concepts: int) -> Results:
+    """The results of a run in which nothing could be predicted."""
+    none = np.empty(0, np.int64)
+    rows = _rows(none, none, Decisions([], np.empty(0, np.float32), [], [], []))
+    return Results(rows, np.empty((0, concepts), np.float32))
+
+
+def write_results(folder: Path, results: Results, manifest: Manifest) -> None:
+    """Writes the files of a run, the manifest last.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
+    further = {}
+    if manifest["decision"] != ARGMAX:
+        further[DECISIONS_NAME] = _decisions_csv(results.rows)
+    try:
+        write_predictions(
+            folder, results.rows[list(ROW_NAMES)], manifest, results.probabilities, further
+        )
+        if not further:
+            (folder / DECISIONS_NAME).unlink(missing_ok=True)
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a finished run; None where the folder holds none.
+
+    Raises:
+        InputError: the files are damaged, or do not belong together.
+    """
+    return _sources(folder)[1] if (folder / MANIFEST_NAME).exists() else None
+
+
+def read_results(folder: Path) -> tuple[Results, Manifest]:
+    """The predictions of a finished run, and its manifest.
+
+    Raises:
+        InputError: the folder holds no whole run of this program.
+    """
+    if not (folder / MANIFEST_NAME).exists():
+        problem = f"holds no {MANIFEST_NAME}: the run has not finished"
+        raise InputError(str(folder), [Fault("folder", problem)], "Start it again to finish it.")
+    sources, manifest = _sources(folder)
+    try:
+        table = pq.read_table(pa.BufferReader(sources[PARQUET_NAME].content))
+        rows = table.select(list(ROW_NAMES)).to_pandas()
+        lists = table.column(PROBABILITIES).combine_chunks()
+        shares = lists.flatten().to_numpy().reshape(len(rows), len(manifest["concepts"]))
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise _not_ours(folder, PARQUET_NAME, str(error).partition("\n")[0]) from None
+    origins = _origins(folder, rows, sources)
+    return Results(pd.concat([rows, origins], axis=1), shares.astype(np.float32)), manifest
+
+
+def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
+    """The files of a run, and its manifest, which they were compared with."""
+    manifest = run_files.read_manifest(read_source(folder / MANIFEST_NAME))
+    hashes = manifest.get("files")
+    if not isinstance(hashes, dict) or not {CSV_NAME, PARQUET_NAME} <= set(hashes):
+        raise _not_ours(folder, MANIFEST_NAME, "names no files")
+    missing = [name for name in REQUIRED if name not in manifest]
+    if missing:
+        raise _not_ours(folder, MANIFEST_NAME, f"has no {', '.join(missing)}")
+    names = [name for name in (CSV_NAME, PARQUET_NAME, DECISIONS_NAME) if name in hashes]
+    sources = {name: read_source(folder / name) for name in names}
+    run_files.check_files(folder, manifest, sources)
+    return sources, manifest
+
+
+def _origins(folder: Path, rows: pd.DataFrame, sources: Mapping[str, SourceFile]) -> pd.DataFrame:
+    """Argmax and reason of each row."""
+    source = sources.get(DECISIONS_NAME)
+    if source is None:
+        return pd.DataFrame({"argmax": rows[CONCEPT_NAME], "reason": ARGMAX})
+    table = pd.read_csv(io.BytesIO(source.content), keep_default_na=False)
+    if not table[ANNOTATION_ID].equals(rows[ANNOTATION_ID]):
+        raise _not_ours(folder, DECISIONS_NAME, f"is about other boxes than {PARQUET_NAME}")
+    return table[["argmax", "reason"]]
+
+
+def _rows(
+    ids: npt.NDArray[np.int64], images: npt.NDArray[np.int64], decisions: Decisions
+) -> pd.DataFrame:
+    columns = (ids, images, decisions.concept_name, decisions.confidence, decisions.rank)
+    rows = pd.DataFrame(dict(zip(ROW_NAMES, columns, strict=True)))
+    return rows.assign(argmax=list(decisions.argmax), reason=list(decisions.reason))
+
+
+def _decisions_csv(rows: pd.DataFrame) -> bytes:
+    ordered = rows.sort_values(ANNOTATION_ID, kind="stable")
+    return str(
+        ordered.to_csv(columns=list(DECISION_NAMES), index=False, lineterminator="\n")
+    ).encode()
+
+
+def _not_ours(folder: Path, name: str, problem: str) -> InputError:
+    advice = "Name the folder of a run of fathomnet-infer."
+    return InputError(str(folder), [Fault(name, problem)], advice)

@@ -1,0 +1,178 @@
+"""From annotations, images and a checkpoint to a predictions folder; goes on where it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fathomnet_voxel51.progress import Progress, silent
+
+from .annotations import ImageBoxes
+from .engine import Engine
+from .manifest import Counts, Manifest, finished
+from .parts import Part, PartStore, kept_identity, open_parts, refuse_other
+from .pipeline import Unpredicted
+from .request import RunRequest, Work, check
+from .results import decided, read_manifest, write_results
+from .stop import Stop
+
+LAST: Final = 0.999
+"""Share done while the files are not written yet: 1.0 is the end to whoever hears it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run, with all its interruptions, has done.
+
+    Attributes:
+        images: with boxes.
+        boxes: of them.
+        predicted: boxes.
+        not_predicted: boxes; the manifest lists them with reasons.
+        decisions: boxes by where their name comes from.
+        output: the predictions folder.
+        seconds: that this process took.
+    """
+
+    images: int
+    boxes: int
+    predicted: int
+    not_predicted: int
+    decisions: Mapping[str, int]
+    output: str
+    seconds: float
+
+
+def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = None) -> RunResult:
+    """Predicts boxes and writes the predictions folder.
+
+    What is predicted is kept part by part. A run that was killed goes on with the first part that
+    is not kept; one that had finished without some boxes tries the parts of those again; one that
+    had finished whole does nothing.
+
+    Args:
+        request: what to do.
+        progress: hears how far it is.
+        stop: says when to stop early.
+
+    Raises:
+        InputError: a file or parameter is wrong, or the output folder holds another run; nothing
+            was written.
+        StoppedError: it was asked to stop; what was predicted is kept.
+        SetupError: the device, or the output folder, cannot be used.
+    """
+    began = time.monotonic()
+    stop = stop or Stop()
+    progress(0.0, "reading annotations and checkpoint")
+    work = check(request)
+    engine = Engine(work)
+    there = kept_identity(work.output)
+    manifest = read_manifest(work.output) if there is None else None
+    engine.settle(there or manifest)
+    if there or manifest:
+        refuse_other(work.output, engine.identity(), there or manifest or {})
+    if manifest is None:
+        manifest = _finish(work, engine, progress, stop)
+    counts = {name: manifest["counts"][name] for name in Counts.__slots__}
+    del counts["boxes_of_all_shards"]
+    progress(1.0, f"{counts['predicted']:,} of {counts['boxes']:,} boxes predicted")
+    return RunResult(**counts, output=str(work.output), seconds=round(time.monotonic() - began, 3))
+
+
+def _finish(work: Work, engine: Engine, progress: Progress, stop: Stop) -> Manifest:
+    """Predicts what is not kept yet, and writes the predictions folder."""
+    with open_parts(work.output, engine.identity()) as store:
+        before = read_manifest(work.output)
+        tally = _Tally(work.boxes, progress)
+        parts = _predict(engine, store, tally, stop, retry=before is not None)
+        unpredicted = sorted(
+            (box for part in parts for box in part.unpredicted), key=lambda box: box.annotation_id
+        )
+        manifest = before
+        if manifest is None or len(manifest["not_predicted"]) != len(unpredicted):
+            progress(LAST, "deciding and writing")
+            manifest = _write(work, engine, store.started, parts, unpredicted)
+        if not unpredicted:
+            store.remove()
+        return manifest
+
+
+def _write(
+    work: Work,
+    engine: Engine,
+    started: str,
+    parts: Sequence[Part],
+    unpredicted: Sequence[Unpredicted],
+) -> Manifest:
+    results = decided(parts, work.decider, work.temperature, len(work.checkpoint.concepts))
+    counts = Counts(
+        images=len(work.images),
+        boxes=work.boxes,
+        predicted=len(results.rows),
+        not_predicted=len(unpredicted),
+        boxes_of_all_shards=work.boxes_of_all_shards,
+        decisions=results.tally(),
+    )
+    manifest = finished(engine.identity(), counts, unpredicted, engine.device_name(), started)
+    write_results(work.output, results, manifest)
+    return manifest
+
+
+def _predict(
+    engine: Engine, store: PartStore, tally: _Tally, stop: Stop, retry: bool
+) -> list[Part]:
+    """All parts, of which those are predicted that are not kept.
+
+    Args:
+        engine: predicts.
+        store: keeps.
+        tally: counts and reports.
+        stop: ends it between two parts.
+        retry: also predict anew the parts in which some boxes were not possible.
+
+    Raises:
+        StoppedError: it was asked to stop.
+    """
+    plan = engine.parts()
+    kept = {}
+    for index, images in enumerate(plan):
+        part = store.load(index, images)
+        if part is not None and not (retry and part.unpredicted):
+            kept[index] = part
+            tally.add(part)
+    for index, images in enumerate(plan):
+        if index not in kept:
+            stop.check(f"{tally.done:,} of {tally.total:,} boxes are kept")
+            kept[index] = engine.predict(images, tally.within(images))
+            store.save(index, kept[index])
+            tally.add(kept[index])
+    return [kept[index] for index in range(len(plan))]
+
+
+class _Tally:
+    """How far a run is, for whoever watches."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self.total = total
+        self.done = self._failed = 0
+        self._progress = progress
+
+    def add(self, part: Part) -> None:
+        """Counts a part that is kept."""
+        self.done += len(part)
+        self._failed += len(part.unpredicted)
+
+    def within(self, images: Sequence[ImageBoxes]) -> Progress:
+        """The progress of a part, as the share of the whole."""
+        boxes = sum(len(image.boxes) for image in images)
+
+        def report(share: float, label: str) -> None:
+            done = self.done + round(share * boxes)
+            text = f"predicting {done:,}/{self.total:,} boxes"
+            if self._failed:
+                text += f", {self._failed:,} not possible"
+            self._progress(min(done / self.total, LAST), text)
+
+        return report
