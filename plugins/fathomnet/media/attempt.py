@@ -151,11 +151,11 @@ class Mover:
                     stored = await self._store.put(path, relay, replacing)
             except ConflictError:
                 raise
-            except Exception as error:
+            except BaseException as error:
                 if relay.released:
                     self._unanswered.add(item.name)
                 # The store's client hides what went wrong at the source in an error of its own.
-                if isinstance(relay.error, ItemError):
+                if isinstance(error, Exception) and isinstance(relay.error, ItemError):
                     raise relay.error from error
                 raise
         return Entry(

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
-
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from ..errors import SetupError
 from ..stores import Store, StoredObject
@@ -36,7 +30,7 @@ class Policy:
     Attributes:
         concurrency: connections at once, to the source and to the store each.
         attempts: tries an image, those not counted in which a host refused everybody.
-        first_wait: seconds; the wait before try n+1 is random between 0 and first_wait * 2^n.
+        first_wait: seconds; the wait after try n is random between 0 and first_wait * 2^n.
         longest_wait: seconds, of these.
         stall_seconds: after which a transfer in which nothing moves is ended.
         patience: with hosts that refuse everybody.
@@ -48,6 +42,11 @@ class Policy:
     longest_wait: float = 30.0
     stall_seconds: float = 60.0
     patience: Patience = field(default_factory=Patience)
+
+    def jitter(self, number: int) -> float:
+        """Seconds to wait after a try, drawn anew: many that failed at once must not meet again."""
+        longest = min(self.longest_wait, self.first_wait * 2**number)
+        return random.uniform(0.0, longest)  # noqa: S311  # no secret
 
 
 class Transfer:
@@ -127,27 +126,14 @@ class Transfer:
 
     async def _settle(self, item: Item) -> Entry:
         """Tries an image until it is moved, or cannot be."""
-        tries = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, ItemError) and error.again),
-            stop=stop_after_attempt(self._policy.attempts),
-            wait=self._wait,
-            reraise=True,
-        )
-        number = 0
-        try:
-            async for attempt in tries:
-                number = attempt.retry_state.attempt_number
-                with attempt:
-                    return await self._try_while_hosts_answer(item, number)
-        except ItemError as error:
-            return Entry(item.name, error.outcome, error.reason, attempts=number)
-        raise AssertionError("tries end with a result or with an error")
-
-    def _wait(self, state: RetryCallState) -> float:
-        outcome = state.outcome
-        asked = getattr(outcome.exception(), "wait", None) if outcome else None
-        jitter = wait_random_exponential(self._policy.first_wait, self._policy.longest_wait)
-        return max(asked or 0.0, jitter(state))
+        for number in count(1):
+            try:
+                return await self._try_while_hosts_answer(item, number)
+            except ItemError as error:
+                if not error.again or number >= self._policy.attempts:
+                    return Entry(item.name, error.outcome, error.reason, attempts=number)
+                await asyncio.sleep(max(error.wait or 0.0, self._policy.jitter(number)))
+        raise AssertionError("there is always another number")
 
     async def _try_while_hosts_answer(self, item: Item, number: int) -> Entry:
         """One attempt; what happens while a host refuses everybody does not count as one."""

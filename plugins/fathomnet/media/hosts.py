@@ -46,6 +46,7 @@ class Host:
         self._patience = patience
         self._allowed = float(most)
         self._at_work = 0
+        self._waiting = 0
         self._room = asyncio.Condition()
         self._loop = asyncio.get_running_loop()
         self._resume_at = 0.0
@@ -61,16 +62,22 @@ class Host:
         Raises:
             ItemError: it has answered nobody for too long.
         """
-        async with self._room:
-            await self._room.wait_for(lambda: self._at_work < max(1, int(self._allowed)))
-            self._at_work += 1
+        if not self._has_room():
+            async with self._room:
+                self._waiting += 1
+                try:
+                    await self._room.wait_for(self._has_room)
+                finally:
+                    self._waiting -= 1
+        self._at_work += 1
         try:
             await self._pause_ends()
             yield Turn(self, self._loop.time(), self._answers)
         finally:
             self._at_work -= 1
-            async with self._room:
-                self._room.notify()
+            if self._waiting:
+                async with self._room:
+                    self._room.notify(2)  # more may be allowed by now
 
     def answered(self) -> None:
         """The host did what it was asked for, or refused one image only."""
@@ -103,6 +110,9 @@ class Host:
         if wait is not None:
             self._resume_at = max(self._resume_at, now + wait)
         return self._answers == turn.answers_before
+
+    def _has_room(self) -> bool:
+        return self._at_work < max(1, int(self._allowed))
 
     async def _pause_ends(self) -> None:
         while (left := self._resume_at - self._loop.time()) > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import struct
 from typing import Final
 
 import google_crc32c
@@ -20,6 +21,8 @@ _JPEG_SIGNATURE: Final = b"\xff\xd8\xff"
 _ENDINGS: Final = {PNG: b"\0\0\0\0IEND\xaeB`\x82", JPEG: b"\xff\xd9"}
 _NAMES: Final = {PNG: "PNG", JPEG: "JPEG"}
 _LONGEST_ENDING: Final = 12
+_HEADER: Final = struct.Struct(">I4s")
+"""Of a PNG chunk: its length and its type."""
 _HEAD: Final = 64
 """Bytes that are looked at to name what is not an image."""
 
@@ -126,12 +129,31 @@ class _PngChunks:
         """Takes the piece of the file that begins at byte ``start``."""
         end = start + len(piece)
         while self._header_at < end:
+            if self._has_pixels and not self._header and self._skip_pixels(piece, start):
+                continue
             at = max(self._header_at - start, 0)
             self._header += piece[at : at + 8 - len(self._header)]
             if len(self._header) < 8:
                 return
             self._step(int.from_bytes(self._header[:4], "big"), self._header[4:])
             self._header = b""
+
+    def _skip_pixels(self, piece: bytes, start: int) -> bool:
+        """Steps over pixel chunks whose headers lie in a piece: libpng writes one every 8 KiB.
+
+        Returns:
+            Whether there was any.
+        """
+        before = at = self._header_at - start
+        while at <= len(piece) - _HEADER.size:
+            length, kind = _HEADER.unpack_from(piece, at)
+            if kind != b"IDAT":
+                break
+            at += length + 12
+        self._header_at = start + at
+        if self._header_at > self._size:
+            raise RejectedError("a PNG image that is cut off: it is longer than its announced size")
+        return at > before
 
     def _step(self, length: int, kind: bytes) -> None:
         after = self._header_at + length + 12  # the header, the content, its checksum
