@@ -28,11 +28,12 @@ help:
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--editable '.[$(EXTRAS)]' --editable ./inference
 	$(BIN)/python scripts/ensure_mongod.py
 	touch $@
 
@@ -63,6 +64,7 @@ format: install
 bench: install
 	$(BIN)/python -m benchmarks.distances
 	$(BIN)/python -m benchmarks.media
+	$(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
 
 faults: install

@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import click
-from fathomnet_voxel51.cli import (
-    ITEMS_FAILED,
-    errors,
-    exit_status,
-    given_values,
-    parameter_options,
-    print_result,
-    progress_bar,
-)
+from fathomnet_voxel51.command_options import given_values, parameter_options
 from fathomnet_voxel51.media_stages import not_moved, run_download
 from fathomnet_voxel51.parameters import DownloadImages
 from fathomnet_voxel51.plain import plain
+from fathomnet_voxel51.terminal import (
+    ITEMS_FAILED,
+    errors,
+    exit_status,
+    print_result,
+    progress_bar,
+)
 
 from .decide import ARGMAX, RULES
 from .stop import StoppedError, listening

@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
-import typing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from . import delegation, media_stages
+from .command_options import given_values, parameter_options
 from .deployments import use_deployment
-from .errors import DatasetError, FathomNetError, Fault, InputError
-from .parameters import OPERATORS, Parameters, Widget, title, widget
+from .errors import DatasetError, Fault, InputError
+from .parameters import OPERATORS, Parameters, Widget, widget
 from .plain import plain
-from .progress import Progress as Report
-from .progress import throttled
+from .terminal import ITEMS_FAILED, exit_status, print_result, progress_bar
 
-FAILED, BAD_INPUT, ITEMS_FAILED = 1, 2, 3
-"""Exit statuses; 0 is done."""
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
-LOG_INTERVAL_SECONDS = 2.0
-
-errors = Console(stderr=True, highlight=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fathomnet-voxel51")
 def main() -> None:
     """FathomNet in FiftyOne, from image URLs to answers."""
-
-
-def _option_name(*names: str) -> str:
-    return "--" + ".".join(name.replace("_", "-") for name in names)
-
-
-def parameter_options(
-    model: type[Parameters], prefix: tuple[str, ...] = ()
-) -> Iterator[click.Option]:
-    """An option for each parameter of an operator, for its command."""
-    for name, info in model.model_fields.items():
-        nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, Parameters):
-            yield from parameter_options(nested, (*prefix, name))
-        else:
-            yield _option((*prefix, name), info)
-
-
-def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
-    flag = _option_name(*names)
-    text = f"{title(info, names[-1])}. {info.description}."
-    declared = [f"{flag}/--no-{flag[2:]}" if info.annotation is bool else flag, "__".join(names)]
-    if not info.is_required() and info.default not in ("", None, False):
-        default = info.default
-        shown = ",".join(default) if isinstance(default, tuple) else default
-        text += f"  [default: {shown}]"
-    choices = typing.get_args(info.annotation)
-    literal = bool(choices) and all(isinstance(choice, str) for choice in choices)
-    return click.Option(
-        declared, default=None, help=text, type=click.Choice(list(choices)) if literal else None
-    )
-
-
-def given_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The options that were typed, nested again where their names were joined."""
-    given: dict[str, Any] = {}
-    for joined, value in values.items():
-        if value is None:
-            continue
-        *outer, name = joined.split("__")
-        inner = given
-        for part in outer:
-            inner = inner.setdefault(part, {})
-        inner[name] = value
-    return given
 
 
 def _command(model: type[Parameters]) -> click.Command:
@@ -168,65 +112,6 @@ def _with_absolute_paths(params: Parameters) -> Parameters:
         elif widget(info) in PATH_WIDGETS and value and "://" not in value:
             changed[name] = str(Path(value).expanduser().absolute())
     return params.model_copy(update=changed)
-
-
-@contextlib.contextmanager
-def progress_bar() -> Iterator[Report]:
-    """A bar on a terminal, and a line now and then in a log."""
-    if not errors.is_terminal:
-        yield throttled(
-            lambda share, label: errors.print(f"{share:4.0%} {label}", markup=False),
-            LOG_INTERVAL_SECONDS,
-        )
-        return
-    columns = (
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield throttled(
-            lambda share, label: bar.update(task, completed=share, description=label), 0.1
-        )
-
-
-@contextlib.contextmanager
-def exit_status() -> Iterator[None]:
-    """Ends the program with the status that belongs to an error, and its message."""
-    try:
-        yield
-    except (InputError, DatasetError) as error:
-        errors.print(str(error), markup=False, style="red")
-        sys.exit(BAD_INPUT)
-    except FathomNetError as error:
-        errors.print(str(error), markup=False, style="red")
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        errors.print("stopped; run it again to go on from here")
-        sys.exit(FAILED)
-
-
-def print_result(result: dict[str, Any], as_json: bool) -> None:
-    """Prints what was done on standard output, as JSON or for a person."""
-    if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
-        return
-    for line in _lines(result):
-        click.echo(line)
-
-
-def _lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:
-    for name, value in result.items():
-        if isinstance(value, dict):
-            yield f"{indent}{name}"
-            yield from _lines(value, indent + "  ")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            yield from (f"{indent}{'  '.join(str(v) for v in row.values() if v)}" for row in value)
-        else:
-            shown = f"{value:,}" if isinstance(value, int) else value
-            yield f"{indent}{name.replace('_', ' ')}: {shown}"
 
 
 for _model in OPERATORS.values():

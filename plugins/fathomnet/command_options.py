@@ -1,0 +1,57 @@
+"""From parameter definitions to the options of a command."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from pydantic.fields import FieldInfo
+
+from .parameters import Parameters, title
+
+
+def _option_name(*names: str) -> str:
+    return "--" + ".".join(name.replace("_", "-") for name in names)
+
+
+def parameter_options(
+    model: type[Parameters], prefix: tuple[str, ...] = ()
+) -> Iterator[click.Option]:
+    """An option for each parameter of an operator, for its command."""
+    for name, info in model.model_fields.items():
+        nested = info.annotation
+        if isinstance(nested, type) and issubclass(nested, Parameters):
+            yield from parameter_options(nested, (*prefix, name))
+        else:
+            yield _option((*prefix, name), info)
+
+
+def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
+    flag = _option_name(*names)
+    text = f"{title(info, names[-1])}. {info.description}."
+    declared = [f"{flag}/--no-{flag[2:]}" if info.annotation is bool else flag, "__".join(names)]
+    if not info.is_required() and info.default not in ("", None, False):
+        default = info.default
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        text += f"  [default: {shown}]"
+    choices = typing.get_args(info.annotation)
+    literal = bool(choices) and all(isinstance(choice, str) for choice in choices)
+    return click.Option(
+        declared, default=None, help=text, type=click.Choice(list(choices)) if literal else None
+    )
+
+
+def given_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that were typed, nested again where their names were joined."""
+    given: dict[str, Any] = {}
+    for joined, value in values.items():
+        if value is None:
+            continue
+        *outer, name = joined.split("__")
+        inner = given
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[name] = value
+    return given

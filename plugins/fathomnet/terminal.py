@@ -1,0 +1,86 @@
+"""What the project's command lines share: exit statuses, progress, and results in print."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from .errors import DatasetError, FathomNetError, InputError
+from .progress import Progress as Report
+from .progress import throttled
+
+FAILED: Final = 1
+BAD_INPUT: Final = 2
+"""Nothing was written."""
+ITEMS_FAILED: Final = 3
+"""Finished, but for items that are listed."""
+
+LOG_INTERVAL_SECONDS: Final = 2.0
+
+errors = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Report]:
+    """A bar on a terminal, and a line now and then in a log."""
+    if not errors.is_terminal:
+        yield throttled(
+            lambda share, label: errors.print(f"{share:4.0%} {label}", markup=False),
+            LOG_INTERVAL_SECONDS,
+        )
+        return
+    columns = (
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield throttled(
+            lambda share, label: bar.update(task, completed=share, description=label), 0.1
+        )
+
+
+@contextlib.contextmanager
+def exit_status() -> Iterator[None]:
+    """Ends the program with the status that belongs to an error, and its message."""
+    try:
+        yield
+    except (InputError, DatasetError) as error:
+        errors.print(str(error), markup=False, style="red")
+        sys.exit(BAD_INPUT)
+    except FathomNetError as error:
+        errors.print(str(error), markup=False, style="red")
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        errors.print("stopped; run it again to go on from here")
+        sys.exit(FAILED)
+
+
+def print_result(result: dict[str, Any], as_json: bool) -> None:
+    """Prints what was done on standard output, as JSON or for a person."""
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    for line in _lines(result):
+        click.echo(line)
+
+
+def _lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in result.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}"
+            yield from _lines(value, indent + "  ")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from (f"{indent}{'  '.join(str(v) for v in row.values() if v)}" for row in value)
+        else:
+            shown = f"{value:,}" if isinstance(value, int) else value
+            yield f"{indent}{name.replace('_', ' ')}: {shown}"
