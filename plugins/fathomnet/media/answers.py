@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
-from multidict import CIMultiDictProxy
 
+from .http_answers import retry_after
 from .outcomes import BusyError, ConflictError, ItemError
-
-LONGEST_WAIT: Final = 600.0
-"""Seconds; a ``Retry-After`` of more is cut to it."""
 
 _REASON_MOST: Final = 300
 
@@ -79,43 +73,6 @@ class Answer:
                 return ItemError(self.reason)
             case status:
                 return ItemError(self.reason, again=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
-    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
-    text = headers.get("Retry-After", "").strip()
-    try:
-        date = None if text.isdecimal() else parsedate_to_datetime(text)
-        seconds = date.timestamp() - time.time() if date else float(text)
-    except (ValueError, OverflowError):
-        return None
-    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
-
-
-def announced_hashes(headers: CIMultiDictProxy[str]) -> dict[str, str]:
-    """The hashes in ``X-Goog-Hash`` by their names, ``crc32c`` and ``md5``, in Base64."""
-    hashes: dict[str, str] = {}
-    for header in headers.getall("X-Goog-Hash", ()):
-        for part in header.split(","):
-            name, _, value = part.strip().partition("=")
-            hashes[name.lower()] = value
-    return hashes
-
-
-async def body(response: aiohttp.ClientResponse, size: int) -> AsyncIterator[bytes]:
-    """The chunks of a response as they arrive.
-
-    Raises:
-        ItemError: it breaks off.
-    """
-    received = 0
-    try:
-        async for chunk in response.content.iter_any():
-            received += len(chunk)
-            yield chunk
-    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-        reason = f"the store broke off after {received:,} of {size:,} bytes"
-        raise ItemError(reason) from error
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> Answer:

@@ -9,11 +9,12 @@ from http import HTTPStatus
 from typing import Final, Self
 
 from ..stores import Digest, Incoming, Outgoing, StoredObject
-from .answers import Answer, announced_hashes, body, read_answer
+from .answers import Answer, read_answer
 from .gcs_access import Access, Nobody, find_access
 from .gcs_http import Bucket, object_path
 from .gcs_listing import FIELDS, first_page, objects, stored_object, tries
 from .gcs_upload import Upload
+from .http_answers import Body, announced_digests
 from .outcomes import ItemError, MissingError
 from .paths import GCS
 
@@ -171,8 +172,9 @@ class GcsStore:
                 raise await self._refusal(await read_answer(response), name)
             if response.content_length is None:
                 raise ItemError("Cloud Storage does not say how long the object is", again=False)
-            size, hashes = response.content_length, announced_hashes(response.headers)
-            yield Incoming(size, body(response, size), hashes.get("crc32c"), hashes.get("md5"))
+            size = response.content_length
+            crc32c, md5 = announced_digests(response.headers)
+            yield Incoming(size, Body(response, size, "the store"), crc32c, md5)
         finally:
             response.release()
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import os
-import time
 from collections.abc import AsyncIterator
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from ..stores import Incoming
 from .addresses import GuardedResolver, PrivateAddressError, fetchable, redirected
+from .http_answers import Body, announced_digests, retry_after
 from .outcomes import BusyError, ItemError, MissingError, RejectedError
 
 LARGEST_IMAGE: Final = 1 << 30
@@ -28,8 +24,6 @@ LARGEST_IMAGE: Final = 1 << 30
 
 CONNECT_SECONDS: Final = 15.0
 MOST_REDIRECTS: Final = 5
-LONGEST_WAIT: Final = 600.0
-"""Seconds; a ``Retry-After`` of more is cut to it."""
 
 _DISTRIBUTION: Final = "fathomnet-voxel51"
 # Twice this much waits in a connection before it is paused. Less pauses it after every read, which
@@ -42,8 +36,6 @@ _PIECES_IN_ALL: Final = 50 * _LARGEST_PIECE
 _DNS_SECONDS: Final = 300
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAY_HEAL: Final = (401, 403, 408, 425)
-_CRC32C_BYTES: Final = 4
-_MD5_BYTES: Final = 16
 
 
 class UrlSource:
@@ -148,30 +140,6 @@ def _read_at_most(response: aiohttp.ClientResponse, size: int) -> None:
         transport.max_size = size
 
 
-class _Body:
-    """The body of a response, chunk by chunk as it arrives."""
-
-    def __init__(self, content: aiohttp.StreamReader, size: int) -> None:
-        self._content = content
-        self._size = size
-        self._received = 0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            # Unlike readany, it never joins (and so copies) what has piled up.
-            chunk, _ = await self._content.readchunk()
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            reason = f"the source broke off after {self._received:,} of {self._size:,} bytes"
-            raise ItemError(reason) from error
-        if not chunk:
-            raise StopAsyncIteration
-        self._received += len(chunk)
-        return chunk
-
-
 def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     """What a response announces, if that can be an image.
 
@@ -189,8 +157,8 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     size = _announced_size(headers)
     if size > largest:
         raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
-    crc32c, md5 = _announced_digests(headers)
-    return Incoming(size=size, chunks=_Body(response.content, size), crc32c=crc32c, md5=md5)
+    crc32c, md5 = announced_digests(headers)
+    return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
 
 
 def _announced_size(headers: CIMultiDictProxy[str]) -> int:
@@ -205,24 +173,6 @@ def _announced_size(headers: CIMultiDictProxy[str]) -> int:
     return int(length)
 
 
-def _announced_digests(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:
-    """CRC-32C and MD5 in Base64, each None where it is not announced."""
-    announced: dict[str, str] = {}
-    for header in headers.getall("x-goog-hash", ()):
-        for part in header.split(","):
-            name, _, digest = part.strip().partition("=")
-            announced[name.lower()] = digest
-    md5 = announced.get("md5") or headers.get("Content-MD5", "").strip()
-    return _digest(announced.get("crc32c", ""), _CRC32C_BYTES), _digest(md5, _MD5_BYTES)
-
-
-def _digest(text: str, length: int) -> str | None:
-    try:
-        return text if len(base64.b64decode(text, validate=True)) == length else None
-    except (binascii.Error, ValueError):
-        return None
-
-
 def _refusal(response: aiohttp.ClientResponse) -> ItemError:
     """What a status other than 200 means for an image."""
     status = response.status
@@ -232,24 +182,10 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return MissingError(reason)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        return BusyError(reason, wait=_wait(response.headers.get("Retry-After", "")))
+        return BusyError(reason, wait=retry_after(response.headers))
     if status in _MAY_HEAL or status >= 500:
         return ItemError(reason)
     return ItemError(reason, again=False) if status >= 400 else RejectedError(reason)
-
-
-def _wait(retry_after: str) -> float | None:
-    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
-    text = retry_after.strip()
-    try:
-        seconds = int(text) if text.isdecimal() else _seconds_until(text)
-    except (ValueError, OverflowError):
-        return None
-    return min(float(seconds), LONGEST_WAIT) if seconds >= 0 else None
-
-
-def _seconds_until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time.time()
 
 
 def _unanswered(error: Exception, host: str) -> ItemError:

@@ -1,0 +1,82 @@
+"""What HTTP answers say in their headers, and their bodies as they arrive, whoever sends them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+from typing import Final, Self
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDictProxy
+
+from .outcomes import ItemError
+
+LONGEST_WAIT: Final = 600.0
+"""Seconds; a ``Retry-After`` of more is cut to it."""
+
+_CRC32C_BYTES: Final = 4
+_MD5_BYTES: Final = 16
+
+
+def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        date = None if text.isdecimal() else parsedate_to_datetime(text)
+        seconds = date.timestamp() - time.time() if date else float(int(text))
+    except (ValueError, OverflowError):
+        return None
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
+
+
+def announced_digests(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:
+    """CRC-32C and MD5 in Base64, each None where it is not announced."""
+    announced: dict[str, str] = {}
+    for header in headers.getall("X-Goog-Hash", ()):
+        for part in header.split(","):
+            name, _, digest = part.strip().partition("=")
+            announced[name.lower()] = digest
+    md5 = announced.get("md5") or headers.get("Content-MD5", "").strip()
+    return _digest(announced.get("crc32c", ""), _CRC32C_BYTES), _digest(md5, _MD5_BYTES)
+
+
+def _digest(text: str, length: int) -> str | None:
+    try:
+        return text if len(base64.b64decode(text, validate=True)) == length else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+class Body(AsyncIterator[bytes]):
+    """The body of a response, chunk by chunk as it arrives; an ItemError where it breaks off.
+
+    Args:
+        response: whose headers have come.
+        size: bytes that it announces.
+        sender: for the error: ``the source`` or ``the store``.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, size: int, sender: str) -> None:
+        self._content = response.content
+        self._size = size
+        self._sender = sender
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            # Unlike readany, it never joins (and so copies) what has piled up.
+            chunk, _ = await self._content.readchunk()
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            reason = f"{self._sender} broke off after {self._received:,} of {self._size:,} bytes"
+            raise ItemError(reason) from error
+        if not chunk:
+            raise StopAsyncIteration
+        self._received += len(chunk)
+        return chunk
