@@ -136,7 +136,7 @@ def _read_at_most(response: aiohttp.ClientResponse, size: int) -> None:
     same, and slow down distant sources.
     """
     transport = response.connection.transport if response.connection else None
-    if hasattr(transport, "max_size"):  # of asyncio's own event loops
+    if transport is not None and hasattr(transport, "max_size"):  # of asyncio's own loops
         transport.max_size = size
 
 
