@@ -13,6 +13,7 @@ import pandas as pd
 from fathomnet_voxel51.errors import Fault, InputError
 from fathomnet_voxel51.fields import ANNOTATION_ID
 from fathomnet_voxel51.files.faults import FaultList
+from fathomnet_voxel51.media.shards import Shard
 from fathomnet_voxel51.progress import Progress, silent
 
 from .manifest import Manifest, differences, shard_of, slurm_ids
@@ -77,15 +78,16 @@ def merge(
         SetupError: the output folder cannot be written.
     """
     target = Path(output)
+    faults = FaultList()
     shards = []
     for index, folder in enumerate(folders):
         progress(index / (len(folders) + 1), f"reading shard {index + 1}/{len(folders)}")
-        shards.append(_read(Path(folder)))
-    faults = FaultList()
+        shards += _read(Path(folder), faults)
     _check_alike(shards, faults)
-    _check_complete(shards, faults)
-    _check_boxes(shards, faults)
-    faults.raise_if_any("these shards", "Name every shard of one run, each once.")
+    if len(shards) == len(folders):  # else what is missing was said already
+        _check_complete(shards, faults)
+        _check_boxes(shards, faults)
+    faults.raise_if_any("these shards", "Name every shard of one run, each once and finished.")
     manifest = _manifest(shards)
     _refuse_other(target, manifest)
     write_results(target, _joined(shards), manifest)
@@ -100,14 +102,15 @@ def merge(
     )
 
 
-def _read(folder: Path) -> _Shard:
-    """A finished shard.
-
-    Raises:
-        InputError: it is none.
-    """
-    results, manifest = read_results(folder)
-    return _Shard(folder, results, manifest)
+def _read(folder: Path, faults: FaultList) -> list[_Shard]:
+    """A finished shard; none, and why, where it is none."""
+    try:
+        results, manifest = read_results(folder)
+    except InputError as error:
+        for fault in error.faults:
+            faults.add(f"{folder}, {fault.place}", fault.problem)
+        return []
+    return [_Shard(folder, results, manifest)]
 
 
 def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
@@ -134,11 +137,16 @@ def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:
         else:
             faults.add(str(folder), f"is one of {part.count} shards, others are of {count}")
     for index in range(count):
-        label = f"shard {index or count}/{count}"
+        label = f"shard {_number(Shard(index, count))}/{count}"
         if index not in places:
             faults.add(label, "is missing")
         for folder in places[index][1:]:
             faults.add(str(folder), f"is {label} again, after {places[index][0]}")
+
+
+def _number(shard: Shard) -> int:
+    """Which shard it is, counted from 1."""
+    return int(shard.index or shard.count)
 
 
 def _check_boxes(shards: Sequence[_Shard], faults: FaultList) -> None:
@@ -194,7 +202,7 @@ def _manifest(shards: Sequence[_Shard]) -> Manifest:
                 },
                 "boxes": shard.manifest["counts"]["boxes"],
             }
-            for shard in sorted(shards, key=lambda shard: shard_of(shard.manifest).index)
+            for shard in sorted(shards, key=lambda shard: _number(shard_of(shard.manifest)))
         ],
     }
 
