@@ -29,7 +29,16 @@ from .media.ledger_lines import (
     refuse_other_job,
 )
 
-__all__ = ["Entry", "Job", "Ledger", "known_outcomes", "open_ledger", "write_not_stored"]
+__all__ = [
+    "Entry",
+    "Job",
+    "Ledger",
+    "known_outcomes",
+    "ledgers_about",
+    "not_stored_list",
+    "open_ledger",
+    "write_not_stored",
+]
 
 
 class Ledger:
@@ -69,6 +78,11 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         os.close(descriptor)
 
 
+def ledgers_about(root: str, split: str) -> list[Path]:
+    """The ledgers of all jobs that brought a split's images into a store."""
+    return sorted(ledgers_of(root).glob(f"{images_folder(split)}.*jsonl"))
+
+
 def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, Entry]:
     """What all ledgers about a split's images in a store say together, shards merged.
 
@@ -84,7 +98,7 @@ def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, 
         InputError: a ledger is damaged.
     """
     merged: dict[str, Entry] = {}
-    for path in sorted(ledgers_of(root).glob(f"{images_folder(split)}.*jsonl")):
+    for path in ledgers_about(root, split):
         header, entries = read_lines(path, path.read_bytes())
         if (header.get("split"), header.get("annotations_sha256")) != (split, annotations_sha256):
             continue
@@ -114,11 +128,16 @@ def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
             table.writerow([name, url, "", "the run ended before its turn", "", ""])
         elif entry.outcome not in ("stored", "present"):
             table.writerow([name, url, entry.outcome, entry.reason, entry.attempts, entry.time])
-    path = ledger.path.with_suffix(".not-stored.csv")
+    path = not_stored_list(ledger.path)
     part = path.with_suffix(".part")
     part.write_text(text.getvalue(), encoding="utf-8")
     part.replace(path)
     return path
+
+
+def not_stored_list(ledger: str | Path) -> Path:
+    """The CSV beside a ledger that lists what is not in the store."""
+    return Path(ledger).with_suffix(".not-stored.csv")
 
 
 def _open_locked(path: Path) -> int:

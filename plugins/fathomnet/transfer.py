@@ -87,9 +87,7 @@ def upload_images(  # noqa: PLR0913  # the parameters of the operator
     """
     options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
-    root = checked_root(media_root, "media_root", faults)
-    if not media_root:
-        faults.append(Fault("media_root", "name a folder or gs://bucket/prefix"))
+    root = upload_root(media_root, faults)
     return _run(
         checked_request("uploading", annotations, split, FROM_URLS, root, options, faults), progress
     )
@@ -130,16 +128,37 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
     """
     options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
-    root = checked_root(destination, "destination", faults)
-    if not destination or root.startswith(GCS):
-        faults.append(Fault("destination", "name a folder; upload_images is what fills buckets"))
-    if source != FROM_URLS:
-        source = checked_root(source, "source", faults)
-        if not source.startswith(GCS):
-            faults.append(Fault("source", "is neither urls nor gs://bucket/prefix"))
+    root = download_root(destination, faults)
+    source = download_source(source, faults)
     return _run(
         checked_request("downloading", annotations, split, source, root, options, faults), progress
     )
+
+
+def upload_root(media_root: str, faults: list[Fault]) -> str:
+    """The root that an upload fills, in its one spelling; faults get what is wrong with it."""
+    root = checked_root(media_root, "media_root", faults)
+    if not media_root:
+        faults.append(Fault("media_root", "name a folder or gs://bucket/prefix"))
+    return root
+
+
+def download_root(destination: str, faults: list[Fault]) -> str:
+    """The folder that a download fills, likewise."""
+    root = checked_root(destination, "destination", faults)
+    if not destination or root.startswith(GCS):
+        faults.append(Fault("destination", "name a folder; upload_images is what fills buckets"))
+    return root
+
+
+def download_source(source: str, faults: list[Fault]) -> str:
+    """``urls``, or the root of the bucket that a download reads, likewise."""
+    if source == FROM_URLS:
+        return source
+    root = checked_root(source, "source", faults)
+    if not root.startswith(GCS):
+        faults.append(Fault("source", "is neither urls nor gs://bucket/prefix"))
+    return root
 
 
 def _run(request: Request, progress: Progress) -> TransferResult:

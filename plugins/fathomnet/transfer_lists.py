@@ -35,9 +35,7 @@ def emit_transfer_job(
     """
     options = Options(limit, CONCURRENCY, False, False, shard, None)
     faults: list[Fault] = []
-    root = checked_root(media_root, "media_root", faults)
-    if not root.startswith(GCS):
-        faults.append(Fault("media_root", "the service fills buckets: name gs://bucket/prefix"))
+    root = job_root(media_root, faults)
     request = checked_request("listing", annotations, split, FROM_URLS, root, options, faults)
     known = known_outcomes(root, split, request.job.annotations_sha256)
 
@@ -51,3 +49,11 @@ def emit_transfer_job(
     folder.mkdir(parents=True, exist_ok=True)
     destination = f"{root}/{images_folder(split)}"
     return write_transfer_job(objects(), folder, request.job.ledger.stem, destination)
+
+
+def job_root(media_root: str, faults: list[Fault]) -> str:
+    """The root that the service fills, in its one spelling; faults get what is wrong with it."""
+    root = checked_root(media_root, "media_root", faults)
+    if not root.startswith(GCS):
+        faults.append(Fault("media_root", "the service fills buckets: name gs://bucket/prefix"))
+    return root

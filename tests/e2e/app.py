@@ -155,6 +155,10 @@ class App:
         expect(self.form).to_have_text(re.compile(r".+Close$", re.DOTALL), timeout=PATIENCE)
         return self.form.inner_text()
 
+    def open_details(self) -> None:
+        """Unfolds what is known of the error that an operation ended with."""
+        self.form.get_by_text("Error occurred during operator execution").click()
+
     def close(self) -> None:
         """Closes the result or message that is open, unless it goes by itself.
 
@@ -167,6 +171,11 @@ class App:
     def wait_until_ready(self) -> None:
         """Waits until the form that is open can be submitted."""
         expect(self._submit_buttons().first).to_be_enabled(timeout=PATIENCE)
+
+    def wait_until_blocked(self, reason: str) -> None:
+        """Waits until the form that is open says ``reason``, and cannot be submitted."""
+        self.wait_for_text(reason)
+        expect(self._submit_buttons().first).to_be_disabled(timeout=PATIENCE)
 
     def follow(self, link: str) -> None:
         """Clicks a link in the form or result that is open."""
@@ -182,16 +191,13 @@ class App:
         Args:
             path: a label's attribute, for example ``ground_truth.detections.label``.
         """
-        search = self.page.locator(f"[data-cy='selector-sidebar-search-{path}']")
-        if not search.is_visible():
-            field = path.split(".", maxsplit=1)[0]
-            self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
-        search.click()
-        results = self.page.locator(f"[data-cy='selector-results-container-sidebar-search-{path}']")
-        expect(results).to_be_visible(timeout=PATIENCE)
-        values = results.inner_text().splitlines()
+        values = self._open_values(path).inner_text().splitlines()
         self.page.keyboard.press("Escape")
         return values
+
+    def filter(self, path: str, value: str) -> None:
+        """Leaves only the samples that have a value, chosen among those that the sidebar offers."""
+        self._open_values(path).get_by_text(value, exact=True).click()
 
     def open_sample(self, index: int) -> None:
         """Opens the sample modal of a tile of the grid, counted from 0."""
@@ -203,6 +209,16 @@ class App:
         """Saves what the page shows as a PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path)
+
+    def _open_values(self, path: str) -> Locator:
+        search = self.page.locator(f"[data-cy='selector-sidebar-search-{path}']")
+        if not search.is_visible():
+            field = path.split(".", maxsplit=1)[0]
+            self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
+        search.click()
+        results = self.page.locator(f"[data-cy='selector-results-container-sidebar-search-{path}']")
+        expect(results).to_be_visible(timeout=PATIENCE)
+        return results
 
     def _field(self, label: str) -> Locator:
         return self.form.locator(f"{_after_label(label)}/following::input[1]")

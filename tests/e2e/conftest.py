@@ -1,7 +1,12 @@
-"""A running App and a browser for the tests in this folder."""
+"""A running App and a browser for the tests in this folder.
+
+The tests also make the documentation's pictures: FATHOMNET_PICTURES names the folder to save them
+in, a temporary one by default.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +32,20 @@ def worker(tmp_path: Path) -> Iterator[None]:
     """A worker that runs what the App schedules."""
     with processes.worker(tmp_path / "worker.log"):
         yield
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get("FATHOMNET_PICTURES", tmp_path / "pictures"))
+
+
+@pytest.fixture
+def no_dataset() -> Iterator[str]:
+    """The name of a dataset that the test makes in the App, deleted when it ends."""
+    # Not at the top: this file is read before the settings are made that FiftyOne reads.
+    import fiftyone as fo
+
+    name = "deep-sea"
+    yield name
+    if fo.dataset_exists(name):
+        fo.delete_dataset(name)

@@ -1,32 +1,21 @@
-"""The main job in the real App: from the operator browser to labels on the screen.
-
-These tests also make the documentation's pictures: FATHOMNET_PICTURES names the folder to save
-them in, a temporary one by default.
-"""
+"""The main job in the real App: from the operator browser to labels on the screen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
-from fathomnet_voxel51.fields import PLUGIN_NAME
 from fathomnet_voxel51.progress import silent
-from fiftyone.operators.delegated import DelegatedOperationService
 
 from demo.generate import DemoSet, Settings, make
 from demo.stand_ins import draw_stand_ins
 from tests.e2e.app import App
+from tests.e2e.queued import newest_operation
 
 CORES = os.cpu_count() or 1
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return Path(os.environ.get("FATHOMNET_PICTURES", tmp_path / "pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +30,6 @@ def real_media(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> P
     media = tmp_path_factory.mktemp("media")
     draw_stand_ins(shared_data / "dataset_test.json", media / "test_images", workers=CORES)
     return media
-
-
-@pytest.fixture
-def no_dataset() -> Iterator[str]:
-    """The name of a dataset that the test makes in the App, deleted when it ends."""
-    name = "deep-sea"
-    yield name
-    if fo.dataset_exists(name):
-        fo.delete_dataset(name)
 
 
 def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
@@ -153,13 +133,7 @@ def test_what_is_scheduled_from_a_form_is_made_by_a_worker(
     app.submit("Schedule")
     app.close()
 
-    result = delegation.follow(_newest_operation("ingest_dataset"), silent)
+    result = delegation.follow(newest_operation("ingest_dataset"), silent)
     assert result["samples"] == 20
     app.open_dataset(no_dataset, 20)
     app.wait_until_drawn()
-
-
-def _newest_operation(operator: str) -> str:
-    """The id of the operation that was put on the queue last."""
-    operations = DelegatedOperationService().list_operations(operator=f"{PLUGIN_NAME}/{operator}")
-    return str(max(operations, key=lambda operation: operation.queued_at).id)

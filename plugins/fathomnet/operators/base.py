@@ -10,7 +10,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
-from ..errors import InputError
+from ..errors import FathomNetError, InputError
 from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
 from ..plain import plain
@@ -65,6 +65,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """How many items a finished run could not handle."""
         return 0
 
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        """What a person should know about a finished run beside its result."""
+        return ()
+
     def made(self, result: Mapping[str, Any]) -> str | None:
         """The dataset that a finished run made or completed, if that is what it does."""
         return None
@@ -107,19 +111,26 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         return types.Property(inputs, view=types.View(label=self.model.label))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        params = self.model.parse(ctx.params)
-        with using_secrets(ctx.secrets):
-            result = self.run_to_dict(
-                params,
-                ctx.dataset,
-                lambda share, label: ctx.set_progress(progress=share, label=label),
-            )
+        try:
+            params = self.model.parse(ctx.params)
+            with using_secrets(ctx.secrets):
+                result = self.run_to_dict(
+                    params,
+                    ctx.dataset,
+                    lambda share, label: ctx.set_progress(progress=share, label=label),
+                )
+        except FathomNetError as error:
+            # Its message says all; the App would show it beneath pages of calls that led to it.
+            raise error.with_traceback(None) from None
         if not ctx.delegated:
             self.show(ctx, result)
         return result
 
     def resolve_output(self, ctx: Any) -> Any:
-        return results.build(self.model.label, ctx.results, self.made(ctx.results))
+        # None where the run failed: the App shows the error, and still asks for this.
+        result = ctx.results or {}
+        remarks = self.remarks(result)
+        return results.build(self.model.label, result, remarks, self.made(result))
 
     def __call__(self, dataset: Any = None, *, delegate: bool = False, **values: Any) -> Any:
         """Runs the operator from Python.

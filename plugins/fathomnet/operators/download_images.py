@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
+from ..errors import Fault
 from ..media_stages import run_download
 from ..progress import Progress
-from ..transfer import TransferResult
+from ..transfer import TransferResult, download_root, download_source
 from .forms import Preview
 from .transfer import TransferOperator
 
@@ -22,4 +23,7 @@ class DownloadImages(TransferOperator[parameters.DownloadImages]):
         return run_download(params, progress)
 
     def preview(self, params: parameters.DownloadImages, dataset: Any) -> Preview:
-        return self.describe(params, "destination", params.destination, "downloaded")
+        problems: list[Fault] = []
+        root = download_root(params.destination, problems)
+        download_source(params.source, problems)
+        return self.describe(params, root, "downloaded", problems)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import types as python_types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import fiftyone as fo
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
 from ..dataset.label_fields import fields_holding
-from ..errors import FathomNetError, Fault
+from ..errors import FathomNetError, Fault, InputError
 from ..parameters import Parameters, Widget, title, widget
+
+HALF: Final = 6
+"""Of the form's twelve columns: two short fields share a row, so that the preview is in sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,9 @@ class Preview:
 
 
 def problem_with(parameter: str, error: FathomNetError) -> Fault:
-    """An error that a preview met, as the fault of one parameter."""
+    """An error that a preview met, as the fault of the parameter that names the file."""
+    if isinstance(error, InputError) and len(error.faults) == 1:
+        return Fault(parameter, f"{error.faults[0]}. {error.advice}".removesuffix(". "))
     return Fault(parameter, str(error))
 
 
@@ -100,10 +106,10 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
     annotation = _without_none(info.annotation)
     words = {"label": title(info, name), "description": info.description}
     # A program gives a path as text, which FiftyOne would not accept for a file property.
-    if widget(info) is Widget.FILE and not isinstance(value, str):
+    if widget(info) in (Widget.FILE, Widget.PLACE) and not isinstance(value, str):
         # No default: the App would send it again after somebody chose another file.
         view = types.FileExplorerView(
-            button_label="Choose a file...", choose_button_label="Choose", **words
+            choose_dir=widget(info) is Widget.PLACE, choose_button_label="Choose", **words
         )
         return inputs.file(name, view=view, **words)
     words["default"] = None if info.is_required() else info.default
@@ -112,9 +118,9 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
     if choices := _choices(annotation, info, dataset):
         return inputs.enum(name, choices, view=types.DropdownView(), **words)
     if annotation is bool:
-        return inputs.bool(name, view=types.CheckboxView(), **words)
+        return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation is int:
-        return inputs.int(name, min=1, **words)
+        return inputs.int(name, min=1, view=types.View(space=HALF), **words)
     return inputs.str(name, allow_empty=True, **words)
 
 
@@ -162,8 +168,13 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
     for number, text in enumerate(preview.warnings):
         inputs.view(f"_warning_{number}", types.Warning(label=text))
     if preview.facts:
-        listing = "\n".join(f"- {fact}" for fact in preview.facts)
+        listing = "\n".join(f"- {literal(fact)}" for fact in preview.facts)
         inputs.md(f"**What will happen**\n\n{listing}", name="_preview")
+
+
+def literal(text: str) -> str:
+    """Markdown that shows a text as it is: paths and names are full of its signs."""
+    return re.sub(r"([\\`*_{}\[\]<>#~|])", r"\\\1", text)
 
 
 def boxes_fields(dataset: Any) -> list[str]:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import fiftyone as fo
 from fiftyone.operators import types
 
+from ..media.tally import size_text
+from .forms import literal
 
-def build(label: str, result: Mapping[str, Any], dataset: str | None = None) -> Any:
+LINE: Final = 80
+"""Characters; a list that is longer is shown as a line an item."""
+
+
+def build(
+    label: str, result: Mapping[str, Any], remarks: Sequence[str] = (), dataset: str | None = None
+) -> Any:
     """The output form of an operator.
 
     Args:
         label: heading of the form.
         result: what the operator returned.
+        remarks: sentences to go beneath it.
         dataset: a dataset that was made, which gets a link.
     """
     outputs = types.Object()
     _add(outputs, result)
+    for number, remark in enumerate(remarks):
+        outputs.md(literal(remark), name=f"_remark_{number}")
     if dataset is not None and fo.dataset_exists(dataset):
         slug = fo.load_dataset(dataset).slug
         outputs.md(f"[Open the dataset](/datasets/{slug})", name="_open")
@@ -31,8 +42,13 @@ def _add(outputs: Any, result: Mapping[str, Any]) -> None:
             outputs.define_property(name, _nested(value), label=words(name))
         elif _is_records(value):
             outputs.list(name, types.Object(), view=_table(value), label=words(name))
+        elif _is_long(value):
+            listing = "\n".join(f"- {literal(str(item))}" for item in value)
+            outputs.md(f"{words(name)}:\n\n{listing}", name=f"_{name}")
         else:
-            outputs.str(name, label=words(name), view=types.LabelValueView(read_only=True))
+            # Under another name than the value's, or the App would show that as it is.
+            line = types.LabelValueView(read_only=True)
+            outputs.str(f"_{name}", label=words(name), default=_readable(name, value), view=line)
 
 
 def _nested(value: Mapping[str, Any]) -> Any:
@@ -42,7 +58,15 @@ def _nested(value: Mapping[str, Any]) -> Any:
 
 
 def _is_records(value: Any) -> bool:
-    return isinstance(value, Sequence) and bool(value) and isinstance(value[0], Mapping)
+    return _is_list(value) and bool(value) and isinstance(value[0], Mapping)
+
+
+def _is_long(value: Any) -> bool:
+    return _is_list(value) and sum(len(str(item)) for item in value) > LINE
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> Any:
@@ -50,6 +74,17 @@ def _table(records: Sequence[Mapping[str, Any]]) -> Any:
     for column in records[0]:
         table.add_column(column, label=words(column))
     return table
+
+
+def _readable(name: str, value: Any) -> str:
+    """A value as a person reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return size_text(value) if name == "bytes" else f"{value:,}"
+    if _is_list(value):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else str(value)
 
 
 def words(name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault, InputError
 from ..fields import images_folder
-from ..ledger import known_outcomes
-from ..media.paths import checked_root
+from ..ledger import known_outcomes, ledgers_about, not_stored_list
 from ..media.shards import Shard
 from ..media_stages import not_moved
 from ..parameters import DownloadImages, UploadImages
@@ -23,12 +25,34 @@ P = TypeVar("P", UploadImages, DownloadImages)
 Listed = tuple[str, tuple[tuple[str, bool], ...]]
 """A catalog's hash, and of each image its name and whether it has a URL."""
 
+SOON_DONE: Final = 1_000
+"""Images that move within the ten minutes that the App waits, at 5 MB a second."""
+SLOW: Final = (
+    "The App waits ten minutes for what it executes, and does not hear of the end of what takes "
+    "longer: schedule it, or run it on the command line"
+)
+
 
 @once_a_version
 def _listed(path: str) -> Listed:
     catalog = read_catalog(path)
     images = ((image.file_name, bool(image.source_url)) for image in catalog.images)
     return catalog.sha256, tuple(images)
+
+
+def _outcomes(root: str, split: str, sha256: str) -> Mapping[str, str]:
+    """What earlier runs have found of each image, by name."""
+    states = ((path, path.stat()) for path in ledgers_about(root, split))
+    versions = tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+    return _outcomes_of_version(root, split, sha256, versions)
+
+
+@lru_cache(maxsize=4)
+def _outcomes_of_version(
+    root: str, split: str, sha256: str, versions: tuple[tuple[Path, int, int], ...]
+) -> Mapping[str, str]:
+    # A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
+    return {name: entry.outcome for name, entry in known_outcomes(root, split, sha256).items()}
 
 
 class TransferOperator(StageOperator[P]):
@@ -40,52 +64,75 @@ class TransferOperator(StageOperator[P]):
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         """Nothing in the App changes."""
 
-    def describe(self, params: P, place: str, destination: str, action: str) -> Preview:
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if "ledger" not in result:
+            return ()
+        left = result["total"] - result["stored"] - result["present"]
+        listed = not_stored_list(result["ledger"])
+        return (f"Not stored: {left:,}, with the reasons in {listed}",) if left else ()
+
+    def describe(
+        self, params: P, root: str, action: str, problems: Iterable[Fault], moves: bool = True
+    ) -> Preview:
         """What would be moved where, and what earlier runs have seen to already.
 
         Args:
-            params: checked parameters.
-            place: the parameter that names the destination.
-            destination: its value.
+            params: parameters that are right each for itself.
+            root: the destination, checked.
             action: what happens to the images.
+            problems: what is wrong with source and destination.
+            moves: whether images move now, or are only listed.
         """
-        problems: list[Fault] = []
-        root = checked_root(destination, place, problems)
-        if not destination:
-            problems.append(Fault(place, "name where the images go"))
+        problems = list(problems)
         if not params.annotations:
             problems.append(Fault("annotations", "choose the COCO file that lists the images"))
+        try:
+            shard = Shard.parse(params.shard)
+        except InputError as error:
+            problems += error.faults
         if problems:
             return Preview(problems=tuple(problems))
         if too_large(params.annotations):
             return Preview(facts=("a large file, checked when it is read",))
         try:
-            facts, warnings = _facts(params, root, action)
-        except InputError as error:
-            place = "shard" if error.faults[0].place == "shard" else "annotations"
-            return Preview(problems=(problem_with(place, error),))
+            sha256, images = _listed(params.annotations)
         except FathomNetError as error:
             return Preview(problems=(problem_with("annotations", error),))
-        return Preview(facts=facts, warnings=warnings)
+        names = {name: has_url for name, has_url in images[: params.limit] if shard.owns(name)}
+        fact = f"{len(names):,} images are {action} to {root}/{images_folder(params.split)}"
+        without_url = sum(not has_url for has_url in names.values())
+        warning = f"Without a URL in the catalog: {without_url:,}"
+        preview = Preview(facts=(fact,), warnings=(warning,) if without_url else ())
+        return _after_earlier_runs(preview, params, root, sha256, names) if moves else preview
 
 
-def _facts(
-    params: UploadImages | DownloadImages, root: str, action: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    sha256, images = _listed(params.annotations)
-    shard = Shard.parse(params.shard)
-    names = {name: has_url for name, has_url in images[: params.limit] if shard.owns(name)}
-    known = known_outcomes(root, params.split, sha256)
-    seen = Counter(known[name].outcome for name in names if name in known)
-    facts = [f"{len(names):,} images are {action} to {root}/{images_folder(params.split)}"]
+def _after_earlier_runs(
+    preview: Preview,
+    params: UploadImages | DownloadImages,
+    root: str,
+    sha256: str,
+    names: Iterable[str],
+) -> Preview:
+    """The preview of a job that may have been begun already."""
+    try:
+        known = _outcomes(root, params.split, sha256)
+    except FathomNetError as error:
+        return Preview(problems=(Fault("ledger", str(error)),))
+    seen = Counter(known.get(name, "new") for name in names)
+    left = seen.total() - seen["stored"] - seen["present"]
+    slow = (SLOW,) if left > SOON_DONE else ()
+    facts = (*preview.facts, *_earlier(seen, params.recheck))
+    return replace(preview, facts=facts, warnings=(*preview.warnings, *slow))
+
+
+def _earlier(seen: Mapping[str, int], recheck: bool) -> Iterator[str]:
+    """What earlier runs have seen to, by outcome, and what becomes of it now."""
+    again = "asked again" if recheck else "asked again only with Recheck"
     for count, words in (
-        (seen["stored"] + seen["present"], "are there already"),
-        (seen["missing"], "had nothing at their source; asked again only with Recheck"),
-        (seen["rejected"], "were rejected before and are tried again"),
-        (seen["failed"], "failed before and are tried again"),
+        (seen["stored"] + seen["present"], "there already"),
+        (seen["missing"], f"missing at the source, {again}"),
+        (seen["rejected"], "rejected before, tried again"),
+        (seen["failed"], "failed before, tried again"),
     ):
         if count:
-            facts.append(f"{count:,} {words}")
-    without_url = sum(not has_url for has_url in names.values())
-    warnings = (f"{without_url:,} images have no URL in the catalog",) if without_url else ()
-    return tuple(facts), warnings
+            yield f"{count:,} {words}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
+from ..errors import Fault
 from ..media_stages import run_upload
 from ..progress import Progress
+from ..transfer import upload_root
+from ..transfer_lists import job_root
 from .forms import Preview
 from .transfer import TransferOperator
 
@@ -19,5 +22,9 @@ class UploadImages(TransferOperator[parameters.UploadImages]):
         return run_upload(params, progress)
 
     def preview(self, params: parameters.UploadImages, dataset: Any) -> Preview:
-        action = "listed for a transfer job" if params.emit_transfer_job else "uploaded"
-        return self.describe(params, "media_root", params.media_root, action)
+        problems: list[Fault] = []
+        if params.emit_transfer_job:
+            root = job_root(params.media_root, problems)
+            return self.describe(params, root, "listed for a transfer", problems, moves=False)
+        root = upload_root(params.media_root, problems)
+        return self.describe(params, root, "uploaded", problems)

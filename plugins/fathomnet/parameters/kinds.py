@@ -22,9 +22,11 @@ class Widget(Enum):
 
 
 def _path_text(value: Any) -> Any:
-    """The path from what a file browser sends, or from what somebody typed."""
+    """The path from what a file browser sends, also when it is cleared, or from typed text."""
     if isinstance(value, Mapping):
-        value = value.get("absolute_path") or ""
+        value = value.get("absolute_path")
+    if value is None:
+        return ""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -48,7 +50,7 @@ Limit = Annotated[
     BeforeValidator(_none_if_empty),
     Field(
         title="Limit",
-        description="Take only this many images of each split; empty for all of them",
+        description="Take only this many of each split; empty for all",
     ),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(list_items)]

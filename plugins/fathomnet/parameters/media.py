@@ -26,21 +26,21 @@ AllowPrivateHosts = Annotated[
     bool,
     Field(
         title="Allow private hosts",
-        description="Also fetch from this machine and from private networks",
+        description="Also from this machine and private networks",
     ),
 ]
 Recheck = Annotated[
     bool,
     Field(
         title="Recheck",
-        description="Ask again for images whose source has said that there are none",
+        description="Ask again for images missing at the source",
     ),
 ]
 ShardText = Annotated[
     str,
     Field(
         title="Shard",
-        description="I/N: one of N parts that several workers share; empty for all",
+        description="Part I/N, such as 1/4, of a job that several workers share; empty for all",
     ),
 ]
 
@@ -95,7 +95,9 @@ class DownloadImages(Parameters):
     ] = ""
     source: Annotated[
         str,
-        Field(title="Source", description="urls, or gs://bucket/prefix that holds the images"),
+        Field(
+            title="Source", description="urls for those in the annotations, or gs://bucket/prefix"
+        ),
     ] = fields.FROM_URLS
     limit: Limit = None
     concurrency: Concurrency = fields.CONCURRENCY
