@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Final
 
 from .errors import SetupError
 from .fields import images_folder
@@ -41,8 +42,19 @@ __all__ = [
 ]
 
 
+_SETTLED: Final[Mapping[str, Entry]] = {
+    outcome: Entry("", outcome) for outcome in ("stored", "present")
+}
+
+
 class Ledger:
-    """The ledger of a run at work; made by :func:`open_ledger`."""
+    """The ledger of a run at work; made by :func:`open_ledger`.
+
+    Attributes:
+        path: the file.
+        entries: the latest entry of each image, as the file had it when it was opened; of what this
+            run has stored or found, only the outcome.
+    """
 
     def __init__(self, path: Path, descriptor: int, entries: dict[str, Entry]) -> None:
         self.path = path
@@ -57,7 +69,8 @@ class Ledger:
         """
         entry = replace(entry, time=datetime.now(UTC).isoformat(timespec="seconds"))
         _append(self._descriptor, line_of(entry), self.path)
-        self.entries[entry.name] = entry
+        # Nobody asks again about what is stored, and there may be a million of it.
+        self.entries[entry.name] = _SETTLED.get(entry.outcome, entry)
 
 
 @contextmanager
