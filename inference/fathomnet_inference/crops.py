@@ -1,0 +1,105 @@
+"""The four pictures that the model sees of a box (design page, section 6), as 8-bit pixels.
+
+Windows and pixels equal the reference's bit by bit, its oddities included: a window that the image
+clips is stretched, and one that lies wholly outside is black or, to the left and above, wraps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .annotations import Box
+
+SIDE: Final = 256
+"""Pixels of a crop's sides."""
+
+Pixels = npt.NDArray[np.uint8]
+"""Shape (3, SIDE, SIDE): red, green and blue, each row by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of whole pixels inside an image.
+
+    It holds none where right <= left or bottom <= top.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def empty(self) -> bool:
+        return self.right <= self.left or self.bottom <= self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What each of the model's four encoders looks at, for one box."""
+
+    object: Window
+    context_3: Window
+    context_5: Window
+    whole: Window
+
+
+def windows_of(box: Box, width: int, height: int) -> Windows:
+    """The windows of a box (section 6, steps 2 and 3).
+
+    Args:
+        box: as in the COCO file; it may reach beyond the image.
+        width: of the image, from its file.
+        height: likewise.
+
+    Raises:
+        ValueError: the box has a number that is not finite.
+    """
+    if not all(map(math.isfinite, (box.x, box.y, box.width, box.height))):
+        raise ValueError("the box has a number that is not finite")
+    # int() truncates towards zero, which differs from floor left of and above the image.
+    x = int(box.x + math.floor(box.width / 2))
+    y = int(box.y + math.floor(box.height / 2))
+    half = math.floor(max(box.width, box.height) / 2)
+    reaches = (half + 1, half * 3, half * 5, max(width, height))
+    return Windows(*(_window(x, y, reach, width, height) for reach in reaches))
+
+
+def _window(x: int, y: int, reach: int, width: int, height: int) -> Window:
+    left, right = _span(x, reach, width)
+    top, bottom = _span(y, reach, height)
+    return Window(left, top, right, bottom)
+
+
+def _span(centre: int, reach: int, length: int) -> tuple[int, int]:
+    """First column, and the one after the last; or rows.
+
+    The reference slices an array, so an upper bound below zero counts from the far end there.
+    """
+    span = slice(max(centre - reach, 0), min(centre + reach, length))
+    first, after, _ = span.indices(length)
+    return first, after
+
+
+def cut(image: Image.Image, window: Window) -> Pixels:
+    """A window of an image, stretched to SIDE x SIDE (section 6, steps 4 and 5).
+
+    Args:
+        image: RGB; or RGBA or LA, whose alpha weighs the colours while they are resized and is then
+            dropped, as in the reference.
+        window: inside the image.
+    """
+    if window.empty:
+        return np.zeros((3, SIDE, SIDE), np.uint8)
+    bounds = (window.left, window.top, window.right, window.bottom)
+    # Cropped first, because resize(box=...) would let pixels beyond the window bleed in.
+    part = image if bounds == (0, 0, *image.size) else image.crop(bounds)
+    resized = part.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    colours = resized if resized.mode == "RGB" else resized.convert("RGB")
+    return np.ascontiguousarray(np.asarray(colours).transpose(2, 0, 1))

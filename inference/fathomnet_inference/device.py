@@ -1,0 +1,104 @@
+"""What the machine has: its device, the precision that suits it, and when its memory is full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import torch
+from fathomnet_voxel51.errors import SetupError
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+AMPERE: Final = (8, 0)
+"""The first compute capability with bf16 matrix units."""
+VOLTA: Final = (7, 0)
+"""The first with fp16 matrix units; Turing, the RTX 6000 of the published run, is 7.5."""
+MOST_WORKERS: Final = 16
+
+_ALLOCATION_FAILED: Final = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+
+
+def choose_device(asked: Device) -> torch.device:
+    """The device to compute on.
+
+    Args:
+        asked: ``auto`` takes the GPU if there is one.
+
+    Raises:
+        SetupError: ``cuda`` was asked for, and there is none that works.
+    """
+    available = torch.cuda.is_available()
+    if asked == "cuda" and not available:
+        raise SetupError(
+            "device cuda: PyTorch sees no GPU that it can use. Check nvidia-smi, that the job "
+            "asked for a GPU, and that PyTorch is a CUDA build; or take the CPU (15 s a box)."
+        )
+    return torch.device("cuda" if available and asked != "cpu" else "cpu")
+
+
+def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
+    """The type of the matrix products: half where the GPU has units for it.
+
+    Args:
+        asked: ``auto`` takes bf16 from Ampere on, fp16 on Volta and Turing, otherwise fp32.
+        device: where the model will run.
+    """
+    if asked != "auto":
+        return DTYPES[asked]
+    if device.type != "cuda":
+        return torch.float32
+    capability = torch.cuda.get_device_capability(device)
+    if capability >= AMPERE:
+        return torch.bfloat16
+    return torch.float16 if capability >= VOLTA else torch.float32
+
+
+def choose_workers(asked: int | None, device: torch.device) -> int:
+    """Threads that prepare crops.
+
+    Args:
+        asked: None for a number that suits the device: on a GPU all processors but one, which
+            drives it; on a CPU one, because the model itself needs the processors.
+        device: where the model will run.
+    """
+    if asked is not None:
+        return asked
+    if device.type != "cuda":
+        return 1
+    return max(1, min(MOST_WORKERS, _processors() - 1))
+
+
+def _processors() -> int:
+    """Those that this process may use: a SLURM job gets some of its node's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Turns off TF32, which from Ampere on rounds float32 to 10 bits (design page, 10.8)."""
+    places = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for place, allowed in zip(places, before, strict=True):
+            place.allow_tf32 = allowed
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory could not be had: a smaller batch may still work."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # The CPU's allocator, pinned memory and cuBLAS say it in words only.
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in _ALLOCATION_FAILED
+    )

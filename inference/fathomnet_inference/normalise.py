@@ -1,0 +1,66 @@
+"""From 8-bit pixels to the numbers that the encoders take (design page, section 6, step 6)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+MEAN: Final = (0.485, 0.456, 0.406)
+STD: Final = (0.229, 0.224, 0.225)
+"""DINOv2's image processor, RGB."""
+
+
+def normalisation_table() -> npt.NDArray[np.float32]:
+    """What each 8-bit value becomes: shape (3, 256), a row a channel.
+
+    The order of operations is the reference's, since another one rounds differently: rescaled in
+    float64, cast, then float32 mean and deviation.
+    """
+    scaled = (np.arange(256, dtype=np.float64) * 0.00392156862745098).astype(np.float32)
+    mean = np.array(MEAN, np.float32)[:, None]
+    deviation = np.array(STD, np.float32)[:, None]
+    return np.asarray((scaled[None] - mean) / deviation)
+
+
+class Normaliser:
+    """Looks pixels up in the table, on the device where the table lies.
+
+    Args:
+        device: of the pixels that will come.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._table = torch.from_numpy(normalisation_table()).to(device)
+        self._on_cpu = device.type == "cpu"
+        self._room = torch.empty(0)
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels as the encoders take them.
+
+        Args:
+            pixels: (N, 3, 256, 256) uint8, RGB.
+
+        Returns:
+            (N, 3, 256, 256) float32; on a CPU it holds until the next call.
+        """
+        numbers = self._room_for(pixels)
+        # One picture at a time stays in a CPU's cache; a GPU wants all at once.
+        step = 1 if self._on_cpu else max(1, len(pixels))
+        for some, found in zip(pixels.split(step), numbers.split(step), strict=True):
+            for channel, table in enumerate(self._table):
+                values = some[:, channel]
+                looked_up = table.index_select(0, values.reshape(-1).int())
+                found[:, channel] = looked_up.view(values.shape)
+        return numbers
+
+    def _room_for(self, pixels: Tensor) -> Tensor:
+        """Memory for the numbers. On a CPU the same again: new pages cost more than the look-up."""
+        if not self._on_cpu:
+            return torch.empty(pixels.shape, device=pixels.device)
+        if self._room.shape[1:] != pixels.shape[1:] or len(self._room) < len(pixels):
+            self._room = torch.empty(pixels.shape)
+        return self._room[: len(pixels)]

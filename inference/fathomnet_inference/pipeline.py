@@ -1,0 +1,188 @@
+"""Images in, the crops of their boxes out: in order, ahead of whoever takes them, in flat memory.
+
+Threads, not processes: Pillow lets go of the interpreter's lock while it decodes and resizes, and
+crops then need not travel between processes (0.8 MB a box).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from .annotations import Box, ImageBoxes
+from .crops import Pixels, Window, Windows, cut, windows_of
+from .images import ImageError, open_image
+
+PART: Final = 32
+"""Boxes whose crops are made in one go: an image with thousands must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpredicted:
+    """A box that gets no prediction.
+
+    Attributes:
+        annotation_id: of the box.
+        image_id: of its image.
+        reason: why, for a person.
+    """
+
+    annotation_id: int
+    image_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WholeCrop:
+    """The whole-image crop of one box, or of all boxes of an image whose window is all of it.
+
+    Attributes:
+        pixels: the crop.
+        shared: whether other boxes of the image have the same object.
+    """
+
+    pixels: Pixels
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxCrops:
+    """A box as the model sees it."""
+
+    annotation_id: int
+    image_id: int
+    object: Pixels
+    context_3: Pixels
+    context_5: Pixels
+    whole: WholeCrop
+
+
+Prepared = BoxCrops | Unpredicted
+Part = list[Prepared]
+"""PART boxes of one image, or what is left of it, in their order."""
+
+
+def prepare(folder: Path, image: ImageBoxes) -> Iterator[Part]:
+    """The crops of an image's boxes; the image is decoded once for all of them.
+
+    Args:
+        folder: of the images.
+        image: what to look at; without boxes it is not even opened.
+    """
+    if not image.boxes:
+        return
+    prepared = _preparer(folder, image)
+    for first in range(0, len(image.boxes), PART):
+        yield [prepared(box) for box in image.boxes[first : first + PART]]
+
+
+def _preparer(folder: Path, image: ImageBoxes) -> Callable[[Box], Prepared]:
+    """What becomes of a box of an image: its crops, or the image's own fault."""
+    try:
+        return _Cutter(image.image_id, open_image(folder, image.file_name)).crops_of
+    except ImageError as error:
+        reason = str(error)
+        return lambda box: Unpredicted(box.annotation_id, image.image_id, reason)
+
+
+class _Cutter:
+    """Cuts the crops of one image."""
+
+    def __init__(self, image_id: int, picture: Image.Image) -> None:
+        self._image_id = image_id
+        self._picture = picture
+        self._everything = Window(0, 0, *picture.size)
+        self._shared: WholeCrop | None = None
+
+    def crops_of(self, box: Box) -> Prepared:
+        try:
+            windows = windows_of(box, *self._picture.size)
+        except ValueError as error:
+            return Unpredicted(box.annotation_id, self._image_id, str(error))
+        return self._cut(box, windows)
+
+    def _cut(self, box: Box, windows: Windows) -> BoxCrops:
+        picture = self._picture
+        return BoxCrops(
+            box.annotation_id,
+            self._image_id,
+            cut(picture, windows.object),
+            cut(picture, windows.context_3),
+            cut(picture, windows.context_5),
+            self._whole(windows.whole),
+        )
+
+    def _whole(self, window: Window) -> WholeCrop:
+        """The crop is the whole image only for a box whose centre lies inside it (section 6.1)."""
+        if window != self._everything:
+            return WholeCrop(cut(self._picture, window), shared=False)
+        if self._shared is None:
+            self._shared = WholeCrop(cut(self._picture, window), shared=True)
+        return self._shared
+
+
+def read_ahead(
+    images: Sequence[ImageBoxes], folder: Path, workers: int, ahead: int
+) -> Generator[Part]:
+    """Prepares images in worker threads and hands them over in order.
+
+    Args:
+        images: what to look at.
+        folder: where their files are.
+        workers: threads; 0 prepares each part when it is asked for.
+        ahead: boxes that may wait, prepared or under way, before no further image is begun.
+    """
+    if not workers:
+        for image in images:
+            yield from prepare(folder, image)
+        return
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="crops")
+    try:
+        yield from _in_order(images, folder, executor, ahead)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+class _Running:
+    """An image whose next part is being made in a thread."""
+
+    def __init__(self, folder: Path, image: ImageBoxes, executor: Executor) -> None:
+        self._parts = prepare(folder, image)
+        self._executor = executor
+        self._left = len(image.boxes)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.boxes = min(self._left, PART)
+        self._left -= self.boxes
+        self._part = self._executor.submit(next, self._parts)
+
+    def take(self) -> tuple[Part, bool]:
+        """The part, and whether the image has another, which is then begun."""
+        part = self._part.result()
+        more = self._left > 0
+        if more:
+            self._begin()
+        return part, more
+
+
+def _in_order(
+    images: Sequence[ImageBoxes], folder: Path, executor: Executor, ahead: int
+) -> Iterator[Part]:
+    waiting = (image for image in images if image.boxes)
+    running: deque[_Running] = deque()
+    while True:
+        while sum(one.boxes for one in running) < ahead and (image := next(waiting, None)):
+            running.append(_Running(folder, image, executor))
+        if not running:
+            return
+        part, more = running[0].take()
+        if not more:
+            running.popleft()
+        yield part
