@@ -57,8 +57,9 @@ def load_model(
     """Loads the model of a checkpoint, ready to predict.
 
     On the CPU in float32 its weights are the mapped file itself, which takes no memory of its own
-    and must not be changed in place while the model is used. The optimizer's state in a Lightning
-    file is hashed with the rest of it, and never held.
+    and must not be changed in place while the model is used; elsewhere the mapped pages are the
+    system's to take back as soon as they are copied. The optimizer's state in a Lightning file is
+    hashed with the rest of it, and never held.
 
     Args:
         path: a Lightning file, or a converted folder.

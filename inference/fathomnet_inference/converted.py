@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -52,9 +53,16 @@ class WeightsFile:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The content of ``checkpoint.json``."""
+    """The content of ``checkpoint.json``.
+
+    Attributes:
+        checkpoint: what the weights are.
+        checkpoint_sha256: of the former, so that a damaged name or size is noticed as well.
+        weights: the file of weights.
+    """
 
     checkpoint: Checkpoint
+    checkpoint_sha256: str
     weights: WeightsFile
     format: Literal["fathomnet-inference checkpoint"] = _FORMAT
     format_version: Literal[1] = 1
@@ -91,6 +99,8 @@ def read_description(path: Path) -> Description:
         description = _READER.validate_python(json.loads(file.read_bytes()))
     except (ValueError, RecursionError) as error:
         raise _refused(folder, DESCRIPTION_NAME, _unreadable(error)) from error
+    if description.checkpoint_sha256 != _hash_of(description.checkpoint):
+        raise _refused(folder, DESCRIPTION_NAME, "was changed after the conversion")
     size = weights.stat().st_size if weights.is_file() else None
     if size != description.weights.bytes:
         found = "is missing" if size is None else f"has {size:,} bytes"
@@ -154,7 +164,7 @@ def write_converted(
             source = {_SOURCE: checkpoint.sha256}
             sha256 = write_weights(part, tensors, source, progress)
             weights = WeightsFile(part.size, sha256)
-        content = dataclasses.asdict(Description(checkpoint, weights))
+        content = dataclasses.asdict(Description(checkpoint, _hash_of(checkpoint), weights))
         with _published(folder / DESCRIPTION_NAME, None) as part:
             part.write((json.dumps(content, indent=2) + "\n").encode())
     except OtherVersionError as error:
@@ -174,6 +184,11 @@ def _published(target: Path, replaced: Version | None) -> Iterator[PartFile]:
         part.publish(target, replaced)
     finally:
         part.discard()
+
+
+def _hash_of(checkpoint: Checkpoint) -> str:
+    text = json.dumps(dataclasses.asdict(checkpoint), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _leftover(weights: Path, checkpoint: Checkpoint) -> Version | None:

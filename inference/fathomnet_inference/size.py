@@ -38,7 +38,10 @@ class ModelSize:
         concepts: names that the model tells apart.
         attention_layers: layers of each of the three attention modules.
         attention_heads: heads of an attention module.
-        auxiliary: rows of the heads that only training used, kingdom or phylum first.
+        auxiliary: rows of the heads that only training used, from the highest rank down.
+
+    Raises:
+        ValueError: no such model can be.
     """
 
     width: int = 1024
@@ -50,6 +53,15 @@ class ModelSize:
     attention_layers: int = 4
     attention_heads: int = 8
     auxiliary: tuple[int, ...] = (7, 19, 40, 64, 73, 78)
+
+    def __post_init__(self) -> None:
+        dimensions = {name: getattr(self, name) for name in self.__slots__}
+        rows = dimensions.pop("auxiliary")
+        if min(*dimensions.values(), *rows) < 1:
+            raise ValueError(f"every dimension must be positive: {self}")
+        for heads in (self.heads, self.attention_heads):
+            if self.width % heads:
+                raise ValueError(f"{self.width} cannot be divided among {heads} attention heads")
 
 
 def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -> ModelSize:
@@ -77,24 +89,30 @@ def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -
         return shape[axis]
 
     encoder, attention = "obj_vit_region_encoder", "intra_env_attn_module.256_3"
-    heads = "hierarchical_classifier.h_modules"
-    size = ModelSize(
-        width=(width := dimension(f"{encoder}.embeddings.cls_token", 2)),
-        layers=_count(shapes, encoder + ".encoder.layer.{}.norm1.weight"),
-        heads=_encoder_heads(width, hyper_parameters),
-        patch=dimension(f"{encoder}.embeddings.patch_embeddings.projection.weight", 2),
-        grid=math.isqrt(dimension(f"{encoder}.embeddings.position_embeddings", 1) - 1),
-        concepts=dimension("classifier.net.4.weight", 0),
-        attention_layers=_count(shapes, attention + ".layers.{}.norm1.weight"),
-        auxiliary=tuple(
-            dimension(f"{heads}.{index}.net.4.weight", 0)
-            for index in range(_count(shapes, heads + ".{}.net.4.weight"))
+    auxiliary = "hierarchical_classifier.h_modules"
+    width = dimension(f"{encoder}.embeddings.cls_token", 2)
+    heads = _encoder_heads(width, hyper_parameters)
+    if heads is None and not faults:
+        faults.append(Fault("width", _heads_unknown(width, hyper_parameters)))
+    found: dict[str, Any] = {
+        "width": width,
+        "layers": _count(shapes, encoder + ".encoder.layer.{}.norm1.weight"),
+        "heads": heads,
+        "patch": dimension(f"{encoder}.embeddings.patch_embeddings.projection.weight", 2),
+        "grid": math.isqrt(dimension(f"{encoder}.embeddings.position_embeddings", 1) - 1),
+        "concepts": dimension("classifier.net.4.weight", 0),
+        "attention_layers": _count(shapes, attention + ".layers.{}.norm1.weight"),
+        "auxiliary": tuple(
+            dimension(f"{auxiliary}.{index}.net.4.weight", 0)
+            for index in range(_count(shapes, auxiliary + ".{}.net.4.weight"))
         ),
-    )
-    faults = faults or _impossible(size, hyper_parameters)
-    if faults:
-        raise InputError(subject, faults, _NOT_THE_MODEL)
-    return size
+    }
+    if not faults:
+        try:
+            return ModelSize(**found)
+        except ValueError as error:
+            faults = [Fault("state_dict", str(error))]
+    raise InputError(subject, faults, _NOT_THE_MODEL)
 
 
 def _count(shapes: Shapes, pattern: str) -> int:
@@ -104,22 +122,16 @@ def _count(shapes: Shapes, pattern: str) -> int:
     return index
 
 
-def _encoder_heads(width: int, hyper_parameters: Mapping[str, Any]) -> int:
-    """The number of heads of an encoder; 0 where nothing tells it."""
+def _encoder_heads(width: int, hyper_parameters: Mapping[str, Any]) -> int | None:
+    """The number of heads of an encoder; None where nothing tells it."""
     if width in _PUBLISHED_WIDTHS:
         return width // _HEAD_SIZE
     name = PurePosixPath(str(hyper_parameters.get(_ENCODER_NAME, ""))).name
-    return _TOY_HEADS if "tiny" in name else 0
+    return _TOY_HEADS if "tiny" in name else None
 
 
-def _impossible(size: ModelSize, hyper_parameters: Mapping[str, Any]) -> list[Fault]:
-    if not size.heads:
-        name = hyper_parameters.get(_ENCODER_NAME)
-        known = ", ".join(str(width) for width in sorted(_PUBLISHED_WIDTHS))
-        problem = f"{size.width} (encoder {name!r}) is none of DINOv2's ({known})"
-        return [Fault("width", f"{problem}, so its number of attention heads is not known")]
-    return [
-        Fault("width", f"{size.width} cannot be divided among {heads} attention heads")
-        for heads in (size.heads, size.attention_heads)
-        if size.width % heads
-    ]
+def _heads_unknown(width: int, hyper_parameters: Mapping[str, Any]) -> str:
+    name = hyper_parameters.get(_ENCODER_NAME)
+    known = ", ".join(str(each) for each in sorted(_PUBLISHED_WIDTHS))
+    problem = f"{width} (encoder {name!r}) is none of DINOv2's ({known})"
+    return f"{problem}, so its number of attention heads is not known"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +52,9 @@ def write_weights(
     total = len(header) + sum(tensor.nbytes for tensor in tensors.values())
     report = throttled(progress)
     digest = hashlib.sha256()
-    for chunk in chain([header], (_bytes_of(tensors[name]) for name in order)):
+    values = (_bytes_of(tensors[name]) for name in order)
+    chunks: Iterator[bytes | memoryview] = chain([header], values)
+    for chunk in chunks:
         part.write(chunk)
         digest.update(chunk)
         report(part.size / total, f"writing weights, {part.size / 1e9:.1f} GB")
