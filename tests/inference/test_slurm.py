@@ -44,7 +44,8 @@ def unsharded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("unsharded")
     inputs = ("--annotations", FIXTURE / "dataset_test.json", "--images", FIXTURE / "images")
     command = [PROGRAM, "run", *inputs, "--checkpoint", FIXTURE / "last.ckpt", "--output", output]
-    subprocess.run([*command, "--device", "cpu"], check=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, "--device", "cpu"], env=environment, check=True)
     return output
 
 
