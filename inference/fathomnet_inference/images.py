@@ -10,7 +10,7 @@ import numpy as np
 from fathomnet_voxel51.files.coco_values import safe_file_name
 from PIL import Image, UnidentifiedImageError
 
-FORMATS: Final = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 """Pillow knows more, and among them some that start other programs (EPS)."""
 
 MAX_PIXELS: Final = 89_478_485
