@@ -1,4 +1,4 @@
-"""What the forms of the operators that move images say before anything is moved."""
+"""The operators that move images, as FiftyOne runs them: their forms, results and secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators as foo
 import pytest
 from fathomnet_voxel51.fields import PLUGIN_NAME
+from fiftyone.operators.executor import ExecutionError
 
 from tests.media.jobs import write_coco
 
@@ -106,3 +107,15 @@ def test_a_result_is_shown_as_a_person_reads_it() -> None:
     assert texts["_unknown_concepts"] == "none"
     remark = "Not stored: 96, with the reasons in /media/ledgers/\\_train\\_images.not-stored.csv"
     assert texts["_remark_0"] == remark
+
+
+def test_a_run_has_the_plugin_s_secret_and_shows_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("FATHOMNET_GCS_CREDENTIALS", '{"private_key": "deep')
+    params = {"annotations": catalog(tmp_path, 1), "split": "test", "media_root": "gs://bucket"}
+    with pytest.raises(ExecutionError, match="is no key of a service account") as refused:
+        foo.execute_operator(f"{PLUGIN_NAME}/upload_images", {"params": params})
+    assert "deep" not in str(refused.value)
+    assert "run_upload" not in str(refused.value), "the calls that led to it would bury it"
