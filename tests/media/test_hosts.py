@@ -31,6 +31,22 @@ def test_no_more_requests_go_at_once_than_are_allowed() -> None:
     assert asyncio.run(most_at_once()) == 3
 
 
+def test_whoever_waits_goes_before_whoever_comes_again() -> None:
+    async def order() -> list[str]:
+        host, seen = Host("h", 1, QUICK), []
+
+        async def worker(name: str) -> None:
+            for _ in range(4):
+                async with host.turn():
+                    seen.append(name)
+                    await asyncio.sleep(0.001)
+
+        await asyncio.gather(worker("a"), worker("b"))
+        return seen
+
+    assert asyncio.run(order()) == ["a", "b"] * 4
+
+
 def test_everything_for_a_host_waits_as_long_as_it_asks() -> None:
     async def seconds_waited() -> float:
         host = Host("h", 5, QUICK)

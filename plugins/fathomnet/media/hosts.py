@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -46,8 +47,7 @@ class Host:
         self._patience = patience
         self._allowed = float(most)
         self._at_work = 0
-        self._waiting = 0
-        self._room = asyncio.Condition()
+        self._queue: deque[asyncio.Future[None]] = deque()
         self._loop = asyncio.get_running_loop()
         self._resume_at = 0.0
         self._paused_at = -1.0
@@ -62,22 +62,13 @@ class Host:
         Raises:
             ItemError: it has answered nobody for too long.
         """
-        if not self._has_room():
-            async with self._room:
-                self._waiting += 1
-                try:
-                    await self._room.wait_for(self._has_room)
-                finally:
-                    self._waiting -= 1
-        self._at_work += 1
+        await self._admission()
         try:
             await self._pause_ends()
             yield Turn(self, self._loop.time(), self._answers)
         finally:
             self._at_work -= 1
-            if self._waiting:
-                async with self._room:
-                    self._room.notify(2)  # more may be allowed by now
+            self._admit()
 
     def answered(self) -> None:
         """The host did what it was asked for, or refused one image only."""
@@ -111,8 +102,25 @@ class Host:
             self._resume_at = max(self._resume_at, now + wait)
         return self._answers == turn.answers_before
 
-    def _has_room(self) -> bool:
-        return self._at_work < max(1, int(self._allowed))
+    async def _admission(self) -> None:
+        """Waits in line; whoever comes again does not overtake those that wait."""
+        place = self._loop.create_future()
+        self._queue.append(place)
+        self._admit()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._at_work -= 1
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._queue and self._at_work < max(1, int(self._allowed)):
+            place = self._queue.popleft()
+            if not place.cancelled():
+                self._at_work += 1
+                place.set_result(None)
 
     async def _pause_ends(self) -> None:
         while (left := self._resume_at - self._loop.time()) > 0:
