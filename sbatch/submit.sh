@@ -105,6 +105,9 @@ images="$(absolute "$images")"
 output="$(absolute "$output")"
 logs="$output/logs"
 
+[[ ! -f "$checkpoint" ]] || printf 'submit.sh: %s\n' >&2 \
+    "every shard reads $checkpoint whole; 'fathomnet-infer convert' makes a third of it, once"
+
 if [[ -z "$dry_run" ]]; then
     # Here rather than in a job: a GPU would wait for it, and its node may have no internet.
     [[ -n "${FATHOMNET_ENVIRONMENT:-}" ]] || "$here/environment.sh" "$storage"

@@ -34,7 +34,7 @@ class Engine:
     def __init__(self, work: Work) -> None:
         request = work.request
         self._work = work
-        self._model: WinnerModel | None = None
+        self._model = work.model
         self._boxes_a_part = 0
         self.settings = PredictSettings(
             request.batch_size, request.precision, request.device, request.workers
@@ -89,7 +89,6 @@ class Engine:
 
     def _loaded(self) -> WinnerModel:
         if self._model is None:
-            path = Path(self._work.request.checkpoint)
-            device, dtype = self.settings.chosen_device, self.settings.chosen_dtype
-            self._model, _ = load_model(path, device, dtype)
+            # On the CPU it is the mapped file itself; the runner moves it from there.
+            self._model, _ = load_model(self._work.request.checkpoint)
         return self._model

@@ -25,7 +25,7 @@ from fathomnet_voxel51.errors import Fault, InputError, SetupError
 from fathomnet_voxel51.prediction_files.writer import write_whole
 
 from .annotations import ImageBoxes
-from .manifest import Manifest, differences, now
+from .manifest import IDENTITY, Manifest, differences, now
 from .pipeline import Unpredicted
 
 FOLDER: Final = "unfinished"
@@ -127,8 +127,8 @@ def kept_identity(output: Path) -> Manifest | None:
         raise InputError(
             str(path), [Fault("file", f"cannot be read: {error}")], START_OVER
         ) from None
-    if not isinstance(identity, dict):
-        raise InputError(str(path), [Fault("file", "is no object")], START_OVER)
+    if not isinstance(identity, dict) or not set(IDENTITY) <= set(identity):
+        raise InputError(str(path), [Fault("file", "is not what a run wrote")], START_OVER)
     return identity
 
 

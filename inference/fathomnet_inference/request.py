@@ -12,9 +12,11 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from .annotations import Annotations, ImageBoxes, read_annotations
 from .calibrate import read_temperature
-from .checkpoint import Checkpoint, inspect
+from .checkpoint import Checkpoint, inspect, load_model
+from .converted import is_converted
 from .decide import ARGMAX, RULES, Decider, Rule
 from .manifest import Identity, Manifest, NamedFile, Settings, code_version
+from .model import WinnerModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Work:
         images: with boxes, of the request's shard.
         boxes_of_all_shards: of this shard and its sisters.
         annotations: the COCO file.
-        checkpoint: the model, not loaded.
+        checkpoint: what the model is.
+        model: itself, where it had to be loaded to know that.
         decider: chooses names.
         temperature: divides the logits.
         taxonomy_sha256: of the table that the decider goes by.
@@ -71,6 +74,7 @@ class Work:
     boxes_of_all_shards: int
     annotations: NamedFile
     checkpoint: Checkpoint
+    model: WinnerModel | None
     decider: Decider
     temperature: float
     taxonomy_sha256: str
@@ -106,14 +110,14 @@ class Work:
 
 
 def check(request: RunRequest) -> Work:
-    """Checks everything about a run that can be checked without loading the model.
+    """Checks everything about a run before anything is predicted.
 
     Raises:
         InputError: a parameter or a file is wrong.
     """
     shard = _checked_parameters(request)
     annotations = read_annotations(request.annotations)
-    checkpoint = inspect(Path(request.checkpoint))
+    model, checkpoint = _opened(Path(request.checkpoint))
     taxonomy = load_taxonomy()
     return Work(
         request=request,
@@ -121,6 +125,7 @@ def check(request: RunRequest) -> Work:
         boxes_of_all_shards=_boxes(annotations, request.limit),
         annotations=NamedFile(annotations.source, annotations.sha256),
         checkpoint=checkpoint,
+        model=model,
         decider=Decider(request.decision, checkpoint.concepts, taxonomy),
         temperature=read_temperature(request.temperature, checkpoint.sha256),
         taxonomy_sha256=taxonomy.sha256,
@@ -152,6 +157,11 @@ def _checked_parameters(request: RunRequest) -> Shard:
     if faults:
         raise InputError("parameters of run", faults)
     return shard
+
+
+def _opened(path: Path) -> tuple[WinnerModel | None, Checkpoint]:
+    """What a checkpoint is; the hash of a Lightning file takes as long as loading it does."""
+    return (None, inspect(path)) if is_converted(path) else load_model(path)
 
 
 def _boxes(annotations: Annotations, limit: int | None) -> int:

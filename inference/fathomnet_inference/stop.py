@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +15,10 @@ from fathomnet_voxel51.errors import FathomNetError
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """SLURM's own end of a job, the warning before it that ``--signal`` asks for, and Ctrl-C."""
+
+ECHO_SECONDS: Final = 1.0
+"""A signal that comes again so soon is the same: SLURM sends one to a job's processes, and the
+job's script, which has received it too, passes it on."""
 
 
 class StoppedError(FathomNetError):
@@ -29,6 +34,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked_by = ""
+        self._asked_at = 0.0
 
     def check(self, kept: str) -> None:
         """Ends the run if it was asked to.
@@ -43,9 +49,11 @@ class Stop:
             raise StoppedError(f"stopped by {self.asked_by}: {kept}; run it again to go on")
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked_by:  # the second time means now
-            raise StoppedError(f"stopped by {self.asked_by}, then {signal.Signals(number).name}")
-        self.asked_by = signal.Signals(number).name
+        name, now = signal.Signals(number).name, time.monotonic()
+        if not self.asked_by:
+            self.asked_by, self._asked_at = name, now
+        elif now - self._asked_at > ECHO_SECONDS:
+            raise StoppedError(f"stopped at once by {name}, after {self.asked_by}")
 
 
 @contextmanager
