@@ -45,8 +45,7 @@ demo: install
 
 # A worker runs beside the App, for what is scheduled from its forms.
 app: install
-	$(BIN)/fiftyone delegated launch >/dev/null & worker=$$!; trap "kill $$worker" EXIT; \
-		$(BIN)/fiftyone app launch $(DATASET)
+	$(BIN)/python -m demo.app $(DATASET)
 
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
