@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from fathomnet_inference.decide import probabilities
 from fathomnet_inference.parts import FOLDER
 from fathomnet_inference.results import read_results
 from fathomnet_inference.run import RunResult, run
@@ -325,3 +327,19 @@ def test_progress_goes_up_to_the_end_and_names_what_is_done(damaged: Toy, tmp_pa
     assert labels[-1].startswith(f"predicting {BOXES}/{BOXES} boxes, ")
     assert isinstance(result, RunResult)
     assert heard[-1][1] == f"{result.predicted} of {BOXES} boxes predicted"
+
+
+@needs_fixture
+@pytest.mark.parametrize("batch_size", [5, 22])
+def test_the_fixture_gets_the_names_of_the_original_program(
+    batch_size: int, tmp_path: Path
+) -> None:
+    fixture = Toy(FIXTURE / "dataset_test.json", FIXTURE / "images", FIXTURE / "last.ckpt")
+    run(fixture.request(tmp_path, batch_size=batch_size))
+    results, manifest = read_results(tmp_path)
+    logits = np.load(FIXTURE / "logits_f64.npy")  # rows in the order of the annotations, 1 to 22
+    assert results.rows["annotation_id"].tolist() == list(range(1, 23))
+    names = [manifest["concepts"][at] for at in logits.argmax(axis=1)]
+    assert results.rows["concept_name"].tolist() == names
+    expected = probabilities(logits)
+    np.testing.assert_allclose(results.probabilities, expected, atol=1e-4)
