@@ -23,6 +23,7 @@ from fathomnet_inference.stop import Stop, StoppedError
 from fathomnet_voxel51.errors import InputError, SetupError
 
 from tests.inference.toy import BOXES, CONCEPTS, IMAGES, Toy, make_toy
+from tests.inference.winner import FIXTURE, needs_fixture
 
 PREDICTIONS = ("predictions.csv", "predictions.parquet")
 OF_A_MOMENT = {"started", "finished", "slurm"}
