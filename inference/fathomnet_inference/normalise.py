@@ -34,7 +34,10 @@ class Normaliser:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._table = torch.from_numpy(normalisation_table()).to(device)
+        table = torch.from_numpy(normalisation_table()).to(device)
+        self._table = table.flatten()
+        rows = torch.arange(len(table), dtype=torch.int32, device=device)
+        self._rows = table.shape[1] * rows[:, None, None]
         self._on_cpu = device.type == "cpu"
         self._room = torch.empty(0)
 
@@ -51,10 +54,8 @@ class Normaliser:
         # One picture at a time stays in a CPU's cache; a GPU wants all at once.
         step = 1 if self._on_cpu else max(1, len(pixels))
         for some, found in zip(pixels.split(step), numbers.split(step), strict=True):
-            for channel, table in enumerate(self._table):
-                values = some[:, channel]
-                looked_up = table.index_select(0, values.reshape(-1).int())
-                found[:, channel] = looked_up.view(values.shape)
+            places = (some + self._rows).flatten()
+            torch.index_select(self._table, 0, places, out=found.view(-1))
         return numbers
 
     def _room_for(self, pixels: Tensor) -> Tensor:
