@@ -13,7 +13,7 @@ QUICK = Policy(
     first_wait=0.01,
     longest_wait=0.05,
     stall_seconds=0.5,
-    patience=Patience(first_pause=0.02, longest_pause=0.1, give_up_after=5.0),
+    patience=Patience(first_pause=0.02, longest_pause=0.1, give_up_after=30.0),
 )
 """The same number of tries as by default, without the long waits between them."""
 
