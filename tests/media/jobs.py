@@ -12,7 +12,7 @@ from fathomnet_voxel51.media.hosts import Patience
 QUICK = Policy(
     first_wait=0.01,
     longest_wait=0.05,
-    stall_seconds=0.5,
+    stall_seconds=3.0,
     patience=Patience(first_pause=0.02, longest_pause=0.1, give_up_after=30.0),
 )
 """The same number of tries as by default, without the long waits between them."""
