@@ -1,7 +1,7 @@
 """Media in, beside the plain way and the limit, in one run: ``python -m benchmarks.media``.
 
 Every measurement is a process of its own; an origin and a sink are two more, on loopback. The ways
-take turns (plain, ours, floor, plain, ...), so that a busy machine is busy for all of them.
+take turns (plain, ours, floor, loop, plain, ...), so that a busy machine is busy for all of them.
 """
 
 from __future__ import annotations

@@ -1,32 +1,65 @@
-"""The limit: bare sockets, which send what they receive; nothing is checked, nothing is noted."""
+"""Bare sockets, a thread a connection: blocking calls that send what they receive.
+
+Nothing is checked, nothing is noted. It is the floor that the design's table names; ``loop.py``
+does the same in one thread, which the interpreter does with less.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Final
 
 from benchmarks.media.job import Item, Job
-from benchmarks.media.sockets import BUFFER, Flow, Wire, request_image, request_upload, run_flows
+from benchmarks.media.sockets import read_head, request_image, request_upload, server_of
+
+BUFFER: Final = 1 << 20
+"""Bytes; a smaller one changes hands more often, which costs threads more than it saves."""
 
 
 def run(job: Job) -> None:
-    run_flows(job.items(), _move, job.concurrency)
+    items = _Shared(job.items())
+    with ThreadPoolExecutor(job.concurrency) as pool:
+        list(pool.map(_move, [items] * job.concurrency))
 
 
-def _move(items: Iterator[Item]) -> Flow:
+class _Shared(Iterator[Item]):
+    """Items that many threads take, each of them once."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._lock = Lock()
+
+    def __next__(self) -> Item:
+        with self._lock:
+            return next(self._items)
+
+
+def _move(items: Iterator[Item]) -> None:
     """Moves one image after another over one connection to the origin and one to the sink."""
-    source: Wire | None = None
     view = memoryview(bytearray(BUFFER))
-    sink = Wire(os.environ["STORAGE_EMULATOR_HOST"], view)
-    for item in items:
-        source = source or Wire(item.url, view)
-        yield from source.send(request_image(item))
-        size, data = yield from source.receive_head()
-        yield from sink.send(request_upload(item, size))
-        yield from sink.send(data)
-        left = size - len(data)
-        while left:
-            data = yield from source.receive()
-            yield from sink.send(data)
-            left -= len(data)
-        yield from sink.receive_head()
+    source: socket.socket | None = None
+    with _connected(os.environ["STORAGE_EMULATOR_HOST"]) as sink:
+        for item in items:
+            source = source or _connected(item.url)
+            source.sendall(request_image(item))
+            size, data = read_head(view[: source.recv_into(view)])
+            sink.sendall(request_upload(item, size))
+            sink.sendall(data)
+            left = size - len(data)
+            while left:
+                count = source.recv_into(view)
+                sink.sendall(view[:count])
+                left -= count
+            read_head(view[: sink.recv_into(view)])
+    if source is not None:
+        source.close()
+
+
+def _connected(url: str) -> socket.socket:
+    connection = socket.create_connection(server_of(url))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection

@@ -15,7 +15,7 @@ from typing import Final
 
 from benchmarks.media.job import Job
 
-WAYS: Final = ("plain", "ours", "floor")
+WAYS: Final = ("plain", "ours", "floor", "loop")
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ class Shape:
 
 
 SHAPES: Final = {
-    "loopback, 50": Shape(LOOPBACK, 50, ("plain", "ours", "floor")),
+    "loopback, 50": Shape(LOOPBACK, 50, ("plain", "ours", "floor", "loop")),
     "wide-area, 50": Shape(WIDE_AREA, 50, ("plain", "ours")),
     "wide-area, 200": Shape(WIDE_AREA, 200, ("plain", "ours")),
     "folder, 50": Shape(LOOPBACK, 50, ("plain", "ours"), folder=True),

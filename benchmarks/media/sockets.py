@@ -1,4 +1,4 @@
-"""Bare HTTP on non-blocking sockets: what the floor and the null clients are made of.
+"""Bare HTTP on sockets: what the floors and the null clients are made of.
 
 A flow is a generator that yields the socket and the event that it waits for; nothing lies between
 it and the kernel but the selector.
@@ -29,8 +29,7 @@ class Wire:
     """
 
     def __init__(self, url: str, view: memoryview) -> None:
-        address = urlsplit(url)
-        self._socket = socket.create_connection((address.hostname, address.port))
+        self._socket = socket.create_connection(server_of(url))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._view = view
@@ -58,11 +57,26 @@ class Wire:
     def receive_head(self) -> Generator[Wait, None, tuple[int, memoryview]]:
         """The answer's length, and what has come of its body."""
         data = yield from self.receive()
-        head, _, _ = bytes(data[:1_024]).partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200 "):
-            raise ConnectionError(head.decode("latin-1"))
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        return length, data[len(head) + 4 :]
+        return read_head(data)
+
+
+def server_of(url: str) -> tuple[str, int]:
+    """The host and port of a URL of the benchmark, which always names both."""
+    address = urlsplit(url)
+    return address.hostname or "", address.port or 0
+
+
+def read_head(data: memoryview) -> tuple[int, memoryview]:
+    """The length that an answer announces, and what has come of its body.
+
+    Raises:
+        ConnectionError: it is not the answer that was hoped for.
+    """
+    head, _, _ = bytes(data[:1_024]).partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise ConnectionError(head.decode("latin-1"))
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    return length, data[len(head) + 4 :]
 
 
 def request_image(item: Item) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .errors import Fault
 from .fields import CONCURRENCY, FROM_URLS, images_folder
+from .files.garbage import lasting_objects_skipped
 from .ledger import Ledger, open_ledger, write_not_stored
 from .media.addresses import shown
 from .media.attempt import Item, Source
@@ -166,7 +167,8 @@ def _run(request: Request, progress: Progress) -> TransferResult:
     tally = Tally(request.verb, len(request.images))
     with open_ledger(request.job) as ledger:
         try:
-            run_reporting(_move(request, ledger, tally), lambda: progress(*tally.report()))
+            with lasting_objects_skipped():
+                run_reporting(_move(request, ledger, tally), lambda: progress(*tally.report()))
         finally:
             not_stored = write_not_stored(
                 ledger, ((image.name, shown(image.url)) for image in request.images)
