@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 PLUGIN_NAME: Final = "@fathomnet/voxel51"
@@ -24,6 +25,9 @@ PROBABILITIES: Final = "probabilities"
 RANKS: Final = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 OWN_RANK: Final = "rank"
 
+DEFAULT_MODEL: Final = "clip"
+"""Of the embeddings."""
+
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 1
 """Version of the dataset's schema, kept in ``dataset.info["fathomnet"]`` for later migrations."""
@@ -42,3 +46,32 @@ def import_run_key(field: str, split: str) -> str:
 def images_folder(split: str) -> str:
     """Folder of a split's images under a media root."""
     return f"{split}_images"
+
+
+def embedding_field(model: str) -> str:
+    """Attribute of the boxes, or field of the images, that holds a model's vectors.
+
+    Args:
+        model: its name, see ``models``.
+    """
+    return f"{_word(model)}_embedding"
+
+
+def map_key(model: str, method: str, patches_field: str) -> str:
+    """Brain key of a map of embeddings that was not given another."""
+    return _brain_key(model, method, patches_field)
+
+
+def similarity_key(model: str, patches_field: str) -> str:
+    """Brain key of a similarity index that was not given another."""
+    return _brain_key(model, "similarity", patches_field)
+
+
+def _brain_key(model: str, what: str, patches_field: str) -> str:
+    of = "" if patches_field == GROUND_TRUTH else f"_{patches_field or 'images'}"
+    return f"{_word(model)}_{what}{of}"
+
+
+def _word(text: str) -> str:
+    """What FiftyOne takes as a name: a model's name may be a folder's."""
+    return re.sub(r"\W+", "_", text.rstrip("/").rsplit("/", 1)[-1]).strip("_").lower()
