@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from ..dataset.label_fields import fields_holding
 from ..errors import FathomNetError, Fault, InputError
+from ..models import model_names, model_spec
 from ..parameters import Parameters, Widget, title, widget
 
 HALF: Final = 6
@@ -121,7 +122,8 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation is int:
         return inputs.int(name, min=1, view=types.View(space=HALF), **words)
-    return inputs.str(name, allow_empty=True, **words)
+    view = {"view": _models()} if widget(info) is Widget.MODEL else {}
+    return inputs.str(name, allow_empty=True, **view, **words)
 
 
 def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
@@ -129,6 +131,14 @@ def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
     if widget(info) is Widget.BOXES_FIELD:
         return boxes_fields(dataset) if dataset is not None else []
     return list(typing.get_args(annotation))
+
+
+def _models() -> Any:
+    """The known models to choose from; a folder's path may be typed instead."""
+    view = types.AutocompleteView()
+    for model in model_names():
+        view.add_choice(model, label=model, description=model_spec(model).title)
+    return view
 
 
 def _add_list(

@@ -19,6 +19,7 @@ class Widget(Enum):
     FILE = "file"
     PLACE = "a folder or a gs:// address"
     BOXES_FIELD = "boxes field"
+    MODEL = "an embedding model's name, or a folder"
 
 
 def _path_text(value: Any) -> Any:
@@ -59,6 +60,16 @@ Split = Annotated[
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
+Model = Annotated[
+    PathText,
+    Widget.MODEL,
+    Field(
+        min_length=1,
+        title="Model",
+        description="Makes the embeddings: one of the list, a folder that holds a model, "
+        "or an architecture and its weights, ViT-B-32:/path/weights.safetensors",
+    ),
+]
 
 
 def widget(info: FieldInfo) -> Widget | None:
