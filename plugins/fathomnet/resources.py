@@ -27,3 +27,16 @@ def data_file(name: str) -> Path:
             return folder / name
     looked = " and ".join(str(folder) for folder in _FOLDERS)
     raise SetupError(f"data file {name!r} is in neither {looked}; install the project again")
+
+
+def data_files(folder: str, suffix: str) -> tuple[Path, ...]:
+    """The files of one kind in a folder of the project's ``data``, sorted by name.
+
+    Args:
+        folder: its name, for example ``"needles"``.
+        suffix: how their names end, for example ``".yaml"``.
+    """
+    for data in _FOLDERS:
+        if found := sorted((data / folder).glob(f"*{suffix}")):
+            return tuple(found)
+    return ()
