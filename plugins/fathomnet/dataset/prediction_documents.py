@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zlib
 from collections.abc import Sequence
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from ..predictions import Predictions
 from .documents import Document, id_prefix, lasting_id
+from .stored_vectors import VectorPacker
 
 _WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
 """What an import writes on a box, beside the rank."""
@@ -33,7 +29,7 @@ class PredictionDocuments:
         self._labels = list(table.concept_name)
         self._confidences = None if table.confidence is None else table.confidence.tolist()
         self._ranks = None if table.rank is None else list(table.rank)
-        self._vectors = None if table.probabilities is None else _Vectors(table.probabilities)
+        self._vectors = None if table.probabilities is None else VectorPacker(table.probabilities)
 
     def of_image(
         self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
@@ -85,19 +81,3 @@ def _is_same_box(wanted: Document, there: Document) -> bool:
     # Where the file gives no rank, the taxonomy's may have been written since.
     same_rank = wanted.get(OWN_RANK) in (None, there.get(OWN_RANK))
     return same_rank and all(wanted.get(name) == there.get(name) for name in _WRITTEN)
-
-
-class _Vectors:
-    """Rows of a matrix as FiftyOne stores a vector: zlib over numpy's own file format.
-
-    The file's header is the same for every row, so it is made once.
-    """
-
-    def __init__(self, matrix: npt.NDArray[np.float32]) -> None:
-        self._matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-        sample = io.BytesIO()
-        np.save(sample, self._matrix[0], allow_pickle=False)
-        self._header = sample.getvalue()[: -self._matrix[0].nbytes]
-
-    def stored(self, row: int) -> bytes:
-        return zlib.compress(self._header + self._matrix[row].tobytes())

@@ -1,0 +1,273 @@
+"""Embeddings on the boxes or images of a dataset: declared, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from ..errors import DatasetError
+from .collection import batched, now, reload_samples, sample_collection
+from .documents import Document
+from .label_fields import boxes_path
+from .schema import declare
+from .stored_vectors import AS_THEY_ARE, VectorPacker, VectorUnpacker
+
+READ_AT_ONCE: Final = 1_000
+"""Samples of a view whose vectors are asked for at once."""
+
+Columns = tuple[list[str], list[list[str]]]
+"""Ids of samples, and of each one the ids of its boxes; of whole images, the sample's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of boxes or of whole images, in the order of the dataset or view.
+
+    Attributes:
+        ids: ids of the labels; of the samples, where whole images were embedded.
+        sample_ids: the samples that they belong to, of the same length.
+        matrix: (N, D), C-contiguous; (0, 0) where there is none.
+    """
+
+    ids: list[str]
+    sample_ids: list[str]
+    matrix: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRows:
+    """Vectors to write, and what each was made from.
+
+    Attributes:
+        ids: ids of the labels; of the samples, where whole images were embedded.
+        sample_ids: the samples that they belong to, of the same length.
+        fingerprints: kept beside each vector, so that it can be told whether it is still right.
+        matrix: (N, D).
+    """
+
+    ids: Sequence[str]
+    sample_ids: Sequence[str]
+    fingerprints: Sequence[str]
+    matrix: npt.NDArray[np.float32]
+
+
+def vector_path(dataset: Any, patches_field: str, field: str) -> str:
+    """Full path of the vectors below a field of boxes, or of whole images (``""``).
+
+    Raises:
+        DatasetError: the dataset has no such field of boxes.
+    """
+    return f"{boxes_path(dataset, patches_field)}.{field}" if patches_field else field
+
+
+def fingerprint_path(vectors: str) -> str:
+    """Path of the fingerprints that stand beside the vectors of a path."""
+    return f"{vectors}_source"
+
+
+def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
+    """Declares the vectors and their fingerprints, so that FiftyOne and the App know them.
+
+    Raises:
+        DatasetError: the dataset has no such field of boxes, or holds something else there.
+    """
+    import fiftyone as fo
+
+    path = vector_path(dataset, patches_field, field)
+    wanted = {path: fo.VectorField, fingerprint_path(path): fo.StringField}
+    for name, kind in wanted.items():
+        there = dataset.get_field(name)
+        if there is not None and not isinstance(there, kind):
+            raise DatasetError(
+                f"{name!r} of dataset {dataset.name!r} holds {type(there).__name__}, "
+                f"not {kind.__name__}; rename or delete it"
+            )
+    source = "Model, settings and rectangle that the vector was made from"
+    declare(
+        dataset,
+        {path: fo.VectorField(), fingerprint_path(path): fo.StringField(description=source)},
+    )
+
+
+def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
+    """Every vector that a dataset or view holds; boxes without one are left out.
+
+    Args:
+        view: a FiftyOne dataset, a view of one, or a view of its patches.
+        patches_field: the field of boxes; ``""`` for whole images.
+        field: the attribute of the boxes, or the field of the samples, that holds the vectors.
+
+    Raises:
+        DatasetError: there is no such field of boxes, no such field of vectors, or its vectors
+            differ in length.
+    """
+    import fiftyone as fo
+
+    dataset = dataset_of(view)
+    path = vector_path(dataset, patches_field, field)
+    if not isinstance(dataset.get_field(path), fo.VectorField):
+        raise DatasetError(f"dataset {dataset.name!r} has no vectors in {path!r}; embed it first")
+    reader = _Reader(dataset, patches_field, path)
+    shown = None if view is dataset else ids_in(view, patches_field)
+    ids: list[str] = []
+    sample_ids: list[str] = []
+    unpacker = VectorUnpacker()
+    for sample_id, id_, vector in reader.all_rows() if shown is None else reader.rows(shown):
+        sample_ids.append(sample_id)
+        ids.append(id_)
+        if isinstance(vector, bytes):
+            unpacker.add(vector)
+        else:
+            unpacker.add_array(vector)
+    return Vectors(ids=ids, sample_ids=sample_ids, matrix=unpacker.matrix())
+
+
+def dataset_of(view: Any) -> Any:
+    """The dataset that a view shows, also of a view of its patches; of a dataset, itself."""
+    import fiftyone as fo
+
+    return view if isinstance(view, fo.Dataset) else fo.load_dataset(view.dataset_name)
+
+
+def ids_in(view: Any, patches_field: str) -> Columns:
+    """The samples of the dataset that a view shows, and of each the boxes that it shows.
+
+    Args:
+        view: a FiftyOne dataset, a view of one, or a view of its patches, whose samples are boxes;
+            a sample of which several are shown stands there as often.
+        patches_field: the field of boxes; ``""`` for whole images.
+
+    Raises:
+        DatasetError: the view shows no such field of boxes.
+    """
+    from fiftyone.core.patches import EvaluationPatchesView, PatchesView
+
+    is_patches = isinstance(view, PatchesView | EvaluationPatchesView)
+    samples = view.values("sample_id" if is_patches else "id")
+    if not patches_field:
+        samples = list(dict.fromkeys(samples))
+        return samples, [[one] for one in samples]
+    if isinstance(view, PatchesView) and view.has_field(patches_field):
+        return samples, [[one] for one in view.values(f"{patches_field}.id")]
+    boxes = view.values(f"{boxes_path(view, patches_field)}.id")
+    return samples, [ids or [] for ids in boxes]
+
+
+def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows) -> None:
+    """Writes vectors and their fingerprints, both at once; boxes deleted since are left out.
+
+    Args:
+        dataset: a FiftyOne dataset where ``declare_vectors`` has been.
+        patches_field: the field of boxes; ``""`` for whole images.
+        field: what holds the vectors.
+        rows: at least one; those of one sample stand together.
+    """
+    path = vector_path(dataset, patches_field, field)
+    collection = sample_collection(dataset)
+    if collection is None:
+        _set_vectors(dataset, bool(patches_field), path, rows)
+        return
+    parent, _, name = path.rpartition(".")
+    collection.bulk_write(_updates(parent, name, rows), ordered=False)
+    reload_samples(dataset)
+
+
+def _updates(parent: str, name: str, rows: VectorRows) -> list[UpdateOne]:
+    packer = VectorPacker(rows.matrix, level=AS_THEY_ARE)
+    moment = now()
+    updates = []
+    for sample_id, group in groupby(range(len(rows.ids)), key=rows.sample_ids.__getitem__):
+        change: Document = {"last_modified_at": moment}
+        filters = []
+        for row in group:
+            # MongoDB takes letters and digits, beginning with a letter, as the name of a filter.
+            place = f"{parent}.$[b{row}].{name}" if parent else name
+            change[place] = packer.stored(row)
+            change[fingerprint_path(place)] = rows.fingerprints[row]
+            if parent:
+                filters.append({f"b{row}._id": ObjectId(rows.ids[row])})
+        which = {"_id": ObjectId(sample_id)}
+        updates.append(UpdateOne(which, {"$set": change}, array_filters=filters or None))
+    return updates
+
+
+def _set_vectors(dataset: Any, is_boxes: bool, path: str, rows: VectorRows) -> None:
+    """The same through the public API, where it takes three writes.
+
+    The fingerprint goes first and comes back last: killed in between, a box has none, and its
+    vector is made again.
+    """
+    fingerprints = list(rows.fingerprints)
+    steps = (
+        (fingerprint_path(path), [None] * len(fingerprints)),
+        (path, list(rows.matrix)),
+        (fingerprint_path(path), fingerprints),
+    )
+    for place, values in steps:
+        if not is_boxes:
+            dataset.set_values(place, dict(zip(rows.ids, values, strict=True)), key_field="id")
+            continue
+        columns = zip(rows.sample_ids, rows.ids, values, strict=True)
+        keys = ("sample_id", "label_id", "value")
+        dataset.set_label_values(place, [dict(zip(keys, one, strict=True)) for one in columns])
+
+
+Row = tuple[str, str, Any]
+"""Id of a sample, id of the box or again of the sample, and its vector, stored or an array."""
+
+
+class _Reader:
+    """Reads the vectors of a path: from the collection where it may, else through FiftyOne."""
+
+    def __init__(self, dataset: Any, patches_field: str, path: str) -> None:
+        self._dataset = dataset
+        self._collection = sample_collection(dataset)
+        self._patches_field = patches_field
+        self._boxes, _, self._name = path.rpartition(".")
+
+    def all_rows(self) -> Iterator[Row]:
+        """Of the whole dataset."""
+        for sample_id, found in self._samples(None):
+            yield from ((sample_id, id_, vector) for id_, vector in found.items())
+
+    def rows(self, columns: Columns) -> Iterator[Row]:
+        """Of these samples and boxes, in their order."""
+        for batch in batched(zip(*columns, strict=True), READ_AT_ONCE):
+            of_samples = dict(self._samples([sample_id for sample_id, _ in batch]))
+            for sample_id, ids in batch:
+                found = of_samples.get(sample_id, {})
+                yield from ((sample_id, id_, found[id_]) for id_ in ids if id_ in found)
+
+    def _samples(self, ids: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Ids of samples, and of each the vectors of its boxes by their ids, or its own by its."""
+        if self._collection is None:
+            yield from self._public_samples(ids)
+            return
+        path = f"{self._boxes}.{self._name}" if self._boxes else self._name
+        wanted = {path: True, **({f"{self._boxes}._id": True} if self._boxes else {})}
+        which = {} if ids is None else {"_id": {"$in": [ObjectId(one) for one in ids]}}
+        for document in self._collection.find(which, wanted):
+            boxes = [document]
+            if self._boxes:
+                boxes = (document.get(self._patches_field) or {}).get("detections") or []
+            vectors = ((str(box["_id"]), box.get(self._name)) for box in boxes)
+            found = {id_: vector for id_, vector in vectors if vector is not None}
+            yield str(document["_id"]), found
+
+    def _public_samples(self, ids: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+        view = self._dataset if ids is None else self._dataset.select(ids)
+        if not self._boxes:
+            for id_, vector in zip(*view.values(["id", self._name]), strict=True):
+                yield id_, {} if vector is None else {id_: vector}
+            return
+        paths = ["id", f"{self._boxes}.id", f"{self._boxes}.{self._name}"]
+        for sample_id, own, vectors in zip(*view.values(paths), strict=True):
+            pairs = zip(own or (), vectors or (), strict=True)
+            yield sample_id, {id_: vector for id_, vector in pairs if vector is not None}
