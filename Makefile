@@ -63,7 +63,7 @@ format: install
 bench: install
 	$(BIN)/python -m benchmarks.distances
 	$(BIN)/python -m benchmarks.media
-	$(BIN)/python -m benchmarks.inference
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
 
 faults: install
