@@ -25,6 +25,10 @@ PROBABILITIES: Final = "probabilities"
 RANKS: Final = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 OWN_RANK: Final = "rank"
 
+TAXONOMIC_DISTANCE: Final = "taxonomic_distance"
+RANK_ACCURACY: Final = "rank_accuracy"
+"""The metrics that FiftyOne's own evaluations can be given."""
+
 DEFAULT_MODEL: Final = "clip"
 """Of the embeddings."""
 
@@ -41,6 +45,16 @@ def ingest_run_key(split: str) -> str:
 def import_run_key(field: str, split: str) -> str:
     """Key of the FiftyOne run that records where a prediction field came from."""
     return f"import_{field}_{split}"
+
+
+def evaluation_key(pred_field: str) -> str:
+    """Key of an evaluation of a field's predictions that was not given another."""
+    return f"eval_{pred_field}"
+
+
+def distance_attribute(eval_key: str) -> str:
+    """Attribute of the boxes that holds their taxonomic distance in an evaluation."""
+    return f"{eval_key}_distance"
 
 
 def images_folder(split: str) -> str:
@@ -65,6 +79,21 @@ def map_key(model: str, method: str, patches_field: str) -> str:
 def similarity_key(model: str, patches_field: str) -> str:
     """Brain key of a similarity index that was not given another."""
     return _brain_key(model, "similarity", patches_field)
+
+
+def needles_run_key(pack: str, brain_key: str) -> str:
+    """Key of the FiftyOne run that records what a pack's last search of an index has found."""
+    return f"needles_{pack}_{brain_key}"
+
+
+def needle_score(pack: str, brain_key: str) -> str:
+    """Attribute of the boxes, or field of the images, with the score of a hit."""
+    return f"{pack}_score_{brain_key}"
+
+
+def needle_found(pack: str, brain_key: str) -> str:
+    """Attribute of the boxes, or field of the images, that names the needle of a hit."""
+    return f"{pack}_needle_{brain_key}"
 
 
 def _brain_key(model: str, what: str, patches_field: str) -> str:

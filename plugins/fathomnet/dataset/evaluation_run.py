@@ -1,0 +1,134 @@
+"""An evaluation as FiftyOne itself keeps it: its run, its fields and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..errors import DatasetError, Fault, InputError
+from ..scoring.verdicts import Match
+from .evaluation_marks import COUNTS, mark_names, mark_schema
+from .schema import declare
+
+DETAILS: Final = "taxonomic"
+"""Attribute of the run's config that holds what FiftyOne's own results have no place for."""
+
+
+def detection_config(
+    gt_field: str,
+    pred_field: str,
+    iou: float,
+    metrics: Sequence[str],
+    details: Mapping[str, Any],
+) -> Any:
+    """The config of a run that ``evaluate_detections(..., classwise=False)`` could have made.
+
+    Args:
+        gt_field: the annotated boxes.
+        pred_field: the predicted boxes.
+        iou: the least overlap of a match.
+        metrics: URIs of the metrics that the results hold.
+        details: kept as ``config.taxonomic``, JSON-able.
+    """
+    from fiftyone.utils.eval.coco import COCOEvaluationConfig
+
+    return COCOEvaluationConfig(
+        pred_field,
+        gt_field,
+        iou=iou,
+        classwise=False,
+        custom_metrics=list(metrics),
+        **{DETAILS: dict(details)},
+    )
+
+
+def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
+    """Refuses a key under which this evaluation cannot be kept.
+
+    Raises:
+        InputError: no evaluation can have this key.
+        DatasetError: something else has it already.
+    """
+    import fiftyone as fo
+
+    if not eval_key.isidentifier() or eval_key.startswith("_"):
+        problem = f"{eval_key!r} is no key: a letter, then letters, digits and _"
+        raise InputError("evaluation", [Fault("eval_key", problem)])
+    if dataset.has_evaluation(eval_key):
+        try:
+            config.build().validate_run(dataset, eval_key)
+        except ValueError as error:
+            raise DatasetError(str(error)) from None
+        return
+    schema = mark_schema(eval_key, config.gt_field, config.pred_field)
+    taken = [path for path in schema if dataset.get_field(path) is not None]
+    taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
+    if taken:
+        raise DatasetError(
+            f"{', '.join(taken)} of dataset {dataset.name!r} is there already and was not made by "
+            f"an evaluation {eval_key!r}; choose another eval_key"
+        )
+
+
+def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
+    """Registers the run, in place of one that was there, and declares its fields.
+
+    Args:
+        samples: the dataset or view that is evaluated.
+        eval_key: key of the evaluation.
+        config: see ``detection_config``.
+
+    Returns:
+        FiftyOne's method object, for ``end_run``.
+    """
+    dataset = samples._root_dataset
+    method = config.build()
+    method.ensure_requirements()
+    if dataset.has_evaluation(eval_key):
+        remove_run(dataset, eval_key)
+    method.register_run(samples, eval_key)
+    declare(dataset, mark_schema(eval_key, config.gt_field, config.pred_field))
+    return method
+
+
+def remove_run(dataset: Any, eval_key: str) -> None:
+    """Deletes a run with everything that it wrote, also where it did not come to its end."""
+    import fiftyone as fo
+
+    config = dataset.get_evaluation_info(eval_key).config
+    schema = mark_schema(eval_key, config.gt_field, config.pred_field)
+    # In one go: FiftyOne would delete the distances by themselves, and only with the plugin.
+    written = [path for path in schema if dataset.get_field(path) is not None]
+    if written:
+        dataset.delete_sample_fields(written)
+    fo.core.evaluation.EvaluationMethod.delete_run(dataset, eval_key, cleanup=False)
+    dataset._delete_empty_sidebar_group(eval_key)
+
+
+def end_run(
+    samples: Any,
+    eval_key: str,
+    method: Any,
+    matches: Sequence[Match],
+    metrics: Mapping[str, Any],
+) -> None:
+    """Saves the results, by which the run is complete, and shows its fields in the sidebar.
+
+    Args:
+        samples: the dataset or view that was evaluated.
+        eval_key: key of the evaluation.
+        method: what ``begin_run`` gave.
+        matches: a line for all that counts.
+        metrics: values of the metrics, as ``EvaluationResults.custom_metrics`` has them.
+    """
+    results = method.generate_results(samples, list(matches), eval_key=eval_key)
+    results.custom_metrics = dict(metrics)
+    method.save_run_results(samples, eval_key, results)
+    paths = [f"{eval_key}_{name}" for name in COUNTS]
+    samples._add_paths_to_sidebar_group(paths, eval_key)
+
+
+def read_details(dataset: Any, eval_key: str) -> dict[str, Any] | None:
+    """What ``detection_config`` was given as details; None where another made the evaluation."""
+    details = getattr(dataset.get_evaluation_info(eval_key).config, DETAILS, None)
+    return None if details is None else dict(details)

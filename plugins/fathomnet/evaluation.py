@@ -1,0 +1,301 @@
+"""Predictions against true labels: a FiftyOne evaluation that knows the tree of life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
+from .dataset.evaluation_marks import write_marks
+from .dataset.evaluation_run import begin_run, detection_config, end_run, refuse_taken_key
+from .dataset.label_fields import boxes_path
+from .errors import DatasetError
+from .fields import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
+from .files.garbage import collector_paused
+from .plain import plain
+from .progress import Progress, silent
+from .scoring.agreement import Agreement, HierarchicalScore, agreement, hierarchical_score
+from .scoring.judging import LEAST_IOU, Judgement, judge, pairs_of
+from .scoring.matching import NO_PARTNER
+from .scoring.metric_entries import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
+from .scoring.pairs import Pairs
+from .scoring.ranks import RankScore, rank_table
+from .scoring.resampling import Interval, intervals
+from .scoring.verdicts import list_matches, make_marks
+from .taxonomy import MAX_DISTANCE, Taxonomy, load_taxonomy
+
+NAMES_KEPT: Final = 50
+"""Unknown names that a result lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """How good predictions are.
+
+    A box is an annotated one with a true label. A box without prediction is wrong, at the
+    greatest distance, as an empty name would be; the two ``..._of_predicted`` leave such boxes
+    out, and are what the competition, which scored submitted rows, would say.
+
+    Attributes:
+        eval_key: key of the evaluation.
+        boxes: how many boxes were scored.
+        accuracy: the share whose prediction is the true name.
+        accuracy_interval: 95 % of the bootstrap's draws; None where there is nothing to draw from.
+        mean_taxonomic_distance: 0 is best, 12 worst.
+        mean_taxonomic_distance_interval: as for accuracy.
+        interval_by: what the bootstrap draws: ``dive`` or ``image``.
+        ranks: accuracy and macro F1 at the seven ranks.
+        agreement: right, too coarse, too fine, elsewhere, missing.
+        hierarchical: hierarchical precision, recall and F1.
+        boxes_without_prediction: scored boxes that have none.
+        accuracy_of_predicted: accuracy over the other ones.
+        mean_taxonomic_distance_of_predicted: mean distance over the other ones.
+        unlabelled_boxes: boxes without a true label: left out, and their predictions with them.
+        boxes_not_predicted: boxes in splits for which there is no prediction at all: left out.
+        predictions_without_box: predictions that are about no box. They lower FiftyOne's
+            precision, and no score here.
+        matched_by_annotation_id: predictions that were matched so, not by overlap.
+        unknown_names: true or predicted names that are not in the taxonomy; each scores 12.
+    """
+
+    eval_key: str
+    boxes: int
+    accuracy: float
+    accuracy_interval: Interval | None
+    mean_taxonomic_distance: float
+    mean_taxonomic_distance_interval: Interval | None
+    interval_by: str
+    ranks: tuple[RankScore, ...]
+    agreement: Agreement
+    hierarchical: HierarchicalScore
+    boxes_without_prediction: int
+    accuracy_of_predicted: float | None
+    mean_taxonomic_distance_of_predicted: float | None
+    unlabelled_boxes: int
+    boxes_not_predicted: int
+    predictions_without_box: int
+    matched_by_annotation_id: int
+    unknown_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What was read, and what was made of it."""
+
+    boxes: EvaluatedBoxes
+    judgement: Judgement
+    pairs: Pairs
+    rows: npt.NDArray[np.intp]
+    images_kept: npt.NDArray[np.bool_]
+
+    @property
+    def distances(self) -> npt.NDArray[np.int64]:
+        """(R,) the distance of every row that is a pair; 12 for the others."""
+        found = np.full(len(self.judgement.row_truth), MAX_DISTANCE, np.int64)
+        found[self.rows] = self.pairs.distances
+        return found
+
+
+def evaluate_predictions(
+    samples: Any,
+    pred_field: str = MODEL_PREDICTIONS,
+    gt_field: str = GROUND_TRUTH,
+    eval_key: str = "",
+    taxonomy: Taxonomy | None = None,
+    progress: Progress = silent,
+) -> EvaluationResult:
+    """Scores predictions, and keeps that as a FiftyOne evaluation.
+
+    The run is one that ``evaluate_detections(..., classwise=False)`` could have made, with the
+    same fields, and the taxonomic distance of each box beside them. Predictions belong to the
+    box of their image with the same annotation id; where one side has none, to the box that they
+    overlap by half or more (``scoring.judging.LEAST_IOU``). An evaluation that had the key is
+    replaced.
+
+    Args:
+        samples: a FiftyOne dataset, or a view of its images; only boxes that it shows count.
+        pred_field: the predicted boxes.
+        gt_field: the annotated boxes.
+        eval_key: key of the evaluation; empty for ``fields.evaluation_key(pred_field)``.
+        taxonomy: the tree of concepts; None for the project's own.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: no evaluation can have this key.
+        DatasetError: a field holds no boxes, the key is taken, or no predicted box has a true
+            label; nothing was written.
+    """
+    eval_key = eval_key or evaluation_key(pred_field)
+    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI), {})
+    _check(samples, gt_field, pred_field)
+    refuse_taken_key(samples._root_dataset, eval_key, config)
+    progress(0.0, "reading boxes")
+    with collector_paused():
+        scored = _score(samples, gt_field, pred_field, taxonomy)
+        sides = (scored.boxes.truth.boxes, scored.boxes.predictions.boxes)
+        marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
+        matches = list_matches(*sides, scored.judgement)
+    result = _result(scored, eval_key, taxonomy)
+    config.taxonomic = {**plain(result), "taxonomy_sha256": taxonomy.sha256}
+    method = begin_run(samples, eval_key, config)
+    total, done = len(scored.boxes.sample_ids), 0
+    for written in write_marks(samples, scored.boxes, marks, eval_key):
+        done += written
+        progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
+    metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
+    end_run(samples, eval_key, method, matches, metrics)
+    progress(1.0, f"{result.boxes:,} boxes scored")
+    return result
+
+
+def check_evaluation(
+    samples: Any,
+    pred_field: str = MODEL_PREDICTIONS,
+    gt_field: str = GROUND_TRUTH,
+    eval_key: str = "",
+    taxonomy: Taxonomy | None = None,
+) -> EvaluationResult:
+    """What ``evaluate_predictions`` would find; nothing is written. The same errors are raised."""
+    eval_key = eval_key or evaluation_key(pred_field)
+    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
+    _check(samples, gt_field, pred_field)
+    refuse_taken_key(samples._root_dataset, eval_key, config)
+    return _result(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+
+
+def _check(samples: Any, gt_field: str, pred_field: str) -> None:
+    dataset = samples._root_dataset
+    dataset.reload()
+    if samples._dataset is not dataset:
+        raise DatasetError(
+            "a view of patches or clips is a copy whose boxes cannot be marked; evaluate a view of "
+            "images, for example dataset.filter_labels(...)"
+        )
+    for field in (gt_field, pred_field):
+        boxes_path(dataset, field)
+    if gt_field == pred_field:
+        raise DatasetError(f"the boxes in {gt_field!r} cannot be evaluated against themselves")
+
+
+def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> _Scored:
+    boxes = read_evaluated_boxes(samples, gt_field, pred_field)
+    truth, predictions = boxes.truth.boxes, boxes.predictions.boxes
+    if not len(predictions):
+        raise DatasetError(
+            f"field {pred_field!r} has no predictions in these {len(boxes.sample_ids):,} images; "
+            f"{_labelled_splits(samples, gt_field)}"
+        )
+    kept = _images_kept(boxes)
+    judgement = judge(truth, predictions, kept, _foreign(boxes))
+    pairs, rows = pairs_of(judgement, truth, predictions, taxonomy)
+    if not len(pairs):
+        raise DatasetError(
+            f"none of the boxes that {pred_field!r} predicts has a true label in {gt_field!r}, so "
+            f"there is nothing to score; {_labelled_splits(samples, gt_field)}"
+        )
+    return _Scored(boxes, judgement, pairs, rows, kept)
+
+
+def _images_kept(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
+    """The images whose split has a prediction; a model was not asked about the others."""
+    asked = {boxes.splits[owner] for owner in set(boxes.predictions.boxes.owners.tolist())}
+    return np.array([split in asked for split in boxes.splits], bool)
+
+
+def _foreign(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
+    """The predictions that name a box of their image which the view hides."""
+    truth, predictions = boxes.truth, boxes.predictions.boxes
+    shown: list[set[int | None]] = [set() for _ in boxes.sample_ids]
+    for owner, number in zip(truth.boxes.owners.tolist(), truth.boxes.annotation_ids, strict=True):
+        shown[owner].add(number)
+    hidden = [
+        set(numbers) - seen if len(numbers) > len(seen) else set()
+        for numbers, seen in zip(truth.stored_numbers, shown, strict=True)
+    ]
+    columns = zip(predictions.owners.tolist(), predictions.annotation_ids, strict=True)
+    named = [number is not None and number in hidden[owner] for owner, number in columns]
+    return np.array(named, bool)
+
+
+def _labelled_splits(samples: Any, gt_field: str) -> str:
+    """What could be evaluated instead, for a message."""
+    from fiftyone import ViewField
+
+    dataset = samples._root_dataset
+    path = f"{gt_field}.detections.label"
+    if dataset.has_sample_field("split"):
+        counts = {
+            split: dataset.match(ViewField("split") == split).count(path)
+            for split in dataset.distinct("split")
+        }
+    else:
+        counts = {}
+    offers = [f"the {split} split has {count:,} labelled boxes" for split, count in counts.items()
+              if count]
+    if offers:
+        return f"{', '.join(offers)}: import predictions for that, or evaluate its view"
+    count = dataset.count(path)
+    return f"the dataset has {count:,} labelled boxes" if count else "no box has a label at all"
+
+
+def _result(scored: _Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
+    pairs, judgement = scored.pairs, scored.judgement
+    truth, predictions = scored.boxes.truth.boxes, scored.boxes.predictions.boxes
+    right, distances = pairs.right, pairs.distances
+    alone = judgement.row_prediction[scored.rows] == NO_PARTNER
+    groups, by = _groups(scored)
+    values = np.stack([right, distances], axis=1).astype(np.float64)
+    bounds = intervals(values, groups) or (None, None)
+    predicted = ~alone
+    labelled = np.array([label is not None for label in truth.labels], bool)
+    kept = scored.images_kept[truth.owners]
+    unknown = {
+        name
+        for names in (set(pairs.true), set(pairs.predicted))
+        for name in names
+        if name is not None and name not in taxonomy
+    }
+    return EvaluationResult(
+        eval_key=eval_key,
+        boxes=len(pairs),
+        accuracy=float(right.mean()),
+        accuracy_interval=bounds[0],
+        mean_taxonomic_distance=float(distances.mean()),
+        mean_taxonomic_distance_interval=bounds[1],
+        interval_by=by,
+        ranks=rank_table(pairs, taxonomy),
+        agreement=agreement(pairs, taxonomy),
+        hierarchical=hierarchical_score(pairs, taxonomy),
+        boxes_without_prediction=int(alone.sum()),
+        accuracy_of_predicted=_mean(right[predicted]),
+        mean_taxonomic_distance_of_predicted=_mean(distances[predicted]),
+        unlabelled_boxes=int((~labelled & kept).sum()),
+        boxes_not_predicted=int((labelled & ~kept).sum()),
+        predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
+        matched_by_annotation_id=judgement.matches.by_annotation_id,
+        unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
+    )
+
+
+def _groups(scored: _Scored) -> tuple[npt.NDArray[np.intp], str]:
+    """The group of each pair, numbered from 0: its dive where dives are known, else its image."""
+    dives = scored.boxes.dives
+    by = "dive" if any(dive is not None for dive in dives) else "image"
+    numbers: dict[Any, int] = {}
+    of_image = [
+        numbers.setdefault(image if dive is None else dive, len(numbers))
+        for image, dive in enumerate(dives)
+    ]
+    owners = scored.boxes.truth.boxes.owners[scored.judgement.row_truth[scored.rows]]
+    _, groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)
+    return groups.astype(np.intp), by
+
+
+def _mean(values: Sequence[Any] | npt.NDArray[Any]) -> float | None:
+    return float(np.mean(values)) if len(values) else None

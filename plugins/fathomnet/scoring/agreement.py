@@ -1,0 +1,85 @@
+"""How a prediction relates to the truth on the tree: right, too coarse, too fine, elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..taxonomy import Taxonomy
+from .pairs import Pairs, slots
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Each box counts once.
+
+    Attributes:
+        right: the true name.
+        too_coarse: an ancestor of the true name: right, but it says too little.
+        too_fine: a descendant of the true name: it says more than the annotator did.
+        elsewhere: a name on another branch, or a name that the taxonomy does not know.
+        missing: no prediction.
+    """
+
+    right: int
+    too_coarse: int
+    too_fine: int
+    elsewhere: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class HierarchicalScore:
+    """Precision, recall and F1 of the taxa that names imply: each name's own and its ancestors'.
+
+    Summed over all boxes (Kiritchenko et al. 2005; hiclass calls it ``micro``), the root left
+    out, at the seven ranks. An unknown or missing prediction implies no taxon: it costs recall.
+    None where there is nothing to divide by.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
+    """Counts boxes by how their prediction relates to their true name."""
+    above = _is_ancestor(taxonomy)
+    coarse = above[pairs.predicted_positions, pairs.true_positions]
+    fine = above[pairs.true_positions, pairs.predicted_positions]
+    counts = [int(kind.sum()) for kind in (pairs.right, coarse, fine)]
+    missing = int(pairs.missing.sum())
+    elsewhere = len(pairs) - sum(counts) - missing
+    return Agreement(*counts, elsewhere=elsewhere, missing=missing)
+
+
+def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:
+    """Hierarchical precision, recall and F1 over the boxes whose true name is known."""
+    table = slots(taxonomy)
+    known = pairs.true_positions >= 0
+    true = table[pairs.true_positions[known]]
+    predicted = table[pairs.predicted_positions[known]]
+    shared = int(((true == predicted) & (true >= 0)).sum())
+    of_predicted, of_true = int((predicted >= 0).sum()), int((true >= 0).sum())
+    total = of_predicted + of_true
+    return HierarchicalScore(
+        precision=shared / of_predicted if of_predicted else None,
+        recall=shared / of_true if of_true else None,
+        f1=2 * shared / total if total else None,
+    )
+
+
+def _is_ancestor(taxonomy: Taxonomy) -> npt.NDArray[np.bool_]:
+    """Whether a is an ancestor of b, (names + 1, names + 1); the unknown name is nobody's."""
+    size = len(taxonomy.names)
+    above = np.zeros((size + 1, size + 1), bool)
+    position = {name: number for number, name in enumerate(taxonomy.names)}
+    for number, taxon in enumerate(taxonomy.taxa):
+        parent = taxon.parent
+        if parent is not None:
+            # In tree order a parent comes first, so its own ancestors are filled in already.
+            above[:, number] = above[:, position[parent]]
+            above[position[parent], number] = True
+    return above

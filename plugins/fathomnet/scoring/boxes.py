@@ -1,0 +1,58 @@
+"""The boxes of many images, flat: one entry a box in each column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """N boxes, those of an image one after the other.
+
+    Attributes:
+        owners: (N,) number of the image that each box is on, ascending.
+        ids: the boxes' own ids.
+        labels: their names; None where a box has none.
+        rectangles: (N, 4) left, top, width, height, relative to the image.
+        annotation_ids: the catalog's number of each box; None where it has none.
+        confidences: None where a box has none.
+        crowds: (N,) whether a box stands for many at once.
+    """
+
+    owners: npt.NDArray[np.intp]
+    ids: list[str]
+    labels: list[str | None]
+    rectangles: npt.NDArray[np.float64]
+    annotation_ids: list[int | None]
+    confidences: list[float | None]
+    crowds: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def flattened(cls, columns: Sequence[Sequence[Sequence[Any]]]) -> Self:
+        """Makes them from columns of one list an image.
+
+        Args:
+            columns: ids, labels, rectangles, annotation ids, confidences and crowd marks.
+        """
+        ids, labels, rectangles, annotation_ids, confidences, crowds = (
+            list(chain.from_iterable(column)) for column in columns
+        )
+        sizes = np.fromiter(map(len, columns[0]), np.intp, len(columns[0]))
+        return cls(
+            owners=np.repeat(np.arange(len(sizes)), sizes),
+            ids=ids,
+            labels=[label or None for label in labels],
+            rectangles=np.array(rectangles, np.float64).reshape(-1, 4),
+            annotation_ids=annotation_ids,
+            confidences=confidences,
+            crowds=np.array([bool(crowd) for crowd in crowds], bool),
+        )

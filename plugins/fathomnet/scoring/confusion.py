@@ -1,0 +1,116 @@
+"""What is taken for what: confusion at any rank, and the pairs of names that are confused most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..fields import RANKS
+from ..taxonomy import Taxonomy
+from .pairs import Name, Pairs, slots
+
+Numbers = npt.NDArray[np.intp]
+
+CONCEPT: Final = "concept"
+"""In place of a rank: the names as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Truth against prediction at one rank.
+
+    Attributes:
+        rank: one of ``RANKS``, or ``CONCEPT``.
+        names: the K names that occur there, in the order of the tree; names that it does not
+            know come last, by alphabet.
+        counts: (K, K + 1) boxes; a row is a true name, a column a predicted one. The last column
+            counts predictions that have no name at the rank: missing, unknown or too coarse.
+        rows: (N,) the row of each pair; -1 where the truth does not reach the rank, so that the
+            pair is not counted.
+        columns: (N,) the column of each pair.
+    """
+
+    rank: str
+    names: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+    rows: Numbers
+    columns: Numbers
+
+    def cell(self, row: int, column: int) -> Numbers:
+        """Which pairs a cell counts."""
+        return np.flatnonzero((self.rows == row) & (self.columns == column))
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """A true name, what it was taken for, how often, and how far the two are apart."""
+
+    true: str
+    predicted: str
+    boxes: int
+    distance: int
+
+
+def confusion_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> Confusion:
+    """The confusion matrix at a rank.
+
+    Args:
+        rank: one of ``RANKS``, or ``CONCEPT`` for the names themselves.
+        pairs: what is counted.
+        taxonomy: the tree of concepts.
+
+    Raises:
+        ValueError: the rank is none of these.
+    """
+    true, predicted = _names_at(rank, pairs, taxonomy)
+    occurring = {name for name in (*true, *predicted) if name is not None}
+    place = {name: number for number, name in enumerate(taxonomy.names)}
+    names = sorted(occurring, key=lambda name: (place.get(name, len(place)), name))
+    number = {name: position for position, name in enumerate(names)}
+    rows = np.array([number.get(name, -1) if name else -1 for name in true], np.intp)
+    columns = np.array([number.get(name, len(names)) if name else len(names) for name in predicted])
+    columns = columns.astype(np.intp)
+    counts = np.zeros((len(names), len(names) + 1), np.int64)
+    counted = rows >= 0
+    np.add.at(counts, (rows[counted], columns[counted]), 1)
+    return Confusion(rank, tuple(names), counts, rows, columns)
+
+
+def most_confused(
+    pairs: Pairs, taxonomy: Taxonomy, rank: str = CONCEPT, limit: int = 20
+) -> tuple[Confused, ...]:
+    """The pairs of names that are confused most often; of equals the farthest apart first.
+
+    Args:
+        pairs: what is counted.
+        taxonomy: the tree of concepts.
+        rank: one of ``RANKS``, or ``CONCEPT``.
+        limit: how many to give.
+    """
+    true, predicted = _names_at(rank, pairs, taxonomy)
+    counts = Counter(
+        (a, b) for a, b in zip(true, predicted, strict=True) if a and b and a != b
+    )
+    found = [
+        Confused(a, b, boxes, taxonomy.distance(a, b)) for (a, b), boxes in counts.items()
+    ]
+    found.sort(key=lambda one: (-one.boxes, -one.distance, one.true, one.predicted))
+    return tuple(found[:limit])
+
+
+def _names_at(
+    rank: str, pairs: Pairs, taxonomy: Taxonomy
+) -> tuple[Sequence[Name], Sequence[Name]]:
+    if rank == CONCEPT:
+        return pairs.true, pairs.predicted
+    if rank not in RANKS:
+        raise ValueError(f"{rank!r} is neither {CONCEPT} nor one of {', '.join(RANKS)}")
+    column = slots(taxonomy)[:, RANKS.index(rank)]
+    names: list[Name] = [*taxonomy.names, None]
+    true = [names[position] for position in column[pairs.true_positions].tolist()]
+    return true, [names[position] for position in column[pairs.predicted_positions].tolist()]

@@ -1,0 +1,156 @@
+"""Which predicted box is about which annotated one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .boxes import Boxes
+
+Positions = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+NO_PARTNER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What was found.
+
+    Attributes:
+        of_predictions: (P,) the annotated box that each prediction is about; -1 for none.
+        of_truth: (T,) the first, most confident prediction of each annotated box; -1 for none.
+        ious: (P,) intersection over union of a prediction and its box; 0 where it has none.
+        by_annotation_id: how many predictions were matched by annotation id, not by overlap.
+    """
+
+    of_predictions: Positions
+    of_truth: Positions
+    ious: Floats
+    by_annotation_id: int
+
+
+def match_boxes(
+    truth: Boxes, predictions: Boxes, least_iou: float, barred: npt.NDArray[np.bool_]
+) -> Matches:
+    """Matches by annotation id where both sides have one, all others by overlap.
+
+    By overlap means as FiftyOne's COCO evaluation with ``classwise=False`` does it: predictions
+    choose in the order of their confidence, each the free box that it overlaps most; a crowd can
+    be chosen by many, but only under its own name.
+
+    Args:
+        truth: the annotated boxes.
+        predictions: the predicted boxes of the same images.
+        least_iou: intersection over union that a match by overlap needs.
+        barred: (P,) predictions that are not matched by overlap.
+    """
+    of_predictions = np.full(len(predictions), NO_PARTNER, np.intp)
+    of_truth = np.full(len(truth), NO_PARTNER, np.intp)
+    order = _most_confident_first(predictions)
+    _match_numbers(truth, predictions, order, of_predictions, of_truth)
+    by_number = int((of_predictions != NO_PARTNER).sum())
+    ious = np.zeros(len(predictions))
+    numbered = np.flatnonzero(of_predictions != NO_PARTNER)
+    ious[numbered] = _ious(truth, predictions, of_predictions[numbered], numbered)
+    seekers = order[(of_predictions[order] == NO_PARTNER) & ~barred[order]]
+    _match_overlaps(truth, predictions, seekers, least_iou, of_predictions, of_truth, ious)
+    return Matches(of_predictions, of_truth, ious, by_number)
+
+
+def _most_confident_first(predictions: Boxes) -> Positions:
+    """Predictions image by image, the most confident first, equals as they come.
+
+    FiftyOne takes a confidence of 0 for none.
+    """
+    confidences = np.array([confidence or -1.0 for confidence in predictions.confidences], float)
+    return np.lexsort((-confidences, predictions.owners))
+
+
+def _match_numbers(
+    truth: Boxes,
+    predictions: Boxes,
+    order: Positions,
+    of_predictions: Positions,
+    of_truth: Positions,
+) -> None:
+    columns = (truth.owners.tolist(), truth.annotation_ids)
+    numbered: dict[tuple[int, int], int] = {}
+    for box, (owner, number) in enumerate(zip(*columns, strict=True)):
+        if number is not None:
+            numbered.setdefault((owner, number), box)
+    owners, numbers = predictions.owners.tolist(), predictions.annotation_ids
+    for one in order.tolist():
+        number = numbers[one]
+        found = None if number is None else numbered.pop((owners[one], number), None)
+        if found is not None:
+            of_predictions[one] = found
+            of_truth[found] = one
+
+
+def _match_overlaps(
+    truth: Boxes,
+    predictions: Boxes,
+    seekers: Positions,
+    least_iou: float,
+    of_predictions: Positions,
+    of_truth: Positions,
+    ious: Floats,
+) -> None:
+    free = np.flatnonzero(of_truth == NO_PARTNER)
+    # Crowds last, so that a box of its own is found before the crowd that it stands in.
+    free = free[np.lexsort((truth.crowds[free], truth.owners[free]))]
+    for one, candidates in _candidates(truth, predictions, seekers, free, least_iou):
+        best = NO_PARTNER
+        greatest = 0.0
+        for box, iou in candidates:
+            is_crowd = truth.crowds[box]
+            if is_crowd and truth.labels[box] != predictions.labels[one]:
+                continue
+            if is_crowd and best != NO_PARTNER and not truth.crowds[best]:
+                break
+            if (is_crowd or of_truth[box] == NO_PARTNER) and iou >= greatest:
+                best, greatest = box, iou
+        if best != NO_PARTNER:
+            of_predictions[one], ious[one] = best, greatest
+            if of_truth[best] == NO_PARTNER:
+                of_truth[best] = one
+
+
+def _candidates(
+    truth: Boxes, predictions: Boxes, seekers: Positions, free: Positions, least_iou: float
+) -> Iterable[tuple[int, list[tuple[int, float]]]]:
+    """The free boxes that each seeker overlaps enough, seekers in order, boxes in order."""
+    starts = np.searchsorted(truth.owners[free], predictions.owners[seekers], "left")
+    ends = np.searchsorted(truth.owners[free], predictions.owners[seekers], "right")
+    sizes = ends - starts
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ones = np.repeat(seekers, sizes)
+    boxes = free[np.repeat(starts, sizes) + within]
+    ious = _ious(truth, predictions, boxes, ones)
+    enough = ious >= min(least_iou, 1 - 1e-10)
+    found: dict[int, list[tuple[int, float]]] = {}
+    columns = (ones[enough].tolist(), boxes[enough].tolist(), ious[enough].tolist())
+    for one, box, iou in zip(*columns, strict=True):
+        found.setdefault(one, []).append((box, iou))
+    return found.items()
+
+
+def _ious(truth: Boxes, predictions: Boxes, boxes: Positions, ones: Positions) -> Floats:
+    """Intersection over union of pairs, (M,); over the prediction alone where the box is a crowd.
+
+    The steps are FiftyOne's, so that a pair on the threshold falls on the same side.
+    """
+    gx, gy, gw, gh = truth.rectangles[boxes].T
+    px, py, pw, ph = predictions.rectangles[ones].T
+    width = np.minimum(px + pw, gx + gw) - np.maximum(px, gx)
+    height = np.minimum(py + ph, gy + gh) - np.maximum(py, gy)
+    shared = np.where((width > 0) & (height > 0), height * width, 0.0)
+    area = ph * pw
+    union = np.where(truth.crowds[boxes], area, area + gh * gw - shared)
+    quotient = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.minimum(quotient, 1.0)

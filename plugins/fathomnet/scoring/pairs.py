@@ -1,0 +1,96 @@
+"""True names and predicted names, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..fields import RANKS
+from ..taxonomy import Taxonomy
+
+Name = str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """N boxes with a true name, and what was predicted of each.
+
+    Attributes:
+        true: the true names; any text.
+        predicted: the predicted names; None where nothing was predicted.
+        true_positions: (N,) where the names stand in ``taxonomy.names``; -1 for an unknown one.
+        predicted_positions: (N,) likewise.
+        distances: (N,) taxonomic distance, 0 to 12.
+    """
+
+    true: tuple[Name, ...]
+    predicted: tuple[Name, ...]
+    true_positions: npt.NDArray[np.intp]
+    predicted_positions: npt.NDArray[np.intp]
+    distances: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.true)
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether the names are equal; names that no tree knows can be."""
+        equal = [a == b for a, b in zip(self.true, self.predicted, strict=True)]
+        return np.array(equal, bool)
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether nothing was predicted."""
+        return np.array([name is None for name in self.predicted], bool)
+
+
+def pair_up(true: Sequence[Name], predicted: Sequence[Name], taxonomy: Taxonomy) -> Pairs:
+    """Pairs of names that belong to the same boxes.
+
+    Args:
+        true: N names.
+        predicted: N names; None where nothing was predicted.
+        taxonomy: the tree of concepts.
+
+    Raises:
+        ValueError: if the two differ in length.
+    """
+    return Pairs(
+        true=tuple(true),
+        predicted=tuple(predicted),
+        true_positions=taxonomy.positions(true),
+        predicted_positions=taxonomy.positions(predicted),
+        distances=taxonomy.distances(true, predicted),
+    )
+
+
+def pairs_of_results(results: Any, taxonomy: Taxonomy) -> tuple[Pairs, npt.NDArray[np.intp]]:
+    """The pairs of a FiftyOne evaluation of classifications or detections.
+
+    Args:
+        results: what ``dataset.load_evaluation_results(eval_key)`` gives.
+        taxonomy: the tree of concepts.
+
+    Returns:
+        The pairs, and where each stands in ``results.ytrue``, ``ypred_ids`` and so on. A
+        prediction that is about no box has no true name and is left out.
+    """
+    rows = np.flatnonzero(results.ytrue != results.missing)
+    predicted = [None if name == results.missing else name for name in results.ypred[rows].tolist()]
+    return pair_up(results.ytrue[rows].tolist(), predicted, taxonomy), rows
+
+
+def slots(taxonomy: Taxonomy) -> npt.NDArray[np.intp]:
+    """The lineage of every name as positions, (names + 1, 7), kingdom to species.
+
+    -1 is a slot that the lineage does not reach; the last row, reached by -1, is the unknown
+    name's.
+    """
+    table = np.full((len(taxonomy.names) + 1, len(RANKS)), -1, np.intp)
+    for row, taxon in enumerate(taxonomy.taxa):
+        table[row] = taxonomy.positions(taxon.lineage)
+    return table

@@ -1,0 +1,137 @@
+"""What FiftyOne writes down of an evaluation: verdicts on boxes, counts an image, lines of results.
+
+The words and rules are those of its COCO evaluation with ``classwise=False``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .boxes import Boxes
+from .judging import Judgement
+from .matching import NO_PARTNER
+
+Match = tuple[str | None, str | None, float | None, float | None, str | None, str | None]
+"""True name, predicted name, overlap, confidence, id of the box, id of the prediction."""
+
+Counts = tuple[int, int, int]
+"""True positives, false positives and false negatives."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxMarks:
+    """Of each box of a field what it gets; None all through for a box that was left out.
+
+    Attributes:
+        verdicts: ``tp``, ``fp`` or ``fn``.
+        partners: id of the box on the other side; "" where it has none.
+        ious: intersection over union with it; None where it has none.
+        distances: taxonomic distance to it.
+    """
+
+    verdicts: list[str | None]
+    partners: list[str | None]
+    ious: list[float | None]
+    distances: list[int | None]
+
+    @classmethod
+    def blank(cls, size: int) -> Self:
+        return cls([None] * size, [None] * size, [None] * size, [None] * size)
+
+    def put(
+        self, box: int, verdict: str, partner: str, iou: float | None, distance: int | None
+    ) -> None:
+        """Fills in one box."""
+        self.verdicts[box] = verdict
+        self.partners[box] = partner
+        self.ious[box] = iou
+        self.distances[box] = distance
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Everything that is written.
+
+    Attributes:
+        truth: marks of the annotated boxes.
+        predictions: marks of the predicted boxes.
+        counts: of each image; None for an image that was left out.
+    """
+
+    truth: BoxMarks
+    predictions: BoxMarks
+    counts: list[Counts | None]
+
+
+def make_marks(
+    truth: Boxes,
+    predictions: Boxes,
+    judgement: Judgement,
+    distances: npt.NDArray[np.int64],
+    images_kept: npt.NDArray[np.bool_],
+) -> Marks:
+    """The marks of a judgement.
+
+    Args:
+        truth: the annotated boxes.
+        predictions: the predicted boxes.
+        judgement: what was made of them.
+        distances: (R,) taxonomic distance of each row.
+        images_kept: the images that count.
+    """
+    marks = BoxMarks.blank(len(truth)), BoxMarks.blank(len(predictions))
+    ious = judgement.matches.ious.tolist()
+    firsts = judgement.matches.of_truth.tolist()
+    columns = (judgement.row_truth, judgement.row_prediction, distances)
+    for box, one, distance in zip(*(column.tolist() for column in columns), strict=True):
+        if box == NO_PARTNER:
+            marks[1].put(one, "fp", "", None, None)
+        elif one == NO_PARTNER:
+            marks[0].put(box, "fn", "", None, distance)
+        else:
+            right = truth.labels[box] == predictions.labels[one]
+            marks[1].put(one, "tp" if right else "fp", truth.ids[box], ious[one], distance)
+            if firsts[box] == one:
+                partner = predictions.ids[one]
+                marks[0].put(box, "tp" if right else "fn", partner, ious[one], distance)
+    counts = _tally(truth, predictions, judgement, len(images_kept))
+    listed = zip(counts.tolist(), images_kept.tolist(), strict=True)
+    return Marks(*marks, [(tp, fp, fn) if kept else None for (tp, fp, fn), kept in listed])
+
+
+def list_matches(truth: Boxes, predictions: Boxes, judgement: Judgement) -> list[Match]:
+    """The rows of a judgement as FiftyOne's results take them."""
+    ious = judgement.matches.ious.tolist()
+    found: list[Match] = []
+    columns = (judgement.row_truth.tolist(), judgement.row_prediction.tolist())
+    for box, one in zip(*columns, strict=True):
+        true, box_id = (None, None) if box == NO_PARTNER else (truth.labels[box], truth.ids[box])
+        if one == NO_PARTNER:
+            found.append((true, None, None, None, box_id, None))
+            continue
+        iou = None if box == NO_PARTNER else ious[one]
+        label, confidence = predictions.labels[one], predictions.confidences[one]
+        found.append((true, label, iou, confidence, box_id, predictions.ids[one]))
+    return found
+
+
+def _tally(
+    truth: Boxes, predictions: Boxes, judgement: Judgement, images: int
+) -> npt.NDArray[np.int64]:
+    """True positives, false positives and false negatives of each image, (images, 3)."""
+    has_box = judgement.row_truth != NO_PARTNER
+    true = np.array([*truth.labels, None], object)[judgement.row_truth]
+    predicted = np.array([*predictions.labels, None], object)[judgement.row_prediction]
+    owners = np.where(
+        has_box,
+        np.append(truth.owners, 0)[judgement.row_truth],
+        np.append(predictions.owners, 0)[judgement.row_prediction],
+    )
+    named = np.array([name is not None for name in predicted], bool)
+    right = has_box & named & (true == predicted)
+    kinds = (right, ~has_box | (named & ~right), has_box & ~right)
+    return np.stack([np.bincount(owners[kind], minlength=images) for kind in kinds], axis=1)
