@@ -171,8 +171,9 @@ def _loaded(source: SourceFile) -> tuple[Any, _Lines, FaultList]:
     """The content of a YAML file, the line of each of its parts, and what is wrong with it."""
     lines: _Lines = {}
     faults = FaultList()
-    loader = yaml.SafeLoader(decode(source))
+    text = decode(source)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             faults.add("file", "holds nothing but comments")
@@ -182,14 +183,15 @@ def _loaded(source: SourceFile) -> tuple[Any, _Lines, FaultList]:
             if problem:
                 faults.add(f"{_dotted(path)} (line {node.start_mark.line + 1})", problem)
         return (None if faults else loader.construct_document(root)), lines, faults
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        faults.add(f"line {line}", f"holds a control character: {error.character:#04x}")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "file"
         faults.add(place, f"is no YAML: {getattr(error, 'problem', None) or error}")
     except (RecursionError, ValueError) as error:
         faults.add("file", f"is no YAML that can be read: {error}")
-    finally:
-        loader.dispose()
     return None, lines, faults
 
 
