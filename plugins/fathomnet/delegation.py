@@ -19,12 +19,12 @@ class OperationFailedError(FathomNetError):
     """A delegated operation ended with an error."""
 
 
-def queue(operator: str, dataset_name: str | None, values: Mapping[str, Any]) -> str:
+def queue(operator: str, dataset: Any, values: Mapping[str, Any]) -> str:
     """Queues an operation for whichever worker takes it.
 
     Args:
         operator: the operator's name without the plugin's.
-        dataset_name: the dataset that it runs on, if it needs one.
+        dataset: the dataset that it runs on, or its name, or a view; None if it needs none.
         values: its parameters, as JSON can hold them. They are stored in the database.
 
     Returns:
@@ -33,6 +33,7 @@ def queue(operator: str, dataset_name: str | None, values: Mapping[str, Any]) ->
     Raises:
         SetupError: FiftyOne does not see the plugin.
     """
+    import fiftyone as fo
     import fiftyone.operators as foo
 
     uri = f"{PLUGIN_NAME}/{operator}"
@@ -42,13 +43,14 @@ def queue(operator: str, dataset_name: str | None, values: Mapping[str, Any]) ->
             "Install it with 'fiftyone plugins download', or set FIFTYONE_PLUGINS_DIR to the "
             "folder that holds its fiftyone.yml, for this program and for the worker."
         )
+    target = "dataset" if dataset is None or isinstance(dataset, str | fo.Dataset) else "view"
     # A thread of its own has no running event loop, so this works in a notebook too.
     with ThreadPoolExecutor(max_workers=1) as pool:
         execution = pool.submit(
             foo.execute_operator,
             uri,
             {"params": dict(values)},
-            dataset=dataset_name,
+            **{target: dataset},
             request_delegation=True,
         ).result()
     return str(execution.result["id"])

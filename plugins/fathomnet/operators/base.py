@@ -30,6 +30,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     model: type[P]
     icon: ClassVar[str]
+    on_view: ClassVar[bool] = False
+    """Whether it works on a view: in the App on what is shown or selected, else on all."""
 
     @property
     def config(self) -> Any:
@@ -49,7 +51,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
         Args:
             params: checked parameters.
-            dataset: the FiftyOne dataset, or None where the operator needs none.
+            dataset: the FiftyOne dataset, or None where the operator needs none; a view of it
+                where ``on_view``.
             progress: told how far the stage is.
 
         Returns:
@@ -104,11 +107,16 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         try:
             params = self.model.parse(ctx.params)
             if with_preview:
-                preview = self.preview(params, ctx.dataset)
+                preview = self.preview(params, self._target(ctx))
         except InputError as error:
             preview = Preview(problems=error.faults)
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
+        if self.on_view and ctx.dataset is not None:
+            inputs.view_target(ctx)
         return types.Property(inputs, view=types.View(label=self.model.label))
+
+    def _target(self, ctx: Any) -> Any:
+        return ctx.target_view() if self.on_view and ctx.dataset is not None else ctx.dataset
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
@@ -116,7 +124,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             with using_secrets(ctx.secrets):
                 result = self.run_to_dict(
                     params,
-                    ctx.dataset,
+                    self._target(ctx),
                     lambda share, label: ctx.set_progress(progress=share, label=label),
                 )
         except FathomNetError as error:
@@ -137,6 +145,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
         Args:
             dataset: a FiftyOne dataset or its name; not needed by operators that make their own.
+                Operators that work on a view take one.
             delegate: put the operation on the queue of delegated operations instead.
             **values: the operator's parameters.
 
@@ -150,6 +159,5 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             dataset = fo.load_dataset(dataset)
         params = self.model.parse(values)
         if delegate:
-            name = dataset.name if dataset is not None else None
-            return delegation.queue(self.model.operator, name, params.model_dump(mode="json"))
+            return delegation.queue(self.model.operator, dataset, params.model_dump(mode="json"))
         return self.run_to_dict(params, dataset)

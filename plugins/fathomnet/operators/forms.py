@@ -122,7 +122,11 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation is int:
         return inputs.int(name, min=1, view=types.View(space=HALF), **words)
-    view = {"view": _models()} if widget(info) is Widget.MODEL else {}
+    view = {}
+    if widget(info) is Widget.MODEL:
+        view = {"view": _models()}
+    elif widget(info) is Widget.PATCHES_FIELD and dataset is not None:
+        view = {"view": _suggestions(boxes_fields(dataset))}
     return inputs.str(name, allow_empty=True, **view, **words)
 
 
@@ -131,6 +135,14 @@ def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
     if widget(info) is Widget.BOXES_FIELD:
         return boxes_fields(dataset) if dataset is not None else []
     return list(typing.get_args(annotation))
+
+
+def _suggestions(names: Iterable[str]) -> Any:
+    """Names to choose from in a field that may be left empty."""
+    view = types.AutocompleteView()
+    for name in names:
+        view.add_choice(name, label=name)
+    return view
 
 
 def _models() -> Any:

@@ -19,6 +19,7 @@ class Widget(Enum):
     FILE = "file"
     PLACE = "a folder or a gs:// address"
     BOXES_FIELD = "boxes field"
+    PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
 
 
@@ -60,6 +61,11 @@ Split = Annotated[
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
+PatchesField = Annotated[
+    str,
+    Widget.PATCHES_FIELD,
+    Field(title="Boxes", description="The boxes that are cut out; empty for whole images"),
+]
 Model = Annotated[
     PathText,
     Widget.MODEL,
