@@ -1,10 +1,14 @@
-"""Where the data files that travel with the project lie."""
+"""What travels with the project: its data files, and its version."""
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 from .errors import SetupError
+
+DISTRIBUTION: Final = "fathomnet-voxel51"
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (
@@ -40,3 +44,11 @@ def data_files(folder: str, suffix: str) -> tuple[Path, ...]:
         if found := sorted((data / folder).glob(f"*{suffix}")):
             return tuple(found)
     return ()
+
+
+def installed_version() -> str | None:
+    """This distribution's version; None where it runs from a folder without an installation."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-DISTRIBUTION = "fathomnet-voxel51"
+from ..resources import installed_version
 
 
 def read_record(dataset: Any, key: str) -> dict[str, Any] | None:
@@ -27,16 +26,10 @@ def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) ->
         method: the stage that writes it.
         values: what to keep, JSON-able.
     """
-    config = dataset.init_run(method=method, plugin_version=plugin_version(), **values)
+    version = installed_version() or "unknown"
+    config = dataset.init_run(method=method, plugin_version=version, **values)
     if dataset.has_run(key):
         dataset.update_run_config(key, config)
     else:
         dataset.register_run(key, config)
 
-
-def plugin_version() -> str:
-    """This distribution's version; "unknown" where it runs from a folder without one."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "unknown"

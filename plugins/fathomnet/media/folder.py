@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,9 +15,10 @@ from typing import Final, Self, TypeVar
 
 import google_crc32c
 
-from ..errors import FathomNetError, SetupError
+from ..errors import SetupError
 from ..files.coco_values import safe_file_name
 from ..stores import Digest, Incoming, Outgoing, StoredObject
+from .folder_errors import READING, WRITING, meaning
 from .outcomes import ConflictError, ItemError, MissingError, RejectedError
 from .part_files import (
     OtherVersionError,
@@ -37,16 +37,6 @@ READ_PIECE: Final = 1 << 20
 
 THREADS: Final = 8
 """Files that are synchronised, read or looked up at once: more do not make a disk any faster."""
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NO_RIGHTS: Final = frozenset({errno.EACCES, errno.EPERM})
-_FINAL: Final = frozenset(
-    {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.EISDIR}
-)
-"""Errors about one name, which another attempt would meet again."""
-
-_WRITING: Final = os.R_OK | os.W_OK | os.X_OK
-_READING: Final = os.R_OK | os.X_OK
 
 
 class FolderStore:
@@ -83,7 +73,7 @@ class FolderStore:
 
     async def listing(self, folder: str) -> dict[str, StoredObject]:
         """Every file below a folder of the root; parts and symbolic links are passed over."""
-        return await self._in_thread(folder, _READING, self._list, folder)
+        return await self._in_thread(folder, READING, self._list, folder)
 
     async def find(self, path: str) -> StoredObject | None:
         """The file as it is now, or None.
@@ -91,7 +81,7 @@ class FolderStore:
         Raises:
             RejectedError: the name leads out of the root, or what has it is not a file.
         """
-        return await self._in_thread(path, _READING, self._find, path)
+        return await self._in_thread(path, READING, self._find, path)
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
         """The digest of a file, from its bytes.
@@ -100,7 +90,7 @@ class FolderStore:
             MissingError: it is not there any more.
             ConflictError: it is not that version any more, or changes while it is read.
         """
-        return await self._in_thread(path, _READING, self._read_digest, path, stored)
+        return await self._in_thread(path, READING, self._read_digest, path, stored)
 
     async def put(
         self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
@@ -117,15 +107,15 @@ class FolderStore:
         """
         part = PartFile()
         try:
-            target = await self._in_thread(path, _WRITING, self._begin, part, path, replacing)
+            target = await self._in_thread(path, WRITING, self._begin, part, path, replacing)
             async for chunk in outgoing.chunks():
                 try:
                     part.write(chunk)
                 except OSError as error:
-                    raise self._error(error, path, _WRITING) from error
+                    raise meaning(error, self.root, path, WRITING) from error
             _check(part, outgoing)
             size, generation = await self._in_thread(
-                path, _WRITING, self._publish, part, target, replacing
+                path, WRITING, self._publish, part, target, replacing
             )
         finally:
             part.discard()
@@ -133,7 +123,7 @@ class FolderStore:
 
     async def delete(self, path: str, stored: StoredObject) -> None:
         """Deletes exactly this version of a file; nothing where it is not there any more."""
-        await self._in_thread(path, _WRITING, self._delete, path, stored)
+        await self._in_thread(path, WRITING, self._delete, path, stored)
 
     @asynccontextmanager
     async def open(self, path: str) -> AsyncIterator[Incoming]:
@@ -142,7 +132,7 @@ class FolderStore:
         Raises:
             MissingError: there is none.
         """
-        file, size = await self._in_thread(path, _READING, self._open, path)
+        file, size = await self._in_thread(path, READING, self._open, path)
         try:
             yield Incoming(size, self._chunks(file, path))
         finally:
@@ -157,7 +147,7 @@ class FolderStore:
         Returns:
             How many were removed.
         """
-        return await self._in_thread(folder, _WRITING, self._sweep, folder)
+        return await self._in_thread(folder, WRITING, self._sweep, folder)
 
     def _list(self, folder: str) -> dict[str, StoredObject]:
         found = {}
@@ -226,7 +216,7 @@ class FolderStore:
         return file, os.fstat(descriptor).st_size
 
     async def _chunks(self, file: FileIO, path: str) -> AsyncIterator[bytes]:
-        while piece := await self._in_thread(path, _READING, file.read, READ_PIECE):
+        while piece := await self._in_thread(path, READING, file.read, READ_PIECE):
             yield piece
 
     def _located(self, path: str) -> Path:
@@ -268,7 +258,7 @@ class FolderStore:
         try:
             return await asyncio.shield(work)
         except OSError as error:
-            raise self._error(error, path, access) from error
+            raise meaning(error, self.root, path, access) from error
         except asyncio.CancelledError:
             while not work.done():
                 with suppress(asyncio.CancelledError):
@@ -276,24 +266,6 @@ class FolderStore:
             if not work.cancelled():
                 work.exception()
             raise
-
-    def _error(self, error: OSError, path: str, access: int) -> FathomNetError:
-        """What a file system's error means: for everything, or for one name only."""
-        problem = error.strerror or str(error)
-        if error.errno in _FULL:
-            return SetupError(
-                f"nothing more can be stored in {self.root}: {problem}. Make room or choose "
-                "another folder, then run it again: what is stored stays."
-            )
-        root_refuses = error.errno in _NO_RIGHTS and not os.access(self.root, access)
-        if error.errno == errno.EROFS or root_refuses:
-            verb = "written to" if access == _WRITING else "read"
-            return SetupError(
-                f"{self.root} cannot be {verb}: {problem}. Give yourself the right to, or choose "
-                "another folder, then run it again."
-            )
-        final = error.errno in _FINAL or error.errno in _NO_RIGHTS
-        return ItemError(f"{path}: {problem}", again=not final)
 
 
 def _files_below(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self
 
 import aiohttp
@@ -14,6 +13,7 @@ from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from ..resources import DISTRIBUTION, installed_version
 from ..stores import Incoming
 from .addresses import GuardedResolver, PrivateAddressError, fetchable, redirected
 from .http_answers import Body, announced_digests, retry_after
@@ -25,7 +25,6 @@ LARGEST_IMAGE: Final = 1 << 30
 CONNECT_SECONDS: Final = 15.0
 MOST_REDIRECTS: Final = 5
 
-_DISTRIBUTION: Final = "fathomnet-voxel51"
 # Twice this much waits in a connection before it is paused. Less pauses it after every read, which
 # costs a quarter more processor time; more costs memory where a store is slow, and gains nothing.
 _READ_BUFFER: Final = 128 * 1024
@@ -214,7 +213,5 @@ def _not_found(error: OSError, host: str) -> ItemError:
 
 
 def _user_agent() -> str:
-    try:
-        return f"{_DISTRIBUTION}/{version(_DISTRIBUTION)}"
-    except PackageNotFoundError:  # a plugin folder without an installation
-        return _DISTRIBUTION
+    version = installed_version()
+    return f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
