@@ -1,0 +1,309 @@
+"""An exact similarity backend for FiftyOne's brain that needs no server.
+
+The vectors are the ones stored on the boxes. Beside them the run keeps the ids that it is of; a
+copy of their vectors lies in a folder of the user's and is mapped into memory. The copy is of one
+state of the dataset: where that has changed, or on another machine, it is made anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from fiftyone.brain.similarity import (
+    DuplicatesMixin,
+    Similarity,
+    SimilarityConfig,
+    SimilarityIndex,
+)
+
+from ..dataset.collection import dataset_id
+from ..dataset.vectors import vector_path
+from ..errors import DatasetError
+from .copies import RowsOfRun
+from .mapped import Rows, folder_of, remove_versions
+from .members import Members
+from .queries import Queries, parse_queries
+from .runs import RunOfOurs, StoredByOneName
+from .scores import Neighbours, cosines, nearest, similar_pairs
+from .stored import existing, read_members
+from .updates import added, removed, selected
+
+METHOD: Final = "fathomnet-exact"
+
+
+class ExactSimilarityConfig(RunOfOurs, SimilarityConfig):  # type: ignore[misc]  # FiftyOne is untyped
+    """Settings of an exact index; ``embeddings_field`` names the stored vectors."""
+
+    @property
+    def method(self) -> str:
+        return METHOD
+
+    @property
+    def run_cls(self) -> type:
+        return ExactSimilarity
+
+    @property
+    def max_k(self) -> None:
+        return None
+
+    @property
+    def supports_least_similarity(self) -> bool:
+        return True
+
+    @property
+    def supported_aggregations(self) -> tuple[str, ...]:
+        return ("mean",)
+
+
+class ExactSimilarity(Similarity):  # type: ignore[misc]
+    """Makes exact indexes, and removes what this machine keeps of one that is deleted."""
+
+    def initialize(self, samples: Any, brain_key: str | None) -> ExactSimilarityIndex:
+        config = self.config
+        if config.embeddings_field is None:
+            raise ValueError(
+                "an exact index needs embeddings_field: the vectors stay where they are"
+            )
+        try:
+            members, _ = read_members(
+                samples._root_dataset, config.patches_field or "", config.embeddings_field
+            )
+        except DatasetError:
+            members = Members.of((), ())  # the field is filled by add_to_index()
+        return ExactSimilarityIndex(samples, config, brain_key, members, backend=self)
+
+    def get_fields(self, samples: Any, brain_key: str) -> list[str]:
+        patches, vectors = self.config.patches_field or "", self.config.embeddings_field
+        return [field for field in (patches, vector_path(samples, patches, vectors)) if field]
+
+    def cleanup(self, samples: Any, key: str) -> None:
+        remove_versions(folder_of(str(dataset_id(samples._root_dataset)), key))
+
+    def rename(self, samples: Any, key: str, new_key: str) -> None:
+        self.cleanup(samples, key)
+
+
+class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  # type: ignore[misc]
+    """FiftyOne's interface to the rows of a run; its base class describes every method.
+
+    Args:
+        samples: the dataset.
+        config: the run's settings.
+        brain_key: its key, None where it is not kept.
+        members: what the index is of.
+        backend: the factory that made it.
+    """
+
+    def __init__(
+        self,
+        samples: Any,
+        config: ExactSimilarityConfig,
+        brain_key: str | None,
+        members: Members,
+        backend: ExactSimilarity | None = None,
+    ) -> None:
+        self._copies = RowsOfRun(
+            samples._root_dataset,
+            config.patches_field or "",
+            config.embeddings_field or "",
+            brain_key,
+            members,
+        )
+        SimilarityIndex.__init__(self, samples, config, brain_key, backend=backend)
+        DuplicatesMixin.__init__(self)
+
+    @property
+    def rows(self) -> Rows:
+        """The vectors, in the index's order."""
+        return self._copies.rows
+
+    @property
+    def copies(self) -> RowsOfRun:
+        """Where the rows come from."""
+        return self._copies
+
+    @property
+    def members(self) -> dict[str, str]:
+        """What the database keeps of the index."""
+        return self._copies.members.packed()
+
+    @property
+    def is_external(self) -> bool:
+        return False
+
+    @property
+    def sample_ids(self) -> npt.NDArray[Any]:
+        return self._copies.sample_ids
+
+    @property
+    def label_ids(self) -> npt.NDArray[Any] | None:
+        return self._copies.ids if self.config.patches_field else None
+
+    @property
+    def total_index_size(self) -> int:
+        return len(self.rows.matrix)
+
+    def attributes(self) -> list[str]:
+        return [*super().attributes(), "members"]
+
+    @classmethod
+    def _from_dict(
+        cls, d: dict[str, Any], samples: Any, config: ExactSimilarityConfig, brain_key: str
+    ) -> ExactSimilarityIndex:
+        return cls(samples, config, brain_key, Members.unpacked(d["members"]))
+
+    def add_to_index(
+        self,
+        embeddings: npt.ArrayLike,
+        sample_ids: Any,
+        label_ids: Any = None,
+        overwrite: bool = True,
+        allow_existing: bool = True,
+        warn_existing: bool = False,
+        reload: bool = True,
+    ) -> None:
+        """Writes vectors onto boxes or images, and makes these members of the index."""
+        vectors = np.asarray(embeddings, dtype=np.float32)
+        rules = (overwrite, allow_existing, warn_existing)
+        self._change_members(added(self._copies, vectors, sample_ids, label_ids, *rules), reload)
+
+    def remove_from_index(
+        self,
+        sample_ids: Any = None,
+        label_ids: Any = None,
+        allow_missing: bool = True,
+        warn_missing: bool = False,
+        reload: bool = True,
+    ) -> None:
+        """Takes boxes or images out of the index; their vectors stay, they are not the index's."""
+        rules = (allow_missing, warn_missing)
+        self._change_members(removed(self._copies, sample_ids, label_ids, *rules), reload)
+
+    def _change_members(self, members: Members, reload: bool) -> None:
+        self._copies.members = members
+        if self.key is not None:
+            self.save()
+        if reload:
+            self.reload()
+
+    def get_embeddings(
+        self,
+        sample_ids: Any = None,
+        label_ids: Any = None,
+        allow_missing: bool = True,
+        warn_missing: bool = False,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        rows = selected(self._copies, sample_ids, label_ids, allow_missing, warn_missing)
+        labels = None if self.label_ids is None else self.label_ids[rows]
+        return self.rows.matrix[rows], self.sample_ids[rows], labels
+
+    def reload(self) -> None:
+        self._copies.forget()
+        super().reload()
+
+    def cleanup(self) -> None:
+        self._copies.remove()
+
+    def _kneighbors(
+        self,
+        query: Any = None,
+        k: int | None = None,
+        reverse: bool = False,
+        aggregation: str | None = None,
+        return_dists: bool = False,
+    ) -> Any:
+        if aggregation not in (None, "mean"):
+            raise ValueError(f"aggregation {aggregation!r} is not supported; use 'mean'")
+        if query is None:
+            return self._neighbours_of_all(k, reverse, return_dists)
+        queries = parse_queries(self._copies, query)
+        if aggregation == "mean":
+            queries = queries.mean()
+        found = [self._found(vector, k, reverse, row) for vector, row in queries]
+        return self._formatted(found, queries, return_dists)
+
+    def _found(
+        self, vector: npt.NDArray[Any], k: int | None, reverse: bool, row: int | None
+    ) -> Neighbours:
+        """The neighbours of one vector in the current view; labels that were deleted are not."""
+        view = self._view_rows()
+        wanted = k
+        while True:
+            rows = self.rows
+            found = nearest(rows.matrix, rows.inverse, vector, wanted, view, reverse, row)
+            alive = self._alive(found) if view is None else np.ones(len(found.rows), dtype=bool)
+            if wanted is None or alive.sum() >= (k or 0) or len(found.rows) < wanted:
+                return Neighbours(found.rows[alive][:k], found.scores[alive][:k])
+            wanted *= 2
+
+    def _view_rows(self) -> npt.NDArray[np.intp] | None:
+        if not self.has_view:
+            return None
+        return (
+            np.arange(self.total_index_size) if self._current_inds is None else self._current_inds
+        )
+
+    def _alive(self, found: Neighbours) -> npt.NDArray[np.bool_]:
+        samples = set(self.sample_ids[found.rows].tolist())
+        there = existing(self._copies.dataset, self.config.patches_field or "", samples)
+        ids = self._copies.ids[found.rows].tolist()
+        return np.fromiter((one in there for one in ids), dtype=bool, count=len(ids))
+
+    def _formatted(self, found: list[Neighbours], queries: Queries, return_dists: bool) -> Any:
+        """Ids, and where wanted distances, in FiftyOne's form: a list of lists, or one list."""
+        columns = [[self.sample_ids[one.rows].tolist() for one in found], None]
+        if self.label_ids is not None:
+            columns[1] = [self.label_ids[one.rows].tolist() for one in found]
+        if return_dists:
+            columns.append([one.distances.tolist() for one in found])
+        if queries.is_single:
+            columns = [None if column is None else column[0] for column in columns]
+        return tuple(columns)
+
+    def _neighbours_of_all(self, k: int | None, reverse: bool, return_dists: bool) -> Any:
+        """Of each row in the view its neighbours but itself, as places in the view."""
+        view = self._view_rows()
+        rows = np.arange(self.total_index_size) if view is None else view
+        places = np.empty(self.total_index_size, dtype=np.intp)
+        places[rows] = np.arange(len(rows))
+        take = None if k is None else k + 1
+        found = []
+        for row in rows.tolist():
+            vector = self.rows.matrix[row]
+            one = nearest(self.rows.matrix, self.rows.inverse, vector, take, rows, reverse, row)
+            others = one.rows != row
+            found.append(Neighbours(one.rows[others][:k], one.scores[others][:k]))
+        inds = [places[one.rows] for one in found]
+        return (inds, [one.distances for one in found]) if return_dists else inds
+
+    def _radius_neighbors(
+        self, query: Any = None, thresh: float | None = None, return_dists: bool = False
+    ) -> Any:
+        if thresh is None:
+            raise ValueError("a distance threshold is needed")
+        if query is None:
+            return self._pairs_within(thresh, return_dists)
+        queries = parse_queries(self._copies, query)
+        view = self._view_rows()
+        rows = np.arange(self.total_index_size) if view is None else view
+        found = []
+        for scores in cosines(self.rows.matrix[rows], queries.vectors):
+            near = np.flatnonzero(1 - scores <= thresh)
+            found.append(Neighbours(rows[near], scores[near].astype(np.float64)))
+        return self._formatted(found, queries, return_dists)
+
+    def _pairs_within(self, thresh: float, return_dists: bool) -> Any:
+        view = self._view_rows()
+        matrix, inverse = self.rows.matrix, self.rows.inverse
+        if view is not None:
+            matrix, inverse = matrix[view], inverse[view]
+        pairs = similar_pairs(matrix, inverse, 1 - thresh)
+        ends = np.concatenate((pairs.first, pairs.second))
+        others = np.concatenate((pairs.second, pairs.first))
+        dists = 1 - np.concatenate((pairs.scores, pairs.scores))
+        order = np.lexsort((others, ends))
+        cuts = np.searchsorted(ends[order], np.arange(1, len(matrix)))
+        inds = np.split(others[order], cuts)
+        return (inds, np.split(dists[order], cuts)) if return_dists else inds

@@ -1,0 +1,140 @@
+"""Vectors in a folder of the user's, mapped into memory: a copy of what the database holds.
+
+A version of an index is a folder that gets its name when it is whole, by one rename. Nothing is
+lost when it is removed: the next reader makes it anew from the database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .members import ID_BYTES, Ids
+from .scores import inverse_norms
+
+HOME_VARIABLE: Final = "FATHOMNET_INDEX_HOME"
+DEFAULT_HOME: Final = "~/.fathomnet/similarity"
+
+_ARRAYS: Final = ("matrix", "inverse", "ids", "sample_ids")
+_PART: Final = ".part"
+_ABANDONED_SECONDS: Final = 3_600.0
+"""A part untouched for so long belongs to a process that was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The vectors of an index.
+
+    Attributes:
+        matrix: (N, D) float32, as they are stored.
+        inverse: (N,) float32, one over each row's length.
+        ids: (N, 12), of the labels or of the samples.
+        sample_ids: (N, 12).
+    """
+
+    matrix: npt.NDArray[np.float32]
+    inverse: npt.NDArray[np.float32]
+    ids: Ids
+    sample_ids: Ids
+
+    @classmethod
+    def of(cls, matrix: npt.NDArray[np.float32], ids: Ids, sample_ids: Ids) -> Rows:
+        """The rows of a matrix."""
+        return cls(matrix, inverse_norms(matrix), ids, sample_ids)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the arrays belong together."""
+        size = len(self.matrix)
+        return (
+            self.matrix.ndim == 2
+            and self.matrix.dtype == np.float32
+            and self.inverse.shape == (size,)
+            and self.ids.shape == self.sample_ids.shape == (size, ID_BYTES)
+        )
+
+
+def home() -> Path:
+    """The user's folder of indexes: ``FATHOMNET_INDEX_HOME``, or one below the home folder."""
+    return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser()
+
+
+def folder_of(dataset_id: str, brain_key: str) -> Path:
+    """Where this machine keeps the versions of an index."""
+    return home() / dataset_id / brain_key
+
+
+def open_version(folder: Path, version: str) -> Rows | None:
+    """The rows of a version, mapped; None where it is not there."""
+    try:
+        arrays = {name: _mapped(folder / version / f"{name}.npy") for name in _ARRAYS}
+    except (OSError, ValueError, EOFError):
+        return None
+    rows = Rows(**arrays)
+    return rows if rows.is_sound else None
+
+
+def write_version(folder: Path, version: str, rows: Rows) -> None:
+    """Writes a version, and removes all others.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{secrets.token_hex(8)}{_PART}"
+    part.mkdir()
+    try:
+        for name in _ARRAYS:
+            _write(part / f"{name}.npy", getattr(rows, name))
+        target = folder / version
+        if open_version(folder, version) is None:
+            shutil.rmtree(target, ignore_errors=True)
+            # Where another process was faster, its version says the same.
+            with suppress(FileExistsError, OSError):
+                part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    _remove_others(folder, version)
+
+
+def remove_versions(folder: Path) -> None:
+    """Removes what this machine keeps of an index."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    # A plain array over the map: numpy's own subclass costs microseconds at every use.
+    array: npt.NDArray[Any] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return array
+
+
+def _write(path: Path, array: npt.NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove_others(folder: Path, version: str) -> None:
+    for path in folder.iterdir():
+        if path.name == version:
+            continue
+        if path.name.endswith(_PART) and not _is_abandoned(path):
+            continue
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(part: Path) -> bool:
+    try:
+        return time.time() - part.stat().st_mtime > _ABANDONED_SECONDS
+    except OSError:
+        return False

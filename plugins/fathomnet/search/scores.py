@@ -1,0 +1,198 @@
+"""Exact nearest neighbours by cosine: a fast product finds who may be among them, a slow one says.
+
+A product in single precision gives slightly different scores for the same row, depending on where
+in the matrix it stands and on how many queries are asked at once. So the product only finds the
+rows that can be among the nearest, by a bound on its error that holds always; their scores are
+then computed in double precision, each row alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+Numbers = npt.NDArray[np.intp]
+
+DIGITS: Final = 12
+"""Decimals of a score that count: of two rows that differ in less, the earlier one is nearer."""
+
+_ROWS_AT_ONCE: Final = 4_096
+_QUERIES_AT_ONCE: Final = 512
+_SINGLE: Final = float(np.finfo(np.float32).eps) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Rows in the order of their scores.
+
+    Attributes:
+        rows: their numbers.
+        scores: their cosines, float64, of the same length.
+    """
+
+    rows: Numbers
+    scores: npt.NDArray[np.float64]
+
+    @property
+    def distances(self) -> npt.NDArray[np.float64]:
+        """Cosine distances, none of them below 0 by rounding."""
+        return np.maximum(0.0, 1.0 - self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of rows.
+
+    Attributes:
+        first: number of one row.
+        second: number of the other, always the higher.
+        scores: their cosines.
+    """
+
+    first: Numbers
+    second: Numbers
+    scores: npt.NDArray[np.float64]
+
+
+def inverse_norms(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """One over each row's length, float32; 0 for a row of zeros, which is like nothing."""
+    inverse = np.zeros(len(matrix), dtype=np.float32)
+    for part in _blocks(len(matrix)):
+        lengths = _lengths(matrix[part].astype(np.float64))
+        np.divide(1.0, lengths, out=inverse[part], where=lengths > 0, casting="same_kind")
+    return inverse
+
+
+def cosines(matrix: npt.NDArray[np.float32], queries: Floats) -> npt.NDArray[np.float32]:
+    """The cosine of every row with every query, (Q, N), the same however many are asked at once.
+
+    Args:
+        matrix: (N, D).
+        queries: (Q, D).
+    """
+    units = _units(np.asarray(queries, dtype=np.float64))
+    found = np.empty((len(units), len(matrix)), dtype=np.float32)
+    for part in _blocks(len(matrix)):
+        found[:, part] = units @ _units(matrix[part].astype(np.float64)).T
+    return found
+
+
+def nearest(
+    matrix: npt.NDArray[np.float32],
+    inverse: npt.NDArray[np.float32],
+    query: Floats,
+    k: int | None = None,
+    rows: Numbers | None = None,
+    farthest: bool = False,
+    first: int | None = None,
+) -> Neighbours:
+    """The rows whose cosine with the query is highest, in that order; of equals the earlier first.
+
+    Args:
+        matrix: (N, D).
+        inverse: what ``inverse_norms`` says of it.
+        query: (D,).
+        k: how many; None for all.
+        rows: the rows that may be found, in the order that decides between equals; None for all.
+        farthest: find those whose cosine is lowest instead.
+        first: the row that the query is; it comes before its equals.
+    """
+    unit = _units(np.asarray(query, dtype=np.float64)[None])[0]
+    sign = -1.0 if farthest else 1.0
+    size = len(matrix) if rows is None else len(rows)
+    places: Numbers
+    if k is None or k >= size:
+        places = np.arange(size)
+    else:
+        quick = (matrix @ unit.astype(np.float32)) * inverse
+        quick = sign * (quick if rows is None else quick[rows])
+        places = _candidates(quick, k, error=(matrix.shape[1] + 8) * _SINGLE)
+    candidates = places if rows is None else rows[places]
+    scores = _exact(matrix, candidates, unit)
+    keys = (places, candidates != first, -sign * np.round(scores, DIGITS))
+    order = np.lexsort(keys)[:k]
+    return Neighbours(candidates[order], scores[order])
+
+
+def similar_pairs(
+    matrix: npt.NDArray[np.float32],
+    inverse: npt.NDArray[np.float32],
+    least: float,
+    progress: Callable[[float], None] | None = None,
+) -> Pairs:
+    """All pairs of rows whose cosine is at least so high.
+
+    Args:
+        matrix: (N, D).
+        inverse: what ``inverse_norms`` says of it.
+        least: the lowest cosine that counts.
+        progress: hears which share of the rows is done.
+    """
+    error = (2 * matrix.shape[1] + 8) * _SINGLE
+    firsts, seconds = [np.arange(0)], [np.arange(0)]
+    for start in range(0, len(matrix), _QUERIES_AT_ONCE):
+        part = slice(start, start + _QUERIES_AT_ONCE)
+        # Of each pair only the one whose first row is the earlier is looked at.
+        quick = matrix[part] @ matrix[start:].T
+        quick *= inverse[part, None] * inverse[start:]
+        above, right = np.nonzero(np.triu(quick >= least - error, k=1))
+        firsts.append(above + start)
+        seconds.append(right + start)
+        if progress:
+            progress(min(1.0, (start + _QUERIES_AT_ONCE) / len(matrix)))
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    scores = _pair_scores(matrix, first, second)
+    kept = np.round(scores, DIGITS) >= least
+    return Pairs(first[kept], second[kept], scores[kept])
+
+
+def _pair_scores(
+    matrix: npt.NDArray[np.float32], first: Numbers, second: Numbers
+) -> npt.NDArray[np.float64]:
+    scores = np.zeros(len(first))
+    for part in _blocks(len(first)):
+        one, other = (_units(matrix[rows[part]].astype(np.float64)) for rows in (first, second))
+        scores[part] = (one * other).sum(axis=1)
+    return scores
+
+
+def _candidates(scores: npt.NDArray[np.float32], k: int, error: float) -> Numbers:
+    """Places of all scores that can be among the k highest, each being off by ``error`` at most."""
+    if k <= 0:
+        return np.arange(0)
+    last = np.partition(scores, len(scores) - k)[len(scores) - k]
+    return np.flatnonzero(scores >= last - 2 * error)
+
+
+def _exact(
+    matrix: npt.NDArray[np.float32], rows: Numbers, unit: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    scores = np.zeros(len(rows))
+    for part in _blocks(len(rows)):
+        vectors = matrix[rows[part]].astype(np.float64)
+        lengths = _lengths(vectors)
+        # Not a matrix product: each row is summed alone, so that equal rows have equal scores.
+        products = (vectors * unit).sum(axis=1)
+        np.divide(products, lengths, out=scores[part], where=lengths > 0)
+    return scores
+
+
+def _units(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    lengths = _lengths(vectors)
+    lengths[lengths == 0] = 1
+    return vectors / lengths[:, None]
+
+
+def _lengths(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = np.sqrt((vectors * vectors).sum(axis=1))
+    return lengths
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    for start in range(0, size, _ROWS_AT_ONCE):
+        yield slice(start, min(start + _ROWS_AT_ONCE, size))

@@ -1,0 +1,125 @@
+"""What the database says: which vectors there are, which boxes still exist, whether it changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from bson import ObjectId
+
+from ..dataset.collection import sample_collection
+from ..dataset.label_fields import boxes_path
+from ..dataset.vectors import Vectors, ids_in, read_vectors
+from ..errors import DatasetError
+from .mapped import Rows
+from .members import Members, to_text
+
+_SELECT_BELOW: Final = 0.5
+"""Share of the dataset's samples below which only those of the index are read."""
+
+_INDEX: Final = "last_modified_at_1"
+"""FiftyOne makes it for every dataset."""
+
+
+_EARLIEST: Final = datetime(1970, 1, 2)
+"""FiftyOne stores times in UTC, without a zone."""
+
+
+def read_members(view: Any, patches_field: str, field: str) -> tuple[Members, Rows]:
+    """Every vector below a field of a dataset or view.
+
+    Raises:
+        DatasetError: there is no such field, or what it holds are no vectors of one length.
+    """
+    vectors = read_vectors(view, patches_field, field)
+    members = Members.of(vectors.ids, vectors.sample_ids)
+    return members, _checked(vectors, members, patches_field, field)
+
+
+def read_rows(dataset: Any, patches_field: str, field: str, members: Members) -> Rows:
+    """The vectors of an index's members, in its order; those that have none now are left out.
+
+    Raises:
+        DatasetError: what the field holds are no vectors of one length.
+    """
+    samples = list(dict.fromkeys(to_text(members.sample_ids).tolist()))
+    is_small = len(samples) < _SELECT_BELOW * dataset.count()
+    vectors = read_vectors(dataset.select(samples) if is_small else dataset, patches_field, field)
+    wanted = to_text(members.ids).tolist()
+    if vectors.ids == wanted:
+        return _checked(vectors, members, patches_field, field)
+    places = {one: place for place, one in enumerate(vectors.ids)}
+    order = [places[one] for one in wanted if one in places]
+    ordered = Vectors(
+        ids=[vectors.ids[place] for place in order],
+        sample_ids=[vectors.sample_ids[place] for place in order],
+        matrix=np.ascontiguousarray(vectors.matrix[order]),
+    )
+    found = Members.of(ordered.ids, ordered.sample_ids)
+    return _checked(ordered, found, patches_field, field)
+
+
+def _checked(vectors: Vectors, members: Members, patches_field: str, field: str) -> Rows:
+    rows = Rows.of(vectors.matrix, members.ids, members.sample_ids)
+    if not np.isfinite(rows.inverse).all():
+        bad = vectors.ids[int(np.flatnonzero(~np.isfinite(rows.inverse))[0])]
+        where = f"box {bad}" if patches_field else f"image {bad}"
+        raise DatasetError(
+            f"the vector in {field!r} of {where} is not a finite number; "
+            "clear it and run compute_embeddings again"
+        )
+    return rows
+
+
+def state_of(dataset: Any) -> str:
+    """A digest that changes when a sample is added, changed or removed, whoever did it.
+
+    FiftyOne and this project note the time at every write to a sample. The sum of these times is
+    read from their index alone, and differs also where another machine's clock is behind.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        times = [time.timestamp() for time in dataset.values("last_modified_at") if time]
+        return _digest(len(times), sum(times), max(times, default=0.0))
+    moment = {"$toLong": "$last_modified_at"}
+    group = {"_id": None, "n": {"$sum": 1}, "sum": {"$sum": moment}, "last": {"$max": moment}}
+    pipeline = [
+        {"$match": {"last_modified_at": {"$gt": _EARLIEST}}},
+        {"$group": group},
+    ]
+    hint = {"hint": _INDEX} if _INDEX in collection.index_information() else {}
+    (found,) = list(collection.aggregate(pipeline, **hint)) or [{"n": 0, "sum": 0, "last": 0}]
+    return _digest(found["n"], found["sum"], found["last"])
+
+
+def existing(dataset: Any, patches_field: str, sample_ids: Collection[str]) -> set[str]:
+    """The ids of the boxes that these samples have now; without a field, of the samples that are.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        patches_field: the field of boxes; ``""`` for whole images.
+        sample_ids: the samples to look at.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        _, ids = ids_in(dataset.select(list(sample_ids)), patches_field)
+        return {one for of_sample in ids for one in of_sample}
+    wanted = {"_id": True}
+    if patches_field:
+        wanted[f"{boxes_path(dataset, patches_field)}._id"] = True
+    which = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}}
+    documents = collection.find(which, wanted)
+    if not patches_field:
+        return {str(document["_id"]) for document in documents}
+    return {
+        str(box["_id"])
+        for document in documents
+        for box in (document.get(patches_field) or {}).get("detections") or ()
+    }
+
+
+def _digest(*parts: float) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

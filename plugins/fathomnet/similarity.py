@@ -1,0 +1,184 @@
+"""Search by text, by image and by example: indexes of stored vectors, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset.vectors import dataset_of, vector_path
+from .errors import DatasetError, Fault, InputError
+from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, similarity_key
+from .models import ModelSpec, model_spec
+from .progress import Progress, silent
+from .search.mapped import Rows
+from .search.members import to_bytes, to_text
+from .search.scores import cosines
+
+DEFAULT_BACKEND: Final = "sklearn"
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityResult:
+    """What ``build_similarity_index`` made.
+
+    Attributes:
+        indexed: boxes or images that can be found.
+        supports_prompts: whether they can be found by text.
+        brain_key: the index's key.
+    """
+
+    indexed: int
+    supports_prompts: bool
+    brain_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchIndex:
+    """An index opened for scores of all its members.
+
+    Attributes:
+        ids: ids of the boxes; of the images, where it is of whole images.
+        sample_ids: the images that they are on, of the same length.
+        model: the name of the model that made the vectors, see ``models``.
+        patches_field: the field of boxes; ``""`` for whole images.
+        rows: the vectors, memory-mapped, as they are stored.
+    """
+
+    ids: Sequence[str]
+    sample_ids: Sequence[str]
+    model: str
+    patches_field: str
+    rows: Rows
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """(N, D) float32, each row of length 1; a copy in memory."""
+        return self.rows.matrix * self.rows.inverse[:, None]
+
+    def scores(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The cosine of every member with every vector.
+
+        Args:
+            vectors: (Q, D), of any length.
+
+        Returns:
+            (Q, N); a vector's scores do not depend on the vectors beside it.
+        """
+        return cosines(self.rows.matrix, np.atleast_2d(np.asarray(vectors, dtype=np.float64)))
+
+
+def build_similarity_index(
+    dataset_or_view: Any,
+    model: str = DEFAULT_MODEL,
+    patches_field: str = GROUND_TRUTH,
+    brain_key: str = "",
+    backend: str = DEFAULT_BACKEND,
+    progress: Progress = silent,
+) -> SimilarityResult:
+    """Makes an index of the vectors that ``compute_embeddings`` stored, or makes it anew.
+
+    Nothing is embedded and no model is loaded. The index remembers the model by its name in
+    FiftyOne's zoo, so that the App and later sessions embed queries with the same one.
+
+    Args:
+        dataset_or_view: a FiftyOne dataset, or a view: only what it shows is indexed.
+        model: the model that made the vectors.
+        patches_field: the field of boxes; ``""`` for whole images.
+        brain_key: the index's key; empty for one made of model and field.
+        backend: ``sklearn`` for exact search on one machine; see the operator's page for others.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: the model or the backend is unknown, or the key cannot be used.
+        DatasetError: there are no vectors of this model.
+        SetupError: the backend's client is not installed, or its server cannot be reached.
+    """
+    from .search.backends import EXACT, check_backend
+    from .search.building import RunSettings, build_elsewhere, build_exact
+
+    dataset = dataset_of(dataset_or_view)
+    dataset.reload()
+    spec = model_spec(model)
+    key = brain_key or similarity_key(spec.name, patches_field)
+    _refuse_key(dataset, key)
+    check_backend(backend, patches_field)
+    _refuse_if_not_embedded(dataset, spec, patches_field)
+    progress(0.0, "reading the vectors")
+    settings = RunSettings(spec, patches_field, key, backend)
+    build = build_exact if backend == EXACT else build_elsewhere
+    indexed = build(dataset_or_view, dataset, settings, progress)
+    if not indexed:
+        raise _not_embedded(dataset_or_view, spec, patches_field)
+    noun = "boxes" if patches_field else "images"
+    progress(1.0, f"{indexed:,} {noun} can be searched as {key}")
+    return SimilarityResult(indexed, spec.supports_prompts, key)
+
+
+def open_index(dataset: Any, brain_key: str) -> SearchIndex:
+    """Opens an index for the scores of all its members.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        brain_key: the key of a similarity index, with any backend.
+
+    Raises:
+        DatasetError: there is no such index.
+    """
+    if not dataset.has_brain_run(brain_key):
+        known = ", ".join(dataset.list_brain_runs(type="similarity")) or "none"
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no similarity index {brain_key!r} (it has: {known}); "
+            "run build_similarity_index first"
+        )
+    index = dataset.load_brain_results(brain_key)
+    config = None if index is None else index.config
+    if config is None or config.type != "similarity":
+        raise DatasetError(
+            f"brain run {brain_key!r} of dataset {dataset.name!r} is no finished similarity "
+            "index; run build_similarity_index again"
+        )
+    index.reload()
+    patches_field = config.patches_field or ""
+    model = getattr(config, "fathomnet_model", None) or config.model or ""
+    if hasattr(index, "rows"):
+        rows, ids, samples = index.rows, to_text(index.rows.ids), to_text(index.rows.sample_ids)
+    else:
+        matrix, samples, labels = index.get_embeddings()
+        ids = labels if patches_field else samples
+        rows = _rows(np.asarray(matrix, dtype=np.float32), ids, samples)
+    return SearchIndex(ids.tolist(), samples.tolist(), model, patches_field, rows)
+
+
+def _rows(matrix: npt.NDArray[np.float32], ids: Any, sample_ids: Any) -> Rows:
+    return Rows.of(matrix, to_bytes(ids.tolist()), to_bytes(sample_ids.tolist()))
+
+
+def _refuse_key(dataset: Any, key: str) -> None:
+    """Raises where a run may not get this key."""
+    problem = None
+    if not key.isidentifier():
+        problem = f"{key!r} is no key: a letter, then letters, digits and _"
+    elif dataset.has_brain_run(key):
+        kind = dataset.get_brain_info(key).config.type
+        if kind != "similarity":
+            problem = f"{key!r} is the key of a {kind} run; choose another, or delete that run"
+    if problem:
+        raise InputError("build_similarity_index", [Fault("brain_key", problem)])
+
+
+def _refuse_if_not_embedded(dataset: Any, spec: ModelSpec, patches_field: str) -> None:
+    path = vector_path(dataset, patches_field, embedding_field(spec.name))
+    if dataset.get_field(path) is None:
+        raise _not_embedded(dataset, spec, patches_field)
+
+
+def _not_embedded(view: Any, spec: ModelSpec, patches_field: str) -> DatasetError:
+    where = f"the boxes of {patches_field!r}" if patches_field else "the images"
+    return DatasetError(
+        f"there are no vectors of {spec.name!r} on {where} of this dataset or view "
+        f"({dataset_of(view).name!r}); run compute_embeddings with model {spec.name!r} first"
+    )
