@@ -73,18 +73,24 @@ def expected(prompt: NDArray[np.float32], negatives: NDArray[np.float32]) -> NDA
     """(N,) the similarity to a prompt that follows from those to its negatives.
 
     A linear fit by least squares with a small penalty (ridge regression) on the negatives, each
-    in units of its own spread over the pictures.
+    in units of its own spread over the pictures. No weight is negative: otherwise the needles
+    themselves, which resemble no negative, would teach the fit that such pictures are expected.
 
     Args:
         prompt: (N,) cosine similarities.
         negatives: (M, N) cosine similarities.
     """
+    from scipy.optimize import nnls
+
     middle = float(prompt.mean(dtype=np.float64))
     columns = negatives.astype(np.float64)
     columns -= columns.mean(axis=1, keepdims=True)
     columns /= np.maximum(columns.std(axis=1, keepdims=True), np.finfo(np.float32).eps)
     gram = columns @ columns.T / prompt.size + RIDGE * np.eye(len(columns))
-    weights = np.linalg.solve(gram, columns @ (prompt - middle) / prompt.size)
+    # |root.T w - target|² differs from the sum of squares and penalty by a constant.
+    root = np.linalg.cholesky(gram)
+    target = np.linalg.solve(root, columns @ (prompt - middle) / prompt.size)
+    weights, _ = nnls(root.T, target)
     return np.asarray(middle + weights @ columns)
 
 

@@ -9,6 +9,7 @@ from .add_taxonomy_ranks import AddTaxonomyRanks
 from .base import StageOperator
 from .check_setup import CheckSetup
 from .download_images import DownloadImages
+from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
 from .run_workflow import RunWorkflow
@@ -21,6 +22,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     IngestDataset,
     AddPrimaryLabel,
     AddTaxonomyRanks,
+    FindNeedles,
     ImportPredictions,
     RunWorkflow,
 )

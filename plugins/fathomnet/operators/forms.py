@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 from ..dataset.label_fields import fields_holding
 from ..errors import FathomNetError, Fault, InputError
 from ..models import model_names, model_spec
+from ..needle_packs import pack_names
+from ..needles import prompt_indexes
 from ..parameters import Parameters, Widget, title, widget
 
 HALF: Final = 6
@@ -122,12 +124,21 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation is int:
         return inputs.int(name, min=1, view=types.View(space=HALF), **words)
-    view = {}
-    if widget(info) is Widget.MODEL:
-        view = {"view": _models()}
-    elif widget(info) is Widget.PATCHES_FIELD and dataset is not None:
-        view = {"view": _suggestions(boxes_fields(dataset))}
+    view = _typed_with_suggestions(widget(info), dataset)
     return inputs.str(name, allow_empty=True, **view, **words)
+
+
+def _typed_with_suggestions(kind: Widget | None, dataset: Any) -> dict[str, Any]:
+    """The view of a field that takes any text and offers some."""
+    if kind is Widget.MODEL:
+        return {"view": _models()}
+    if kind is Widget.PACK:
+        return {"view": _suggestions(pack_names())}
+    if kind is Widget.PATCHES_FIELD and dataset is not None:
+        return {"view": _suggestions(boxes_fields(dataset))}
+    if kind is Widget.TEXT_INDEX and dataset is not None:
+        return {"view": _suggestions(prompt_indexes(dataset))}
+    return {}
 
 
 def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
@@ -156,7 +167,12 @@ def _models() -> Any:
 def _add_list(
     inputs: Any, name: str, info: FieldInfo, dataset: Any, words: Mapping[str, Any]
 ) -> Any:
-    """A choice of several: the literals of the type, or the label fields of the dataset."""
+    """A choice of several: the literals of the type, or the label fields of the dataset.
+
+    Texts that can be anything are typed into one field instead.
+    """
+    if widget(info) is Widget.TEXTS:
+        return inputs.str(name, allow_empty=True, **{**words, "default": "; ".join(info.default)})
     element = typing.get_args(info.annotation)[0]
     known = typing.get_args(element) or (
         tuple(label_fields(dataset)) if dataset is not None else tuple(info.default)

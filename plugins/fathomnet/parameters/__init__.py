@@ -9,6 +9,7 @@ from .base import Parameters, title
 from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
 from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
+from .needles import FindNeedles
 from .setup import CheckSetup
 from .workflow import STAGES, RunWorkflow, StageName
 
@@ -21,6 +22,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         IngestDataset,
         AddPrimaryLabel,
         AddTaxonomyRanks,
+        FindNeedles,
         ImportPredictions,
         RunWorkflow,
     )
@@ -33,6 +35,7 @@ __all__ = [
     "AddTaxonomyRanks",
     "CheckSetup",
     "DownloadImages",
+    "FindNeedles",
     "ImportPredictions",
     "IngestDataset",
     "Parameters",

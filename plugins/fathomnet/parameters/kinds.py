@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -21,6 +22,9 @@ class Widget(Enum):
     BOXES_FIELD = "boxes field"
     PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
+    TEXT_INDEX = "brain key of an index that text can be looked for in"
+    PACK = "a needle pack's name, or a file"
+    TEXTS = "several texts"
 
 
 def _path_text(value: Any) -> Any:
@@ -46,6 +50,13 @@ def list_items(value: Any) -> Any:
     return value
 
 
+def _texts(value: Any) -> Any:
+    """Several texts, each of which may hold commas, from a form or the command line."""
+    if isinstance(value, str):
+        return tuple(item.strip() for item in re.split(r"[;\n]", value) if item.strip())
+    return () if value is None else value
+
+
 PathText = Annotated[str, BeforeValidator(_path_text)]
 Limit = Annotated[
     Annotated[int, Field(ge=1)] | None,
@@ -56,6 +67,7 @@ Limit = Annotated[
     ),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(list_items)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Widget.TEXTS]
 Split = Annotated[
     fields.Split,
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),

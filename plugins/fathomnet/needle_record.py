@@ -1,0 +1,175 @@
+"""What a search for needles found, kept on the dataset: scores, saved views, and a record."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from .dataset.hits import Hit, best_first, save_hits_view, write_best
+from .dataset.run_records import read_record, write_record
+from .fields import needles_run_key
+from .needle_packs import Pack
+from .progress import Progress
+
+_LONGEST_NAME: Final = 60
+"""Characters of a needle's name that a view is named after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A pack, and the index that it is looked for in."""
+
+    pack: Pack
+    brain_key: str
+    model: str
+    patches_field: str
+
+    @property
+    def key(self) -> str:
+        """Of the run that records the search."""
+        return needles_run_key(self.pack.name, self.brain_key)
+
+    def view(self, needle: str = "") -> str:
+        """Name of the view of a needle's hits, or of the whole pack's."""
+        return f"{self.pack.name}{needle and ': '}{_short(needle)} ({self.brain_key})"
+
+    def description(self, needle: str = "") -> str:
+        """Of that view: what it shows and what it came from."""
+        what = f"Hits of {needle}" if needle else "Hits of all needles"
+        source = f"pack {self.pack.name}, version {self.pack.version}, {self.model}"
+        return f"{what}, best first; {source}, {datetime.now(UTC):%Y-%m-%d}"
+
+
+@dataclass(frozen=True, slots=True)
+class NeedleHits:
+    """What one needle found.
+
+    Attributes:
+        threshold: what its hits exceed.
+        hits: best first.
+    """
+
+    threshold: float
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNeedle:
+    """What one needle found, as its caller hears of it.
+
+    Attributes:
+        prompt: the needle's name; of an own prompt, its text.
+        view: name of the saved view with its hits, best first; empty where there are none.
+        hits: how many there are.
+        new: how many of them the search before did not find.
+    """
+
+    prompt: str
+    view: str
+    hits: int
+    new: int
+
+
+def keep(
+    dataset: Any,
+    search: Search,
+    found: Mapping[str, NeedleHits],
+    there: set[str],
+    progress: Progress,
+) -> tuple[FoundNeedle, ...]:
+    """Writes scores, then views, and last the record, so that hits are new until all is written.
+
+    Needles that an earlier search with the same version of the pack looked for, and this one does
+    not, keep their hits and views: own prompts may be looked for one after the other.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        search: what was looked for where.
+        found: by the needle's name.
+        there: ids of the boxes or images that the dataset has now.
+        progress: hears of every view.
+    """
+    record = read_record(dataset, search.key) or {}
+    before = _same_version(record, search, there)
+    every = {**before, **found}
+    hits = {name: needle.hits for name, needle in every.items()}
+    progress(0.0, "writing scores")
+    write_best(dataset, search.patches_field, search.pack.name, search.brain_key, hits)
+    for done, (name, needle_hits) in enumerate(hits.items()):
+        progress((done + 1) / (len(hits) + 2), f"saving the view of {name}")
+        view, words = search.view(name), search.description(name)
+        save_hits_view(dataset, view, search.patches_field, needle_hits, words)
+    _save_view_of_all(dataset, search, hits)
+    _delete_views(dataset, set(record.get("views", ())) - set(map(search.view, every)))
+    _write(dataset, search, every)
+    return tuple(
+        FoundNeedle(
+            prompt=name,
+            view=search.view(name) if needle.hits else "",
+            hits=len(needle.hits),
+            new=len(_ids(needle.hits) - _ids(before[name].hits if name in before else ())),
+        )
+        for name, needle in found.items()
+    )
+
+
+def _same_version(
+    record: Mapping[str, Any], search: Search, there: set[str]
+) -> dict[str, NeedleHits]:
+    """What the search before found of this version of the pack, where it is still there."""
+    version = (search.pack.version, search.pack.sha256)
+    if (record.get("pack_version"), record.get("pack_sha256")) != version:
+        return {}
+    return {
+        name: NeedleHits(
+            entry["threshold"], tuple(Hit(**hit) for hit in entry["hits"] if hit["id"] in there)
+        )
+        for name, entry in record["needles"].items()
+    }
+
+
+def _save_view_of_all(dataset: Any, search: Search, hits: Mapping[str, Iterable[Hit]]) -> None:
+    every: dict[str, Hit] = {}
+    for _, hit in best_first(hits):
+        every.setdefault(hit.id, hit)
+    words = search.description()
+    save_hits_view(dataset, search.view(), search.patches_field, tuple(every.values()), words)
+
+
+def _delete_views(dataset: Any, names: Iterable[str]) -> None:
+    for name in names:
+        if dataset.has_saved_view(name):
+            dataset.delete_saved_view(name)
+
+
+def _write(dataset: Any, search: Search, needles: Mapping[str, NeedleHits]) -> None:
+    values = {
+        "pack": search.pack.name,
+        "pack_version": search.pack.version,
+        "pack_sha256": search.pack.sha256,
+        "brain_key": search.brain_key,
+        "model": search.model,
+        "searched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "views": [search.view(name) for name in needles],
+        "needles": {name: asdict(needle) for name, needle in needles.items()},
+    }
+    write_record(dataset, search.key, "find_needles", values)
+
+
+def _ids(hits: Iterable[Hit]) -> set[str]:
+    return {hit.id for hit in hits}
+
+
+def _short(needle: str) -> str:
+    """A needle's name for a view: two needles have the same only if they are the same.
+
+    FiftyOne makes a view's address from the letters, digits and hyphens of its name.
+    """
+    if len(needle) <= _LONGEST_NAME and re.fullmatch(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*|", needle):
+        return needle
+    digest = hashlib.sha256(needle.encode()).hexdigest()[:6]
+    return f"{needle[:_LONGEST_NAME].strip()} {digest}"

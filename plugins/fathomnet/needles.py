@@ -1,0 +1,163 @@
+"""Needles: text prompts, kept in packs, whose hits become saved views with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dataset.hits import Hit, existing_ids
+from .errors import DatasetError, Fault, InputError
+from .fields import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
+from .models import Embedder, load_embedder, model_spec
+from .needle_packs import Needle, Pack, read_pack, with_prompts
+from .needle_record import FoundNeedle, NeedleHits, Search, keep
+from .needle_scores import needle_scores
+from .progress import Progress, portion, silent
+from .similarity import SearchIndex, open_index
+
+DEFAULT_PACK: Final = "debris"
+HITS: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class NeedlesResult:
+    """What was found.
+
+    Attributes:
+        needles: one entry a needle, in the pack's order.
+        view: name of the saved view with the hits of them all, best first.
+    """
+
+    needles: tuple[FoundNeedle, ...]
+    view: str
+
+
+def find_needles(
+    dataset: Any,
+    brain_key: str = "",
+    pack: str = "",
+    prompts: Sequence[str] = (),
+    k: int = HITS,
+    progress: Progress = silent,
+) -> NeedlesResult:
+    """Looks for every needle of a pack, and saves what it found as views with scores.
+
+    A needle's score and its threshold are explained in ``needle_scores``. Hits get their best
+    score and the name of its needle as attributes, and every needle gets a saved view in the
+    order of its own scores. A repeat replaces both, and counts as new what the search before it,
+    in the same index, did not find; another version of the pack starts anew.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        brain_key: of a similarity index whose model knows text; empty for that of the default
+            model, or for the only one that there is.
+        pack: the name of a pack, or the path of one's own; empty for debris, or for none where
+            there are prompts.
+        prompts: texts to look for as well.
+        k: the most hits to keep of each needle that does not say it itself.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: there is no such pack, its file has faults, or ``k`` is less than 1.
+        DatasetError: there is no such index, or its model knows no text.
+        SetupError: the model's weights are not there.
+    """
+    if k < 1:
+        raise InputError("find_needles", [Fault("k", f"should be at least 1, not {k}")])
+    wanted = chosen_pack(pack, prompts)
+    dataset.reload()
+    brain_key = brain_key or prompt_index(dataset)
+    progress(0.0, f"opening the index {brain_key}")
+    index = open_index(dataset, brain_key)
+    if not model_spec(index.model).supports_prompts:
+        raise DatasetError(_without_text(dataset, brain_key, index.model))
+    progress(0.05, f"embedding the prompts by {index.model}")
+    texts = _embedded(wanted, load_embedder(index.model))
+    there = existing_ids(dataset, index.patches_field)
+    found: dict[str, NeedleHits] = {}
+    for done, needle in enumerate(wanted.needles):
+        progress(0.2 + 0.3 * done / len(wanted.needles), f"looking for {needle.name}")
+        found[needle.name] = _look_for(needle, index, texts, needle.k or k, there)
+    search = Search(wanted, brain_key, index.model, index.patches_field)
+    needles = keep(dataset, search, found, there, portion(progress, 0.5, 1.0))
+    progress(1.0, f"{sum(needle.hits for needle in needles):,} hits of {len(needles)} needles")
+    return NeedlesResult(needles, search.view() if any(n.hits for n in needles) else "")
+
+
+def chosen_pack(pack: str, prompts: Sequence[str]) -> Pack:
+    """The pack that is looked for: by its name, with prompts added, or of prompts alone.
+
+    Raises:
+        InputError: there is no such pack, or its file has faults.
+    """
+    if not prompts:
+        return read_pack(pack or DEFAULT_PACK)
+    return with_prompts(read_pack(pack) if pack else None, prompts)
+
+
+def prompt_index(dataset: Any) -> str:
+    """The brain key of the index that is searched if none is named.
+
+    Raises:
+        DatasetError: there is none whose model knows text, or there are several.
+    """
+    keys = prompt_indexes(dataset)
+    default = similarity_key(DEFAULT_MODEL, GROUND_TRUTH)
+    if default in keys:
+        return default
+    if len(keys) == 1:
+        return keys[0]
+    if keys:
+        raise DatasetError(f"several indexes know text; name one of them: {', '.join(keys)}")
+    raise DatasetError(
+        f"dataset {dataset.name!r} has no similarity index whose model knows text; run "
+        "compute_embeddings and build_similarity_index with such a model first, for example clip"
+    )
+
+
+def prompt_indexes(dataset: Any) -> list[str]:
+    """The brain keys of the dataset's similarity indexes whose models know text."""
+    keys: list[str] = dataset.list_brain_runs(type="similarity", supports_prompts=True)
+    return keys
+
+
+def _without_text(dataset: Any, brain_key: str, model: str) -> str:
+    known = ", ".join(prompt_indexes(dataset)) or "none"
+    return (
+        f"the index {brain_key} is of {model}, which knows images but no text; indexes of this "
+        f"dataset whose models know text: {known}"
+    )
+
+
+def _embedded(pack: Pack, embedder: Embedder) -> dict[str, NDArray[np.float32]]:
+    """The unit vector of every text of a pack, each embedded once."""
+    texts = list(
+        dict.fromkeys(text for needle in pack.needles for text in needle.prompts + needle.negatives)
+    )
+    return dict(zip(texts, _unit(embedder.embed_prompts(texts)), strict=True))
+
+
+def _look_for(
+    needle: Needle,
+    index: SearchIndex,
+    texts: Mapping[str, NDArray[np.float32]],
+    k: int,
+    there: set[str],
+) -> NeedleHits:
+    # The mean of several ways to say it is a steadier description than any one of them.
+    prompt = np.mean([texts[text] for text in needle.prompts], axis=0, keepdims=True)
+    cosines = index.scores(np.vstack([_unit(prompt), *(texts[text] for text in needle.negatives)]))
+    scores = needle_scores(cosines[0], cosines[1:], k)
+    # An index may hold boxes that were deleted since it was built.
+    positions = [at for at in scores.hits() if index.ids[at] in there][:k]
+    hits = [Hit(index.ids[at], index.sample_ids[at], float(scores.values[at])) for at in positions]
+    return NeedleHits(scores.threshold, tuple(hits))
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)

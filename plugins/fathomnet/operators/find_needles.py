@@ -1,0 +1,48 @@
+"""The door to :func:`needles.find_needles`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..errors import FathomNetError, Fault
+from ..needles import NeedlesResult, chosen_pack, find_needles, prompt_index, prompt_indexes
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class FindNeedles(StageOperator[parameters.FindNeedles]):
+    model = parameters.FindNeedles
+    icon = "/plugins/fathomnet/assets/needle.svg"
+
+    def run(
+        self, params: parameters.FindNeedles, dataset: Any, progress: Progress
+    ) -> NeedlesResult:
+        return find_needles(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.FindNeedles, dataset: Any) -> Preview:
+        problems = []
+        facts = []
+        try:
+            pack = chosen_pack(params.pack, params.prompts)
+            names = ", ".join(needle.name for needle in pack.needles)
+            facts.append(f"{pack.title}, version {pack.version}: {names}")
+        except FathomNetError as error:
+            problems.append(problem_with("pack", error))
+        try:
+            brain_key = params.brain_key or prompt_index(dataset)
+            if brain_key not in prompt_indexes(dataset):
+                known = ", ".join(prompt_indexes(dataset)) or "none"
+                problem = f"is no index whose model knows text; there are: {known}"
+                problems.append(Fault("brain_key", problem))
+            facts.append(f"looked for in the index {brain_key}")
+        except FathomNetError as error:
+            problems.append(problem_with("brain_key", error))
+        return Preview(facts=tuple(facts), problems=tuple(problems))
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if not result.get("view"):
+            return ()
+        return (f"All hits, best first, are in the saved view {result['view']}.",)
