@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -101,24 +102,28 @@ def insert_missing(collection: Collection[Document], documents: Sequence[Documen
         return int(details["nInserted"])
 
 
-def write_overlapped(batches: Iterable[Batch], write: Callable[[Batch], int]) -> Iterator[int]:
+def write_overlapped(
+    batches: Iterable[Batch], write: Callable[[Batch], int], writers: int = 1
+) -> Iterator[int]:
     """Writes each batch in a thread of its own while the next one is being made.
 
     Args:
-        batches: made lazily, so that two at most are in memory.
-        write: writes one batch and returns how many items it changed; called in order.
+        batches: made lazily, so that one more than there are writers is in memory.
+        write: writes one batch and returns how many items it changed; called in order, where
+            there is one writer.
+        writers: how many batches are written at once.
 
     Yields:
         What ``write`` returned, batch by batch.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="fathomnet-write") as pool:
-        pending = None
+    with ThreadPoolExecutor(writers, thread_name_prefix="fathomnet-write") as pool:
+        pending: deque[Future[int]] = deque()
         for batch in batches:
-            if pending is not None:
-                yield pending.result()
-            pending = pool.submit(write, batch)
-        if pending is not None:
-            yield pending.result()
+            if len(pending) == writers:
+                yield pending.popleft().result()
+            pending.append(pool.submit(write, batch))
+        while pending:
+            yield pending.popleft().result()
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from ..fields import ANNOTATION_ID
@@ -12,7 +13,7 @@ from .collection import sample_collection
 from .documents import Document
 
 _ATTRIBUTES: Final = ("id", "label", "bounding_box", ANNOTATION_ID, "confidence", "iscrowd")
-_IMAGE: Final = ("split", "vehicle", "dive")
+_IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at")
 
 _Columns = list[list[Sequence[Any]]]
 """Of each attribute, of each image, the values of its boxes."""
@@ -43,6 +44,7 @@ class EvaluatedBoxes:
         sample_ids: ids of the images.
         splits: their splits; None where the dataset has none.
         dives: vehicle and dive of each; None where they are not known.
+        modified: when each was last written to.
         truth: the annotated boxes.
         predictions: the predicted boxes.
     """
@@ -50,6 +52,7 @@ class EvaluatedBoxes:
     sample_ids: list[str]
     splits: list[str | None]
     dives: list[tuple[str | None, str] | None]
+    modified: list[datetime]
     truth: Side
     predictions: Side
 
@@ -77,12 +80,12 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
         Side(field, Boxes.flattened(shown), everything[0], everything[number])
         for field, shown, everything in zip(fields, sides, stored, strict=True)
     )
-    splits, vehicles, dives = image
+    splits, vehicles, dives, modified = image
     named = [
         None if dive is None else (vehicle, dive)
         for vehicle, dive in zip(vehicles, dives, strict=True)
     ]
-    return EvaluatedBoxes(ids, splits, named, truth, predictions)
+    return EvaluatedBoxes(ids, splits, named, modified, truth, predictions)
 
 
 def _stored_columns(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -18,8 +20,11 @@ from .collection import batched, now, reload_samples, sample_collection, write_o
 from .documents import Document
 from .evaluated_boxes import EvaluatedBoxes, Side
 
-BATCH: Final = 1_000
+BATCH: Final = 500
 """Images that are written at once."""
+
+WRITERS: Final = 2
+"""Batches that are written at once: MongoDB works longer on them than they take to make."""
 
 COUNTS: Final = ("tp", "fp", "fn")
 
@@ -51,7 +56,7 @@ def write_marks(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str
         eval_key: key of the evaluation.
 
     Raises:
-        DatasetError: somebody added or removed boxes since they were read.
+        DatasetError: somebody removed boxes since they were read.
     """
     collection = sample_collection(samples._root_dataset)
     if collection is None:
@@ -59,57 +64,92 @@ def write_marks(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str
         yield len(boxes.sample_ids)
         return
     with collector_paused():
-        updates = _updates(boxes, marks, eval_key)
-        batches = batched(updates, BATCH)
-        yield from write_overlapped(batches, partial(_write, collection))
+        changes = batched(_changes(boxes, marks, eval_key), BATCH)
+        yield from write_overlapped(changes, partial(_write, collection), WRITERS)
     reload_samples(samples._root_dataset)
 
 
-def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
-    matched = collection.bulk_write(batch, ordered=False).matched_count
-    if matched < len(batch):
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What one image gets. Boxes are named by their place in the list, which is fast.
+
+    Attributes:
+        sample_id: its id.
+        read_at: its time stamp when the boxes were read; a box is in its place as long as the
+            image has it.
+        places: where in the document the id of each box is expected.
+        values: what is set.
+    """
+
+    sample_id: ObjectId
+    read_at: datetime
+    places: list[tuple[str, str]]
+    values: Document
+
+    def where(self, checked: bool) -> Document:
+        """The image, on condition that its boxes are in their places if they are to be checked."""
+        places = self.places if checked else ()
+        return {"_id": self.sample_id} | {place: ObjectId(id_) for place, id_ in places}
+
+
+def _write(collection: Collection[Document], batch: list[_Change]) -> int:
+    """Writes a batch, boxes by their places in images that nobody wrote to since they were read.
+
+    A condition on the place of each box would make every update twice as dear, so that goes only
+    with images that somebody did write to. What is left to chance is a box that is removed in the
+    milliseconds between this look and the write.
+    """
+    there = collection.find(
+        {"_id": {"$in": [one.sample_id for one in batch]}}, {"last_modified_at": True}
+    )
+    stamps = {document["_id"]: document.get("last_modified_at") for document in there}
+    updates = [
+        UpdateOne(one.where(checked=stamps.get(one.sample_id) != one.read_at), {"$set": one.values})
+        for one in batch
+    ]
+    lost = len(batch) - collection.bulk_write(updates, ordered=False).matched_count
+    if lost:
         raise DatasetError(
-            f"{len(batch) - matched:,} images were changed or deleted while they were evaluated; "
-            "run the evaluation again"
+            f"boxes of {lost:,} images were removed while they were evaluated; run it again"
         )
-    return int(matched)
+    return len(batch)
 
 
-def _updates(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[UpdateOne]:
-    """An update an image. It names every box by its place, and holds only if that box is there."""
+def _changes(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[_Change]:
+    """The images that get something, each with what."""
     moment = now()
     sides = ((boxes.truth, marks.truth), (boxes.predictions, marks.predictions))
     by_image = [_by_image(side, which, eval_key) for side, which in sides]
     names = [f"{eval_key}_{name}" for name in COUNTS]
-    for number, sample_id in enumerate(boxes.sample_ids):
-        counts = marks.counts[number]
+    images = zip(boxes.sample_ids, boxes.modified, marks.counts, strict=True)
+    for number, (sample_id, read_at, counts) in enumerate(images):
         if counts is None:
             continue
-        where: Document = {"_id": ObjectId(sample_id)}
+        places: list[tuple[str, str]] = []
         values: Document = dict(zip(names, counts, strict=True))
         for found in by_image:
-            conditions, assignments = found.get(number, ({}, {}))
-            where.update(conditions)
+            expected, assignments = found.get(number, ((), {}))
+            places.extend(expected)
             values.update(assignments)
         values["last_modified_at"] = moment
-        yield UpdateOne(where, {"$set": values})
+        yield _Change(ObjectId(sample_id), read_at, places, values)
 
 
 def _by_image(
     side: Side, marks: BoxMarks, eval_key: str
-) -> Mapping[int, tuple[Document, Document]]:
+) -> Mapping[int, tuple[list[tuple[str, str]], Document]]:
     """For each image, where its boxes are and what is set there."""
     places = [{id_: place for place, id_ in enumerate(ids)} for ids in side.stored_ids]
     paths = _Paths(side.field, eval_key)
-    found: dict[int, tuple[Document, Document]] = {}
+    found: dict[int, tuple[list[tuple[str, str]], Document]] = {}
     columns = (side.boxes.owners.tolist(), side.boxes.ids, marks.verdicts, marks.partners)
     rows = zip(*columns, marks.ious, marks.distances, strict=True)
     for owner, id_, verdict, partner, iou, distance in rows:
         if verdict is None:
             continue
-        conditions, assignments = found.setdefault(owner, ({}, {}))
+        expected, assignments = found.setdefault(owner, ([], {}))
         identity, *names = paths.at(places[owner][id_])
-        conditions[identity] = ObjectId(id_)
+        expected.append((identity, id_))
         assignments.update(zip(names, (verdict, partner, iou, distance), strict=True))
     return found
 
