@@ -236,8 +236,11 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
         }
     else:
         counts = {}
-    offers = [f"the {split} split has {count:,} labelled boxes" for split, count in counts.items()
-              if count]
+    offers = [
+        f"the {split} split has {count:,} labelled boxes"
+        for split, count in counts.items()
+        if count
+    ]
     if offers:
         return f"{', '.join(offers)}: import predictions for that, or evaluate its view"
     count = dataset.count(path)
@@ -246,7 +249,7 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
 
 def _result(scored: _Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
     pairs, judgement = scored.pairs, scored.judgement
-    truth, predictions = scored.boxes.truth.boxes, scored.boxes.predictions.boxes
+    truth = scored.boxes.truth.boxes
     right, distances = pairs.right, pairs.distances
     alone = judgement.row_prediction[scored.rows] == NO_PARTNER
     groups, by = _groups(scored)

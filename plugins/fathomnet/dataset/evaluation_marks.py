@@ -142,15 +142,15 @@ def _by_image(
     places = [{id_: place for place, id_ in enumerate(ids)} for ids in side.stored_ids]
     paths = _Paths(side.field, eval_key)
     found: dict[int, tuple[list[tuple[str, str]], Document]] = {}
-    columns = (side.boxes.owners.tolist(), side.boxes.ids, marks.verdicts, marks.partners)
-    rows = zip(*columns, marks.ious, marks.distances, strict=True)
-    for owner, id_, verdict, partner, iou, distance in rows:
-        if verdict is None:
+    written = zip(marks.verdicts, marks.partners, marks.ious, marks.distances, strict=True)
+    owners = side.boxes.owners.tolist()
+    for owner, id_, values in zip(owners, side.boxes.ids, written, strict=True):
+        if values[0] is None:
             continue
         expected, assignments = found.setdefault(owner, ([], {}))
         identity, *names = paths.at(places[owner][id_])
         expected.append((identity, id_))
-        assignments.update(zip(names, (verdict, partner, iou, distance), strict=True))
+        assignments.update(zip(names, values, strict=True))
     return found
 
 
@@ -174,7 +174,12 @@ def _set_values(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str
     dataset = samples._root_dataset
     for side, which in ((boxes.truth, marks.truth), (boxes.predictions, marks.predictions)):
         owners = [boxes.sample_ids[owner] for owner in side.boxes.owners.tolist()]
-        columns = (which.verdicts, which.partners, which.ious, which.distances)
+        columns: tuple[list[Any], ...] = (
+            which.verdicts,
+            which.partners,
+            which.ious,
+            which.distances,
+        )
         for name, values in zip(mark_names(eval_key), columns, strict=True):
             rows = zip(owners, side.boxes.ids, which.verdicts, values, strict=True)
             wanted = [

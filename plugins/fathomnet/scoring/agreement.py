@@ -49,10 +49,10 @@ def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
     above = _is_ancestor(taxonomy)
     coarse = above[pairs.predicted_positions, pairs.true_positions]
     fine = above[pairs.true_positions, pairs.predicted_positions]
-    counts = [int(kind.sum()) for kind in (pairs.right, coarse, fine)]
-    missing = int(pairs.missing.sum())
-    elsewhere = len(pairs) - sum(counts) - missing
-    return Agreement(*counts, elsewhere=elsewhere, missing=missing)
+    kinds = (pairs.right, coarse, fine, pairs.missing)
+    right, too_coarse, too_fine, missing = (int(kind.sum()) for kind in kinds)
+    elsewhere = len(pairs) - right - too_coarse - too_fine - missing
+    return Agreement(right, too_coarse, too_fine, elsewhere, missing)
 
 
 def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:

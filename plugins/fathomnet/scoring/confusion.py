@@ -93,19 +93,13 @@ def most_confused(
         limit: how many to give.
     """
     true, predicted = _names_at(rank, pairs, taxonomy)
-    counts = Counter(
-        (a, b) for a, b in zip(true, predicted, strict=True) if a and b and a != b
-    )
-    found = [
-        Confused(a, b, boxes, taxonomy.distance(a, b)) for (a, b), boxes in counts.items()
-    ]
+    counts = Counter((a, b) for a, b in zip(true, predicted, strict=True) if a and b and a != b)
+    found = [Confused(a, b, boxes, taxonomy.distance(a, b)) for (a, b), boxes in counts.items()]
     found.sort(key=lambda one: (-one.boxes, -one.distance, one.true, one.predicted))
     return tuple(found[:limit])
 
 
-def _names_at(
-    rank: str, pairs: Pairs, taxonomy: Taxonomy
-) -> tuple[Sequence[Name], Sequence[Name]]:
+def _names_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> tuple[Sequence[Name], Sequence[Name]]:
     if rank == CONCEPT:
         return pairs.true, pairs.predicted
     if rank not in RANKS:

@@ -153,4 +153,5 @@ def _ious(truth: Boxes, predictions: Boxes, boxes: Positions, ones: Positions) -
     area = ph * pw
     union = np.where(truth.crowds[boxes], area, area + gh * gw - shared)
     quotient = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return np.minimum(quotient, 1.0)
+    ious: Floats = np.minimum(quotient, 1.0)
+    return ious

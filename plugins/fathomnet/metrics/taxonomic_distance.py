@@ -1,0 +1,76 @@
+"""The competition's score as a metric of any FiftyOne evaluation of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+
+from ..dataset.label_fields import labels_path
+from ..fields import TAXONOMIC_DISTANCE, distance_attribute
+from ..scoring.metric_entries import DISTANCE_LABEL, mean_distance
+from ..scoring.pairs import pairs_of_results
+from ..taxonomy import load_taxonomy
+
+
+class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
+    """The mean taxonomic distance, and the distance of each label as its attribute."""
+
+    @property
+    def config(self) -> Any:
+        return foo.EvaluationMetricConfig(
+            name=TAXONOMIC_DISTANCE,
+            label=DISTANCE_LABEL,
+            description="Steps on the tree of life from prediction to truth: 0 is best, 12 worst",
+            eval_types=["classification", "detection"],
+            aggregate_key=TAXONOMIC_DISTANCE,
+            lower_is_better=True,
+            unlisted=True,
+            icon="/plugins/fathomnet/assets/tree.svg",
+        )
+
+    def compute(self, samples: Any, results: Any, **kwargs: Any) -> float | None:
+        """The mean over all labels that have a true name; a missing prediction counts 12.
+
+        Where the evaluation is kept under a key, the distance becomes an attribute of the labels.
+        """
+        pairs, rows = pairs_of_results(results, load_taxonomy())
+        if results.key is not None:
+            distances = pairs.distances.tolist()
+            for field, ids in (
+                (results.config.gt_field, results.ytrue_ids),
+                (results.config.pred_field, results.ypred_ids),
+            ):
+                by_id = dict(zip(_chosen(ids, rows), distances, strict=True))
+                _set_attribute(samples, field, distance_attribute(results.key), by_id)
+        return mean_distance(pairs)
+
+    def get_fields(self, samples: Any, config: Any, eval_key: str) -> list[str]:
+        dataset = samples._root_dataset
+        paths = [
+            f"{labels_path(dataset, field)}.{distance_attribute(eval_key)}"
+            for field in (config.gt_field, config.pred_field)
+        ]
+        return [path for path in paths if dataset.get_field(path) is not None]
+
+    def rename(self, samples: Any, config: Any, eval_key: str, new_eval_key: str) -> None:
+        # FiftyOne's own would replace the first place in the path that reads like the key.
+        old, new = distance_attribute(eval_key), distance_attribute(new_eval_key)
+        for path in self.get_fields(samples, config, eval_key):
+            samples._root_dataset.rename_sample_field(path, path.removesuffix(old) + new)
+
+
+def _chosen(ids: Any, rows: Any) -> list[str | None]:
+    return [None] * len(rows) if ids is None else ids[rows].tolist()
+
+
+def _set_attribute(samples: Any, field: str, name: str, by_id: dict[str | None, int]) -> None:
+    """Sets an attribute of the labels with these ids."""
+    by_id.pop(None, None)
+    dataset = samples._root_dataset
+    path = f"{labels_path(dataset, field)}.{name}"
+    if dataset.get_field(path) is None:
+        dataset.add_sample_field(path, fo.IntField)
+    if by_id:
+        dataset.set_label_values(path, by_id)

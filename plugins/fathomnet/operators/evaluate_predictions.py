@@ -1,0 +1,53 @@
+"""The door to :func:`evaluation.evaluate_predictions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..errors import FathomNetError, Fault
+from ..evaluation import EvaluationResult, check_evaluation, evaluate_predictions
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, boxes_fields, problem_with
+
+
+class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
+    model = parameters.EvaluatePredictions
+    icon = "/plugins/fathomnet/assets/evaluate.svg"
+
+    on_view = True
+
+    def run(
+        self, params: parameters.EvaluatePredictions, dataset: Any, progress: Progress
+    ) -> EvaluationResult:
+        return evaluate_predictions(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.EvaluatePredictions, dataset: Any) -> Preview:
+        known = boxes_fields(dataset)
+        absent = [
+            Fault(name, f"there are no boxes in {field!r}, but in {', '.join(known) or 'nothing'}")
+            for name, field in (("pred_field", params.pred_field), ("gt_field", params.gt_field))
+            if field not in known
+        ]
+        if absent:
+            return Preview(problems=tuple(absent))
+        try:
+            found = check_evaluation(dataset, **params.model_dump())
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("pred_field", error),))
+        facts = [f"{found.boxes:,} boxes are scored, as evaluation {found.eval_key}"]
+        if found.unlabelled_boxes:
+            facts.append(f"{found.unlabelled_boxes:,} boxes without a true label are left out")
+        warnings = []
+        if found.boxes_without_prediction:
+            warnings.append(f"{found.boxes_without_prediction:,} boxes have no prediction: wrong")
+        if dataset.has_evaluation(found.eval_key):
+            warnings.append(f"The evaluation {found.eval_key} is there already and is replaced")
+        return Preview(facts=tuple(facts), warnings=tuple(warnings))
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if not result:
+            return ()
+        return (f"The panel Model Evaluation shows it under {result['eval_key']}.",)

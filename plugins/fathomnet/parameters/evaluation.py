@@ -1,0 +1,32 @@
+"""Parameters of the operators that judge predictions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .. import fields
+from .base import Parameters
+from .kinds import BoxesField
+
+
+class EvaluatePredictions(Parameters):
+    operator = "evaluate_predictions"
+    label = "FathomNet: evaluate predictions"
+    summary = "Score predictions against true labels, at every rank of the tree of life"
+
+    pred_field: Annotated[
+        BoxesField, Field(title="Predictions", description="The predicted boxes")
+    ] = fields.MODEL_PREDICTIONS
+    gt_field: Annotated[
+        BoxesField, Field(title="Truth", description="The annotated boxes with the true labels")
+    ] = fields.GROUND_TRUTH
+    eval_key: Annotated[
+        str,
+        Field(
+            title="Evaluation key",
+            description="Name of the evaluation; empty for eval_<predictions>. One of this name "
+            "is replaced",
+        ),
+    ] = ""
