@@ -7,7 +7,8 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Registers every operator with FiftyOne; called by its plugin loader."""
+    from .metrics import METRICS
     from .operators import OPERATORS
 
-    for operator in OPERATORS:
+    for operator in (*OPERATORS, *METRICS):
         plugin.register(operator)

@@ -9,6 +9,7 @@ from .add_taxonomy_ranks import AddTaxonomyRanks
 from .base import StageOperator
 from .check_setup import CheckSetup
 from .download_images import DownloadImages
+from .evaluate_predictions import EvaluatePredictions
 from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
@@ -24,6 +25,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     AddTaxonomyRanks,
     FindNeedles,
     ImportPredictions,
+    EvaluatePredictions,
     RunWorkflow,
 )
 

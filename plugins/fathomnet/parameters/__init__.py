@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .base import Parameters, title
 from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
+from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
@@ -24,6 +25,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         AddTaxonomyRanks,
         FindNeedles,
         ImportPredictions,
+        EvaluatePredictions,
         RunWorkflow,
     )
 }
@@ -35,6 +37,7 @@ __all__ = [
     "AddTaxonomyRanks",
     "CheckSetup",
     "DownloadImages",
+    "EvaluatePredictions",
     "FindNeedles",
     "ImportPredictions",
     "IngestDataset",
