@@ -10,6 +10,9 @@ PLUGIN_NAME: Final = "@fathomnet/voxel51"
 DATASET_NAME: Final = "fathomnet-2025"
 SPLITS: Final = ("train", "test")
 Split = Literal["train", "test"]
+TRAIN_TAG: Final = "train"
+VALIDATION_TAG: Final = "val"
+TEST_TAG: Final = "test"
 
 GROUND_TRUTH: Final = "ground_truth"
 PRIMARY_LABEL: Final = "primary_label"
@@ -69,6 +72,11 @@ def embedding_field(model: str) -> str:
         model: its name, see ``models``.
     """
     return f"{_word(model)}_embedding"
+
+
+def embedding_run_key(model: str, patches_field: str) -> str:
+    """Key of the FiftyOne run that records what made the vectors of a field."""
+    return f"embed_{_brain_key(model, 'vectors', patches_field)}"
 
 
 def map_key(model: str, method: str, patches_field: str) -> str:

@@ -14,6 +14,7 @@ from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
 from .run_workflow import RunWorkflow
+from .split_by_dive import SplitByDive
 from .upload_images import UploadImages
 
 OPERATORS: tuple[type[StageOperator[Any]], ...] = (
@@ -26,6 +27,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     FindNeedles,
     ImportPredictions,
     EvaluatePredictions,
+    SplitByDive,
     RunWorkflow,
 )
 

@@ -12,6 +12,7 @@ from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
 from .setup import CheckSetup
+from .splits import SplitByDive
 from .workflow import STAGES, RunWorkflow, StageName
 
 OPERATORS: dict[str, type[Parameters]] = {
@@ -26,6 +27,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         FindNeedles,
         ImportPredictions,
         EvaluatePredictions,
+        SplitByDive,
         RunWorkflow,
     )
 }
@@ -43,6 +45,7 @@ __all__ = [
     "IngestDataset",
     "Parameters",
     "RunWorkflow",
+    "SplitByDive",
     "StageName",
     "UploadImages",
     "Widget",

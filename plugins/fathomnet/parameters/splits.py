@@ -1,0 +1,31 @@
+"""Parameters of the operator that divides a dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Parameters
+
+
+class SplitByDive(Parameters):
+    operator = "split_by_dive"
+    label = "FathomNet: split by dive"
+    summary = "Tag training and validation images so that no dive is on both sides"
+
+    val_ratio: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            title="Validation share",
+            description="Share of the images that become validation images",
+        ),
+    ] = 0.2
+    seed: Annotated[
+        int, Field(title="Seed", description="Equal seeds divide equally; another one, otherwise")
+    ] = 42
+    dry_run: Annotated[
+        bool, Field(title="Dry run", description="Say what would happen, and write nothing")
+    ] = False

@@ -1,0 +1,275 @@
+"""Training and validation images of which no dive is on both sides, and what leaks between sides.
+
+Frames of one dive show the same animals, often seconds apart: a model that has learnt one of them
+is not tested by the next.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+from .dataset.collection import now, reload_samples, sample_collection
+from .dataset.label_fields import boxes_path
+from .errors import DatasetError, Fault, InputError
+from .fields import GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
+from .group_split import Group, divide
+from .progress import Progress, silent
+
+_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Dives that are on both of two sides.
+
+    Attributes:
+        sides: their tags.
+        dives: how many dives are on both.
+        images: how many images these dives have on the two sides together.
+        examples: the first of these dives, by name.
+    """
+
+    sides: tuple[str, str]
+    dives: int
+    images: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """How the images are divided.
+
+    Attributes:
+        train: training images.
+        val: validation images.
+        dives: dives in all, none of which is on both sides.
+        concepts_only_in_train: concepts that no validation image shows, sorted.
+        concepts_only_in_val: concepts that no training image shows, sorted.
+        val_share: of the images; the groups may not allow exactly what was asked for.
+        changed: images that change sides or get a side.
+        leaks_before: between tagged sides, as they were found.
+        leaks: as they are now, or would be after a dry run's split.
+        dry_run: whether nothing was written.
+    """
+
+    train: int
+    val: int
+    dives: int
+    concepts_only_in_train: tuple[str, ...]
+    concepts_only_in_val: tuple[str, ...]
+    val_share: float
+    changed: int
+    leaks_before: tuple[Leak, ...]
+    leaks: tuple[Leak, ...]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """The columns that matter, one entry an image of the dataset."""
+
+    ids: list[str]
+    tags: list[frozenset[str]]
+    dives: list[str]
+
+    def leaks(self, tags: Sequence[frozenset[str]] | None = None) -> tuple[Leak, ...]:
+        sides = (TRAIN_TAG, VALIDATION_TAG, TEST_TAG)
+        pairs = combinations(sides, 2)
+        found = (_leak(self.dives, self.tags if tags is None else tags, pair) for pair in pairs)
+        return tuple(leak for leak in found if leak.dives)
+
+
+def split_by_dive(
+    dataset: Any,
+    val_ratio: float = 0.2,
+    seed: int = 42,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> SplitResult:
+    """Tags the training images as ``train`` or ``val``, whole dives at a time.
+
+    Every concept gets about its share of boxes on either side, as far as the dives allow. Images
+    that were divided before are divided anew; tags of other names stay as they are, and so does
+    the official test split, which keeps its tag.
+
+    Args:
+        dataset: a FiftyOne dataset, or a view of one to divide only its images.
+        val_ratio: share of the images that should be validation images, between 0 and 1.
+        seed: equal seeds divide equally.
+        dry_run: say what would happen, and write nothing.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: ``val_ratio`` is not between 0 and 1.
+        DatasetError: there are no training images, or all are of one dive.
+    """
+    if not 0 < val_ratio < 1:
+        raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
+    dataset.reload()
+    progress(0.0, "reading images and dives")
+    images = read_images(dataset)
+    concepts = _concepts_of(dataset)
+    members: dict[str, list[int]] = defaultdict(list)
+    for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
+        if tags & {TRAIN_TAG, VALIDATION_TAG}:
+            members[dive].append(place)
+    _require_dives(dataset, members)
+    progress(0.3, f"dividing {sum(map(len, members.values())):,} images of {len(members):,} dives")
+    dives = sorted(members)
+    groups = [_group(members[dive], concepts) for dive in dives]
+    chosen = divide(groups, val_ratio, seed)
+    side = {
+        place: VALIDATION_TAG if is_chosen else TRAIN_TAG
+        for dive, is_chosen in zip(dives, chosen, strict=True)
+        for place in members[dive]
+    }
+    after = [
+        tags - {TRAIN_TAG, VALIDATION_TAG} | {side[place]} if place in side else tags
+        for place, tags in enumerate(images.tags)
+    ]
+    changed = {
+        images.ids[place]: side[place] for place in side if after[place] != images.tags[place]
+    }
+    if changed and not dry_run:
+        progress(0.8, f"tagging {len(changed):,} images")
+        _write_tags(dataset, changed)
+    result = _result(images, after, side, groups, chosen, dry_run, len(changed))
+    progress(1.0, f"{result.train:,} training and {result.val:,} validation images")
+    return result
+
+
+def find_leaks(dataset: Any) -> tuple[Leak, ...]:
+    """The dives that are on two sides of a split, whoever made it by the tags train, val, test.
+
+    Args:
+        dataset: a FiftyOne dataset or view.
+    """
+    return read_images(dataset).leaks()
+
+
+def read_images(dataset: Any) -> _Images:
+    """Ids, tags and dives of the images of a dataset or view."""
+    ids, tags = dataset.values(["id", "tags"])
+    columns = [
+        dataset.values(name) if dataset.get_field(name) is not None else [None] * len(ids)
+        for name in ("vehicle", "dive", "source_url")
+    ]
+    return _Images(
+        ids,
+        [frozenset(some or ()) for some in tags],
+        [dive_name(*one) for one in zip(*columns, strict=True)],
+    )
+
+
+def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str:
+    """What stands for an image's dive.
+
+    Where the dive is not known it is the folder of the image's URL, which at MBARI holds a
+    vehicle's day. Images of which nothing is known are one dive: that leaks nothing.
+    """
+    if vehicle and dive:
+        return f"{vehicle} {dive}"
+    folder = (source_url or "").split("?", 1)[0].rpartition("/")[0]
+    return folder or "unknown"
+
+
+def _concepts_of(dataset: Any) -> list[list[str]]:
+    labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
+    return [[label for label in some or () if label is not None] for some in labels]
+
+
+def _group(places: Sequence[int], concepts: Sequence[Sequence[str]]) -> Group:
+    return Group(len(places), Counter(label for place in places for label in concepts[place]))
+
+
+def _require_dives(dataset: Any, members: Mapping[str, Sequence[int]]) -> None:
+    if not members:
+        raise DatasetError(
+            f"{dataset.name} has no image tagged {TRAIN_TAG} or {VALIDATION_TAG}: nothing can be "
+            "divided. Ingest the training annotations, or tag the images yourself."
+        )
+    if len(members) == 1:
+        (dive,) = members
+        raise DatasetError(
+            f"all {len(members[dive]):,} training images of {dataset.name} are of one dive "
+            f"({dive}), which cannot be on both sides."
+        )
+
+
+def _leak(dives: Sequence[str], tags: Sequence[frozenset[str]], sides: tuple[str, str]) -> Leak:
+    counts = {side: Counter[str]() for side in sides}
+    for dive, some in zip(dives, tags, strict=True):
+        for side in some.intersection(sides):
+            counts[side][dive] += 1
+    left, right = counts.values()
+    both = sorted(left.keys() & right.keys())
+    images = sum(left[dive] + right[dive] for dive in both)
+    return Leak(sides, len(both), images, tuple(both[:_SHOWN]))
+
+
+def _result(
+    images: _Images,
+    after: Sequence[frozenset[str]],
+    side: Mapping[int, str],
+    groups: Sequence[Group],
+    chosen: Sequence[bool],
+    dry_run: bool,
+    changed: int,
+) -> SplitResult:
+    counts = Counter(side.values())
+    train = _concepts(group for group, taken in zip(groups, chosen, strict=True) if not taken)
+    val = _concepts(group for group, taken in zip(groups, chosen, strict=True) if taken)
+    return SplitResult(
+        train=counts[TRAIN_TAG],
+        val=counts[VALIDATION_TAG],
+        dives=len(groups),
+        concepts_only_in_train=tuple(sorted(train - val)),
+        concepts_only_in_val=tuple(sorted(val - train)),
+        val_share=round(counts[VALIDATION_TAG] / len(side), 4),
+        changed=changed,
+        leaks_before=images.leaks(),
+        leaks=images.leaks(after),
+        dry_run=dry_run,
+    )
+
+
+def _concepts(groups: Iterable[Group]) -> set[str]:
+    return {concept for group in groups for concept in group.boxes}
+
+
+def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
+    """Gives images the tag of their side in place of the other's; each image in one write."""
+    collection = sample_collection(dataset._root_dataset)
+    if collection is None:
+        _set_tags(dataset, sides)
+        return
+    from bson import ObjectId
+
+    for tag in (TRAIN_TAG, VALIDATION_TAG):
+        ids = [ObjectId(sample_id) for sample_id, side in sides.items() if side == tag]
+        others = {
+            "$filter": {
+                "input": {"$ifNull": ["$tags", []]},
+                "cond": {"$not": {"$in": ["$$this", [TRAIN_TAG, VALIDATION_TAG]]}},
+            }
+        }
+        update = {"tags": {"$concatArrays": [[tag], others]}, "last_modified_at": now()}
+        collection.update_many({"_id": {"$in": ids}}, [{"$set": update}])
+    reload_samples(dataset._root_dataset)
+
+
+def _set_tags(dataset: Any, sides: Mapping[str, str]) -> None:
+    """The same through the public API."""
+    ids, tags = dataset.select(list(sides)).values(["id", "tags"])
+    replaced = {
+        sample_id: [
+            sides[sample_id],
+            *(tag for tag in some or () if tag not in (TRAIN_TAG, VALIDATION_TAG)),
+        ]
+        for sample_id, some in zip(ids, tags, strict=True)
+    }
+    dataset.set_values("tags", replaced, key_field="id")
