@@ -99,6 +99,7 @@ def build_similarity_index(
     """
     from .search.backends import EXACT, check_backend
     from .search.building import RunSettings, build_elsewhere, build_exact
+    from .search.runs import know_model
 
     dataset = dataset_of(dataset_or_view)
     dataset.reload()
@@ -107,6 +108,7 @@ def build_similarity_index(
     _refuse_key(dataset, key)
     check_backend(backend, patches_field)
     _refuse_if_not_embedded(dataset, spec, patches_field)
+    know_model(spec.name)
     progress(0.0, "reading the vectors")
     settings = RunSettings(spec, patches_field, key, backend)
     build = build_exact if backend == EXACT else build_elsewhere

@@ -25,7 +25,7 @@ from .copies import RowsOfRun
 from .mapped import Rows, folder_of, remove_versions
 from .members import Members
 from .queries import Queries, parse_queries
-from .runs import RunOfOurs, StoredByOneName
+from .runs import RunOfOurs, StoredByOneName, know_model
 from .scores import Neighbours, cosines, nearest, similar_pairs
 from .stored import existing, read_members
 from .updates import added, removed, selected
@@ -198,6 +198,30 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         rows = selected(self._copies, sample_ids, label_ids, allow_missing, warn_missing)
         labels = None if self.label_ids is None else self.label_ids[rows]
         return self.rows.matrix[rows], self.sample_ids[rows], labels
+
+    def sort_by_similarity(
+        self,
+        query: Any,
+        k: int | None = None,
+        reverse: bool = False,
+        aggregation: str = "mean",
+        dist_field: str | None = None,
+        _mongo: bool = False,
+    ) -> Any:
+        query = self._parse_query(query)
+        if dist_field is not None and self.label_ids is not None and not self.view._is_patches:
+            # FiftyOne 1.22 cannot write the distances of boxes in a view of whole images.
+            _, ids, distances = self._kneighbors(query, k, reverse, aggregation, return_dists=True)
+            path = vector_path(self._copies.dataset, self.config.patches_field, dist_field)
+            values = dict(zip(ids, distances, strict=True))
+            self._copies.dataset.set_label_values(path, values, dynamic=True)
+            dist_field = None
+        return super().sort_by_similarity(query, k, reverse, aggregation, dist_field, _mongo)
+
+    def get_model(self) -> Any:
+        if self._model is None:
+            know_model(self.config.fathomnet_model)
+        return super().get_model()
 
     def reload(self) -> None:
         self._copies.forget()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
-from ..models import register_zoo_models
+from ..errors import FathomNetError
+from ..models import model_names, register_zoo_models
 from .importable import stored_path
 
 
@@ -28,4 +31,24 @@ class RunOfOurs(StoredByOneName):
     def __init__(self, fathomnet_model: str = "", **settings: Any) -> None:
         super().__init__(**settings)
         self.fathomnet_model = fathomnet_model
-        register_zoo_models()
+        _try_to_know(fathomnet_model)
+
+
+def know_model(name: str) -> None:
+    """Has this process's FiftyOne know a model's zoo name.
+
+    Args:
+        name: see ``models``; empty for the known ones only.
+
+    Raises:
+        FathomNetError: a local model is not on this machine, or FiftyOne's folder of models cannot
+            be written.
+    """
+    register_zoo_models(*({name} - {"", *model_names()}))
+
+
+@cache
+def _try_to_know(name: str) -> None:
+    # An index can be searched by example without its model, so that its lack is no error here.
+    with suppress(FathomNetError):
+        know_model(name)

@@ -51,7 +51,7 @@ def added(
         ids=ids[order].tolist(),
         sample_ids=samples[order].tolist(),
         # Whoever gave the vectors did not say what they were made from.
-        fingerprints=[""] * len(ids),
+        fingerprints=[{}] * len(ids),
         matrix=np.ascontiguousarray(vectors[order]),
     )
     declare_vectors(copies.dataset, copies.patches_field, copies.field)
