@@ -19,6 +19,12 @@ CONTRACT = {
     },
     "add_primary_label": {"source_field": "ground_truth", "field": "primary_label"},
     "add_taxonomy_ranks": {"label_fields": ["ground_truth"]},
+    "build_similarity_index": {
+        "model": "clip",
+        "patches_field": "ground_truth",
+        "brain_key": "",
+        "backend": "sklearn",
+    },
     "import_predictions": {
         "predictions": "",
         "split": "test",

@@ -35,6 +35,20 @@ RANK_ACCURACY: Final = "rank_accuracy"
 DEFAULT_MODEL: Final = "clip"
 """Of the embeddings."""
 
+EXACT_BACKEND: Final = "sklearn"
+"""Of a similarity index: one machine, no server, exact. FiftyOne's own backend of this name gives
+wrong neighbours on small sets, so that here it means the project's."""
+
+DUPLICATE_GROUP: Final = "duplicate_group"
+"""Field of the images that are duplicates: the number of their group."""
+DUPLICATE_SIMILARITY: Final = "duplicate_similarity"
+"""Field of the same images: the cosine with the most similar one of their group."""
+DUPLICATE_DIVES: Final = "duplicate_dives"
+"""Field of the same images: the dives that their group joins."""
+NEAR_DUPLICATES: Final = "near_duplicates"
+EXACT_DUPLICATES: Final = "exact_duplicates"
+"""Names of the saved views."""
+
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 1
 """Version of the dataset's schema, kept in ``dataset.info["fathomnet"]`` for later migrations."""

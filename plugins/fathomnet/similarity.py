@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .dataset.vectors import dataset_of, vector_path
 from .errors import DatasetError, Fault, InputError
-from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, similarity_key
+from .fields import (
+    DEFAULT_MODEL,
+    EXACT_BACKEND,
+    GROUND_TRUTH,
+    embedding_field,
+    similarity_key,
+)
 from .models import ModelSpec, model_spec
 from .progress import Progress, silent
 from .search.mapped import Rows
 from .search.members import to_bytes, to_text
 from .search.scores import cosines
-
-DEFAULT_BACKEND: Final = "sklearn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def build_similarity_index(
     model: str = DEFAULT_MODEL,
     patches_field: str = GROUND_TRUTH,
     brain_key: str = "",
-    backend: str = DEFAULT_BACKEND,
+    backend: str = EXACT_BACKEND,
     progress: Progress = silent,
 ) -> SimilarityResult:
     """Makes an index of the vectors that ``compute_embeddings`` stored, or makes it anew.
@@ -97,27 +101,45 @@ def build_similarity_index(
         DatasetError: there are no vectors of this model.
         SetupError: the backend's client is not installed, or its server cannot be reached.
     """
-    from .search.backends import EXACT, check_backend
     from .search.building import RunSettings, build_elsewhere, build_exact
     from .search.runs import know_model
 
     dataset = dataset_of(dataset_or_view)
     dataset.reload()
+    key = checked_key(dataset, model, patches_field, brain_key, backend)
     spec = model_spec(model)
-    key = brain_key or similarity_key(spec.name, patches_field)
-    _refuse_key(dataset, key)
-    check_backend(backend, patches_field)
-    _refuse_if_not_embedded(dataset, spec, patches_field)
     know_model(spec.name)
     progress(0.0, "reading the vectors")
     settings = RunSettings(spec, patches_field, key, backend)
-    build = build_exact if backend == EXACT else build_elsewhere
+    build = build_exact if backend == EXACT_BACKEND else build_elsewhere
     indexed = build(dataset_or_view, dataset, settings, progress)
     if not indexed:
         raise _not_embedded(dataset_or_view, spec, patches_field)
     noun = "boxes" if patches_field else "images"
     progress(1.0, f"{indexed:,} {noun} can be searched as {key}")
     return SimilarityResult(indexed, spec.supports_prompts, key)
+
+
+def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, backend: str) -> str:
+    """The key that an index would get; raises what ``build_similarity_index`` raises for these.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        model: see ``build_similarity_index``, and so the others.
+        patches_field: likewise.
+        brain_key: likewise.
+        backend: likewise.
+    """
+    from .search.backends import check_backend
+
+    spec = model_spec(model)
+    key = brain_key or similarity_key(spec.name, patches_field)
+    _refuse_key(dataset, key)
+    check_backend(backend, patches_field)
+    path = vector_path(dataset, patches_field, embedding_field(spec.name))
+    if dataset.get_field(path) is None:
+        raise _not_embedded(dataset, spec, patches_field)
+    return key
 
 
 def open_index(dataset: Any, brain_key: str) -> SearchIndex:
@@ -170,12 +192,6 @@ def _refuse_key(dataset: Any, key: str) -> None:
             problem = f"{key!r} is the key of a {kind} run; choose another, or delete that run"
     if problem:
         raise InputError("build_similarity_index", [Fault("brain_key", problem)])
-
-
-def _refuse_if_not_embedded(dataset: Any, spec: ModelSpec, patches_field: str) -> None:
-    path = vector_path(dataset, patches_field, embedding_field(spec.name))
-    if dataset.get_field(path) is None:
-        raise _not_embedded(dataset, spec, patches_field)
 
 
 def _not_embedded(view: Any, spec: ModelSpec, patches_field: str) -> DatasetError:

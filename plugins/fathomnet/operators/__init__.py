@@ -7,6 +7,7 @@ from typing import Any
 from .add_primary_label import AddPrimaryLabel
 from .add_taxonomy_ranks import AddTaxonomyRanks
 from .base import StageOperator
+from .build_similarity_index import BuildSimilarityIndex
 from .check_setup import CheckSetup
 from .download_images import DownloadImages
 from .evaluate_predictions import EvaluatePredictions
@@ -24,6 +25,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     IngestDataset,
     AddPrimaryLabel,
     AddTaxonomyRanks,
+    BuildSimilarityIndex,
     FindNeedles,
     ImportPredictions,
     EvaluatePredictions,

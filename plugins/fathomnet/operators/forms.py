@@ -19,6 +19,7 @@ from ..models import model_names, model_spec
 from ..needle_packs import pack_names
 from ..needles import prompt_indexes
 from ..parameters import Parameters, Widget, title, widget
+from ..search.backends import backend_names
 
 HALF: Final = 6
 """Of the form's twelve columns: two short fields share a row, so that the preview is in sight."""
@@ -132,6 +133,8 @@ def _typed_with_suggestions(kind: Widget | None, dataset: Any) -> dict[str, Any]
     """The view of a field that takes any text and offers some."""
     if kind is Widget.MODEL:
         return {"view": _models()}
+    if kind is Widget.BACKEND:
+        return {"view": _suggestions(backend_names())}
     if kind is Widget.PACK:
         return {"view": _suggestions(pack_names())}
     if kind is Widget.PATCHES_FIELD and dataset is not None:

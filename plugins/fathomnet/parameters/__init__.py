@@ -12,6 +12,7 @@ from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
 from .setup import CheckSetup
+from .similarity import BuildSimilarityIndex
 from .splits import SplitByDive
 from .workflow import STAGES, RunWorkflow, StageName
 
@@ -24,6 +25,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         IngestDataset,
         AddPrimaryLabel,
         AddTaxonomyRanks,
+        BuildSimilarityIndex,
         FindNeedles,
         ImportPredictions,
         EvaluatePredictions,
@@ -37,6 +39,7 @@ __all__ = [
     "STAGES",
     "AddPrimaryLabel",
     "AddTaxonomyRanks",
+    "BuildSimilarityIndex",
     "CheckSetup",
     "DownloadImages",
     "EvaluatePredictions",

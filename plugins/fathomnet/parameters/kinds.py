@@ -22,6 +22,7 @@ class Widget(Enum):
     BOXES_FIELD = "boxes field"
     PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
+    BACKEND = "a similarity backend's name"
     TEXT_INDEX = "brain key of an index that text can be looked for in"
     PACK = "a needle pack's name, or a file"
     TEXTS = "several texts"

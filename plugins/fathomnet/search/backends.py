@@ -11,11 +11,9 @@ from eta.core.utils import get_class
 
 from ..dataset.vectors import Vectors
 from ..errors import Fault, InputError, SetupError
+from ..fields import EXACT_BACKEND
 
-EXACT: Final = "sklearn"
-"""The contract's name for "one machine, no server, exact": FiftyOne's own backend of this name
-gives wrong neighbours on small sets, so that here it means the project's."""
-
+SKLEARN: Final = "sklearn"
 EXACT_OF_THE_BRAIN: Final = "sklearn-brain"
 LANCEDB: Final = "lancedb"
 MONGODB: Final = "mongodb"
@@ -38,8 +36,8 @@ def backend_names() -> tuple[str, ...]:
     """All that can be chosen here: ours first, then FiftyOne's as configured."""
     import fiftyone.brain as fob
 
-    others = sorted(set(fob.brain_config.similarity_backends) - {EXACT})
-    return (EXACT, EXACT_OF_THE_BRAIN, *others)
+    others = sorted(set(fob.brain_config.similarity_backends) - {SKLEARN})
+    return (EXACT_BACKEND, EXACT_OF_THE_BRAIN, *others)
 
 
 def check_backend(name: str, patches_field: str) -> None:
@@ -74,7 +72,7 @@ def make_config(name: str, field: str, **settings: Any) -> Any:
     import fiftyone.brain as fob
 
     configured = deepcopy(
-        fob.brain_config.similarity_backends["sklearn" if name == EXACT_OF_THE_BRAIN else name]
+        fob.brain_config.similarity_backends[SKLEARN if name == EXACT_OF_THE_BRAIN else name]
     )
     config_cls = configured.pop("config_cls")
     if name == LANCEDB and "://" not in (configured.get("uri") or ""):

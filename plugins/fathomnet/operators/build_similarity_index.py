@@ -1,0 +1,43 @@
+"""The door to :func:`similarity.build_similarity_index`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import parameters
+from ..dataset.vectors import dataset_of, vector_path
+from ..errors import FathomNetError, InputError
+from ..fields import embedding_field
+from ..models import model_spec
+from ..progress import Progress
+from ..similarity import SimilarityResult, build_similarity_index, checked_key
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class BuildSimilarityIndex(StageOperator[parameters.BuildSimilarityIndex]):
+    model = parameters.BuildSimilarityIndex
+    icon = "/plugins/fathomnet/assets/similarity.svg"
+    on_view = True
+
+    def run(
+        self, params: parameters.BuildSimilarityIndex, dataset: Any, progress: Progress
+    ) -> SimilarityResult:
+        return build_similarity_index(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.BuildSimilarityIndex, dataset: Any) -> Preview:
+        whole = dataset_of(dataset)
+        try:
+            key = checked_key(whole, **params.model_dump())
+        except InputError as error:
+            return Preview(problems=error.faults)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("model", error),))
+        spec = model_spec(params.model)
+        path = vector_path(whole, params.patches_field, embedding_field(spec.name))
+        noun = "boxes" if params.patches_field else "images"
+        ways = "text, image and example" if spec.supports_prompts else "image and example"
+        facts = [f"{dataset.count(path):,} {noun} with vectors of {spec.title}, found by {ways}"]
+        if whole.has_brain_run(key):
+            facts.append(f"the index {key} that is there is made anew")
+        return Preview(facts=tuple(facts))
