@@ -68,7 +68,7 @@ def write(dataset: Any, matrix: Any, which: list[int] | None = None) -> None:
     rows = VectorRows(
         ids=[ids[i] for i in which],
         sample_ids=[sample_ids[i] for i in which],
-        fingerprints=[f"made of {i}" for i in which],
+        fingerprints=[{"made of": str(i)} for i in which],
         matrix=matrix,
     )
     write_vectors(dataset, "ground_truth", FIELD, rows)
@@ -86,7 +86,7 @@ def test_fiftyone_reads_what_was_written(dataset: Any) -> None:
         dataset.last().ground_truth.detections[2][FIELD], matrix[5], strict=True
     )
     assert dataset.values(f"{BOXES}.{FIELD}_source", unwind=True) == [
-        f"made of {i}" for i in range(6)
+        {"made of": str(i)} for i in range(6)
     ]
     assert dataset.values(f"{BOXES}.label", unwind=True) == list("012345")
 
@@ -148,10 +148,10 @@ def test_whole_images_have_vectors_of_their_own(dataset: Any) -> None:
     declare_vectors(dataset, "", FIELD)
     ids = dataset.values("id")
     matrix = vectors(2)
-    rows = VectorRows(ids=ids[1:3], sample_ids=ids[1:3], fingerprints=["a", "b"], matrix=matrix)
+    rows = VectorRows(ids=ids[1:3], sample_ids=ids[1:3], fingerprints=[{"a": ""}, {"b": ""}], matrix=matrix)
     write_vectors(dataset, "", FIELD, rows)
     np.testing.assert_array_equal(dataset[ids[2]][FIELD], matrix[1], strict=True)
-    assert dataset.values(f"{FIELD}_source") == [None, "a", "b", None]
+    assert dataset.values(f"{FIELD}_source") == [None, {"a": ""}, {"b": ""}, None]
     there = read_vectors(dataset, "", FIELD)
     assert there.ids == there.sample_ids == ids[1:3]
     np.testing.assert_array_equal(there.matrix, matrix)
@@ -167,7 +167,7 @@ def test_a_box_that_was_deleted_since_is_left_out(dataset: Any) -> None:
     last.save()
     dataset.delete_samples([sample_ids[0]])
     matrix = vectors(6)
-    rows = VectorRows(ids=ids, sample_ids=sample_ids, fingerprints=ids, matrix=matrix)
+    rows = VectorRows(ids=ids, sample_ids=sample_ids, fingerprints=[{}] * 6, matrix=matrix)
     write_vectors(dataset, "ground_truth", FIELD, rows)
     there = read_vectors(dataset, "ground_truth", FIELD)
     assert there.ids == [ids[1], ids[2], ids[3], ids[5]]

@@ -22,6 +22,9 @@ from .stored_vectors import AS_THEY_ARE, VectorPacker, VectorUnpacker
 READ_AT_ONCE: Final = 1_000
 """Samples of a view whose vectors are asked for at once."""
 
+Fingerprint = dict[str, str]
+"""What a vector was made from. A dictionary: the App offers none to filter or colour by."""
+
 Columns = tuple[list[str], list[list[str]]]
 """Ids of samples, and of each one the ids of its boxes; of whole images, the sample's own."""
 
@@ -54,7 +57,7 @@ class VectorRows:
 
     ids: Sequence[str]
     sample_ids: Sequence[str]
-    fingerprints: Sequence[str]
+    fingerprints: Sequence[Fingerprint]
     matrix: npt.NDArray[np.float32]
 
 
@@ -81,7 +84,7 @@ def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
     import fiftyone as fo
 
     path = vector_path(dataset, patches_field, field)
-    wanted = {path: fo.VectorField, fingerprint_path(path): fo.StringField}
+    wanted = {path: fo.VectorField, fingerprint_path(path): fo.DictField}
     for name, kind in wanted.items():
         there = dataset.get_field(name)
         if there is not None and not isinstance(there, kind):
@@ -92,7 +95,7 @@ def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
     source = "Model, settings and rectangle that the vector was made from"
     declare(
         dataset,
-        {path: fo.VectorField(), fingerprint_path(path): fo.StringField(description=source)},
+        {path: fo.VectorField(), fingerprint_path(path): fo.DictField(description=source)},
     )
 
 

@@ -1,0 +1,1 @@
+"""From boxes to vectors: pictures decoded once, patches cut from them, batches across images."""

@@ -1,0 +1,128 @@
+"""Full batches across images, through the model, and what happens when its memory runs out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SetupError
+from .patches import Patch
+
+_NO_MEMORY: Final = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "failed to allocate",
+    "alloc_failed",
+    "could not create a memory object",
+)
+"""In the messages of PyTorch's allocators and of the libraries beneath it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Model(Protocol):
+    """What is asked of a model here; see ``models.Embedder``."""
+
+    device: str
+
+    def embed(self, batch: Any) -> npt.NDArray[np.float32]: ...
+
+
+Vector = tuple[Patch, npt.NDArray[np.float32]]
+
+
+def default_batch_size(device: str) -> int:
+    """Patches that go through a model at once, where nobody says how many.
+
+    More make no processor faster; a GPU is kept busy, and its memory mostly free.
+    """
+    return {"cpu": 16, "mps": 32}.get(device.partition(":")[0], 128)
+
+
+class Batcher:
+    """Puts patches through a model, always as many at once.
+
+    A shorter batch is filled up with empty patches: libraries sum in another order when a batch
+    has another size, and a vector must not depend on which others are missing, nor on how far an
+    earlier run came.
+
+    Args:
+        model: makes the vectors.
+        size: patches of a batch; halved, for good, each time that memory runs out.
+    """
+
+    def __init__(self, model: Model, size: int) -> None:
+        self._model = model
+        self.size = size
+
+    def embed(self, patches: Sequence[Patch]) -> npt.NDArray[np.float32]:
+        """Vectors (N, D) of any number of patches, in their order.
+
+        Raises:
+            SetupError: there is not even memory for one.
+        """
+        made: list[npt.NDArray[np.float32]] = []
+        done = 0
+        while done < len(patches):
+            batch = patches[done : done + self.size]
+            vectors = self._attempt(batch)
+            if vectors is None:
+                self._halve()
+                continue
+            made.append(vectors)
+            done += len(batch)
+        return np.concatenate(made)
+
+    def _attempt(self, batch: Sequence[Patch]) -> npt.NDArray[np.float32] | None:
+        """The vectors of one batch; None where memory ran out."""
+        import torch
+
+        try:
+            pixels = torch.zeros((self.size, *batch[0].pixels.shape), dtype=torch.float32)
+            torch.stack([patch.pixels for patch in batch], out=pixels[: len(batch)])
+            vectors = self._model.embed(pixels)
+        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            if not _is_out_of_memory(error):
+                raise
+            _log.info("memory ran out at a batch of %d: %s", self.size, error)
+        else:
+            return np.asarray(vectors, dtype=np.float32)[: len(batch)]
+        # Not in the handler, where the error still holds what the batch took.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+    def _halve(self) -> None:
+        if self.size == 1:
+            raise SetupError(
+                "there is not enough memory to embed a single patch; free some, or choose "
+                "another device"
+            )
+        self.size //= 2
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _NO_MEMORY)
+
+
+def full_batches(patches: Iterator[Patch], batcher: Batcher) -> Iterator[list[Patch]]:
+    """Lists of as many patches as the batcher takes at the moment; the last may be shorter."""
+    batch: list[Patch] = []
+    for patch in patches:
+        batch.append(patch)
+        if len(batch) >= batcher.size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,70 @@
+"""Which pixels of an image a box holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from .pictures import Pixels
+
+CROP_RULE: Final = 1
+"""Counted up when the pixels of a box change, so that its vectors are made again."""
+
+_LOST: Final = 1e-6
+"""Far less than a pixel, and more than a division and a product of floats lose."""
+
+BoundingBox = Sequence[float]
+"""FiftyOne's: left, top, width and height, relative to the image."""
+
+
+class BoxError(ValueError):
+    """A box holds no pixel; its text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of whole pixels inside an image, at least one of them."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def window_of(bounding_box: BoundingBox, width: int, height: int) -> Window:
+    """The pixels of a box: each edge at the whole pixel below it, as FiftyOne cuts its patches.
+
+    Other than FiftyOne's, an edge that was a whole pixel in the catalog stays one, although it
+    was divided by the image's size since; what reaches beyond the image is left out; and a box
+    that is narrower than a pixel holds the pixel where it begins.
+
+    Raises:
+        BoxError: the box has no area, lies outside the image, or has a number that is not finite.
+    """
+    if len(bounding_box) != 4 or not all(map(math.isfinite, bounding_box)):
+        raise BoxError("the box is no rectangle")
+    x, y, wide, high = bounding_box
+    if wide <= 0 or high <= 0:
+        raise BoxError("the box has no area")
+    left, right = _span(x, wide, width)
+    top, bottom = _span(y, high, height)
+    if left >= right or top >= bottom:
+        raise BoxError("the box lies outside the image")
+    return Window(left, top, right, bottom)
+
+
+def _span(start: float, extent: float, length: int) -> tuple[int, int]:
+    first = math.floor(start * length + _LOST)
+    end = max(first + 1, math.floor((start + extent) * length + _LOST))
+    return max(0, first), min(length, end)
+
+
+def cut(picture: Pixels, window: Window) -> Image.Image:
+    """The patch of an image, as a picture of its own."""
+    rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
+    return Image.fromarray(np.ascontiguousarray(picture[rows, columns]))

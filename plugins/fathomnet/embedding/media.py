@@ -1,0 +1,35 @@
+"""The file on this machine that holds a sample's media."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .pictures import PictureError
+
+
+def local_file(dataset: Any, sample_id: str, filepath: str) -> Path:
+    """Where a sample's media can be read, fetched by FiftyOne's own means where they are remote.
+
+    FiftyOne Enterprise keeps remote media in a cache of its own, of limited size, and a sample
+    knows its copy there (``local_path``).
+
+    Args:
+        dataset: the dataset that has the sample.
+        sample_id: its id.
+        filepath: what its ``filepath`` says.
+
+    Raises:
+        PictureError: the media are remote, and FiftyOne cannot fetch them.
+    """
+    if "://" not in filepath:
+        return Path(filepath)
+    sample = dataset[sample_id]
+    if not hasattr(sample, "local_path"):
+        raise PictureError(
+            "this FiftyOne does not read remote media; download them, and ingest with their folder"
+        )
+    try:
+        return Path(sample.local_path)
+    except Exception as error:  # whatever the cloud's client raises is this image's alone
+        raise PictureError(f"cannot be fetched: {error}") from error

@@ -1,0 +1,39 @@
+"""How far a run is and how fast it goes, in words."""
+
+from __future__ import annotations
+
+import time
+
+from .skips import Skips
+
+
+class Pace:
+    """Counts from when it is made.
+
+    Args:
+        total: what is to be embedded.
+        noun: what it is: boxes or images.
+    """
+
+    def __init__(self, total: int, noun: str) -> None:
+        self._total = total
+        self._noun = noun
+        self._start = time.monotonic()
+
+    def report(self, embedded: int, skips: Skips) -> tuple[float, str]:
+        """The share done, and for example ``embedding 412/24,487 boxes, 3 images missing, ...``."""
+        done = embedded + skips.items
+        rate = embedded / max(time.monotonic() - self._start, 1e-3)
+        words = [f"embedding {done:,}/{self._total:,} {self._noun}"]
+        if skips.images:
+            words.append(f"{skips.images:,} images missing")
+        if skips.boxes:
+            words.append(f"{skips.boxes:,} boxes without pixels")
+        words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        if rate:
+            words.append(f"{_duration((self._total - done) / rate)} left")
+        return done / max(self._total, 1), ", ".join(words)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -1,0 +1,132 @@
+"""What there is to embed in a dataset or view, and what is embedded already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..dataset.label_fields import boxes_path
+from ..dataset.vectors import Fingerprint, dataset_of, fingerprint_path, ids_in, vector_path
+from .crops import BoundingBox
+from .fingerprints import Fingerprints
+
+_LOST: Final = ("missing", "rejected")
+"""Tombstones: images that a transfer did not get; see ``fields.MediaStatus``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A box, or a whole image.
+
+    Attributes:
+        id: of the label; of the sample, for a whole image.
+        bounding_box: None for a whole image.
+        fingerprint: what its vector is to carry.
+    """
+
+    id: str
+    bounding_box: BoundingBox | None
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWork:
+    """An image of which something is to be embedded.
+
+    Attributes:
+        sample_id: its id.
+        filepath: where FiftyOne has it.
+        lost: why it is not even to be looked for; empty where it is.
+        items: at least one.
+    """
+
+    sample_id: str
+    filepath: str
+    lost: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run has before it.
+
+    Attributes:
+        images: the images of which something is to be embedded.
+        items: what is to be embedded of them.
+        present: how many have their vector already, of the same model and the same box.
+    """
+
+    images: tuple[ImageWork, ...]
+    items: int
+    present: int
+
+
+def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerprints) -> Work:
+    """Compares what a dataset or view holds with what it is to hold.
+
+    Args:
+        view: a FiftyOne dataset, a view of one, or a view of its patches.
+        patches_field: the field of boxes; ``""`` for whole images.
+        field: what holds the vectors, declared.
+        fingerprints: of the model.
+    """
+    dataset = dataset_of(view)
+    wanted: Collection[str] | None = None
+    shown = dataset
+    if view is not dataset:
+        sample_ids, ids = ids_in(view, patches_field)
+        wanted = {id_ for of_sample in ids for id_ in of_sample}
+        shown = dataset.select(list(dict.fromkeys(sample_ids)))
+    images: list[ImageWork] = []
+    present = 0
+    for sample_id, filepath, status, found in _rows(shown, patches_field, field):
+        items = []
+        for id_, bounding_box, fingerprint in found:
+            if wanted is not None and id_ not in wanted:
+                continue
+            right = fingerprints.of(bounding_box)
+            present += fingerprint == right
+            if fingerprint != right:
+                items.append(Item(id_, bounding_box, right))
+        if items:
+            lost = f"its media are {status}" if status in _LOST else ""
+            images.append(ImageWork(sample_id, filepath, lost, tuple(items)))
+    return Work(tuple(images), sum(len(image.items) for image in images), present)
+
+
+_Found = tuple[str, BoundingBox | None, Fingerprint | None]
+"""Id of a box or sample, its rectangle, and the fingerprint of the vector that it has."""
+
+
+def _rows(view: Any, patches_field: str, field: str) -> list[tuple[str, str, str, list[_Found]]]:
+    """Every sample: its id, file, media status, and the boxes in it or itself."""
+    from fiftyone import ViewField
+
+    path = vector_path(view, patches_field, field)
+    ids, filepaths = view.values(["id", "filepath"])
+    has_status = view.has_field("media_status")
+    statuses = view.values("media_status") if has_status else [""] * len(ids)
+    found: list[list[_Found]]
+    if not patches_field:
+        fingerprints = view.values(fingerprint_path(path))
+        has_vector = view.values(ViewField(path).exists())
+        columns = zip(ids, fingerprints, has_vector, strict=True)
+        found = [[(id_, None, mark if there else None)] for id_, mark, there in columns]
+    else:
+        boxes = boxes_path(view, patches_field)
+        attributes = ("id", "bounding_box", fingerprint_path(field))
+        columns = view.values([f"{boxes}.{name}" for name in attributes])
+        has_vector = view.values(ViewField(boxes).map(ViewField(field).exists()))
+        found = [
+            [
+                (id_, box or [], mark if there else None)
+                for id_, box, mark, there in zip(*map(_list, of_sample), strict=True)
+            ]
+            for of_sample in zip(*columns, has_vector, strict=True)
+        ]
+    return list(zip(ids, filepaths, statuses, found, strict=True))
+
+
+def _list(values: Any) -> Any:
+    return values or ()
