@@ -1,0 +1,106 @@
+"""What relabelling did to a dataset, kept on it as FiftyOne runs: who, when, why, before, after.
+
+A journal is written before the first box is changed. One that a killed process has left open says
+all that is needed to finish it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from .box_states import BoxState, by_state
+from .collection import now
+from .run_records import read_record, write_record
+
+METHOD: Final = "relabel_boxes"
+PREFIX: Final = "relabel_"
+
+Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
+"""``writing``: nothing is changed yet, and what was to be is not all known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One relabelling.
+
+    Attributes:
+        key: of the run.
+        stage: how far it is.
+        field: the field of boxes.
+        label: what they got.
+        note: why.
+        user: who.
+        time: when, UTC, ISO 8601.
+        boxes: how many.
+    """
+
+    key: str
+    stage: Stage
+    field: str
+    label: str
+    note: str
+    user: str
+    time: str
+    boxes: int
+
+
+def begin_journal(
+    dataset: Any, field: str, label: str, note: str, user: str, before: Sequence[BoxState]
+) -> Journal:
+    """Writes the journal of a relabelling that is about to begin.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: the field of boxes.
+        label: what they get.
+        note: why.
+        user: who.
+        before: the boxes as they are.
+    """
+    moment = now()
+    key = f"{PREFIX}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
+    time = moment.isoformat(timespec="seconds")
+    journal = Journal(key, "writing", field, label, note, user, time, len(before))
+    _write(dataset, journal)
+    groups = [
+        {"state": state, "boxes": [[one.sample_id, one.label_id] for one in some]}
+        for state, some in by_state(before)
+    ]
+    dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
+    return move_to(dataset, journal, "relabelling")
+
+
+def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
+    """Notes that a relabelling has come to another stage."""
+    moved = replace(journal, stage=stage)
+    _write(dataset, moved)
+    return moved
+
+
+def journals_of(dataset: Any) -> list[Journal]:
+    """All journals of a dataset, the oldest first."""
+    keys = [key for key in dataset.list_runs() if key.startswith(PREFIX)]
+    return sorted((_read(dataset, key) for key in keys), key=lambda one: (one.time, one.key))
+
+
+def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
+    """The boxes of a journal as they were."""
+    results = dataset.load_run_results(journal.key, cache=False)
+    return [
+        BoxState(sample, label, group["state"])
+        for group in results.groups
+        for sample, label in group["boxes"]
+    ]
+
+
+def _write(dataset: Any, journal: Journal) -> None:
+    values = {name: getattr(journal, name) for name in Journal.__slots__ if name != "key"}
+    write_record(dataset, journal.key, METHOD, values)
+
+
+def _read(dataset: Any, key: str) -> Journal:
+    record = read_record(dataset, key) or {}
+    return Journal(key, **{name: record[name] for name in Journal.__slots__ if name != "key"})

@@ -1,0 +1,259 @@
+"""Bulk relabelling with a journal, and its undo: nobody's edit in between is overwritten."""
+
+from __future__ import annotations
+
+import getpass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .dataset.box_states import (
+    BoxState,
+    Edit,
+    apply_edits,
+    box_ids,
+    by_state,
+    edits_to,
+    read_states,
+)
+from .dataset.journal import Journal, begin_journal, journals_of, move_to, states_before
+from .dataset.label_fields import boxes_path
+from .errors import DatasetError, Fault, InputError
+from .fields import GROUND_TRUTH
+from .labels import rank_attributes
+from .progress import Progress, silent
+from .taxonomy import Taxonomy, load_taxonomy
+
+_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Boxes that change from one label to another."""
+
+    before: str | None
+    after: str
+    boxes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelResult:
+    """What a relabelling did.
+
+    Attributes:
+        changed: boxes that got the label, or would in a dry run.
+        unchanged: boxes that had it already.
+        conflicts: boxes that somebody else changed or deleted meanwhile; they are as they left
+            them.
+        journal: key by which it can be undone; empty where nothing was changed.
+        differences: how many boxes of each label change.
+        dry_run: whether nothing was written.
+    """
+
+    changed: int
+    unchanged: int
+    conflicts: int
+    journal: str
+    differences: tuple[Difference, ...]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """What an undo did.
+
+    Attributes:
+        restored: boxes that are as they were before.
+        conflicts: boxes that were edited or deleted after the relabelling; they are left alone.
+        journal: its key.
+    """
+
+    restored: int
+    conflicts: int
+    journal: str
+
+
+def relabel_boxes(
+    view: Any,
+    label: str,
+    field: str = GROUND_TRUTH,
+    dry_run: bool = False,
+    note: str = "",
+    taxonomy: Taxonomy | None = None,
+    progress: Progress = silent,
+) -> RelabelResult:
+    """Gives every box of a view another label, and its ranks where boxes have ranks.
+
+    Started again after a kill, it finishes what was begun. The dataset's primary labels are not
+    touched: ``add_primary_label`` finds them anew.
+
+    Args:
+        view: the boxes: a view that filters, selects or cuts them out, or a whole dataset.
+        label: the new label: a concept or other name of the taxonomy, or a label that the field
+            has already.
+        field: the field of boxes.
+        dry_run: say exactly what would change, and write nothing.
+        note: why, for whoever reads the journal.
+        taxonomy: the tree of concepts; None for the project's own.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: nobody knows the label; the message suggests one.
+        DatasetError: ``field`` holds no boxes, or the view holds none.
+    """
+    dataset = view._root_dataset
+    dataset.reload()
+    path = boxes_path(dataset, field)
+    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    _check_label(dataset, path, label, taxonomy)
+    progress(0.0, "reading the boxes")
+    boxes = box_ids(view, path)
+    if not boxes:
+        raise DatasetError(
+            f"the view holds no box of {field}: select boxes, or choose another view"
+        )
+    ranks = rank_attributes(label, taxonomy)
+    finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
+    states = read_states(dataset, path, boxes)
+    differing = [one for one in states if one.state.get("label") != label]
+    differences = _differences(differing, label)
+    if dry_run or not differing:
+        return _without_writing(dataset, boxes, states, differing, differences, finished, dry_run)
+    progress(0.3, f"relabelling {len(differing):,} boxes")
+    journal = begin_journal(dataset, field, label, note, _user(), differing)
+    apply_edits(dataset, path, edits_to(differing, label, ranks))
+    move_to(dataset, journal, "done")
+    now = Counter(one.state.get("label") for one in read_states(dataset, path, _ids(differing)))
+    changed = now[label]
+    progress(1.0, f"{changed:,} boxes are {label} now")
+    return RelabelResult(
+        changed=changed,
+        unchanged=len(states) - len(differing),
+        conflicts=len(differing) - changed + len(boxes) - len(states),
+        journal=journal.key,
+        differences=differences,
+        dry_run=False,
+    )
+
+
+def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
+    """Gives the boxes of a relabelling back what they had before.
+
+    Boxes that were edited since keep that edit. Started again after a kill, it finishes.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        journal: key of the relabelling; empty for the last one that is not undone.
+        progress: hears how far it is.
+
+    Raises:
+        DatasetError: there is no such relabelling, or none is left to undo.
+    """
+    dataset = dataset._root_dataset
+    dataset.reload()
+    entry = _journal_to_undo(dataset, journal)
+    path = boxes_path(dataset, entry.field)
+    progress(0.0, f"reading the journal {entry.key}")
+    before = states_before(dataset, entry)
+    if entry.stage != "undone":
+        entry = move_to(dataset, entry, "undoing")
+        progress(0.3, f"restoring {len(before):,} boxes")
+        edits = [Edit(_ids(alike), entry.label, state) for state, alike in by_state(before)]
+        apply_edits(dataset, path, edits)
+        move_to(dataset, entry, "undone")
+    there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
+    restored = sum(there.get(one.label_id) == one.state for one in before)
+    progress(1.0, f"{restored:,} boxes are as they were")
+    return UndoResult(restored, len(before) - restored, entry.key)
+
+
+def _check_label(dataset: Any, path: str, label: str, taxonomy: Taxonomy) -> None:
+    if label in taxonomy or (label and label in dataset.distinct(f"{path}.label")):
+        return
+    suggestion = taxonomy.suggest(label)
+    advice = f"did you mean {suggestion}?" if suggestion else "see data/taxonomy.csv"
+    problem = f"{label!r} is neither in the taxonomy nor a label of this field; {advice}"
+    raise InputError("label", [Fault("label", problem)])
+
+
+def _finish_open(
+    dataset: Any, taxonomy: Taxonomy, field: str, label: str, progress: Progress
+) -> Journal | None:
+    """Finishes what killed processes have begun.
+
+    Returns:
+        The last relabelling that was finished here and gave this label to this field, if any: what
+        is being asked for may be the same once more.
+    """
+    same = None
+    for journal in journals_of(dataset):
+        if journal.stage == "writing":
+            dataset.delete_run(journal.key)
+        elif journal.stage == "relabelling":
+            progress(0.1, f"finishing {journal.key}, which was interrupted")
+            path = boxes_path(dataset, journal.field)
+            ranks = rank_attributes(journal.label, taxonomy)
+            before = states_before(dataset, journal)
+            apply_edits(dataset, path, edits_to(before, journal.label, ranks))
+            done = move_to(dataset, journal, "done")
+            same = done if (journal.field, journal.label) == (field, label) else same
+    return same
+
+
+def _without_writing(
+    dataset: Any,
+    boxes: Sequence[tuple[str, str]],
+    states: Sequence[BoxState],
+    differing: Sequence[BoxState],
+    differences: tuple[Difference, ...],
+    finished: Journal | None,
+    dry_run: bool,
+) -> RelabelResult:
+    """The result of a dry run, or of a run that found nothing left to do."""
+    changed, key = len(differing), ""
+    if finished is not None:
+        asked = set(boxes)
+        before = [one for one in states_before(dataset, finished) if _ids([one])[0] in asked]
+        changed, key = len(before), finished.key
+        differences = _differences(before, finished.label)
+    return RelabelResult(
+        changed=changed,
+        unchanged=len(states) - changed,
+        conflicts=len(boxes) - len(states),
+        journal=key,
+        differences=differences,
+        dry_run=dry_run,
+    )
+
+
+def _journal_to_undo(dataset: Any, key: str) -> Journal:
+    journals = {journal.key: journal for journal in journals_of(dataset)}
+    if not key:
+        left = [one for one in journals.values() if one.stage not in ("writing", "undone")]
+        if not left:
+            raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
+        return left[-1]
+    if key not in journals or journals[key].stage == "writing":
+        known = ", ".join(list(journals)[-_SHOWN:]) or "none"
+        raise DatasetError(f"{dataset.name} has no relabelling {key!r}; the last: {known}")
+    return journals[key]
+
+
+def _differences(states: Sequence[BoxState], label: str) -> tuple[Difference, ...]:
+    counts: Mapping[str | None, int] = Counter(one.state.get("label") for one in states)
+    return tuple(
+        Difference(before, label, count)
+        for before, count in sorted(counts.items(), key=lambda item: (-item[1], item[0] or ""))
+    )
+
+
+def _ids(states: Sequence[BoxState]) -> list[tuple[str, str]]:
+    return [(one.sample_id, one.label_id) for one in states]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return ""
