@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .errors import Fault, InputError
-from .model_parts.known import KNOWN, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, Family
+import numpy as np
+import numpy.typing as npt
+
+from .errors import Fault, InputError, SetupError
+from .model_parts.devices import choose_device, choose_precision
+from .model_parts.known import (
+    KNOWN,
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    TRANSFORMERS_CONFIG,
+    TRANSFORMERS_WEIGHTS,
+    Family,
+)
+from .model_parts.weights import Weights, find_known, find_local
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ZOO_PREFIX: Final = "fathomnet-"
 CHECKPOINT: Final = re.compile(r"(?P<architecture>[A-Za-z][\w.-]+):(?P<file>.+)")
@@ -32,6 +50,55 @@ class ModelSpec:
     zoo_name: str
     supports_prompts: bool
     title: str
+
+
+class Embedder(Protocol):
+    """A loaded model.
+
+    Attributes:
+        spec: which model it is.
+        dimensions: of its vectors.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: ``fp32``, ``bf16`` or ``fp16``: what was chosen.
+        settings: what decides its vectors, to be recorded with them: the model, its architecture,
+            the weights' sha256, the input's size in pixels, the precision and the library.
+    """
+
+    spec: ModelSpec
+    dimensions: int
+    device: str
+    precision: str
+    settings: Mapping[str, str | int | float]
+
+    def prepare(self, patch: Image.Image) -> Any:
+        """The library's own preprocessing, to the bit; may be called from several threads.
+
+        Args:
+            patch: an RGB picture of any size.
+
+        Returns:
+            a torch tensor, (3, height, width) float32.
+        """
+        ...
+
+    def embed(self, batch: Any) -> npt.NDArray[np.float32]:
+        """Vectors of prepared pictures, as the library gives them: not normalised.
+
+        Args:
+            batch: a torch tensor, (N, 3, height, width) float32, on the processor.
+
+        Returns:
+            (N, dimensions).
+        """
+        ...
+
+    def embed_prompts(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors of texts, (N, dimensions), in the same space; nothing is put before a text.
+
+        Raises:
+            InputError: the model embeds no text.
+        """
+        ...
 
 
 def model_names() -> tuple[str, ...]:
@@ -62,6 +129,138 @@ def model_spec(name: str) -> ModelSpec:
         supports_prompts=family == "open_clip",
         title=f"{path.name} ({family}, local)",
     )
+
+
+def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> Embedder:
+    """Loads a model.
+
+    Args:
+        name: see ``model_spec``.
+        device: ``auto`` (cuda, then mps, then cpu) or torch's name of one.
+        precision: ``auto`` (half precision where the device is faster with it), ``fp32``,
+            ``bf16`` or ``fp16``. Vectors are float32 in any case.
+
+    Raises:
+        InputError: the name, the device or the precision is wrong.
+        SetupError: a package or the weights are not on this machine; says how to get them.
+    """
+    spec = model_spec(name)
+    known = KNOWN.get(name)
+    family = known.family if known is not None else _local(name)[0]
+    _require(family)
+    device = choose_device(device)
+    precision = choose_precision(precision, device)
+    weights = find_known(name) if known is not None else _local_weights(name)
+    return _Loaded(spec, family, weights, device, precision)
+
+
+def register_zoo_models(*also: str) -> None:
+    """Makes FiftyOne know the models by their zoo names, in this process and in later ones.
+
+    Cheap and idempotent: an entry is a few small files in FiftyOne's folder of models, written
+    where they are absent or differ. The weights need not be there.
+
+    Args:
+        *also: local models beside the known ones, as ``model_spec`` takes them.
+
+    Raises:
+        InputError: there is no such local model.
+        SetupError: FiftyOne's folder of models cannot be written.
+    """
+    from .model_zoo.registration import ZooEntry, register
+
+    specs = [model_spec(name) for name in (*KNOWN, *also)]
+    licenses = {name: known.license for name, known in KNOWN.items()}
+    register(
+        ZooEntry(s.zoo_name, s.name, s.title, licenses.get(s.name, ""), s.supports_prompts)
+        for s in specs
+    )
+
+
+@lru_cache(maxsize=1)
+def load_zoo_model(name: str, device: str = "auto", precision: str = "auto") -> Any:
+    """A model as FiftyOne calls one; its zoo loads it by this.
+
+    The last one is kept: FiftyOne itself lets go of a model after every uploaded picture.
+
+    Args:
+        name: see ``model_spec``.
+        device: see ``load_embedder``.
+        precision: see ``load_embedder``.
+    """
+    from .model_zoo.fiftyone_model import FiftyOneModel
+
+    return FiftyOneModel(load_embedder(name, device, precision))
+
+
+class _Loaded:
+    """An ``Embedder``: a model of either library, and what is known of it."""
+
+    def __init__(
+        self, spec: ModelSpec, family: Family, weights: Weights, device: str, precision: str
+    ) -> None:
+        import torch
+
+        model = _model_of(family, weights, device, precision)
+        self._model = model
+        self.spec = spec
+        self.device = device
+        self.precision = precision
+        self.prepare = model.prepare
+        self.embed = model.embed
+        self.dimensions = model.embed(torch.zeros(1, 3, *model.input_size)).shape[1]
+        self.settings: Mapping[str, str | int | float] = {
+            "model": spec.name,
+            "architecture": model.architecture,
+            "weights": weights.file.name,
+            "weights_sha256": weights.sha256(),
+            "input_size": "x".join(map(str, model.input_size)),
+            "dimensions": self.dimensions,
+            "precision": precision,
+            "library": f"{model.library} {model.version}",
+        }
+
+    def embed_prompts(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if not self.spec.supports_prompts:
+            problem = f"embeds no text; models that do: {', '.join(_with_text())}"
+            raise InputError(f"model {self.spec.name}", [Fault("model", problem)])
+        vectors: npt.NDArray[np.float32] = self._model.embed_prompts(prompts)
+        return vectors
+
+
+def _model_of(family: Family, weights: Weights, device: str, precision: str) -> Any:
+    from .model_parts.open_clip_model import OpenClipModel
+    from .model_parts.transformers_model import TransformersModel
+
+    model = OpenClipModel if family == "open_clip" else TransformersModel
+    try:
+        return model(weights, device, precision)
+    except InputError:
+        raise
+    except Exception as error:  # whatever two libraries raise for a damaged or foreign file
+        problem = str(error).strip().split("\n")[0]
+        raise SetupError(f"{weights.file} cannot be loaded by {family}: {problem}") from error
+
+
+def _require(family: Family) -> None:
+    """Whether the library is installed, before minutes are spent on anything else."""
+    absent = [name for name in ("torch", family) if importlib.util.find_spec(name) is None]
+    if absent:
+        raise SetupError(
+            f"not installed: {', '.join(absent)}; pip install 'fathomnet-voxel51[models]'"
+        )
+
+
+def _with_text() -> list[str]:
+    return [name for name, known in KNOWN.items() if known.family == "open_clip"]
+
+
+def _local_weights(name: str) -> Weights:
+    family, place, path = _local(name)
+    if path.is_file():
+        return Weights(None, path, place.split(":")[0])
+    weights = OPEN_CLIP_WEIGHTS if family == "open_clip" else TRANSFORMERS_WEIGHTS
+    return find_local(path, weights)
 
 
 def _local(name: str) -> tuple[Family, str, Path]:

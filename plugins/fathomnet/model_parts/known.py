@@ -8,7 +8,12 @@ from typing import Final, Literal
 Family = Literal["open_clip", "transformers"]
 
 OPEN_CLIP_CONFIG: Final = "open_clip_config.json"
-OPEN_CLIP_WEIGHTS: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+OPEN_CLIP_WEIGHTS: Final = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+"""In the order in which open_clip itself chooses."""
 TRANSFORMERS_CONFIG: Final = "config.json"
 TRANSFORMERS_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 

@@ -1,0 +1,92 @@
+"""Which device a model runs on, and in which precision."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args
+
+from ..errors import Fault, InputError, SetupError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+BF16_UNITS: Final = ("avx512_bf16", "amx_bf16")
+"""What an x86 processor calls its bfloat16 units; without one it is slower than in float32."""
+FIRST_WITH_BF16: Final = (8, 0)
+"""CUDA capability of Ampere; Turing and Volta compute in float16 only."""
+FIRST_WITH_FAST_FP16: Final = (7, 0)
+
+
+def choose_device(device: str) -> str:
+    """The device to run on.
+
+    Args:
+        device: ``auto`` for the best there is, or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        InputError: no such device is known to torch.
+        SetupError: this machine has none.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        problem = f"{device!r} is no device: write auto, cpu, cuda, cuda:1 or mps"
+        raise InputError("device", [Fault("device", problem)]) from error
+    there = {"cpu": True, "cuda": _has_cuda(device), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise SetupError(f"this machine has no device {device!r}; write auto, or cpu")
+    return device
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """``fp32``, ``bf16`` or ``fp16``.
+
+    ``auto`` takes the half precision that the device computes in faster than in float32, and
+    float32 where it has none.
+
+    Raises:
+        InputError: the precision is none of these.
+    """
+    known = get_args(Precision)
+    if precision not in known:
+        problem = f"{precision!r} is none of {', '.join(known)}"
+        raise InputError("precision", [Fault("precision", problem)])
+    if precision != "auto":
+        return precision
+    if device.startswith("cuda"):
+        return _of_gpu(device)
+    return "bf16" if device == "cpu" and _has_bf16_units() else "fp32"
+
+
+def torch_dtype(precision: str) -> Any:
+    """The torch type of a precision."""
+    import torch
+
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _has_cuda(device: str) -> bool:
+    import torch
+
+    number = torch.device(device).index or 0
+    return bool(torch.cuda.is_available() and number < torch.cuda.device_count())
+
+
+def _of_gpu(device: str) -> str:
+    import torch
+
+    capability = torch.cuda.get_device_capability(device)
+    if capability >= FIRST_WITH_BF16:
+        return "bf16"
+    return "fp16" if capability >= FIRST_WITH_FAST_FP16 else "fp32"
+
+
+def _has_bf16_units() -> bool:
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return torch.backends.mkldnn.is_available() and any(capabilities.get(u) for u in BF16_UNITS)

@@ -1,0 +1,88 @@
+"""CLIP-like models as open_clip runs them: images and text in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .devices import torch_dtype
+from .pixels import LevelTable
+from .weights import Weights
+
+Floats = npt.NDArray[np.float32]
+
+
+class OpenClipModel:
+    """A loaded model; ``models.Embedder`` says what its methods promise."""
+
+    library = "open-clip-torch"
+
+    def __init__(self, weights: Weights, device: str, precision: str) -> None:
+        import open_clip
+
+        name = weights.architecture or f"local-dir:{weights.folder}"
+        file = str(weights.file) if weights.architecture else None
+        model = open_clip.create_model(name, file, require_pretrained=True, weights_only=True)
+        self.version = metadata.version("open_clip_torch")
+        self.architecture = _described(model)
+        self.input_size = _sides(model.visual.image_size)
+        self._device = device
+        self._dtype = torch_dtype(precision)
+        self._prepare = _preparation(model.visual.preprocess_cfg)
+        self._tokenizer = open_clip.get_tokenizer(name)
+        self._model = _ready(model, device, self._dtype)
+
+    def prepare(self, patch: Image.Image) -> Any:
+        return self._prepare(patch)
+
+    def embed(self, batch: Any) -> Floats:
+        import torch
+
+        with torch.inference_mode():
+            pixels = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
+            vectors = self._model.encode_image(pixels)
+            return np.ascontiguousarray(vectors.float().cpu().numpy())
+
+    def embed_prompts(self, prompts: Sequence[str]) -> Floats:
+        import torch
+
+        with torch.inference_mode():
+            tokens = self._tokenizer(list(prompts)).to(self._device)
+            return np.ascontiguousarray(self._model.encode_text(tokens).float().cpu().numpy())
+
+
+def _preparation(settings: dict[str, Any]) -> Callable[[Image.Image], Any]:
+    """open_clip's own preprocessing, its last two steps looked up."""
+    import torch
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from torchvision.transforms import Compose, Normalize, ToTensor
+
+    whole = image_transform_v2(PreprocessCfg(**settings), is_train=False)
+    *shaping, scaling, normalising = whole.transforms
+    if not (isinstance(scaling, ToTensor) and isinstance(normalising, Normalize)):
+        return whole  # type: ignore[no-any-return]  # torchvision is untyped
+    table = LevelTable(lambda levels: normalising(scaling(Image.fromarray(levels))))
+    shape = Compose(shaping)
+    return lambda patch: torch.from_numpy(table(np.asarray(shape(patch))))
+
+
+def _ready(model: Any, device: str, dtype: Any) -> Any:
+    import torch
+
+    model = model.eval().requires_grad_(False)
+    return model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+
+
+def _sides(size: int | Sequence[int]) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _described(model: Any) -> str:
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    return f"{type(model.visual).__name__}, {millions:.1f} M parameters"

@@ -1,0 +1,109 @@
+"""Where a model's weights are: a folder of the user's, the hub's cache, or the project's own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..errors import SetupError
+from ..resources import data_file
+from .known import KNOWN, OPEN_CLIP_CONFIG, KnownModel
+
+MODELS_FOLDER: Final = "FATHOMNET_MODELS"
+"""Environment variable: a folder with a subfolder for each model, named as the model is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model's files on this machine.
+
+    Attributes:
+        folder: that holds its settings; None where only a checkpoint is there.
+        file: the weights themselves.
+        architecture: of a checkpoint without settings; else empty.
+    """
+
+    folder: Path | None
+    file: Path
+    architecture: str = ""
+
+    def sha256(self) -> str:
+        """Of the weights; reads the whole file."""
+        with self.file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_known(name: str) -> Weights:
+    """The files of a model that has a name.
+
+    Raises:
+        SetupError: they are not on this machine; says which, from where, and how to fetch them.
+    """
+    model = KNOWN[name]
+    looked = []
+    for folder in _folders(name, model):
+        looked.append(str(folder))
+        found = first_there(folder, model.weights)
+        if found is None:
+            continue
+        if all((folder / settings).is_file() for settings in model.settings):
+            return Weights(folder, found)
+        if model.architecture:
+            return Weights(None, found, model.architecture)
+    raise SetupError(
+        f"the weights of {name} ({model.title}) are not on this machine: "
+        f"{' or '.join(model.weights)} of https://huggingface.co/{model.repository} "
+        f"(license {model.license}); looked in {', '.join(looked) or 'the Hugging Face cache'}. "
+        f"{fetching(name)}"
+    )
+
+
+def find_local(folder: Path, names: Sequence[str]) -> Weights:
+    """The files of a local folder that open_clip or transformers wrote.
+
+    Raises:
+        SetupError: it holds no weights.
+    """
+    found = first_there(folder, names)
+    if found is None:
+        raise SetupError(f"the model in {folder} has no weights: put {' or '.join(names)} there")
+    return Weights(folder, found)
+
+
+def fetching(name: str) -> str:
+    """How to bring the weights of a known model to this machine."""
+    model = KNOWN[name]
+    files = (*model.settings, model.weights[0])
+    command = f"hf download {model.repository} {' '.join(files)}"
+    return (
+        f"Fetch them: {command} - or, for a machine without internet, fetch them elsewhere with "
+        f"--local-dir {name}, copy that folder into another, and set {MODELS_FOLDER} to that one."
+    )
+
+
+def first_there(folder: Path, names: Sequence[str]) -> Path | None:
+    """The first of several files that is in a folder."""
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _folders(name: str, model: KnownModel) -> list[Path]:
+    """Where a model may be, the user's own folder first."""
+    places = []
+    if os.environ.get(MODELS_FOLDER):
+        places.append(Path(os.environ[MODELS_FOLDER]).expanduser() / name)
+    if not model.repository:
+        return [*places, data_file(f"models/{name}/{OPEN_CLIP_CONFIG}").parent]
+    return [*places, *_cached(model)]
+
+
+def _cached(model: KnownModel) -> list[Path]:
+    """Snapshots of the hub's cache that hold the weights; nothing is fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(model.repository, file) for file in model.weights)
+    # A file that the hub is known not to have is an object that stands for that.
+    return [Path(file).parent for file in found if isinstance(file, str)]

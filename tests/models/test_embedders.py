@@ -1,0 +1,272 @@
+"""A model's vectors are those of its own library, one image at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from fathomnet_voxel51.errors import InputError, SetupError
+from fathomnet_voxel51.model_parts.devices import choose_device, choose_precision
+from fathomnet_voxel51.models import Embedder, load_embedder, model_names, model_spec
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel
+
+SIZES = [(224, 224), (37, 230), (500, 301), (3, 90), (1, 40), (57, 1), (1, 1), (900, 31)]
+"""Height and width: boxes of every shape, one pixel wide among them."""
+MODES = ["RGB", "L", "RGBA", "P", "1", "I;16"]
+
+Library = Callable[[Image.Image], tuple[torch.Tensor, np.ndarray]]
+
+
+def _pictures() -> list[Image.Image]:
+    rng = np.random.default_rng(3)
+    noise = [Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)) for size in SIZES]
+    smooth = noise[0].resize((640, 360), Image.Resampling.BICUBIC)
+    wide = Image.fromarray(rng.integers(0, 65536, (40, 50), np.uint16))
+    others = [wide if mode == "I;16" else smooth.convert(mode) for mode in MODES]
+    return [*noise, *(other.convert("RGB") for other in others)]
+
+
+def _open_clip(folder: Path) -> Library:
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    model.eval()
+
+    def one(picture: Image.Image) -> tuple[torch.Tensor, np.ndarray]:
+        pixels = preprocess(picture)
+        with torch.no_grad():
+            return pixels, model.encode_image(pixels[None])[0].numpy()
+
+    return one
+
+
+def _transformers(folder: Path) -> Library:
+    model = AutoModel.from_pretrained(folder).eval()
+    processor = AutoImageProcessor.from_pretrained(folder)
+
+    def one(picture: Image.Image) -> tuple[torch.Tensor, np.ndarray]:
+        inputs = processor(images=picture, return_tensors="pt")
+        with torch.no_grad():
+            return inputs["pixel_values"][0], model(**inputs).pooler_output[0].numpy()
+
+    return one
+
+
+LIBRARIES = {"clip": _open_clip, "bioclip": _open_clip, "dinov2": _transformers}
+
+
+@pytest.fixture(params=LIBRARIES)
+def both(
+    request: pytest.FixtureRequest, models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Embedder, Library]:
+    """A named model, its weights in the user's folder, and its library's own way to use them."""
+    monkeypatch.setenv("FATHOMNET_MODELS", str(models_folder))
+    embedder = load_embedder(request.param, device="cpu", precision="fp32")
+    return embedder, LIBRARIES[request.param](models_folder / request.param)
+
+
+def test_pixels_are_the_library_s_own_and_vectors_too(both: tuple[Embedder, Library]) -> None:
+    embedder, library = both
+    pictures = _pictures()
+    expected = [library(picture) for picture in pictures]
+    prepared = [embedder.prepare(picture) for picture in pictures]
+    for own, (pixels, _) in zip(prepared, expected, strict=True):
+        assert own.dtype == torch.float32
+        assert torch.equal(own, pixels)
+    alone = np.stack([vector for _, vector in expected])
+    vectors = embedder.embed(torch.stack(prepared))
+    assert (vectors.dtype, vectors.shape) == (np.float32, (len(pictures), embedder.dimensions))
+    np.testing.assert_allclose(vectors, alone, atol=1e-5)
+
+
+def test_vectors_do_not_depend_on_the_batch(both: tuple[Embedder, Library]) -> None:
+    embedder, _ = both
+    batch = torch.stack([embedder.prepare(picture) for picture in _pictures()])
+    whole = embedder.embed(batch)
+    for size in (1, 2, 7):
+        parts = np.concatenate([embedder.embed(part) for part in batch.split(size)])
+        np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+def test_threads_prepare_what_one_thread_does(both: tuple[Embedder, Library]) -> None:
+    embedder, _ = both
+    pictures = _pictures() * 4
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(embedder.prepare, pictures))
+    assert all(map(torch.equal, together, map(embedder.prepare, pictures)))
+
+
+def test_half_precision_stays_close(models_folder: Path) -> None:
+    for name in LIBRARIES:
+        whole, half = (
+            load_embedder(str(models_folder / name), "cpu", precision)
+            for precision in ("fp32", "bf16")
+        )
+        batch = torch.stack([whole.prepare(picture) for picture in _pictures()])
+        exact, close = whole.embed(batch), half.embed(batch)
+        assert (half.precision, close.dtype) == ("bf16", np.float32)
+        lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(close, axis=1)
+        assert ((exact * close).sum(axis=1) / lengths).min() > 0.999
+
+
+def test_a_text_has_the_library_s_vector_and_nothing_before_it(models_folder: Path) -> None:
+    folder = models_folder / "clip"
+    embedder = load_embedder(str(folder), "cpu", "fp32")
+    model = open_clip.create_model(f"local-dir:{folder}").eval()
+    tokens = open_clip.get_tokenizer("ViT-B-32")(["a sea pig", "Scotoplanes globosa"])
+    with torch.no_grad():
+        expected = model.encode_text(tokens).numpy()
+    vectors = embedder.embed_prompts(["a sea pig", "Scotoplanes globosa"])
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_a_model_of_pictures_alone_takes_no_text(models_folder: Path) -> None:
+    embedder = load_embedder(str(models_folder / "dinov2"))
+    assert not embedder.spec.supports_prompts
+    with pytest.raises(InputError, match="embeds no text; models that do: clip, bioclip"):
+        embedder.embed_prompts(["a sea pig"])
+
+
+def test_a_checkpoint_is_named_with_its_architecture(tmp_path: Path) -> None:
+    model = open_clip.create_model("RN50").eval()
+    file = tmp_path / "mine.pt"
+    torch.save(model.state_dict(), file)
+    embedder = load_embedder(f"RN50:{file}", "cpu", "fp32")
+    picture = Image.new("RGB", (50, 40), (10, 90, 130))
+    pixels = embedder.prepare(picture)[None]
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            embedder.embed(pixels), model.encode_image(pixels).numpy(), atol=1e-5
+        )
+    with pytest.raises(InputError, match="write its architecture before it"):
+        model_spec(str(file))
+
+
+class _Harmful:
+    def __reduce__(self) -> Any:
+        return (print, ("a pickle was run",))
+
+
+def test_a_pickle_is_never_run(
+    models_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(models_folder / "clip", folder)
+    (folder / "open_clip_model.safetensors").unlink()
+    torch.save({"state_dict": _Harmful()}, folder / "open_clip_pytorch_model.bin")
+    with pytest.raises(SetupError, match=r"open_clip_pytorch_model\.bin cannot be loaded"):
+        load_embedder(str(folder))
+    assert "a pickle was run" not in capsys.readouterr().out
+
+
+def test_what_decides_the_vectors_is_recorded(models_folder: Path) -> None:
+    folder = models_folder / "dinov2"
+    settings = load_embedder(str(folder), "cpu", "fp32").settings
+    assert settings["model"] == str(folder)
+    assert (settings["input_size"], settings["precision"]) == ("224x224", "fp32")
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert settings["weights_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "repository"),
+    [
+        ("clip", "open_clip_model.safetensors", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"),
+        ("dinov2", "model.safetensors", "facebook/dinov2-base"),
+        ("bioclip", "open_clip_model.safetensors", "imageomics/bioclip"),
+    ],
+)
+def test_missing_weights_say_which_from_where_and_how(
+    name: str, file: str, repository: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FATHOMNET_MODELS", str(tmp_path))
+    with pytest.raises(SetupError) as raised:
+        load_embedder(name)
+    message = str(raised.value)
+    assert file in message
+    assert f"https://huggingface.co/{repository}" in message
+    assert f"hf download {repository} " in message
+    assert str(tmp_path / name) in message
+
+
+def test_weights_without_their_settings_are_enough_where_the_architecture_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FATHOMNET_MODELS", str(tmp_path))
+    (tmp_path / "clip").mkdir()
+    from safetensors.torch import save_file
+
+    model = open_clip.create_model("ViT-B-32")
+    save_file(model.state_dict(), tmp_path / "clip" / "open_clip_model.safetensors")
+    assert load_embedder("clip", "cpu", "fp32").dimensions == 512
+
+
+def test_a_local_folder_s_name_is_its_whole_path(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(models_folder)
+    spec = model_spec("./dinov2")
+    assert spec == model_spec(str(models_folder / "dinov2"))
+    assert spec.name == str(models_folder / "dinov2")
+    assert spec.zoo_name.startswith("fathomnet-dinov2-")
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"known: clip, dinov2, bioclip, demo-clip"):
+        model_spec("klip")
+    with pytest.raises(InputError, match=r"holds neither open_clip_config\.json nor config\.json"):
+        model_spec(str(tmp_path))
+    assert model_names() == ("clip", "dinov2", "bioclip", "demo-clip")
+
+
+def test_a_local_folder_without_weights_says_which_it_wants(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(models_folder / "clip" / "open_clip_config.json", tmp_path)
+    with pytest.raises(SetupError, match=r"open_clip_model\.safetensors"):
+        load_embedder(str(tmp_path))
+
+
+def test_a_device_or_precision_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="is no device"):
+        choose_device("gpu")
+    with pytest.raises(InputError, match="is none of auto, fp32, bf16, fp16"):
+        choose_precision("half", "cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(SetupError, match="no device 'cuda'"):
+            choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx2": True}, "fp32"),
+        ({"avx512": True, "avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False}, "fp32"),
+    ],
+)
+def test_a_processor_s_own_bfloat16_decides(
+    capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert choose_precision("auto", "cpu") == precision
+    assert choose_precision("fp32", "cpu") == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"),
+    [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((7, 0), "fp16"), ((6, 1), "fp32")],
+)
+def test_a_gpu_s_generation_decides(
+    capability: tuple[int, int], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert choose_precision("auto", "cuda") == precision
