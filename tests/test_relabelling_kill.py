@@ -1,0 +1,106 @@
+"""Kill -9 while boxes are relabelled or restored, and run again: exact either way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51 import relabelling
+from fathomnet_voxel51.dataset import box_states
+from fathomnet_voxel51.dataset.journal import journals_of
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.samples import ingest_dataset
+
+from demo.synthetic import write_catalog
+from tests.stored import DICE_AND_TIMES, documents
+
+NAME = "test-relabelling-killed"
+NEW = "Scotoplanes globosa"
+KILLS = 10
+SLOW = 0.02
+"""Seconds that each of the 79 edits is made to last, so that most kills meet the middle."""
+
+forking = multiprocessing.get_context("forkserver")
+forking.set_forkserver_preload([__name__])
+
+
+def slowly() -> None:
+    update = box_states._update
+
+    def slow_update(*arguments: Any) -> None:
+        time.sleep(SLOW)
+        update(*arguments)
+
+    box_states._update = slow_update
+
+
+def relabel() -> None:
+    slowly()
+    relabelling.relabel_boxes(fo.load_dataset(NAME), NEW)
+
+
+def undo() -> None:
+    slowly()
+    relabelling.undo_relabel(fo.load_dataset(NAME))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder: Path = tmp_path_factory.mktemp("files")
+    catalog = write_catalog(folder / "train.json", 300, 900, seed=3)
+    ingest_dataset(NAME, train_annotations=catalog, media_root=str(folder))
+    dataset = fo.load_dataset(NAME)
+    add_taxonomy_ranks(dataset)
+    yield dataset
+    fo.delete_dataset(NAME)
+
+
+def run(stage: Callable[[], None], kill_after: float | None = None) -> float:
+    """Runs a stage in a process of its own, and how long that took."""
+    started = time.monotonic()
+    process = forking.Process(target=stage)
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+    return time.monotonic() - started
+
+
+def state(dataset: Any) -> Any:
+    return documents(dataset, DICE_AND_TIMES)
+
+
+def test_relabelling_and_undo_survive_kills(dataset: Any) -> None:
+    dice = random.Random(4)
+    before = state(dataset)
+    run(relabel)
+    seconds = run(relabel)  # the first process waited for the import of FiftyOne
+    relabelled = state(dataset)
+    run(undo)
+    assert state(dataset) == before
+    half_way = 0
+    for stage, target in [(relabel, relabelled), (undo, before)] * (KILLS // 2):
+        began = state(dataset)
+        run(stage, kill_after=seconds + dice.uniform(0, 1.2))
+        half_way += state(dataset) not in (began, target)
+        run(stage) if stage is relabel else finish_undo(dataset)
+        assert state(dataset) == target
+        assert all(one.stage in ("done", "undone") for one in journals_of(fresh()))
+    assert half_way >= 2
+
+
+def fresh() -> Any:
+    return fo.load_dataset(NAME, reload=True)
+
+
+def finish_undo(dataset: Any) -> None:
+    """The killed undo once more; one that was not begun, or was at its end, likewise."""
+    last = journals_of(fresh())[-1]
+    relabelling.undo_relabel(fresh(), last.key)
