@@ -18,6 +18,7 @@ from .dataset.vectors import (
     VectorRows,
     dataset_of,
     declare_vectors,
+    ids_in,
     vector_path,
     write_vectors,
 )
@@ -31,7 +32,7 @@ from .embedding.skips import Skips
 from .embedding.work import ImageWork, Work, find_work
 from .errors import Fault, InputError
 from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, embedding_run_key, map_key
-from .models import Embedder, load_embedder, model_spec
+from .models import Embedder, ModelSpec, load_embedder, model_spec
 from .progress import Progress, portion, silent
 
 METHOD: Final = "compute_embeddings"
@@ -103,18 +104,10 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         SetupError: the model's weights, a library or a device is missing.
     """
     start = time.monotonic()
-    if batch_size is not None and batch_size < 1:
-        raise InputError(METHOD, [Fault("batch_size", "take at least one patch at once")])
     view = dataset_or_view
-    dataset = dataset_of(view)
-    view.reload()
-    spec = model_spec(model)
-    method = method or NO_MAP
-    key = "" if method == NO_MAP else brain_key or map_key(spec.name, method, patches_field)
-    check_map(dataset, method, key)
-    field = embedding_field(spec.name)
-    vector_path(dataset, patches_field, field)
-    progress(0.0, f"loading {spec.title}")
+    plan = check_embeddings(view, model, patches_field, brain_key, method, batch_size)
+    dataset, field, key = dataset_of(view), plan.field, plan.brain_key
+    progress(0.0, f"loading {plan.spec.title}")
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
     run = _Run(dataset, patches_field, field, embedder, batcher)
@@ -122,10 +115,9 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     declare_vectors(dataset, patches_field, field)
     work = find_work(view, patches_field, field, Fingerprints(embedder.settings))
     run.record("writing", work, None)
-    share = 1.0 if method == NO_MAP else EMBEDDED_BY
-    run.embed(work, portion(progress, 0.0, share))
+    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if key else 1.0))
     made = None
-    if method != NO_MAP:
+    if key:
         progress(EMBEDDED_BY, f"drawing the map by {method}")
         made = make_map(view, patches_field, field, method, key)
     run.record("complete", work, made)
@@ -137,6 +129,60 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         dimensions=embedder.dimensions,
         brain_key=key if made is not None and made.points else "",
         seconds=time.monotonic() - start,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsPlan:
+    """What ``compute_embeddings`` would do.
+
+    Attributes:
+        spec: the model.
+        field: what holds its vectors.
+        items: boxes or images that are looked at.
+        with_vector: those that have a vector, of whatever settings of the model.
+        brain_key: of the map; empty for none.
+        replaces: whether a map of this key is there.
+    """
+
+    spec: ModelSpec
+    field: str
+    items: int
+    with_vector: int
+    brain_key: str
+    replaces: bool
+
+
+def check_embeddings(
+    dataset_or_view: Any,
+    model: str = DEFAULT_MODEL,
+    patches_field: str = GROUND_TRUTH,
+    brain_key: str = "",
+    method: str = DEFAULT_METHOD,
+    batch_size: int | None = None,
+) -> EmbeddingsPlan:
+    """What ``compute_embeddings`` would do, without loading the model. Nothing is written.
+
+    The same errors are raised, but for those of the model's weights and of the device.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise InputError(METHOD, [Fault("batch_size", "take at least one patch at once")])
+    dataset_or_view.reload()
+    dataset = dataset_of(dataset_or_view)
+    spec = model_spec(model)
+    method = method or NO_MAP
+    key = "" if method == NO_MAP else brain_key or map_key(spec.name, method, patches_field)
+    check_map(dataset, method, key)
+    field = embedding_field(spec.name)
+    path = vector_path(dataset, patches_field, field)
+    shown = ids_in(dataset_or_view, patches_field)[1]
+    return EmbeddingsPlan(
+        spec=spec,
+        field=field,
+        items=sum(map(len, shown)),
+        with_vector=dataset_or_view.count(path) if dataset_or_view.has_field(path) else 0,
+        brain_key=key,
+        replaces=bool(key) and dataset.has_brain_run(key),
     )
 
 

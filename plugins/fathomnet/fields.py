@@ -34,6 +34,10 @@ RANK_ACCURACY: Final = "rank_accuracy"
 
 DEFAULT_MODEL: Final = "clip"
 """Of the embeddings."""
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+"""What a model computes in."""
+MapMethod = Literal["umap", "pca", "tsne", "none"]
+"""How embeddings are brought to a plane."""
 
 EXACT_BACKEND: Final = "sklearn"
 """Of a similarity index: one machine, no server, exact. FiftyOne's own backend of this name gives

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from ..dataset.vectors import dataset_of, ids_in, vector_path
 from ..errors import DatasetError, Fault, InputError, SetupError
-
-Method = Literal["umap", "pca", "tsne", "none"]
+from ..fields import MapMethod
 
 SEED: Final = 51
 FEWEST: Final = 2
@@ -50,8 +49,8 @@ def check_map(dataset: Any, method: str, key: str) -> None:
     """
     from fiftyone.brain.visualization import VisualizationConfig
 
-    if method not in get_args(Method):
-        known = ", ".join(get_args(Method))
+    if method not in get_args(MapMethod):
+        known = ", ".join(get_args(MapMethod))
         raise InputError("map", [Fault("method", f"{method!r} is none of {known}")])
     if method == "none":
         return

@@ -9,6 +9,7 @@ from .add_taxonomy_ranks import AddTaxonomyRanks
 from .base import StageOperator
 from .build_similarity_index import BuildSimilarityIndex
 from .check_setup import CheckSetup
+from .compute_embeddings import ComputeEmbeddings
 from .download_images import DownloadImages
 from .evaluate_predictions import EvaluatePredictions
 from .find_needles import FindNeedles
@@ -25,6 +26,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     IngestDataset,
     AddPrimaryLabel,
     AddTaxonomyRanks,
+    ComputeEmbeddings,
     BuildSimilarityIndex,
     FindNeedles,
     ImportPredictions,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .base import Parameters, title
 from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
+from .embeddings import ComputeEmbeddings
 from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
@@ -25,6 +26,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         IngestDataset,
         AddPrimaryLabel,
         AddTaxonomyRanks,
+        ComputeEmbeddings,
         BuildSimilarityIndex,
         FindNeedles,
         ImportPredictions,
@@ -41,6 +43,7 @@ __all__ = [
     "AddTaxonomyRanks",
     "BuildSimilarityIndex",
     "CheckSetup",
+    "ComputeEmbeddings",
     "DownloadImages",
     "EvaluatePredictions",
     "FindNeedles",

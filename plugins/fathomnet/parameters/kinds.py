@@ -40,7 +40,8 @@ def _path_text(value: Any) -> Any:
     return str(Path(text).expanduser()) if text.startswith("~") else text
 
 
-def _none_if_empty(value: Any) -> Any:
+def none_if_empty(value: Any) -> Any:
+    """What a form sends for a number that was cleared, as no number."""
     return None if value == "" else value
 
 
@@ -61,7 +62,7 @@ def _texts(value: Any) -> Any:
 PathText = Annotated[str, BeforeValidator(_path_text)]
 Limit = Annotated[
     Annotated[int, Field(ge=1)] | None,
-    BeforeValidator(_none_if_empty),
+    BeforeValidator(none_if_empty),
     Field(
         title="Limit",
         description="Take only this many of each split; empty for all",

@@ -1,0 +1,50 @@
+"""The door to :func:`embeddings.compute_embeddings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..embeddings import EmbeddingsResult, check_embeddings, compute_embeddings
+from ..errors import FathomNetError, InputError
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
+    model = parameters.ComputeEmbeddings
+    icon = "/plugins/fathomnet/assets/embeddings.svg"
+    on_view = True
+
+    def run(
+        self, params: parameters.ComputeEmbeddings, dataset: Any, progress: Progress
+    ) -> EmbeddingsResult:
+        return compute_embeddings(dataset, **params.model_dump(), progress=progress)
+
+    def failed_items(self, result: Mapping[str, Any]) -> int:
+        return int(result["skipped"])
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if not result.get("skipped"):
+            return ()
+        return ("The record of the run, among the dataset's runs, lists why items were skipped.",)
+
+    def preview(self, params: parameters.ComputeEmbeddings, dataset: Any) -> Preview:
+        try:
+            plan = check_embeddings(dataset, **params.model_dump(exclude={"device", "precision"}))
+        except InputError as error:
+            return Preview(problems=error.faults)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("patches_field", error),))
+        noun = "boxes" if params.patches_field else "images"
+        facts = [
+            f"{plan.items:,} {noun} are embedded by {plan.spec.title}, unless they are already"
+        ]
+        if plan.with_vector:
+            facts.append(f"{plan.with_vector:,} of them have a vector in {plan.field}")
+        if plan.brain_key:
+            again = ", in place of the one that is there" if plan.replaces else ""
+            facts.append(f"their map is {plan.brain_key}{again}")
+        return Preview(facts=tuple(facts))
