@@ -25,6 +25,11 @@ CONTRACT = {
         "brain_key": "",
         "backend": "sklearn",
     },
+    "evaluate_predictions": {
+        "pred_field": "model_predictions",
+        "gt_field": "ground_truth",
+        "eval_key": "",
+    },
     "import_predictions": {
         "predictions": "",
         "split": "test",
