@@ -62,7 +62,7 @@ def begin_journal(
     """
     moment = now()
     key = f"{PREFIX}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
-    time = moment.isoformat(timespec="seconds")
+    time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(before))
     _write(dataset, journal)
     groups = [

@@ -1,0 +1,194 @@
+"""What was relabelled and stands, as files for whoever keeps the annotations."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from .dataset.box_states import read_states
+from .dataset.journal import Journal, journals_of, states_before
+from .dataset.label_fields import boxes_path
+from .errors import DatasetError, Fault, InputError
+from .fields import ANNOTATION_ID, GROUND_TRUTH
+from .progress import Progress, silent
+
+COLUMNS: Final = (
+    "split", "image_id", "file_name", "annotation_id", "before", "after", "user", "time", "note",
+    "journal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written.
+
+    Attributes:
+        corrections: boxes whose label differs from what it was before all relabelling.
+        csv: the table.
+        coco: the boxes, as a COCO file.
+    """
+
+    corrections: int
+    csv: str
+    coco: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Correction:
+    """A box that has another label than it had first."""
+
+    sample_id: str
+    label_id: str
+    before: str | None
+    after: str | None
+    journal: Journal
+
+
+def export_corrections(
+    dataset: Any, folder: str | Path, field: str = GROUND_TRUTH, progress: Progress = silent
+) -> ExportResult:
+    """Writes ``corrections.csv`` and ``corrections.json`` (COCO) into a folder.
+
+    A box counts once, with the label that it had before it was first relabelled and the one that
+    it has now; boxes that have their first label again are left out. Who, when and why are those
+    of the last relabelling.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        folder: made where it is not there; the two files are replaced.
+        field: the field of boxes.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: no folder is named.
+        DatasetError: ``field`` holds no boxes, or the folder cannot be written.
+    """
+    if not str(folder):
+        raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
+    dataset = dataset._root_dataset
+    dataset.reload()
+    path = boxes_path(dataset, field)
+    progress(0.0, "reading the journals")
+    corrections = _corrections(dataset, field, path)
+    progress(0.5, f"writing {len(corrections):,} corrections")
+    images = _images(dataset, path, {one.sample_id for one in corrections})
+    table, coco = Path(folder, "corrections.csv"), Path(folder, "corrections.json")
+    try:
+        table.parent.mkdir(parents=True, exist_ok=True)
+        _replace(table, _as_csv(corrections, images))
+        _replace(coco, json.dumps(_as_coco(corrections, images), indent=1, ensure_ascii=False))
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
+    progress(1.0, f"{len(corrections):,} corrections are in {folder}")
+    return ExportResult(len(corrections), str(table), str(coco))
+
+
+def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
+    first: dict[tuple[str, str], str | None] = {}
+    last: dict[tuple[str, str], Journal] = {}
+    for journal in journals_of(dataset):
+        if journal.field != field or journal.stage != "done":
+            continue
+        for one in states_before(dataset, journal):
+            box = one.sample_id, one.label_id
+            first.setdefault(box, one.state.get("label"))
+            last[box] = journal
+    return [
+        _Correction(*box, first[box], after, last[box])
+        for one in read_states(dataset, path, first)
+        for box, after in [((one.sample_id, one.label_id), one.state.get("label"))]
+        if after != first[box]
+    ]
+
+
+def _images(dataset: Any, path: str, samples: set[str]) -> dict[str, Mapping[str, Any]]:
+    """By sample id what the files say of an image, and its boxes by label id."""
+    view = dataset.select(list(samples))
+    names = ("split", "image_id", "file_name", "metadata.width", "metadata.height")
+    known = [name for name in names if dataset.get_field(name) is not None]
+    boxes = ("id", "bounding_box", ANNOTATION_ID)
+    there = [name for name in boxes if dataset.get_field(f"{path}.{name}") is not None]
+    columns = view.values(["id", "filepath", *known, *(f"{path}.{name}" for name in there)])
+    images: dict[str, Mapping[str, Any]] = {}
+    for sample_id, filepath, *values in zip(*columns, strict=True):
+        image: dict[str, Any] = dict(zip(known, values[: len(known)], strict=True))
+        image.setdefault("file_name", Path(filepath).name)
+        rows = zip(*values[len(known) :], strict=True)
+        image["boxes"] = {row[0]: dict(zip(there, row, strict=True)) for row in rows}
+        images[sample_id] = image
+    return images
+
+
+def _as_csv(corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]) -> str:
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for one in corrections:
+        image = images[one.sample_id]
+        table.writerow(
+            [
+                *(image.get(name) for name in ("split", "image_id", "file_name")),
+                image["boxes"][one.label_id].get(ANNOTATION_ID),
+                *(one.before, one.after),
+                *(one.journal.user, one.journal.time, one.journal.note, one.journal.key),
+            ]
+        )
+    return text.getvalue()
+
+
+def _as_coco(
+    corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The corrected boxes alone, with their images and the categories that they have now.
+
+    Ids are those of the catalogs where boxes and images have them. Splits number theirs
+    separately, so each image and box also names its split.
+    """
+    names = sorted({one.after for one in corrections if one.after is not None})
+    categories = {name: number for number, name in enumerate(names, start=1)}
+    numbers = {sample: number for number, sample in enumerate(images, start=1)}
+    listed = [
+        {
+            "id": _number(image.get("image_id"), numbers[sample]),
+            "file_name": image["file_name"],
+            "split": image.get("split"),
+            "width": image.get("metadata.width"),
+            "height": image.get("metadata.height"),
+        }
+        for sample, image in images.items()
+    ]
+    annotations = []
+    for number, one in enumerate(corrections, start=1):
+        image = images[one.sample_id]
+        box = image["boxes"][one.label_id]
+        width, height = image.get("metadata.width") or 1, image.get("metadata.height") or 1
+        left, top, wide, high = box["bounding_box"]
+        annotations.append(
+            {
+                "id": _number(box.get(ANNOTATION_ID), number),
+                "image_id": _number(image.get("image_id"), numbers[one.sample_id]),
+                "split": image.get("split"),
+                "category_id": categories.get(one.after or ""),
+                "bbox": [
+                    round(value, 3)
+                    for value in (left * width, top * height, wide * width, high * height)
+                ],
+            }
+        )
+    listed_names = [{"id": number, "name": name} for name, number in categories.items()]
+    return {"images": listed, "annotations": annotations, "categories": listed_names}
+
+
+def _number(known: int | None, otherwise: int) -> int:
+    return otherwise if known is None else known
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
