@@ -94,8 +94,8 @@ def build_index(config: Any, dataset: Any, brain_key: str, vectors: Vectors) -> 
     Raises:
         SetupError: the backend could not be reached or refused them; its own error is the cause.
     """
-    run = config.build()
     try:
+        run = config.build()
         run.ensure_requirements()
         run.register_run(dataset, brain_key, overwrite=False)
         index = run.initialize(dataset, brain_key)

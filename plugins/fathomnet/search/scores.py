@@ -60,11 +60,15 @@ class Pairs:
 
 
 def inverse_norms(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """One over each row's length, float32; 0 for a row of zeros, which is like nothing."""
+    """One over each row's length, float32.
+
+    It is 0 for a row of zeros, which is like nothing, and NaN for a row that is not finite.
+    """
     inverse = np.zeros(len(matrix), dtype=np.float32)
     for part in _blocks(len(matrix)):
         lengths = _lengths(matrix[part].astype(np.float64))
         np.divide(1.0, lengths, out=inverse[part], where=lengths > 0, casting="same_kind")
+        inverse[part][~np.isfinite(lengths)] = np.nan
     return inverse
 
 
