@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.parameters import OPERATORS, AddTaxonomyRanks, IngestDataset, RunWorkflow
+from fathomnet_voxel51.parameters import (
+    OPERATORS,
+    AddTaxonomyRanks,
+    FindNeedles,
+    IngestDataset,
+    RunWorkflow,
+)
 
 CONTRACT = {
     "check_setup": {"media_root": ""},
@@ -30,6 +36,7 @@ CONTRACT = {
         "gt_field": "ground_truth",
         "eval_key": "",
     },
+    "find_needles": {"brain_key": "", "pack": "", "prompts": [], "k": 25},
     "import_predictions": {
         "predictions": "",
         "split": "test",
@@ -98,3 +105,9 @@ def test_a_fault_within_a_stage_names_the_stage() -> None:
     with pytest.raises(InputError) as raised:
         RunWorkflow.parse({"ingest_dataset": {"limit": -1}, "stages": ["dance"]})
     assert {fault.place for fault in raised.value.faults} == {"stages.0", "ingest_dataset.limit"}
+
+
+def test_texts_to_look_for_may_hold_commas() -> None:
+    parsed = FindNeedles.parse({"prompts": " a small red octopus, alone; a lost boot ;"})
+    assert parsed.prompts == ("a small red octopus, alone", "a lost boot")
+    assert FindNeedles.parse({"prompts": None}).prompts == ()

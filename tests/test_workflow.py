@@ -11,6 +11,9 @@ from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.parameters import RunWorkflow
 from fathomnet_voxel51.workflow import WorkflowError, run_workflow
 
+from demo.generate import Settings, make
+from demo.stand_in_models import write_stand_in
+
 
 def workflow(dataset_name: str, shared_data: Path, predictions: Path, **values: Any) -> RunWorkflow:
     ingest = {
@@ -30,6 +33,17 @@ def workflow(dataset_name: str, shared_data: Path, predictions: Path, **values: 
         ({"ingest_dataset": {}}, "ingest_dataset.test_annotations"),
         ({"import_predictions": {}}, "import_predictions.predictions"),
         ({"import_predictions": {"predictions": "/absent.csv"}}, "import_predictions.predictions"),
+        (
+            {
+                "stages": ["ingest_dataset", "compute_embeddings"],
+                "compute_embeddings": {"model": "clop"},
+            },
+            "compute_embeddings.model",
+        ),
+        (
+            {"stages": ["ingest_dataset", "find_needles"], "find_needles": {"pack": "debri"}},
+            "find_needles.pack",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_first_stage(
@@ -71,3 +85,35 @@ def test_without_ingest_the_open_dataset_is_used(
     rest = RunWorkflow.parse({"stages": ["add_primary_label"]})
     results = run_workflow(rest, fo.load_dataset(dataset_name))
     assert results["add_primary_label"].unlabelled == 325
+
+
+def test_images_become_searchable_and_are_searched_in_one_operation(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    made = make(tmp_path / "demo", Settings(train=4, test=0))
+    model = str(write_stand_in("clip", tmp_path / "stand-in", small=True))
+    embedded = {"model": model, "patches_field": ""}
+    params = RunWorkflow.parse(
+        {
+            "stages": [
+                "ingest_dataset",
+                "compute_embeddings",
+                "build_similarity_index",
+                "find_needles",
+            ],
+            "ingest_dataset": {
+                "dataset_name": dataset_name,
+                "train_annotations": str(made.train),
+                "media_root": str(made.media_root),
+            },
+            "compute_embeddings": {**embedded, "method": "none"},
+            "build_similarity_index": embedded,
+            "find_needles": {"prompts": "a plastic bag; a rope"},
+        }
+    )
+    results = run_workflow(params)
+    assert list(results) == list(params.stages)
+    assert results["compute_embeddings"].embedded == 4
+    assert results["build_similarity_index"].indexed == 4
+    needles = results["find_needles"].needles
+    assert [needle.prompt for needle in needles] == ["a plastic bag", "a rope"]

@@ -6,17 +6,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .embeddings import compute_embeddings
 from .errors import DatasetError, FathomNetError, Fault, InputError
 from .labels import add_primary_label, add_taxonomy_ranks
+from .models import model_spec
+from .needles import chosen_pack, find_needles
 from .parameters import Parameters, RunWorkflow, StageName
 from .prediction_import import import_predictions
 from .progress import Progress, portion, silent
 from .samples import ingest_dataset
+from .similarity import build_similarity_index
 
 STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
     "ingest_dataset": ingest_dataset,
     "add_primary_label": add_primary_label,
     "add_taxonomy_ranks": add_taxonomy_ranks,
+    "compute_embeddings": compute_embeddings,
+    "build_similarity_index": build_similarity_index,
+    "find_needles": find_needles,
     "import_predictions": import_predictions,
 }
 
@@ -50,6 +57,24 @@ def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
             yield Fault("import_predictions.predictions", problem)
         elif not Path(path).exists():
             yield Fault("import_predictions.predictions", f"there is no {path}")
+    yield from _unknown_names(params)
+
+
+def _unknown_names(params: RunWorkflow) -> Iterator[Fault]:
+    """Models and packs that there are not, which would stop a stage that comes late."""
+    checks: dict[str, Callable[[], Any]] = {
+        "compute_embeddings.model": lambda: model_spec(params.compute_embeddings.model),
+        "build_similarity_index.model": lambda: model_spec(params.build_similarity_index.model),
+        "find_needles.pack": lambda: chosen_pack(
+            params.find_needles.pack, params.find_needles.prompts
+        ),
+    }
+    for place, check in checks.items():
+        if place.split(".")[0] in params.stages:
+            try:
+                check()
+            except InputError as error:
+                yield from (Fault(place, fault.problem) for fault in error.faults)
 
 
 def run_workflow(

@@ -12,10 +12,11 @@ from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
+from .relabelling import ExportCorrections, RelabelBoxes, UndoRelabel
 from .setup import CheckSetup
-from .similarity import BuildSimilarityIndex
+from .similarity import BuildSimilarityIndex, FindDuplicates
 from .splits import SplitByDive
-from .workflow import STAGES, RunWorkflow, StageName
+from .workflow import RunWorkflow, StageName
 
 OPERATORS: dict[str, type[Parameters]] = {
     model.operator: model
@@ -28,9 +29,13 @@ OPERATORS: dict[str, type[Parameters]] = {
         AddTaxonomyRanks,
         ComputeEmbeddings,
         BuildSimilarityIndex,
+        FindDuplicates,
         FindNeedles,
         ImportPredictions,
         EvaluatePredictions,
+        RelabelBoxes,
+        UndoRelabel,
+        ExportCorrections,
         SplitByDive,
         RunWorkflow,
     )
@@ -38,7 +43,6 @@ OPERATORS: dict[str, type[Parameters]] = {
 
 __all__ = [
     "OPERATORS",
-    "STAGES",
     "AddPrimaryLabel",
     "AddTaxonomyRanks",
     "BuildSimilarityIndex",
@@ -46,13 +50,17 @@ __all__ = [
     "ComputeEmbeddings",
     "DownloadImages",
     "EvaluatePredictions",
+    "ExportCorrections",
+    "FindDuplicates",
     "FindNeedles",
     "ImportPredictions",
     "IngestDataset",
     "Parameters",
+    "RelabelBoxes",
     "RunWorkflow",
     "SplitByDive",
     "StageName",
+    "UndoRelabel",
     "UploadImages",
     "Widget",
     "title",

@@ -8,22 +8,32 @@ from pydantic import BeforeValidator, Field
 
 from .base import Parameters
 from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
+from .embeddings import ComputeEmbeddings
 from .kinds import list_items
+from .needles import FindNeedles
+from .similarity import BuildSimilarityIndex
 
 StageName = Literal[
-    "ingest_dataset", "add_primary_label", "add_taxonomy_ranks", "import_predictions"
+    "ingest_dataset",
+    "add_primary_label",
+    "add_taxonomy_ranks",
+    "compute_embeddings",
+    "build_similarity_index",
+    "find_needles",
+    "import_predictions",
 ]
-STAGES: tuple[StageName, ...] = (
+MAIN_JOB: tuple[StageName, ...] = (
     "ingest_dataset",
     "add_primary_label",
     "add_taxonomy_ranks",
     "import_predictions",
 )
+"""What runs if no stages are named: what needs neither a model nor its weights."""
 
 
 class RunWorkflow(Parameters):
     operator = "run_workflow"
-    label = "FathomNet: run the workflow"
+    heading = "FathomNet: run the workflow"
     summary = "Run several stages in order, as one operation"
     needs_dataset = False
 
@@ -31,10 +41,13 @@ class RunWorkflow(Parameters):
         tuple[StageName, ...],
         BeforeValidator(list_items),
         Field(min_length=1, title="Stages", description="What to run, in this order"),
-    ] = STAGES
+    ] = MAIN_JOB
     ingest_dataset: IngestDataset = IngestDataset()
     add_primary_label: AddPrimaryLabel = AddPrimaryLabel()
     add_taxonomy_ranks: AddTaxonomyRanks = AddTaxonomyRanks()
+    compute_embeddings: ComputeEmbeddings = ComputeEmbeddings()
+    build_similarity_index: BuildSimilarityIndex = BuildSimilarityIndex()
+    find_needles: FindNeedles = FindNeedles()
     import_predictions: ImportPredictions = ImportPredictions()
 
     def stage(self, name: StageName) -> Parameters:
