@@ -377,6 +377,20 @@ def test_deleting_and_renaming_take_the_distances_along(make_dataset: Callable[.
     assert dataset.get_field("ground_truth.detections.other_distance") is None
 
 
+def test_distances_that_a_deletion_without_the_plugin_left_are_replaced(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(([("A", LEFT)], [("A", LEFT)]), ([("A", LEFT)], [("A", LEFT)]))
+    evaluate_predictions(dataset, eval_key="e")
+    config = dataset.get_evaluation_info("e").config
+    config.custom_metrics = None
+    fo.core.evaluation.EvaluationMethod.update_run_config(dataset, "e", config)
+    dataset.delete_evaluation("e")
+    assert dataset.get_field("ground_truth.detections.e_distance") is not None
+    evaluate_predictions(dataset.limit(1), eval_key="e")
+    assert dataset.values("ground_truth.detections.e_distance") == [[12], [None]]
+
+
 def test_the_results_are_there_for_another_process(synthetic: Any) -> None:
     result = evaluate_predictions(synthetic, eval_key="e")
     code = """

@@ -12,7 +12,8 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import prediction_import, samples
+from fathomnet_voxel51 import evaluation, prediction_import, samples
+from fathomnet_voxel51.dataset import evaluation_marks
 
 from demo.synthetic import write_catalog, write_predictions_csv
 from tests.stored import documents, settings
@@ -26,6 +27,7 @@ KILLS = 20
 MID_WRITE_AT_LEAST = 3
 NAME = "test-killed"
 FIELD = "model_predictions"
+EVALUATION = "evaluated"
 VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at"})
 
 # FiftyOne is imported once, by the server that forks the processes to be killed; importing it
@@ -68,6 +70,16 @@ def import_(files: Files, progress: Any = None) -> None:
     )
 
 
+def evaluate(files: Files, progress: Any = None) -> None:
+    evaluation_marks.BATCH = BATCH
+    evaluation.evaluate_predictions(
+        fo.load_dataset(NAME),
+        pred_field=FIELD,
+        eval_key=EVALUATION,
+        progress=progress or (lambda share, label: None),
+    )
+
+
 def watched(stage: Callable[..., None], files: Files, written_share: Synchronized[float]) -> None:
     """Runs a stage and says, to the process that will kill it, what share it has written."""
 
@@ -105,6 +117,12 @@ def delete_predictions() -> None:
             dataset.delete_run(run)
 
 
+def delete_evaluation() -> None:
+    dataset = fo.load_dataset(NAME, reload=True)
+    if dataset.has_evaluation(EVALUATION):
+        dataset.delete_evaluation(EVALUATION)
+
+
 def samples_there() -> int:
     return len(fo.load_dataset(NAME, reload=True)) if fo.dataset_exists(NAME) else 0
 
@@ -112,6 +130,12 @@ def samples_there() -> int:
 def predicted_images() -> int:
     dataset = fo.load_dataset(NAME, reload=True)
     return dataset.exists(FIELD).count() if dataset.has_field(FIELD) else 0
+
+
+def evaluated_images() -> int:
+    dataset = fo.load_dataset(NAME, reload=True)
+    field = f"{EVALUATION}_tp"
+    return dataset.exists(field).count() if dataset.has_field(field) else 0
 
 
 def seconds_undisturbed(
@@ -192,4 +216,19 @@ def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(fil
 def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
     import_(files)
     mid_write = kill_often(import_, import_, files, delete_predictions, predicted_images)
+    assert mid_write >= MID_WRITE_AT_LEAST
+
+
+def test_an_evaluation_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
+    files: Files,
+) -> None:
+    import_(files)
+    evaluate(files)
+
+    def repeat(files: Files) -> None:
+        evaluate(files)
+        results = fo.load_dataset(NAME, reload=True).load_evaluation_results(EVALUATION)
+        assert len(results.ytrue) == BOXES
+
+    mid_write = kill_often(evaluate, repeat, files, delete_evaluation, evaluated_images)
     assert mid_write >= MID_WRITE_AT_LEAST

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import DatasetError, Fault, InputError
+from ..fields import distance_attribute
 from ..scoring.verdicts import Match
 from .evaluation_marks import COUNTS, mark_names, mark_schema
 from .schema import declare
@@ -61,7 +62,10 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
             raise DatasetError(str(error)) from None
         return
     schema = mark_schema(eval_key, config.gt_field, config.pred_field)
-    taken = [path for path in schema if dataset.get_field(path) is not None]
+    # Distances may be left of an evaluation that was deleted without the plugin, whose metric
+    # FiftyOne asks to delete them; they are replaced.
+    distance = distance_attribute(eval_key)
+    taken = [path for path in schema if dataset.get_field(path) and not path.endswith(distance)]
     taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
     if taken:
         raise DatasetError(
@@ -84,25 +88,23 @@ def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
     dataset = samples._root_dataset
     method = config.build()
     method.ensure_requirements()
-    if dataset.has_evaluation(eval_key):
-        remove_run(dataset, eval_key)
+    _remove_run(dataset, eval_key, config)
     method.register_run(samples, eval_key)
     declare(dataset, mark_schema(eval_key, config.gt_field, config.pred_field))
     return method
 
 
-def remove_run(dataset: Any, eval_key: str) -> None:
-    """Deletes a run with everything that it wrote, also where it did not come to its end."""
+def _remove_run(dataset: Any, eval_key: str, config: Any) -> None:
+    """Deletes a run of the same fields and all that it wrote, if it came to its end or not."""
     import fiftyone as fo
 
-    config = dataset.get_evaluation_info(eval_key).config
     schema = mark_schema(eval_key, config.gt_field, config.pred_field)
-    # In one go: FiftyOne would delete the distances by themselves, and only with the plugin.
     written = [path for path in schema if dataset.get_field(path) is not None]
     if written:
         dataset.delete_sample_fields(written)
-    fo.core.evaluation.EvaluationMethod.delete_run(dataset, eval_key, cleanup=False)
-    dataset._delete_empty_sidebar_group(eval_key)
+    if dataset.has_evaluation(eval_key):
+        fo.core.evaluation.EvaluationMethod.delete_run(dataset, eval_key, cleanup=False)
+        dataset._delete_empty_sidebar_group(eval_key)
 
 
 def end_run(
