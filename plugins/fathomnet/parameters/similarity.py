@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .. import fields
 from .base import Parameters
-from .kinds import Model, PatchesField, Widget
+from .kinds import Model, PatchesField, Widget, none_if_empty
 
 
 class BuildSimilarityIndex(Parameters):
     operator = "build_similarity_index"
-    label = "FathomNet: build a similarity index"
+    heading = "FathomNet: build a similarity index"
     summary = "Make stored embeddings searchable by text, by image and by example"
 
     model: Model = fields.DEFAULT_MODEL
@@ -35,3 +35,20 @@ class BuildSimilarityIndex(Parameters):
             "Others for those who outgrow it",
         ),
     ] = fields.EXACT_BACKEND
+
+
+class FindDuplicates(Parameters):
+    operator = "find_duplicates"
+    heading = "FathomNet: find duplicates"
+    summary = "Group images that show the same, also across dives, and save the groups as views"
+
+    model: Model = fields.DEFAULT_MODEL
+    threshold: Annotated[
+        Annotated[float, Field(ge=0.5, le=1)] | None,
+        BeforeValidator(none_if_empty),
+        Field(
+            title="Threshold",
+            description="The cosine from which two images show the same, such as 0.98; "
+            "empty to derive it from how alike images of different dives are",
+        ),
+    ] = None

@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.intp]
 
-DIGITS: Final = 12
+DIGITS: Final = 13
 """Decimals of a score that count: of two rows that differ in less, the earlier one is nearer."""
 
 _ROWS_AT_ONCE: Final = 4_096

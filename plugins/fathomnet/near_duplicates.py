@@ -1,0 +1,265 @@
+"""Images that show the same: the same file twice, or almost the same picture, across dives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from .dataset.schema import declare
+from .dataset.vectors import dataset_of
+from .errors import DatasetError, Fault, InputError
+from .fields import (
+    DEFAULT_MODEL,
+    DUPLICATE_DIVES,
+    DUPLICATE_GROUP,
+    DUPLICATE_SIMILARITY,
+    EXACT_DUPLICATES,
+    NEAR_DUPLICATES,
+    embedding_field,
+)
+from .models import model_spec
+from .progress import Progress, portion, silent
+from .search.mapped import Rows
+from .search.members import to_text
+from .search.scores import Pairs, cosines, similar_pairs
+from .search.stored import read_members
+
+WRITTEN: Final = (DUPLICATE_GROUP, DUPLICATE_SIMILARITY, DUPLICATE_DIVES)
+
+LOWEST_THRESHOLD: Final = 0.5
+_CALIBRATED_ON: Final = 2_000
+"""Images whose nearest ones in other dives are looked at for a threshold."""
+_DIFFERENT: Final = 0.95
+"""Share of them that is taken to have no duplicate in another dive."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesResult:
+    """What ``find_duplicates`` found.
+
+    Attributes:
+        images: images that were compared by their vectors.
+        groups: groups of images that show the same.
+        near_duplicates: images in these groups beyond the first of each.
+        exact_duplicates: images whose file is another one's, beyond the first of each.
+        across_dives: groups whose images are of more than one dive.
+        unreadable: images whose file could not be looked at.
+        threshold: the cosine from which two images show the same.
+        views: the saved views.
+    """
+
+    images: int
+    groups: int
+    near_duplicates: int
+    exact_duplicates: int
+    across_dives: int
+    unreadable: int
+    threshold: float
+    views: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Images that show the same.
+
+    Attributes:
+        ids: the first one, which stands for all, then the others, the most similar one first.
+        similarities: cosine of each with the first.
+        dives: the dives that they are of, sorted.
+    """
+
+    ids: tuple[str, ...]
+    similarities: tuple[float, ...]
+    dives: tuple[str, ...]
+
+
+def find_duplicates(
+    dataset_or_view: Any,
+    model: str = DEFAULT_MODEL,
+    threshold: float | None = None,
+    progress: Progress = silent,
+) -> DuplicatesResult:
+    """Groups the images that show the same, and saves the groups as views.
+
+    An image joins the group of the most similar of the images that stand for their groups; the
+    groups are those of ``fiftyone.brain.compute_near_duplicates``.
+
+    Args:
+        dataset_or_view: a FiftyOne dataset, or a view: only its images are compared.
+        model: the model whose vectors of whole images are compared.
+        threshold: the cosine from which two images show the same, 0.5 to 1; None to derive it
+            from how alike images of different dives are.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: the model is unknown or the threshold out of range.
+        DatasetError: there are no vectors of whole images of this model.
+    """
+    if threshold is not None and not LOWEST_THRESHOLD <= threshold <= 1:
+        problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
+        raise InputError("find_duplicates", [Fault("threshold", problem)])
+    dataset = dataset_of(dataset_or_view)
+    dataset.reload()
+    progress(0.0, "reading the vectors")
+    rows = _vectors(dataset_or_view, dataset, model_spec(model).name)
+    ids = to_text(rows.ids).tolist()
+    dives = _dives(dataset)
+    if threshold is None:
+        threshold = calibrated_threshold(rows, [dives.get(one) for one in ids])
+    part = portion(progress, 0.1, 0.6)
+    pairs = similar_pairs(
+        rows.matrix, rows.inverse, threshold, lambda done: part(done, "comparing the images")
+    )
+    groups = _groups(pairs, ids, dives)
+    progress(0.6, "comparing the files")
+    exact, unreadable = _same_files(dataset_or_view)
+    progress(0.9, f"writing {len(groups):,} groups")
+    _write_groups(dataset, groups)
+    views = [
+        _save(dataset, NEAR_DUPLICATES, [one for group in groups for one in group.ids]),
+        _save(dataset, EXACT_DUPLICATES, [one for ids in exact for one in ids]),
+    ]
+    progress(1.0, f"{len(groups):,} groups of duplicates")
+    return DuplicatesResult(
+        images=len(ids),
+        groups=len(groups),
+        near_duplicates=sum(len(group.ids) - 1 for group in groups),
+        exact_duplicates=sum(len(ids) - 1 for ids in exact),
+        across_dives=sum(len(group.dives) > 1 for group in groups),
+        unreadable=unreadable,
+        threshold=threshold,
+        views=tuple(name for name in views if name),
+    )
+
+
+def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
+    """Half as far from equal as different images come to each other.
+
+    How near that is, is measured: each image's nearest one in another dive, without the nearest
+    twentieth, which may be true duplicates.
+
+    Args:
+        rows: vectors of images.
+        dives: the dive of each; None where it is not known, which counts as one of its own.
+    """
+    places = np.linspace(0, len(dives) - 1, min(len(dives), _CALIBRATED_ON)).astype(np.intp)
+    own = np.array([dives[p] or f"unknown {p}" for p in places])
+    if len(set(own.tolist())) < 2:
+        own = np.arange(len(places)).astype(str)
+    scores = cosines(rows.matrix[places], rows.matrix[places])
+    scores[own[:, None] == own[None, :]] = -1
+    nearest = float(np.quantile(scores.max(axis=1), _DIFFERENT))
+    return round(max(LOWEST_THRESHOLD, (1 + nearest) / 2), 6)
+
+
+def _vectors(view: Any, dataset: Any, model: str) -> Rows:
+    field = embedding_field(model)
+    if dataset.get_field(field) is not None:
+        _, rows = read_members(view, "", field)
+        if len(rows.matrix):
+            return rows
+    raise DatasetError(
+        f"there are no vectors of whole images of {model!r} in dataset {dataset.name!r} or the "
+        f"view; run compute_embeddings with model {model!r} and patches_field empty first"
+    )
+
+
+def _dives(dataset: Any) -> dict[str, str]:
+    if not dataset.has_field("dive"):
+        return {}
+    pairs = zip(*dataset.values(["id", "dive"]), strict=True)
+    return {one: dive for one, dive in pairs if dive}
+
+
+def _groups(pairs: Pairs, ids: Sequence[str], dives: Mapping[str, str]) -> list[Group]:
+    """The groups; those that join several dives come first, then the larger ones."""
+    members: dict[int, list[tuple[float, int]]] = {}
+    for duplicate, (score, first) in _firsts(pairs).items():
+        members.setdefault(first, []).append((score, duplicate))
+    groups = []
+    for first, others in sorted(members.items()):
+        ordered = sorted(others, key=lambda pair: (-pair[0], pair[1]))
+        own = (ids[first], *(ids[row] for _, row in ordered))
+        joined = tuple(sorted({dives[one] for one in own if one in dives}))
+        groups.append(Group(own, (1.0, *(score for score, _ in ordered)), joined))
+    return sorted(groups, key=lambda group: (len(group.dives) < 2, -len(group.ids)))
+
+
+def _firsts(pairs: Pairs) -> dict[int, tuple[float, int]]:
+    """For each duplicate the image that stands for its group, and the cosine with it.
+
+    In their order, an image is a duplicate where an earlier one that is none is similar.
+    """
+    found: dict[int, tuple[float, int]] = {}
+    order = np.lexsort((pairs.second, pairs.first))
+    columns = (pairs.first[order].tolist(), pairs.second[order].tolist(), pairs.scores[order])
+    for first, second, score in zip(*columns, strict=True):
+        if first not in found and (second not in found or score > found[second][0]):
+            found[second] = (float(score), first)
+    return found
+
+
+def _same_files(view: Any) -> tuple[list[list[str]], int]:
+    """Ids of images with equal files, and how many files could not be looked at."""
+    import fiftyone.brain as fob
+
+    sizes: dict[int, list[str]] = {}
+    unreadable = 0
+    for one, path in zip(*view.values(["id", "filepath"]), strict=True):
+        try:
+            sizes.setdefault(Path(path).stat().st_size, []).append(one)
+        except OSError:
+            unreadable += 1
+    # Files of different sizes differ: only the others are read.
+    candidates = [one for ids in sizes.values() if len(ids) > 1 for one in ids]
+    if not candidates:
+        return [], unreadable
+    found = fob.compute_exact_duplicates(view.select(candidates), progress=False)
+    return [[first, *others] for first, others in found.items()], unreadable
+
+
+def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:
+    """Writes each image's group, and clears those of an earlier run."""
+    import fiftyone as fo
+
+    declare(
+        dataset,
+        {
+            DUPLICATE_GROUP: fo.IntField(description="Number of a group of duplicates"),
+            DUPLICATE_SIMILARITY: fo.FloatField(description="Cosine with the group's first image"),
+            DUPLICATE_DIVES: fo.ListField(
+                fo.StringField(), description="The dives that the group's images are of"
+            ),
+        },
+    )
+    # Also what a killed run has written only in part.
+    earlier = {one: None for field in WRITTEN for one in dataset.exists(field).values("id")}
+    numbers, similarities, dives = (dict[str, Any](earlier) for _ in range(3))
+    for number, group in enumerate(groups, start=1):
+        numbers.update(dict.fromkeys(group.ids, number))
+        similarities.update(zip(group.ids, group.similarities, strict=True))
+        dives.update((one, list(group.dives)) for one in group.ids)
+    columns = (numbers, similarities, dives)
+    for field, values in zip(WRITTEN, columns, strict=True):
+        if values:
+            dataset.set_values(field, values, key_field="id")
+
+
+def _save(dataset: Any, name: str, ids: Sequence[str]) -> str:
+    """Saves a view in which groups stand together; none where there is no duplicate.
+
+    Returns:
+        Its name, empty where there is none.
+    """
+    if not ids:
+        if dataset.has_saved_view(name):
+            dataset.delete_saved_view(name)
+        return ""
+    view = dataset.select(list(ids), ordered=True)
+    description = "Images that show the same, group by group"
+    dataset.save_view(name, view, description=description, overwrite=True)
+    return name

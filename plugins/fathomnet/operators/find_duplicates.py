@@ -1,0 +1,41 @@
+"""The door to :func:`near_duplicates.find_duplicates`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..dataset.vectors import dataset_of
+from ..errors import FathomNetError, Fault
+from ..fields import embedding_field
+from ..models import model_spec
+from ..near_duplicates import DuplicatesResult, find_duplicates
+from ..progress import Progress
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class FindDuplicates(StageOperator[parameters.FindDuplicates]):
+    model = parameters.FindDuplicates
+    icon = "/plugins/fathomnet/assets/duplicates.svg"
+    on_view = True
+
+    def run(
+        self, params: parameters.FindDuplicates, dataset: Any, progress: Progress
+    ) -> DuplicatesResult:
+        return find_duplicates(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.FindDuplicates, dataset: Any) -> Preview:
+        try:
+            field = embedding_field(model_spec(params.model).name)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("model", error),))
+        if dataset_of(dataset).get_field(field) is None:
+            problem = "no whole image has vectors of this model; run compute_embeddings for images"
+            return Preview(problems=(Fault("model", problem),))
+        return Preview(facts=(f"{dataset.count(field):,} images with vectors are compared",))
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        views = result.get("views") or ()
+        return (f"The groups are in the saved views {', '.join(views)}.",) if views else ()
