@@ -33,7 +33,7 @@ WRITTEN: Final = (DUPLICATE_GROUP, DUPLICATE_SIMILARITY, DUPLICATE_DIVES)
 LOWEST_THRESHOLD: Final = 0.5
 _CALIBRATED_ON: Final = 2_000
 """Images whose nearest ones in other dives are looked at for a threshold."""
-_DIFFERENT: Final = 0.95
+_DIFFERENT: Final = 0.75
 """Share of them that is taken to have no duplicate in another dive."""
 
 
@@ -140,7 +140,7 @@ def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
     """Half as far from equal as different images come to each other.
 
     How near that is, is measured: each image's nearest one in another dive, without the nearest
-    twentieth, which may be true duplicates.
+    quarter, which may be true duplicates.
 
     Args:
         rows: vectors of images.
@@ -190,16 +190,21 @@ def _groups(pairs: Pairs, ids: Sequence[str], dives: Mapping[str, str]) -> list[
 
 
 def _firsts(pairs: Pairs) -> dict[int, tuple[float, int]]:
-    """For each duplicate the image that stands for its group, and the cosine with it.
+    """For each duplicate the most similar image that is none, and the cosine with it.
 
     In their order, an image is a duplicate where an earlier one that is none is similar.
     """
-    found: dict[int, tuple[float, int]] = {}
     order = np.lexsort((pairs.second, pairs.first))
-    columns = (pairs.first[order].tolist(), pairs.second[order].tolist(), pairs.scores[order])
+    columns = [column[order].tolist() for column in (pairs.first, pairs.second, pairs.scores)]
+    duplicates: set[int] = set()
+    for first, second, _ in zip(*columns, strict=True):
+        if first not in duplicates:
+            duplicates.add(second)
+    found: dict[int, tuple[float, int]] = {}
     for first, second, score in zip(*columns, strict=True):
-        if first not in found and (second not in found or score > found[second][0]):
-            found[second] = (float(score), first)
+        for one, other in ((first, second), (second, first)):
+            if one in duplicates and other not in duplicates:
+                found[one] = max(found.get(one, (score, other)), (score, other))
     return found
 
 

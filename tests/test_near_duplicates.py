@@ -1,0 +1,146 @@
+"""Images that show the same: grouped as FiftyOne groups them, across dives, and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
+import pytest
+from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.near_duplicates import find_duplicates
+from fathomnet_voxel51.search.mapped import HOME_VARIABLE
+from fathomnet_voxel51.similarity import build_similarity_index
+
+from tests.search.embedded import cosine, give_vectors
+
+IMAGES = 60
+DIVES = ("D1", "D2", "D3")
+# Image -> the one that it nearly repeats; images i and i + 1 are of different dives.
+REPEATS = {30: 2, 31: 2, 45: 7, 50: 8}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "copies"))
+
+
+@pytest.fixture
+def matrix() -> np.ndarray:
+    rng = np.random.default_rng(4)
+    matrix = rng.normal(size=(IMAGES, 24)) + 1
+    for image, original in REPEATS.items():
+        matrix[image] = matrix[original] + rng.normal(size=24) * 0.02
+    return matrix.astype(np.float32)
+
+
+@pytest.fixture
+def dataset(dataset_name: str, matrix: np.ndarray, tmp_path: Path) -> Any:
+    dataset = fo.Dataset(dataset_name, persistent=True)
+    rng = np.random.default_rng(1)
+    samples = []
+    for number in range(IMAGES):
+        file = tmp_path / f"{number}.png"
+        file.write_bytes(rng.bytes(500 + number % 2))
+        samples.append(fo.Sample(filepath=str(file), dive=DIVES[number % 3]))
+    (tmp_path / "40.png").write_bytes((tmp_path / "10.png").read_bytes())
+    (tmp_path / "42.png").write_bytes((tmp_path / "10.png").read_bytes())
+    (tmp_path / "59.png").unlink()
+    dataset.add_samples(samples)
+    give_vectors(dataset, matrix, patches_field="")
+    return dataset
+
+
+def numbers(dataset: Any, ids: list[str]) -> list[int]:
+    place = {one: number for number, one in enumerate(dataset.values("id"))}
+    return [place[one] for one in ids]
+
+
+def test_what_was_repeated_is_grouped_and_what_joins_dives_comes_first(
+    dataset: Any, matrix: np.ndarray
+) -> None:
+    result = find_duplicates(dataset, threshold=0.98)
+    # 2, 30 and 31 are of D3, D1 and D2; 8 and 50 of D3 both; 7 and 45 of D2 and D1.
+    assert (result.images, result.groups, result.near_duplicates) == (60, 3, 4)
+    assert (result.across_dives, result.unreadable) == (2, 1)
+    view = dataset.load_saved_view("near_duplicates")
+    shown = numbers(dataset, view.values("id"))
+    others = sorted((30, 31), key=lambda image: -cosine(matrix[image], matrix[2]))
+    assert shown == [2, *others, 7, 45, 8, 50]
+    assert view.values("duplicate_group") == [1, 1, 1, 2, 2, 3, 3]
+    assert view.values("duplicate_dives")[0] == ["D1", "D2", "D3"]
+    assert view.values("duplicate_dives")[-1] == ["D3"]
+    assert view.values("duplicate_similarity")[4] == pytest.approx(cosine(matrix[7], matrix[45]))
+
+
+def test_the_groups_are_those_of_the_brain(dataset: Any) -> None:
+    threshold = 0.6  # so low that many images are similar to several
+    find_duplicates(dataset, threshold=threshold)
+    build_similarity_index(dataset, patches_field="", brain_key="images")
+    index = fob.compute_near_duplicates(dataset, threshold=1 - threshold, similarity_index="images")
+    expected = {
+        frozenset((first, *(one for one, _ in others)))
+        for first, others in index.neighbors_map.items()
+    }
+    groups: dict[int, set[str]] = {}
+    view = dataset.exists("duplicate_group")
+    for one, group in zip(*view.values(["id", "duplicate_group"]), strict=True):
+        groups.setdefault(group, set()).add(one)
+    assert {frozenset(group) for group in groups.values()} == expected
+    assert len(expected) > 3
+
+
+def test_equal_files_are_shown_whatever_their_vectors(dataset: Any) -> None:
+    result = find_duplicates(dataset, threshold=0.98)
+    assert result.exact_duplicates == 2
+    view = dataset.load_saved_view("exact_duplicates")
+    assert numbers(dataset, view.values("id")) == [10, 40, 42]
+    assert result.views == ("near_duplicates", "exact_duplicates")
+
+
+def test_the_derived_threshold_separates_the_repeated_from_the_different(
+    dataset: Any, matrix: np.ndarray
+) -> None:
+    result = find_duplicates(dataset)
+    assert result.groups == 3
+    different = [one for one in range(IMAGES) if one not in REPEATS]
+    closest = max(
+        cosine(matrix[one], matrix[other])
+        for one in different
+        for other in different
+        if one < other
+    )
+    assert (
+        closest < result.threshold < min(cosine(matrix[a], matrix[b]) for a, b in REPEATS.items())
+    )
+
+
+def test_a_rerun_replaces_groups_and_views(dataset: Any) -> None:
+    find_duplicates(dataset, threshold=0.6)
+    find_duplicates(dataset, threshold=0.98)
+    assert dataset.count("duplicate_group") == dataset.count("duplicate_similarity") == 7
+    result = find_duplicates(dataset.limit(5), threshold=1.0)
+    assert (result.groups, result.views) == (0, ())
+    assert dataset.count("duplicate_group") == 0
+    assert dataset.list_saved_views() == []
+
+
+def test_only_the_images_of_a_view_are_compared(dataset: Any) -> None:
+    result = find_duplicates(dataset.limit(31), threshold=0.98)
+    assert (result.images, result.groups, result.near_duplicates) == (31, 1, 1)
+
+
+def test_images_without_dives_have_duplicates_too(dataset: Any) -> None:
+    dataset.delete_sample_field("dive")
+    result = find_duplicates(dataset)
+    assert (result.groups, result.across_dives) == (3, 0)
+
+
+def test_without_vectors_or_with_a_wrong_threshold_nothing_is_written(dataset: Any) -> None:
+    with pytest.raises(DatasetError, match="run compute_embeddings with model 'dinov2'"):
+        find_duplicates(dataset, model="dinov2")
+    with pytest.raises(InputError, match=r"from 0.5 to 1, not 0\.2"):
+        find_duplicates(dataset, threshold=0.2)
+    assert not dataset.has_field("duplicate_group")
