@@ -96,9 +96,9 @@ def _object(text: str) -> Any:
 
 
 def test_relabelling_twice_changes_nothing_more(dataset: Any) -> None:
-    relabel_boxes(dataset, NEW)
+    relabel_boxes(dataset.view(), NEW)
     once = documents(dataset, frozenset())
-    again = relabel_boxes(dataset, NEW)
+    again = relabel_boxes(dataset.view(), NEW)
     assert (again.changed, again.journal) == (0, "")
     assert again.unchanged == 120
     assert documents(dataset, frozenset()) == once
@@ -148,7 +148,7 @@ def test_another_users_edit_between_reading_and_writing_wins(
         return begin(*arguments)
 
     monkeypatch.setattr(relabelling, "begin_journal", slow_begin)
-    result = relabel_boxes(dataset, NEW)
+    result = relabel_boxes(dataset.view(), NEW)
     assert result.conflicts == 1
     assert labels(dataset)[0] == "Sebastes"
     undo_relabel(dataset)
@@ -165,12 +165,17 @@ def test_another_users_edit_between_reading_and_writing_wins(
 )
 def test_a_label_that_nobody_knows_is_refused(dataset: Any, label: str, advice: str) -> None:
     with pytest.raises(InputError, match=advice):
-        relabel_boxes(dataset, label)
+        relabel_boxes(dataset.view(), label)
 
 
 def test_a_name_of_any_rank_will_do(dataset: Any) -> None:
     relabel_boxes(dataset.limit(3), "Cnidaria")
     assert "Cnidaria" in labels(dataset)
+
+
+def test_a_whole_dataset_is_not_relabelled_by_mistake(dataset: Any) -> None:
+    with pytest.raises(InputError, match="name the boxes"):
+        relabel_boxes(dataset, NEW)
 
 
 def test_what_cannot_be_relabelled_or_undone_is_said(dataset: Any) -> None:

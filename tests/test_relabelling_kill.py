@@ -42,7 +42,7 @@ def slowly() -> None:
 
 def relabel() -> None:
     slowly()
-    relabelling.relabel_boxes(fo.load_dataset(NAME), NEW)
+    relabelling.relabel_boxes(fo.load_dataset(NAME).view(), NEW)
 
 
 def undo() -> None:

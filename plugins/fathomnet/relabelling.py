@@ -89,7 +89,7 @@ def relabel_boxes(
     touched: ``add_primary_label`` finds them anew.
 
     Args:
-        view: the boxes: a view that filters, selects or cuts them out, or a whole dataset.
+        view: the boxes: a view that filters, selects or cuts them out; ``dataset.view()`` for all.
         label: the new label: a concept or other name of the taxonomy, or a label that the field
             has already.
         field: the field of boxes.
@@ -99,10 +99,13 @@ def relabel_boxes(
         progress: hears how far it is.
 
     Raises:
-        InputError: nobody knows the label; the message suggests one.
+        InputError: nobody knows the label, where the message suggests one; or ``view`` is a whole
+            dataset, which somebody may have given without wanting all of it changed.
         DatasetError: ``field`` holds no boxes, or the view holds none.
     """
     dataset = view._root_dataset
+    if view is dataset:
+        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
     dataset.reload()
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy

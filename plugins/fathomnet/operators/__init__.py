@@ -12,11 +12,15 @@ from .check_setup import CheckSetup
 from .compute_embeddings import ComputeEmbeddings
 from .download_images import DownloadImages
 from .evaluate_predictions import EvaluatePredictions
+from .export_corrections import ExportCorrections
+from .find_duplicates import FindDuplicates
 from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
+from .relabel_boxes import RelabelBoxes
 from .run_workflow import RunWorkflow
 from .split_by_dive import SplitByDive
+from .undo_relabel import UndoRelabel
 from .upload_images import UploadImages
 
 OPERATORS: tuple[type[StageOperator[Any]], ...] = (
@@ -28,9 +32,13 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     AddTaxonomyRanks,
     ComputeEmbeddings,
     BuildSimilarityIndex,
+    FindDuplicates,
     FindNeedles,
     ImportPredictions,
     EvaluatePredictions,
+    RelabelBoxes,
+    UndoRelabel,
+    ExportCorrections,
     SplitByDive,
     RunWorkflow,
 )

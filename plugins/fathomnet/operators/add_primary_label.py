@@ -9,7 +9,8 @@ from ..errors import Fault
 from ..labels import PrimaryLabelResult, add_primary_label
 from ..progress import Progress
 from .base import StageOperator
-from .forms import Preview, boxes_fields
+from .forms import Preview
+from .suggestions import boxes_fields
 
 
 class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):

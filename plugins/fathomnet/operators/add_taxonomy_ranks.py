@@ -11,7 +11,8 @@ from ..labels import RanksResult, add_taxonomy_ranks
 from ..progress import Progress
 from ..taxonomy import load_taxonomy
 from .base import StageOperator
-from .forms import Preview, label_fields
+from .forms import Preview
+from .suggestions import label_fields
 
 
 class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):

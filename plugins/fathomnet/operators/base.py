@@ -37,7 +37,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def config(self) -> Any:
         return foo.OperatorConfig(
             name=self.model.operator,
-            label=self.model.label,
+            label=self.model.heading,
             description=self.model.summary,
             icon=self.icon,
             dynamic=True,
@@ -113,7 +113,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
         if self.on_view and ctx.dataset is not None:
             inputs.view_target(ctx)
-        return types.Property(inputs, view=types.View(label=self.model.label))
+        return types.Property(inputs, view=types.View(label=self.model.heading))
 
     def _target(self, ctx: Any) -> Any:
         return ctx.target_view() if self.on_view and ctx.dataset is not None else ctx.dataset
@@ -138,7 +138,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         # None where the run failed: the App shows the error, and still asks for this.
         result = ctx.results or {}
         remarks = self.remarks(result)
-        return results.build(self.model.label, result, remarks, self.made(result))
+        return results.build(self.model.heading, result, remarks, self.made(result))
 
     def __call__(self, dataset: Any = None, *, delegate: bool = False, **values: Any) -> Any:
         """Runs the operator from Python.

@@ -10,7 +10,8 @@ from ..errors import FathomNetError, Fault
 from ..evaluation import EvaluationResult, check_evaluation, evaluate_predictions
 from ..progress import Progress
 from .base import StageOperator
-from .forms import Preview, boxes_fields, problem_with
+from .forms import Preview, problem_with
+from .suggestions import boxes_fields
 
 
 class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):

@@ -9,17 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import fiftyone as fo
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
-from ..dataset.label_fields import fields_holding
 from ..errors import FathomNetError, Fault, InputError
-from ..models import model_names, model_spec
-from ..needle_packs import pack_names
-from ..needles import prompt_indexes
 from ..parameters import Parameters, Widget, title, widget
-from ..search.backends import backend_names
+from .suggestions import boxes_fields, label_fields, suggestions
 
 HALF: Final = 6
 """Of the form's twelve columns: two short fields share a row, so that the preview is in sight."""
@@ -102,7 +97,7 @@ def _add_stage(
         if fault.place.startswith(prefix)
     ]
     _add_fields(stage, model, values, dataset, inner)
-    heading = model.label.removeprefix("FathomNet: ").capitalize()
+    heading = model.heading.removeprefix("FathomNet: ").capitalize()
     inputs.define_property(name, stage, label=heading, description=model.summary)
 
 
@@ -123,25 +118,17 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.enum(name, choices, view=types.DropdownView(), **words)
     if annotation is bool:
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
-    if annotation is int:
-        return inputs.int(name, min=1, view=types.View(space=HALF), **words)
-    view = _typed_with_suggestions(widget(info), dataset)
-    return inputs.str(name, allow_empty=True, **view, **words)
+    if annotation in (int, float):
+        add = inputs.int if annotation is int else inputs.float
+        return add(name, min=_least(info), view=types.View(space=HALF), **words)
+    view = suggestions(widget(info), dataset)
+    return inputs.str(name, allow_empty=True, **({"view": view} if view else {}), **words)
 
 
-def _typed_with_suggestions(kind: Widget | None, dataset: Any) -> dict[str, Any]:
-    """The view of a field that takes any text and offers some."""
-    if kind is Widget.MODEL:
-        return {"view": _models()}
-    if kind is Widget.BACKEND:
-        return {"view": _suggestions(backend_names())}
-    if kind is Widget.PACK:
-        return {"view": _suggestions(pack_names())}
-    if kind is Widget.PATCHES_FIELD and dataset is not None:
-        return {"view": _suggestions(boxes_fields(dataset))}
-    if kind is Widget.TEXT_INDEX and dataset is not None:
-        return {"view": _suggestions(prompt_indexes(dataset))}
-    return {}
+def _least(info: FieldInfo) -> float:
+    """The smallest number that a parameter takes: 1, unless it says otherwise."""
+    bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in info.metadata)
+    return next((float(bound) for bound in bounds if bound is not None), 1)
 
 
 def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
@@ -149,22 +136,6 @@ def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
     if widget(info) is Widget.BOXES_FIELD:
         return boxes_fields(dataset) if dataset is not None else []
     return list(typing.get_args(annotation))
-
-
-def _suggestions(names: Iterable[str]) -> Any:
-    """Names to choose from in a field that may be left empty."""
-    view = types.AutocompleteView()
-    for name in names:
-        view.add_choice(name, label=name)
-    return view
-
-
-def _models() -> Any:
-    """The known models to choose from; a folder's path may be typed instead."""
-    view = types.AutocompleteView()
-    for model in model_names():
-        view.add_choice(model, label=model, description=model_spec(model).title)
-    return view
 
 
 def _add_list(
@@ -216,13 +187,3 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
 def literal(text: str) -> str:
     """Markdown that shows a text as it is: paths and names are full of its signs."""
     return re.sub(r"([\\`*_{}\[\]<>#~|])", r"\\\1", text)
-
-
-def boxes_fields(dataset: Any) -> list[str]:
-    """The dataset's fields of boxes (``Detections``)."""
-    return fields_holding(dataset, fo.Detections)
-
-
-def label_fields(dataset: Any) -> list[str]:
-    """The dataset's fields that hold concepts: boxes and classifications."""
-    return fields_holding(dataset, fo.Detections, fo.Classification)

@@ -17,7 +17,7 @@ class Parameters(BaseModel):
 
     Attributes:
         operator: the operator's name without the plugin's.
-        label: its name in the App.
+        heading: its name in the App.
         summary: what it does, in a line.
         needs_dataset: whether it works on a dataset that exists already.
         takes_dataset: whether it can be given one.
@@ -26,7 +26,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     operator: ClassVar[str]
-    label: ClassVar[str]
+    heading: ClassVar[str]
     summary: ClassVar[str]
     needs_dataset: ClassVar[bool] = True
     takes_dataset: ClassVar[bool] = True

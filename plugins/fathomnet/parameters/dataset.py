@@ -13,7 +13,7 @@ from .kinds import BoxesField, Limit, Names, PathText, Split, Widget
 
 class IngestDataset(Parameters):
     operator = "ingest_dataset"
-    label = "FathomNet: ingest a dataset"
+    heading = "FathomNet: ingest a dataset"
     summary = "Make a FiftyOne dataset from FathomNet's COCO annotation files"
     needs_dataset = False
     takes_dataset = False
@@ -66,7 +66,7 @@ class IngestDataset(Parameters):
 
 class AddPrimaryLabel(Parameters):
     operator = "add_primary_label"
-    label = "FathomNet: add primary labels"
+    heading = "FathomNet: add primary labels"
     summary = "Give each image its most frequent concept"
 
     source_field: Annotated[
@@ -79,7 +79,7 @@ class AddPrimaryLabel(Parameters):
 
 class AddTaxonomyRanks(Parameters):
     operator = "add_taxonomy_ranks"
-    label = "FathomNet: add taxonomy ranks"
+    heading = "FathomNet: add taxonomy ranks"
     summary = "Give each box its kingdom, phylum, class, order, family, genus and species"
 
     label_fields: Annotated[
@@ -91,7 +91,7 @@ class AddTaxonomyRanks(Parameters):
 
 class ImportPredictions(Parameters):
     operator = "import_predictions"
-    label = "FathomNet: import predictions"
+    heading = "FathomNet: import predictions"
     summary = "Add a model's predictions, from a CSV, a Parquet file or a predictions folder"
 
     predictions: Annotated[

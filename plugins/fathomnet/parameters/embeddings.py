@@ -13,7 +13,7 @@ from .kinds import Model, PatchesField, none_if_empty
 
 class ComputeEmbeddings(Parameters):
     operator = "compute_embeddings"
-    label = "FathomNet: compute embeddings"
+    heading = "FathomNet: compute embeddings"
     summary = "Give each box or image the vector that a model makes of it, and draw their map"
 
     model: Model = fields.DEFAULT_MODEL

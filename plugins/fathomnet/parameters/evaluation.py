@@ -13,7 +13,7 @@ from .kinds import BoxesField
 
 class EvaluatePredictions(Parameters):
     operator = "evaluate_predictions"
-    label = "FathomNet: evaluate predictions"
+    heading = "FathomNet: evaluate predictions"
     summary = "Score predictions against true labels, at every rank of the tree of life"
 
     pred_field: Annotated[

@@ -26,6 +26,9 @@ class Widget(Enum):
     TEXT_INDEX = "brain key of an index that text can be looked for in"
     PACK = "a needle pack's name, or a file"
     TEXTS = "several texts"
+    CONCEPT = "a name of the taxonomy"
+    SAVED_VIEW = "name of a saved view"
+    JOURNAL = "key of a relabelling"
 
 
 def _path_text(value: Any) -> Any:

@@ -47,7 +47,7 @@ ShardText = Annotated[
 
 class UploadImages(Parameters):
     operator = "upload_images"
-    label = "FathomNet: upload images"
+    heading = "FathomNet: upload images"
     summary = "Stream the images of a catalog from their URLs into a bucket or a folder"
     needs_dataset = False
     takes_dataset = False
@@ -78,7 +78,7 @@ class UploadImages(Parameters):
 
 class DownloadImages(Parameters):
     operator = "download_images"
-    label = "FathomNet: download images"
+    heading = "FathomNet: download images"
     summary = "Bring the images of a catalog to a folder, from their URLs or from a bucket"
     needs_dataset = False
     takes_dataset = False

@@ -12,7 +12,7 @@ from .kinds import PathText, Texts, Widget
 
 class FindNeedles(Parameters):
     operator = "find_needles"
-    label = "FathomNet: find needles"
+    heading = "FathomNet: find needles"
     summary = "Look for debris, gear or confusable species by text, and save the hits as views"
 
     brain_key: Annotated[

@@ -12,7 +12,7 @@ from .kinds import PathText, Widget
 
 class CheckSetup(Parameters):
     operator = "check_setup"
-    label = "FathomNet: check the setup"
+    heading = "FathomNet: check the setup"
     summary = "What is installed, connected and reachable, and how to fix what is not"
     needs_dataset = False
     takes_dataset = False

@@ -11,7 +11,7 @@ from .base import Parameters
 
 class SplitByDive(Parameters):
     operator = "split_by_dive"
-    label = "FathomNet: split by dive"
+    heading = "FathomNet: split by dive"
     summary = "Tag training and validation images so that no dive is on both sides"
 
     val_ratio: Annotated[
@@ -24,7 +24,8 @@ class SplitByDive(Parameters):
         ),
     ] = 0.2
     seed: Annotated[
-        int, Field(title="Seed", description="Equal seeds divide equally; another one, otherwise")
+        int,
+        Field(ge=0, title="Seed", description="Equal seeds divide equally; another one, otherwise"),
     ] = 42
     dry_run: Annotated[
         bool, Field(title="Dry run", description="Say what would happen, and write nothing")

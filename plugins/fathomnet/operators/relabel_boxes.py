@@ -1,0 +1,76 @@
+"""The door to :func:`relabelling.relabel_boxes`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..errors import FathomNetError, Fault, InputError
+from ..progress import Progress
+from ..relabelling import RelabelResult, relabel_boxes
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
+    model = parameters.RelabelBoxes
+    icon = "/plugins/fathomnet/assets/relabel.svg"
+    on_view = True
+
+    def run(
+        self, params: parameters.RelabelBoxes, dataset: Any, progress: Progress
+    ) -> RelabelResult:
+        values = params.model_dump(exclude={"view"})
+        return relabel_boxes(_boxes(params, dataset), **values, progress=progress)
+
+    def preview(self, params: parameters.RelabelBoxes, dataset: Any) -> Preview:
+        if not params.label:
+            return Preview()
+        try:
+            values = params.model_dump(exclude={"view", "dry_run"})
+            told = relabel_boxes(_boxes(params, dataset), **values, dry_run=True)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with(_place(error), error),))
+        facts = [
+            f"{one.boxes:,} boxes: {one.before or 'no label'} becomes {one.after}"
+            for one in told.differences
+        ]
+        if told.unchanged:
+            facts.append(f"{told.unchanged:,} boxes are {params.label} already")
+        boxes = told.changed + told.unchanged
+        everything = dataset._root_dataset.count(f"{params.field}.detections")
+        warnings = (
+            (f"These are all {boxes:,} boxes of the dataset.",) if boxes == everything else ()
+        )
+        return Preview(facts=tuple(facts), warnings=warnings)
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if result["dry_run"] or not result["changed"]:
+            return ()
+        return (
+            "Undo a relabelling takes this back. Primary labels follow when add_primary_label is "
+            "run again.",
+        )
+
+    def _target(self, ctx: Any) -> Any:
+        """Boxes that are selected one by one come before the images that are shown."""
+        if ctx.dataset is not None and ctx.selected_labels:
+            return ctx.view.select_labels(labels=ctx.selected_labels)
+        return super()._target(ctx)
+
+
+def _boxes(params: parameters.RelabelBoxes, dataset: Any) -> Any:
+    """The saved view that was named, or what the App shows or has selected."""
+    if not params.view:
+        return dataset
+    whole = dataset._root_dataset
+    if not whole.has_saved_view(params.view):
+        known = ", ".join(whole.list_saved_views()) or "none"
+        raise InputError("view", [Fault("view", f"there is none named {params.view}: {known}")])
+    return whole.load_saved_view(params.view)
+
+
+def _place(error: FathomNetError) -> str:
+    """The parameter that an error is about."""
+    return error.faults[0].place if isinstance(error, InputError) else "label"

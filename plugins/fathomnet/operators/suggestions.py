@@ -1,0 +1,79 @@
+"""What the fields of a form offer: names that the project or the open dataset knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from ..dataset.journal import journals_of
+from ..dataset.label_fields import fields_holding
+from ..models import model_names, model_spec
+from ..needle_packs import pack_names
+from ..needles import prompt_indexes
+from ..parameters import Widget
+from ..search.backends import backend_names
+from ..taxonomy import load_taxonomy
+
+Choice = tuple[str, str]
+"""A value, and what is said about it."""
+
+
+def boxes_fields(dataset: Any) -> list[str]:
+    """The dataset's fields of boxes (``Detections``)."""
+    return fields_holding(dataset, fo.Detections)
+
+
+def label_fields(dataset: Any) -> list[str]:
+    """The dataset's fields that hold concepts: boxes and classifications."""
+    return fields_holding(dataset, fo.Detections, fo.Classification)
+
+
+def suggestions(kind: Widget | None, dataset: Any) -> Any:
+    """The view of a field that takes any text and offers some; None where there is none to offer.
+
+    Args:
+        kind: of the parameter.
+        dataset: the dataset that is open, or None.
+    """
+    choices = [*_KNOWN[kind]()] if kind in _KNOWN else []
+    if dataset is not None and kind in _OF_DATASET:
+        choices += _OF_DATASET[kind](dataset)
+    if not choices:
+        return None
+    view = types.AutocompleteView()
+    for value, words in choices:
+        view.add_choice(value, label=value, description=words or None)
+    return view
+
+
+def _models() -> Iterable[Choice]:
+    return ((name, model_spec(name).title) for name in model_names())
+
+
+def _journals(dataset: Any) -> Iterable[Choice]:
+    """The relabellings that can be undone, the last one first."""
+    for journal in reversed(journals_of(dataset)):
+        if journal.stage not in ("writing", "undone"):
+            what = f"{journal.boxes:,} boxes to {journal.label}"
+            yield journal.key, f"{what}, {journal.time[:16]} {journal.note}"
+
+
+def _plain(names: Iterable[str]) -> Iterable[Choice]:
+    return ((name, "") for name in names)
+
+
+_KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
+    Widget.MODEL: _models,
+    Widget.BACKEND: lambda: _plain(backend_names()),
+    Widget.PACK: lambda: _plain(pack_names()),
+    Widget.CONCEPT: lambda: _plain(load_taxonomy().names),
+}
+_OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
+    Widget.PATCHES_FIELD: lambda dataset: _plain(boxes_fields(dataset)),
+    Widget.TEXT_INDEX: lambda dataset: _plain(prompt_indexes(dataset)),
+    Widget.JOURNAL: _journals,
+    Widget.SAVED_VIEW: lambda dataset: _plain(dataset.list_saved_views()),
+}

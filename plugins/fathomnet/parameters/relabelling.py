@@ -1,0 +1,64 @@
+"""Parameters of the operators that change labels by hand, and of those that take it back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .. import fields
+from .base import Parameters
+from .kinds import BoxesField, PathText, Widget
+
+
+class RelabelBoxes(Parameters):
+    operator = "relabel_boxes"
+    heading = "FathomNet: relabel boxes"
+    summary = "Give the boxes that you see or have selected another concept; it can be undone"
+
+    label: Annotated[
+        str,
+        Widget.CONCEPT,
+        Field(title="New label", description="A name of any rank in the taxonomy"),
+    ] = ""
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
+    ] = fields.GROUND_TRUTH
+    view: Annotated[
+        str,
+        Widget.SAVED_VIEW,
+        Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
+    ] = ""
+    dry_run: Annotated[
+        bool, Field(title="Dry run", description="Say what would change, and write nothing")
+    ] = False
+    note: Annotated[
+        str, Field(max_length=1_000, title="Note", description="Why, for the journal")
+    ] = ""
+
+
+class UndoRelabel(Parameters):
+    operator = "undo_relabel"
+    heading = "FathomNet: undo a relabelling"
+    summary = "Give boxes back the labels that they had before a relabelling"
+
+    journal: Annotated[
+        str,
+        Widget.JOURNAL,
+        Field(title="Journal", description="Which relabelling; empty for the last one"),
+    ] = ""
+
+
+class ExportCorrections(Parameters):
+    operator = "export_corrections"
+    heading = "FathomNet: export corrections"
+    summary = "Write what was relabelled as a CSV and as a COCO file"
+
+    folder: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(title="Folder", description="Takes corrections.csv and corrections.json"),
+    ] = ""
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose boxes were relabelled")
+    ] = fields.GROUND_TRUTH
