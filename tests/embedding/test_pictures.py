@@ -1,0 +1,156 @@
+"""Pixels equal Pillow's, and a damaged file is never a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+from fathomnet_voxel51.embedding import pictures
+from fathomnet_voxel51.embedding.pictures import PictureError, open_picture
+from PIL import Image
+
+from .tiny import picture
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def with_alpha(seed: int) -> Image.Image:
+    image = picture(seed).convert("RGBA")
+    image.putalpha(picture(seed + 1).convert("L"))
+    return image
+
+
+def grey_16(seed: int) -> Image.Image:
+    values = np.random.default_rng(seed).integers(0, 1 << 16, (90, 160))
+    return Image.fromarray(values.astype(np.uint16))
+
+
+def rgb_16() -> bytes:
+    values = np.random.default_rng(3).integers(0, 1 << 16, (90, 160, 3)).astype(np.uint16)
+    return bytes(imagecodecs.png_encode(values))
+
+
+FILES: dict[str, Callable[[], bytes]] = {
+    "rgb": lambda: encoded(picture(0)),
+    "rgb, one colour transparent": lambda: encoded(picture(0), transparency=(1, 2, 3)),
+    "rgba": lambda: encoded(with_alpha(0)),
+    "grey": lambda: encoded(picture(0).convert("L")),
+    "grey, one level transparent": lambda: encoded(picture(0).convert("L"), transparency=7),
+    "grey and alpha": lambda: encoded(with_alpha(0).convert("LA")),
+    "palette": lambda: encoded(picture(0).quantize(32)),
+    "palette, one colour transparent": lambda: encoded(picture(0).quantize(32), transparency=3),
+    "1 bit": lambda: encoded(picture(0).convert("1")),
+    "16-bit grey": lambda: encoded(grey_16(0)),
+    "16-bit rgb": rgb_16,
+    "animated png": lambda: encoded(
+        picture(0), save_all=True, append_images=[picture(1)], default_image=True
+    ),
+    "one pixel": lambda: encoded(picture(0, 1, 1)),
+    "jpeg": lambda: encoded(picture(0), "JPEG"),
+    "grey jpeg": lambda: encoded(picture(0).convert("L"), "JPEG"),
+    "cmyk jpeg": lambda: encoded(picture(0).convert("CMYK"), "JPEG"),
+    "jpeg turned by exif": lambda: encoded(picture(0), "JPEG", exif=turned()),
+    "webp": lambda: encoded(picture(0), "WEBP"),
+    "tiff": lambda: encoded(picture(0), "TIFF"),
+    "bmp": lambda: encoded(picture(0), "BMP"),
+    "gif": lambda: encoded(picture(0), "GIF"),
+}
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")
+def test_pixels_are_those_of_pillow(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(FILES[kind]())
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(open_picture(path), expected, strict=True)
+
+
+@pytest.mark.parametrize("kind", ["rgb", "rgba", "grey"])
+def test_common_pictures_take_the_fast_way(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pillow(data: bytes) -> pictures.Pixels:
+        raise AssertionError("Pillow was asked")
+
+    monkeypatch.setattr(pictures, "_by_pillow", pillow)
+    path = tmp_path / "file.png"
+    path.write_bytes(FILES[kind]())
+    assert open_picture(path).shape == (90, 160, 3)
+
+
+def outcome_of_pillow(data: bytes) -> np.ndarray | None:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception:
+        return None
+
+
+@pytest.mark.parametrize("kind", ["rgb", "rgba", "grey", "palette", "jpeg"])
+def test_a_damaged_file_is_judged_as_pillow_judges_it(kind: str, tmp_path: Path) -> None:
+    whole = FILES[kind]()
+    draw = random.Random(0)
+    damaged = [whole[:cut] for cut in range(0, len(whole), len(whole) // 40 + 1)]
+    damaged += [whole[:-cut] for cut in range(1, 20)]
+    for _ in range(60):
+        changed = bytearray(whole)
+        changed[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        damaged.append(bytes(changed))
+    path = tmp_path / "file"
+    refused = 0
+    for data in damaged:
+        path.write_bytes(data)
+        expected = outcome_of_pillow(data)
+        if expected is None:
+            refused += 1
+            with pytest.raises(PictureError):
+                open_picture(path)
+        else:
+            np.testing.assert_array_equal(open_picture(path), expected)
+    assert refused > 30
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_text("<html>404</html>"), "not an image of a known format"),
+        (lambda path: path.mkdir(), "not a regular file"),
+        (os.mkfifo, "not a regular file"),
+        (lambda path: path.write_bytes(FILES["rgb"]()[:2000]), "cannot be decoded"),
+    ],
+)
+def test_what_is_no_picture_is_named(
+    make: Callable[[Path], object], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.png"
+    make(path)
+    with pytest.raises(PictureError, match=reason):
+        open_picture(path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("L", (30_000, 3_000)).save(path)
+    with pytest.raises(PictureError, match="30,000 x 3,000 pixels are more than"):
+        open_picture(path)
