@@ -12,6 +12,7 @@ from fathomnet_voxel51.checks import Check
 from fathomnet_voxel51.media.gcs import GcsStore
 from fathomnet_voxel51.setup_check import check_setup
 
+from demo.stand_in_models import write_stand_in
 from tests.media.emulator import emulator
 from tests.media.outgoing import Bytes
 
@@ -97,3 +98,16 @@ def test_a_database_that_is_too_old_fails(
     monkeypatch.setattr(setup_check, "OLDEST_MONGODB", (99, 0))
     check = by_name()["database"]
     assert check.status == "fail" and check.fix
+
+
+def test_each_model_says_where_its_weights_are_or_how_to_fetch_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_stand_in("dinov2", tmp_path / "dinov2", small=True)
+    monkeypatch.setenv("FATHOMNET_MODELS", str(tmp_path))
+    checks = by_name()
+    assert checks["model dinov2"].status == "ok"
+    assert str(tmp_path / "dinov2" / "model.safetensors") in checks["model dinov2"].detail
+    assert checks["model demo-clip"].status == "ok"
+    assert checks["model clip"].status == "warn"
+    assert "hf download laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in checks["model clip"].fix

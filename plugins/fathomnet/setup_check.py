@@ -15,8 +15,11 @@ from pathlib import Path
 
 from .checks import Check
 from .dataset.collection import is_enterprise
+from .errors import SetupError
 from .fields import PLUGIN_NAME
 from .media.paths import GCS
+from .model_parts.known import KNOWN
+from .model_parts.weights import fetching, find_known
 from .progress import Progress, silent
 
 DISK_WARN_BYTES = 30 * 1024**3
@@ -159,3 +162,13 @@ def _models() -> Iterator[Check]:
         return
     versions = ", ".join(f"{pip} {metadata.version(pip)}" for pip in needed.values())
     yield Check("models", "ok", versions)
+    yield from (_weights(name, known.title) for name, known in KNOWN.items())
+
+
+def _weights(name: str, title: str) -> Check:
+    try:
+        file = find_known(name).file
+    except SetupError:
+        detail = f"{title}: its weights are not on this machine"
+        return Check(f"model {name}", "warn", detail, fetching(name))
+    return Check(f"model {name}", "ok", f"{title}: {file}")
