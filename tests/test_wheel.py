@@ -58,14 +58,16 @@ def _run(*command: str | Path, folder: Path) -> str:
     return run.stdout.strip()
 
 
-def test_the_wheel_carries_every_module_and_table(source: Path, wheel: Path) -> None:
+def test_the_wheel_carries_every_module_and_data_file(source: Path, wheel: Path) -> None:
     package = source / "plugins/fathomnet"
     modules = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
-    tables = {f"data/{path.name}" for path in (source / "data").glob("*.csv")}
+    patterns = ("*.csv", "needles/*.yaml", "models/*/*")
+    files = [path for pattern in patterns for path in (source / "data").glob(pattern)]
+    data = {path.relative_to(source).as_posix() for path in files}
     folder = "fathomnet_voxel51/"
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.startswith(folder)]
-    assert {name.removeprefix(folder) for name in names} == modules | tables | {"data/__init__.py"}
+    assert {name.removeprefix(folder) for name in names} == modules | data | {"data/__init__.py"}
 
 
 def test_the_taxonomy_travels_with_the_wheel(python: Path, tmp_path: Path) -> None:
@@ -76,6 +78,14 @@ def test_the_taxonomy_travels_with_the_wheel(python: Path, tmp_path: Path) -> No
     file, concepts = _run(python, "-I", "-c", program, folder=tmp_path).split()
     assert Path(file).is_relative_to(python.parents[1])
     assert int(concepts) == 79
+
+
+def test_the_demo_model_travels_with_the_wheel(python: Path, tmp_path: Path) -> None:
+    program = (
+        "from fathomnet_voxel51.models import load_embedder; "
+        "print(load_embedder('demo-clip').embed_prompts(['a sea pig']).shape)"
+    )
+    assert _run(python, "-I", "-c", program, folder=tmp_path) == "(1, 64)"
 
 
 def test_the_command_is_installed_with_the_wheel(python: Path, tmp_path: Path) -> None:
