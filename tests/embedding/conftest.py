@@ -1,23 +1,28 @@
-"""Datasets and models of the tests of embeddings."""
+"""Datasets and models of the tests of embeddings.
+
+FiftyOne is imported only inside: this file is read before its settings are made, see
+``tests/conftest.py``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import embeddings
 
-from .tiny import TinyEmbedder
+if TYPE_CHECKING:
+    from .tiny import TinyEmbedder
 
 
 @pytest.fixture
-def make_dataset() -> Iterator[Callable[[Sequence[fo.Sample]], Any]]:
+def make_dataset() -> Iterator[Callable[[Sequence[Any]], Any]]:
     """Makes a dataset of samples."""
+    import fiftyone as fo
+
     made: list[Any] = []
 
-    def make(samples: Sequence[fo.Sample]) -> Any:
+    def make(samples: Sequence[Any]) -> Any:
         dataset = fo.Dataset(persistent=True)
         made.append(dataset)
         dataset.add_samples(samples)
@@ -31,6 +36,7 @@ def make_dataset() -> Iterator[Callable[[Sequence[fo.Sample]], Any]]:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[TinyEmbedder], TinyEmbedder]:
     """Makes ``clip`` the name of a tiny model, whose weights need not be fetched."""
+    from fathomnet_voxel51 import embeddings
 
     def use(embedder: TinyEmbedder) -> TinyEmbedder:
         monkeypatch.setattr(embeddings, "load_embedder", lambda name, device, precision: embedder)
