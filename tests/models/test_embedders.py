@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import open_clip
 import pytest
@@ -194,6 +195,19 @@ def test_missing_weights_say_which_from_where_and_how(
     assert f"https://huggingface.co/{repository}" in message
     assert f"hf download {repository} " in message
     assert str(tmp_path / name) in message
+
+
+def test_what_was_fetched_to_the_hub_s_cache_is_found(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FATHOMNET_MODELS", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--facebook--dinov2-base"
+    revision = "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
+    shutil.copytree(models_folder / "dinov2", repository / "snapshots" / revision)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    assert load_embedder("dinov2", "cpu").dimensions == 64
 
 
 def test_weights_without_their_settings_are_enough_where_the_architecture_is_known(

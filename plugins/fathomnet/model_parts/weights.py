@@ -56,8 +56,8 @@ def find_known(name: str) -> Weights:
             return Weights(None, found, model.architecture)
     raise SetupError(
         f"the weights of {name} ({model.title}) are not on this machine: "
-        f"{' or '.join(model.weights)} of https://huggingface.co/{model.repository} "
-        f"(license {model.license}); looked in {', '.join(looked) or 'the Hugging Face cache'}. "
+        f"{' or '.join(model.weights)}, beside {' and '.join(model.settings)}, "
+        f"of https://huggingface.co/{model.repository} (license {model.license}); looked in {', '.join(looked) or 'the Hugging Face cache'}. "
         f"{fetching(name)}"
     )
 
