@@ -99,7 +99,7 @@ def write_version(folder: Path, version: str, rows: Rows) -> None:
         if open_version(folder, version) is None:
             shutil.rmtree(target, ignore_errors=True)
             # Where another process was faster, its version says the same.
-            with suppress(FileExistsError, OSError):
+            with suppress(OSError):
                 part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""One measurement of similarity search, in a process of its own: prints its figures as JSON.
+
+Run by ``benchmarks.similarity``; FiftyOne is imported and connected before the clock starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
+from fathomnet_voxel51.dataset.vectors import (
+    VectorRows,
+    declare_vectors,
+    ids_in,
+    write_vectors,
+)
+from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.similarity import build_similarity_index
+
+from demo.synthetic import write_catalog
+
+IMAGES: Final = 9_306
+BOXES: Final = 24_487
+DIMENSIONS: Final = 512
+OFFSET: Final = 1.5
+"""Added to every number, so that all cosines are high, as those of CLIP's vectors are."""
+
+QUERIES: Final = 30
+K: Final = 25
+DATASET: Final = "measured"
+FIELD: Final = "ground_truth"
+VECTORS: Final = "clip_embedding"
+WAYS: Final = ("ours", "sklearn", "lancedb")
+_AT_ONCE: Final = 2_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=("prepare", "build", "search", "product"))
+    parser.add_argument("way", choices=WAYS, nargs="?")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--scale", type=float, default=1.0)
+    arguments = parser.parse_args()
+    if arguments.step == "prepare":
+        figures = _prepare(arguments.folder, arguments.scale)
+    elif arguments.step == "product":
+        figures = _product(arguments.folder)
+    elif arguments.step == "build":
+        figures = _build(arguments.way)
+    else:
+        figures = _search(arguments.way, arguments.folder)
+    print(json.dumps(figures))
+
+
+def _prepare(folder: Path, scale: float) -> dict[str, Any]:
+    """A dataset with a vector on every box, and the same vectors and queries as files."""
+    catalog = write_catalog(folder / "c.json", int(IMAGES * scale), int(BOXES * scale), seed=1)
+    ingest_dataset(DATASET, train_annotations=str(catalog))
+    dataset = fo.load_dataset(DATASET)
+    samples, nested = ids_in(dataset, FIELD)
+    pairs = [(one, box) for one, boxes in zip(samples, nested, strict=True) for box in boxes]
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((len(pairs), DIMENSIONS), dtype=np.float32) + OFFSET
+    queries = rng.standard_normal((QUERIES, DIMENSIONS), dtype=np.float32) + OFFSET
+    declare_vectors(dataset, FIELD, VECTORS)
+    starts = [n for n in range(len(pairs)) if n == 0 or pairs[n][0] != pairs[n - 1][0]]
+    cuts = [*starts[::_AT_ONCE], len(pairs)]
+    for start, end in pairwise(cuts):
+        part = pairs[start:end]
+        rows = VectorRows(
+            ids=[box for _, box in part],
+            sample_ids=[sample for sample, _ in part],
+            fingerprints=[{}] * len(part),
+            matrix=matrix[start:end],
+        )
+        write_vectors(dataset, FIELD, VECTORS, rows)
+    np.save(folder / "matrix.npy", matrix)
+    np.save(folder / "queries.npy", queries)
+    (folder / "ids.json").write_text(json.dumps([box for _, box in pairs]))
+    return {"boxes": len(pairs), "images": len(samples)}
+
+
+def _build(way: str) -> dict[str, Any]:
+    dataset = fo.load_dataset(DATASET)
+    if dataset.has_brain_run(way):
+        dataset.load_brain_results(way).cleanup()
+        dataset.delete_brain_run(way)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory counts from here
+    before = _peak_mb()
+    start = time.perf_counter()
+    if way == "ours":
+        build_similarity_index(dataset, brain_key=way)
+    else:
+        fob.compute_similarity(
+            dataset, patches_field=FIELD, embeddings=VECTORS, brain_key=way, backend=way
+        )
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "peak_mb": _peak_mb(), "above_mb": _peak_mb() - before}
+
+
+def _search(way: str, folder: Path) -> dict[str, Any]:
+    dataset = fo.load_dataset(DATASET)
+    queries = np.load(folder / "queries.npy")
+    example = json.loads((folder / "ids.json").read_text())[7]
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak_mb()
+    start = time.perf_counter()
+    index = dataset.load_brain_results(way)
+    index.sort_by_similarity(queries[0], k=K)
+    first = time.perf_counter() - start
+    found: list[list[str]] = []
+
+    def search(query: Any) -> None:
+        found.append(index._kneighbors(query, k=K)[1])
+
+    searches = [_timed(search, query) for query in queries]
+    views = [_timed(partial(index.sort_by_similarity, k=K), query) for query in queries]
+    index.sort_by_similarity(example, k=K)
+    again = index._kneighbors(queries[0], k=K)[1]
+    return {
+        "first_s": first,
+        "search_ms": 1000 * median(searches),
+        "view_ms": 1000 * median(views),
+        "peak_mb": _peak_mb(),
+        "above_mb": _peak_mb() - before,
+        "found": found,
+        "same_after_an_example": again == found[0],
+    }
+
+
+def _product(folder: Path) -> dict[str, Any]:
+    """One matrix product with numpy's BLAS: what a search cannot do without."""
+    matrix = np.load(folder / "matrix.npy")
+    queries = np.load(folder / "queries.npy")
+    times = [_timed(matrix.__matmul__, query) for _ in range(3) for query in queries]
+    return {"product_ms": 1000 * median(times)}
+
+
+def _timed(job: Callable[[Any], Any], argument: Any) -> float:
+    start = time.perf_counter()
+    job(argument)
+    return time.perf_counter() - start
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()
