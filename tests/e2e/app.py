@@ -101,6 +101,11 @@ class App:
         self.form.get_by_text(label, exact=True).click()
         expect(self.form.get_by_role("button", name="Cancel")).to_be_visible(timeout=PATIENCE)
 
+    def open_panel(self, label: str) -> None:
+        """Opens a panel, by its label, in a tab of its own."""
+        self.page.locator("[data-cy=new-panel-btn]").first.click()
+        self.page.get_by_text(label, exact=True).last.click()
+
     def fill(self, label: str, text: str) -> None:
         """Types into a field of text, of a number, or of a file's path."""
         field = self._field(label)

@@ -14,6 +14,9 @@ from .forms import literal
 LINE: Final = 80
 """Characters; a list that is longer is shown as a line an item."""
 
+DIGITS: Final = 3
+"""Of a fraction, after the point."""
+
 
 def build(
     label: str, result: Mapping[str, Any], remarks: Sequence[str] = (), dataset: str | None = None
@@ -41,12 +44,14 @@ def _add(outputs: Any, result: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             outputs.define_property(name, _nested(value), label=words(name))
         elif _is_records(value):
-            outputs.list(name, types.Object(), view=_table(value), label=words(name))
+            # Under another name than the value's, or the App would show that as it is.
+            rows = [{key: _rounded(cell) for key, cell in record.items()} for record in value]
+            shown = {"view": _table(value), "label": words(name), "default": rows}
+            outputs.list(f"_{name}", types.Object(), **shown)
         elif _is_long(value):
             listing = "\n".join(f"- {literal(str(item))}" for item in value)
             outputs.md(f"{words(name)}:\n\n{listing}", name=f"_{name}")
         else:
-            # Under another name than the value's, or the App would show that as it is.
             line = types.LabelValueView(read_only=True)
             outputs.str(f"_{name}", label=words(name), default=_readable(name, value), view=line)
 
@@ -83,8 +88,13 @@ def _readable(name: str, value: Any) -> str:
     if isinstance(value, int):
         return size_text(value) if name == "bytes" else f"{value:,}"
     if _is_list(value):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value in (None, "") else str(value)
+        return ", ".join(str(_rounded(item)) for item in value) or "none"
+    return "none" if value in (None, "") else str(_rounded(value))
+
+
+def _rounded(value: Any) -> Any:
+    """A fraction with the digits that a person reads; anything else as it is."""
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def words(name: str) -> str:
