@@ -422,6 +422,38 @@ def test_a_check_tells_the_result_and_writes_nothing(synthetic: Any) -> None:
     synthetic.delete_evaluation("e")
 
 
+def test_an_image_that_somebody_edits_meanwhile_is_evaluated_and_keeps_the_edit(
+    make_dataset: Callable[..., Any], either_way: str
+) -> None:
+    dataset = make_dataset(*[([("A", LEFT), ("B", RIGHT)], [("A", LEFT), ("A", RIGHT)])] * 3)
+
+    def edit(share: float, label: str) -> None:
+        if label == "writing verdicts":
+            dataset.limit(1).tag_labels("doubted", "ground_truth")
+
+    evaluate_predictions(dataset, eval_key="e", progress=edit)
+    assert dataset.values("ground_truth.detections.e") == [["tp", "fn"]] * 3
+    assert dataset.count_label_tags("ground_truth") == {"doubted": 2}
+
+
+def test_boxes_that_are_removed_meanwhile_stop_it_and_no_other_box_gets_their_verdict(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(*[([("A", LEFT), ("B", RIGHT)], [("A", LEFT), ("A", RIGHT)])] * 3)
+
+    def remove(share: float, label: str) -> None:
+        if label == "writing verdicts":
+            sample = dataset.first()
+            del sample.ground_truth.detections[0]
+            sample.save()
+
+    with pytest.raises(DatasetError, match="boxes of 1 images were removed"):
+        evaluate_predictions(dataset, eval_key="e", progress=remove)
+    dataset.reload()
+    assert dataset.values("ground_truth.detections.e")[0] == [None]
+    assert evaluate_predictions(dataset, eval_key="e").boxes == 5
+
+
 @pytest.mark.parametrize(
     ("eval_key", "error"),
     [

@@ -142,6 +142,7 @@ def evaluate_predictions(
         matches = list_matches(*sides, scored.judgement)
     result = _result(scored, eval_key, taxonomy)
     config.taxonomic = {**plain(result), "taxonomy_sha256": taxonomy.sha256}
+    progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
     total, done = len(scored.boxes.sample_ids), 0
     for written in write_marks(samples, scored.boxes, marks, eval_key):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
@@ -12,6 +12,9 @@ from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview, problem_with
 from .suggestions import boxes_fields
+
+LARGEST_PREVIEWED: Final = 20_000
+"""Images; with more the form would wait seconds at every keystroke."""
 
 
 class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
@@ -34,6 +37,10 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
         ]
         if absent:
             return Preview(problems=tuple(absent))
+        if len(dataset) > LARGEST_PREVIEWED:
+            return Preview(
+                facts=("The boxes are counted when it runs: there are too many to wait",)
+            )
         try:
             found = check_evaluation(dataset, **params.model_dump())
         except FathomNetError as error:
