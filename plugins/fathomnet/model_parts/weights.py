@@ -54,11 +54,12 @@ def find_known(name: str) -> Weights:
             return Weights(folder, found)
         if model.architecture:
             return Weights(None, found, model.architecture)
+    places = ", ".join(looked) or "the Hugging Face cache"
     raise SetupError(
         f"the weights of {name} ({model.title}) are not on this machine: "
         f"{' or '.join(model.weights)}, beside {' and '.join(model.settings)}, "
-        f"of https://huggingface.co/{model.repository} (license {model.license}); looked in {', '.join(looked) or 'the Hugging Face cache'}. "
-        f"{fetching(name)}"
+        f"of https://huggingface.co/{model.repository} (license {model.license}); "
+        f"looked in {places}. {fetching(name)}"
     )
 
 
