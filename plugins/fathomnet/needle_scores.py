@@ -1,11 +1,8 @@
-"""How much more a picture resembles a prompt than its other resemblances would explain.
+"""How much a picture resembles a prompt rather than what the prompt must not match.
 
 Cosine similarities of one prompt cannot be read by themselves: every text has its own level over
-all pictures, every picture its own over all texts, and a text that shares words with another
-rises and falls with it. So a needle's similarity is compared with what the similarities to its
-negative prompts let one expect, by a linear fit over all pictures of the index; a jelly looks
-like a plastic bag, but no more than "a jelly" says already. What is left over is measured in its
-own spread over the pictures, nearly all of which show no needle.
+all pictures, every picture its own over all texts. So a picture's score is a contrast with the
+negative prompts, measured in its own spread over the pictures, nearly all of which show no needle.
 """
 
 from __future__ import annotations
@@ -17,13 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+TEMPERATURE: Final = 0.01
+"""Of the soft maximum over negatives: where CLIP's own ends, whose training caps its inverse."""
 CHANCE_SHARE: Final = 0.1
 """Of the most hits that are asked for, how many may be expected to pass by chance."""
 LARGEST_CHANCE: Final = 0.05
 """The most that one picture may have of passing by chance, however few pictures there are."""
-RIDGE: Final = 0.01
-"""Weight of the penalty on the fit, relative to the spread of one negative: negatives that say
-nearly the same would otherwise be fitted to noise."""
 MAD_OF_NORMAL: Final = 0.6745
 """Median absolute deviation of a normal distribution whose standard deviation is 1."""
 
@@ -33,8 +29,7 @@ class NeedleScores:
     """What one needle scores.
 
     Attributes:
-        values: (N,) float64, one a picture: how many standard deviations more it resembles the
-            needle than its resemblance to the negatives lets one expect.
+        values: (N,) float64, one a picture: standard deviations above the median contrast.
         threshold: what a hit must exceed.
     """
 
@@ -59,46 +54,30 @@ def needle_scores(
     """
     if not prompt.size:
         return NeedleScores(np.empty(0), threshold(0, k))
-    rest = prompt - expected(prompt, negatives)
-    rest -= np.median(rest)
+    contrast = prompt - soft_maximum(negatives)
+    contrast -= np.median(contrast)
     # A median of distances, because a few needles must not widen what is taken for chance.
-    spread = float(np.median(np.abs(rest))) / MAD_OF_NORMAL
+    spread = float(np.median(np.abs(contrast))) / MAD_OF_NORMAL
     # float32 cosines are no finer than this.
-    return NeedleScores(
-        rest / max(spread, float(np.finfo(np.float32).eps)), threshold(rest.size, k)
-    )
+    unit = max(spread, float(np.finfo(np.float32).eps))
+    return NeedleScores(contrast / unit, threshold(contrast.size, k))
 
 
-def expected(prompt: NDArray[np.float32], negatives: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) the similarity to a prompt that follows from those to its negatives.
+def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(N,) the largest similarity of each column of (M, N), rounded off where several are close.
 
-    A linear fit by least squares with a small penalty (ridge regression) on the negatives, each
-    in units of its own spread over the pictures. No weight is negative: otherwise the needles
-    themselves, which resemble no negative, would teach the fit that such pictures are expected.
-
-    Args:
-        prompt: (N,) cosine similarities.
-        negatives: (M, N) cosine similarities.
+    The logarithm of a mean of exponentials, so that texts which say the same count once.
     """
-    from scipy.optimize import nnls
-
-    middle = float(prompt.mean(dtype=np.float64))
-    columns = negatives.astype(np.float64)
-    columns -= columns.mean(axis=1, keepdims=True)
-    columns /= np.maximum(columns.std(axis=1, keepdims=True), np.finfo(np.float32).eps)
-    gram = columns @ columns.T / prompt.size + RIDGE * np.eye(len(columns))
-    # |root.T w - target|² differs from the sum of squares and penalty by a constant.
-    root = np.linalg.cholesky(gram)
-    target = np.linalg.solve(root, columns @ (prompt - middle) / prompt.size)
-    weights, _ = nnls(root.T, target)
-    return np.asarray(middle + weights @ columns)
+    scaled = negatives.astype(np.float64) / TEMPERATURE
+    largest = scaled.max(axis=0)
+    return TEMPERATURE * np.asarray(largest + np.log(np.exp(scaled - largest).mean(axis=0)))
 
 
 def threshold(pictures: int, k: int) -> float:
     """The score that no more than a tenth of ``k`` pictures would exceed by chance.
 
-    By chance means: if no picture showed the needle, and what the negatives leave unexplained
-    were spread like a normal distribution.
+    By chance means: if no picture showed the needle, and contrasts with the negatives were
+    spread like a normal distribution.
     """
     chance = min(CHANCE_SHARE * k / max(pictures, 1), LARGEST_CHANCE)
     return NormalDist().inv_cdf(1.0 - chance)
