@@ -65,6 +65,7 @@ bench: install
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.media
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.inference
+	$(BIN)/python -m benchmarks.embeddings
 	$(BIN)/python -m benchmarks.similarity
 	$(BIN)/python -m benchmarks.similarity --large
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
