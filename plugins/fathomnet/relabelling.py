@@ -127,8 +127,8 @@ def relabel_boxes(
     journal = begin_journal(dataset, field, label, note, _user(), differing)
     apply_edits(dataset, path, edits_to(differing, label, ranks))
     move_to(dataset, journal, "done")
-    now = Counter(one.state.get("label") for one in read_states(dataset, path, _ids(differing)))
-    changed = now[label]
+    there = read_states(dataset, path, _ids(differing), keys=("label",))
+    changed = sum(one.state["label"] == label for one in there)
     progress(1.0, f"{changed:,} boxes are {label} now")
     return RelabelResult(
         changed=changed,

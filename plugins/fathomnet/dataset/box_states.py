@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 from bson import ObjectId
@@ -68,15 +67,27 @@ def box_ids(view: Any, path: str) -> list[tuple[str, str]]:
     ]
 
 
-def read_states(dataset: Any, path: str, boxes: Iterable[tuple[str, str]]) -> list[BoxState]:
-    """The states of boxes; those that are not there any more are left out."""
+def read_states(
+    dataset: Any,
+    path: str,
+    boxes: Iterable[tuple[str, str]],
+    keys: Sequence[str] = STATE_KEYS,
+) -> list[BoxState]:
+    """The states of boxes; those that are not there any more are left out.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of the boxes.
+        boxes: sample id and label id of each.
+        keys: what to read of each.
+    """
     wanted = set(boxes)
     samples = list(dict.fromkeys(sample for sample, _ in wanted))
     collection = sample_collection(dataset)
     found = (
-        _stored(collection, path, samples)
+        _stored(collection, path, samples, keys)
         if collection is not None
-        else _public(dataset, path, samples)
+        else _public(dataset, path, samples, keys)
     )
     return [one for one in found if (one.sample_id, one.label_id) in wanted]
 
@@ -95,13 +106,11 @@ def edits_to(states: Iterable[BoxState], label: str, ranks: State) -> list[Edit]
 
 def by_state(states: Iterable[BoxState]) -> Iterator[tuple[dict[str, str | None], list[BoxState]]]:
     """Boxes that are alike, together."""
-
-    def order(one: BoxState) -> str:
-        return repr(sorted(one.state.items()))
-
-    for _, some in groupby(sorted(states, key=order), key=order):
-        alike = list(some)
-        yield dict(alike[0].state), alike
+    alike: dict[tuple[tuple[str, str | None], ...], list[BoxState]] = {}
+    for one in states:
+        alike.setdefault(tuple(one.state.items()), []).append(one)
+    for state, some in alike.items():
+        yield dict(state), some
 
 
 def apply_edits(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
@@ -117,20 +126,21 @@ def apply_edits(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
 
 
 def _stored(
-    collection: Collection[Document], path: str, samples: Sequence[str]
+    collection: Collection[Document], path: str, samples: Sequence[str], keys: Sequence[str]
 ) -> Iterator[BoxState]:
     field, _, rest = path.partition(".")
-    keys = ("_id", *STATE_KEYS)
-    projection = {f"{path}.{key}": 1 for key in keys}
+    projection = {f"{path}.{key}": 1 for key in ("_id", *keys)}
     query = {"_id": {"$in": [ObjectId(sample) for sample in samples]}}
     for document in collection.find(query, projection):
         for box in (document.get(field) or {}).get(rest) or ():
-            state = {key: box[key] for key in STATE_KEYS if key in box}
+            state = {key: box[key] for key in keys if key in box}
             yield BoxState(str(document["_id"]), str(box["_id"]), state)
 
 
-def _public(dataset: Any, path: str, samples: Sequence[str]) -> Iterator[BoxState]:
-    keys = [key for key in STATE_KEYS if dataset.get_field(f"{path}.{key}") is not None]
+def _public(
+    dataset: Any, path: str, samples: Sequence[str], keys: Sequence[str]
+) -> Iterator[BoxState]:
+    keys = [key for key in keys if dataset.get_field(f"{path}.{key}") is not None]
     names = ["id", f"{path}.id", *(f"{path}.{key}" for key in keys)]
     for sample, ids, *columns in zip(*dataset.select(samples).values(names), strict=True):
         for place, label_id in enumerate(ids or ()):
