@@ -163,6 +163,7 @@ def test_the_run_is_the_one_that_fiftyone_would_have_made(synthetic: Any, either
     assert ours["matches"] == theirs["matches"]
     assert ours["confusion"] == theirs["confusion"]
     assert ours["report"] == theirs["report"]
+    assert ours["subset"] == theirs["subset"]
     assert ours["metrics"].items() >= theirs["metrics"].items()
     assert ours["schema"] - theirs["schema"] == {
         ("ground_truth.detections.KEY_distance", "IntField"),
@@ -182,6 +183,8 @@ def _described(dataset: Any, key: str) -> dict[str, Any]:
     """All that an evaluation is, its key replaced."""
     results = dataset.load_evaluation_results(key)
     columns = (results.ytrue, results.ypred, results.ytrue_ids, results.ypred_ids)
+    with results.use_subset(dataset.limit(20)):
+        subset = results.metrics()["accuracy"], len(results.ytrue)
     schema = {
         (path.replace(key, "KEY"), type(field).__name__)
         for path, field in dataset.get_field_schema(flat=True).items()
@@ -196,6 +199,7 @@ def _described(dataset: Any, key: str) -> dict[str, Any]:
         "confusion": results.confusion_matrix(include_missing=True).tolist(),
         "report": results.report(),
         "metrics": results.metrics(),
+        "subset": subset,
         "schema": schema,
         "stored": found,
     }
@@ -221,6 +225,11 @@ def test_without_annotation_ids_boxes_are_matched_as_fiftyone_does(
     dataset = make_dataset(*_scattered(40))
     for field in ("ground_truth", "model_predictions"):
         dataset.delete_sample_field(f"{field}.detections.annotation_id")
+    rng = np.random.default_rng(5)
+    counts = map(len, dataset.values("model_predictions.detections.id"))
+    # Rounded, so that some are equal and some are 0.
+    confidences = [rng.random(count).round(1).tolist() for count in counts]
+    dataset.set_values("model_predictions.detections.confidence", confidences)
     evaluate_predictions(dataset, eval_key="ours")
     dataset.evaluate_detections("model_predictions", eval_key="theirs", classwise=False)
     ours, theirs = _described(dataset, "ours"), _described(dataset, "theirs")
@@ -256,6 +265,31 @@ def test_a_crowd_can_be_found_by_many(make_dataset: Callable[..., Any]) -> None:
     evaluate_predictions(dataset, eval_key="ours")
     dataset.evaluate_detections("model_predictions", eval_key="theirs", classwise=False)
     assert _described(dataset, "ours")["stored"] == _described(dataset, "theirs")["stored"]
+
+
+def test_what_else_images_and_boxes_hold_is_left_as_it_is(
+    make_dataset: Callable[..., Any], either_way: str
+) -> None:
+    dataset = make_dataset(*[([("A", LEFT), ("B", RIGHT)], [("A", LEFT), ("A", RIGHT)])] * 2)
+    vectors = [[np.array([0.75, 0.25], np.float32)] * 2] * 2
+    dataset.set_values("model_predictions.detections.probabilities", vectors, dynamic=True)
+    dataset.tag_labels("checked", "ground_truth")
+    before = documents(dataset)
+    evaluate_predictions(dataset, eval_key="e")
+    assert _without_key(documents(dataset)) == before
+    dataset.delete_evaluation("e")
+    assert documents(dataset) == before
+
+
+def _without_key(value: Any) -> Any:
+    """Stored values, less those of the evaluation "e"."""
+    if isinstance(value, dict):
+        return {
+            name: _without_key(one)
+            for name, one in value.items()
+            if name != "e" and not name.startswith("e_")
+        }
+    return [_without_key(one) for one in value] if isinstance(value, list) else value
 
 
 def test_every_box_has_its_distance(make_dataset: Callable[..., Any], either_way: str) -> None:
