@@ -59,7 +59,8 @@ class EvaluationResult:
         predictions_without_box: predictions that are about no box. They lower FiftyOne's
             precision, and no score here.
         matched_by_annotation_id: predictions that were matched so, not by overlap.
-        unknown_names: true or predicted names that are not in the taxonomy; each scores 12.
+        unknown_names: true or predicted names that are not in the taxonomy, the first
+            ``NAMES_KEPT``; each scores 12.
     """
 
     eval_key: str
@@ -230,13 +231,10 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
 
     dataset = samples._root_dataset
     path = f"{gt_field}.detections.label"
-    if dataset.has_sample_field("split"):
-        counts = {
-            split: dataset.match(ViewField("split") == split).count(path)
-            for split in dataset.distinct("split")
-        }
-    else:
-        counts = {}
+    splits = dataset.distinct("split") if dataset.has_sample_field("split") else ()
+    counts = {
+        split: dataset.match(ViewField("split") == split).count(path) for split in splits if split
+    }
     offers = [
         f"the {split} split has {count:,} labelled boxes"
         for split, count in counts.items()
