@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from ..errors import Fault, InputError, SetupError
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+from ..fields import Precision
 
 BF16_UNITS: Final = ("avx512_bf16", "amx_bf16")
 """What an x86 processor calls its bfloat16 units; without one it is slower than in float32."""
