@@ -7,6 +7,7 @@ from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.parameters import (
     OPERATORS,
     AddTaxonomyRanks,
+    ComputeEmbeddings,
     FindNeedles,
     IngestDataset,
     RunWorkflow,
@@ -111,3 +112,8 @@ def test_texts_to_look_for_may_hold_commas() -> None:
     parsed = FindNeedles.parse({"prompts": " a small red octopus, alone; a lost boot ;"})
     assert parsed.prompts == ("a small red octopus, alone", "a lost boot")
     assert FindNeedles.parse({"prompts": None}).prompts == ()
+
+
+def test_a_cleared_suggestion_is_an_empty_text() -> None:
+    assert FindNeedles.parse({"brain_key": None, "pack": None}) == FindNeedles()
+    assert ComputeEmbeddings.parse({"patches_field": None}).patches_field == ""

@@ -48,6 +48,11 @@ def none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _empty_if_none(value: Any) -> Any:
+    """What a form sends for a text with suggestions that was cleared, as an empty text."""
+    return "" if value is None else value
+
+
 def list_items(value: Any) -> Any:
     """A list from a form or a program, or from the command line's comma-separated text."""
     if isinstance(value, str):
@@ -78,8 +83,9 @@ Split = Annotated[
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
+OptionalText = Annotated[str, BeforeValidator(_empty_if_none)]
 PatchesField = Annotated[
-    str,
+    OptionalText,
     Widget.PATCHES_FIELD,
     Field(title="Boxes", description="The boxes that are cut out; empty for whole images"),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from .base import Parameters
-from .kinds import PathText, Texts, Widget
+from .kinds import OptionalText, PathText, Texts, Widget
 
 
 class FindNeedles(Parameters):
@@ -16,7 +16,7 @@ class FindNeedles(Parameters):
     summary = "Look for debris, gear or confusable species by text, and save the hits as views"
 
     brain_key: Annotated[
-        str,
+        OptionalText,
         Widget.TEXT_INDEX,
         Field(
             title="Index",
