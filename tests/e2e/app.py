@@ -150,14 +150,17 @@ class App:
         if how == "Schedule":
             self.wait_for_text("Operation successfully scheduled")
 
-    def result(self) -> str:
+    def result(self, patience: int = PATIENCE) -> str:
         """Waits until an operation that runs at once has ended.
+
+        Args:
+            patience: milliseconds that it may take.
 
         Returns:
             the text of its result, or "Error occurred during operator execution".
         """
         # The button is there before the result is.
-        expect(self.form).to_have_text(re.compile(r".+Close$", re.DOTALL), timeout=PATIENCE)
+        expect(self.form).to_have_text(re.compile(r".+Close$", re.DOTALL), timeout=patience)
         return self.form.inner_text()
 
     def open_details(self) -> None:

@@ -1,0 +1,90 @@
+"""FiftyOne's own search in the App: by a text that is typed, or by a patch that is selected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, Response, expect
+
+from tests.e2e.app import PATIENCE, App
+
+LOADING = 4 * PATIENCE
+"""Milliseconds: the App's first query loads the model."""
+
+
+class Search:
+    """The search controls above the grid, and the panel that lists what was found."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.page: Page = app.page
+        self._shown: dict[int, str] = {}
+        self._found: dict[int, str] = {}
+        self.page.on("response", self._note)
+
+    def show_patches(self, field: str, count: int) -> None:
+        """Shows the patches of a field of boxes instead of the images."""
+        self.page.locator("[data-cy=action-clips-patches]").click()
+        self.page.get_by_text(field, exact=True).last.click()
+        self._wait_for_patches(count)
+
+    def by_text(self, text: str) -> None:
+        """Types a text into the search field of what is shown, and waits for what is found."""
+        self.page.get_by_test_id("SearchIcon").first.click()
+        field = self.page.get_by_placeholder("Type anything!")
+        field.fill(text)
+        field.press("Enter")
+        self._wait_until_found()
+
+    def by_patch(self, place: int) -> str:
+        """Selects a patch, counted from 0, and searches for those like it.
+
+        Returns:
+            the id of the patch.
+        """
+        tile = self.page.locator("[data-cy=looker]").nth(place)
+        tile.hover()
+        tile.get_by_title("Click to select sample").click()
+        self.page.get_by_test_id("WallpaperIcon").first.click()
+        self.page.get_by_text(re.compile("Show similar")).last.click()
+        selected = self._shown[place]
+        self._wait_until_found()
+        return selected
+
+    def results(self, count: int) -> list[str]:
+        """Opens what was found by the newest search, as many as expected.
+
+        Returns:
+            the ids of the patches in the order in which the App shows them.
+        """
+        # The card around the button counts as disabled, because it cannot be dragged.
+        self.page.get_by_label("Show results").first.click(force=True)
+        self._wait_for_patches(count)
+        self.app.wait_until_drawn()
+        self._until(lambda: len(self._found) >= count)
+        return [self._found[place] for place in sorted(self._found)]
+
+    def _wait_for_patches(self, count: int) -> None:
+        counter = self.page.locator("[data-cy=entry-counts]")
+        expect(counter).to_have_text(re.compile(rf"^{count:,} patch(es)?$"), timeout=PATIENCE)
+
+    def _wait_until_found(self) -> None:
+        expect(self.page.get_by_text("Completed").first).to_be_visible(timeout=LOADING)
+
+    def _until(self, reached: Callable[[], bool]) -> None:
+        for _ in range(PATIENCE // 200):
+            if reached():
+                return
+            self.page.wait_for_timeout(200)
+        raise AssertionError(f"the App asked for {len(self._found)} patches only")
+
+    def _note(self, response: Response) -> None:
+        """Remembers the patches that the App receives for its grid, by their places in it."""
+        asked: Any = response.request.post_data or ""
+        if response.url.endswith("/graphql") and "paginateSamples" in asked:
+            # What is found is shown by its ids.
+            places = self._found if "stages.Select" in asked else self._shown
+            for edge in response.json()["data"]["samples"]["edges"]:
+                places[int(edge["cursor"])] = edge["node"]["id"]
