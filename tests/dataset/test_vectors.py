@@ -148,7 +148,9 @@ def test_whole_images_have_vectors_of_their_own(dataset: Any) -> None:
     declare_vectors(dataset, "", FIELD)
     ids = dataset.values("id")
     matrix = vectors(2)
-    rows = VectorRows(ids=ids[1:3], sample_ids=ids[1:3], fingerprints=[{"a": ""}, {"b": ""}], matrix=matrix)
+    rows = VectorRows(
+        ids=ids[1:3], sample_ids=ids[1:3], fingerprints=[{"a": ""}, {"b": ""}], matrix=matrix
+    )
     write_vectors(dataset, "", FIELD, rows)
     np.testing.assert_array_equal(dataset[ids[2]][FIELD], matrix[1], strict=True)
     assert dataset.values(f"{FIELD}_source") == [None, {"a": ""}, {"b": ""}, None]
