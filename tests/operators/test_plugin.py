@@ -145,9 +145,10 @@ def plugin_zip(tmp_path: Path) -> Iterator[str]:
 
 
 RUN_EVERYTHING = """
-import json, sys
+import json, os, sys
 import fiftyone as fo, fiftyone.operators as foo
 import numpy as np
+from PIL import Image
 name, annotations, predictions, media, listed = sys.argv[1:]
 run = lambda operator, dataset=None, **params: foo.execute_operator(
     "@fathomnet/voxel51/" + operator, {"params": params}, dataset=dataset).result
@@ -166,13 +167,22 @@ results["import_predictions"] = run("import_predictions", dataset, predictions=p
 path = "detections.label"
 dataset.set_values("ground_truth." + path, dataset.values("model_predictions." + path))
 results["evaluate_predictions"] = run("evaluate_predictions", dataset)
-boxes = dataset.values("ground_truth.detections.id")
-for path, lengths in (("ground_truth.detections.", [len(ids) for ids in boxes]), ("", None)):
-    dataset.add_sample_field(path + "clip_embedding", fo.VectorField)
-    vectors = [np.random.rand(size or 1, 8).astype("float32") for size in lengths or [0] * 10]
-    dataset.set_values(path + "clip_embedding", [list(v) if lengths else v[0] for v in vectors])
-results["build_similarity_index"] = run("build_similarity_index", dataset)
-results["find_duplicates"] = run("find_duplicates", dataset)
+dice = np.random.default_rng(1)
+for path in dataset.values("filepath"):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    Image.fromarray(dice.integers(0, 255, (1080, 1920, 3), dtype=np.uint8)).save(path)
+demo = {"model": "demo-clip"}
+results["compute_embeddings"] = run("compute_embeddings", dataset, method="pca", **demo)
+run("compute_embeddings", dataset, method="none", patches_field="", **demo)
+results["build_similarity_index"] = run("build_similarity_index", dataset, **demo)
+results["find_duplicates"] = run("find_duplicates", dataset, **demo)
+results["find_needles"] = run("find_needles", dataset, pack="debris")
+dataset.save_view("all", dataset.limit(10))
+results["relabel_boxes"] = run("relabel_boxes", dataset, label="Sebastes", view="all")
+results["export_corrections"] = run("export_corrections", dataset, folder=media + "/corrected")
+results["undo_relabel"] = run("undo_relabel", dataset)
+dataset.tag_samples("train")
+results["split_by_dive"] = run("split_by_dive", dataset)
 results["run_workflow"] = run("run_workflow", stages=["ingest_dataset", "add_primary_label"],
     ingest_dataset={"dataset_name": name, "test_annotations": annotations, "media_root": media,
     "limit": 10})
@@ -214,5 +224,7 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["ingest_dataset"]["samples_added"] == 10
     assert answer["results"]["evaluate_predictions"]["mean_taxonomic_distance"] == 0.0
     assert answer["results"]["build_similarity_index"]["indexed"] > 10
+    assert answer["results"]["compute_embeddings"]["skipped"] == 0
     assert answer["results"]["find_duplicates"]["images"] == 10
+    assert answer["results"]["undo_relabel"]["restored"] > 10
     assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0
