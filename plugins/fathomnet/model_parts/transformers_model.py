@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import metadata
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ from PIL import Image
 
 from ..errors import Fault, InputError
 from .devices import torch_dtype
-from .pixels import LevelTable
 from .weights import Weights
 
 Floats = npt.NDArray[np.float32]
@@ -46,13 +44,14 @@ class TransformersModel:
         self.architecture = config.model_type
         self._device = device
         self._dtype = torch_dtype(precision)
-        self._prepare = _preparation(processor)
-        self.input_size = tuple(self._prepare(Image.new("RGB", (64, 64))).shape[1:])
+        self._processor = processor
+        self.input_size = tuple(self.prepare(Image.new("RGB", (64, 64))).shape[1:])
         model = model.eval().requires_grad_(False)
         self._model = model.to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
 
     def prepare(self, patch: Image.Image) -> Any:
-        return self._prepare(patch)
+        # Scaling and normalising are one step here already: a table of levels would not be faster.
+        return self._processor(images=patch, return_tensors="pt")["pixel_values"][0]
 
     def embed(self, batch: Any) -> Floats:
         """The class token of the last layer, after the final norm."""
@@ -62,25 +61,3 @@ class TransformersModel:
             pixels = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
             tokens = self._model(pixel_values=pixels).last_hidden_state
             return np.ascontiguousarray(tokens[:, 0].float().cpu().numpy())
-
-
-def _preparation(processor: Any) -> Callable[[Image.Image], Any]:
-    """The library's own preprocessing, scaling and normalising looked up."""
-    import torch
-
-    def shape(patch: Image.Image) -> Any:
-        options = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
-        return processor(images=patch, **options)["pixel_values"][0]
-
-    def whole(patch: Image.Image) -> Any:
-        return processor(images=patch, return_tensors="pt")["pixel_values"][0]
-
-    def scale(levels: npt.NDArray[np.uint8]) -> Any:
-        options = {"do_resize": False, "do_center_crop": False, "return_tensors": "np"}
-        return processor(images=Image.fromarray(levels), **options)["pixel_values"][0]
-
-    if shape(Image.new("RGB", (64, 64))).dtype != np.uint8:
-        # Its pixels are no whole levels between the steps, so there is nothing to look up.
-        return whole
-    table = LevelTable(scale)
-    return lambda patch: torch.from_numpy(table(shape(patch).transpose(1, 2, 0)))
