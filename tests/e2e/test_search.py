@@ -122,9 +122,6 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
     hits = dataset.load_saved_view(view)
     scores = hits.values("debris_score_demo_clip_similarity_images")
     assert scores == sorted(scores, reverse=True)
-    app.open_dataset(no_dataset, len(hits), view="debris-demo-clip-similarity-images")
-    app.wait_until_drawn()
-    app.screenshot(pictures / "needles-view.png")
 
 
 def test_the_map_is_coloured_by_family(app: App, dataset: Any, pictures: Path) -> None:
