@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from fathomnet_voxel51.files.coco_values import safe_file_name
-from PIL import Image, UnidentifiedImageError
-
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-"""Pillow knows more, and among them some that start other programs (EPS)."""
-
-MAX_PIXELS: Final = 89_478_485
-"""Where Pillow begins to warn of a decompression bomb; 350 MB of memory, an 8K frame has 33 M."""
+from fathomnet_voxel51.files.pictures import (
+    PictureError,
+    decode_picture,
+    faults_in_words,
+    read_picture,
+)
+from PIL import Image
 
 _AS_THEY_ARE: Final = frozenset({"RGB", "RGBA", "LA"})
-_LONGEST_REASON: Final = 200
-
-
-class ImageError(ValueError):
-    """An image cannot be looked at; its text is the reason that the boxes get."""
 
 
 def open_image(folder: Path, file_name: str) -> Image.Image:
@@ -35,24 +29,10 @@ def open_image(folder: Path, file_name: str) -> Image.Image:
         A picture whose mode is RGB, RGBA or LA; see ``in_colour`` for what becomes of other modes.
 
     Raises:
-        ImageError: the file is missing, leaves the folder, is too large, or cannot be decoded.
+        PictureError: the file is missing, leaves the folder, is too large, or cannot be decoded.
     """
-    path = folder / _inside(file_name)
-    _check_file(path)
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{image.width:,} x {image.height:,} pixels are more than {MAX_PIXELS:,}"
-                )
-            image.load()
-            return in_colour(image)
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"not an image of a known format ({', '.join(FORMATS)})") from None
-    except Exception as error:  # a damaged file makes Pillow raise whatever its decoder hits
-        raise ImageError(_reason("cannot be decoded", error)) from error
+    with faults_in_words():
+        return in_colour(decode_picture(read_picture(folder / _inside(file_name))))
 
 
 def in_colour(image: Image.Image) -> Image.Image:
@@ -67,12 +47,12 @@ def in_colour(image: Image.Image) -> Image.Image:
         image: decoded.
 
     Raises:
-        ImageError: it holds floating-point numbers, of which nothing says what is white.
+        PictureError: it holds floating-point numbers, of which nothing says what is white.
     """
     if image.mode in _AS_THEY_ARE:
         return image
     if image.mode == "F":
-        raise ImageError("floating-point pixels have no known range; store 8 or 16 bits")
+        raise PictureError("floating-point pixels have no known range; store 8 or 16 bits")
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int32).clip(0, 0xFFFF)
         image = Image.fromarray((values >> 8).astype(np.uint8))
@@ -84,23 +64,4 @@ def _inside(file_name: str) -> str:
     try:
         return str(safe_file_name(file_name))
     except ValueError as error:
-        raise ImageError(f"file name {error}") from None
-
-
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise ImageError("no such file") from None
-    except (OSError, ValueError) as error:
-        raise ImageError(_reason("cannot be read", error)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError("not a regular file")  # a pipe would be waited for without end
-    if not status.st_size:
-        raise ImageError("the file is empty")
-
-
-def _reason(what: str, error: Exception) -> str:
-    # An OSError's own text repeats the path, which on a cluster says more than a report should.
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"{what}: {text}"[:_LONGEST_REASON]
+        raise PictureError(f"file name {error}") from None

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fathomnet_voxel51.files.pictures import PictureError
 from PIL import Image
 
 from .annotations import Box, ImageBoxes
 from .crops import Pixels, Window, Windows, cut, windows_of
-from .images import ImageError, open_image
+from .images import open_image
 
 PART: Final = 32
 """Boxes whose crops are made in one go: an image with thousands must not fill the memory."""
@@ -86,7 +87,7 @@ def _preparer(folder: Path, image: ImageBoxes) -> Callable[[Box], Prepared]:
     """What becomes of a box of an image: its crops, or the image's own fault."""
     try:
         return _Cutter(image.image_id, open_image(folder, image.file_name)).crops_of
-    except ImageError as error:
+    except PictureError as error:
         reason = str(error)
         return lambda box: Unpredicted(box.annotation_id, image.image_id, reason)
 

@@ -12,7 +12,8 @@ import imagecodecs
 import numpy as np
 import pytest
 from fathomnet_voxel51.embedding import pictures
-from fathomnet_voxel51.embedding.pictures import PictureError, open_picture
+from fathomnet_voxel51.embedding.pictures import open_picture
+from fathomnet_voxel51.files.pictures import PictureError
 from PIL import Image
 
 from .tiny import picture

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fathomnet_inference.images import MAX_PIXELS, ImageError, open_image
+from fathomnet_inference.images import open_image
+from fathomnet_voxel51.files.pictures import MAX_PIXELS, PictureError
 from PIL import Image
 
 COLOURS = np.random.default_rng(3).integers(0, 256, (20, 30, 3), np.uint8)
@@ -41,7 +42,7 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def reason(folder: Path, name: str) -> str:
-    with pytest.raises(ImageError) as refused:
+    with pytest.raises(PictureError) as refused:
         open_image(folder, name)
     text = str(refused.value)
     assert str(folder) not in text

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from PIL import Image
 
+from ..files.pictures import PictureError
 from .crops import BoxError, Window, cut, window_of
-from .pictures import PictureError, Pixels, open_picture
+from .pictures import Pixels, open_picture
 from .work import ImageWork, Item
 
 PART: Final = 16
