@@ -18,6 +18,8 @@ from demo.stand_ins import draw_stand_ins
 
 OUTPUT = Path("demo-data")
 """Where ``run`` puts what it draws."""
+DEMO_MODEL = "demo-clip"
+"""Trained on what the demo draws, and on nothing else: files of others are not searched by it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +68,7 @@ def _run(options: argparse.Namespace) -> str:
 def _demo_job(options: argparse.Namespace) -> Job:
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
     annotations = {"train": made.train, "test": made.test}
-    return Job(annotations, made.predictions, "test", made.media_root)
+    return Job(annotations, made.predictions, "test", made.media_root, DEMO_MODEL)
 
 
 def _job_on_files(options: argparse.Namespace) -> Job:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.catalog import read_catalog
-from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS
+from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS, similarity_key
 from fathomnet_voxel51.terminal import exit_status, progress_bar
 
 from demo.processes import worker
@@ -25,12 +25,14 @@ class Job:
         predictions: predictions for one split's boxes, if any.
         predicted_split: the split that they are for.
         media: folder that holds ``<split>_images``.
+        model: makes boxes and images searchable; empty for no search.
     """
 
     annotations: Mapping[str, Path]
     predictions: Path | None
     predicted_split: str
     media: Path
+    model: str = ""
 
 
 def split_of(annotations: Path) -> str:
@@ -60,7 +62,25 @@ def workflow_values(job: Job, dataset: str) -> dict[str, Any]:
             "split": job.predicted_split,
         }
         values["add_taxonomy_ranks"] = {"label_fields": [GROUND_TRUTH, MODEL_PREDICTIONS]}
+    if job.model:
+        stages += ["compute_embeddings", "build_similarity_index"]
+        values["compute_embeddings"] = values["build_similarity_index"] = {"model": job.model}
     return values
+
+
+def needles_values(model: str) -> dict[str, Any]:
+    """The parameters of ``run_workflow`` for debris: it lies in no box, but in whole images.
+
+    Args:
+        model: what they are embedded by.
+    """
+    images = {"model": model, "patches_field": ""}
+    return {
+        "stages": ["compute_embeddings", "build_similarity_index", "find_needles"],
+        "compute_embeddings": {**images, "method": "none"},
+        "build_similarity_index": images,
+        "find_needles": {"brain_key": similarity_key(model, ""), "pack": "debris"},
+    }
 
 
 def run(job: Job, dataset: str, log: Path) -> None:
@@ -80,13 +100,24 @@ def run(job: Job, dataset: str, log: Path) -> None:
     # the worker, connects first.
     fo.list_datasets()
     started = time.monotonic()
+    needles = None
     with exit_status(), worker(log), progress_bar() as report:
         operation = delegation.queue("run_workflow", None, workflow_values(job, dataset))
         results = delegation.follow(operation, report)
-    print(summary(results, dataset, time.monotonic() - started))
+        if job.model:
+            # Queued only now: FiftyOne's queue is last in, first out.
+            values = needles_values(job.model)
+            operation = delegation.queue("run_workflow", fo.load_dataset(dataset), values)
+            needles = delegation.follow(operation, report)["find_needles"]
+    print(summary(results, needles, dataset, time.monotonic() - started))
 
 
-def summary(results: Mapping[str, Mapping[str, Any]], dataset: str, seconds: float) -> str:
+def summary(
+    results: Mapping[str, Mapping[str, Any]],
+    needles: Mapping[str, Any] | None,
+    dataset: str,
+    seconds: float,
+) -> str:
     """What was made, and how to look at it."""
     ingested = results["ingest_dataset"]
     lines = [
@@ -99,4 +130,10 @@ def summary(results: Mapping[str, Mapping[str, Any]], dataset: str, seconds: flo
     if "import_predictions" in results:
         imported = results["import_predictions"]["imported"]
         lines.append(f"  {imported:,} predictions are in the field {MODEL_PREDICTIONS}")
+    if "build_similarity_index" in results:
+        indexed = results["build_similarity_index"]["indexed"]
+        lines.append(f"  {indexed:,} boxes can be searched by text and by example")
+    if needles is not None:
+        hits = sum(needle["hits"] for needle in needles["needles"])
+        lines.append(f"  {hits:,} hits of debris are in the view {needles['view']}")
     return "\n".join([*lines, f"Look at it: make app DATASET={dataset}"])

@@ -122,16 +122,3 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
     hits = dataset.load_saved_view(view)
     scores = hits.values("debris_score_demo_clip_similarity_images")
     assert scores == sorted(scores, reverse=True)
-
-
-def test_the_map_is_coloured_by_family(app: App, dataset: Any, pictures: Path) -> None:
-    colours = {"brainResult": "demo_clip_pca", "colorByField": "ground_truth.detections.family"}
-    panels = [fo.Panel(type="Samples", pinned=True), fo.Panel(type="Embeddings", state=colours)]
-    halves = [fo.Space(children=[panel]) for panel in panels]
-    dataset.save_workspace("map", fo.Space(children=halves, orientation="horizontal"))
-    app.page.goto(f"{app.url}/datasets/{dataset.name}?workspace=map")
-    app.wait_for_samples(len(dataset))
-    family = dataset.distinct("ground_truth.detections.family")[0]
-    app.wait_for_text(family)
-    app.wait_until_drawn()
-    app.screenshot(pictures / "map.png")
