@@ -32,4 +32,3 @@ def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) ->
         dataset.update_run_config(key, config)
     else:
         dataset.register_run(key, config)
-
