@@ -10,6 +10,7 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.fields import DUPLICATE_GROUP
 from fathomnet_voxel51.splits import Leak, dive_name, find_leaks, split_by_dive
 
 CONCEPTS = ("Beroe", "Aegina", "Scotoplanes globosa", "Sebastes")
@@ -121,6 +122,18 @@ def test_leaks_of_a_split_that_somebody_made_image_by_image(dataset: Any) -> Non
         Leak(("train", "val"), 1, 6, ("Ventana 5",)),
         Leak(("train", "test"), 1, 1 + 3, ("Ventana 0",)),
     )
+
+
+def test_near_duplicates_on_two_sides_are_a_leak(dataset: Any) -> None:
+    dataset.add_sample_field(DUPLICATE_GROUP, fo.IntField)
+    dives = dataset.values("dive")
+    groups = [1 if dive in ("1", "2") else 2 if dive == "0" else None for dive in dives]
+    dataset.set_values(DUPLICATE_GROUP, groups)
+    assert [leak.near_duplicates for leak in find_leaks(dataset)] == [1]
+    dataset.match(fo.ViewField("dive") == "2").untag_samples("train")
+    dataset.match(fo.ViewField("dive") == "2").tag_samples("val")
+    found = {leak.sides: leak.near_duplicates for leak in find_leaks(dataset)}
+    assert found == {("train", "val"): 1, ("train", "test"): 1}
 
 
 @pytest.mark.parametrize(

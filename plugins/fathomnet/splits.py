@@ -15,7 +15,7 @@ from typing import Any, Final
 from .dataset.collection import now, reload_samples, sample_collection
 from .dataset.label_fields import boxes_path
 from .errors import DatasetError, Fault, InputError
-from .fields import GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
+from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
 from .group_split import Group, divide
 from .progress import Progress, silent
 
@@ -24,19 +24,21 @@ _SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Dives that are on both of two sides.
+    """What is on both of two sides.
 
     Attributes:
         sides: their tags.
         dives: how many dives are on both.
         images: how many images these dives have on the two sides together.
         examples: the first of these dives, by name.
+        near_duplicates: groups of near-duplicates on both, as ``find_duplicates`` found them.
     """
 
     sides: tuple[str, str]
     dives: int
     images: int
     examples: tuple[str, ...]
+    near_duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,13 @@ class _Images:
     ids: list[str]
     tags: list[frozenset[str]]
     dives: list[str]
+    duplicates: list[int | None]
 
     def leaks(self, tags: Sequence[frozenset[str]] | None = None) -> tuple[Leak, ...]:
         sides = (TRAIN_TAG, VALIDATION_TAG, TEST_TAG)
         pairs = combinations(sides, 2)
-        found = (_leak(self.dives, self.tags if tags is None else tags, pair) for pair in pairs)
-        return tuple(leak for leak in found if leak.dives)
+        found = (_leak(self, self.tags if tags is None else tags, pair) for pair in pairs)
+        return tuple(leak for leak in found if leak.dives or leak.near_duplicates)
 
 
 def split_by_dive(
@@ -145,6 +148,8 @@ def split_by_dive(
 def find_leaks(dataset: Any) -> tuple[Leak, ...]:
     """The dives that are on two sides of a split, whoever made it by the tags train, val, test.
 
+    Groups of near-duplicates on two sides are counted where ``find_duplicates`` has run.
+
     Args:
         dataset: a FiftyOne dataset or view.
     """
@@ -154,14 +159,15 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 def read_images(dataset: Any) -> _Images:
     """Ids, tags and dives of the images of a dataset or view."""
     ids, tags = dataset.values(["id", "tags"])
-    columns = [
+    *columns, duplicates = (
         dataset.values(name) if dataset.get_field(name) is not None else [None] * len(ids)
-        for name in ("vehicle", "dive", "source_url")
-    ]
+        for name in ("vehicle", "dive", "source_url", DUPLICATE_GROUP)
+    )
     return _Images(
         ids,
         [frozenset(some or ()) for some in tags],
         [dive_name(*one) for one in zip(*columns, strict=True)],
+        duplicates,
     )
 
 
@@ -200,15 +206,18 @@ def _require_dives(dataset: Any, members: Mapping[str, Sequence[int]]) -> None:
         )
 
 
-def _leak(dives: Sequence[str], tags: Sequence[frozenset[str]], sides: tuple[str, str]) -> Leak:
+def _leak(images: _Images, tags: Sequence[frozenset[str]], sides: tuple[str, str]) -> Leak:
     counts = {side: Counter[str]() for side in sides}
-    for dive, some in zip(dives, tags, strict=True):
+    groups: dict[str, set[int]] = {side: set() for side in sides}
+    for dive, group, some in zip(images.dives, images.duplicates, tags, strict=True):
         for side in some.intersection(sides):
             counts[side][dive] += 1
+            groups[side].update(() if group is None else (group,))
     left, right = counts.values()
     both = sorted(left.keys() & right.keys())
-    images = sum(left[dive] + right[dive] for dive in both)
-    return Leak(sides, len(both), images, tuple(both[:_SHOWN]))
+    count = sum(left[dive] + right[dive] for dive in both)
+    duplicates = set.intersection(*groups.values())
+    return Leak(sides, len(both), count, tuple(both[:_SHOWN]), len(duplicates))
 
 
 def _result(

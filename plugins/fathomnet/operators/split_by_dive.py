@@ -24,7 +24,8 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         counts = dataset.count_sample_tags()
         tagged = ", ".join(f"{counts.get(tag, 0):,} {tag}" for tag in ("train", "val", "test"))
         leaks = tuple(
-            f"{leak.dives:,} dives are in {' and '.join(leak.sides)}, with {leak.images:,} images"
+            f"{leak.dives:,} dives are in {' and '.join(leak.sides)}, with {leak.images:,} images; "
+            f"{leak.near_duplicates:,} groups of near-duplicates"
             for leak in find_leaks(dataset)
         )
         return Preview(facts=(f"Images by tag: {tagged}",), warnings=leaks)
