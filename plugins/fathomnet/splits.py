@@ -159,16 +159,18 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 def read_images(dataset: Any) -> _Images:
     """Ids, tags and dives of the images of a dataset or view."""
     ids, tags = dataset.values(["id", "tags"])
-    *columns, duplicates = (
-        dataset.values(name) if dataset.get_field(name) is not None else [None] * len(ids)
-        for name in ("vehicle", "dive", "source_url", DUPLICATE_GROUP)
-    )
+    origin = [_column(dataset, name, len(ids)) for name in ("vehicle", "dive", "source_url")]
     return _Images(
         ids,
         [frozenset(some or ()) for some in tags],
-        [dive_name(*one) for one in zip(*columns, strict=True)],
-        duplicates,
+        [dive_name(*one) for one in zip(*origin, strict=True)],
+        _column(dataset, DUPLICATE_GROUP, len(ids)),
     )
+
+
+def _column(dataset: Any, name: str, count: int) -> list[Any]:
+    """A field's value of each image; None for all where there is no such field."""
+    return list(dataset.values(name)) if dataset.get_field(name) is not None else [None] * count
 
 
 def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str:
