@@ -62,6 +62,7 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks.distances
+	$(BIN)/python -m benchmarks.relabelling
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.media
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.inference
