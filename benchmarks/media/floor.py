@@ -1,7 +1,7 @@
 """Bare sockets, a thread a connection: blocking calls that send what they receive.
 
-Nothing is checked, nothing is noted. It is the floor that the design's table names; ``loop.py``
-does the same in one thread, which the interpreter does with less.
+Nothing is checked, nothing is noted. ``loop.py`` does the same in one thread and is faster: of the
+two it is the truer floor.
 """
 
 from __future__ import annotations
