@@ -15,6 +15,7 @@ from .dataset.journal import Journal, journals_of, states_before
 from .dataset.label_fields import boxes_path
 from .errors import DatasetError, Fault, InputError
 from .fields import ANNOTATION_ID, GROUND_TRUTH
+from .prediction_files.writer import write_whole
 from .progress import Progress, silent
 
 COLUMNS: Final = (
@@ -80,8 +81,9 @@ def export_corrections(
     table, coco = Path(folder, "corrections.csv"), Path(folder, "corrections.json")
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
-        _replace(table, _as_csv(corrections, images))
-        _replace(coco, json.dumps(_as_coco(corrections, images), indent=1, ensure_ascii=False))
+        write_whole(table, _as_csv(corrections, images).encode())
+        listed = json.dumps(_as_coco(corrections, images), indent=1, ensure_ascii=False)
+        write_whole(coco, listed.encode())
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
     progress(1.0, f"{len(corrections):,} corrections are in {folder}")
@@ -186,9 +188,3 @@ def _as_coco(
 
 def _number(known: int | None, otherwise: int) -> int:
     return otherwise if known is None else known
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -116,7 +116,6 @@ def relabel_boxes(
         raise DatasetError(
             f"the view holds no box of {field}: select boxes, or choose another view"
         )
-    ranks = rank_attributes(label, taxonomy)
     finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
     states = read_states(dataset, path, boxes)
     differing = [one for one in states if one.state.get("label") != label]
@@ -125,8 +124,7 @@ def relabel_boxes(
         return _without_writing(dataset, boxes, states, differing, differences, finished, dry_run)
     progress(0.3, f"relabelling {len(differing):,} boxes")
     journal = begin_journal(dataset, field, label, note, _user(), differing)
-    apply_edits(dataset, path, edits_to(differing, label, ranks))
-    move_to(dataset, journal, "done")
+    _carry_out(dataset, journal, differing, taxonomy)
     there = read_states(dataset, path, _ids(differing), keys=("label",))
     changed = sum(one.state["label"] == label for one in there)
     progress(1.0, f"{changed:,} boxes are {label} now")
@@ -195,13 +193,19 @@ def _finish_open(
             dataset.delete_run(journal.key)
         elif journal.stage == "relabelling":
             progress(0.1, f"finishing {journal.key}, which was interrupted")
-            path = boxes_path(dataset, journal.field)
-            ranks = rank_attributes(journal.label, taxonomy)
-            before = states_before(dataset, journal)
-            apply_edits(dataset, path, edits_to(before, journal.label, ranks))
-            done = move_to(dataset, journal, "done")
+            done = _carry_out(dataset, journal, states_before(dataset, journal), taxonomy)
             same = done if (journal.field, journal.label) == (field, label) else same
     return same
+
+
+def _carry_out(
+    dataset: Any, journal: Journal, before: Sequence[BoxState], taxonomy: Taxonomy
+) -> Journal:
+    """Changes the boxes of a journal that still have the label that it says, and closes it."""
+    ranks = rank_attributes(journal.label, taxonomy)
+    path = boxes_path(dataset, journal.field)
+    apply_edits(dataset, path, edits_to(before, journal.label, ranks))
+    return move_to(dataset, journal, "done")
 
 
 def _without_writing(
@@ -233,7 +237,7 @@ def _without_writing(
 def _journal_to_undo(dataset: Any, key: str) -> Journal:
     journals = {journal.key: journal for journal in journals_of(dataset)}
     if not key:
-        left = [one for one in journals.values() if one.stage not in ("writing", "undone")]
+        left = [one for one in journals.values() if one.can_be_undone]
         if not left:
             raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
         return left[-1]

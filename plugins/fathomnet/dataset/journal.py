@@ -46,6 +46,11 @@ class Journal:
     time: str
     boxes: int
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether it may have changed boxes that are not restored."""
+        return self.stage not in ("writing", "undone")
+
 
 def begin_journal(
     dataset: Any, field: str, label: str, note: str, user: str, before: Sequence[BoxState]

@@ -56,7 +56,7 @@ def _models() -> Iterable[Choice]:
 def _journals(dataset: Any) -> Iterable[Choice]:
     """The relabellings that can be undone, the last one first."""
     for journal in reversed(journals_of(dataset)):
-        if journal.stage not in ("writing", "undone"):
+        if journal.can_be_undone:
             what = f"{journal.boxes:,} boxes to {journal.label}"
             yield journal.key, f"{what}, {journal.time[:16]} {journal.note}"
 

@@ -24,7 +24,7 @@ class UndoRelabel(StageOperator[parameters.UndoRelabel]):
         open_ones = [
             journal
             for journal in journals_of(dataset)
-            if journal.stage not in ("writing", "undone") and params.journal in ("", journal.key)
+            if journal.can_be_undone and params.journal in ("", journal.key)
         ]
         if not open_ones:
             return Preview(warnings=("There is no such relabelling, or it is undone already.",))
