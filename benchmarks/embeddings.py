@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +32,8 @@ from fathomnet_voxel51.embedding.crops import cut, window_of
 from fathomnet_voxel51.embedding.pictures import open_picture
 from fathomnet_voxel51.models import Embedder, load_embedder
 
+from benchmarks.database import private_run
 from benchmarks.embeddings_inputs import BOXES_AN_IMAGE, write_inputs
-from tests.private_database import private_database
 
 RESULTS: Final = Path(__file__).parent / "results" / "embeddings.md"
 DATASET: Final = "embedded"
@@ -71,29 +70,20 @@ def main() -> None:
 
 
 def _run_all(arguments: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
-        scratch = Path(folder)
-        (scratch / "database").mkdir()
-        with private_database(scratch / "database") as uri:
-            environment = os.environ | {
-                "HOME": folder,
-                "FIFTYONE_DATABASE_URI": uri,
-                "FIFTYONE_DATABASE_VALIDATION": "false",
-                "FIFTYONE_DO_NOT_TRACK": "true",
-                "FIFTYONE_SHOW_PROGRESS_BARS": "false",
-            }
-            shared = ["--folder", folder]
-            _process(["prepare", *shared, "--images", str(arguments.images)], environment)
-            found: dict[str, dict[str, list[Measured]]] = {
-                shape: {way: [] for way in WAYS} for shape in arguments.shapes
-            }
-            for _ in range(arguments.repeats):
-                for shape, of_ways in found.items():
-                    for way, runs in of_ways.items():
-                        words = [way, *shared, "--shape", shape]
-                        runs.append(json.loads(_process(words, environment)))
-                        print(f"{shape}, {way}: {runs[-1]['seconds']:.2f} s", flush=True)
-            text = _report(found, arguments.images, scratch)
+    with private_run() as (scratch, environment):
+        environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+        shared = ["--folder", str(scratch)]
+        _process(["prepare", *shared, "--images", str(arguments.images)], environment)
+        found: dict[str, dict[str, list[Measured]]] = {
+            shape: {way: [] for way in WAYS} for shape in arguments.shapes
+        }
+        for _ in range(arguments.repeats):
+            for shape, of_ways in found.items():
+                for way, runs in of_ways.items():
+                    words = [way, *shared, "--shape", shape]
+                    runs.append(json.loads(_process(words, environment)))
+                    print(f"{shape}, {way}: {runs[-1]['seconds']:.2f} s", flush=True)
+        text = _report(found, arguments.images, scratch)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(text)
     print(text)

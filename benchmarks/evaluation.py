@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +23,8 @@ from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
+from benchmarks.database import private_run
 from demo.synthetic import write_catalog, write_predictions_csv
-from tests.private_database import private_database
 
 RESULTS: Final = Path(__file__).parent / "results" / "evaluation.md"
 DATASET: Final = "evaluated"
@@ -55,26 +53,16 @@ def main() -> None:
 
 
 def _run_all(arguments: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
-        scratch = Path(folder)
-        (scratch / "database").mkdir()
-        (scratch / "home").mkdir()
-        with private_database(scratch / "database") as uri:
-            environment = os.environ | {
-                "HOME": folder,
-                "FIFTYONE_DATABASE_URI": uri,
-                "FIFTYONE_DATABASE_VALIDATION": "false",
-                "FIFTYONE_DO_NOT_TRACK": "true",
-                "FIFTYONE_SHOW_PROGRESS_BARS": "false",
-            }
-            size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
-            print(_process(["prepare", *size], environment), flush=True)
-            found: dict[str, list[Measured]] = {way: [] for way in WAYS}
-            for number in range(arguments.repeats):
-                for way in WAYS:
-                    if way != "plain" or number < arguments.plain_repeats:
-                        found[way].append(json.loads(_process([way], environment)))
-                        print(f"{way}: {found[way][-1]['seconds']:.2f} s", flush=True)
+    with private_run() as (_, environment):
+        environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+        size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
+        print(_process(["prepare", *size], environment), flush=True)
+        found: dict[str, list[Measured]] = {way: [] for way in WAYS}
+        for number in range(arguments.repeats):
+            for way in WAYS:
+                if way != "plain" or number < arguments.plain_repeats:
+                    found[way].append(json.loads(_process([way], environment)))
+                    print(f"{way}: {found[way][-1]['seconds']:.2f} s", flush=True)
     text = _table(found, arguments.boxes)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)

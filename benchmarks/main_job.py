@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.database import private_run
 from benchmarks.measure import STAGES, WAYS
 from benchmarks.report import Measurement, table
-from tests.private_database import private_database
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -54,20 +52,10 @@ def main() -> None:
     plan = _plan()
     measurements: list[Measurement] = []
     RESULTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
-        scratch = Path(folder)
-        (scratch / "database").mkdir()
-        (scratch / "home").mkdir()
-        with private_database(scratch / "database") as uri:
-            environment = os.environ | {
-                "HOME": str(scratch / "home"),
-                "FIFTYONE_DATABASE_URI": uri,
-                "FIFTYONE_DATABASE_VALIDATION": "false",
-                "FIFTYONE_DO_NOT_TRACK": "true",
-            }
-            for measurement in _measurements(plan, scratch, environment):
-                measurements.append(measurement)
-                _write(measurements)
+    with private_run() as (scratch, environment):
+        for measurement in _measurements(plan, scratch, environment):
+            measurements.append(measurement)
+            _write(measurements)
     print(table(measurements))
 
 

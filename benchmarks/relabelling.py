@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from bisect import bisect_left
 from collections.abc import Callable
@@ -21,8 +20,8 @@ from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.samples import ingest_dataset
 
+from benchmarks.database import private_run
 from demo.synthetic import write_catalog
-from tests.private_database import private_database
 
 RESULTS: Final = Path(__file__).parent / "results" / "relabelling.md"
 IMAGES: Final = 9_306
@@ -38,19 +37,11 @@ def main() -> None:
     parser.add_argument("--changed", type=int, default=CHANGED)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
-        scratch = Path(folder)
-        (scratch / "database").mkdir()
-        with private_database(scratch / "database") as uri:
-            os.environ.update(
-                HOME=folder,
-                FIFTYONE_DATABASE_URI=uri,
-                FIFTYONE_DATABASE_VALIDATION="false",
-                FIFTYONE_DO_NOT_TRACK="true",
-                FIFTYONE_SHOW_PROGRESS_BARS="false",
-            )
-            dataset = _dataset(scratch, arguments.images, arguments.boxes)
-            text = _measure(dataset, arguments.changed, arguments.repeats)
+    with private_run() as (scratch, environment):
+        # Before FiftyOne is imported, which reads them then.
+        os.environ.update(environment, FIFTYONE_SHOW_PROGRESS_BARS="false")
+        dataset = _dataset(scratch, arguments.images, arguments.boxes)
+        text = _measure(dataset, arguments.changed, arguments.repeats)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
     print(text)

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.database import private_run
 from benchmarks.similarity_process import WAYS, K
-from tests.private_database import private_database
 
 RESULTS: Final = Path(__file__).parent / "results"
 LARGE: Final = 10
@@ -47,20 +45,10 @@ def main() -> None:
     # At ten times the size the brain's default would take gigabytes and minutes.
     default = [way for way in WAYS if way != "sklearn" or not arguments.large]
     ways = arguments.ways.split(",") if arguments.ways else default
-    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
-        scratch = Path(folder)
-        for name in ("database", "home"):
-            (scratch / name).mkdir()
-        with private_database(scratch / "database") as uri:
-            environment = os.environ | {
-                "HOME": str(scratch / "home"),
-                "FIFTYONE_DATABASE_URI": uri,
-                "FIFTYONE_DATABASE_VALIDATION": "false",
-                "FIFTYONE_DO_NOT_TRACK": "true",
-                "FIFTYONE_SHOW_PROGRESS_BARS": "false",
-                "FIFTYONE_BRAIN_SIMILARITY_LANCEDB_URI": str(scratch / "lancedb"),
-            }
-            report = _measured(scratch, environment, scale, ways, arguments.repeats)
+    with private_run() as (scratch, environment):
+        environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+        environment["FIFTYONE_BRAIN_SIMILARITY_LANCEDB_URI"] = str(scratch / "lancedb")
+        report = _measured(scratch, environment, scale, ways, arguments.repeats)
     RESULTS.mkdir(exist_ok=True)
     name = f"similarity_{scale:g}x.md"
     (RESULTS / name).write_text(report)

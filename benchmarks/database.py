@@ -1,0 +1,36 @@
+"""A MongoDB server and a home folder that belong to one run of a benchmark."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.private_database import private_database
+
+
+@contextmanager
+def private_run() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Starts the server, and stops it when the run is over.
+
+    Yields:
+        A scratch folder, and the environment in which FiftyOne uses this server and nothing of
+        the user's.
+    """
+    with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
+        scratch = Path(folder)
+        for name in ("database", "home"):
+            (scratch / name).mkdir()
+        with private_database(scratch / "database") as uri:
+            yield (
+                scratch,
+                os.environ
+                | {
+                    "HOME": str(scratch / "home"),
+                    "FIFTYONE_DATABASE_URI": uri,
+                    "FIFTYONE_DATABASE_VALIDATION": "false",
+                    "FIFTYONE_DO_NOT_TRACK": "true",
+                },
+            )
