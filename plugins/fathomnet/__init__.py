@@ -7,15 +7,16 @@ from typing import Any
 
 
 def register(plugin: Any) -> None:
-    """Registers operators and models with FiftyOne; called by its plugin loader."""
+    """Registers operators, panels and models with FiftyOne; called by its plugin loader."""
     from .errors import SetupError
     from .metrics import METRICS
     from .models import register_zoo_models
     from .operators import OPERATORS
+    from .panels import PANELS
     from .search.importable import make_importable
 
     make_importable()
-    for operator in (*OPERATORS, *METRICS):
+    for operator in (*OPERATORS, *METRICS, *PANELS):
         plugin.register(operator)
     try:
         register_zoo_models()

@@ -1,12 +1,18 @@
-"""Results as plain data."""
+"""Results as plain data, and texts as plain text."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 
 def plain(value: Any) -> Any:
     """A result as JSON would read it back: dicts, lists, text, numbers."""
     return json.loads(json.dumps(value, default=dataclasses.asdict))
+
+
+def literal(text: str) -> str:
+    """Markdown that shows a text as it is: paths and names are full of its signs."""
+    return re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)

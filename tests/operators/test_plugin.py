@@ -27,9 +27,9 @@ from tests.conftest import REPOSITORY
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
 
-MANIFEST = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())["operators"]
+MANIFEST = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())
 METRICS = ["taxonomic_distance", "rank_accuracy"]
-DECLARED = [name for name in MANIFEST if name not in METRICS]
+DECLARED = [name for name in MANIFEST["operators"] if name not in METRICS]
 BIN = Path(sys.executable).parent
 
 
@@ -41,7 +41,11 @@ def test_what_is_declared_is_what_is_registered() -> None:
     contexts = {context.name: context for context in build_plugin_contexts()}
     plugin = contexts[PLUGIN_NAME]
     assert plugin.errors == []
-    assert sorted(operator.name for operator in plugin.instances) == sorted(MANIFEST)
+    registered = {"operators": [], "panels": []}
+    for one in plugin.instances:
+        registered["panels" if isinstance(one, foo.Panel) else "operators"].append(one.name)
+    for kind, names in registered.items():
+        assert sorted(names) == sorted(MANIFEST[kind])
 
 
 def test_what_is_declared_has_parameters_and_a_command() -> None:

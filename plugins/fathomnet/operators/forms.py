@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import types as python_types
 import typing
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from ..errors import FathomNetError, Fault, InputError
 from ..parameters import Parameters, Widget, title, widget
+from ..plain import literal
 from .suggestions import boxes_fields, label_fields, suggestions
 
 HALF: Final = 6
@@ -182,8 +182,3 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
     if preview.facts:
         listing = "\n".join(f"- {literal(fact)}" for fact in preview.facts)
         inputs.md(f"**What will happen**\n\n{listing}", name="_preview")
-
-
-def literal(text: str) -> str:
-    """Markdown that shows a text as it is: paths and names are full of its signs."""
-    return re.sub(r"([\\`*_{}\[\]<>#~|])", r"\\\1", text)

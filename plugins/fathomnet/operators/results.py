@@ -9,7 +9,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ..media.tally import size_text
-from .forms import literal
+from ..plain import literal
 
 LINE: Final = 80
 """Characters; a list that is longer is shown as a line an item."""

@@ -1,0 +1,84 @@
+"""What every panel shares: configuration, and what is shown where there is nothing to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from ..fields import PLUGIN_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is missing for a panel to show anything.
+
+    Attributes:
+        title: what is missing.
+        advice: what to do about it.
+        operator: name of the operator of this plugin that does it; empty where none can.
+        button: what the button that opens that operator's form says.
+    """
+
+    title: str
+    advice: str
+    operator: str = ""
+    button: str = ""
+
+
+class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
+    """A panel about the dataset that is open.
+
+    A subclass names itself, says in :meth:`gap` what is missing, and draws in :meth:`content`.
+    Its events are methods; FiftyOne draws again after each.
+    """
+
+    panel_name: ClassVar[str]
+    heading: ClassVar[str]
+    summary: ClassVar[str]
+    icon: ClassVar[str]
+
+    @property
+    def config(self) -> Any:
+        return foo.PanelConfig(
+            name=self.panel_name,
+            label=self.heading,
+            help_markdown=self.summary,
+            icon=self.icon,
+            category=foo.Categories.ANALYZE,
+        )
+
+    def gap(self, ctx: Any) -> Gap | None:
+        """What is missing; None where the panel has something to show."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it needs")
+
+    def content(self, ctx: Any, panel: Any) -> None:
+        """Adds what the panel shows to a FiftyOne ``types.Object``."""
+        raise NotImplementedError(f"{type(self).__name__} shows nothing")
+
+    def render(self, ctx: Any) -> Any:
+        panel = types.Object()
+        gap = self.gap(ctx)
+        if gap is None:
+            self.content(ctx, panel)
+        else:
+            self._show_gap(panel, gap)
+        return types.Property(panel, view=types.GridView(orientation="vertical", gap=2, padx=2))
+
+    def _show_gap(self, panel: Any, gap: Gap) -> None:
+        panel.view("gap", types.Notice(label=gap.title, description=gap.advice))
+        if gap.operator:
+            panel.btn(
+                "fill_gap",
+                label=gap.button,
+                variant="contained",
+                on_click=self.open_form,
+                params={"operator": gap.operator},
+            )
+
+    def open_form(self, ctx: Any) -> None:
+        """Opens the form of an operator of this plugin; the panel looks again when it has run."""
+        operator = ctx.params["operator"]
+        ctx.prompt(f"{PLUGIN_NAME}/{operator}", on_success=self.on_load)
