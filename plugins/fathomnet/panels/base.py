@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from ..fields import PLUGIN_NAME
+from ..plain import literal
+
+_EDGES: Final = {"container": {"sx": {"px": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
+"""Style of the frame around a panel, in the App's own units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,14 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
         if gap is None:
             self.content(ctx, panel)
         else:
-            self._show_gap(panel, gap)
-        return types.Property(panel, view=types.GridView(orientation="vertical", gap=2, padx=2))
+            self.show_gap(panel, gap)
+        frame = types.GridView(orientation="vertical", gap=2, componentsProps=_EDGES)
+        return types.Property(panel, view=frame)
 
-    def _show_gap(self, panel: Any, gap: Gap) -> None:
-        panel.view("gap", types.Notice(label=gap.title, description=gap.advice))
+    def show_gap(self, panel: Any, gap: Gap) -> None:
+        """Says what is missing, with a button that opens the form of what would make it."""
+        notice = types.Notice(label=literal(gap.title), description=literal(gap.advice))
+        panel.view("gap", notice)
         if gap.operator:
             panel.btn(
                 "fill_gap",

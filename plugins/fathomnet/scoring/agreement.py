@@ -46,13 +46,23 @@ class HierarchicalScore:
 
 def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
     """Counts boxes by how their prediction relates to their true name."""
+    kinds = kinds_of_agreement(pairs, taxonomy)
+    return Agreement(**{kind: int(of_kind.sum()) for kind, of_kind in kinds.items()})
+
+
+def kinds_of_agreement(pairs: Pairs, taxonomy: Taxonomy) -> dict[str, npt.NDArray[np.bool_]]:
+    """Which pairs are of each kind that ``Agreement`` names, (N,) each; every pair is of one."""
     above = _is_ancestor(taxonomy)
     coarse = above[pairs.predicted_positions, pairs.true_positions]
     fine = above[pairs.true_positions, pairs.predicted_positions]
-    kinds = (pairs.right, coarse, fine, pairs.missing)
-    right, too_coarse, too_fine, missing = (int(kind.sum()) for kind in kinds)
-    elsewhere = len(pairs) - right - too_coarse - too_fine - missing
-    return Agreement(right, too_coarse, too_fine, elsewhere, missing)
+    right, missing = pairs.right, pairs.missing
+    return {
+        "right": right,
+        "too_coarse": coarse,
+        "too_fine": fine,
+        "elsewhere": ~(right | coarse | fine | missing),
+        "missing": missing,
+    }
 
 
 def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:

@@ -26,8 +26,8 @@ class Confusion:
 
     Attributes:
         rank: one of ``RANKS``, or ``CONCEPT``.
-        names: the K names that occur there, in the order of the tree; names that it does not
-            know come last, by alphabet.
+        names: the K names that occur there in a pair that is counted, in the order of the tree;
+            names that it does not know come last, by alphabet.
         counts: (K, K + 1) boxes; a row is a true name, a column a predicted one. The last column
             counts predictions that have no name at the rank: missing, unknown or too coarse.
         rows: (N,) the row of each pair; -1 where the truth does not reach the rank, so that the
@@ -44,6 +44,25 @@ class Confusion:
     def cell(self, row: int, column: int) -> Numbers:
         """Which pairs a cell counts."""
         return np.flatnonzero((self.rows == row) & (self.columns == column))
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether a pair is counted and has the same name twice."""
+        same: npt.NDArray[np.bool_] = (self.rows >= 0) & (self.rows == self.columns)
+        return same
+
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether a pair is counted and has two names, or no predicted one."""
+        differ: npt.NDArray[np.bool_] = (self.rows >= 0) & (self.rows != self.columns)
+        return differ
+
+    @property
+    def macro_f1(self) -> float | None:
+        """The mean F1 of the names; None without any."""
+        # F1 is 2 TP / (2 TP + FP + FN), whose lower part is the truths and predictions of a name.
+        mentions = self.counts.sum(axis=1) + self.counts[:, :-1].sum(axis=0)
+        return float((2 * self.counts.diagonal() / mentions).mean()) if len(self.names) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,8 @@ def confusion_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> Confusion:
         ValueError: the rank is none of these.
     """
     true, predicted = _names_at(rank, pairs, taxonomy)
-    occurring = {name for name in (*true, *predicted) if name is not None}
+    counted_pairs = (pair for pair in zip(true, predicted, strict=True) if pair[0])
+    occurring = {name for pair in counted_pairs for name in pair if name is not None}
     place = {name: number for number, name in enumerate(taxonomy.names)}
     names = sorted(occurring, key=lambda name: (place.get(name, len(place)), name))
     number = {name: position for position, name in enumerate(names)}

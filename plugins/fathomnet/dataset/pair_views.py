@@ -1,0 +1,125 @@
+"""Views of the boxes that some of an evaluation's pairs are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError
+from .documents import Document
+from .finished_evaluations import FinishedEvaluation
+
+MOST_IDS: Final = 2_000
+"""Boxes that a view names one by one; more are found by their names, in the database."""
+
+Positions = npt.NDArray[np.intp]
+
+
+def is_named_one_by_one(positions: Positions) -> bool:
+    """Whether the view of these pairs lists ids, so that it can become patches at once."""
+    return len(positions) <= MOST_IDS
+
+
+def view_of_pairs(
+    dataset: Any, evaluation: FinishedEvaluation, positions: Positions, as_patches: bool
+) -> Any:
+    """The annotated boxes of some pairs, and the predictions of these boxes, without any others.
+
+    Args:
+        dataset: the dataset that was evaluated.
+        evaluation: it.
+        positions: which pairs. Those of the same two names must all be among them: beyond
+            ``MOST_IDS`` the view is told the names, not the boxes.
+        as_patches: a patch a box, where there are not more than that; the images otherwise.
+
+    Returns:
+        A view that FiftyOne can send to the App.
+
+    Raises:
+        DatasetError: the boxes were all removed since.
+    """
+    if not is_named_one_by_one(positions):
+        return _by_names(dataset, evaluation, positions)
+    images = _by_ids(dataset, evaluation, positions)
+    return _patches(images, evaluation) if as_patches else images
+
+
+def _patches(images: Any, evaluation: FinishedEvaluation) -> Any:
+    """A patch a box, each with the predictions of this box only."""
+    gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
+    patches = images.to_patches(gt_field, other_fields=[pred_field])
+    of_this = {"$eq": [f"$$this.{evaluation.eval_key}_id", {"$toString": f"${gt_field}._id"}]}
+    return patches.filter_labels(pred_field, of_this, only_matches=False)
+
+
+def _by_ids(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
+    from bson import ObjectId
+
+    sides = [
+        (field, [ObjectId(id_) for id_ in ids[positions].tolist() if id_])
+        for field, ids in (
+            (evaluation.gt_field, evaluation.truth_ids),
+            (evaluation.pred_field, evaluation.prediction_ids),
+        )
+    ]
+    field, wanted = sides[0]
+    # The images first and by their own ids: the App then reads these and not the whole dataset.
+    images = dataset.match({f"{field}.detections._id": {"$in": wanted}}).values("id")
+    if not images:
+        raise DatasetError(f"the {len(wanted):,} boxes were removed since they were evaluated")
+    view = dataset.select(images)
+    for field, wanted in sides:
+        view = view.filter_labels(field, {"$in": ["$$this._id", wanted]}, only_matches=False)
+    return view
+
+
+def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
+    pairs = evaluation.pairs
+    taken_for: dict[str, set[str]] = {}
+    for place in positions.tolist():
+        true, predicted = pairs.true[place], pairs.predicted[place]
+        taken_for.setdefault(true or "", set()).add(predicted or "")
+    names = _Names({true: sorted(predicted) for true, predicted in taken_for.items()})
+    of_truth, of_predictions = _filters(evaluation, names)
+    view = dataset.filter_labels(evaluation.gt_field, of_truth)
+    return view.filter_labels(evaluation.pred_field, of_predictions, only_matches=False)
+
+
+class _Names:
+    """True names, each with the predicted names that are wanted with it; "" for no prediction."""
+
+    def __init__(self, taken_for: Mapping[str, Sequence[str]]) -> None:
+        # Literals, or a name that begins with a dollar would be read as a path.
+        self._true = {"$literal": list(taken_for)}
+        # The last one is for the place -1 of names that are not listed.
+        self._predicted = {"$literal": [*map(list, taken_for.values()), []]}
+
+    def hold(self, true: str, predicted: Any) -> Document:
+        """Whether a pair is wanted, as MongoDB works it out from two paths."""
+        of_this_name = {"$arrayElemAt": [self._predicted, {"$indexOfArray": [self._true, true]}]}
+        return {"$in": [{"$ifNull": [predicted, ""]}, of_this_name]}
+
+
+def _filters(evaluation: FinishedEvaluation, names: _Names) -> tuple[Document, Document]:
+    """Which boxes, ``$$this``, belong to wanted pairs: annotated ones, and predicted ones."""
+    verdict, partner = evaluation.eval_key, f"{evaluation.eval_key}_id"
+    about_this = {"$eq": [f"$$one.{partner}", {"$toString": "$$this._id"}]}
+    of_this = {"$eq": [{"$toString": "$$one._id"}, f"$$this.{partner}"]}
+    predicted_so = _any(
+        evaluation.pred_field, about_this, names.hold("$$this.label", "$$one.label")
+    )
+    truly_so = _any(evaluation.gt_field, of_this, names.hold("$$one.label", "$$this.label"))
+    alone = {"$eq": [f"$$this.{partner}", ""]}
+    not_predicted = names.hold("$$this.label", "")
+    scored = {"$in": [f"$$this.{verdict}", ["tp", "fn"]]}
+    return {"$and": [scored, {"$cond": [alone, not_predicted, predicted_so]}]}, truly_so
+
+
+def _any(field: str, chosen: Document, holds: Document) -> Document:
+    """Whether something holds of any chosen box, ``$$one``, of a field of the image."""
+    boxes = {"$ifNull": [f"${field}.detections", []]}
+    found = {"$filter": {"input": boxes, "as": "one", "cond": chosen}}
+    return {"$anyElementTrue": [{"$map": {"input": found, "as": "one", "in": holds}}]}

@@ -1,0 +1,109 @@
+"""What an evaluation says at one rank, and which pairs each bar and cell stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..dataset.finished_evaluations import FinishedEvaluation
+from ..fields import RANKS
+from ..scoring.agreement import Agreement, kinds_of_agreement
+from ..scoring.confusion import CONCEPT, Confused, Confusion, confusion_at, most_confused
+from ..taxonomy import Taxonomy
+
+LEVELS: Final = (CONCEPT, *reversed(RANKS))
+"""Where a confusion can be looked at, the finest first."""
+
+KINDS: Final = tuple(field.name for field in fields(Agreement))
+
+PAIRS_SHOWN: Final = 10
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The boxes that a person has clicked on.
+
+    Attributes:
+        words: what they are.
+        positions: their pairs in the evaluation.
+    """
+
+    words: str
+    positions: Positions
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationAtRank:
+    """An evaluation, looked at from one rank.
+
+    Attributes:
+        evaluation: it.
+        taxonomy: the tree of concepts.
+        level: one of ``LEVELS``.
+        confusion: truth against prediction there.
+        confused: the pairs of names that are confused most often there.
+    """
+
+    evaluation: FinishedEvaluation
+    taxonomy: Taxonomy
+    level: str
+    confusion: Confusion
+    confused: tuple[Confused, ...]
+
+    @classmethod
+    def of(cls, evaluation: FinishedEvaluation, level: str, taxonomy: Taxonomy) -> EvaluationAtRank:
+        """Counts an evaluation at a level.
+
+        Raises:
+            ValueError: the level is none of ``LEVELS``.
+        """
+        confusion = confusion_at(level, evaluation.pairs, taxonomy)
+        confused = most_confused(evaluation.pairs, taxonomy, level, PAIRS_SHOWN)
+        return cls(evaluation, taxonomy, level, confusion, confused)
+
+    @property
+    def boxes(self) -> int:
+        """Boxes whose truth reaches the level."""
+        return int(self.confusion.counts.sum())
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of them that is right there; None without any."""
+        return int(self.confusion.right.sum()) / self.boxes if self.boxes else None
+
+    def cell(self, row: int, column: int) -> Chosen:
+        """The boxes of a cell of the confusion."""
+        names = (*self.confusion.names, None)
+        words = self._words(names[row] or "", names[column])
+        return Chosen(words, self.confusion.cell(row, column))
+
+    def confused_pair(self, number: int) -> Chosen:
+        """The boxes of one of the pairs that are confused most."""
+        one = self.confused[number]
+        place = self.confusion.names.index
+        return self.cell(place(one.true), place(one.predicted))
+
+    def kind(self, kind: str) -> Chosen:
+        """The boxes of one of ``KINDS``."""
+        kinds = kinds_of_agreement(self.evaluation.pairs, self.taxonomy)
+        return Chosen(kind.replace("_", " "), np.flatnonzero(kinds[kind]))
+
+    def at(self, rank: str, right: bool) -> Chosen:
+        """The boxes that are right, or wrong, at any rank."""
+        same = rank == self.level
+        there = self.confusion if same else confusion_at(rank, self.evaluation.pairs, self.taxonomy)
+        chosen = there.right if right else there.wrong
+        return Chosen(f"{'right' if right else 'wrong'} at {rank}", np.flatnonzero(chosen))
+
+    def _words(self, true: str, predicted: str | None) -> str:
+        if true == predicted:
+            return f"{true}, predicted so"
+        if predicted is None:
+            of_rank = "" if self.level == CONCEPT else f" at {self.level}"
+            return f"{true}, predicted without a name{of_rank}"
+        return f"{true} taken for {predicted}"

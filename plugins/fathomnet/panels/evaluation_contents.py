@@ -1,0 +1,152 @@
+"""What stands around the pictures of an evaluation: choices, score cards, remarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fiftyone.operators import types
+
+from ..plain import literal
+from ..scoring.confusion import CONCEPT
+from .evaluation_at_rank import LEVELS, EvaluationAtRank
+from .evaluation_figures import Figure
+
+Handler = Callable[[Any], None]
+
+PATCHES: Final = "patches"
+WAYS: Final = (PATCHES, "images")
+"""How boxes are opened."""
+
+NONE: Final = "none"
+
+CHOICES: Final = "choices"
+"""Where the choices are, in the panel and in its state."""
+
+NAMES_SHOWN: Final = 5
+
+_THIRD: Final = 4
+"""Of the twelve columns of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person has chosen: an evaluation, one of ``LEVELS``, one of ``WAYS``."""
+
+    evaluation: str
+    level: str
+    open_as: str
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], keys: Sequence[str]) -> Choices:
+        """What a panel's state holds; the first of a list where it is not one of that."""
+
+        def chosen(name: str, values: Sequence[str]) -> str:
+            return state[name] if state.get(name) in values else values[0]
+
+        return cls(chosen("evaluation", keys), chosen("level", LEVELS), chosen("open_as", WAYS))
+
+
+def add_choices(panel: Any, keys: Sequence[str], on_change: Handler) -> None:
+    """Three lists side by side: the evaluations, the ranks, the ways to open boxes."""
+    row = panel.h_stack(CHOICES, gap=2)
+    lists = (
+        ("evaluation", "Evaluation", keys),
+        ("level", "Rank", LEVELS),
+        ("open_as", "A click opens", WAYS),
+    )
+    for name, label, values in lists:
+        view = types.DropdownView(space=_THIRD, label=label)
+        for value in values:
+            view.add_choice(value, label=value)
+        row.enum(name, values, label=label, view=view, on_change=on_change)
+
+
+def add_scores(panel: Any, shown: EvaluationAtRank) -> None:
+    """The cards, and in words what was counted and what was not."""
+    row = panel.h_stack("cards", gap=2)
+    for number, (title, value, remark) in enumerate(_cards(shown)):
+        text = f"{literal(title)}\n##### {literal(value)}\n{literal(remark)}"
+        row.md(text, name=f"card_{number}", space=3)
+    panel.md(literal(" ".join(_sentences(shown))), name="counted")
+
+
+def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
+    """Title, value and remark of each."""
+    details, level = shown.evaluation.details, shown.level
+    distance, share = "{:.2f}", "{:.1%}"
+    yield (
+        "Mean distance",
+        distance.format(details["mean_taxonomic_distance"]),
+        _interval(details["mean_taxonomic_distance_interval"], distance),
+    )
+    yield (
+        "Accuracy",
+        share.format(details["accuracy"]),
+        _interval(details["accuracy_interval"], share),
+    )
+    if level == CONCEPT:
+        score = details["hierarchical"]
+        yield "Hierarchical F1", _number(score["f1"]), "of the taxa that names imply"
+    else:
+        accuracy = NONE if shown.accuracy is None else share.format(shown.accuracy)
+        yield f"Accuracy at {level}", accuracy, f"{shown.boxes:,} boxes"
+    names = len(shown.confusion.names)
+    yield f"Macro F1 at {level}", _number(shown.confusion.macro_f1), f"{names:,} names"
+
+
+def add_opened(panel: Any, opened: str | None, on_click: Handler) -> None:
+    """Which boxes the App shows, and a way back."""
+    if opened:
+        row = panel.h_stack("opened_row", gap=2, align_y="center")
+        row.md(f"Opened: {literal(opened)}", name="opened_words", space=9)
+        row.btn("leave", label="Show everything", on_click=on_click, space=3)
+
+
+def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Handler]) -> None:
+    """The pictures; what is in them is sent apart, under the same names."""
+    for name, figure in found.items():
+        panel.plot(
+            name,
+            layout=figure.layout,
+            config={"displayModeBar": False, "responsive": True},
+            on_click=handlers[name],
+        )
+
+
+def _sentences(shown: EvaluationAtRank) -> list[str]:
+    details = shown.evaluation.details
+    said = [
+        f"{details['boxes']:,} boxes of {shown.evaluation.gt_field} against "
+        f"{shown.evaluation.pred_field}.",
+    ]
+    if details["accuracy_interval"] is not None:
+        said.append(f"Intervals: 95 %, bootstrapped by {details['interval_by']}.")
+    left_out = {
+        "without a true label": details["unlabelled_boxes"],
+        "in splits without any prediction": details["boxes_not_predicted"],
+    }
+    named = [f"{count:,} {why}" for why, count in left_out.items() if count]
+    if named:
+        said.append(f"Left out: {', '.join(named)}.")
+    if details["boxes_without_prediction"]:
+        said.append(f"{details['boxes_without_prediction']:,} have no prediction: wrong.")
+    if details["predictions_without_box"]:
+        said.append(f"{details['predictions_without_box']:,} predictions are about no box.")
+    unknown = details["unknown_names"]
+    if unknown:
+        more = ", …" if len(unknown) > NAMES_SHOWN else ""
+        listed = ", ".join(unknown[:NAMES_SHOWN])
+        said.append(f"Not on the tree, at distance 12 from everything: {listed}{more}.")
+    if details["taxonomy_sha256"] != shown.taxonomy.sha256:
+        said.append("It was made with another tree of concepts than this one: evaluate again.")
+    return said
+
+
+def _interval(bounds: Sequence[float] | None, form: str) -> str:
+    return NONE if bounds is None else " to ".join(form.format(bound) for bound in bounds)
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"

@@ -1,0 +1,278 @@
+"""The pictures of an evaluation, as Plotly takes them.
+
+Plotly reads some HTML in every text, so each name is escaped. Places, not names, tell what was
+clicked.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..fields import RANKS
+from ..scoring.confusion import CONCEPT, Confused, Confusion
+from ..scoring.ranks import RankScore
+from ..taxonomy import MAX_DISTANCE, Taxonomy
+from .evaluation_at_rank import EvaluationAtRank
+
+Record = dict[str, Any]
+
+RIGHT: Final = "#2a9dc4"
+WRONG: Final = "#ff7f50"
+KINDS: Final = {
+    "right": ("right", RIGHT),
+    "too_coarse": ("right but too coarse", "#7cc8a4"),
+    "too_fine": ("too fine", "#b79ced"),
+    "elsewhere": ("elsewhere on the tree", WRONG),
+    "missing": ("no prediction", "#8a8f98"),
+}
+
+_F1: Final = "#ffd23f"
+_SCALE: Final = [[0, "#5a2a17"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
+"""Of the matrix: below 1 a share that is wrong, above 1 one that is right."""
+_FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, WRONG], [1, "#c2185b"]]
+_LINE: Final = "rgba(140, 150, 160, 0.45)"
+_CLEAR: Final = "rgba(0, 0, 0, 0)"
+
+_FEW: Final = 22
+"""Names; with more the matrix has no numbers in its cells, and smaller type."""
+_LONGEST: Final = 28
+"""Characters of a name on an axis; the hover has all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Traces and layout of one picture."""
+
+    data: list[Record]
+    layout: Record
+
+
+def all_figures(shown: EvaluationAtRank) -> dict[str, Figure]:
+    """The pictures of an evaluation by name, in the order in which they are shown."""
+    details = shown.evaluation.details
+    return {
+        "ranks": ranks_figure([RankScore(**one) for one in details["ranks"]]),
+        "kinds": kinds_figure(details["agreement"]),
+        "pairs": pairs_figure(shown.confused, shown.level),
+        "matrix": matrix_figure(shown.confusion, shown.taxonomy),
+    }
+
+
+def ranks_figure(scores: Sequence[RankScore]) -> Figure:
+    """Right and wrong boxes at each rank as two stacked bars, and macro F1 as a mark."""
+    x = [one.rank for one in scores]
+    shares = [one.accuracy for one in scores]
+    common = {"x": x, "customdata": [[one.boxes, one.names] for one in scores]}
+    said = "%{y:.1%} of %{customdata[0]:,} boxes<extra></extra>"
+    right = common | {
+        "type": "bar",
+        "name": "right",
+        "y": shares,
+        "text": ["" if share is None else f"{share:.0%}" for share in shares],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "marker": {"color": RIGHT},
+        "hovertemplate": f"right at %{{x}}: {said}",
+    }
+    wrong = common | {
+        "type": "bar",
+        "name": "wrong",
+        "y": [None if share is None else 1 - share for share in shares],
+        "marker": {"color": WRONG},
+        "hovertemplate": f"wrong at %{{x}}: {said}",
+    }
+    f1 = common | {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "macro F1",
+        "y": [one.macro_f1 for one in scores],
+        "marker": {"color": _F1, "symbol": "diamond", "size": 10},
+        "cliponaxis": False,
+        "hovertemplate": "macro F1 at %{x}: %{y:.3f}, %{customdata[1]:,} names<extra></extra>",
+    }
+    layout = _layout("Right and wrong at each rank", 270) | {
+        "barmode": "stack",
+        "bargap": 0.25,
+        "yaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
+        "xaxis": {"type": "category", "fixedrange": True},
+    }
+    return Figure([right, wrong, f1], layout | _legend(1.02))
+
+
+def kinds_figure(counts: Mapping[str, int]) -> Figure:
+    """One bar of all boxes, a segment for each kind of agreement."""
+    total = max(sum(counts.values()), 1)
+    segments = []
+    for kind, (words, colour) in KINDS.items():
+        segments.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": f"{words} {counts[kind]:,}",
+                "showlegend": counts[kind] > 0,
+                "x": [counts[kind] / total],
+                "y": [""],
+                "marker": {"color": colour},
+                "hovertemplate": f"{words}: {counts[kind]:,} boxes, %{{x:.1%}}<extra></extra>",
+            }
+        )
+    layout = _layout("How predictions relate to the truth on the tree", 175) | {
+        "barmode": "stack",
+        "xaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
+        "yaxis": {"fixedrange": True, "showticklabels": False},
+    }
+    layout["margin"] |= {"l": 20, "t": 80}
+    return Figure(segments, layout | _legend(1.1))
+
+
+def pairs_figure(confused: Sequence[Confused], level: str) -> Figure:
+    """The pairs that are confused most: as long as they are many, as red as they are far apart."""
+    names = [f"{_short(one.true)} → {_short(one.predicted)}" for one in confused]
+    hovers = [
+        f"{_text(one.true)}<br>taken for {_text(one.predicted)}<br>"
+        f"{one.boxes:,} boxes, distance {one.distance}"
+        for one in confused
+    ]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": list(range(len(confused))),
+        "x": [one.boxes for one in confused],
+        "text": [f"{one.boxes:,} · distance {one.distance}" for one in confused],
+        "textposition": "auto",
+        "hovertext": hovers,
+        "hoverinfo": "text",
+        "marker": {
+            "color": [one.distance for one in confused],
+            "colorscale": _FAR_SCALE,
+            "cmin": 1,
+            "cmax": MAX_DISTANCE,
+        },
+    }
+    title = f"Most confused: truth → prediction, {_of(level)}"
+    layout = _layout(title if confused else f"{title}: none", 26 * len(confused) + 70) | {
+        "yaxis": _ticks(names) | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
+        "xaxis": {"fixedrange": True, "rangemode": "tozero"},
+    }
+    return Figure([bars], layout)
+
+
+def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
+    """Truth against prediction in the order of the tree; the colour is the share of the truth.
+
+    A row is a true name, a column a predicted one; the last column is of predictions without a
+    name. What there is none of is a hole, which nobody can click.
+    """
+    names, counts = confusion.names, confusion.counts
+    few = len(names) <= _FEW
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows: list[list[float | None]] = [[None] * (len(names) + 1) for _ in names]
+    facts: list[list[Record | list[Any] | None]] = [[None] * (len(names) + 1) for _ in names]
+    for row, column in zip(*(axis.tolist() for axis in counts.nonzero()), strict=True):
+        share = float(shares[row, column])
+        rows[row][column] = round(share + (row == column), 4)
+        far = _distance(taxonomy, names[row], names[column]) if column < len(names) else ""
+        facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
+    columns = [*names, f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})"]
+    cells = {
+        "type": "heatmap",
+        "x": [_text(name) for name in columns],
+        "y": [_text(name) for name in names],
+        "z": rows,
+        "zmin": 0,
+        "zmax": 2,
+        "colorscale": _SCALE,
+        "showscale": False,
+        "xgap": 1 if few else 0.5,
+        "ygap": 1 if few else 0.5,
+        "hoverongaps": False,
+        "customdata": facts,
+        "hovertemplate": "true: %{y}<br>predicted: %{x}<br>%{customdata[0]:,} boxes, "
+        "%{customdata[1]} of the true ones%{customdata[2]}<extra></extra>",
+    }
+    if few:
+        cells["texttemplate"] = "%{customdata[0]}"
+    layout = _layout(f"Confusion, {_of(confusion.rank)}", (26 if few else 13) * len(names) + 240)
+    return Figure(
+        [cells],
+        layout
+        | {
+            "xaxis": _names_axis(columns, few) | {"tickangle": -90},
+            "yaxis": _names_axis(names, few) | {"autorange": "reversed"},
+            "shapes": _borders(confusion, taxonomy),
+        },
+    )
+
+
+def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
+    """Lines between the phyla, where the rank is finer, and one before the last column."""
+    size = len(confusion.names)
+    edges: list[float] = []
+    if confusion.rank == CONCEPT or RANKS.index(confusion.rank) > RANKS.index("phylum"):
+        phyla = [taxonomy.rollup(name, "phylum") for name in confusion.names]
+        edges = [place - 0.5 for place in range(1, size) if phyla[place] != phyla[place - 1]]
+    line = {"type": "line", "layer": "above", "line": {"color": _LINE, "width": 1}}
+    across = [line | {"x0": -0.5, "x1": size + 0.5, "y0": edge, "y1": edge} for edge in edges]
+    down = [*edges, size - 0.5]
+    return across + [line | {"y0": -0.5, "y1": size - 0.5, "x0": edge, "x1": edge} for edge in down]
+
+
+def _distance(taxonomy: Taxonomy, true: str, predicted: str) -> str:
+    return f"<br>distance {taxonomy.distance(true, predicted)}"
+
+
+def _names_axis(names: Sequence[str], few: bool) -> Record:
+    small = {"type": "category", "tickfont": {"size": 11 if few else 9}, "showgrid": False}
+    return _ticks([_short(name) for name in names]) | small
+
+
+def _ticks(texts: Sequence[str]) -> Record:
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(texts))),
+        "ticktext": list(texts),
+        "automargin": True,
+    }
+
+
+def _layout(title: str, height: int) -> Record:
+    return {
+        "title": {
+            "text": title,
+            "x": 0,
+            "xref": "container",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 6},
+            "font": {"size": 14},
+        },
+        "height": height,
+        "margin": {"l": 45, "r": 5, "t": 55, "b": 30},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def _legend(above: float) -> Record:
+    place = {"orientation": "h", "x": 0, "y": above, "yanchor": "bottom", "traceorder": "normal"}
+    # A click on the legend would hide a trace, and with it boxes that are there.
+    return {"showlegend": True, "legend": place | {"itemclick": False, "itemdoubleclick": False}}
+
+
+def _of(level: str) -> str:
+    return "of concepts" if level == CONCEPT else f"at {level}"
+
+
+def _text(name: str) -> str:
+    return html.escape(name)
+
+
+def _short(name: str) -> str:
+    return _text(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
