@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -82,7 +82,7 @@ def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions
     for place in positions.tolist():
         true, predicted = pairs.true[place], pairs.predicted[place]
         taken_for.setdefault(true or "", set()).add(predicted or "")
-    names = _Names({true: sorted(predicted) for true, predicted in taken_for.items()})
+    names = _Names(taken_for)
     of_truth, of_predictions = _filters(evaluation, names)
     view = dataset.filter_labels(evaluation.gt_field, of_truth)
     return view.filter_labels(evaluation.pred_field, of_predictions, only_matches=False)
@@ -91,16 +91,21 @@ def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions
 class _Names:
     """True names, each with the predicted names that are wanted with it; "" for no prediction."""
 
-    def __init__(self, taken_for: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, taken_for: Mapping[str, Iterable[str]]) -> None:
         # Literals, or a name that begins with a dollar would be read as a path.
         self._true = {"$literal": list(taken_for)}
-        # The last one is for the place -1 of names that are not listed.
-        self._predicted = {"$literal": [*map(list, taken_for.values()), []]}
+        names = {name: None for predicted in taken_for.values() for name in predicted}
+        self._predicted = {"$literal": list(names)}
+        # By number, because the App is sent all of it; the last is for names that are not listed.
+        number = {name: place for place, name in enumerate(names)}
+        wanted = [sorted(map(number.__getitem__, predicted)) for predicted in taken_for.values()]
+        self._wanted = {"$literal": [*wanted, []]}
 
-    def hold(self, true: str, predicted: Any) -> Document:
+    def hold(self, true: str, predicted: str) -> Document:
         """Whether a pair is wanted, as MongoDB works it out from two paths."""
-        of_this_name = {"$arrayElemAt": [self._predicted, {"$indexOfArray": [self._true, true]}]}
-        return {"$in": [{"$ifNull": [predicted, ""]}, of_this_name]}
+        of_this_name = {"$arrayElemAt": [self._wanted, {"$indexOfArray": [self._true, true]}]}
+        number = {"$indexOfArray": [self._predicted, {"$ifNull": [predicted, ""]}]}
+        return {"$in": [number, of_this_name]}
 
 
 def _filters(evaluation: FinishedEvaluation, names: _Names) -> tuple[Document, Document]:

@@ -36,6 +36,10 @@ class Chosen:
     words: str
     positions: Positions
 
+    def __str__(self) -> str:
+        count = len(self.positions)
+        return f"{count:,} {'box' if count == 1 else 'boxes'}: {self.words}"
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationAtRank:

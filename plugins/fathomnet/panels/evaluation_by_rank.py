@@ -142,7 +142,7 @@ def _open(ctx: Any, chosen: Chosen) -> None:
     except DatasetError as error:
         ctx.ops.notify(str(error), variant="error")
         return
-    ctx.panel.state.opened = f"{len(chosen.positions):,} boxes: {chosen.words}"
+    ctx.panel.state.opened = str(chosen)
     ctx.ops.set_view(view)
 
 

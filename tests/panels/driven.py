@@ -1,0 +1,75 @@
+"""A panel without an App: events go in, what the App is told comes out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import pydash
+from fathomnet_voxel51.fields import PLUGIN_NAME
+from fiftyone.operators.executor import ExecutionContext, Executor
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the App is told after one event: the names of its operators with their parameters."""
+
+    requests: list[tuple[str, dict[str, Any]]]
+
+    def of(self, operator: str) -> list[dict[str, Any]]:
+        """The parameters of each request for one of the App's operators."""
+        return [params for name, params in self.requests if name == operator]
+
+
+class DrivenPanel:
+    """A panel of the plugin, as the App drives it.
+
+    Attributes:
+        state: what the panel keeps in the App.
+        data: the pictures that it has sent.
+        page: what it shows, as the App is sent it.
+    """
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        self._panel = foo.get_operator(f"{PLUGIN_NAME}/{name}")
+        self._dataset = dataset
+        self.state: dict[str, Any] = {}
+        self.data: dict[str, Any] = {}
+        self.page: Any = None
+
+    def fire(self, method: str, **params: Any) -> Told:
+        """Sends an event and takes in what the App is told."""
+        plumbing = {"panel_id": "driven", "panel_state": self.state, "__method__": method}
+        request = {"params": params | plumbing}
+        if self._dataset is not None:
+            request["dataset_name"] = self._dataset.name
+        executor = Executor()
+        context = ExecutionContext(
+            request, executor=executor, operator_uri=self._panel.uri, required_secrets=[]
+        )
+        self._panel.execute(context)
+        told = Told(
+            [(one.operator_uri.rsplit("/")[-1], one.params or {}) for one in executor._requests]
+        )
+        self._take(told)
+        return told
+
+    def opened(self, told: Told) -> Any:
+        """The view that the App was told to show."""
+        (request,) = told.of("set_view")
+        return fo.DatasetView._build(self._dataset, request["view"])
+
+    def texts(self) -> str:
+        """All that the panel says, its pictures apart."""
+        return json.dumps(self.page)
+
+    def _take(self, told: Told) -> None:
+        for kind, target in (("state", self.state), ("data", self.data)):
+            for request in told.of(f"patch_panel_{kind}"):
+                for path, value in request[kind].items():
+                    pydash.set_(target, path, value)
+        (shown,) = told.of("show_panel_output")
+        self.page = shown["output"]
