@@ -53,6 +53,21 @@ NEAR_DUPLICATES: Final = "near_duplicates"
 EXACT_DUPLICATES: Final = "exact_duplicates"
 """Names of the saved views."""
 
+SUSPICION: Final = "suspicion"
+"""Attribute of a labelled box: the probability that its label is wrong, 0 to 1."""
+SUSPICION_BY_MODEL: Final = "suspicion_by_model"
+SUSPICION_BY_NEIGHBOURS: Final = "suspicion_by_neighbours"
+"""Its parts: the same by the predictions alone, and by the boxes that look alike alone."""
+SUGGESTED_LABEL: Final = "suggested_label"
+"""Attribute of a suspect: its most probable other name."""
+SUGGESTED_DISTANCE: Final = "suggested_label_distance"
+"""Attribute of a suspect: taxonomic distance between its label and that name."""
+LOOK_ALIKE_PAIR: Final = "look_alike_pair"
+"""Attribute of a suspect and of the boxes that it looks like: a number that they share."""
+SUSPECTS: Final = "suspects"
+LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
+"""Names of the saved views, of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
+
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 1
 """Version of the dataset's schema, kept in ``dataset.info["fathomnet"]`` for later migrations."""
@@ -66,6 +81,16 @@ def ingest_run_key(split: str) -> str:
 def import_run_key(field: str, split: str) -> str:
     """Key of the FiftyOne run that records where a prediction field came from."""
     return f"import_{field}_{split}"
+
+
+def label_errors_run_key(gt_field: str) -> str:
+    """Key of the FiftyOne run that records how the suspects of a field were found."""
+    return f"label_errors_{gt_field}"
+
+
+def view_of(name: str, gt_field: str) -> str:
+    """Name of a saved view of a field's boxes."""
+    return name if gt_field == GROUND_TRUTH else f"{name} ({gt_field})"
 
 
 def evaluation_key(pred_field: str) -> str:

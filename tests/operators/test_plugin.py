@@ -180,6 +180,7 @@ results["compute_embeddings"] = run("compute_embeddings", dataset, method="pca",
 run("compute_embeddings", dataset, method="none", patches_field="", **demo)
 results["build_similarity_index"] = run("build_similarity_index", dataset, **demo)
 results["find_duplicates"] = run("find_duplicates", dataset, **demo)
+results["find_label_errors"] = run("find_label_errors", dataset)
 results["find_needles"] = run("find_needles", dataset, pack="debris")
 dataset.save_view("all", dataset.limit(10))
 results["relabel_boxes"] = run("relabel_boxes", dataset, label="Sebastes", view="all")

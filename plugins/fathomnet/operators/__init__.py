@@ -14,6 +14,7 @@ from .download_images import DownloadImages
 from .evaluate_predictions import EvaluatePredictions
 from .export_corrections import ExportCorrections
 from .find_duplicates import FindDuplicates
+from .find_label_errors import FindLabelErrors
 from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
@@ -36,6 +37,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     FindNeedles,
     ImportPredictions,
     EvaluatePredictions,
+    FindLabelErrors,
     RelabelBoxes,
     UndoRelabel,
     ExportCorrections,

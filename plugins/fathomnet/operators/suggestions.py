@@ -73,6 +73,7 @@ _KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
 }
 _OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
     Widget.PATCHES_FIELD: lambda dataset: _plain(boxes_fields(dataset)),
+    Widget.BOXES_INDEX: lambda dataset: _plain(dataset.list_brain_runs(type="similarity")),
     Widget.TEXT_INDEX: lambda dataset: _plain(prompt_indexes(dataset)),
     Widget.JOURNAL: _journals,
     Widget.SAVED_VIEW: lambda dataset: _plain(dataset.list_saved_views()),

@@ -13,6 +13,7 @@ from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
 from .relabelling import ExportCorrections, RelabelBoxes, UndoRelabel
+from .review import FindLabelErrors
 from .setup import CheckSetup
 from .similarity import BuildSimilarityIndex, FindDuplicates
 from .splits import SplitByDive
@@ -33,6 +34,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         FindNeedles,
         ImportPredictions,
         EvaluatePredictions,
+        FindLabelErrors,
         RelabelBoxes,
         UndoRelabel,
         ExportCorrections,
@@ -52,6 +54,7 @@ __all__ = [
     "EvaluatePredictions",
     "ExportCorrections",
     "FindDuplicates",
+    "FindLabelErrors",
     "FindNeedles",
     "ImportPredictions",
     "IngestDataset",

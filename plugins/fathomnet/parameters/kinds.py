@@ -23,6 +23,7 @@ class Widget(Enum):
     PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
     BACKEND = "a similarity backend's name"
+    BOXES_INDEX = "brain key of an index of boxes"
     TEXT_INDEX = "brain key of an index that text can be looked for in"
     PACK = "a needle pack's name, or a file"
     TEXTS = "several texts"

@@ -1,0 +1,100 @@
+"""Attributes of all boxes of a field, written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from ..errors import DatasetError
+from ..files.garbage import collector_paused
+from ..scoring.boxes import Boxes
+from .collection import batched, now, reload_samples, sample_collection, write_overlapped
+from .documents import Document
+
+BATCH: Final = 500
+"""Images that are written at once."""
+
+WRITERS: Final = 2
+
+Columns = Mapping[str, Sequence[Any]]
+"""Of each attribute, the value of every box; None takes the attribute from a box."""
+
+
+def write_attributes(
+    dataset: Any, field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
+) -> Iterator[int]:
+    """Gives every box of a field its attributes, batch by batch.
+
+    Args:
+        dataset: a FiftyOne dataset, whose attributes are declared.
+        field: of the boxes.
+        sample_ids: ids of all images, by the numbers that ``owners`` has.
+        boxes: all boxes of the field, as they were read.
+        columns: what is written.
+
+    Yields:
+        How many images were written.
+
+    Raises:
+        DatasetError: somebody added or removed boxes since they were read.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        _set_values(dataset, field, sample_ids, boxes, columns)
+        yield len(sample_ids)
+        return
+    with collector_paused():
+        updates = batched(_updates(field, sample_ids, boxes, columns), BATCH)
+        yield from write_overlapped(updates, partial(_write, collection), WRITERS)
+    reload_samples(dataset)
+
+
+def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
+    lost = len(batch) - collection.bulk_write(batch, ordered=False).matched_count
+    if lost:
+        raise DatasetError(
+            f"boxes of {lost:,} images were changed while they were looked at; run it again"
+        )
+    return len(batch)
+
+
+def _updates(
+    field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
+) -> Iterator[UpdateOne]:
+    """One an image that has boxes: boxes by their places, on condition that they are there."""
+    moment = now()
+    starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
+    for number, sample_id in enumerate(sample_ids):
+        start, end = starts[number], starts[number + 1]
+        if start == end:
+            continue
+        where: Document = {"_id": ObjectId(sample_id)}
+        given: Document = {"last_modified_at": moment}
+        taken: Document = {}
+        for place, box in enumerate(range(start, end)):
+            path = f"{field}.detections.{place}"
+            where[f"{path}._id"] = ObjectId(boxes.ids[box])
+            for name, values in columns.items():
+                if values[box] is None:
+                    taken[f"{path}.{name}"] = ""
+                else:
+                    given[f"{path}.{name}"] = values[box]
+        yield UpdateOne(where, {"$set": given, **({"$unset": taken} if taken else {})})
+
+
+def _set_values(
+    dataset: Any, field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
+) -> None:
+    owners = [sample_ids[owner] for owner in boxes.owners.tolist()]
+    for name, values in columns.items():
+        rows = [
+            {"sample_id": sample_id, "label_id": id_, "value": value}
+            for sample_id, id_, value in zip(owners, boxes.ids, values, strict=True)
+        ]
+        dataset.set_label_values(f"{field}.detections.{name}", rows)

@@ -1,0 +1,48 @@
+"""The door to :func:`review.find_label_errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import parameters
+from ..errors import FathomNetError, InputError
+from ..progress import Progress
+from ..review import LabelErrorsResult, check_label_errors, find_label_errors
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
+    model = parameters.FindLabelErrors
+    icon = "/plugins/fathomnet/assets/suspect.svg"
+
+    def run(
+        self, params: parameters.FindLabelErrors, dataset: Any, progress: Progress
+    ) -> LabelErrorsResult:
+        return find_label_errors(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.FindLabelErrors, dataset: Any) -> Preview:
+        try:
+            sources = check_label_errors(dataset, **params.model_dump())
+        except InputError as error:
+            return Preview(problems=error.faults)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("gt_field", error),))
+        labels = dataset.count(f"{sources.gt_field}.detections.label")
+        by = [f"the predictions in {sources.pred_field}"] if sources.pred_field else []
+        by += [f"the index {sources.index_key}"] if sources.index_key else []
+        warnings = []
+        if not sources.index_key:
+            warnings.append(
+                "Without an index of these boxes few errors are found for sure: run "
+                "compute_embeddings and build_similarity_index first"
+            )
+        fact = f"{labels:,} labels are compared with {' and '.join(by)}"
+        return Preview(facts=(fact,), warnings=tuple(warnings))
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        views = [result.get(name) for name in ("view", "pairs_view") if result.get(name)]
+        if not views:
+            return ()
+        return (f"The suspects are in the saved views {' and '.join(map(str, views))}.",)

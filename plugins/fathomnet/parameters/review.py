@@ -1,0 +1,48 @@
+"""Parameters of the search for wrong labels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .. import fields
+from .base import Parameters
+from .kinds import BoxesField, OptionalText, Widget
+
+
+class FindLabelErrors(Parameters):
+    operator = "find_label_errors"
+    heading = "FathomNet: find label errors"
+    summary = "Score labels by how probably they are wrong, and save the suspects as views"
+
+    pred_field: Annotated[
+        OptionalText,
+        Widget.PATCHES_FIELD,
+        Field(
+            title="Predictions",
+            description="A model's predicted boxes; empty to do without",
+        ),
+    ] = fields.MODEL_PREDICTIONS
+    gt_field: Annotated[
+        BoxesField, Field(title="Labels", description="The boxes whose labels are looked at")
+    ] = fields.GROUND_TRUTH
+    index_key: Annotated[
+        OptionalText,
+        Widget.BOXES_INDEX,
+        Field(
+            title="Index",
+            description="Brain key of a similarity index of these boxes; "
+            "empty for the default one, if there is one",
+        ),
+    ] = ""
+    threshold: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Threshold",
+            description="The score from which a box is a suspect; 0.5: more probably wrong "
+            "than right",
+        ),
+    ] = 0.5

@@ -1,0 +1,140 @@
+"""Labels that are probably wrong: suspects, what they may be, and what they look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from .errors import Fault, InputError
+from .fields import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
+from .plain import plain
+from .progress import Progress, portion, silent
+from .review_record import METHOD, Findings, keep
+from .review_signals import (
+    Sources,
+    find_sources,
+    no_signal_found,
+    read_labelled,
+    read_looks,
+)
+from .suspicion.weighing import Case, partners_of, weigh
+from .taxonomy import Taxonomy, load_taxonomy
+
+THRESHOLD: Final = 0.5
+"""More probably wrong than right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelErrorsResult:
+    """What ``find_label_errors`` found.
+
+    Attributes:
+        scored: labelled boxes that have a score now.
+        suspects: those whose score reaches the threshold.
+        view: name of the saved view of the suspects, the most suspicious first; empty where there
+            is none.
+        pairs_view: name of the saved view that shows each suspect and then the boxes that it
+            looks like; empty where there is none.
+        expected_errors: how many labels are wrong, by the sum of all scores.
+        unlabelled_boxes: boxes without a label: left out.
+        boxes_without_signal: labelled boxes that have neither a prediction nor a vector with
+            neighbours: left out.
+        signals: what was used: ``probabilities``, ``confidence`` or ``predictions`` (names
+            alone), and ``neighbours``.
+        index_key: of the index that the neighbours were found in; empty for none.
+    """
+
+    scored: int
+    suspects: int
+    view: str
+    pairs_view: str
+    expected_errors: float
+    unlabelled_boxes: int
+    boxes_without_signal: int
+    signals: tuple[str, ...]
+    index_key: str
+
+
+def find_label_errors(
+    dataset: Any,
+    pred_field: str = MODEL_PREDICTIONS,
+    gt_field: str = GROUND_TRUTH,
+    index_key: str = "",
+    threshold: float = THRESHOLD,
+    taxonomy: Taxonomy | None = None,
+    progress: Progress = silent,
+) -> LabelErrorsResult:
+    """Scores every label by how probably it is wrong, and saves the suspects as views.
+
+    The score is a probability by Bayes' rule, from the predictions of the same boxes and from the
+    labels of the boxes that look most alike, each where it is there; ``suspicion`` explains how.
+    A repeat replaces scores and views.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        pred_field: the predicted boxes; empty to do without. The default field may be absent.
+        gt_field: the boxes whose labels are looked at.
+        index_key: of a similarity index of these boxes; empty for that of the default model, or
+            for the only one, if there is any.
+        threshold: the score from which a box is a suspect, 0 to 1.
+        taxonomy: the tree of concepts; None for the project's own.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: there is nothing to judge labels by, or a parameter is wrong; nothing was
+            written.
+        DatasetError: a field holds no boxes or no labels, or there is no such index.
+    """
+    sources = _checked(dataset, pred_field, gt_field, index_key, threshold)
+    progress(0.0, "reading boxes")
+    labelled = read_labelled(dataset, sources, taxonomy or load_taxonomy())
+    looks = read_looks(dataset, sources, labelled)
+    case = Case(labelled.given, labelled.names, labelled.opinions, looks)
+    doubts = weigh(case, threshold, portion(progress, 0.1, 0.6))
+    if np.isnan(doubts.score).all():
+        raise no_signal_found(sources)
+    findings = Findings(sources, labelled, doubts, partners_of(case, doubts))
+    result = _result(findings, has_looks=looks is not None)
+    keep(dataset, findings, plain(result), portion(progress, 0.6, 1.0))
+    progress(1.0, f"{result.suspects:,} suspects among {result.scored:,} labels")
+    return result
+
+
+def check_label_errors(
+    dataset: Any,
+    pred_field: str = MODEL_PREDICTIONS,
+    gt_field: str = GROUND_TRUTH,
+    index_key: str = "",
+    threshold: float = THRESHOLD,
+) -> Sources:
+    """What ``find_label_errors`` would use; nothing is written. The same errors are raised."""
+    return _checked(dataset, pred_field, gt_field, index_key, threshold)
+
+
+def _checked(
+    dataset: Any, pred_field: str, gt_field: str, index_key: str, threshold: float
+) -> Sources:
+    if not 0 <= threshold <= 1:
+        problem = f"should be from 0 to 1, not {threshold}"
+        raise InputError(METHOD, [Fault("threshold", problem)])
+    dataset.reload()
+    return find_sources(dataset, pred_field, gt_field, index_key)
+
+
+def _result(findings: Findings, has_looks: bool) -> LabelErrorsResult:
+    sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
+    scored = int((~np.isnan(doubts.score)).sum())
+    signals = (labelled.kind, "neighbours" if has_looks else "")
+    return LabelErrorsResult(
+        scored=scored,
+        suspects=len(doubts.suspects),
+        view=view_of(SUSPECTS, sources.gt_field) if len(doubts.suspects) else "",
+        pairs_view=view_of(LOOK_ALIKE_PAIRS, sources.gt_field) if findings.partners else "",
+        expected_errors=round(float(np.nansum(doubts.score)), 1),
+        unlabelled_boxes=len(labelled.boxes) - len(labelled.rows),
+        boxes_without_signal=len(labelled.rows) - scored,
+        signals=tuple(signal for signal in signals if signal),
+        index_key=sources.index_key,
+    )

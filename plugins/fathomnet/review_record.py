@@ -1,0 +1,141 @@
+"""Suspects kept on the dataset: scores on the boxes, saved views, and a record of the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset.box_attributes import write_attributes
+from .dataset.hits import Hit, save_hits_view
+from .dataset.run_records import write_record
+from .dataset.schema import declare
+from .fields import (
+    LOOK_ALIKE_PAIR,
+    LOOK_ALIKE_PAIRS,
+    SUGGESTED_DISTANCE,
+    SUGGESTED_LABEL,
+    SUSPECTS,
+    SUSPICION,
+    SUSPICION_BY_MODEL,
+    SUSPICION_BY_NEIGHBOURS,
+    label_errors_run_key,
+    view_of,
+)
+from .progress import Progress
+from .review_signals import Labelled, Sources
+from .suspicion.weighing import Doubts
+
+METHOD: Final = "find_label_errors"
+
+_WORDS: Final = {
+    SUSPECTS: "Labels that are probably wrong, the most suspicious first",
+    LOOK_ALIKE_PAIRS: "Each suspect, then what it looks like: boxes with the suggested label",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is kept.
+
+    Attributes:
+        sources: what it was found by.
+        labelled: the boxes.
+        doubts: about them.
+        partners: of each suspect that looks like something, which labelled boxes that are.
+    """
+
+    sources: Sources
+    labelled: Labelled
+    doubts: Doubts
+    partners: Mapping[int, Sequence[int]]
+
+
+def keep(dataset: Any, findings: Findings, result: Mapping[str, Any], progress: Progress) -> None:
+    """Writes scores, then views, and last the record of a whole run.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        findings: what is written, in place of what an earlier run has found.
+        result: what the record says of it, JSON-able.
+        progress: hears of every batch.
+    """
+    sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
+    record = {**asdict(sources), "found_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    key, field = label_errors_run_key(sources.gt_field), sources.gt_field
+    write_record(dataset, key, METHOD, {**record, "state": "writing"})
+    _declare(dataset, field)
+    images, done = labelled.all_boxes.sample_ids, 0
+    for written in write_attributes(dataset, field, images, labelled.boxes, _columns(findings)):
+        done += written
+        progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
+    progress(0.8, "saving the views")
+    beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
+    _save(dataset, SUSPECTS, findings, doubts.suspects.tolist())
+    _save(dataset, LOOK_ALIKE_PAIRS, findings, beside)
+    write_record(dataset, key, METHOD, {**record, "state": "complete", "result": dict(result)})
+
+
+def _declare(dataset: Any, gt_field: str) -> None:
+    import fiftyone as fo
+
+    box = f"{gt_field}.detections"
+    fields = {
+        SUSPICION: fo.FloatField(description="Probability that the label is wrong"),
+        SUSPICION_BY_MODEL: fo.FloatField(description="The same, by the predictions alone"),
+        SUSPICION_BY_NEIGHBOURS: fo.FloatField(description="The same, by its neighbours alone"),
+        SUGGESTED_LABEL: fo.StringField(description="The most probable other name"),
+        SUGGESTED_DISTANCE: fo.IntField(description="Taxonomic distance of label and suggestion"),
+        LOOK_ALIKE_PAIR: fo.IntField(description="Shared by a suspect and what it looks like"),
+    }
+    declare(dataset, {f"{box}.{name}": field for name, field in fields.items()})
+
+
+def _columns(findings: Findings) -> dict[str, list[Any]]:
+    """The attributes of all boxes; None where a box has none."""
+    labelled, doubts, names = findings.labelled, findings.doubts, findings.labelled.names
+    columns = {
+        SUSPICION: _numbers(doubts.score),
+        SUSPICION_BY_MODEL: _numbers(doubts.by_model),
+        SUSPICION_BY_NEIGHBOURS: _numbers(doubts.by_neighbours),
+    }
+    empty: list[Any] = [None] * len(labelled.given)
+    labels, distances, pairs = empty.copy(), empty.copy(), empty.copy()
+    for suspect in doubts.suspects.tolist():
+        suggested = doubts.suggested[suspect]
+        labels[suspect] = names.names[suggested]
+        distances[suspect] = int(names.distances[labelled.given[suspect], suggested])
+    for number, (suspect, others) in enumerate(findings.partners.items(), start=1):
+        for one in (suspect, *others):
+            pairs[one] = number
+    columns |= {SUGGESTED_LABEL: labels, SUGGESTED_DISTANCE: distances, LOOK_ALIKE_PAIR: pairs}
+    return {name: _of_all(labelled, values) for name, values in columns.items()}
+
+
+def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _of_all(labelled: Labelled, values: Sequence[Any]) -> list[Any]:
+    """Values of the labelled boxes as values of all boxes."""
+    found: list[Any] = [None] * len(labelled.boxes)
+    for row, value in zip(labelled.rows.tolist(), values, strict=True):
+        found[row] = value
+    return found
+
+
+def _save(dataset: Any, name: str, findings: Findings, shown: Sequence[int]) -> None:
+    """Saves a view of labelled boxes in this order, or removes it where there is none."""
+    field, boxes = findings.sources.gt_field, findings.labelled.boxes
+    images = findings.labelled.all_boxes.sample_ids
+    rows = findings.labelled.rows[np.array(shown, np.intp)].tolist()
+    hits = [
+        Hit(boxes.ids[row], images[boxes.owners[row]], float(findings.doubts.score[one]))
+        for one, row in zip(shown, rows, strict=True)
+    ]
+    save_hits_view(dataset, view_of(name, field), field, hits, _WORDS[name])

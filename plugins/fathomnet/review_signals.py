@@ -1,0 +1,233 @@
+"""What there is to judge labels by: predictions of the same boxes, and boxes that look alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
+from .dataset.label_fields import boxes_path
+from .dataset.run_records import read_record
+from .dataset.vectors import read_vectors
+from .errors import DatasetError, Fault, InputError
+from .fields import (
+    DEFAULT_MODEL,
+    MODEL_PREDICTIONS,
+    PROBABILITIES,
+    SPLITS,
+    import_run_key,
+    similarity_key,
+)
+from .scoring.boxes import Boxes
+from .scoring.judging import LEAST_IOU
+from .scoring.matching import NO_PARTNER, match_boxes
+from .similarity import open_index
+from .suspicion.names import NO_NAME, Names
+from .suspicion.predictions import Opinions
+from .suspicion.weighing import Looks
+from .taxonomy import Taxonomy
+
+Positions = npt.NDArray[np.intp]
+
+_ADVICE: Final = (
+    "Run import_predictions for the split that has labels, or compute_embeddings and then "
+    "build_similarity_index on these boxes, or both."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the signals come from; empty for one that is not there.
+
+    Attributes:
+        gt_field: the labelled boxes.
+        pred_field: the predicted boxes.
+        index_key: of a similarity index of the labelled boxes.
+    """
+
+    gt_field: str
+    pred_field: str
+    index_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The boxes that have a label.
+
+    Attributes:
+        all_boxes: these and the others, with their images.
+        rows: (N,) which of ``all_boxes.truth.boxes`` they are.
+        given: (N,) position of the label of each.
+        names: all names that may be true.
+        opinions: what was predicted of them; None without predictions.
+        kind: ``probabilities``, ``confidence`` or ``predictions``: how detailed they are.
+    """
+
+    all_boxes: EvaluatedBoxes
+    rows: Positions
+    given: Positions
+    names: Names
+    opinions: Opinions | None
+    kind: str
+
+    @property
+    def boxes(self) -> Boxes:
+        """All boxes of the field."""
+        return self.all_boxes.truth.boxes
+
+
+def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -> Sources:
+    """Checks which signals there are; what is named must be there, what is not is looked for.
+
+    Raises:
+        InputError: there is no signal at all, or several indexes to choose from.
+        DatasetError: a field holds no boxes, or there is no such index.
+    """
+    path = boxes_path(dataset, gt_field)
+    if dataset.count(f"{path}.label") == 0:
+        raise _no_labels(dataset, gt_field)
+    if pred_field == gt_field:
+        raise DatasetError(f"the boxes in {gt_field!r} cannot be doubted by themselves")
+    if pred_field == MODEL_PREDICTIONS and dataset.get_field(pred_field) is None:
+        pred_field = ""
+    if pred_field:
+        boxes_path(dataset, pred_field)
+    sources = Sources(gt_field, pred_field, _index_of(dataset, gt_field, index_key))
+    if not sources.pred_field and not sources.index_key:
+        raise _no_signal("there are no predictions", "there is no similarity index")
+    return sources
+
+
+def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelled:
+    """Reads the labelled boxes and what was predicted of them."""
+    # Without predictions the labels are read on both sides, and the second is not looked at.
+    pred_field = sources.pred_field or sources.gt_field
+    boxes = read_evaluated_boxes(dataset, sources.gt_field, pred_field)
+    truth, predicted = boxes.truth.boxes, boxes.predictions.boxes
+    rows = np.flatnonzero([label is not None for label in truth.labels])
+    if not len(rows):
+        raise _no_labels(dataset, sources.gt_field)
+    labels = [truth.labels[row] for row in rows.tolist()]
+    if not sources.pred_field:
+        names = Names.of([label for label in labels if label], taxonomy)
+        return Labelled(boxes, rows, names.positions(labels), names, None, "")
+    nobody = np.zeros(len(predicted), bool)
+    partners = match_boxes(truth, predicted, LEAST_IOU, barred=nobody).of_truth[rows]
+    concepts, table = _probabilities(dataset, sources.pred_field)
+    used = (*labels, *predicted.labels, *concepts)
+    names = Names.of([name for name in used if name], taxonomy)
+    opinions = _opinions(predicted, partners, names, concepts, table)
+    given = names.positions(labels)
+    if (opinions.predicted == NO_NAME).all():
+        return Labelled(boxes, rows, given, names, None, "")
+    return Labelled(boxes, rows, given, names, opinions, _kind(opinions))
+
+
+def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | None:
+    """The vectors that an index has of labelled boxes; None without boxes to compare."""
+    if not sources.index_key:
+        return None
+    index = open_index(dataset, sources.index_key)
+    place = {one: number for number, one in enumerate(index.ids)}
+    places = np.array([place.get(labelled.boxes.ids[row], -1) for row in labelled.rows], np.intp)
+    # A vector of zeros is like nothing.
+    has = np.flatnonzero((places >= 0) & (index.rows.inverse[places] > 0))
+    kept = places[has]
+    images = labelled.boxes.owners[labelled.rows[has]]
+    if len(np.unique(images)) < 2:
+        return None
+    return Looks(has, index.rows.matrix[kept] * index.rows.inverse[kept, None], images)
+
+
+def _index_of(dataset: Any, gt_field: str, index_key: str) -> str:
+    """The index that is named, or the one that there is; empty where there is none."""
+    keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
+    known = ", ".join(keys) or "none"
+    if index_key:
+        if index_key not in keys:
+            raise DatasetError(
+                f"{index_key!r} is no similarity index of the boxes in {gt_field!r} (there are: "
+                f"{known}); run build_similarity_index with patches_field {gt_field!r} first"
+            )
+        return index_key
+    default = similarity_key(DEFAULT_MODEL, gt_field)
+    if default in keys:
+        return default
+    if len(keys) > 1:
+        raise InputError("find_label_errors", [Fault("index_key", f"name one of {known}")])
+    return keys[0] if keys else ""
+
+
+def no_signal_found(sources: Sources) -> InputError:
+    """The error where signals are there, but about none of the labelled boxes."""
+    field, key = sources.pred_field, sources.index_key
+    return _no_signal(
+        f"no labelled box has a prediction in {field!r}" if field else "there are no predictions",
+        f"the index {key!r} has no labelled box" if key else "there is no similarity index",
+    )
+
+
+def _no_labels(dataset: Any, gt_field: str) -> DatasetError:
+    return DatasetError(
+        f"no box in {gt_field!r} of dataset {dataset.name!r} has a label that could be wrong"
+    )
+
+
+def _no_signal(predictions: str, index: str) -> InputError:
+    faults = [Fault("pred_field", predictions), Fault("index_key", index)]
+    return InputError("find_label_errors", faults, _ADVICE)
+
+
+def _probabilities(
+    dataset: Any, field: str
+) -> tuple[tuple[str, ...], dict[str, npt.NDArray[np.float32]]]:
+    """The concepts that the probabilities of a field are of, and those of each predicted box.
+
+    Empty where the concepts are not known, or differ between the files that were imported.
+    """
+    records = [read_record(dataset, import_run_key(field, split)) or {} for split in SPLITS]
+    concepts = {tuple(one["concepts"]) for one in records if one.get("concepts")}
+    if len(concepts) != 1 or dataset.get_field(f"{field}.detections.{PROBABILITIES}") is None:
+        return (), {}
+    (names,) = concepts
+    vectors = read_vectors(dataset, field, PROBABILITIES)
+    if vectors.matrix.shape[1] != len(names):
+        return (), {}
+    sound = np.isfinite(vectors.matrix).all(axis=1) & (vectors.matrix >= 0).all(axis=1)
+    sound &= vectors.matrix.sum(axis=1) > 0
+    return names, {vectors.ids[row]: vectors.matrix[row] for row in np.flatnonzero(sound).tolist()}
+
+
+def _opinions(
+    predicted: Boxes,
+    partners: Positions,
+    names: Names,
+    concepts: tuple[str, ...],
+    table: dict[str, npt.NDArray[np.float32]],
+) -> Opinions:
+    """The predictions of N boxes, whose numbers are ``partners``."""
+    columns = names.positions(concepts)
+    shares = np.full((len(partners), len(names)), np.nan, np.float32) if table else None
+    labels: list[str | None] = [None] * len(partners)
+    confidences = np.full(len(partners), np.nan)
+    for box, one in enumerate(partners.tolist()):
+        if one == NO_PARTNER or predicted.labels[one] is None:
+            continue
+        labels[box] = predicted.labels[one]
+        confidence = predicted.confidences[one]
+        if confidence is not None and 0 <= confidence <= 1:
+            confidences[box] = confidence
+        row = table.get(predicted.ids[one])
+        if shares is not None and row is not None:
+            shares[box] = 0.0
+            shares[box, columns] = row
+    return Opinions(names.positions(labels), confidences, shares)
+
+
+def _kind(opinions: Opinions) -> str:
+    if opinions.probabilities is not None and not np.isnan(opinions.probabilities).all():
+        return "probabilities"
+    return "predictions" if np.isnan(opinions.confidences).all() else "confidence"

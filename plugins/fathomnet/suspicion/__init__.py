@@ -1,0 +1,1 @@
+"""The arithmetic of doubt about labels, on arrays and names: nothing here knows FiftyOne."""

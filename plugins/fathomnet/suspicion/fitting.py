@@ -1,0 +1,29 @@
+"""How well some probabilities foresee labels of which a few are known to be wrong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+SHARE_WRONG: Final = 0.033
+"""Of the labels, before anything is known of these. What Northcutt, Athalye and Mueller found on
+average in the test sets of ten benchmarks ("Pervasive Label Errors in Test Sets", 2021)."""
+
+LEAST: Final = float(np.finfo(np.float32).eps)
+"""No probability is lower: those that models give are rounded to single precision."""
+
+
+def foresight(of_given: npt.NDArray[np.floating], names: int) -> float:
+    """The mean log-likelihood of labels, a share of which says nothing.
+
+    One wrong label of which a model is sure must not make all of its other answers doubtful, as
+    it would if the likelihood counted alone.
+
+    Args:
+        of_given: (N,) the probability that was foretold of the label that each box has.
+        names: how many there are.
+    """
+    mixed = (1 - SHARE_WRONG) * of_given + SHARE_WRONG / names
+    return float(np.log(np.maximum(mixed, LEAST)).mean())

@@ -1,0 +1,52 @@
+"""Which boxes a suspect looks like: those that have the name which is suggested for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .names import Positions
+
+SHOWN: Final = 3
+"""Boxes beside a suspect."""
+
+
+def look_alikes(
+    matrix: npt.NDArray[np.float32],
+    images: Positions,
+    given: Positions,
+    suspects: Positions,
+    suggested: Positions,
+) -> list[list[int]]:
+    """Of each suspect the nearest boxes with the suggested name, the nearest first.
+
+    They are on other images and no suspects themselves. A box stands beside one suspect only,
+    the first that it is near to, so that all can be shown in one view.
+
+    Args:
+        matrix: (N, D) rows of length 1.
+        images: (N,) number of the image that each box is on.
+        given: (N,) position of the label that each has.
+        suspects: (S,) numbers of the suspects, in the order of their turns.
+        suggested: (S,) position of the name that is suggested for each.
+
+    Returns:
+        S lists of at most ``SHOWN`` numbers.
+    """
+    is_sound = np.ones(len(given), bool)
+    is_sound[suspects] = False
+    found: list[list[int]] = [[] for _ in suspects]
+    for name in np.unique(suggested).tolist():
+        members = np.flatnonzero((given == name) & is_sound)
+        vectors = matrix[members]
+        free = np.ones(len(members), bool)
+        for turn in np.flatnonzero(suggested == name).tolist():
+            suspect = suspects[turn]
+            scores = vectors @ matrix[suspect]
+            usable = np.flatnonzero(free & (images[members] != images[suspect]))
+            best = usable[np.argsort(-scores[usable], kind="stable")[:SHOWN]]
+            free[best] = False
+            found[turn] = members[best].tolist()
+    return found

@@ -1,0 +1,95 @@
+"""The names that boxes may truly have, and how far apart they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..taxonomy import MAX_DISTANCE, Taxonomy
+
+Positions = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+NO_NAME = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """K names, sorted.
+
+    Attributes:
+        names: every one that a label or a prediction uses.
+        distances: (K, K) taxonomic distance, 0 on the diagonal; names that the tree does not
+            know are as far as can be from all others.
+    """
+
+    names: tuple[str, ...]
+    distances: npt.NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def of(cls, used: Iterable[str], taxonomy: Taxonomy) -> Names:
+        """The distinct names among some."""
+        names = sorted(set(used))
+        count = len(names)
+        pairs = taxonomy.distances(
+            [name for name in names for _ in range(count)], list(names) * count
+        )
+        distances = pairs.reshape(count, count).astype(np.intp)
+        np.fill_diagonal(distances, 0)
+        return cls(tuple(names), distances)
+
+    def positions(self, labels: Sequence[str | None]) -> Positions:
+        """(N,) where each label stands in ``names``; -1 for none."""
+        place = {name: number for number, name in enumerate(self.names)}
+        found = [NO_NAME if label is None else place[label] for label in labels]
+        return np.array(found, np.intp)
+
+    def by_distance(self, weights: Floats) -> Floats:
+        """Shares of the other names, if a distance is as likely as its weight says.
+
+        Args:
+            weights: (13,) of the distances 0 to 12; that of 0 is not looked at.
+
+        Returns:
+            (K, K): a row sums to 1, its diagonal is 0; names at one distance share its weight.
+        """
+        counts = np.stack([np.bincount(row, minlength=MAX_DISTANCE + 1) for row in self.distances])
+        each = weights / np.maximum(counts.mean(axis=0), 1.0 / max(len(self), 1))
+        shares = each[self.distances]
+        np.fill_diagonal(shares, 0.0)
+        sums = shares.sum(axis=1, keepdims=True)
+        even: Floats = np.divide(shares, sums, out=np.zeros_like(shares), where=sums > 0)
+        return even
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one signal says of N boxes.
+
+    Attributes:
+        logs: (N, K) how much more likely it makes each name, as logarithms; 0 where it says
+            nothing.
+        told: (N,) whether it says anything of a box.
+    """
+
+    logs: Floats
+    told: Mask
+
+    @classmethod
+    def nothing(cls, boxes: int, names: int) -> Evidence:
+        """That of a signal which is not there."""
+        return cls(np.zeros((boxes, names)), np.zeros(boxes, bool))
+
+
+def shares_of(given: Positions, names: int) -> Floats:
+    """(K,) how frequent each name is; one that is not seen counts as seen once."""
+    counts = np.bincount(given, minlength=names) + 1.0
+    shares: Floats = counts / counts.sum()
+    return shares

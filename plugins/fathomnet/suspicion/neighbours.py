@@ -1,0 +1,142 @@
+"""What the nearest boxes of other images say about the true names of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .fitting import LEAST, foresight
+from .names import Evidence, Positions, shares_of
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+NEIGHBOURS: Final = 20
+"""That vote for a box. Votes fall off with distance, so that more would add little."""
+
+_NOBODY: Final = -2.0
+"""Lower than any cosine."""
+_SCORES_AT_ONCE: Final = 2**24
+"""64 MiB of them, in single precision."""
+_REACHES: Final = 2.0 ** np.arange(-3, 4)
+"""Tried as the distance at which a vote weighs 1/e, in units of the usual nearest distance."""
+_RESERVES: Final = 10.0 ** np.arange(-3, 2)
+"""Tried as the weight of what all boxes say together, in votes of the usual nearest box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Of N boxes the nearest ones on other images, the nearest first.
+
+    Attributes:
+        rows: (N, k) their numbers.
+        cosines: (N, k) -2 where there are fewer.
+    """
+
+    rows: Positions
+    cosines: npt.NDArray[np.float32]
+
+
+def nearest_elsewhere(
+    matrix: npt.NDArray[np.float32],
+    images: Positions,
+    k: int = NEIGHBOURS,
+    progress: Callable[[float], None] | None = None,
+) -> Neighbours:
+    """The boxes of other images whose cosine with each box is highest.
+
+    Boxes of the same image are left out: whoever labels one animal of a herd wrongly labels the
+    others likewise.
+
+    Args:
+        matrix: (N, D) rows of length 1.
+        images: (N,) number of the image that each is on.
+        k: how many of each.
+        progress: hears which share of the boxes is done.
+    """
+    order = np.argsort(images, kind="stable")
+    # In this order the boxes of an image stand together: they are taken out by a slice.
+    sorted_images, vectors = images[order], matrix[order]
+    starts = np.searchsorted(sorted_images, sorted_images, "left")
+    ends = np.searchsorted(sorted_images, sorted_images, "right")
+    size = len(order)
+    k = min(k, size)
+    rows, cosines = np.empty((size, k), np.intp), np.empty((size, k), np.float32)
+    step = max(1, _SCORES_AT_ONCE // max(size, 1))
+    for begin in range(0, size, step):
+        part = slice(begin, begin + step)
+        scores = vectors[part] @ vectors.T
+        for row, (start, end) in enumerate(zip(starts[part], ends[part], strict=True)):
+            scores[row, start:end] = _NOBODY
+        found = np.argpartition(scores, size - k, axis=1)[:, size - k :]
+        values = np.take_along_axis(scores, found, axis=1)
+        best = np.argsort(-values, axis=1, kind="stable")
+        rows[part] = np.take_along_axis(found, best, axis=1)
+        cosines[part] = np.take_along_axis(values, best, axis=1)
+        if progress:
+            progress(min(1.0, (begin + step) / size))
+    back = np.argsort(order, kind="stable")
+    return Neighbours(order[rows][back], cosines[back])
+
+
+def evidence_of_neighbours(near: Neighbours, given: Positions, names: int) -> Evidence:
+    """How much more likely each name is made by a box's neighbours, as logarithms.
+
+    A neighbour votes for its own label, the more the nearer it is; what all labels together say
+    has a weight too, which decides where no neighbour is near. How fast votes fall off, and that
+    weight, are those that foresee the labels best: no box votes for itself, so that this is an
+    honest test.
+
+    Args:
+        near: of N boxes.
+        given: (N,) position of the label that each has.
+        names: how many there are.
+
+    Returns:
+        The evidence; it says nothing where a box has no neighbour.
+    """
+    prior = shares_of(given, names)
+    votes = given[near.rows]
+    there = near.cosines > _NOBODY
+    has: Mask = np.asarray(there.any(axis=1))
+    evidence = Evidence.nothing(len(given), names)
+    if not has.any():
+        return evidence
+    distances = np.maximum(1.0 - near.cosines.astype(np.float64), 0.0)
+    usual = max(float(np.median(distances[has, 0])), LEAST)
+    weights, reserve = _best_weights(distances, there, has, votes, given, prior, usual)
+    shares = reserve * np.tile(prior, (len(given), 1))
+    rows = np.arange(len(given))
+    for column in range(votes.shape[1]):
+        shares[rows, votes[:, column]] += weights[:, column]
+    shares /= shares.sum(axis=1, keepdims=True)
+    evidence.told[has] = True
+    evidence.logs[has] = np.log(np.maximum(shares[has], LEAST)) - np.log(prior)
+    return evidence
+
+
+def _best_weights(
+    distances: Floats,
+    there: Mask,
+    has: Mask,
+    votes: Positions,
+    given: Positions,
+    prior: Floats,
+    usual: float,
+) -> tuple[Floats, float]:
+    """The weights of the votes, (N, k), and of what all labels say, that foresee labels best."""
+    agree = votes == given[:, None]
+    best, found = -np.inf, (np.zeros_like(distances), 1.0)
+    for reach in _REACHES * usual:
+        weights = np.exp(-(distances - usual) / reach) * there
+        sums, own = weights.sum(axis=1), (weights * agree).sum(axis=1)
+        for reserve in _RESERVES.tolist():
+            share = (own + reserve * prior[given]) / (sums + reserve)
+            quality = foresight(share[has], len(prior))
+            if quality > best:
+                best, found = quality, (weights, reserve)
+    return found

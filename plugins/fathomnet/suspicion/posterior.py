@@ -1,0 +1,107 @@
+"""How probable it is that a label is wrong, from all that is known of its box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..taxonomy import MAX_DISTANCE
+from .fitting import SHARE_WRONG
+from .names import Names, Positions
+
+Floats = npt.NDArray[np.float64]
+
+_ROUNDS: Final = 50
+_SETTLED: Final = 1e-4
+_ASSUMED: Final = 1 / SHARE_WRONG
+"""Labels that count beside the real ones, one of them wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slips:
+    """How labels go wrong.
+
+    Attributes:
+        rate: share of the labels that is wrong.
+        to: (K, K) of a box with the row's name that has a wrong label, how probable each is.
+    """
+
+    rate: float
+    to: Floats
+
+
+def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> Floats:
+    """The probability of every name, (N, K), by Bayes.
+
+    Each source of evidence is taken as independent of the others given the true name, and so is
+    the label that was given: it is right, or a slip.
+
+    Args:
+        evidence: (N, K) log-likelihood ratios, the sum of all sources.
+        given: (N,) position of the label that each box has.
+        prior: (K,) share of each name.
+        slips: how labels go wrong.
+    """
+    rows = np.arange(len(given))
+    likelihood = slips.rate * slips.to.T[given]
+    likelihood[rows, given] = 1 - slips.rate
+    tiny = np.finfo(np.float64).tiny
+    logs = evidence + np.log(prior) + np.log(np.maximum(likelihood, tiny))
+    found = np.exp(logs - logs.max(axis=1, keepdims=True))
+    probabilities: Floats = found / found.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def wrongness(found: Floats, given: Positions) -> Floats:
+    """(N,) the probability that a label is wrong: that of all other names together."""
+    others = found.copy()
+    others[np.arange(len(given)), given] = 0.0
+    return np.asarray(np.minimum(others.sum(axis=1), 1.0))
+
+
+def suggestions(found: Floats, given: Positions) -> Positions:
+    """(N,) the most probable name that a box does not have; of one name alone, itself."""
+    others = found.copy()
+    others[np.arange(len(given)), given] = -1.0
+    best: Positions = others.argmax(axis=1)
+    return best
+
+
+def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -> Slips:
+    """How often and how far labels go wrong in these data, by expectation maximisation.
+
+    Begins with what is usual (``fitting.SHARE_WRONG``), and with all distances on the tree alike.
+
+    Args:
+        evidence: see ``beliefs``, and so the others.
+        given: likewise.
+        prior: likewise.
+        names: the K names.
+    """
+    available = _available(names)
+    # One slip at each distance, on average, beside those that are found.
+    assumed = available / max(available.sum(), 1.0) * len(available)
+    slips = Slips(SHARE_WRONG, names.by_distance(available))
+    rows = np.arange(len(given))
+    for _ in range(_ROUNDS):
+        found = beliefs(evidence, given, prior, slips)
+        found[rows, given] = 0.0
+        seen = np.bincount(
+            names.distances[given].ravel(), weights=found.ravel(), minlength=len(available)
+        )
+        rate = min(0.5, float((found.sum() + 1) / (len(given) + _ASSUMED)))
+        is_settled = abs(rate - slips.rate) < _SETTLED
+        slips = Slips(rate, names.by_distance(seen + assumed))
+        if is_settled:
+            break
+    return slips
+
+
+def _available(names: Names) -> Floats:
+    """(13,) how many names are at each distance from a name, on average."""
+    counts = np.bincount(names.distances.ravel(), minlength=MAX_DISTANCE + 1).astype(np.float64)
+    counts[0] -= len(names)
+    return counts / max(len(names), 1)

@@ -1,0 +1,95 @@
+"""What a model's predictions say about the true names of boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..taxonomy import MAX_DISTANCE
+from .fitting import LEAST, foresight
+from .names import NO_NAME, Evidence, Names, Positions
+
+Floats = npt.NDArray[np.float64]
+
+_TEMPERATURES: Final = 2.0 ** np.linspace(-3, 3, 25)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """The predictions of N boxes; each as detailed as its file was.
+
+    Attributes:
+        predicted: (N,) position of the predicted name; -1 where nothing was predicted.
+        confidences: (N,) NaN where the file gives none.
+        probabilities: (N, K) of all names; NaN in the rows where the file gives none. None where
+            it gives none at all.
+    """
+
+    predicted: Positions
+    confidences: Floats
+    probabilities: npt.NDArray[np.float32] | None
+
+
+def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) -> Evidence:
+    """How much more likely each name is made by a box's prediction, as logarithms.
+
+    A prediction without probabilities is spread out: its confidence, or where there is none the
+    share of predictions that agree with the labels, is that of the predicted name, and the other
+    names share the rest by how often disagreements are as far on the tree. All are sharpened or
+    softened until they foresee the labels best, for models are often too sure. A model also has
+    a prior of its own, which is what it says on average; it is taken out.
+
+    Args:
+        opinions: of N boxes.
+        given: (N,) position of the label that each has.
+        names: the K names.
+
+    Returns:
+        The evidence; it says nothing where nothing was predicted.
+    """
+    evidence = Evidence.nothing(len(given), len(names))
+    has = np.flatnonzero(opinions.predicted != NO_NAME)
+    if not len(has):
+        return evidence
+    stated = np.log(np.maximum(_stated(opinions, has, given, names), LEAST))
+    rows = np.arange(len(has))
+    best, shares = -np.inf, np.exp(stated)
+    for temperature in _TEMPERATURES:
+        tried = _softmax(stated / temperature)
+        quality = foresight(tried[rows, given[has]], len(names))
+        if quality > best:
+            best, shares = quality, tried
+    shares = np.maximum(shares, LEAST)
+    evidence.told[has] = True
+    evidence.logs[has] = np.log(shares) - np.log(shares.mean(axis=0))
+    return evidence
+
+
+def _stated(opinions: Opinions, has: Positions, given: Positions, names: Names) -> Floats:
+    """What the predictions say in their own words, (H, K)."""
+    predicted, labels = opinions.predicted[has], given[has]
+    agree = predicted == labels
+    confidences = opinions.confidences[has]
+    # The rule of succession: never quite 0 or 1.
+    share = (agree.sum() + 1) / (len(has) + 2)
+    sure = np.clip(np.where(np.isnan(confidences), share, confidences), LEAST, 1 - LEAST)
+    distances = names.distances[labels[~agree], predicted[~agree]]
+    # One more at each distance, so that what was not seen here is not impossible.
+    seen = np.bincount(distances, minlength=MAX_DISTANCE + 1).astype(np.float64) + 1.0
+    stated = names.by_distance(seen)[predicted] * (1 - sure)[:, None]
+    stated[np.arange(len(has)), predicted] = sure
+    if opinions.probabilities is not None:
+        own = opinions.probabilities[has]
+        known = ~np.isnan(own[:, 0])
+        stated[known] = own[known]
+    described: Floats = stated
+    return described
+
+
+def _softmax(logits: Floats) -> Floats:
+    shares: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares

@@ -1,0 +1,197 @@
+"""The arithmetic of doubt, against cases that were worked out by hand or in a plainer way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fathomnet_voxel51.suspicion.look_alikes import look_alikes
+from fathomnet_voxel51.suspicion.names import Names, shares_of
+from fathomnet_voxel51.suspicion.neighbours import (
+    Neighbours,
+    evidence_of_neighbours,
+    nearest_elsewhere,
+)
+from fathomnet_voxel51.suspicion.posterior import (
+    Slips,
+    beliefs,
+    fit_slips,
+    suggestions,
+    wrongness,
+)
+from fathomnet_voxel51.suspicion.predictions import Opinions, evidence_of_predictions
+from fathomnet_voxel51.suspicion.weighing import Case, weigh
+from fathomnet_voxel51.taxonomy import load_taxonomy
+
+NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())
+
+
+def positions(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.intp)
+
+
+def test_names_are_sorted_and_as_far_apart_as_the_tree_says() -> None:
+    tree = load_taxonomy()
+    assert NAMES.names == ("Hippasteria", "Mediaster aequalis", "Sebastes")
+    expected = [[tree.distance(a, b) for b in NAMES.names] for a in NAMES.names]
+    assert NAMES.distances.tolist() == expected
+    assert NAMES.positions(["Sebastes", None]).tolist() == [2, -1]
+
+
+def test_names_that_no_tree_knows_are_near_to_nothing_but_themselves() -> None:
+    names = Names.of(["rubbish", "Sebastes"], load_taxonomy())
+    assert names.distances.tolist() == [[0, 12], [12, 0]]
+
+
+def test_bayes_by_hand() -> None:
+    """Two names alike in number, one label in ten wrong, evidence nine to one against the label.
+
+    P(wrong) = 0.9 x 0.1 / (0.9 x 0.1 + 0.1 x 0.9) = 0.5.
+    """
+    evidence = np.log([[0.1, 0.9], [0.5, 0.5]])
+    slips = Slips(0.1, np.array([[0.0, 1.0], [1.0, 0.0]]))
+    found = beliefs(evidence, positions(0, 0), np.array([0.5, 0.5]), slips)
+    # Without evidence a label is as wrong as labels are.
+    assert wrongness(found, positions(0, 0)) == pytest.approx([0.5, 0.1])
+    assert suggestions(found, positions(0, 0)).tolist() == [1, 1]
+
+
+def test_a_prior_that_favours_the_other_name_makes_a_label_more_doubtful() -> None:
+    """P(wrong) = 0.8 x 0.1 / (0.8 x 0.1 + 0.2 x 0.9) = 4/13."""
+    slips = Slips(0.1, np.array([[0.0, 1.0], [1.0, 0.0]]))
+    found = beliefs(np.zeros((1, 2)), positions(0), np.array([0.2, 0.8]), slips)
+    assert wrongness(found, positions(0)) == pytest.approx([4 / 13])
+
+
+def test_the_rate_of_slips_is_found_where_the_evidence_is_plain() -> None:
+    given = positions(*([0] * 90), *([1] * 10))
+    evidence = np.zeros((100, 3))
+    evidence[:, 0] = 20.0
+    prior = shares_of(given, 3)
+    slips = fit_slips(evidence, given, prior, NAMES)
+    # Ten are wrong; one of thirty assumed ones is added.
+    assert slips.rate == pytest.approx(11 / (100 + 1 / 0.033), abs=0.002)
+    # All go from the first name to the second, which are near on the tree; Sebastes is far.
+    assert slips.to[0, 1] > slips.to[0, 2]
+    assert slips.to.sum(axis=1) == pytest.approx([1, 1, 1])
+    assert np.diag(slips.to).tolist() == [0, 0, 0]
+
+
+def test_neighbours_are_those_of_a_plain_search_without_the_own_image() -> None:
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(60, 6))
+    matrix = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+    images = rng.integers(0, 12, 60).astype(np.intp)
+    found = nearest_elsewhere(matrix, images, k=5)
+    for row in range(60):
+        others = [one for one in range(60) if images[one] != images[row]]
+        others.sort(key=lambda one: -float(matrix[one] @ matrix[row]))
+        assert found.rows[row].tolist() == others[:5]
+        expected = [float(matrix[one] @ matrix[row]) for one in others[:5]]
+        assert found.cosines[row] == pytest.approx(expected, abs=1e-6)
+
+
+def test_blocks_find_what_one_product_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    matrix = rng.normal(size=(50, 4)).astype(np.float32)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    images = np.arange(50, dtype=np.intp) // 3
+    whole = nearest_elsewhere(matrix, images, k=4)
+    monkeypatch.setattr("fathomnet_voxel51.suspicion.neighbours._SCORES_AT_ONCE", 350)
+    parts: list[float] = []
+    found = nearest_elsewhere(matrix, images, k=4, progress=parts.append)
+    assert len(parts) == 8
+    assert parts[-1] == 1.0
+    assert found.rows.tolist() == whole.rows.tolist()
+
+
+def test_images_with_fewer_neighbours_than_asked_for_have_no_votes_left_over() -> None:
+    matrix = np.eye(3, dtype=np.float32)
+    near = nearest_elsewhere(matrix, positions(0, 0, 1), k=20)
+    assert (near.cosines > -2).sum(axis=1).tolist() == [1, 1, 2]
+    alone = nearest_elsewhere(matrix, positions(0, 0, 0))
+    assert not evidence_of_neighbours(alone, positions(0, 1, 2), 3).told.any()
+
+
+def test_boxes_whose_neighbours_disagree_have_evidence_against_their_label() -> None:
+    given = positions(0, 0, 0, 0, 1, 1, 1, 1, 1)
+    rows = np.array([[1, 2], [0, 2], [0, 1], [0, 1], [5, 6], [4, 6], [4, 5], [4, 5], [0, 1]])
+    near = Neighbours(rows.astype(np.intp), np.full((9, 2), 0.9, np.float32))
+    evidence = evidence_of_neighbours(near, given, 2).logs
+    assert evidence[8, 0] > 0 > evidence[8, 1]
+    assert evidence[4, 1] > 0 > evidence[4, 0]
+
+
+def test_a_nearer_neighbour_weighs_more() -> None:
+    rng = np.random.default_rng(0)
+    given = positions(*([0, 1] * 20))
+    rows = np.array([[(row + 2) % 40, (row + 1) % 40] for row in range(40)], np.intp)
+    cosines = np.tile(np.array([0.95, 0.6], np.float32), (40, 1))
+    cosines += rng.normal(0, 0.001, cosines.shape).astype(np.float32)
+    evidence = evidence_of_neighbours(Neighbours(rows, cosines), given, 2).logs
+    own = evidence[np.arange(40), given]
+    assert (own > 0).all()
+
+
+def test_predictions_are_spread_out_by_what_is_known_of_them() -> None:
+    given = positions(*([0] * 50), *([2] * 49), 0)
+    predicted = positions(*([0] * 50), *([2] * 49), 2)
+    nothing = np.full(100, np.nan)
+    names = evidence_of_predictions(Opinions(predicted, nothing, None), given, NAMES).logs
+    assert names[99, 2] > 0 > names[99, 0]
+    confidences = np.full(100, 0.9)
+    confidences[99] = 0.4
+    unsure = evidence_of_predictions(Opinions(predicted, confidences, None), given, NAMES).logs
+    confidences[99] = 0.9
+    sure = evidence_of_predictions(Opinions(predicted, confidences, None), given, NAMES).logs
+    assert sure[99, 2] - sure[99, 0] > unsure[99, 2] - unsure[99, 0]
+
+
+def test_probabilities_count_more_than_the_predicted_name() -> None:
+    given = positions(*([0, 1] * 50))
+    shares = np.full((100, 3), 0.01, np.float32)
+    shares[np.arange(100), given] = 0.98
+    shares[0] = (0.45, 0.54, 0.01)
+    shares[2] = (0.01, 0.98, 0.01)
+    predicted = shares.argmax(axis=1).astype(np.intp)
+    evidence = evidence_of_predictions(
+        Opinions(predicted, shares.max(axis=1).astype(float), shares), given, NAMES
+    ).logs
+    against = evidence[:, 1] - evidence[:, 0]
+    assert predicted[0] == predicted[2] == 1
+    assert against[2] > against[0] > against[4]
+
+
+def test_what_was_not_predicted_says_nothing() -> None:
+    opinions = Opinions(positions(-1, 1), np.full(2, np.nan), None)
+    evidence = evidence_of_predictions(opinions, positions(0, 1), NAMES)
+    assert not evidence.logs[0].any()
+    assert evidence.told.tolist() == [False, True]
+
+
+def test_each_look_alike_stands_beside_one_suspect() -> None:
+    matrix = np.array(
+        [[1, 0], [0.99, 0.14], [0.98, 0.2], [0.96, 0.28], [0.8, 0.6], [0.6, 0.8], [1, 0]],
+        np.float32,
+    )
+    images = positions(0, 1, 2, 3, 4, 5, 0)
+    given = positions(0, 1, 1, 1, 1, 0, 1)
+    found = look_alikes(matrix, images, given, positions(0, 5), positions(1, 1))
+    # Number 6 is on the first suspect's image; the nearest three go to the first in turn.
+    assert found == [[1, 2, 3], [4, 6]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_are_probabilities_whatever_there_is(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(1, 40))
+    given = rng.integers(0, 3, size).astype(np.intp)
+    shares = rng.dirichlet(np.full(3, 0.2), size).astype(np.float32)
+    shares[rng.random(size) < 0.3] = np.nan
+    confidences = np.where(rng.random(size) < 0.5, rng.random(size).round(), np.nan)
+    predicted = rng.integers(-1, 3, size).astype(np.intp)
+    opinions = Opinions(predicted, confidences, shares if rng.random() < 0.5 else None)
+    doubts = weigh(Case(given, NAMES, opinions, None), threshold=0.5)
+    told = ~np.isnan(doubts.score)
+    assert ((doubts.score[told] >= 0) & (doubts.score[told] <= 1)).all()
+    assert (told == (predicted != -1)).all()
+    assert (doubts.suggested != given).all()
