@@ -142,7 +142,7 @@ def test_every_cell_counts_and_opens_its_boxes(
     nasty = [pair for pair in expected if pair[0] == NASTY][:1]
     unnamed = [pair for pair in expected if pair[1] is None][:2]
     for pair in (*largest, *nasty, *unnamed):
-        told = panel.fire("open_cell", idx=list(shown[pair]))
+        told = panel.fire("open_cell", idx=list(shown[pair]), trace=level)
         assert opened_boxes(panel, told) == {box.id for box in expected[pair]}, pair
         predictions = {box.prediction for box in expected[pair]} - {None}
         assert opened_predictions(panel, told) == predictions, pair
@@ -176,6 +176,13 @@ def test_the_bars_of_a_rank_open_what_is_right_and_what_is_wrong(
             for trace, right in ((0, True), (1, False)):
                 told = panel.fire("open_rank", idx=number, trace_idx=trace)
                 assert opened_boxes(panel, told) == sides[right]
+
+
+def test_a_click_on_a_picture_of_the_rank_before_opens_what_is_drawn(panel: DrivenPanel) -> None:
+    opened = panel.opened(panel.fire("open_pair", idx=0, trace="concept")).values("id")
+    panel.fire("choose", path="choices.level", value="kingdom")
+    late = panel.opened(panel.fire("open_pair", idx=0, trace="concept")).values("id")
+    assert late == opened
 
 
 def test_a_mark_of_f1_chooses_its_rank(panel: DrivenPanel) -> None:
@@ -215,7 +222,7 @@ def test_the_most_confused_pairs_open_their_boxes_and_say_how_far_apart_they_are
     counts = Counter((box.true, box.predicted) for box in wrong)
     (bars,) = panel.data["pairs"]
     assert bars["x"] == sorted(counts.values(), reverse=True)[: len(bars["x"])]
-    told = panel.fire("open_pair", idx=0)
+    told = panel.fire("open_pair", idx=0, trace="concept")
     view = panel.opened(told)
     (pair,) = {
         (box.true, box.predicted) for box in wrong if box.id in set(view.values("ground_truth.id"))
@@ -247,7 +254,7 @@ def test_no_name_is_ever_markup(panel: DrivenPanel) -> None:
     (cells,) = panel.data["matrix"]
     row = cells["y"].index(html.escape(NASTY))
     column = next(place for place, fact in enumerate(cells["customdata"][row]) if fact)
-    panel.fire("open_cell", idx=[row, column])
+    panel.fire("open_cell", idx=[row, column], trace="concept")
     assert panel.state["opened"].split(": ", 1)[1].startswith(NASTY)
     assert "<script" not in str(panel.data)
     assert html.escape(NASTY) in str(panel.data)
@@ -263,7 +270,8 @@ def test_an_evaluation_that_was_made_again_is_read_again(
     path = "model_predictions.detections.label"
     dataset.set_values(path, [["Animalia"] * len(names or ()) for names in labels])
     evaluate_predictions(dataset)
-    panel.fire("on_load")
+    told = panel.fire("open_kind", trace_idx=0)
+    assert not told.of("set_view"), "what was clicked was drawn of the old one"
     assert panel.data["kinds"][0]["x"] == [0]
     dataset.set_values(path, labels)
     evaluate_predictions(dataset)
@@ -349,6 +357,6 @@ def test_boxes_that_were_removed_since_are_not_opened(small: Callable[..., Any])
     panel = DrivenPanel("evaluation_by_rank", dataset)
     panel.fire("on_load")
     dataset.set_values("ground_truth.detections", [[]])
-    told = panel.fire("open_cell", idx=[0, 0])
+    told = panel.fire("open_cell", idx=[0, 0], trace="concept")
     assert not told.of("set_view")
     assert "removed since" in told.of("notify")[0]["message"]

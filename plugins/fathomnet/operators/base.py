@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import fiftyone as fo
 import fiftyone.operators as foo
@@ -19,6 +19,9 @@ from . import forms, results
 from .forms import Preview
 
 P = TypeVar("P", bound=Parameters)
+
+_PLUMBING: Final = ("panel_id", "panel_state")
+"""What the App puts among the parameters of a form that a panel has opened."""
 
 
 class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne is untyped
@@ -105,7 +108,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _form(self, ctx: Any, with_preview: bool) -> Any:
         preview = Preview()
         try:
-            params = self.model.parse(ctx.params)
+            params = self.model.parse(_given(ctx))
             if with_preview:
                 preview = self.preview(params, self._target(ctx))
         except InputError as error:
@@ -120,7 +123,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
-            params = self.model.parse(ctx.params)
+            params = self.model.parse(_given(ctx))
             with using_secrets(ctx.secrets):
                 result = self.run_to_dict(
                     params,
@@ -161,3 +164,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         if delegate:
             return delegation.queue(self.model.operator, dataset, params.model_dump(mode="json"))
         return self.run_to_dict(params, dataset)
+
+
+def _given(ctx: Any) -> dict[str, Any]:
+    """The parameters that a person or a program has given."""
+    return {name: value for name, value in ctx.params.items() if name not in _PLUMBING}

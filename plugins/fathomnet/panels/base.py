@@ -11,7 +11,7 @@ from fiftyone.operators import types
 from ..fields import PLUGIN_NAME
 from ..plain import literal
 
-_EDGES: Final = {"container": {"sx": {"px": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
+_EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
 """Style of the frame around a panel, in the App's own units."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -93,23 +94,25 @@ class EvaluationByRank(DatasetPanel):
         """Opens the boxes that are right, or wrong, at a rank; a mark of F1 chooses the rank."""
         rank, trace = RANKS[ctx.params["idx"]], ctx.params["trace_idx"]
         if trace < 2:
-            _open(ctx, _shown(ctx).at(rank, right=trace == 0))
+            _open(ctx, lambda shown: shown.at(rank, right=trace == 0))
         else:
             ctx.panel.state.set(f"{contents.CHOICES}.level", rank)
             _draw(ctx)
 
     def open_kind(self, ctx: Any) -> None:
         """Opens the boxes of a kind of agreement."""
-        _open(ctx, _shown(ctx).kind(KINDS[ctx.params["trace_idx"]]))
+        kind = KINDS[ctx.params["trace_idx"]]
+        _open(ctx, lambda shown: shown.kind(kind))
 
     def open_pair(self, ctx: Any) -> None:
         """Opens the boxes of a pair of names that are confused."""
-        _open(ctx, _shown(ctx).confused_pair(ctx.params["idx"]))
+        number, level = ctx.params["idx"], ctx.params["trace"]
+        _open(ctx, lambda shown: shown.confused_pair(number), level)
 
     def open_cell(self, ctx: Any) -> None:
         """Opens the boxes of a cell of the confusion."""
-        row, column = ctx.params["idx"]
-        _open(ctx, _shown(ctx).cell(row, column))
+        (row, column), level = ctx.params["idx"], ctx.params["trace"]
+        _open(ctx, lambda shown: shown.cell(row, column), level)
 
     def show_everything(self, ctx: Any) -> None:
         """Leaves the boxes that were opened."""
@@ -125,20 +128,38 @@ def _choices(ctx: Any) -> contents.Choices:
 
 def _draw(ctx: Any) -> None:
     """Sends the pictures, which stay in the App until they are sent again."""
-    ctx.panel.state.set(contents.CHOICES, asdict(_choices(ctx)))
+    choices = _choices(ctx)
+    if asdict(choices) != ctx.panel.state.get(contents.CHOICES):
+        ctx.panel.state.set(contents.CHOICES, asdict(choices))
+    ctx.panel.state.drawn = _version(ctx, choices.evaluation)
     try:
         found = figures.all_figures(_shown(ctx))
     except DatasetError:
         return  # what is wrong is said where the pictures would be
+    # Where somebody uses a form, the App copies the pictures into the state, and then merges state
+    # and data item by item: a small matrix would keep the last rows of a large one.
+    ctx.panel.state.set(dict.fromkeys(found))
     ctx.panel.data.set({name: figure.data for name, figure in found.items()})
 
 
-def _open(ctx: Any, chosen: Chosen) -> None:
+def _open(ctx: Any, pick: Callable[[EvaluationAtRank], Chosen], level: str = "") -> None:
+    """Opens what was clicked.
+
+    Args:
+        ctx: FiftyOne's context.
+        pick: finds it in what was drawn.
+        level: where the picture was drawn; the App shows it a little after another was chosen.
+    """
     choices = _choices(ctx)
-    as_patches = choices.open_as == contents.PATCHES
-    evaluation = _shown(ctx).evaluation
+    if ctx.panel.state.drawn != _version(ctx, choices.evaluation):
+        _draw(ctx)
+        ctx.ops.notify("The evaluation was made again meanwhile: this is the new one")
+        return
     try:
-        view = view_of_pairs(ctx.dataset, evaluation, chosen.positions, as_patches)
+        shown = _shown(ctx, level)
+        chosen = pick(shown)
+        as_patches = choices.open_as == contents.PATCHES
+        view = view_of_pairs(ctx.dataset, shown.evaluation, chosen.positions, as_patches)
     except DatasetError as error:
         ctx.ops.notify(str(error), variant="error")
         return
@@ -146,13 +167,17 @@ def _open(ctx: Any, chosen: Chosen) -> None:
     ctx.ops.set_view(view)
 
 
-def _shown(ctx: Any) -> EvaluationAtRank:
+def _shown(ctx: Any, level: str = "") -> EvaluationAtRank:
     choices = _choices(ctx)
-    version = evaluation_version(ctx.dataset, choices.evaluation)
-    # Part of the key, because what is kept in memory is kept for all datasets.
-    dataset = str(ctx.dataset._doc.id)
-    shown: EvaluationAtRank = _at_rank(ctx, dataset, choices.evaluation, version, choices.level)
+    key = choices.evaluation
+    # The dataset is named because what is kept in memory is kept for all of them.
+    of = (str(ctx.dataset._doc.id), key, _version(ctx, key))
+    shown: EvaluationAtRank = _at_rank(ctx, *of, level or choices.level)
     return shown
+
+
+def _version(ctx: Any, eval_key: str) -> str:
+    return f"{eval_key} of {evaluation_version(ctx.dataset, eval_key)}"
 
 
 @execution_cache(residency="ephemeral", max_size=8)  # type: ignore[untyped-decorator]

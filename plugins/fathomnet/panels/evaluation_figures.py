@@ -126,7 +126,7 @@ def kinds_figure(counts: Mapping[str, int]) -> Figure:
         "xaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
         "yaxis": {"fixedrange": True, "showticklabels": False},
     }
-    layout["margin"] |= {"l": 20, "t": 80}
+    layout["margin"] |= {"l": 20, "r": 25, "t": 80}
     return Figure(segments, layout | _legend(1.1))
 
 
@@ -135,11 +135,12 @@ def pairs_figure(confused: Sequence[Confused], level: str) -> Figure:
     names = [f"{_short(one.true)} → {_short(one.predicted)}" for one in confused]
     hovers = [
         f"{_text(one.true)}<br>taken for {_text(one.predicted)}<br>"
-        f"{one.boxes:,} boxes, distance {one.distance}"
+        f"boxes: {one.boxes:,}, distance {one.distance}"
         for one in confused
     ]
     bars = {
         "type": "bar",
+        "name": level,
         "orientation": "h",
         "y": list(range(len(confused))),
         "x": [one.boxes for one in confused],
@@ -181,6 +182,7 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
     columns = [*names, f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})"]
     cells = {
         "type": "heatmap",
+        "name": confusion.rank,
         "x": [_text(name) for name in columns],
         "y": [_text(name) for name in names],
         "z": rows,
@@ -192,11 +194,12 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
         "ygap": 1 if few else 0.5,
         "hoverongaps": False,
         "customdata": facts,
-        "hovertemplate": "true: %{y}<br>predicted: %{x}<br>%{customdata[0]:,} boxes, "
+        "hovertemplate": "true: %{y}<br>predicted: %{x}<br>boxes: %{customdata[0]:,}, "
         "%{customdata[1]} of the true ones%{customdata[2]}<extra></extra>",
     }
     if few:
-        cells["texttemplate"] = "%{customdata[0]}"
+        written = [[str(count or "") for count in row] for row in counts.tolist()]
+        cells |= {"text": written, "texttemplate": "%{text}"}
     layout = _layout(f"Confusion, {_of(confusion.rank)}", (26 if few else 13) * len(names) + 240)
     return Figure(
         [cells],

@@ -1,0 +1,134 @@
+"""The panel of an evaluation in the real App: open it, change the rank, click, see the boxes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.taxonomy import load_taxonomy
+from playwright.sync_api import Locator, expect
+
+from demo.generate import Settings, make
+from tests.e2e.app import PATIENCE, App
+
+PANEL = "FathomNet: evaluation by rank"
+PLOTS = ("ranks", "kinds", "pairs", "matrix")
+
+PLACE_OF_CELL = """(plot, [column, row]) => {
+    const {xaxis, yaxis} = plot._fullLayout;
+    return [xaxis._offset + xaxis.l2p(column), yaxis._offset + yaxis.l2p(row)];
+}"""
+"""Where Plotly has drawn a cell, in pixels from the plot's corner."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The demo's test images with their truth, and a model's predictions of them."""
+    settings = Settings(train=2, test=60, seed=5)
+    demo = make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+    ingest_dataset(
+        "evaluated", test_annotations=str(demo.test_truth), media_root=str(demo.media_root)
+    )
+    dataset = fo.load_dataset("evaluated")
+    import_predictions(dataset, str(demo.predictions))
+    yield dataset
+    fo.delete_dataset("evaluated")
+
+
+def plot(app: App, name: str) -> Locator:
+    """One of the panel's pictures."""
+    return app.page.locator(".js-plotly-plot").nth(PLOTS.index(name))
+
+
+def click(app: App, name: str, column: float, row: float) -> None:
+    """Clicks in a picture, at a place that is given in its axes."""
+    picture = plot(app, name)
+    picture.scroll_into_view_if_needed()
+    x, y = picture.evaluate(PLACE_OF_CELL, [column, row])
+    # Plotly answers a click on what the pointer was over before.
+    picture.hover(position={"x": x, "y": y})
+    expect(picture.locator(".hoverlayer text").first).to_be_attached(timeout=PATIENCE)
+    app.page.mouse.down()
+    app.page.mouse.up()
+
+
+def wait_for_patches(app: App, count: int) -> None:
+    counter = app.page.locator("[data-cy=entry-counts]")
+    noun = "patch" if count == 1 else "patches"
+    expect(counter).to_have_text(f"{count:,} {noun}", timeout=PATIENCE)
+
+
+def choose(app: App, label: str, option: str) -> None:
+    app.page.get_by_text(label, exact=True).locator(
+        "xpath=following::*[@role='combobox'][1]"
+    ).click()
+    app.page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    evaluate_predictions(dataset)
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+
+    choose(app, "Rank", "family")
+    data = app.page.wait_for_function(
+        "() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot.data[0])"
+        ".find(trace => trace.type === 'heatmap' && trace.name === 'family')"
+    ).json_value()
+    cells = [
+        (fact[0], row, column)
+        for row, facts in enumerate(data["customdata"])
+        for column, fact in enumerate(facts)
+        if fact and row != column and column < len(facts) - 1
+    ]
+    count, row, column = max(cells)
+    click(app, "matrix", column, row)
+    wait_for_patches(app, count)
+    true, predicted = data["y"][row], data["x"][column]
+    app.wait_for_text(f"{true} taken for {predicted}")
+
+    family = {name: load_taxonomy().rollup(name, "family") for name in load_taxonomy().names}
+    columns = [
+        dataset.values(f"{field}.detections.label", unwind=True)
+        for field in ("ground_truth", "model_predictions")
+    ]
+    expected = [
+        a
+        for a, b in zip(*columns, strict=True)
+        if (family.get(a), family.get(b)) == (true, predicted)
+    ]
+    assert len(expected) == count
+    shown = app.page.locator("[data-cy=looker]")
+    expect(shown).to_have_count(count, timeout=PATIENCE)
+    app.screenshot(pictures / "evaluation-cell.png")
+
+    app.page.get_by_role("button", name="Show everything").click()
+    app.wait_for_samples(len(dataset))
+    app.wait_until_drawn()
+    plot(app, "ranks").scroll_into_view_if_needed()
+    app.screenshot(pictures / "evaluation-by-rank.png")
+
+
+def test_where_there_is_no_evaluation_a_button_opens_the_form(app: App, dataset: Any) -> None:
+    for key in dataset.list_evaluations():
+        dataset.delete_evaluation(key)
+    app.open_dataset(dataset.name, len(dataset))
+    app.open_panel(PANEL)
+    app.wait_for_text("There is no evaluation yet")
+    app.page.get_by_role("button", name="Evaluate predictions").click()
+    app.wait_for_text("boxes are scored, as evaluation eval_model_predictions")
+    app.submit("Execute")
+    app.result()
+    app.close()
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
