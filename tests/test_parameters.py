@@ -37,6 +37,11 @@ CONTRACT = {
         "gt_field": "ground_truth",
         "eval_key": "",
     },
+    "find_label_errors": {
+        "pred_field": "model_predictions",
+        "gt_field": "ground_truth",
+        "index_key": "",
+    },
     "find_needles": {"brain_key": "", "pack": "", "prompts": [], "k": 25},
     "import_predictions": {
         "predictions": "",

@@ -262,7 +262,7 @@ def test_predictions_of_other_boxes_are_no_signal(bare: Any) -> None:
     ("values", "said"),
     [
         ({"threshold": 1.5}, "from 0 to 1"),
-        ({"index_key": "nowhere"}, "no similarity index"),
+        ({"index_key": "nowhere"}, "is no similarity index"),
         ({"pred_field": "nowhere"}, "is no field"),
         ({"gt_field": "nowhere"}, "is no field"),
         ({"pred_field": "ground_truth"}, "by themselves"),

@@ -83,9 +83,9 @@ def find_label_errors(
         progress: hears how far it is.
 
     Raises:
-        InputError: there is nothing to judge labels by, or a parameter is wrong; nothing was
-            written.
-        DatasetError: a field holds no boxes or no labels, or there is no such index.
+        InputError: there is nothing to judge labels by, no such index, or a parameter is wrong;
+            nothing was written.
+        DatasetError: a field holds no boxes or no labels.
     """
     sources = _checked(dataset, pred_field, gt_field, index_key, threshold)
     progress(0.0, "reading boxes")

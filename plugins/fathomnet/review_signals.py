@@ -83,8 +83,8 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
     """Checks which signals there are; what is named must be there, what is not is looked for.
 
     Raises:
-        InputError: there is no signal at all, or several indexes to choose from.
-        DatasetError: a field holds no boxes, or there is no such index.
+        InputError: there is no signal at all, no such index, or several to choose from.
+        DatasetError: a field holds no boxes, or no labels.
     """
     path = boxes_path(dataset, gt_field)
     if dataset.count(f"{path}.label") == 0:
@@ -131,6 +131,8 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     if not sources.index_key:
         return None
     index = open_index(dataset, sources.index_key)
+    if not len(index.ids):
+        return None
     place = {one: number for number, one in enumerate(index.ids)}
     places = np.array([place.get(labelled.boxes.ids[row], -1) for row in labelled.rows], np.intp)
     # A vector of zeros is like nothing.
@@ -148,10 +150,11 @@ def _index_of(dataset: Any, gt_field: str, index_key: str) -> str:
     known = ", ".join(keys) or "none"
     if index_key:
         if index_key not in keys:
-            raise DatasetError(
+            problem = (
                 f"{index_key!r} is no similarity index of the boxes in {gt_field!r} (there are: "
                 f"{known}); run build_similarity_index with patches_field {gt_field!r} first"
             )
+            raise InputError("find_label_errors", [Fault("index_key", problem)])
         return index_key
     default = similarity_key(DEFAULT_MODEL, gt_field)
     if default in keys:

@@ -30,6 +30,20 @@ class Search:
         self.page.get_by_text(field, exact=True).last.click()
         self._wait_for_patches(count)
 
+    def open_view(self, dataset: str, view: str, count: int) -> list[str]:
+        """Opens a saved view of patches.
+
+        Returns:
+            the ids of those that the App asks for, in the order in which it shows them.
+        """
+        self._shown.clear()
+        self._found.clear()
+        self.page.goto(f"{self.app.url}/datasets/{dataset}?view={view}")
+        self._wait_for_patches(count)
+        self.app.wait_until_drawn()
+        shown = self._shown | self._found
+        return [shown[place] for place in sorted(shown)]
+
     def by_text(self, text: str) -> None:
         """Types a text into the search field of what is shown, and waits for what is found."""
         self.page.get_by_test_id("SearchIcon").first.click()

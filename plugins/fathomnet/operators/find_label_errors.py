@@ -11,6 +11,7 @@ from ..progress import Progress
 from ..review import LabelErrorsResult, check_label_errors, find_label_errors
 from .base import StageOperator
 from .forms import Preview, problem_with
+from .suggestions import boxes_fields
 
 
 class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
@@ -28,7 +29,9 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
         except InputError as error:
             return Preview(problems=error.faults)
         except FathomNetError as error:
-            return Preview(problems=(problem_with("gt_field", error),))
+            is_of_labels = params.gt_field not in boxes_fields(dataset)
+            place = "gt_field" if is_of_labels else "pred_field"
+            return Preview(problems=(problem_with(place, error),))
         labels = dataset.count(f"{sources.gt_field}.detections.label")
         by = [f"the predictions in {sources.pred_field}"] if sources.pred_field else []
         by += [f"the index {sources.index_key}"] if sources.index_key else []
@@ -42,7 +45,9 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
         return Preview(facts=(fact,), warnings=tuple(warnings))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        if not result:
+            return ()
         views = [result.get(name) for name in ("view", "pairs_view") if result.get(name)]
         if not views:
-            return ()
+            return ("No score reaches the threshold; the highest are in the attribute suspicion.",)
         return (f"The suspects are in the saved views {' and '.join(map(str, views))}.",)

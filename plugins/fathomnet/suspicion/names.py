@@ -37,11 +37,11 @@ class Names:
     def of(cls, used: Iterable[str], taxonomy: Taxonomy) -> Names:
         """The distinct names among some."""
         names = sorted(set(used))
-        count = len(names)
-        pairs = taxonomy.distances(
-            [name for name in names for _ in range(count)], list(names) * count
-        )
-        distances = pairs.reshape(count, count).astype(np.intp)
+        places = taxonomy.positions(names)
+        known = np.flatnonzero(places >= 0)
+        distances = np.full((len(names), len(names)), MAX_DISTANCE, np.intp)
+        own = places[known]
+        distances[np.ix_(known, known)] = taxonomy.distance_matrix[np.ix_(own, own)]
         np.fill_diagonal(distances, 0)
         return cls(tuple(names), distances)
 

@@ -38,8 +38,9 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
 
     A prediction without probabilities is spread out: its confidence, or where there is none the
     share of predictions that agree with the labels, is that of the predicted name, and the other
-    names share the rest by how often disagreements are as far on the tree. All are sharpened or
-    softened until they foresee the labels best, for models are often too sure. A model also has
+    names share the rest by how often disagreements are as far on the tree. Confidences and
+    probabilities are sharpened or softened until they foresee the labels best, for models are
+    often too sure, or not sure enough. A model also has
     a prior of its own, which is what it says on average; it is taken out.
 
     Args:
@@ -54,39 +55,47 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
     has = np.flatnonzero(opinions.predicted != NO_NAME)
     if not len(has):
         return evidence
-    stated = np.log(np.maximum(_stated(opinions, has, given, names), LEAST))
-    rows = np.arange(len(has))
-    best, shares = -np.inf, np.exp(stated)
-    for temperature in _TEMPERATURES:
-        tried = _softmax(stated / temperature)
-        quality = foresight(tried[rows, given[has]], len(names))
-        if quality > best:
-            best, shares = quality, tried
+    shares = _spread_out(opinions, has, given, names)
+    if opinions.probabilities is not None:
+        own = opinions.probabilities[has].astype(np.float64)
+        known = ~np.isnan(own[:, 0])
+        shares[known] = _tempered(own[known], given[has][known])
     shares = np.maximum(shares, LEAST)
     evidence.told[has] = True
     evidence.logs[has] = np.log(shares) - np.log(shares.mean(axis=0))
     return evidence
 
 
-def _stated(opinions: Opinions, has: Positions, given: Positions, names: Names) -> Floats:
-    """What the predictions say in their own words, (H, K)."""
+def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Names) -> Floats:
+    """The probabilities of predictions of which the name is known, and perhaps a confidence."""
     predicted, labels = opinions.predicted[has], given[has]
     agree = predicted == labels
-    confidences = opinions.confidences[has]
+    # One more at each distance, so that what was not seen here is not impossible.
+    distances = names.distances[labels[~agree], predicted[~agree]]
+    seen = np.bincount(distances, minlength=MAX_DISTANCE + 1).astype(np.float64) + 1.0
+    others = names.by_distance(seen)[predicted]
     # The rule of succession: never quite 0 or 1.
     share = (agree.sum() + 1) / (len(has) + 2)
+    confidences = opinions.confidences[has]
     sure = np.clip(np.where(np.isnan(confidences), share, confidences), LEAST, 1 - LEAST)
-    distances = names.distances[labels[~agree], predicted[~agree]]
-    # One more at each distance, so that what was not seen here is not impossible.
-    seen = np.bincount(distances, minlength=MAX_DISTANCE + 1).astype(np.float64) + 1.0
-    stated = names.by_distance(seen)[predicted] * (1 - sure)[:, None]
-    stated[np.arange(len(has)), predicted] = sure
-    if opinions.probabilities is not None:
-        own = opinions.probabilities[has]
-        known = ~np.isnan(own[:, 0])
-        stated[known] = own[known]
-    described: Floats = stated
-    return described
+    sure = _tempered(np.stack([sure, 1 - sure], axis=1), np.where(agree, 0, 1))[:, 0]
+    shares = others * (1 - sure)[:, None]
+    shares[np.arange(len(has)), predicted] = sure
+    spread: Floats = shares
+    return spread
+
+
+def _tempered(shares: Floats, given: Positions) -> Floats:
+    """Probabilities, (H, C), sharpened or softened so that they foresee the labels best."""
+    best, found = -np.inf, shares
+    logs = np.log(np.maximum(shares, LEAST))
+    rows = np.arange(len(shares))
+    for temperature in _TEMPERATURES:
+        tried = _softmax(logs / temperature)
+        quality = foresight(tried[rows, given], shares.shape[1])
+        if quality > best:
+            best, found = quality, tried
+    return found
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -1,0 +1,65 @@
+"""Suspects in the real App: found from the form, seen as boxes, the planted errors first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fiftyone as fo
+from fathomnet_voxel51.embeddings import compute_embeddings
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.similarity import build_similarity_index
+
+from demo.generate import Settings, make
+from tests.e2e.app import App
+from tests.e2e.search import Search
+from tests.planted import MODEL, planted_dataset, planted_files
+
+IMAGES = 120
+
+
+def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_first(
+    app: App, no_dataset: str, pictures: Path, tmp_path: Path
+) -> None:
+    demo = make(tmp_path / "demo", Settings(train=IMAGES, test=1), workers=os.cpu_count() or 1)
+    planted = planted_files(demo, tmp_path, seed=2)
+    dataset = planted_dataset(no_dataset, demo, planted, False, "probabilities")
+    labels = dataset.count("ground_truth.detections.label")
+
+    app.open_dataset(no_dataset, IMAGES)
+    app.open_operator("FathomNet: find label errors")
+    app.wait_for_text(f"{labels} labels are compared with the predictions in model_predictions")
+    app.wait_for_text("Without an index of these boxes few errors are found for sure")
+    app.form.get_by_role("button", name="Cancel").click()
+
+    add_taxonomy_ranks(dataset)
+    compute_embeddings(dataset, MODEL, method="none")
+    build_similarity_index(dataset, MODEL)
+    app.open_dataset(no_dataset, IMAGES)
+    app.open_operator("FathomNet: find label errors")
+    app.wait_for_text("and the index demo_clip_similarity")
+    app.screenshot(pictures / "label-errors-form.png")
+    app.submit("Execute")
+    result = app.result()
+    assert "suspects" in result
+    assert "look-alike pairs" in result
+    app.close()
+
+    dataset = fo.load_dataset(no_dataset, reload=True)
+    suspects = dataset.load_saved_view("suspects")
+    numbers = suspects.values("ground_truth.annotation_id")
+    wrong = {one.annotation_id for one in planted.wrong}
+    top = len(wrong & set(numbers))
+    assert top >= len(wrong) / 2
+    assert set(numbers[:top]) <= wrong
+
+    search = Search(app)
+    shown = search.open_view(no_dataset, "suspects", len(suspects))
+    assert len(shown) >= top
+    assert shown == suspects.values("id")[: len(shown)]
+    app.screenshot(pictures / "suspects.png")
+
+    pairs = dataset.load_saved_view("look-alike pairs")
+    shown = search.open_view(no_dataset, "look-alike-pairs", len(pairs))
+    assert shown == pairs.values("id")[: len(shown)]
+    app.screenshot(pictures / "look-alike-pairs.png")

@@ -1,0 +1,99 @@
+"""Kill -9 while suspects are written, and run again: what an undisturbed run leaves."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51 import review
+from fathomnet_voxel51.dataset import box_attributes
+from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.samples import ingest_dataset
+
+from demo.synthetic import write_catalog, write_predictions_csv
+from tests.stored import DICE_AND_TIMES, documents
+
+NAME = "test-review-killed"
+LOW, HIGH = 0.0003, 0.01
+"""Two thresholds, so that each run has much to replace; names alone make nothing sure."""
+KILLS = 10
+SLOW = 0.04
+"""Seconds that each of the 30 batches is made to last, so that most kills meet the middle."""
+
+forking = multiprocessing.get_context("forkserver")
+forking.set_forkserver_preload([__name__])
+
+
+def find(threshold: float, slow: float = 0.0) -> None:
+    write = box_attributes._write
+
+    def slowly(*arguments: Any) -> int:
+        time.sleep(slow)
+        return write(*arguments)
+
+    box_attributes._write = slowly
+    box_attributes.BATCH = 10
+    box_attributes.WRITERS = 1
+    review.find_label_errors(fo.load_dataset(NAME), threshold=threshold)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder: Path = tmp_path_factory.mktemp("files")
+    catalog = write_catalog(folder / "train.json", 300, 900, seed=3)
+    rows = write_predictions_csv(folder / "predictions.csv", catalog)
+    ingest_dataset(NAME, train_annotations=str(catalog), media_root=str(folder))
+    dataset = fo.load_dataset(NAME)
+    import_predictions(dataset, str(rows), split="train")
+    yield dataset
+    fo.delete_dataset(NAME)
+
+
+def run(threshold: float, kill_after: float | None = None) -> float:
+    """Runs the stage in a process of its own, and how long that took."""
+    started = time.monotonic()
+    process = forking.Process(target=partial(find, threshold, SLOW))
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+    return time.monotonic() - started
+
+
+def state() -> Any:
+    dataset = fo.load_dataset(NAME, reload=True)
+    views = {
+        name: dataset.load_saved_view(name).values("ground_truth.id")
+        for name in dataset.list_saved_views()
+        if name != "train"
+    }
+    record = read_record(dataset, "label_errors_ground_truth") or {}
+    record.pop("found_at", None)
+    return documents(dataset, DICE_AND_TIMES), views, record
+
+
+def test_a_killed_run_is_finished_by_the_next(dataset: Any) -> None:
+    dice = random.Random(5)
+    targets = {}
+    run(LOW)
+    for threshold in (HIGH, LOW):
+        seconds = run(threshold)  # the first process waited for the import of FiftyOne
+        targets[threshold] = state()
+    assert targets[LOW][1]["suspects"] != targets[HIGH][1]["suspects"]
+    half_way = 0
+    for number in range(KILLS):
+        threshold = (HIGH, LOW)[number % 2]
+        run(threshold, kill_after=dice.uniform(0.2, 1.0) * seconds)
+        half_way += state() not in targets.values()
+        run(threshold)
+        assert state() == targets[threshold]
+    assert half_way >= KILLS / 3
