@@ -110,7 +110,7 @@ def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Ha
         panel.plot(
             name,
             layout=figure.layout,
-            config={"displayModeBar": False, "responsive": True},
+            config={"displayModeBar": False},
             on_click=handlers[name],
         )
 

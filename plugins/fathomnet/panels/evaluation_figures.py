@@ -32,8 +32,8 @@ KINDS: Final = {
 }
 
 _F1: Final = "#ffd23f"
-_SCALE: Final = [[0, "#5a2a17"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
-"""Of the matrix: below 1 a share that is wrong, above 1 one that is right."""
+_SCALE: Final = [[0, "#33211a"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
+"""Of the matrix: up to 1 the root of a share that is wrong, from 1 on one that is right."""
 _FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, WRONG], [1, "#c2185b"]]
 _LINE: Final = "rgba(140, 150, 160, 0.45)"
 _CLEAR: Final = "rgba(0, 0, 0, 0)"
@@ -169,16 +169,9 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
     A row is a true name, a column a predicted one; the last column is of predictions without a
     name. What there is none of is a hole, which nobody can click.
     """
-    names, counts = confusion.names, confusion.counts
+    names = confusion.names
     few = len(names) <= _FEW
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    rows: list[list[float | None]] = [[None] * (len(names) + 1) for _ in names]
-    facts: list[list[Record | list[Any] | None]] = [[None] * (len(names) + 1) for _ in names]
-    for row, column in zip(*(axis.tolist() for axis in counts.nonzero()), strict=True):
-        share = float(shares[row, column])
-        rows[row][column] = round(share + (row == column), 4)
-        far = _distance(taxonomy, names[row], names[column]) if column < len(names) else ""
-        facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
+    rows, facts = _cells(confusion, taxonomy)
     columns = [*names, f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})"]
     cells = {
         "type": "heatmap",
@@ -198,18 +191,48 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
         "%{customdata[1]} of the true ones%{customdata[2]}<extra></extra>",
     }
     if few:
-        written = [[str(count or "") for count in row] for row in counts.tolist()]
+        written = [[str(count or "") for count in row] for row in confusion.counts.tolist()]
         cells |= {"text": written, "texttemplate": "%{text}"}
+    beside = _ticks([_short(name) for name in names])
+    beneath = _ticks([_short(name) for name in columns])
+    if not few:
+        beneath = _phylum_ticks(confusion, taxonomy)
     layout = _layout(f"Confusion, {_of(confusion.rank)}", (26 if few else 13) * len(names) + 240)
     return Figure(
         [cells],
         layout
         | {
-            "xaxis": _names_axis(columns, few) | {"tickangle": -90},
-            "yaxis": _names_axis(names, few) | {"autorange": "reversed"},
+            "xaxis": _names_axis(few) | {"tickangle": -90} | beneath,
+            "yaxis": _names_axis(few) | {"autorange": "reversed"} | beside,
             "shapes": _borders(confusion, taxonomy),
         },
     )
+
+
+def _cells(
+    confusion: Confusion, taxonomy: Taxonomy
+) -> tuple[list[list[float | None]], list[list[list[Any] | None]]]:
+    """Of each cell its colour, see ``_SCALE``, and its boxes, share and distance for the hover."""
+    names, counts = confusion.names, confusion.counts
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    colours: list[list[float | None]] = [[None] * (len(names) + 1) for _ in names]
+    facts: list[list[list[Any] | None]] = [[None] * (len(names) + 1) for _ in names]
+    for row, column in zip(*(axis.tolist() for axis in counts.nonzero()), strict=True):
+        share = float(shares[row, column])
+        # The root, or the many small shares that are wrong would all look alike.
+        colours[row][column] = round(1 + share if row == column else share**0.5, 3)
+        named = column < len(names)
+        far = f"<br>distance {taxonomy.distance(names[row], names[column])}" if named else ""
+        facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
+    return colours, facts
+
+
+def _phyla(confusion: Confusion, taxonomy: Taxonomy) -> list[tuple[str | None, int, int]]:
+    """The runs of names of one phylum: it, the first place and the one after the last."""
+    phyla = [taxonomy.rollup(name, "phylum") for name in confusion.names]
+    starts = [place for place in range(len(phyla)) if phyla[place] != phyla[place - 1] or not place]
+    ends = [*starts[1:], len(phyla)]
+    return [(phyla[start], start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
@@ -217,21 +240,23 @@ def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
     size = len(confusion.names)
     edges: list[float] = []
     if confusion.rank == CONCEPT or RANKS.index(confusion.rank) > RANKS.index("phylum"):
-        phyla = [taxonomy.rollup(name, "phylum") for name in confusion.names]
-        edges = [place - 0.5 for place in range(1, size) if phyla[place] != phyla[place - 1]]
+        edges = [start - 0.5 for _, start, _ in _phyla(confusion, taxonomy)[1:]]
     line = {"type": "line", "layer": "above", "line": {"color": _LINE, "width": 1}}
     across = [line | {"x0": -0.5, "x1": size + 0.5, "y0": edge, "y1": edge} for edge in edges]
     down = [*edges, size - 0.5]
     return across + [line | {"y0": -0.5, "y1": size - 0.5, "x0": edge, "x1": edge} for edge in down]
 
 
-def _distance(taxonomy: Taxonomy, true: str, predicted: str) -> str:
-    return f"<br>distance {taxonomy.distance(true, predicted)}"
+def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> Record:
+    """The phyla beneath their columns, where there is no room for each name."""
+    groups = _phyla(confusion, taxonomy)
+    return _ticks([_short(phylum or "no phylum") for phylum, _, _ in groups]) | {
+        "tickvals": [(start + end - 1) / 2 for _, start, end in groups]
+    }
 
 
-def _names_axis(names: Sequence[str], few: bool) -> Record:
-    small = {"type": "category", "tickfont": {"size": 11 if few else 9}, "showgrid": False}
-    return _ticks([_short(name) for name in names]) | small
+def _names_axis(few: bool) -> Record:
+    return {"type": "category", "tickfont": {"size": 11 if few else 9}, "showgrid": False}
 
 
 def _ticks(texts: Sequence[str]) -> Record:
