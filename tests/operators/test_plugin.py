@@ -188,6 +188,7 @@ results["export_corrections"] = run("export_corrections", dataset, folder=media 
 results["undo_relabel"] = run("undo_relabel", dataset)
 dataset.tag_samples("train")
 results["split_by_dive"] = run("split_by_dive", dataset)
+results["report_dataset"] = run("report_dataset", dataset, path=media + "/card")
 results["run_workflow"] = run("run_workflow", stages=["ingest_dataset", "add_primary_label"],
     ingest_dataset={"dataset_name": name, "test_annotations": annotations, "media_root": media,
     "limit": 10})

@@ -19,6 +19,7 @@ from .find_needles import FindNeedles
 from .import_predictions import ImportPredictions
 from .ingest_dataset import IngestDataset
 from .relabel_boxes import RelabelBoxes
+from .report_dataset import ReportDataset
 from .run_workflow import RunWorkflow
 from .split_by_dive import SplitByDive
 from .undo_relabel import UndoRelabel
@@ -42,6 +43,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     UndoRelabel,
     ExportCorrections,
     SplitByDive,
+    ReportDataset,
     RunWorkflow,
 )
 

@@ -13,6 +13,7 @@ from .kinds import Widget, widget
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
 from .relabelling import ExportCorrections, RelabelBoxes, UndoRelabel
+from .report import ReportDataset
 from .review import FindLabelErrors
 from .setup import CheckSetup
 from .similarity import BuildSimilarityIndex, FindDuplicates
@@ -39,6 +40,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         UndoRelabel,
         ExportCorrections,
         SplitByDive,
+        ReportDataset,
         RunWorkflow,
     )
 }
@@ -60,6 +62,7 @@ __all__ = [
     "IngestDataset",
     "Parameters",
     "RelabelBoxes",
+    "ReportDataset",
     "RunWorkflow",
     "SplitByDive",
     "StageName",

@@ -1,0 +1,1 @@
+"""What a data card says, and how it is written."""

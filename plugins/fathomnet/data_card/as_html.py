@@ -1,0 +1,98 @@
+"""A data card as one HTML file that holds its pictures and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+from typing import Final
+
+from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
+
+_STYLE: Final = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #16232b; background: #fff; }
+h1, h2 { color: #0b4f6c; line-height: 1.2; } h2 { margin-top: 2.5rem; }
+table { border-collapse: collapse; margin: .7rem 0; }
+th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #d8e2e7;
+  overflow-wrap: anywhere; }
+svg { max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; }
+.concepts { display: flex; flex-wrap: wrap; gap: .8rem; }
+figure { margin: 0; } figcaption { font-size: 13px; }
+figure img { height: 96px; border-radius: 3px; margin-right: 2px; }
+"""
+_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_ROW: Final = 20
+_NAMES, _BAR, _WIDTH = 260, 420, 760
+"""Pixels: where the bars begin, how long the longest is, and the whole drawing."""
+_LONGEST_NAME: Final = 36
+"""Characters of a name that are drawn; the whole of it is the bar's title."""
+
+
+def as_html(card: Card) -> str:
+    """The card as a page."""
+    title = escape(in_words(card.title))
+    lines = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{title}</h1>",
+    ]
+    for section in card.sections:
+        lines.append(f"<h2>{escape(in_words(section.heading))}</h2>")
+        for block in section.blocks:
+            lines += _lines(block)
+    return "\n".join([*lines, "</body></html>", ""])
+
+
+def _lines(block: Block) -> Iterator[str]:
+    if isinstance(block, Note):
+        yield f"<p>{escape(in_words(block.text))}</p>"
+    elif isinstance(block, Table):
+        yield "<table>"
+        yield _row(block.headings, "th")
+        yield from (_row(row, "td") for row in block.rows)
+        yield "</table>"
+    elif isinstance(block, Bars):
+        yield from _drawn(block)
+    elif isinstance(block, Crops):
+        yield from _gallery(block)
+
+
+def _row(cells: tuple[Cell, ...], tag: str) -> str:
+    return "".join(
+        ["<tr>", *(f"<{tag}>{escape(in_words(cell))}</{tag}>" for cell in cells), "</tr>"]
+    )
+
+
+def _drawn(bars: Bars) -> Iterator[str]:
+    most = max((count for _, count in bars.counts), default=1) or 1
+    height = _ROW * len(bars.counts)
+    label = escape(in_words(f"{bars.unit} by {bars.what}"))
+    yield f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}">'
+    for number, (name, count) in enumerate(bars.counts):
+        whole = in_words(name)
+        short = whole if len(whole) <= _LONGEST_NAME else f"{whole[: _LONGEST_NAME - 1]}…"
+        top, length = number * _ROW, max(1, round(_BAR * count / most))
+        yield (
+            f"<g><title>{escape(whole)}: {count:,}</title>"
+            f'<text x="{_NAMES - 8}" y="{top + 14}" text-anchor="end">{escape(short)}</text>'
+            f'<rect x="{_NAMES}" y="{top + 3}" width="{length}" height="14" fill="#2a9dc4"/>'
+            f'<text x="{_NAMES + length + 6}" y="{top + 14}">{count:,}</text></g>'
+        )
+    yield "</svg>"
+
+
+def _gallery(crops: Crops) -> Iterator[str]:
+    yield '<div class="concepts">'
+    for concept, pictures in groupby(crops.pictures, key=lambda crop: crop.concept):
+        name = escape(in_words(concept))
+        shown = "".join(
+            f'<img alt="{name}" src="data:image/jpeg;base64,'
+            f'{base64.b64encode(picture.jpeg).decode()}">'
+            for picture in pictures
+        )
+        yield f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
+    yield "</div>"

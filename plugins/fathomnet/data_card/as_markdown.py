@@ -1,0 +1,56 @@
+"""A data card as Markdown, in which names with signs of Markdown or HTML stay what they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
+
+_LONGEST_BAR: Final = 30
+"""Characters."""
+
+
+def as_markdown(card: Card) -> str:
+    """The card as text; its pictures are bars of characters, and crops are only counted."""
+    lines = [f"# {_literal(card.title)}"]
+    for section in card.sections:
+        lines += ["", f"## {_literal(section.heading)}"]
+        for block in section.blocks:
+            lines += ["", *_lines(block)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(block: Block) -> Iterator[str]:
+    if isinstance(block, Note):
+        yield _literal(block.text)
+    elif isinstance(block, Table):
+        yield from _table(block.headings, block.rows)
+    elif isinstance(block, Bars):
+        most = max((count for _, count in block.counts), default=1) or 1
+        rows = tuple(
+            (name, count, "█" * round(_LONGEST_BAR * count / most)) for name, count in block.counts
+        )
+        yield from _table((block.what, block.unit, ""), rows)
+    elif isinstance(block, Crops):
+        yield f"{len(block.pictures):,} example crops are in the HTML beside this file."
+
+
+def _table(headings: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Iterator[str]:
+    yield _row(headings)
+    yield _row_of(["---"] * len(headings))
+    for row in rows:
+        yield _row(row)
+
+
+def _row(cells: tuple[Cell, ...]) -> str:
+    return _row_of([_literal(in_words(cell)) for cell in cells])
+
+
+def _row_of(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#~|&!])", r"\\\1", in_words(text))

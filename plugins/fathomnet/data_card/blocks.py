@@ -1,0 +1,86 @@
+"""What a data card is made of, whatever it is written as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of values below their headings."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Counts, drawn as bars.
+
+    Attributes:
+        what: heading of the names.
+        unit: heading of the counts.
+        counts: names and counts, in the order to draw.
+    """
+
+    what: str
+    unit: str
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """What a box shows.
+
+    Attributes:
+        concept: its label.
+        jpeg: the picture.
+    """
+
+    concept: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Pictures of boxes, those of a concept beside one another."""
+
+    pictures: tuple[Crop, ...]
+
+
+Block = Note | Table | Bars | Crops
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the card with a heading of its own."""
+
+    heading: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A whole data card."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+def in_words(cell: Cell) -> str:
+    """A value as a person reads it, on one line: what cannot be printed becomes a space."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.3f}"
+    text = f"{cell:,}" if isinstance(cell, int) else cell
+    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,0 +1,83 @@
+"""The images and boxes of a dataset as columns, in one reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..dataset.collection import sample_collection
+from ..dataset.label_fields import fields_holding
+from ..fields import GROUND_TRUTH
+
+IMAGE: Final = (
+    "filepath", "tags", "split", "vehicle", "dive", "date_captured", "media_status",
+    "metadata.width", "metadata.height",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a dataset holds; an entry an image in every list.
+
+    Attributes:
+        ids: of the images.
+        columns: by the names of ``IMAGE``; None where an image does not say.
+        labels: of the boxes of ``GROUND_TRUTH``.
+        rectangles: of the same boxes, relative to the image.
+    """
+
+    ids: list[str]
+    columns: dict[str, list[Any]]
+    labels: list[Sequence[str | None]]
+    rectangles: list[Sequence[Sequence[float]]]
+
+    def boxes(self) -> Iterator[tuple[int, str | None, Sequence[float]]]:
+        """Each box: the place of its image, its label, its rectangle."""
+        for place, (labels, rectangles) in enumerate(
+            zip(self.labels, self.rectangles, strict=True)
+        ):
+            for label, rectangle in zip(labels, rectangles, strict=True):
+                yield place, label, rectangle
+
+
+def read_content(dataset: Any) -> Content:
+    """Reads what a data card counts, in the order of the dataset."""
+    import fiftyone as fo
+
+    has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
+    if sample_collection(dataset) is not None:
+        return _stored(dataset, has_boxes)
+    ids = dataset.values("id")
+    columns = {
+        name: dataset.values(name) if dataset.get_field(name) is not None else [None] * len(ids)
+        for name in IMAGE
+    }
+    names = [f"{GROUND_TRUTH}.detections.{name}" for name in ("label", "bounding_box")]
+    found = dataset.values(names) if has_boxes else [[None] * len(ids)] * 2
+    labels, rectangles = ([one or () for one in column] for column in found)
+    return Content(ids, columns, labels, rectangles)
+
+
+def _stored(dataset: Any, has_boxes: bool) -> Content:
+    box = f"{GROUND_TRUTH}.detections"
+    wanted = dict.fromkeys(IMAGE, True)
+    if has_boxes:
+        wanted |= {f"{box}.label": True, f"{box}.bounding_box": True}
+    documents = list(dataset._aggregate(post_pipeline=[{"$project": wanted}]))
+    boxes = [
+        (one.get(GROUND_TRUTH) or {}).get("detections") or () if has_boxes else ()
+        for one in documents
+    ]
+    return Content(
+        [str(one["_id"]) for one in documents],
+        {name: [_member(one, name) for one in documents] for name in IMAGE},
+        [[box.get("label") for box in some] for some in boxes],
+        [[box.get("bounding_box") or () for box in some] for some in boxes],
+    )
+
+
+def _member(document: Any, name: str) -> Any:
+    for part in name.split("."):
+        document = (document or {}).get(part)
+    return document

@@ -1,0 +1,139 @@
+"""What a dataset holds, counted: images, boxes, names at every rank, sizes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from ..fields import RANKS
+from ..taxonomy import Taxonomy
+from .blocks import Bars, Block, Note, Section, Table
+from .content import Content
+
+UNLABELLED: Final = "no label"
+UNKNOWN: Final = "not known"
+SHOWN: Final = 200
+"""Names of one kind that a card lists."""
+SIDES: Final = (16, 32, 64, 128, 256, 512, 1024)
+"""Pixels: the bounds of the sizes of boxes, by the root of their area."""
+
+
+def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
+    """The sections that are counted from images and boxes alone."""
+    labels = Counter(label for _, label, _ in content.boxes())
+    return [
+        _overview(content, labels),
+        Section("Boxes by rank", tuple(_ranks(labels, taxonomy))),
+        Section("Boxes by concept", tuple(_concepts(labels))),
+        Section("Images by vehicle", tuple(_most_first(content.columns["vehicle"], "vehicle"))),
+        Section("Images by year", tuple(_years(content))),
+        Section("Sizes of boxes", tuple(_sizes(content))),
+        Section("Media", tuple(_media(content))),
+    ]
+
+
+def _overview(content: Content, labels: Counter[str | None]) -> Section:
+    boxes = labels.total()
+    rows = [
+        ("images", len(content.ids)),
+        ("boxes", boxes),
+        ("boxes without a label", labels[None]),
+        ("concepts", len(labels.keys() - {None})),
+    ]
+    tags = Counter(tag for some in content.columns["tags"] for tag in some or ())
+    blocks: list[Block] = [Table(("", "count"), tuple(rows))]
+    if tags:
+        blocks.append(Table(("tag of images", "images"), tuple(sorted(tags.items())[:SHOWN])))
+    return Section("Contents", tuple(blocks))
+
+
+def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
+    rows = []
+    for rank in RANKS:
+        own = below = 0
+        names = set()
+        for label, count in labels.items():
+            taxon = taxonomy.taxon(label)
+            name = taxonomy.rollup(label, rank)
+            own += count if taxon is not None and taxon.rank == rank else 0
+            below += count if name else 0
+            names |= {name} - {None}
+        rows.append((rank, own, below, len(names)))
+    headings = ("rank", "labels of this rank", "labels of this rank or finer", "names")
+    yield Table(headings, tuple(rows))
+    unknown = {label: count for label, count in labels.items() if label and label not in taxonomy}
+    if unknown:
+        yield Note(f"{sum(unknown.values()):,} boxes have a label that the taxonomy does not know:")
+        yield Table(("label", "boxes"), tuple(sorted(unknown.items()))[:SHOWN])
+
+
+def _concepts(labels: Counter[str | None]) -> Iterable[Block]:
+    named = {UNLABELLED if name is None else name: count for name, count in labels.items()}
+    return _bars(named, "concept", "boxes")
+
+
+def _most_first(values: Iterable[str | None], what: str) -> Iterable[Block]:
+    return _bars(Counter(value or UNKNOWN for value in values), what, "images")
+
+
+def _bars(counts: dict[str, int], what: str, unit: str) -> Iterable[Block]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if not ordered:
+        yield Note("There are none.")
+        return
+    yield Bars(what, unit, tuple(ordered[:SHOWN]))
+    if len(ordered) > SHOWN:
+        rest = sum(count for _, count in ordered[SHOWN:])
+        yield Note(f"And {len(ordered) - SHOWN:,} more, with {rest:,} {unit}.")
+
+
+def _years(content: Content) -> Iterable[Block]:
+    years = Counter(date.year if date else None for date in content.columns["date_captured"])
+    known = sorted((year, count) for year, count in years.items() if year is not None)
+    if known:
+        yield Bars("year", "images", tuple((str(year), count) for year, count in known))
+    if years[None]:
+        yield Note(f"Of {years[None]:,} images it is not known when they were taken.")
+
+
+def _sizes(content: Content) -> Iterable[Block]:
+    widths, heights = content.columns["metadata.width"], content.columns["metadata.height"]
+    known = [
+        (rectangle[2] * widths[place], rectangle[3] * heights[place], rectangle[2] * rectangle[3])
+        for place, _, rectangle in content.boxes()
+        if len(rectangle) == 4 and widths[place] and heights[place]
+    ]
+    if known:
+        table = np.array(known, np.float64)
+        table[:, 2] *= 100
+        shares = np.quantile(table, (0, 0.05, 0.5, 0.95, 1), axis=0)
+        headings = ("", "smallest", "5 % below", "median", "5 % above", "largest")
+        names = ("width, pixels", "height, pixels", "share of the image, %")
+        yield Table(
+            headings,
+            tuple(
+                (name, *(float(value) for value in column))
+                for name, column in zip(names, shares.T, strict=True)
+            ),
+        )
+        side = np.sqrt(table[:, 0] * table[:, 1])
+        places = np.bincount(np.searchsorted(SIDES, side, side="right"), minlength=len(SIDES) + 1)
+        ranges = [f"below {SIDES[0]}"]
+        ranges += [f"{low} to {high}" for low, high in pairwise(SIDES)]
+        ranges.append(f"{SIDES[-1]} or more")
+        counts = tuple((name, int(n)) for name, n in zip(ranges, places, strict=True))
+        yield Bars("root of the area, pixels", "boxes", counts)
+    left = sum(map(len, content.labels)) - len(known)
+    if left or not known:
+        yield Note(f"Of {left:,} boxes the size in pixels is not known.")
+
+
+def _media(content: Content) -> Iterable[Block]:
+    counts = Counter(status or UNKNOWN for status in content.columns["media_status"])
+    yield Table(("media", "images"), tuple(sorted(counts.items())))
+    if counts.keys() & {"unknown", UNKNOWN}:
+        yield Note("Run download_images or ingest_dataset again to know of more.")

@@ -1,0 +1,42 @@
+"""The door to :func:`report.report_dataset`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone.operators import types
+
+from .. import parameters
+from ..errors import InputError
+from ..progress import Progress
+from ..report import ReportResult, report_dataset, report_files
+from .base import StageOperator
+from .forms import Preview
+from .results import build
+
+
+class ReportDataset(StageOperator[parameters.ReportDataset]):
+    model = parameters.ReportDataset
+    icon = "/plugins/fathomnet/assets/report.svg"
+
+    def run(
+        self, params: parameters.ReportDataset, dataset: Any, progress: Progress
+    ) -> ReportResult:
+        return report_dataset(dataset, params.path, progress)
+
+    def preview(self, params: parameters.ReportDataset, dataset: Any) -> Preview:
+        try:
+            files = report_files(params.path)
+        except InputError as error:
+            return Preview(problems=error.faults)
+        facts = tuple(f"{file} is written" for file in files)
+        there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
+        return Preview(facts=facts or ("The card is shown; no file is written",), warnings=there)
+
+    def resolve_output(self, ctx: Any) -> Any:
+        # None where the run failed: the App shows the error, and still asks for this.
+        result = dict(ctx.results or {})
+        card = result.pop("markdown", "")
+        shown = build(self.model.heading, result)
+        shown.type.md(card, name="_card")
+        return types.Property(shown.type, view=shown.view)

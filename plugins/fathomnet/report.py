@@ -1,0 +1,103 @@
+"""A data card: what a dataset holds, where it came from, and what is known to be wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .data_card.as_html import as_html
+from .data_card.as_markdown import as_markdown
+from .data_card.blocks import Card
+from .data_card.content import read_content
+from .data_card.counts import count_sections
+from .data_card.crops import crop_section
+from .data_card.provenance import provenance_sections
+from .errors import DatasetError, Fault, InputError
+from .prediction_files.writer import write_whole
+from .progress import Progress, portion, silent
+from .taxonomy import load_taxonomy
+
+STEM: Final = "data-card"
+"""Name of the files in a folder, without their endings."""
+ENDINGS: Final = (".md", ".html")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """A data card.
+
+    Attributes:
+        markdown: the card.
+        files: paths of the files that were written; none where only the text was asked for.
+    """
+
+    markdown: str
+    files: tuple[str, ...]
+
+
+def report_dataset(
+    dataset: Any, path: str | Path = "", progress: Progress = silent
+) -> ReportResult:
+    """Describes a dataset, as Markdown and, where a path is given, as a page with pictures too.
+
+    The same dataset gives the same bytes. Nothing is written to the dataset.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: a folder, which is made where it is not there and takes ``data-card.md`` and
+            ``data-card.html``; or a file that ends in one of these, beside which the other is
+            written; empty to write nothing. Files of these names are replaced.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: the path is neither; nothing was written.
+        DatasetError: the files cannot be written.
+    """
+    files = report_files(path)
+    dataset = dataset._root_dataset
+    dataset.reload()
+    progress(0.0, "reading images and boxes")
+    content = read_content(dataset)
+    taxonomy = load_taxonomy()
+    sections = count_sections(content, taxonomy)
+    progress(0.2, "reading what was made of them")
+    sections += provenance_sections(dataset, taxonomy)
+    if files:
+        sections.append(crop_section(dataset, content, portion(progress, 0.3, 0.95)))
+    card = Card(f"Data card: {dataset.name}", tuple(sections))
+    text = as_markdown(card)
+    if files:
+        _write(files, text, as_html(card))
+    progress(1.0, f"{len(content.ids):,} images are described")
+    return ReportResult(text, tuple(str(file) for file in files))
+
+
+def report_files(path: str | Path) -> tuple[Path, ...]:
+    """The two files that a path stands for, Markdown first; none for an empty path.
+
+    Raises:
+        InputError: it is neither a folder nor ends in .md or .html.
+    """
+    if not str(path):
+        return ()
+    target = Path(path)
+    if "://" in str(path):
+        problem = f"{path} is no place on this machine: name a folder"
+    elif target.is_dir() or not (target.suffix or target.exists()):
+        return tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
+    elif target.suffix in ENDINGS:
+        return tuple(target.with_suffix(ending) for ending in ENDINGS)
+    else:
+        problem = f"{path} is no folder and ends neither in .md nor in .html"
+    raise InputError("report_dataset", [Fault("path", problem)])
+
+
+def _write(files: tuple[Path, ...], *texts: str) -> None:
+    try:
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+        for file, text in zip(files, texts, strict=True):
+            write_whole(file, text.encode("utf-8", "replace"))
+    except OSError as error:
+        folder = files[0].parent
+        raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
