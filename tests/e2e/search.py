@@ -36,6 +36,8 @@ class Search:
         Returns:
             the ids of those that the App asks for, in the order in which it shows them.
         """
+        # What the page before has asked for would still arrive.
+        self.page.goto("about:blank")
         self._shown.clear()
         self._found.clear()
         self.page.goto(f"{self.app.url}/datasets/{dataset}?view={view}")

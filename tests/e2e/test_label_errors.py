@@ -38,7 +38,6 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     app.open_dataset(no_dataset, IMAGES)
     app.open_operator("FathomNet: find label errors")
     app.wait_for_text("and the index demo_clip_similarity")
-    app.screenshot(pictures / "label-errors-form.png")
     app.submit("Execute")
     result = app.result()
     assert "suspects" in result
