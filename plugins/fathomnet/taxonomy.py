@@ -67,6 +67,17 @@ class Taxonomy:
         """The names directly below a name, in tree order; empty where it has none."""
         return tuple(taxon.name for taxon in self.taxa if taxon.parent == name)
 
+    def within(self, name: str) -> tuple[str, ...]:
+        """A name, then all that descend from it, in tree order; empty for an unknown name.
+
+        What is annotated at a rank between the seven holds itself alone: lineages do not say
+        what lies below.
+        """
+        if name not in self:
+            return ()
+        below = (one.name for one in self.taxa if name in one.lineage and one.name != name)
+        return (name, *below)
+
     def rollup(self, name: str | None, rank: str) -> str | None:
         """The name's ancestor, or itself, at one of the seven main ranks.
 

@@ -31,6 +31,7 @@ class DrivenPanel:
         state: what the panel keeps in the App.
         data: the pictures that it has sent.
         page: what it shows, as the App is sent it.
+        view: the stages of the view that the App shows; none for the whole dataset.
     """
 
     def __init__(self, name: str, dataset: Any) -> None:
@@ -39,11 +40,14 @@ class DrivenPanel:
         self.state: dict[str, Any] = {}
         self.data: dict[str, Any] = {}
         self.page: Any = None
+        self.view: list[dict[str, Any]] = []
 
     def fire(self, method: str, **params: Any) -> Told:
         """Sends an event and takes in what the App is told."""
         plumbing = {"panel_id": "driven", "panel_state": self.state, "__method__": method}
-        request = {"params": params | plumbing}
+        request: dict[str, Any] = {"params": params | plumbing}
+        if self.view:
+            request["view"] = self.view
         if self._dataset is not None:
             request["dataset_name"] = self._dataset.name
         executor = Executor()

@@ -1,0 +1,142 @@
+"""How many boxes each label has in a view, and how many of them an evaluation found right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..fields import distance_attribute
+from .collection import sample_collection
+
+RIGHT: Final = "tp"
+"""The verdict of an evaluation on a box whose partner has the same name."""
+
+_Row = tuple[str | None, str | None, int | None, int]
+"""Label, verdict, distance, and the number of boxes that have all three."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """Boxes that have something in common, such as their label.
+
+    Attributes:
+        boxes: how many there are.
+        scored: how many of them an evaluation gave a verdict.
+        right: how many it found right.
+        measured: how many have a taxonomic distance.
+        distance: the sum of their distances.
+    """
+
+    boxes: int = 0
+    scored: int = 0
+    right: int = 0
+    measured: int = 0
+    distance: int = 0
+
+    def __add__(self, other: LabelCount) -> LabelCount:
+        return LabelCount(
+            self.boxes + other.boxes,
+            self.scored + other.scored,
+            self.right + other.right,
+            self.measured + other.measured,
+            self.distance + other.distance,
+        )
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of the scored boxes that are right."""
+        return self.right / self.scored if self.scored else None
+
+    @property
+    def mean_distance(self) -> float | None:
+        """Their mean taxonomic distance."""
+        return self.distance / self.measured if self.measured else None
+
+
+def labels_in(view: Any) -> dict[str, str]:
+    """The fields of a dataset or view whose labels can be counted, with the path of these labels.
+
+    Boxes, one label an image, and, in a view of patches, the box that each patch is.
+    """
+    import fiftyone as fo
+
+    schema = view.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)
+    kinds = {name: field.document_type for name, field in schema.items()}
+    lists = {name: f"{name}.detections" for name, kind in kinds.items() if kind is fo.Detections}
+    single = {
+        name: name for name, kind in kinds.items() if kind in (fo.Detection, fo.Classification)
+    }
+    return lists | single
+
+
+def has_labels(samples: Any, field: str) -> bool:
+    """Whether some box of a field has a label; looks no further than the first.
+
+    Args:
+        samples: a FiftyOne dataset or view.
+        field: one of ``labels_in(samples)``.
+    """
+    from fiftyone import ViewField as F
+
+    path = labels_in(samples)[field]
+    if path == field:
+        some = F(f"{field}.label").exists()
+    else:
+        some = F(path).filter(F("label").exists()).length() > 0
+    return bool(samples.match(some).limit(1).values("id"))
+
+
+def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, LabelCount]:
+    """Counts the boxes of each label in one pass through the database.
+
+    Args:
+        view: a FiftyOne dataset or view.
+        field: one of ``labels_in(view)``.
+        eval_key: an evaluation whose verdicts are counted along; empty for none.
+
+    Returns:
+        The counts by label; boxes without a label are under None.
+    """
+    path = labels_in(view)[field]
+    attributes = ["label", *((eval_key, distance_attribute(eval_key)) if eval_key else ())]
+    rows = _stored if sample_collection(view._root_dataset) is not None else _public
+    counts: dict[str | None, LabelCount] = {}
+    for label, verdict, distance, boxes in rows(view, field, path, attributes):
+        count = LabelCount(
+            boxes,
+            scored=boxes if verdict else 0,
+            right=boxes if verdict == RIGHT else 0,
+            measured=boxes if distance is not None else 0,
+            distance=boxes * (distance or 0),
+        )
+        counts[label] = counts.get(label, LabelCount()) + count
+    return counts
+
+
+def _stored(view: Any, field: str, path: str, attributes: list[str]) -> Iterator[_Row]:
+    group: dict[str, Any] = {
+        "_id": {f"a{place}": f"${path}.{name}" for place, name in enumerate(attributes)},
+        "boxes": {"$sum": 1},
+    }
+    pipeline: list[dict[str, Any]] = [{"$match": {field: {"$type": "object"}}}]
+    if path != field:
+        pipeline += [
+            {"$project": {f"{path}.{name}": True for name in attributes}},
+            {"$unwind": f"${path}"},
+        ]
+    for document in view._aggregate(post_pipeline=[*pipeline, {"$group": group}]):
+        found = [document["_id"].get(f"a{place}") for place in range(3)]
+        yield found[0], found[1], found[2], document["boxes"]
+
+
+def _public(view: Any, field: str, path: str, attributes: list[str]) -> Iterator[_Row]:
+    known = [name for name in attributes if view.get_field(f"{path}.{name}") is not None]
+    columns = view.exists(field).values([f"{path}.{name}" for name in known])
+    if path != field:
+        columns = [[one for values in column for one in values or ()] for column in columns]
+    for values in zip(*columns, strict=True):
+        given = dict(zip(known, values, strict=True))
+        label, *marks = (given.get(name) for name in attributes)
+        verdict, distance = marks or (None, None)
+        yield label, verdict, distance, 1

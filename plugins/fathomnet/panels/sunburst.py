@@ -1,0 +1,145 @@
+"""A tree of taxa as a plotly figure whose every slice can be clicked.
+
+Plotly's own sunburst tells FiftyOne that it was clicked but not where, so each ring of this one is
+a pie with a hole: of pies FiftyOne passes on the label, which here is the node's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .taxa import OTHERS, UNLABELLED, Node, TaxonTree
+from .texts import described, escaped, shortened
+
+RINGS: Final = 4
+"""How many levels are drawn at once; more would leave no room for names."""
+HOLE: Final = 0.3
+"""Of the figure's radius: room for what stands in the middle."""
+LETTERS: Final = 24
+"""Of a name in a slice; the whole name is shown under the pointer."""
+
+COLOURS: Final = (
+    (76, 135, 196),
+    (232, 138, 66),
+    (88, 166, 107),
+    (200, 88, 92),
+    (140, 112, 186),
+    (64, 168, 176),
+    (209, 122, 176),
+    (166, 148, 72),
+    (104, 124, 150),
+    (170, 110, 80),
+)
+GREY: Final = (120, 124, 132)
+"""Of what is no taxon."""
+PALER: Final = 0.13
+"""How much of the way to white each ring is paler than the one inside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """A part of a ring; without a node it is a gap below a taxon that has boxes of its own."""
+
+    node: Node | None
+    boxes: int
+    colour: tuple[int, int, int]
+
+
+def figure(tree: TaxonTree, key: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The traces and the layout of what lies below a node.
+
+    Args:
+        tree: what is drawn.
+        key: of the node in the middle.
+    """
+    rings = _rings(tree, key)
+    edges = [HOLE + (1 - HOLE) * number / len(rings) for number in range(len(rings) + 1)]
+    whole = tree.whole.total.boxes
+    traces = [
+        _trace(ring, inner, outer, whole)
+        for ring, inner, outer in zip(rings, edges, edges[1:], strict=False)
+    ]
+    return traces, _layout(tree.nodes[key])
+
+
+def _rings(tree: TaxonTree, key: str) -> list[list[_Slice]]:
+    """From the inside out. Levels at which there is but one taxon are passed over at first."""
+    node = tree.nodes[key]
+    while len(below := tree.children(node.key)) == 1 and tree.children(below[0].key):
+        node = below[0]
+    first = below or (node,)
+    ring = [_Slice(one, one.total.boxes, _colour(one, place)) for place, one in enumerate(first)]
+    rings = [ring]
+    while len(rings) < RINGS:
+        ring = [inner for one in ring for inner in _outside(tree, one)]
+        if not any(one.node for one in ring):
+            break
+        rings.append(ring)
+    return rings
+
+
+def _outside(tree: TaxonTree, one: _Slice) -> list[_Slice]:
+    """What lies outside a slice: its taxon's children, and a gap for its own boxes."""
+    children = tree.children(one.node.key) if one.node else ()
+    colour = tuple(round(part + (255 - part) * PALER) for part in one.colour)
+    slices = [_Slice(child, child.total.boxes, colour) for child in children]  # type: ignore[arg-type]
+    rest = one.boxes - sum(child.total.boxes for child in children)
+    return [*slices, _Slice(None, rest, one.colour)] if rest else slices
+
+
+def _colour(node: Node, place: int) -> tuple[int, int, int]:
+    return GREY if node.key in (OTHERS, UNLABELLED) else COLOURS[place % len(COLOURS)]
+
+
+def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> dict[str, Any]:
+    sides = [0.5 - outer / 2, 0.5 + outer / 2]
+    return {
+        "type": "pie",
+        "labels": [one.node.key if one.node else f"gap {place}" for place, one in enumerate(ring)],
+        "values": [one.boxes for one in ring],
+        "text": [escaped(shortened(one.node.name, LETTERS)) if one.node else "" for one in ring],
+        "textinfo": "text",
+        "textposition": "inside",
+        "insidetextorientation": "auto",
+        "hovertext": ["<br>".join(described(one.node, whole)) if one.node else "" for one in ring],
+        "hoverinfo": ["text" if one.node else "skip" for one in ring],
+        "marker": {
+            "colors": [_rgb(one.colour, 1.0 if one.node else 0.0) for one in ring],
+            "line": {
+                "color": ["rgba(20,22,26,0.7)" if one.node else "rgba(0,0,0,0)" for one in ring],
+                "width": 1,
+            },
+        },
+        "hole": inner / outer,
+        "domain": {"x": sides, "y": sides},
+        "sort": False,
+        "direction": "clockwise",
+        "showlegend": False,
+    }
+
+
+def _rgb(colour: tuple[int, int, int], opacity: float) -> str:
+    return f"rgba({','.join(map(str, colour))},{opacity})"
+
+
+def _layout(middle: Node) -> dict[str, Any]:
+    name = escaped(shortened(middle.name, LETTERS))
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"t": 8, "b": 8, "l": 8, "r": 8},
+        # Names that would have to be smaller than this are left out.
+        "uniformtext": {"minsize": 10, "mode": "hide"},
+        "hoverlabel": {"align": "left"},
+        "annotations": [
+            {
+                "text": f"<b>{name}</b><br>{middle.total.boxes:,}",
+                "showarrow": False,
+                "x": 0.5,
+                "y": 0.5,
+                "font": {"size": 15},
+            }
+        ],
+    }

@@ -1,0 +1,195 @@
+"""The labels of a view as a tree with counts: what the panel ``taxonomy`` draws and finds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from ..dataset.label_counts import LabelCount
+from ..lineages import folded
+from ..taxonomy import Taxonomy
+
+ALL: Final = "all"
+OTHERS: Final = "others"
+"""All labels that the taxonomy does not know."""
+UNLABELLED: Final = "unlabelled"
+_TAXON: Final = "taxon:"
+_OTHER: Final = "other:"
+
+NO_RANK: Final = "not in the taxonomy"
+SHORTEST_PART: Final = 3
+"""Letters from which a search takes a part of a name for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place in the tree that has boxes.
+
+    Attributes:
+        key: names it among all nodes: a label may look like anything.
+        name: what a person reads; of a taxon or a label as it is stored.
+        rank: of a taxon; what it is for the others.
+        parent: key of the node above; None for the whole.
+        own: boxes that have exactly this label.
+        total: these, and those of all that is below.
+    """
+
+    key: str
+    name: str
+    rank: str
+    parent: str | None
+    own: LabelCount
+    total: LabelCount
+
+    @property
+    def is_concept(self) -> bool:
+        """Whether some box has this name, and not just a name below it."""
+        return self.own.boxes > 0
+
+
+@dataclass(frozen=True)
+class TaxonTree:
+    """Everything that has boxes, by key; every node after its parent.
+
+    Attributes:
+        nodes: the whole first, then taxa in tree order, other labels by name, boxes without label.
+    """
+
+    nodes: Mapping[str, Node]
+
+    @property
+    def whole(self) -> Node:
+        return self.nodes[ALL]
+
+    @property
+    def labelled(self) -> int:
+        """How many boxes have a label."""
+        return self.whole.total.boxes - self.boxes(UNLABELLED)
+
+    def boxes(self, key: str) -> int:
+        """How many boxes a node has; 0 where it is not there."""
+        return self.nodes[key].total.boxes if key in self.nodes else 0
+
+    def children(self, key: str) -> tuple[Node, ...]:
+        """The nodes directly below one, the one with most boxes first."""
+        return self._children.get(key, ())
+
+    def path(self, key: str) -> tuple[Node, ...]:
+        """The nodes from the whole down to one, both included."""
+        node = self.nodes[key]
+        above = self.path(node.parent) if node.parent is not None else ()
+        return (*above, node)
+
+    def concepts(self, key: str) -> tuple[Node, ...]:
+        """The labels at and below a node, the most frequent first."""
+        found = (node for node in self._below(key) if node.is_concept)
+        return tuple(sorted(found, key=lambda node: (-node.own.boxes, node.name)))
+
+    def find(self, text: str) -> tuple[Node, ...]:
+        """The taxa and labels that a text names, whatever its case; the best first.
+
+        Those of exactly this name; where there is none, those in whose name it stands, whose
+        beginning it is before the others.
+        """
+        wanted = folded(text)
+        names = [(folded(node.name), node) for node in self._named]
+        same = tuple(node for name, node in names if name == wanted)
+        if same or len(wanted) < SHORTEST_PART:
+            return same
+        parts = [(not name.startswith(wanted), node) for name, node in names if wanted in name]
+        parts.sort(key=lambda pair: (pair[0], -pair[1].total.boxes, pair[1].name))
+        return tuple(node for _, node in parts)
+
+    def nearest(self, text: str) -> Node | None:
+        """The taxon or label whose name is closest to a misspelt one; None where none is near."""
+        by_name = {folded(node.name): node for node in self._named}
+        close = difflib.get_close_matches(folded(text), by_name, n=1)
+        return by_name[close[0]] if close else None
+
+    @property
+    def _named(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.key.startswith((_TAXON, _OTHER))]
+
+    @cached_property
+    def _children(self) -> dict[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes.values():
+            if node.parent is not None:
+                found.setdefault(node.parent, []).append(node)
+        return {
+            key: tuple(
+                sorted(
+                    some,
+                    key=lambda node: (
+                        node.key == UNLABELLED,
+                        node.key == OTHERS,
+                        -node.total.boxes,
+                        node.name,
+                    ),
+                )
+            )
+            for key, some in found.items()
+        }
+
+    def _below(self, key: str) -> Iterable[Node]:
+        yield self.nodes[key]
+        for child in self.children(key):
+            yield from self._below(child.key)
+
+
+def build_tree(counts: Mapping[str | None, LabelCount], taxonomy: Taxonomy) -> TaxonTree:
+    """Adds the boxes of labels up to the root.
+
+    Args:
+        counts: by label; those of boxes without label under None.
+        taxonomy: the tree of concepts.
+    """
+    whole = sum(counts.values(), LabelCount())
+    nodes = {ALL: Node(ALL, "All", "", None, LabelCount(), whole)}
+    for name, rank, parent in ((one.name, one.rank, one.parent) for one in taxonomy.taxa):
+        total = _sum(counts, taxonomy.within(name))
+        if total.boxes:
+            above = ALL if parent is None else taxon_key(parent)
+            own = counts.get(name, LabelCount())
+            nodes[taxon_key(name)] = Node(taxon_key(name), name, rank, above, own, total)
+    others = sorted(name for name in counts if name is not None and name not in taxonomy)
+    if others:
+        total = _sum(counts, others)
+        nodes[OTHERS] = Node(OTHERS, "Not in the taxonomy", "", ALL, LabelCount(), total)
+    for name in others:
+        key = other_key(name)
+        nodes[key] = Node(key, name, NO_RANK, OTHERS, counts[name], counts[name])
+    if None in counts:
+        total = counts[None]
+        nodes[UNLABELLED] = Node(UNLABELLED, "Without a label", "", ALL, LabelCount(), total)
+    return TaxonTree(nodes)
+
+
+def taxon_key(name: str) -> str:
+    """Key of a taxon's node."""
+    return f"{_TAXON}{name}"
+
+
+def other_key(label: str) -> str:
+    """Key of the node of a label that the taxonomy does not know."""
+    return f"{_OTHER}{label}"
+
+
+def outside(node: Node) -> bool:
+    """Whether a node is a label that the taxonomy does not know."""
+    return node.key.startswith(_OTHER)
+
+
+def named_by(key: str) -> str | None:
+    """The taxon or label that a key is of; None for the others."""
+    for prefix in (_TAXON, _OTHER):
+        if key.startswith(prefix):
+            return key.removeprefix(prefix)
+    return None
+
+
+def _sum(counts: Mapping[str | None, LabelCount], names: Iterable[str]) -> LabelCount:
+    return sum((counts[name] for name in names if name in counts), LabelCount())

@@ -1,0 +1,139 @@
+"""What the panel ``taxonomy`` is about: read from the App, counted by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fiftyone.operators import execution_cache
+
+from ..dataset.finished_evaluations import finished_evaluations
+from ..dataset.label_counts import count_labels, has_labels, labels_in
+from ..fields import GROUND_TRUTH
+from ..taxonomy import load_taxonomy
+from .taxa import Node, TaxonTree, build_tree
+from .taxon_views import chosen
+
+NO_EVALUATION: Final = "none"
+"""The choice to show none."""
+REMEMBERED: Final = 32
+"""Trees that are kept, each of a state of a view."""
+
+_CHOICES: Final = "choices"
+"""The part of the panel that holds the fields."""
+_COMING: Final = "view_that_comes"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the panel is about.
+
+    Attributes:
+        field: the field of labels.
+        eval_key: the evaluation that is shown along; empty where there is none.
+        base: what the App shows, less the panel's own choice of a taxon.
+        key: of the node that is chosen.
+        tree: the labels of ``base``.
+    """
+
+    field: str
+    eval_key: str
+    base: Any
+    key: str
+    tree: TaxonTree
+
+    @property
+    def node(self) -> Node | None:
+        """The chosen node; None where ``base`` has no box of it."""
+        return self.tree.nodes.get(self.key)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``base`` is the whole dataset."""
+        return not self.base._stages
+
+
+def look(ctx: Any, field: str = "") -> Shown:
+    """Reads what the App shows.
+
+    Args:
+        ctx: of a panel's event, in a dataset that has labels.
+        field: the field of labels; empty for the one that is chosen in the panel.
+    """
+    view = ctx.params.get(_COMING) or ctx.view
+    field = field or _field(ctx)
+    known = evaluations(ctx.dataset, field)
+    wanted = typed(ctx, "evaluation") or next(iter(known), "")
+    eval_key = wanted if wanted in known else ""
+    base, key = chosen(view, field, load_taxonomy())
+    return Shown(field, eval_key, base, key, _tree(ctx, base, field, eval_key))
+
+
+def set_view(ctx: Any, view: Any) -> None:
+    """Makes the App show a view; what the panel draws until then is of that view already."""
+    ctx.params[_COMING] = view
+    ctx.ops.set_view(view)
+
+
+def typed(ctx: Any, name: str) -> Any:
+    """What one of the panel's fields holds."""
+    return (ctx.panel.get_state(_CHOICES) or {}).get(name)
+
+
+def forget(ctx: Any, *names: str) -> None:
+    """Empties fields of the panel; all where none is named."""
+    names = names or ("field", "evaluation", "search")
+    ctx.panel.set_state({f"{_CHOICES}.{name}": None for name in names})
+
+
+def label_fields(ctx: Any) -> dict[str, bool]:
+    """The fields whose labels can be counted, each with whether the dataset has any."""
+    found: dict[str, bool] = _label_fields(ctx, ctx.view)
+    return found
+
+
+def evaluations(dataset: Any, field: str) -> list[str]:
+    """The runs of ``evaluate_predictions`` that marked the boxes of a field, newest first."""
+    configs = {
+        key: dataset.get_evaluation_info(key).config for key in finished_evaluations(dataset)
+    }
+    return [key for key, one in configs.items() if field in (one.gt_field, one.pred_field)]
+
+
+def _field(ctx: Any) -> str:
+    """The chosen field; else the annotated boxes, else the first one that has labels."""
+    labelled = [name for name, has_some in label_fields(ctx).items() if has_some]
+    for wanted in (typed(ctx, "field"), GROUND_TRUTH):
+        if wanted in labelled:
+            return str(wanted)
+    return labelled[0]
+
+
+def _state(view: Any) -> tuple[Any, ...]:
+    """Differs whenever a dataset or view may hold other labels than before."""
+    samples = view._dataset
+    newest = samples.sort_by("last_modified_at", reverse=True).limit(1).values("last_modified_at")
+    stages = view._serialize(include_uuids=False) if view is not samples else []
+    return str(samples._doc.id), len(samples), str(newest), str(stages)
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, view: _state(view._dataset),
+    max_size=REMEMBERED,
+    deserialize=lambda value: value,
+)
+def _label_fields(ctx: Any, view: Any) -> Mapping[str, bool]:
+    samples = view._dataset
+    return {field: has_labels(samples, field) for field in labels_in(samples)}
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, view, field, eval_key: (*_state(view), field, eval_key),
+    max_size=REMEMBERED,
+    deserialize=lambda value: value,
+)
+def _tree(ctx: Any, view: Any, field: str, eval_key: str) -> TaxonTree:
+    return build_tree(count_labels(view, field, eval_key), load_taxonomy())

@@ -1,0 +1,256 @@
+"""The panel that shows the concepts of a dataset on the tree of life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fiftyone.operators import types
+
+from ..taxonomy import load_taxonomy
+from .base import DatasetPanel, Gap
+from .sunburst import figure
+from .taxa import ALL, OTHERS, UNLABELLED, Node, TaxonTree, outside
+from .taxon_state import (
+    NO_EVALUATION,
+    Shown,
+    evaluations,
+    forget,
+    label_fields,
+    look,
+    set_view,
+    typed,
+)
+from .taxon_views import show
+from .texts import distance, right, shortened
+
+HEIGHT: Final = 520
+"""Of the figure, in pixels."""
+ROWS: Final = 100
+"""Of a list of concepts."""
+FOUND: Final = 8
+"""Names that a search offers."""
+LETTERS: Final = 60
+"""Of a name on a button or in a list."""
+
+
+class TaxonomyPanel(DatasetPanel):
+    panel_name = "taxonomy"
+    heading = "FathomNet: taxonomy"
+    summary = (
+        "The concepts of the boxes on the tree of life. A click on a taxon shows its boxes and "
+        "those of all that is below it."
+    )
+    icon = "/plugins/fathomnet/assets/tree.svg"
+
+    def gap(self, ctx: Any) -> Gap | None:
+        if ctx.dataset is None:
+            return Gap("No dataset is open", "Open one, then come back to this panel.")
+        fields = label_fields(ctx)
+        if not fields:
+            return Gap(
+                "There are no labels to show",
+                "This dataset has no field of boxes or of one label an image. Annotated boxes come "
+                "with ingest_dataset, a model's with import_predictions.",
+                "ingest_dataset",
+                "Ingest a dataset",
+            )
+        if not any(fields.values()):
+            return Gap(
+                "No box has a label yet",
+                "A test split comes without labels. Import a model's predictions to see them on "
+                "the tree of life, or give boxes a label with relabel_boxes.",
+                "import_predictions",
+                "Import predictions",
+            )
+        return None
+
+    def content(self, ctx: Any, panel: Any) -> None:
+        shown = look(ctx)
+        self._add_choices(ctx, panel, shown)
+        self._add_found(ctx, panel, shown.tree)
+        self._add_path(panel, shown)
+        node = shown.node
+        if node is None or not node.total.boxes:
+            panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
+            return
+        _add_text(panel, "where", _described(shown, node))
+        traces, layout = figure(shown.tree, node.key)
+        panel.plot(
+            "tree",
+            data=traces,
+            layout=layout,
+            config={"displayModeBar": False, "typesetMath": False},
+            height=f"{HEIGHT}px",
+            on_click=self.on_slice,
+        )
+        self._add_lists(ctx, panel, shown.tree, node)
+
+    def on_change_view(self, ctx: Any) -> None:
+        """The panel is drawn again for what the App shows now."""
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """What was chosen for one dataset means nothing for another."""
+        forget(ctx)
+
+    def on_field(self, ctx: Any) -> None:
+        """Another field: a taxon that was chosen of the one before is let go of."""
+        for field in label_fields(ctx):
+            before = look(ctx, field)
+            if before.key != ALL:
+                set_view(ctx, before.base)
+
+    def on_evaluation(self, ctx: Any) -> None:
+        """Another evaluation is shown along: the panel is drawn again."""
+
+    def on_search(self, ctx: Any) -> None:
+        """What was typed is looked for when the panel is drawn again."""
+
+    def on_slice(self, ctx: Any) -> None:
+        """A click on the tree."""
+        _choose(ctx, ctx.params.get("label"))
+
+    def on_row(self, ctx: Any) -> None:
+        """A click on a list; the keys are those of the list as it was drawn."""
+        keys = (ctx.panel.state.keys or {}).get(ctx.params["path"].rpartition(".")[2], [])
+        row = ctx.params["row"]
+        if 0 <= row < len(keys):
+            _choose(ctx, keys[row])
+
+    def on_node(self, ctx: Any) -> None:
+        """A click on a button that stands for a node."""
+        forget(ctx, "search")
+        _choose(ctx, ctx.params["key"])
+
+    def _add_choices(self, ctx: Any, panel: Any, shown: Shown) -> None:
+        """Which labels, which evaluation, and the field that is searched from."""
+        row = panel.h_stack("choices", gap=2, align_y="center")
+        fields = [name for name, labelled in label_fields(ctx).items() if labelled]
+        view = types.DropdownView(label="Labels", space=4)
+        row.enum("field", fields, default=shown.field, view=view, on_change=self.on_field)
+        known = evaluations(ctx.dataset, shown.field)
+        if known:
+            view = types.DropdownView(label="Evaluation", space=4)
+            default = shown.eval_key or NO_EVALUATION
+            choices = [*known, NO_EVALUATION]
+            row.enum(
+                "evaluation", choices, default=default, view=view, on_change=self.on_evaluation
+            )
+        view = types.TextFieldView(label="Search by name", placeholder="Asteroidea", space=4)
+        row.str("search", view=view, on_change=self.on_search)
+
+    def _add_found(self, ctx: Any, panel: Any, tree: TaxonTree) -> None:
+        """What a search has found: a button a name."""
+        text = (typed(ctx, "search") or "").strip()
+        if not text:
+            return
+        found = tree.find(text)
+        for place, node in enumerate(found[:FOUND]):
+            self._add_button(panel, f"found_{place}", _titled(node), node.key, "outlined")
+        if len(found) > FOUND:
+            _add_text(panel, "more", f"{len(found) - FOUND:,} more: type more of the name")
+        if not found:
+            self._add_suggestion(panel, tree, text)
+
+    def _add_suggestion(self, panel: Any, tree: TaxonTree, text: str) -> None:
+        taxonomy = load_taxonomy()
+        absent = taxonomy.canonical(text)
+        if absent is not None:
+            _add_text(panel, "absent", f"What the App shows has no boxes of {absent}")
+            return
+        near = tree.nearest(text)
+        quoted = shortened(text, LETTERS)
+        _add_text(
+            panel, "absent", f"No name is like {quoted!r}" if near is None else "Did you mean"
+        )
+        if near is not None:
+            self._add_button(panel, "found_0", _titled(near), near.key, "outlined")
+
+    def _add_path(self, panel: Any, shown: Shown) -> None:
+        """Where one is: each name but the last leads back up."""
+        path = shown.tree.path(shown.key) if shown.node else shown.tree.path(ALL)
+        row = panel.h_stack("path", gap=0, align_y="center")
+        above = path[:-1] if shown.node else path
+        for place, node in enumerate(above):
+            label = f"{shortened(node.name, LETTERS)} >"
+            self._add_button(row, f"up_{place}", label, node.key)
+        if shown.node:
+            _add_text(row, "here", shortened(shown.node.name, LETTERS), bold=True)
+
+    def _add_lists(self, ctx: Any, panel: Any, tree: TaxonTree, node: Node) -> None:
+        """The concepts at and below a node, those that the taxonomy does not know apart."""
+        concepts = tree.concepts(node.key)
+        known = [one for one in concepts if not outside(one)]
+        others = [one for one in concepts if outside(one)]
+        scored = node.total.scored > 0
+        keys = {"known": self._add_list(panel, "known", "Concepts", known, scored)}
+        title = tree.nodes[OTHERS].name if others else ""
+        keys["others"] = self._add_list(panel, "others", title, others, scored)
+        if ctx.panel.state.keys != keys:
+            ctx.panel.set_state("keys", keys)
+
+    def _add_list(
+        self, panel: Any, name: str, title: str, nodes: Sequence[Node], scored: bool
+    ) -> list[str]:
+        """A table of concepts; its keys in the order of its rows."""
+        if not nodes:
+            return []
+        first = nodes[:ROWS]
+        rest = f"; the {ROWS} most frequent of {len(nodes):,}, search finds all"
+        table = types.TableView(on_click_row=self.on_row, size="small")
+        columns = {"name": "Name", "rank": "Rank", "boxes": "Boxes"}
+        if scored:
+            columns |= {"right": "Right", "steps": "Mean distance"}
+        for key, label in columns.items():
+            table.add_column(key, label=label)
+        _add_text(panel, f"{name}_title", title + (rest if len(nodes) > ROWS else ""), bold=True)
+        rows = [_row(node) for node in first]
+        panel.list(name, types.Object(), default=rows, view=table)
+        return [node.key for node in first]
+
+    def _add_button(self, panel: Any, name: str, label: str, key: str, variant: str = "") -> None:
+        panel.btn(
+            name, label=label, variant=variant or None, on_click=self.on_node, params={"key": key}
+        )
+
+
+def _choose(ctx: Any, key: str | None) -> None:
+    """Shows the boxes of a node in the App, in what it showed before one was chosen."""
+    shown = look(ctx)
+    if key in shown.tree.nodes:
+        set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
+
+
+def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:
+    """Plain text, in which nothing is markup."""
+    panel.view(name, types.TextView(title=text, bold=bold, padding="0.25rem", color="text.primary"))
+
+
+def _described(shown: Shown, node: Node) -> str:
+    """How many boxes there are, of how many, and how good an evaluation found them."""
+    scope = "the whole dataset" if shown.is_whole else "what the App shows"
+    rank = f", {node.rank}" if node.rank else ""
+    whole = shown.tree.whole.total.boxes
+    share = f"{node.total.boxes:,} of {whole:,}" if node.key != ALL else f"{whole:,}"
+    concepts = len(shown.tree.concepts(node.key))
+    parts = [f"{shortened(node.name, LETTERS)}{rank}: {share} boxes of {scope}"]
+    if node.key != UNLABELLED:
+        parts.append(f"{concepts:,} concept{'s' * (concepts != 1)}")
+    if node.total.scored:
+        parts.append(f"{right(node.total)} right of {node.total.scored:,} in {shown.eval_key}")
+    return "; ".join(parts)
+
+
+def _titled(node: Node) -> str:
+    return f"{shortened(node.name, LETTERS)}, {node.rank}: {node.total.boxes:,} boxes"
+
+
+def _row(node: Node) -> dict[str, str]:
+    return {
+        "id": node.key,
+        "name": shortened(node.name, LETTERS),
+        "rank": node.rank,
+        "boxes": f"{node.own.boxes:,}",
+        "right": right(node.own),
+        "steps": distance(node.own),
+    }

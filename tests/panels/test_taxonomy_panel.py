@@ -1,0 +1,346 @@
+"""The panel of the tree of life: its counts, and which boxes each click shows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.label_counts import count_labels
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.samples import ingest_dataset
+from fiftyone import ViewField as F
+
+from demo.synthetic import write_catalog, write_predictions_csv
+from tests.panels.driven import DrivenPanel
+
+KEY = "eval_model_predictions"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a|b **bold** _x_",
+    "$label",
+    "$$this.label",
+    "taxon:Cnidaria",
+)
+PATH = "ground_truth.detections.label"
+
+
+class Row(NamedTuple):
+    """A concept, from the file of the taxonomy."""
+
+    concept: str
+    rank: str
+    lineage: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def table() -> list[Row]:
+    with data_file("taxonomy.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [Row(row["concept"], row["rank"], tuple(row[rank] for rank in RANKS)) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """300 images and 800 boxes; some have no label, some one that the taxonomy does not know."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    catalog = write_catalog(folder / "coco.json", 300, 800, seed=4)
+    rows = write_predictions_csv(folder / "predictions.csv", catalog)
+    ingest_dataset("test-taxonomy", train_annotations=str(catalog))
+    dataset = fo.load_dataset("test-taxonomy")
+    import_predictions(dataset, str(rows), split="train")
+    labels = dataset.values(PATH)
+    for number, image in enumerate(labels[:60]):
+        if image:
+            image[0] = (*HOSTILE, None)[number % 6]
+    dataset.set_values(PATH, labels)
+    evaluate_predictions(dataset)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture
+def panel(dataset: Any) -> DrivenPanel:
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    return panel
+
+
+@pytest.fixture
+def make_dataset() -> Iterator[Callable[..., Any]]:
+    """Makes a dataset of an image a list of labels; None for an image without the field."""
+    made: list[Any] = []
+
+    def make(*images: list[str | None] | None) -> Any:
+        dataset = fo.Dataset()
+        made.append(dataset)
+        for number, labels in enumerate(images):
+            sample = fo.Sample(filepath=f"/{number}.png")
+            if labels is not None:
+                boxes = [fo.Detection(label=one, bounding_box=[0, 0, 1, 1]) for one in labels]
+                sample["ground_truth"] = fo.Detections(detections=boxes)
+            dataset.add_sample(sample)
+        return dataset
+
+    yield make
+    for dataset in made:
+        dataset.delete()
+
+
+def shown(panel: DrivenPanel, name: str) -> Any:
+    """What the panel shows under a name."""
+    return panel.page["type"]["properties"].get(name)
+
+
+def slices(panel: DrivenPanel) -> dict[str, int]:
+    """The boxes of every slice of the picture, by key."""
+    traces = shown(panel, "tree")["view"]["data"]
+    found: dict[str, int] = {}
+    for ring in traces:
+        found |= dict(zip(ring["labels"], ring["values"], strict=True))
+    return {key: boxes for key, boxes in found.items() if not key.startswith("gap ")}
+
+
+def rows(panel: DrivenPanel, name: str) -> list[dict[str, str]]:
+    """The rows of one of the lists."""
+    there = shown(panel, name)
+    return there["default"] if there else []
+
+
+def labels_of(view: Any) -> Counter[str | None]:
+    """The labels of the boxes that a view shows."""
+    return Counter(label for image in view.values(PATH) for label in image or ())
+
+
+def below(table: list[Row], taxon: str) -> set[str]:
+    return {row.concept for row in table if row.concept == taxon or taxon in row.lineage}
+
+
+def test_every_slice_has_as_many_boxes_as_the_labels_below_its_taxon(
+    panel: DrivenPanel, dataset: Any, table: list[Row]
+) -> None:
+    counts = labels_of(dataset)
+    found = slices(panel)
+    taxa = {key.removeprefix("taxon:"): boxes for key, boxes in found.items() if ":" in key}
+    phyla = {row.lineage[1] for row in table if row.lineage[1]}
+    assert phyla & set(taxa) == {
+        phylum for phylum in phyla if any(counts[name] for name in below(table, phylum))
+    }
+    for taxon, boxes in taxa.items():
+        if taxon in {row.concept for row in table} | {s for row in table for s in row.lineage}:
+            assert boxes == sum(counts[name] for name in below(table, taxon)), taxon
+    assert found["unlabelled"] == counts[None] == 10
+    assert found["others"] == sum(counts[label] for label in HOSTILE) == 50
+
+
+def test_a_click_at_any_rank_shows_exactly_the_boxes_below(
+    panel: DrivenPanel, dataset: Any, table: list[Row]
+) -> None:
+    counts = labels_of(dataset)
+    taxa = {slot for row in table for slot in row.lineage if slot} | {row.concept for row in table}
+    between = {row.concept for row in table if row.rank not in RANKS}
+    clicked = 0
+    for taxon in sorted(taxa):
+        expected = Counter({name: counts[name] for name in below(table, taxon) if counts[name]})
+        told = panel.fire("on_node", key=f"taxon:{taxon}")
+        if expected:
+            assert labels_of(panel.opened(told)) == expected, taxon
+            clicked += 1
+        else:
+            assert not told.of("set_view")
+    assert clicked > 100
+    assert between <= taxa
+    assert any(counts[name] for name in between), "a concept between the ranks was clicked too"
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_a_label_that_nobody_knows_shows_its_boxes_whatever_it_looks_like(
+    panel: DrivenPanel, dataset: Any, label: str
+) -> None:
+    (row,) = (n for n, one in enumerate(rows(panel, "others")) if one["name"] == label)
+    view = panel.opened(panel.fire("on_row", path="others", row=row))
+    assert labels_of(view) == {label: 10}
+
+
+def test_boxes_without_a_label_and_unknown_ones_are_shown_apart(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    unlabelled = panel.opened(panel.fire("on_slice", label="unlabelled"))
+    assert labels_of(unlabelled) == {None: 10}
+    others = panel.opened(panel.fire("on_slice", label="others"))
+    assert labels_of(others) == dict.fromkeys(HOSTILE, 10)
+    assert {one["name"] for one in rows(panel, "known")}.isdisjoint(HOSTILE)
+
+
+def test_the_panel_knows_from_the_view_where_one_is_and_the_way_back(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    panel.view = panel.fire("on_slice", label="taxon:Cnidaria").of("set_view")[0]["view"]
+    again = DrivenPanel("taxonomy", dataset)
+    again.view = panel.view
+    again.fire("on_load")
+    path = shown(again, "path")["type"]["properties"]
+    assert [path[name]["view"]["label"] for name in ("up_0", "up_1")] == ["All >", "Animalia >"]
+    assert path["here"]["view"]["title"] == "Cnidaria"
+    boxes = len(labels_of(dataset).keys())
+    assert boxes
+    back = again.opened(again.fire("on_node", key="all"))
+    assert labels_of(back) == labels_of(dataset)
+    assert not back._stages
+
+
+def test_counts_are_of_what_the_app_shows(panel: DrivenPanel, dataset: Any) -> None:
+    half = dataset.limit(100)
+    panel.view = half._serialize()
+    panel.fire("on_change_view")
+    boxes = sum(labels_of(half).values())
+    assert f"{boxes:,} boxes of what the App shows" in shown(panel, "where")["view"]["title"]
+    told = panel.fire("on_slice", label="taxon:Cnidaria")
+    taken = panel.opened(told)
+    assert taken.values("id") == [
+        id_ for id_ in half.values("id") if id_ in set(taken.values("id"))
+    ]
+    panel.view = told.of("set_view")[0]["view"]
+    panel.fire("on_change_view")
+    assert f" of {boxes:,} boxes of what the App shows" in shown(panel, "where")["view"]["title"]
+    back = panel.opened(panel.fire("on_node", key="all"))
+    assert back.values("id") == half.values("id")
+
+
+def test_a_filter_of_the_sidebar_stays_when_another_taxon_is_chosen(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    chosen = panel.opened(panel.fire("on_slice", label="taxon:Cnidaria"))
+    some = chosen.match(F("image_id") < 150)
+    panel.view = some._serialize()
+    other = panel.opened(panel.fire("on_slice", label="taxon:Echinodermata"))
+    assert max(other.values("image_id")) < 150
+    alone = panel.opened(panel.fire("on_node", key="all"))
+    assert alone.values("id") == dataset.match(F("image_id") < 150).values("id")
+
+
+def test_accuracy_and_distance_are_those_of_the_evaluation(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    paths = [f"ground_truth.detections.{name}" for name in ("label", KEY, f"{KEY}_distance")]
+    columns = [[one for image in column for one in image or ()] for column in dataset.values(paths)]
+    boxes = list(zip(*columns, strict=True))
+    listed = rows(panel, "known")
+    assert len(listed) > 50
+    for row in listed:
+        of_concept = [box for box in boxes if box[0] == row["name"] and box[1]]
+        right = sum(box[1] == "tp" for box in of_concept) / len(of_concept)
+        steps = sum(box[2] for box in of_concept) / len(of_concept)
+        assert (row["right"], row["steps"]) == (f"{right:.0%}", f"{steps:.2f}"), row["name"]
+
+
+def test_the_other_field_is_counted_when_it_is_chosen(panel: DrivenPanel, dataset: Any) -> None:
+    panel.state["choices"] = {"field": "model_predictions"}
+    panel.fire("on_field", value="model_predictions")
+    predicted = dataset.count_values("model_predictions.detections.label")
+    listed = {row["name"]: int(row["boxes"]) for row in rows(panel, "known")}
+    assert listed == predicted
+    view = panel.opened(panel.fire("on_slice", label="taxon:Cnidaria"))
+    assert view._stages[-1].field == "model_predictions"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("  cnidaria ", "Cnidaria, phylum"), ("Cnidarai", "Cnidaria, phylum"), ("$LABEL", "$label,")],
+)
+def test_a_name_is_found_in_any_case_and_if_it_is_misspelt(
+    panel: DrivenPanel, text: str, found: str
+) -> None:
+    panel.state["choices"] = {"search": text}
+    panel.fire("on_search", value=text)
+    button = shown(panel, "found_0")["view"]
+    assert button["label"].startswith(found)
+    view = panel.opened(panel.fire("on_node", **button["params"]))
+    assert len(view) > 0
+    assert shown(panel, "found_0") is None, "what was looked for is forgotten"
+
+
+def test_what_is_not_there_is_said(panel: DrivenPanel) -> None:
+    panel.state["choices"] = {"search": "qqqqqq"}
+    panel.fire("on_search", value="qqqqqq")
+    assert "No name is like" in shown(panel, "absent")["view"]["title"]
+
+
+def test_plotly_is_given_no_markup_of_a_label(panel: DrivenPanel) -> None:
+    panel.fire("on_slice", label="others")
+    panel.view = panel.fire("on_slice", label="others").of("set_view")[0]["view"]
+    panel.fire("on_change_view")
+    for trace in shown(panel, "tree")["view"]["data"]:
+        for text in (*trace["text"], *trace["hovertext"]):
+            assert "<script" not in text
+    assert any("&lt;script" in text for text in trace["text"])
+
+
+def test_counts_are_taken_anew_when_a_label_changes(make_dataset: Callable[..., Any]) -> None:
+    dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    assert slices(panel)["taxon:Cnidaria"] == 2
+    sample = dataset.first()
+    sample["ground_truth"].detections[0].label = "Porifera"
+    sample.save()
+    panel.fire("on_change_view")
+    assert slices(panel) == {"taxon:Cnidaria": 1, "taxon:Porifera": 2}
+
+
+def test_patches_are_counted_and_filtered_as_boxes_are(panel: DrivenPanel, dataset: Any) -> None:
+    panel.view = dataset.to_patches("ground_truth")._serialize()
+    panel.fire("on_change_view")
+    assert slices(panel)["others"] == 50
+    view = panel.opened(panel.fire("on_slice", label="others"))
+    assert Counter(view.values("ground_truth.label")) == dict.fromkeys(HOSTILE, 10)
+
+
+def test_one_label_an_image_is_counted_as_well(make_dataset: Callable[..., Any]) -> None:
+    dataset = make_dataset(None, None, None)
+    dataset.add_sample_field(
+        "concept", fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification
+    )
+    values = [fo.Classification(label="Porifera"), None, fo.Classification(label="sponge")]
+    dataset.set_values("concept", values)
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    assert {"taxon:Porifera": 1, "others": 1}.items() <= slices(panel).items()
+    view = panel.opened(panel.fire("on_slice", label="others"))
+    assert view.values("concept.label") == ["sponge"]
+
+
+def test_the_public_api_counts_the_same(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for view in (dataset, dataset.limit(50), dataset.to_patches("ground_truth")):
+        monkeypatch.setenv(PUBLIC_API, "0")
+        ours = count_labels(view, "ground_truth", KEY)
+        monkeypatch.setenv(PUBLIC_API, "1")
+        assert count_labels(view, "ground_truth", KEY) == ours
+        assert sum(count.boxes for count in ours.values()) > 0
+
+
+def test_what_is_missing_is_said_with_what_to_run(make_dataset: Callable[..., Any]) -> None:
+    for dataset, title, operator in (
+        (None, "No dataset is open", None),
+        (make_dataset(None), "There are no labels to show", "ingest_dataset"),
+        (make_dataset([None, None], []), "No box has a label yet", "import_predictions"),
+    ):
+        panel = DrivenPanel("taxonomy", dataset)
+        panel.fire("on_load")
+        assert shown(panel, "gap")["view"]["label"] == title
+        button = shown(panel, "fill_gap")
+        assert (button["view"]["params"]["operator"] if button else None) == operator
+
+
+def test_a_view_without_such_boxes_leaves_the_way_back(panel: DrivenPanel, dataset: Any) -> None:
+    panel.view = dataset.match(F("image_id") < 0)._serialize()
+    panel.fire("on_change_view")
+    assert "no such boxes" in json.dumps(shown(panel, "nothing"))
