@@ -32,6 +32,8 @@ COLOURS: Final = (
     (104, 124, 150),
     (170, 110, 80),
 )
+INK: Final = "#0d1117"
+"""Of the names: dark enough on every colour."""
 GREY: Final = (120, 124, 132)
 """Of what is no taxon."""
 PALER: Final = 0.13
@@ -103,6 +105,7 @@ def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> di
         "textinfo": "text",
         "textposition": "inside",
         "insidetextorientation": "auto",
+        "insidetextfont": {"color": INK},
         "hovertext": ["<br>".join(described(one.node, whole)) if one.node else "" for one in ring],
         "hoverinfo": ["text" if one.node else "skip" for one in ring],
         "marker": {

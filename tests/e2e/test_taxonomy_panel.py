@@ -1,0 +1,110 @@
+"""The panel of the tree of life in the real App: open it, click a taxon, look for one by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.taxonomy import load_taxonomy
+from fiftyone import ViewField as F
+from playwright.sync_api import expect
+
+from demo.generate import Settings, make
+from tests.e2e.app import PATIENCE, App
+
+PANEL = "FathomNet: taxonomy"
+HOSTILE = "<img src=x onerror=alert(1)> a|b **c** $d"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The demo's images with their truth, and a model's predictions of some of them."""
+    settings = Settings(train=30, test=60, seed=5)
+    demo = make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+    ingest_dataset(
+        "tree-of-life",
+        train_annotations=str(demo.train),
+        test_annotations=str(demo.test_truth),
+        media_root=str(demo.media_root),
+    )
+    dataset = fo.load_dataset("tree-of-life")
+    import_predictions(dataset, str(demo.predictions))
+    evaluate_predictions(dataset)
+    yield dataset
+    fo.delete_dataset("tree-of-life")
+
+
+def images_with(dataset: Any, *taxa: str) -> tuple[int, int]:
+    """How many images and boxes have a label at or below some taxa."""
+    names = [name for taxon in taxa for name in load_taxonomy().within(taxon) or (taxon,)]
+    view = dataset.filter_labels("ground_truth", F("label").is_in(names))
+    return len(view), view.count("ground_truth.detections")
+
+
+def wait_for_place(app: App, name: str, boxes: int) -> None:
+    """Waits until the panel says where one is, and of how many boxes."""
+    said = re.compile(rf"^{re.escape(name)}.*: {boxes:,} (of|boxes)")
+    expect(app.page.get_by_text(said).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_click_on_a_taxon_and_a_search_show_exactly_its_boxes(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    page = app.page
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    everything = dataset.count("ground_truth.detections")
+    wait_for_place(app, "All", everything)
+    slices = page.locator("g.slice text")
+    expect(slices.filter(has_text="Echinodermata")).to_be_visible(timeout=PATIENCE)
+    app.screenshot(pictures / "taxonomy-panel.png")
+
+    images, boxes = images_with(dataset, "Echinodermata")
+    # Forced: the slice lies over its name, and takes the click.
+    slices.filter(has_text="Echinodermata").click(force=True)
+    app.wait_for_samples(images)
+    wait_for_place(app, "Echinodermata", boxes)
+
+    page.get_by_role("button", name="All >").click()
+    app.wait_for_samples(len(dataset))
+    wait_for_place(app, "All", everything)
+
+    images, boxes = images_with(dataset, "Holothuroidea")
+    page.get_by_placeholder("Asteroidea").fill("holothuroidae")
+    page.get_by_role("button", name=re.compile("^Holothuroidea, class")).click()
+    app.wait_for_samples(images)
+    wait_for_place(app, "Holothuroidea", boxes)
+
+    species = dataset.filter_labels(
+        "ground_truth", F("label").is_in(load_taxonomy().within("Holothuroidea"))
+    ).distinct("ground_truth.detections.label")[0]
+    page.get_by_role("cell", name=species, exact=True).click()
+    images, boxes = images_with(dataset, species)
+    app.wait_for_samples(images)
+    wait_for_place(app, species, boxes)
+
+
+def test_what_is_in_a_label_is_read_not_run(app: App, dataset: Any) -> None:
+    path = "ground_truth.detections.label"
+    labels = before = dataset.values(path)
+    labels = [[HOSTILE, *image[1:]] if image else image for image in labels]
+    dataset.set_values(path, labels)
+    said: list[str] = []
+    app.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    app.open_dataset(dataset.name, len(dataset))
+    app.open_panel(PANEL)
+    images, boxes = images_with(dataset, HOSTILE)
+    app.page.get_by_role("cell", name=HOSTILE, exact=True).click()
+    app.wait_for_samples(images)
+    wait_for_place(app, HOSTILE, boxes)
+    assert not said
+    dataset.set_values(path, before)
