@@ -145,7 +145,34 @@ def _evaluation_by_rank(dataset: Any) -> Timed:
     return done
 
 
-PANELS: Final[dict[str, Callable[[Any], Timed]]] = {"evaluation_by_rank": _evaluation_by_rank}
+def _taxonomy(dataset: Any) -> Timed:
+    """The panel of the tree of life: each click, what the panel then draws, what the grid asks."""
+    from tests.panels.driven import DrivenPanel
+
+    panel = DrivenPanel("taxonomy", dataset)
+    dataset.count()  # the connection is there before the clock starts
+    done: Timed = []
+    _timed(done, "open it for the first time", partial(panel.fire, "on_load"))
+    _timed(done, "open it again", partial(panel.fire, "on_load"))
+    for name in ("Animalia", "Cnidaria", "Caridea"):
+        click = partial(panel.fire, "on_slice", label=f"taxon:{name}")
+        told = _timed(done, f"click on {name}", click)
+        view = panel.opened(told)
+        panel.view = told.of("set_view")[0]["view"]
+        _timed(done, "… drawn for the new view", partial(panel.fire, "on_change_view"))
+        _timed(done, "… the App's first 20", partial(view.limit(20).values, "id"))
+        _timed(done, "… the App's count", view.count)
+    back = _timed(done, "click on All", partial(panel.fire, "on_node", key="all"))
+    panel.view = back.of("set_view")[0]["view"]
+    panel.state["choices"] = {"search": "holothuridea"}
+    _timed(done, "search a misspelt name", partial(panel.fire, "on_search", value="holothuridea"))
+    return done
+
+
+PANELS: Final[dict[str, Callable[[Any], Timed]]] = {
+    "evaluation_by_rank": _evaluation_by_rank,
+    "taxonomy": _taxonomy,
+}
 
 
 if __name__ == "__main__":
