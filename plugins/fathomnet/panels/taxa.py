@@ -64,15 +64,6 @@ class TaxonTree:
     def whole(self) -> Node:
         return self.nodes[ALL]
 
-    @property
-    def labelled(self) -> int:
-        """How many boxes have a label."""
-        return self.whole.total.boxes - self.boxes(UNLABELLED)
-
-    def boxes(self, key: str) -> int:
-        """How many boxes a node has; 0 where it is not there."""
-        return self.nodes[key].total.boxes if key in self.nodes else 0
-
     def children(self, key: str) -> tuple[Node, ...]:
         """The nodes directly below one, the one with most boxes first."""
         return self._children.get(key, ())
