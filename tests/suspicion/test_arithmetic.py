@@ -19,7 +19,7 @@ from fathomnet_voxel51.suspicion.posterior import (
     wrongness,
 )
 from fathomnet_voxel51.suspicion.predictions import Opinions, evidence_of_predictions
-from fathomnet_voxel51.suspicion.weighing import Case, weigh
+from fathomnet_voxel51.suspicion.weighing import Case, Looks, weigh
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())
@@ -195,3 +195,15 @@ def test_scores_are_probabilities_whatever_there_is(seed: int) -> None:
     assert ((doubts.score[told] >= 0) & (doubts.score[told] <= 1)).all()
     assert (told == (predicted != -1)).all()
     assert (doubts.suggested != given).all()
+
+
+def test_vectors_that_say_nothing_raise_no_doubt() -> None:
+    """Random vectors and random labels: a label is hardly more doubtful than labels are."""
+    rng = np.random.default_rng(1)
+    matrix = rng.normal(size=(600, 64)).astype(np.float32)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    given = rng.integers(0, 3, 600).astype(np.intp)
+    looks = Looks(np.arange(600), matrix, np.arange(600) // 2)
+    doubts = weigh(Case(given, NAMES, None, looks), threshold=0.5)
+    assert np.nanmax(doubts.score) < 0.1
+    assert len(doubts.suspects) == 0

@@ -24,7 +24,7 @@ _SCORES_AT_ONCE: Final = 2**24
 """64 MiB of them, in single precision."""
 _REACHES: Final = 2.0 ** np.arange(-3, 4)
 """Tried as the distance at which a vote weighs 1/e, in units of the usual nearest distance."""
-_RESERVES: Final = 10.0 ** np.arange(-3, 2)
+_RESERVES: Final = 10.0 ** np.arange(-3, 4)
 """Tried as the weight of what all boxes say together, in votes of the usual nearest box."""
 
 
