@@ -27,6 +27,11 @@ EMPTY_SHARE: Final = 0.12
 """Of the images show no animal."""
 TILES: Final = 2
 """Parts of an image, of random size, beside the whole."""
+NEEDLE_TILES: Final = 2
+"""Parts with a needle in them, for each needle: most parts at random would miss it."""
+TILE_SHARES: Final = (0.22, 0.8)
+"""Least and greatest side of a part, as a share of the image's: the least is below that of the
+tiles that ``add_tiles`` makes."""
 SURELY, HARDLY = 0.6, 0.05
 """Shares of a thing that are seen: from the first on it is said to be in a picture, and below the
 second not; between the two nothing is said."""
@@ -127,13 +132,27 @@ def _rectangles(scene: Scene, rng: Random) -> Iterator[tuple[Bbox, Shown]]:
     yield whole, _shown("whole", scene, whole)
     for thing in scene.things:
         yield thing.bbox, _shown("box", scene, thing.bbox, thing)
-    for _ in range(TILES):
-        tile = _part(scene, rng.uniform(0.3, 0.8), rng)
+    tiles = [_part(scene, rng.uniform(*TILE_SHARES), rng) for _ in range(TILES)]
+    needles = [thing for thing in scene.things if thing.kind != "animal"]
+    tiles += [_around(needle, scene, rng) for needle in needles for _ in range(NEEDLE_TILES)]
+    for tile in tiles:
         yield tile, _shown("tile", scene, tile)
     bare = _part(scene, rng.uniform(0.06, 0.3), rng)
     shown = _shown("bare", scene, bare)
     if not shown.names and not shown.unsure:
         yield bare, shown
+
+
+def _around(needle: Thing, scene: Scene, rng: Random) -> Bbox:
+    """A small part that holds a needle, anywhere in it."""
+    low, high = TILE_SHARES
+    _, _, width, height = _part(scene, rng.uniform(low, (low + high) / 2), rng)
+    corner = []
+    for start, side, whole in ((0, width, scene.frame.width), (1, height, scene.frame.height)):
+        first, extent = needle.bbox[start], needle.bbox[start + 2]
+        ends = sorted((first, first + extent - side))
+        corner.append(min(max(rng.randint(*ends), 0), whole - side))
+    return corner[0], corner[1], width, height
 
 
 def _part(scene: Scene, share: float, rng: Random) -> Bbox:

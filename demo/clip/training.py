@@ -51,9 +51,10 @@ class Stage:
 
 STAGES: Final = (
     Stage(500, {"box": 0.5, "whole": 0.28, "tile": 0.17, "bare": 0.05}),
-    Stage(260, {"box": 0.18, "whole": 0.66, "tile": 0.13, "bare": 0.03}, pasted=0.6, seed=12),
+    Stage(480, {"box": 0.2, "whole": 0.35, "tile": 0.42, "bare": 0.03}, pasted=0.6, seed=12),
 )
-"""First what things look like, then to find them in whole images, where they are small."""
+"""First what things look like, then to find them in parts of images and in whole ones, where they
+are small."""
 
 
 def settings(words: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ h1, h2 { color: #0b4f6c; line-height: 1.2; } h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; margin: .7rem 0; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #d8e2e7;
   overflow-wrap: anywhere; }
+th { white-space: nowrap; } td { min-width: 4.5rem; }
 svg { max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; }
 .concepts { display: flex; flex-wrap: wrap; gap: .8rem; }
 figure { margin: 0; } figcaption { font-size: 13px; }
