@@ -26,6 +26,7 @@ CONTRACT = {
     },
     "add_primary_label": {"source_field": "ground_truth", "field": "primary_label"},
     "add_taxonomy_ranks": {"label_fields": ["ground_truth"]},
+    "add_tiles": {"field": "tiles", "columns": 7, "rows": 5},
     "build_similarity_index": {
         "model": "clip",
         "patches_field": "ground_truth",

@@ -43,6 +43,13 @@ EXACT_BACKEND: Final = "sklearn"
 """Of a similarity index: one machine, no server, exact. FiftyOne's own backend of this name gives
 wrong neighbours on small sets, so that here it means the project's."""
 
+TILES: Final = "tiles"
+"""Field of the boxes that cover the whole of every image."""
+TILE_COLUMNS: Final = 7
+TILE_ROWS: Final = 5
+MOST_TILES: Final = 50
+"""Along one side: 2,500 an image are more than any search repays."""
+
 DUPLICATE_GROUP: Final = "duplicate_group"
 """Field of the images that are duplicates: the number of their group."""
 DUPLICATE_SIMILARITY: Final = "duplicate_similarity"
@@ -81,6 +88,11 @@ def ingest_run_key(split: str) -> str:
 def import_run_key(field: str, split: str) -> str:
     """Key of the FiftyOne run that records where a prediction field came from."""
     return f"import_{field}_{split}"
+
+
+def tiles_run_key(field: str) -> str:
+    """Key of the FiftyOne run that says that a field's boxes are tiles, and of which grid."""
+    return f"tiles_{field}"
 
 
 def label_errors_run_key(gt_field: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .dataset.hits import Hit, best_first, save_hits_view, write_best
 from .dataset.run_records import read_record, write_record
+from .dataset.tile_grid import TileGrid
 from .fields import needles_run_key
 from .needle_packs import Pack
 from .progress import Progress
@@ -21,12 +22,13 @@ _LONGEST_NAME: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A pack, and the index that it is looked for in."""
+    """A pack, and the index that it is looked for in; its grid where its boxes are tiles."""
 
     pack: Pack
     brain_key: str
     model: str
     patches_field: str
+    grid: TileGrid | None = None
 
     @property
     def key(self) -> str:
@@ -136,8 +138,11 @@ def _save_view_of_all(dataset: Any, search: Search, hits: Mapping[str, Iterable[
     every: dict[str, Hit] = {}
     for _, hit in best_first(hits):
         every.setdefault(hit.id, hit)
+    shown = tuple(every.values())
+    if search.grid:
+        shown = search.grid.apart(shown)
     words = search.description()
-    save_hits_view(dataset, search.view(), search.patches_field, tuple(every.values()), words)
+    save_hits_view(dataset, search.view(), search.patches_field, shown, words)
 
 
 def _delete_views(dataset: Any, names: Iterable[str]) -> None:

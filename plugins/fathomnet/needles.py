@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset.hits import Hit, existing_ids
+from .dataset.tile_grid import TileGrid, tile_grid
 from .errors import DatasetError, Fault, InputError
 from .fields import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
 from .models import Embedder, load_embedder, model_spec
@@ -78,11 +79,12 @@ def find_needles(
     progress(0.05, f"embedding the prompts by {index.model}")
     texts = _embedded(wanted, load_embedder(index.model))
     there = existing_ids(dataset, index.patches_field)
+    grid = tile_grid(dataset, index.patches_field)
     found: dict[str, NeedleHits] = {}
     for done, needle in enumerate(wanted.needles):
         progress(0.2 + 0.3 * done / len(wanted.needles), f"looking for {needle.name}")
-        found[needle.name] = _look_for(needle, index, texts, needle.k or k, there)
-    search = Search(wanted, brain_key, index.model, index.patches_field)
+        found[needle.name] = _look_for(needle, index, texts, needle.k or k, there, grid)
+    search = Search(wanted, brain_key, index.model, index.patches_field, grid)
     needles = keep(dataset, search, found, there, portion(progress, 0.5, 1.0))
     progress(1.0, f"{sum(needle.hits for needle in needles):,} hits of {len(needles)} needles")
     return NeedlesResult(needles, search.view() if any(n.hits for n in needles) else "")
@@ -147,15 +149,18 @@ def _look_for(
     texts: Mapping[str, NDArray[np.float32]],
     k: int,
     there: set[str],
+    grid: TileGrid | None,
 ) -> NeedleHits:
     # The mean of several ways to say it is a steadier description than any one of them.
     prompt = np.mean([texts[text] for text in needle.prompts], axis=0, keepdims=True)
     cosines = index.scores(np.vstack([_unit(prompt), *(texts[text] for text in needle.negatives)]))
     scores = needle_scores(cosines[0], cosines[1:], k)
     # An index may hold boxes that were deleted since it was built.
-    positions = [at for at in scores.hits() if index.ids[at] in there][:k]
-    hits = [Hit(index.ids[at], index.sample_ids[at], float(scores.values[at])) for at in positions]
-    return NeedleHits(scores.threshold, tuple(hits))
+    positions = [at for at in scores.hits() if index.ids[at] in there]
+    hits = tuple(
+        Hit(index.ids[at], index.sample_ids[at], float(scores.values[at])) for at in positions
+    )
+    return NeedleHits(scores.threshold, (grid.apart(hits) if grid else hits)[:k])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,6 +51,13 @@ def classification_schema(field: str) -> dict[str, Any]:
     return {field: _embedded(field, fo.Classification)}
 
 
+def boxes_schema(field: str) -> dict[str, Any]:
+    """A field of boxes."""
+    import fiftyone as fo
+
+    return {field: _embedded(field, fo.Detections)}
+
+
 def rank_schema(labels_path: str) -> dict[str, Any]:
     """The rank attributes of the labels at a path."""
     import fiftyone as fo

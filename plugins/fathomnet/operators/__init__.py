@@ -6,6 +6,7 @@ from typing import Any
 
 from .add_primary_label import AddPrimaryLabel
 from .add_taxonomy_ranks import AddTaxonomyRanks
+from .add_tiles import AddTiles
 from .base import StageOperator
 from .build_similarity_index import BuildSimilarityIndex
 from .check_setup import CheckSetup
@@ -32,6 +33,7 @@ OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     IngestDataset,
     AddPrimaryLabel,
     AddTaxonomyRanks,
+    AddTiles,
     ComputeEmbeddings,
     BuildSimilarityIndex,
     FindDuplicates,

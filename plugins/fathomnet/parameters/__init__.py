@@ -6,7 +6,13 @@ Nothing here imports FiftyOne, so that the command line can list and check them 
 from __future__ import annotations
 
 from .base import Parameters, title
-from .dataset import AddPrimaryLabel, AddTaxonomyRanks, ImportPredictions, IngestDataset
+from .dataset import (
+    AddPrimaryLabel,
+    AddTaxonomyRanks,
+    AddTiles,
+    ImportPredictions,
+    IngestDataset,
+)
 from .embeddings import ComputeEmbeddings
 from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
@@ -29,6 +35,7 @@ OPERATORS: dict[str, type[Parameters]] = {
         IngestDataset,
         AddPrimaryLabel,
         AddTaxonomyRanks,
+        AddTiles,
         ComputeEmbeddings,
         BuildSimilarityIndex,
         FindDuplicates,
@@ -49,6 +56,7 @@ __all__ = [
     "OPERATORS",
     "AddPrimaryLabel",
     "AddTaxonomyRanks",
+    "AddTiles",
     "BuildSimilarityIndex",
     "CheckSetup",
     "ComputeEmbeddings",

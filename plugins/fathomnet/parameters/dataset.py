@@ -89,6 +89,29 @@ class AddTaxonomyRanks(Parameters):
     ] = (fields.GROUND_TRUTH,)
 
 
+class AddTiles(Parameters):
+    operator = "add_tiles"
+    heading = "FathomNet: add tiles"
+    summary = "Cover each image with overlapping boxes, to search for what nobody has annotated"
+
+    field: Annotated[
+        str, Field(min_length=1, title="Field", description="Where the tiles are written")
+    ] = fields.TILES
+    columns: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=fields.MOST_TILES,
+            title="Columns",
+            description="Tiles side by side, each of which overlaps the next by half",
+        ),
+    ] = fields.TILE_COLUMNS
+    rows: Annotated[
+        int,
+        Field(ge=1, le=fields.MOST_TILES, title="Rows", description="Tiles one above the other"),
+    ] = fields.TILE_ROWS
+
+
 class ImportPredictions(Parameters):
     operator = "import_predictions"
     heading = "FathomNet: import predictions"

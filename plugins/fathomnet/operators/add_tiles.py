@@ -1,0 +1,34 @@
+"""The door to :func:`tiles.add_tiles`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import parameters
+from ..dataset.tile_grid import TileGrid, tile_grid
+from ..errors import FathomNetError
+from ..progress import Progress
+from ..tiles import TilesResult, add_tiles, require_tiles_field
+from .base import StageOperator
+from .forms import Preview, problem_with
+
+
+class AddTiles(StageOperator[parameters.AddTiles]):
+    model = parameters.AddTiles
+    icon = "/plugins/fathomnet/assets/tiles.svg"
+
+    def run(self, params: parameters.AddTiles, dataset: Any, progress: Progress) -> TilesResult:
+        return add_tiles(dataset, **params.model_dump(), progress=progress)
+
+    def preview(self, params: parameters.AddTiles, dataset: Any) -> Preview:
+        try:
+            require_tiles_field(dataset, params.field)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("field", error),))
+        grid = TileGrid(params.columns, params.rows)
+        images = dataset.count()
+        facts = (f"{images:,} images get {grid.tiles} tiles each, {images * grid.tiles:,} in all",)
+        if tile_grid(dataset, params.field) in (None, grid):
+            return Preview(facts=facts)
+        replaced = f"The tiles in {params.field} are of another grid: they and their vectors go"
+        return Preview(facts=facts, warnings=(replaced,))

@@ -1,0 +1,158 @@
+"""Tiles: parts of images as boxes of a field, so that what lies in no box can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from .dataset.collection import batched, now, reload_samples, sample_collection
+from .dataset.documents import Document
+from .dataset.label_fields import require_writable
+from .dataset.run_records import write_record
+from .dataset.schema import boxes_schema, declare
+from .dataset.tile_grid import TileGrid, tile_grid
+from .errors import DatasetError, Fault, InputError
+from .fields import MOST_TILES, TILE_COLUMNS, TILE_ROWS, TILES, tiles_run_key
+from .progress import Progress, silent
+
+BATCH: Final = 500
+"""Images that are written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TilesResult:
+    """What images have tiles now.
+
+    Attributes:
+        images: all of the dataset.
+        tiles: of them together.
+        changed: images that did not have these tiles before.
+    """
+
+    images: int
+    tiles: int
+    changed: int
+
+
+def add_tiles(
+    dataset: Any,
+    field: str = TILES,
+    columns: int = TILE_COLUMNS,
+    rows: int = TILE_ROWS,
+    progress: Progress = silent,
+) -> TilesResult:
+    """Covers every image with overlapping tiles, which are boxes without a label.
+
+    Embedded and indexed like other boxes, they make small things searchable that nobody has
+    annotated: in the whole image these are too few pixels for a model. Images that have these
+    very tiles keep them, and their vectors with them; another grid replaces all.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: takes the tiles; made where it is not there.
+        columns: tiles side by side, each overlapping the next by half.
+        rows: tiles one above the other.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: ``field`` cannot be a field's name, or there are no or too many tiles.
+        DatasetError: ``field`` holds something else than tiles; nothing was changed.
+    """
+    _require_size(columns, rows)
+    dataset.reload()
+    require_tiles_field(dataset, field)
+    grid = TileGrid(columns, rows)
+    # Before the tiles: half of them must be known for what they are.
+    write_record(dataset, tiles_run_key(field), "add_tiles", {"columns": columns, "rows": rows})
+    declare(dataset, boxes_schema(field))
+    ids = dataset.values("id")
+    collection = sample_collection(dataset)
+    write = partial(_store, collection) if collection is not None else partial(_set, dataset)
+    changed = 0
+    for done, batch in enumerate(batched(ids, BATCH)):
+        progress(done * BATCH / len(ids), f"adding tiles {done * BATCH:,}/{len(ids):,} images")
+        changed += write(field, grid, batch)
+    reload_samples(dataset)
+    progress(1.0, f"{len(ids) * grid.tiles:,} tiles on {len(ids):,} images")
+    return TilesResult(len(ids), len(ids) * grid.tiles, changed)
+
+
+def require_tiles_field(dataset: Any, field: str) -> None:
+    """Refuses a field that cannot take tiles.
+
+    Raises:
+        InputError: no field can have this name.
+        DatasetError: the field holds something else, for example annotated boxes.
+    """
+    import fiftyone as fo
+
+    require_writable(dataset, field, fo.Detections)
+    if dataset.get_field(field) is None or tile_grid(dataset, field) is not None:
+        return
+    boxes = dataset.count(f"{field}.detections")
+    if boxes:
+        raise DatasetError(
+            f"field {field!r} of dataset {dataset.name!r} holds {boxes:,} boxes that are no tiles; "
+            "choose another name"
+        )
+
+
+def _require_size(columns: int, rows: int) -> None:
+    faults = [
+        Fault(name, f"should be from 1 to {MOST_TILES}, not {count}")
+        for name, count in (("columns", columns), ("rows", rows))
+        if not 1 <= count <= MOST_TILES
+    ]
+    if faults:
+        raise InputError("add_tiles", faults)
+
+
+def _store(
+    collection: Collection[Document], field: str, grid: TileGrid, sample_ids: Sequence[str]
+) -> int:
+    updates = list(_updates(field, grid, sample_ids))
+    written: int = collection.bulk_write(updates, ordered=False).modified_count
+    return written
+
+
+def _updates(field: str, grid: TileGrid, sample_ids: Sequence[str]) -> Iterator[UpdateOne]:
+    """Images that have all of these tiles are not matched: an id says image, grid and place."""
+    moment = now()
+    for sample_id in sample_ids:
+        tiles = list(grid.documents(sample_id))
+        there = [tile["_id"] for tile in tiles]
+        yield UpdateOne(
+            {"_id": ObjectId(sample_id), f"{field}.detections._id": {"$not": {"$all": there}}},
+            {
+                "$set": {
+                    field: {"_cls": "Detections", "detections": tiles},
+                    "last_modified_at": moment,
+                }
+            },
+        )
+
+
+def _set(dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]) -> int:
+    import fiftyone as fo
+
+    view = dataset.select(list(sample_ids), ordered=True)
+    there = view.values(f"{field}.detections.id")
+    wanting = {
+        sample_id: fo.Detections(
+            detections=[
+                fo.Detection(id=id_, bounding_box=box)
+                for id_, box in zip(grid.ids(sample_id), grid.boxes(), strict=True)
+            ]
+        )
+        for sample_id, ids in zip(sample_ids, there, strict=True)
+        if ids != grid.ids(sample_id)
+    }
+    if wanting:
+        dataset.set_values(field, wanting, key_field="id")
+    return len(wanting)
