@@ -7,9 +7,11 @@ from collections import Counter
 from datetime import datetime
 
 import pytest
-from fathomnet_voxel51.dives import DiveOrigin, parse_dive, parse_time
+from fathomnet_voxel51.dives import DiveOrigin, dive_name, parse_dive, parse_time
 
 from tests.conftest import SHARED_DATA
+
+STILLS = "https://a.org/framegrabs/Ventana/stills/2000/123"
 
 ROOT = "https://database.fathomnet.org/static/m3/framegrabs"
 
@@ -121,3 +123,19 @@ def test_only_a_whole_stamp_at_the_start_of_the_file_name_is_a_time(
     file_name: str, time: datetime | None
 ) -> None:
     assert parse_time(f"{ROOT}/Ventana/images/12/{file_name}") == time
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        (("Ventana", "12", "https://a.org/x/y.png"), "Ventana 12"),
+        (("Ventana", None, f"{STILLS}/a.png?size=1/2"), STILLS),
+        ((None, None, "https://a.org/frames/b.png"), "https://a.org/frames"),
+        ((None, "12", ""), "12"),
+        ((None, None, None), None),
+    ],
+)
+def test_an_image_without_a_dive_goes_with_the_folder_of_its_url(
+    origin: tuple[str | None, str | None, str | None], name: str | None
+) -> None:
+    assert dive_name(*origin) == name

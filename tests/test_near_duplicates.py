@@ -132,6 +132,15 @@ def test_only_the_images_of_a_view_are_compared(dataset: Any) -> None:
     assert (result.images, result.groups, result.near_duplicates) == (31, 1, 1)
 
 
+def test_the_same_number_of_two_vehicles_is_two_dives(dataset: Any) -> None:
+    dataset.set_values("dive", ["443"] * IMAGES)
+    dataset.add_sample_field("vehicle", fo.StringField)
+    dataset.set_values("vehicle", ["Ventana"] * IMAGES)
+    assert find_duplicates(dataset, threshold=0.98).across_dives == 0
+    dataset.set_values("vehicle", [("Ventana", "Doc Ricketts")[n % 2] for n in range(IMAGES)])
+    assert find_duplicates(dataset, threshold=0.98).across_dives == 2
+
+
 def test_images_without_dives_have_duplicates_too(dataset: Any) -> None:
     dataset.delete_sample_field("dive")
     result = find_duplicates(dataset)

@@ -11,7 +11,7 @@ import pytest
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.fields import DUPLICATE_GROUP
-from fathomnet_voxel51.splits import Leak, dive_name, find_leaks, split_by_dive
+from fathomnet_voxel51.splits import Leak, find_leaks, split_by_dive
 
 CONCEPTS = ("Beroe", "Aegina", "Scotoplanes globosa", "Sebastes")
 STILLS = "https://a.org/framegrabs/Ventana/stills/2000/123"
@@ -134,22 +134,6 @@ def test_near_duplicates_on_two_sides_are_a_leak(dataset: Any) -> None:
     dataset.match(fo.ViewField("dive") == "2").tag_samples("val")
     found = {leak.sides: leak.near_duplicates for leak in find_leaks(dataset)}
     assert found == {("train", "val"): 1, ("train", "test"): 1}
-
-
-@pytest.mark.parametrize(
-    ("origin", "name"),
-    [
-        (("Ventana", "12", "https://a.org/x/y.png"), "Ventana 12"),
-        (("Ventana", None, f"{STILLS}/a.png?size=1/2"), STILLS),
-        ((None, None, "https://a.org/frames/b.png"), "https://a.org/frames"),
-        ((None, "12", ""), "unknown"),
-        ((None, None, None), "unknown"),
-    ],
-)
-def test_an_image_without_a_dive_goes_with_the_folder_of_its_url(
-    origin: tuple[str | None, str | None, str | None], name: str
-) -> None:
-    assert dive_name(*origin) == name
 
 
 @pytest.mark.parametrize("ratio", [0, 1, -0.1, 1.5, float("nan")])

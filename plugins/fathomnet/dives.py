@@ -95,6 +95,21 @@ def _segments(url: str | None) -> list[str]:
     return found[1].split("/")
 
 
+def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str | None:
+    """What stands for an image's dive.
+
+    A dive's number is a vehicle's own: two vehicles may have the same. Where one of them is not
+    known it is the folder of the image's URL, which at MBARI holds a vehicle's day.
+
+    Returns:
+        The name; None where nothing is known.
+    """
+    if vehicle and dive:
+        return f"{vehicle} {dive}"
+    folder = (source_url or "").split("?", 1)[0].rpartition("/")[0]
+    return folder or dive or None
+
+
 @lru_cache(maxsize=256)
 def _vehicle_name(segment: str) -> str | None:
     name = unquote(segment)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .dataset.image_dives import image_dives
 from .dataset.schema import declare
 from .dataset.vectors import dataset_of
 from .errors import DatasetError, Fault, InputError
@@ -169,9 +170,7 @@ def _vectors(view: Any, dataset: Any, model: str) -> Rows:
 
 
 def _dives(dataset: Any) -> dict[str, str]:
-    if not dataset.has_field("dive"):
-        return {}
-    pairs = zip(*dataset.values(["id", "dive"]), strict=True)
+    pairs = zip(dataset.values("id"), image_dives(dataset), strict=True)
     return {one: dive for one, dive in pairs if dive}
 
 

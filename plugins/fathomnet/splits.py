@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from .dataset.collection import now, reload_samples, sample_collection
+from .dataset.image_dives import column, image_dives
 from .dataset.label_fields import boxes_path
 from .errors import DatasetError, Fault, InputError
 from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
@@ -20,6 +21,8 @@ from .group_split import Group, divide
 from .progress import Progress, silent
 
 _SHOWN: Final = 20
+_DIVIDED: Final = frozenset({TRAIN_TAG, VALIDATION_TAG})
+"""Tags of the images that are divided anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def split_by_dive(
     concepts = _concepts_of(dataset)
     members: dict[str, list[int]] = defaultdict(list)
     for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
-        if tags & {TRAIN_TAG, VALIDATION_TAG}:
+        if tags & _DIVIDED:
             members[dive].append(place)
     _require_dives(dataset, members)
     progress(0.3, f"dividing {sum(map(len, members.values())):,} images of {len(members):,} dives")
@@ -131,7 +134,7 @@ def split_by_dive(
         for place in members[dive]
     }
     after = [
-        tags - {TRAIN_TAG, VALIDATION_TAG} | {side[place]} if place in side else tags
+        tags - _DIVIDED | {side[place]} if place in side else tags
         for place, tags in enumerate(images.tags)
     ]
     changed = {
@@ -159,30 +162,13 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 def read_images(dataset: Any) -> _Images:
     """Ids, tags and dives of the images of a dataset or view."""
     ids, tags = dataset.values(["id", "tags"])
-    origin = [_column(dataset, name, len(ids)) for name in ("vehicle", "dive", "source_url")]
     return _Images(
         ids,
         [frozenset(some or ()) for some in tags],
-        [dive_name(*one) for one in zip(*origin, strict=True)],
-        _column(dataset, DUPLICATE_GROUP, len(ids)),
+        # Images of which nothing is known are one dive: that leaks nothing.
+        [dive or "unknown" for dive in image_dives(dataset)],
+        column(dataset, DUPLICATE_GROUP, len(ids)),
     )
-
-
-def _column(dataset: Any, name: str, count: int) -> list[Any]:
-    """A field's value of each image; None for all where there is no such field."""
-    return list(dataset.values(name)) if dataset.get_field(name) is not None else [None] * count
-
-
-def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str:
-    """What stands for an image's dive.
-
-    Where the dive is not known it is the folder of the image's URL, which at MBARI holds a
-    vehicle's day. Images of which nothing is known are one dive: that leaks nothing.
-    """
-    if vehicle and dive:
-        return f"{vehicle} {dive}"
-    folder = (source_url or "").split("?", 1)[0].rpartition("/")[0]
-    return folder or "unknown"
 
 
 def _concepts_of(dataset: Any) -> list[list[str]]:
@@ -265,7 +251,7 @@ def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
         others = {
             "$filter": {
                 "input": {"$ifNull": ["$tags", []]},
-                "cond": {"$not": {"$in": ["$$this", [TRAIN_TAG, VALIDATION_TAG]]}},
+                "cond": {"$not": {"$in": ["$$this", sorted(_DIVIDED)]}},
             }
         }
         update = {"tags": {"$concatArrays": [[tag], others]}, "last_modified_at": now()}
@@ -279,7 +265,7 @@ def _set_tags(dataset: Any, sides: Mapping[str, str]) -> None:
     replaced = {
         sample_id: [
             sides[sample_id],
-            *(tag for tag in some or () if tag not in (TRAIN_TAG, VALIDATION_TAG)),
+            *(tag for tag in some or () if tag not in _DIVIDED),
         ]
         for sample_id, some in zip(ids, tags, strict=True)
     }
