@@ -138,7 +138,7 @@ def test_the_same_number_of_two_vehicles_is_two_dives(dataset: Any) -> None:
     dataset.set_values("vehicle", ["Ventana"] * IMAGES)
     assert find_duplicates(dataset, threshold=0.98).across_dives == 0
     dataset.set_values("vehicle", [("Ventana", "Doc Ricketts")[n % 2] for n in range(IMAGES)])
-    assert find_duplicates(dataset, threshold=0.98).across_dives == 2
+    assert find_duplicates(dataset, threshold=0.98).across_dives == 1
 
 
 def test_images_without_dives_have_duplicates_too(dataset: Any) -> None:
