@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from ..plain import literal
 from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
 
 _LONGEST_BAR: Final = 30
@@ -14,9 +14,9 @@ _LONGEST_BAR: Final = 30
 
 def as_markdown(card: Card) -> str:
     """The card as text; its pictures are bars of characters, and crops are only counted."""
-    lines = [f"# {_literal(card.title)}"]
+    lines = [f"# {literal(in_words(card.title))}"]
     for section in card.sections:
-        lines += ["", f"## {_literal(section.heading)}"]
+        lines += ["", f"## {literal(in_words(section.heading))}"]
         for block in section.blocks:
             lines += ["", *_lines(block)]
     return "\n".join(lines) + "\n"
@@ -24,7 +24,7 @@ def as_markdown(card: Card) -> str:
 
 def _lines(block: Block) -> Iterator[str]:
     if isinstance(block, Note):
-        yield _literal(block.text)
+        yield literal(in_words(block.text))
     elif isinstance(block, Table):
         yield from _table(block.headings, block.rows)
     elif isinstance(block, Bars):
@@ -45,12 +45,8 @@ def _table(headings: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Ite
 
 
 def _row(cells: tuple[Cell, ...]) -> str:
-    return _row_of([_literal(in_words(cell)) for cell in cells])
+    return _row_of([literal(in_words(cell)) for cell in cells])
 
 
 def _row_of(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _literal(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#~|&!])", r"\\\1", in_words(text))
