@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.embeddings import compute_embeddings
+from fathomnet_voxel51.fields import map_key
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
+from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
-from tests.e2e.app import App, browser_page
+from tests.e2e.app import PATIENCE, App, browser_page
 from tests.e2e.search import LOADING, Search
 from tests.e2e.servers import app_server
 
@@ -122,3 +125,22 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
     hits = dataset.load_saved_view(view)
     scores = hits.values("debris_score_demo_clip_similarity_images")
     assert scores == sorted(scores, reverse=True)
+
+
+def test_the_map_is_coloured_by_any_rank(app: App, dataset: Any, pictures: Path) -> None:
+    page = app.page
+    app.open_dataset(dataset.name, len(dataset))
+    app.open_panel("Embeddings")
+    page.get_by_text(map_key(MODEL, "pca", "ground_truth"), exact=True).click()
+    boxes = dataset.count("ground_truth.detections")
+    expect(page.get_by_text(f"{boxes} points")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Color by").click()
+    page.get_by_role("option", name="detections.label").wait_for(timeout=PATIENCE)
+    page.get_by_role("combobox", name="Color by").fill("phylum")
+    page.get_by_role("option", name="phylum").click()
+    counts = dataset.count_values("ground_truth.detections.phylum")
+    assert len(counts) > 2
+    for phylum, members in counts.items():
+        row = page.get_by_text(re.compile(rf"^{phylum}\s*{members}$"))
+        expect(row.first).to_be_visible(timeout=PATIENCE)
+    app.screenshot(pictures / "map-by-phylum.png")
