@@ -92,8 +92,14 @@ class App:
 
     def search_operators(self, text: str) -> None:
         """Opens the operator browser and narrows it down."""
+        field = self.page.get_by_placeholder("Search operations")
         self.page.keyboard.press("Backquote")
-        self.page.get_by_placeholder("Search operations").fill(text)
+        try:
+            field.wait_for(timeout=PATIENCE / 3)
+        except PlaywrightTimeoutError:
+            # A page that is drawn may not listen to keys yet.
+            self.page.keyboard.press("Backquote")
+        field.fill(text)
 
     def open_operator(self, label: str) -> None:
         """Finds an operator in the operator browser by its whole label, and opens its form."""
