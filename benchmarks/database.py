@@ -1,8 +1,10 @@
-"""A MongoDB server and a home folder that belong to one run of a benchmark."""
+"""A MongoDB server and a home folder that belong to one run of a benchmark, and its steps."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,3 +36,16 @@ def private_run() -> Iterator[tuple[Path, dict[str, str]]]:
                     "FIFTYONE_DO_NOT_TRACK": "true",
                 },
             )
+
+
+def run_step(module: str, arguments: list[str], environment: dict[str, str]) -> str:
+    """Runs one step of a benchmark in a process of its own and gives the last line it prints.
+
+    Args:
+        module: that is run.
+        arguments: its command line.
+        environment: of ``private_run``.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip().splitlines()[-1]

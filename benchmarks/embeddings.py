@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +30,10 @@ from fathomnet_voxel51.embedding.crops import cut, window_of
 from fathomnet_voxel51.embedding.pictures import open_picture
 from fathomnet_voxel51.models import Embedder, load_embedder
 
-from benchmarks.database import private_run
+from benchmarks.database import private_run, run_step
 from benchmarks.embeddings_inputs import BOXES_AN_IMAGE, write_inputs
 
+MODULE: Final = "benchmarks.embeddings"
 RESULTS: Final = Path(__file__).parent / "results" / "embeddings.md"
 DATASET: Final = "embedded"
 FIELD: Final = "measured_embedding"
@@ -73,7 +72,7 @@ def _run_all(arguments: argparse.Namespace) -> None:
     with private_run() as (scratch, environment):
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
         shared = ["--folder", str(scratch)]
-        _process(["prepare", *shared, "--images", str(arguments.images)], environment)
+        run_step(MODULE, ["prepare", *shared, "--images", str(arguments.images)], environment)
         found: dict[str, dict[str, list[Measured]]] = {
             shape: {way: [] for way in WAYS} for shape in arguments.shapes
         }
@@ -81,19 +80,12 @@ def _run_all(arguments: argparse.Namespace) -> None:
             for shape, of_ways in found.items():
                 for way, runs in of_ways.items():
                     words = [way, *shared, "--shape", shape]
-                    runs.append(json.loads(_process(words, environment)))
+                    runs.append(json.loads(run_step(MODULE, words, environment)))
                     print(f"{shape}, {way}: {runs[-1]['seconds']:.2f} s", flush=True)
         text = _report(found, arguments.images, scratch)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(text)
     print(text)
-
-
-def _process(arguments: list[str], environment: dict[str, str]) -> str:
-    """Runs one step and gives the last line that it prints."""
-    command = [sys.executable, "-m", "benchmarks.embeddings", *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.strip().splitlines()[-1]
 
 
 def _report(found: dict[str, dict[str, list[Measured]]], images: int, folder: Path) -> str:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +21,10 @@ from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
-from benchmarks.database import private_run
+from benchmarks.database import private_run, run_step
 from demo.synthetic import write_catalog, write_predictions_csv
 
+MODULE: Final = "benchmarks.evaluation"
 RESULTS: Final = Path(__file__).parent / "results" / "evaluation.md"
 DATASET: Final = "evaluated"
 KEY: Final = "measured"
@@ -56,24 +55,17 @@ def _run_all(arguments: argparse.Namespace) -> None:
     with private_run() as (_, environment):
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
         size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
-        print(_process(["prepare", *size], environment), flush=True)
+        print(run_step(MODULE, ["prepare", *size], environment), flush=True)
         found: dict[str, list[Measured]] = {way: [] for way in WAYS}
         for number in range(arguments.repeats):
             for way in WAYS:
                 if way != "plain" or number < arguments.plain_repeats:
-                    found[way].append(json.loads(_process([way], environment)))
+                    found[way].append(json.loads(run_step(MODULE, [way], environment)))
                     print(f"{way}: {found[way][-1]['seconds']:.2f} s", flush=True)
     text = _table(found, arguments.boxes)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
     print(text)
-
-
-def _process(arguments: list[str], environment: dict[str, str]) -> str:
-    """Runs one step and gives the last line that it prints."""
-    command = [sys.executable, "-m", "benchmarks.evaluation", *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.strip().splitlines()[-1]
 
 
 def _table(found: dict[str, list[Measured]], boxes: int) -> str:

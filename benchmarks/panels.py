@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +19,10 @@ from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 
-from benchmarks.database import private_run
+from benchmarks.database import private_run, run_step
 from demo.synthetic import write_catalog, write_predictions_csv
 
+MODULE: Final = "benchmarks.panels"
 RESULTS: Final = Path(__file__).parent / "results" / "panels.md"
 SIZES: Final = {24_487: 9_306, 250_000: 95_000}
 """Images by boxes."""
@@ -57,21 +56,14 @@ def _run_all(panels: list[str], sizes: list[int], repeats: int) -> None:
         }
         for boxes in sizes:
             size = ["--boxes", str(boxes)]
-            print(_process(["--step", "prepare", *size], environment), flush=True)
+            print(run_step(MODULE, ["--step", "prepare", *size], environment), flush=True)
             for name in panels:
                 step = [name, "--step", "measure", *size]
-                runs = [json.loads(_process(step, environment)) for _ in range(repeats)]
+                runs = [json.loads(run_step(MODULE, step, environment)) for _ in range(repeats)]
                 found[name][boxes] = runs
     text = "\n".join(_table(name, of_panel) for name, of_panel in found.items())
     RESULTS.write_text(text)
     print(text)
-
-
-def _process(arguments: list[str], environment: dict[str, str]) -> str:
-    """Runs one step and gives the last line that it prints."""
-    command = [sys.executable, "-m", "benchmarks.panels", *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.strip().splitlines()[-1]
 
 
 def _table(name: str, runs: dict[int, list[Timed]]) -> str:
@@ -111,6 +103,12 @@ def _timed(done: Timed, what: str, do: Callable[[], Any]) -> Any:
     return answer
 
 
+def _time_app(done: Timed, view: Any) -> None:
+    """What the App asks for when a view was opened."""
+    _timed(done, "… the App's first 20", partial(view.limit(20).values, "id"))
+    _timed(done, "… the App's count", view.count)
+
+
 def _evaluation_by_rank(dataset: Any) -> Timed:
     """The panel of an evaluation, and how long the grid and its counter then take."""
     from tests.panels.driven import DrivenPanel
@@ -139,9 +137,7 @@ def _evaluation_by_rank(dataset: Any) -> Timed:
         "elsewhere on the tree": partial(panel.fire, "open_kind", trace_idx=3),
     }
     for words, click in clicks.items():
-        view = panel.opened(_timed(done, f"click on {words}", click))
-        _timed(done, "… the App's first 20", partial(view.limit(20).values, "id"))
-        _timed(done, "… the App's count", view.count)
+        _time_app(done, panel.opened(_timed(done, f"click on {words}", click)))
     return done
 
 
@@ -160,8 +156,7 @@ def _taxonomy(dataset: Any) -> Timed:
         view = panel.opened(told)
         panel.view = told.of("set_view")[0]["view"]
         _timed(done, "… drawn for the new view", partial(panel.fire, "on_change_view"))
-        _timed(done, "… the App's first 20", partial(view.limit(20).values, "id"))
-        _timed(done, "… the App's count", view.count)
+        _time_app(done, view)
     back = _timed(done, "click on All", partial(panel.fire, "on_node", key="all"))
     panel.view = back.of("set_view")[0]["view"]
     panel.state["choices"] = {"search": "holothuridea"}

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.database import private_run
+from benchmarks.database import private_run, run_step
 from benchmarks.similarity_process import WAYS, K
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -77,9 +75,8 @@ def _run(
     arguments: list[str], folder: Path, environment: dict[str, str], scale: float = 1
 ) -> dict[str, Any]:
     size = ["--folder", str(folder), "--scale", str(scale)]
-    command = [sys.executable, "-m", "benchmarks.similarity_process", *arguments, *size]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    line = run_step("benchmarks.similarity_process", [*arguments, *size], environment)
+    figures: dict[str, Any] = json.loads(line)
     return figures
 
 
