@@ -24,7 +24,7 @@ from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.samples import ingest_dataset
 from fiftyone import ViewField as F
 
-from demo.synthetic import write_catalog, write_predictions_csv
+from tests.predicted import predicted_dataset
 from tests.stored import documents, settings, without_none
 
 SUBMISSION = "submission_experiment-final014.csv"
@@ -78,12 +78,7 @@ def _detections(boxes: list[Box]) -> fo.Detections:
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """300 images and 800 boxes, a prediction of each."""
-    folder = tmp_path_factory.mktemp("synthetic")
-    catalog = write_catalog(folder / "coco.json", 300, 800, seed=4)
-    csv_path = write_predictions_csv(folder / "predictions.csv", catalog)
-    ingest_dataset("test-evaluated", train_annotations=str(catalog))
-    dataset = fo.load_dataset("test-evaluated")
-    import_predictions(dataset, str(csv_path), split="train")
+    dataset = predicted_dataset(tmp_path_factory.mktemp("synthetic"), "test-evaluated")
     yield dataset
     dataset.delete()
 

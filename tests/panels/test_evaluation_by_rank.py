@@ -14,12 +14,10 @@ import pytest
 from fathomnet_voxel51.dataset import pair_views
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.fields import RANKS
-from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.samples import ingest_dataset
 
-from demo.synthetic import write_catalog, write_predictions_csv
 from tests.panels.driven import DrivenPanel
+from tests.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
 NASTY = "<script>alert(1)</script> a|b *c* $d"
@@ -45,12 +43,7 @@ def lineages() -> dict[str, tuple[str, ...]]:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """300 images and 800 boxes; some predictions are missing, and one name is a nasty one."""
-    folder = tmp_path_factory.mktemp("synthetic")
-    catalog = write_catalog(folder / "coco.json", 300, 800, seed=4)
-    rows = write_predictions_csv(folder / "predictions.csv", catalog)
-    ingest_dataset("test-panel", train_annotations=str(catalog))
-    dataset = fo.load_dataset("test-panel")
-    import_predictions(dataset, str(rows), split="train")
+    dataset = predicted_dataset(tmp_path_factory.mktemp("synthetic"), "test-panel")
     for number, sample in enumerate(dataset.limit(30).iter_samples(autosave=True)):
         if number % 3 == 0:
             sample["model_predictions"].detections = sample["model_predictions"].detections[1:]

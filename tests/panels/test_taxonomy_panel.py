@@ -14,13 +14,11 @@ from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.dataset.label_counts import count_labels
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.fields import RANKS
-from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.samples import ingest_dataset
 from fiftyone import ViewField as F
 
-from demo.synthetic import write_catalog, write_predictions_csv
 from tests.panels.driven import DrivenPanel
+from tests.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
 HOSTILE = (
@@ -51,12 +49,7 @@ def table() -> list[Row]:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """300 images and 800 boxes; some have no label, some one that the taxonomy does not know."""
-    folder = tmp_path_factory.mktemp("synthetic")
-    catalog = write_catalog(folder / "coco.json", 300, 800, seed=4)
-    rows = write_predictions_csv(folder / "predictions.csv", catalog)
-    ingest_dataset("test-taxonomy", train_annotations=str(catalog))
-    dataset = fo.load_dataset("test-taxonomy")
-    import_predictions(dataset, str(rows), split="train")
+    dataset = predicted_dataset(tmp_path_factory.mktemp("synthetic"), "test-taxonomy")
     labels = dataset.values(PATH)
     for number, image in enumerate(labels[:60]):
         if image:
