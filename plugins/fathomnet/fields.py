@@ -129,9 +129,13 @@ def embedding_field(model: str) -> str:
     return f"{_word(model)}_embedding"
 
 
+EMBEDDING_RUNS: Final = "embed_"
+"""What the keys of such runs begin with."""
+
+
 def embedding_run_key(model: str, patches_field: str) -> str:
     """Key of the FiftyOne run that records what made the vectors of a field."""
-    return f"embed_{_brain_key(model, 'vectors', patches_field)}"
+    return f"{EMBEDDING_RUNS}{_brain_key(model, 'vectors', patches_field)}"
 
 
 def map_key(model: str, method: str, patches_field: str) -> str:

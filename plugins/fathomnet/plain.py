@@ -16,3 +16,8 @@ def plain(value: Any) -> Any:
 def literal(text: str) -> str:
     """Markdown that shows a text as it is: paths and names are full of its signs."""
     return re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)
+
+
+def shortened(text: str, letters: int) -> str:
+    """A text, cut where it is longer than a number of letters."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"

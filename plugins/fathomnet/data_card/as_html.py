@@ -8,6 +8,7 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
+from ..plain import shortened
 from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
 
 _STYLE: Final = """
@@ -75,7 +76,7 @@ def _drawn(bars: Bars) -> Iterator[str]:
     yield f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}">'
     for number, (name, count) in enumerate(bars.counts):
         whole = in_words(name)
-        short = whole if len(whole) <= _LONGEST_NAME else f"{whole[: _LONGEST_NAME - 1]}…"
+        short = shortened(whole, _LONGEST_NAME)
         top, length = number * _ROW, max(1, round(_BAR * count / most))
         yield (
             f"<g><title>{escape(whole)}: {count:,}</title>"

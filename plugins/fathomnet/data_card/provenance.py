@@ -10,6 +10,7 @@ from ..dataset.journal import PREFIX, journals_of
 from ..dataset.label_fields import fields_holding
 from ..dataset.run_records import read_record
 from ..fields import (
+    EMBEDDING_RUNS,
     GROUND_TRUTH,
     SPLITS,
     SUSPECTS,
@@ -20,8 +21,6 @@ from ..fields import (
 from ..splits import Leak, find_leaks
 from ..taxonomy import Taxonomy
 from .blocks import Block, Cell, Note, Section, Table
-
-_EMBEDDINGS = "embed_"
 
 
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
@@ -173,7 +172,7 @@ def _evaluations(dataset: Any) -> Iterable[Block]:
 def _embeddings(dataset: Any) -> Iterable[Block]:
     rows: list[tuple[Cell, ...]] = []
     for key in sorted(dataset.list_runs()):
-        record = read_record(dataset, key) if key.startswith(_EMBEDDINGS) else None
+        record = read_record(dataset, key) if key.startswith(EMBEDDING_RUNS) else None
         if record is not None:
             of = record["patches_field"] or "whole images"
             vectors = record["embedded"] + record["present"]

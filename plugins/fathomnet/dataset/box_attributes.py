@@ -14,7 +14,14 @@ from pymongo.collection import Collection
 from ..errors import DatasetError
 from ..files.garbage import collector_paused
 from ..scoring.boxes import Boxes
-from .collection import batched, now, reload_samples, sample_collection, write_overlapped
+from .collection import (
+    batched,
+    now,
+    reload_samples,
+    sample_collection,
+    set_label_values,
+    write_overlapped,
+)
 from .documents import Document
 
 BATCH: Final = 500
@@ -93,8 +100,4 @@ def _set_values(
 ) -> None:
     owners = [sample_ids[owner] for owner in boxes.owners.tolist()]
     for name, values in columns.items():
-        rows = [
-            {"sample_id": sample_id, "label_id": id_, "value": value}
-            for sample_id, id_, value in zip(owners, boxes.ids, values, strict=True)
-        ]
-        dataset.set_label_values(f"{field}.detections.{name}", rows)
+        set_label_values(dataset, f"{field}.detections.{name}", owners, boxes.ids, values)

@@ -57,6 +57,29 @@ def _is_tested() -> bool:
     return fo.__version__.startswith(TESTED_SERIES) and not is_enterprise()
 
 
+def set_label_values(
+    dataset: Any,
+    path: str,
+    sample_ids: Iterable[str],
+    label_ids: Iterable[str],
+    values: Iterable[Any],
+) -> None:
+    """Sets an attribute of some boxes through the public API.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of the attribute.
+        sample_ids: of each box its image's.
+        label_ids: of each box its own.
+        values: of each box; None takes the attribute away.
+    """
+    rows = [
+        {"sample_id": sample_id, "label_id": label_id, "value": value}
+        for sample_id, label_id, value in zip(sample_ids, label_ids, values, strict=True)
+    ]
+    dataset.set_label_values(path, rows)
+
+
 def drop_orphans(dataset: Any) -> None:
     """Removes samples that were written into a dataset after somebody else deleted it."""
     from fiftyone.core.odm import get_db_conn

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..fields import needle_found, needle_score
+from .collection import set_label_values
 from .label_fields import boxes_path
 from .schema import declare
 
@@ -63,11 +64,8 @@ def write_best(
     samples = holders | {id_: hit.sample_id for id_, (hit, _) in best.items()}
     for path, values in ((score, scores), (found, names)):
         if prefix:
-            rows = [
-                {"sample_id": samples[id_], "label_id": id_, "value": value}
-                for id_, value in values.items()
-            ]
-            dataset.set_label_values(path, rows)
+            owners = [samples[id_] for id_ in values]
+            set_label_values(dataset, path, owners, values, values.values())
         else:
             dataset.set_values(path, values, key_field="id")
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..fields import distance_attribute
 from .collection import sample_collection
+from .label_fields import label_types
 
 RIGHT: Final = "tp"
 """The verdict of an evaluation on a box whose partner has the same name."""
@@ -61,8 +62,7 @@ def labels_in(view: Any) -> dict[str, str]:
     """
     import fiftyone as fo
 
-    schema = view.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)
-    kinds = {name: field.document_type for name, field in schema.items()}
+    kinds = label_types(view)
     lists = {name: f"{name}.detections" for name, kind in kinds.items() if kind is fo.Detections}
     single = {
         name: name for name, kind in kinds.items() if kind in (fo.Detection, fo.Classification)

@@ -46,16 +46,17 @@ def labels_path(dataset: Any, field: str) -> str:
 
 def label_type(dataset: Any, field: str) -> type | None:
     """The label class that a top-level field holds; None where it holds none, or is not there."""
-    kind: type | None = _label_types(dataset).get(field)
+    kind: type | None = label_types(dataset).get(field)
     return kind
 
 
 def fields_holding(dataset: Any, *kinds: type) -> list[str]:
     """The top-level fields that hold labels of one of these classes."""
-    return [name for name, kind in _label_types(dataset).items() if kind in kinds]
+    return [name for name, kind in label_types(dataset).items() if kind in kinds]
 
 
-def _label_types(dataset: Any) -> dict[str, type]:
+def label_types(dataset: Any) -> dict[str, type]:
+    """The top-level fields of a dataset or view that hold labels, with the class of these."""
     import fiftyone as fo
 
     schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)

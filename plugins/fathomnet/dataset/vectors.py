@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..errors import DatasetError
-from .collection import batched, now, reload_samples, sample_collection
+from .collection import batched, now, reload_samples, sample_collection, set_label_values
 from .documents import Document
 from .label_fields import boxes_path
 from .schema import declare
@@ -217,9 +217,7 @@ def _set_vectors(dataset: Any, is_boxes: bool, path: str, rows: VectorRows) -> N
         if not is_boxes:
             dataset.set_values(place, dict(zip(rows.ids, values, strict=True)), key_field="id")
             continue
-        columns = zip(rows.sample_ids, rows.ids, values, strict=True)
-        keys = ("sample_id", "label_id", "value")
-        dataset.set_label_values(place, [dict(zip(keys, one, strict=True)) for one in columns])
+        set_label_values(dataset, place, rows.sample_ids, rows.ids, values)
 
 
 Row = tuple[str, str, Any]

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..fields import RANKS
+from ..plain import shortened
 from ..scoring.confusion import CONCEPT, Confused, Confusion
 from ..scoring.ranks import RankScore
 from ..taxonomy import MAX_DISTANCE, Taxonomy
@@ -303,4 +304,4 @@ def _text(name: str) -> str:
 
 
 def _short(name: str) -> str:
-    return _text(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+    return _text(shortened(name, _LONGEST))

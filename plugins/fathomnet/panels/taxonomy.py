@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
+from ..plain import shortened
 from ..taxonomy import load_taxonomy
 from .base import DatasetPanel, Gap
 from .sunburst import figure
@@ -22,7 +23,7 @@ from .taxon_state import (
     typed,
 )
 from .taxon_views import show
-from .texts import distance, right, shortened
+from .texts import distance, right
 
 HEIGHT: Final = 520
 """Of the figure, in pixels."""

@@ -6,20 +6,15 @@ import html
 from typing import Final
 
 from ..dataset.label_counts import LabelCount
+from ..plain import shortened
 from .taxa import Node
 
-ELLIPSIS: Final = "…"
 NOTHING: Final = "–"  # noqa: RUF001  # a dash in a table
 
 
 def escaped(text: str) -> str:
     """A text that plotly, which reads HTML's tags, shows as it is."""
     return html.escape(" ".join(text.split()), quote=False)
-
-
-def shortened(text: str, letters: int) -> str:
-    """A text, cut where it is longer than a number of letters."""
-    return text if len(text) <= letters else text[: letters - 1] + ELLIPSIS
 
 
 def described(node: Node, whole: int) -> list[str]:
