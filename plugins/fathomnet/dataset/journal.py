@@ -70,8 +70,9 @@ def begin_journal(
     time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(before))
     _write(dataset, journal)
+    # FiftyOne looks at every value of a result before it saves it: one text is one look.
     groups = [
-        {"state": state, "boxes": [[one.sample_id, one.label_id] for one in some]}
+        {"state": state, "boxes": "\n".join(f"{one.sample_id} {one.label_id}" for one in some)}
         for state, some in by_state(before)
     ]
     dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
@@ -97,7 +98,7 @@ def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
     return [
         BoxState(sample, label, group["state"])
         for group in results.groups
-        for sample, label in group["boxes"]
+        for sample, label in map(str.split, group["boxes"].splitlines())
     ]
 
 
