@@ -31,16 +31,18 @@ class Search:
         self._wait_for_patches(count)
 
     def open_view(self, dataset: str, view: str, count: int) -> list[str]:
-        """Opens a saved view of patches.
+        """Opens a saved view of patches, by its name.
 
         Returns:
             the ids of those that the App asks for, in the order in which it shows them.
         """
         # What the page before has asked for would still arrive.
         self.page.goto("about:blank")
+        self.page.goto(f"{self.app.url}/datasets/{dataset}")
+        self.app.wait_until_drawn()
         self._shown.clear()
         self._found.clear()
-        self.page.goto(f"{self.app.url}/datasets/{dataset}?view={view}")
+        self.app.choose_view(view)
         self._wait_for_patches(count)
         self.app.wait_until_drawn()
         shown = self._shown | self._found
@@ -99,7 +101,12 @@ class Search:
     def _note(self, response: Response) -> None:
         """Remembers the patches that the App receives for its grid, by their places in it."""
         asked: Any = response.request.post_data or ""
-        if response.url.endswith("/graphql") and "paginateSamples" in asked:
+        # Without stages it is the dataset itself, which is on the page before a view is.
+        if (
+            response.url.endswith("/graphql")
+            and "paginateSamples" in asked
+            and "fiftyone.core.stages" in asked
+        ):
             # What is found is shown by its ids.
             places = self._found if "stages.Select" in asked else self._shown
             for edge in response.json()["data"]["samples"]["edges"]:

@@ -59,6 +59,6 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     app.screenshot(pictures / "suspects.png")
 
     pairs = dataset.load_saved_view("look-alike pairs")
-    shown = search.open_view(no_dataset, "look-alike-pairs", len(pairs))
+    shown = search.open_view(no_dataset, "look-alike pairs", len(pairs))
     assert shown == pairs.values("id")[: len(shown)]
     app.screenshot(pictures / "look-alike-pairs.png")

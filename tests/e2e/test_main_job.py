@@ -77,7 +77,8 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     app.screenshot(pictures / "app-grid.png")
     shown = app.values_of("model_predictions.detections.label")
     assert set(dataset.distinct("model_predictions.detections.label")) & set(shown), shown
-    app.open_dataset(no_dataset, 10, view="test")
+    app.choose_view("test")
+    app.wait_for_samples(10)
     app.wait_until_drawn()
     app.open_sample(0)
     app.screenshot(pictures / "app-sample.png")
