@@ -15,7 +15,7 @@ export FIFTYONE_DO_NOT_TRACK = true
 # Without it the open-source App does not offer to schedule an operation.
 export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
-.PHONY: help install demo app test lint format bench faults lock
+.PHONY: help install demo app test lint format bench faults dist lock
 
 help:
 	@echo "make demo   install everything, make a small dataset, run the main job on it"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint   style, types and import rules"
 	@echo "make bench  measure each stage beside its baseline"
 	@echo "make faults move 2,500 images while source and store misbehave, and count what became of them"
+	@echo "make dist   build what is published into dist/: the plugin's zip and the wheels, checked"
 
 install: $(INSTALLED)
 
@@ -73,6 +74,9 @@ bench: install
 
 faults: install
 	$(BIN)/python -m tests.media.campaign $(FAULT_ARGS)
+
+dist: install
+	$(BIN)/python -m scripts.build_dist
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

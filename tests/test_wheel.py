@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import site
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.clean_environment import environment_with, output_of, pip
 from tests.conftest import REPOSITORY
 
 SOURCES = ("LICENSE", "README.md", "data", "plugins", "pyproject.toml")
@@ -29,7 +27,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    _pip("wheel", source, "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
+    pip("wheel", source, "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -37,25 +35,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a clean environment with the wheel, which borrows our dependencies."""
-    environment = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin" / "python"
-    _pip("--python", python, "install", "--no-deps", "--no-index", wheel)
-    (packages,) = environment.glob("lib/python*/site-packages")
-    # A folder that a .pth file names is searched, but its own .pth files, such as the one by which
-    # this checkout is installed, are not followed.
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
-    return python
-
-
-def _pip(*arguments: str | Path) -> None:
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *arguments], check=True)
-
-
-def _run(*command: str | Path, folder: Path) -> str:
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return run.stdout.strip()
+    return environment_with(tmp_path_factory.mktemp("environment"), wheel)
 
 
 def test_the_wheel_carries_every_module_and_data_file(source: Path, wheel: Path) -> None:
@@ -75,7 +55,7 @@ def test_the_taxonomy_travels_with_the_wheel(python: Path, tmp_path: Path) -> No
         "import fathomnet_voxel51; from fathomnet_voxel51.taxonomy import load_taxonomy; "
         "print(fathomnet_voxel51.__file__, len(load_taxonomy().concepts))"
     )
-    file, concepts = _run(python, "-I", "-c", program, folder=tmp_path).split()
+    file, concepts = output_of(python, "-I", "-c", program, folder=tmp_path).split()
     assert Path(file).is_relative_to(python.parents[1])
     assert int(concepts) == 79
 
@@ -85,9 +65,9 @@ def test_the_demo_model_travels_with_the_wheel(python: Path, tmp_path: Path) -> 
         "from fathomnet_voxel51.models import load_embedder; "
         "print(load_embedder('demo-clip').embed_prompts(['a sea pig']).shape)"
     )
-    assert _run(python, "-I", "-c", program, folder=tmp_path) == "(1, 64)"
+    assert output_of(python, "-I", "-c", program, folder=tmp_path) == "(1, 64)"
 
 
 def test_the_command_is_installed_with_the_wheel(python: Path, tmp_path: Path) -> None:
     command = python.with_name("fathomnet-voxel51")
-    assert "ingest-dataset" in _run(command, "--help", folder=tmp_path)
+    assert "ingest-dataset" in output_of(command, "--help", folder=tmp_path)

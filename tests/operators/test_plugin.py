@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +23,7 @@ from fiftyone.plugins.context import build_plugin_contexts
 from tests.conftest import REPOSITORY
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
+from tests.served import serving
 
 MANIFEST = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())
 METRICS = ["taxonomic_distance", "rank_accuracy"]
@@ -139,13 +137,8 @@ def plugin_zip(tmp_path: Path) -> Iterator[str]:
         for name in listing.stdout.splitlines():
             if (REPOSITORY / name).is_file():
                 archive.write(REPOSITORY / name, f"fathomnet-voxel51-main/{name}")
-    handler = functools.partial(
-        http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "www")
-    )
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/plugin.zip"
-        server.shutdown()
+    with serving(tmp_path / "www") as url:
+        yield f"{url}/plugin.zip"
 
 
 RUN_EVERYTHING = """
