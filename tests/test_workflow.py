@@ -44,6 +44,28 @@ def workflow(dataset_name: str, shared_data: Path, predictions: Path, **values: 
             {"stages": ["ingest_dataset", "find_needles"], "find_needles": {"pack": "debri"}},
             "find_needles.pack",
         ),
+        ({"stages": ["upload_images", "add_primary_label", "ingest_dataset"]}, "stages"),
+        ({"stages": ["upload_images", "ingest_dataset"]}, "upload_images.media_root"),
+        ({"stages": ["upload_images"], "ingest_dataset": {}}, "upload_images.annotations"),
+        (
+            {"stages": ["upload_images"], "upload_images": {"annotations": "a.json"}},
+            "upload_images.split",
+        ),
+        (
+            {"stages": ["download_images"], "download_images": {"destination": "gs://deep-sea"}},
+            "download_images.destination",
+        ),
+        (
+            {
+                "stages": ["download_images", "ingest_dataset"],
+                "ingest_dataset": {
+                    "test_annotations": "a.json",
+                    "media_root": "gs://deep-sea",
+                    "mirror": "/elsewhere",
+                },
+            },
+            "ingest_dataset.mirror",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_first_stage(

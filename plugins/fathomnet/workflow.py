@@ -8,24 +8,38 @@ from typing import Any
 
 from .embeddings import compute_embeddings
 from .errors import DatasetError, FathomNetError, Fault, InputError
+from .evaluation import evaluate_predictions
 from .labels import add_primary_label, add_taxonomy_ranks
 from .models import model_spec
+from .near_duplicates import find_duplicates
 from .needles import chosen_pack, find_needles
-from .parameters import Parameters, RunWorkflow, StageName
+from .parameters import RunWorkflow, StageName
 from .prediction_import import import_predictions
 from .progress import Progress, portion, silent
+from .report import report_dataset
+from .review import find_label_errors
 from .samples import ingest_dataset
 from .similarity import build_similarity_index
+from .splits import split_by_dive
+from .tiles import add_tiles
+from .workflow_media import MEDIA_STAGES, check_moves, move_images
 
 STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
     "ingest_dataset": ingest_dataset,
     "add_primary_label": add_primary_label,
+    "import_predictions": import_predictions,
     "add_taxonomy_ranks": add_taxonomy_ranks,
+    "add_tiles": add_tiles,
     "compute_embeddings": compute_embeddings,
     "build_similarity_index": build_similarity_index,
     "find_needles": find_needles,
-    "import_predictions": import_predictions,
+    "find_duplicates": find_duplicates,
+    "evaluate_predictions": evaluate_predictions,
+    "find_label_errors": find_label_errors,
+    "split_by_dive": split_by_dive,
+    "report_dataset": report_dataset,
 }
+"""Of each stage but those that move images, which need no dataset and come split by split."""
 
 
 class WorkflowError(FathomNetError):
@@ -42,13 +56,18 @@ def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
     repeated = {name for name in params.stages if params.stages.count(name) > 1}
     if repeated:
         yield Fault("stages", f"named more than once: {', '.join(sorted(repeated))}")
-    if "ingest_dataset" in params.stages:
-        if params.stages[0] != "ingest_dataset":
-            yield Fault("stages", "ingest_dataset makes the dataset, so it comes first")
+    for stage in MEDIA_STAGES:
+        if stage in params.stages:
+            yield from check_moves(stage, params)
+    on_dataset = [name for name in params.stages if name not in MEDIA_STAGES]
+    if "ingest_dataset" in on_dataset:
+        if on_dataset[0] != "ingest_dataset":
+            problem = "ingest_dataset makes the dataset, so it comes before all that work on it"
+            yield Fault("stages", problem)
         ingest = params.ingest_dataset
         if not ingest.train_annotations and not ingest.test_annotations:
             yield Fault("ingest_dataset.test_annotations", "choose at least one annotations file")
-    elif dataset is None:
+    elif on_dataset and dataset is None:
         yield Fault("stages", "without ingest_dataset, an existing dataset has to be open or named")
     if "import_predictions" in params.stages:
         path = params.import_predictions.predictions
@@ -88,7 +107,7 @@ def run_workflow(
         progress: told the share of the whole, with labels such as ``"2/4 add primary label: ..."``.
 
     Returns:
-        one result a stage, by the stage's name.
+        one result a stage, by the stage's name; of a stage that moves images, one a split.
 
     Raises:
         InputError: the parameters cannot work; nothing was written.
@@ -104,7 +123,7 @@ def run_workflow(
         report = portion(progress, number / count, (number + 1) / count, prefix)
         report(0.0, "starting")
         try:
-            results[name] = _run_stage(name, params.stage(name), dataset, report)
+            results[name] = _run_stage(name, params, dataset, report)
         except FathomNetError as error:
             raise _failed(name, number, params.stages, error) from error
         if name == "ingest_dataset":
@@ -113,10 +132,13 @@ def run_workflow(
     return results
 
 
-def _run_stage(name: StageName, params: Parameters, dataset: Any, report: Progress) -> Any:
-    values = params.model_dump()
+def _run_stage(name: StageName, params: RunWorkflow, dataset: Any, report: Progress) -> Any:
+    if name in MEDIA_STAGES:
+        return move_images(name, params, report)
+    own = params.stage(name)
+    values = own.model_dump()
     stage = STAGE_FUNCTIONS[name]
-    if params.needs_dataset:
+    if own.needs_dataset:
         return stage(dataset, **values, progress=report)
     return stage(**values, progress=report)
 

@@ -1,0 +1,94 @@
+"""What the workflow moves: the images of the files that it ingests, unless it is told of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from .errors import Fault, InputError
+from .fields import FROM_URLS, SPLITS
+from .media.paths import GCS, plan_media
+from .media_stages import RUNNERS
+from .parameters import DownloadImages, RunWorkflow, UploadImages
+from .progress import Progress, portion
+from .transfer import TransferResult, download_root, download_source, upload_root
+
+MediaStage = Literal["upload_images", "download_images"]
+MEDIA_STAGES: tuple[MediaStage, ...] = ("upload_images", "download_images")
+
+Move = UploadImages | DownloadImages
+
+
+def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
+    """What a stage moves: one split after the other.
+
+    Raises:
+        InputError: it does not say enough, or ``ingest_dataset`` names an impossible place.
+    """
+    own = params.stage(name).model_dump()
+    ingest = params.ingest_dataset
+    own["limit"] = own["limit"] or ingest.limit
+    if own["annotations"]:
+        if own["split"] is None:
+            raise _unsaid(f"{name}.split", "say which split the annotations are of")
+        files = {own["split"]: own["annotations"]}
+    else:
+        named = {split: getattr(ingest, f"{split}_annotations") for split in SPLITS}
+        files = {split: path for split, path in named.items() if path}
+    if not files:
+        raise _unsaid(f"{name}.annotations", "name a file here, or those of ingest_dataset")
+    if name == "upload_images":
+        own["media_root"] = own["media_root"] or ingest.media_root
+        return tuple(
+            UploadImages(**{**own, "annotations": path, "split": split})
+            for split, path in files.items()
+        )
+    own["destination"] = own["destination"] or _opened_from(params)
+    in_bucket = ingest.media_root.startswith(GCS)
+    own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
+    return tuple(
+        DownloadImages(**{**own, "annotations": path, "split": split})
+        for split, path in files.items()
+    )
+
+
+def check_moves(name: MediaStage, params: RunWorkflow) -> Iterator[Fault]:
+    """What can be seen to be wrong with a stage before anything is moved."""
+    faults: list[Fault] = []
+    try:
+        move = moves_of(name, params)[0]
+    except InputError as error:
+        yield from error.faults
+        return
+    if isinstance(move, UploadImages):
+        upload_root(move.media_root, faults)
+    else:
+        download_root(move.destination, faults)
+        download_source(move.source, faults)
+    yield from (Fault(f"{name}.{fault.place}", fault.problem) for fault in faults)
+
+
+def move_images(
+    name: MediaStage, params: RunWorkflow, progress: Progress
+) -> dict[str, TransferResult]:
+    """Moves the images of one split after the other; returns what became of them, by split."""
+    moves = moves_of(name, params)
+    results: dict[str, TransferResult] = {}
+    for number, move in enumerate(moves):
+        share = portion(progress, number / len(moves), (number + 1) / len(moves), f"{move.split}: ")
+        results[move.split] = RUNNERS[name](move, share)
+    return results
+
+
+def _opened_from(params: RunWorkflow) -> str:
+    """Where FiftyOne opens what is ingested, on a machine where it opens no bucket itself."""
+    ingest = params.ingest_dataset
+    try:
+        return plan_media(ingest.media_root, ingest.mirror).filepath_root
+    except InputError as error:
+        faults = [Fault(f"ingest_dataset.{fault.place}", fault.problem) for fault in error.faults]
+        raise InputError("run_workflow", faults) from None
+
+
+def _unsaid(place: str, problem: str) -> InputError:
+    return InputError("run_workflow", [Fault(place, problem)])
