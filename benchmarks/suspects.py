@@ -53,14 +53,15 @@ def _precisions(scratch: Path, demo_set: int, seeds: int) -> list[dict[str, floa
     import fiftyone as fo
 
     from demo.generate import Settings, make
-    from tests.planted import MODEL, average_precision, is_wrong, planted_dataset, planted_files
+    from demo.wrong_labels import plant
+    from tests.planted import MODEL, average_precision, is_wrong, planted_dataset
 
     folder = scratch / f"demo-{demo_set}"
     demo = make(folder, Settings(test=1, seed=demo_set), workers=os.cpu_count() or 1)
     vectors: dict[int, Any] = {}
     found = []
     for seed in range(seeds):
-        planted = planted_files(demo, folder, seed)
+        planted = plant(demo.train, folder, seed)
         name = f"planted-{demo_set}-{seed}"
         dataset = planted_dataset(name, demo, planted, not vectors, "probabilities")
         _same_vectors(dataset, MODEL, vectors)

@@ -9,17 +9,19 @@ import time
 from pathlib import Path
 
 from fathomnet_voxel51.errors import FathomNetError
-from fathomnet_voxel51.fields import images_folder
+from fathomnet_voxel51.fields import Split, images_folder
 from fathomnet_voxel51.progress import throttled
 
+from demo.emulator import emulator
 from demo.generate import Settings, make
-from demo.run import Job, run, split_of
+from demo.origin import published
+from demo.run import Job, main_job, run, split_of
 from demo.stand_ins import draw_stand_ins
+from demo.story import StoryFiles, story
+from demo.wrong_labels import plant
 
 OUTPUT = Path("demo-data")
 """Where ``run`` puts what it draws."""
-DEMO_MODEL = "demo-clip"
-"""Trained on what the demo draws, and on nothing else: files of others are not searched by it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,15 +62,33 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> str:
-    job = _demo_job(options) if options.annotations is None else _job_on_files(options)
-    run(job, options.dataset, OUTPUT / "worker.log")
+    if options.annotations is None:
+        _tell_story(options)
+    else:
+        chapter = main_job(_job_on_files(options), options.dataset)
+        run([chapter], options.dataset, OUTPUT / "worker.log")
     return "Done"
 
 
-def _demo_job(options: argparse.Namespace) -> Job:
+def _tell_story(options: argparse.Namespace) -> None:
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
-    annotations = {"train": made.train, "test": made.test}
-    return Job(annotations, made.predictions, "test", made.media_root, DEMO_MODEL)
+    planted = plant(made.train, OUTPUT / "planted")
+    catalogs: dict[Split, Path] = {"train": planted.catalog, "test": made.test}
+    with (
+        published(catalogs, made.media_root, OUTPUT / "published") as copies,
+        emulator(folder=OUTPUT / "bucket") as bucket,
+    ):
+        # The worker inherits it: this is the Cloud Storage that it knows.
+        os.environ["STORAGE_EMULATOR_HOST"] = bucket.url
+        files = StoryFiles(
+            copies["train"],
+            copies["test"],
+            planted.predictions,
+            made.predictions,
+            OUTPUT / "data-card",
+        )
+        run(story(files, options.dataset), options.dataset, OUTPUT / "worker.log")
+    print(f"{len(planted.wrong):,} of the training labels had been made wrong.")
 
 
 def _job_on_files(options: argparse.Namespace) -> Job:
@@ -78,7 +98,7 @@ def _job_on_files(options: argparse.Namespace) -> Job:
         media = OUTPUT / options.dataset / "media"
         folder = media / images_folder(split)
         draw_stand_ins(options.annotations, folder, options.workers, throttled(_tell))
-    return Job({split: options.annotations}, options.predictions, split, media)
+    return Job(options.annotations, split, options.predictions, media)
 
 
 def _make(options: argparse.Namespace) -> str:

@@ -11,11 +11,21 @@ from typing import Final
 import numpy as np
 
 from demo import coco
-from demo.concepts import Lineages, read_lineages
+from demo.concepts import TAXONOMY, Lineages, read_lineages
 from demo.mistakes import mistaken
+from demo.predicted import write_demo_predictions
 
 SHARE: Final = 0.05
 """Of the labels that are made wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A catalog in which labels were made wrong, and a model's predictions of its boxes."""
+
+    catalog: Path
+    predictions: Path
+    wrong: tuple[WrongLabel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +91,23 @@ def plant_wrong_labels(
         WrongLabel(boxes[position]["id"], labels[position], planted)
         for position, planted in wrong.items()
     )
+
+
+def plant(catalog: Path, folder: Path, seed: int = 0, share: float = SHARE) -> Planted:
+    """Makes labels wrong, and has a model predict the boxes that has never seen these labels.
+
+    Args:
+        catalog: a labelled catalog of the demo.
+        folder: for what is written.
+        seed: the same seed gives the same bytes.
+        share: of the labels.
+    """
+    planted, run = folder / f"planted-{seed}.json", folder / f"predictions-{seed}"
+    wrong = plant_wrong_labels(catalog, planted, share, seed)
+    document = json.loads(catalog.read_text(encoding="utf-8"))
+    names = {one["id"]: one["name"] for one in document["categories"]}
+    boxes = [
+        (box["id"], box["image_id"], names[box["category_id"]]) for box in document["annotations"]
+    ]
+    write_demo_predictions(run, boxes, read_lineages(), planted, TAXONOMY, seed)
+    return Planted(planted, run, wrong)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -16,36 +13,11 @@ from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
 
-from demo.concepts import TAXONOMY, read_lineages
 from demo.generate import DemoSet
-from demo.predicted import write_demo_predictions
-from demo.wrong_labels import SHARE, WrongLabel, plant_wrong_labels
+from demo.wrong_labels import Planted
 
 MODEL = "demo-clip"
 BOXES = "ground_truth.detections"
-
-
-@dataclass(frozen=True)
-class Planted:
-    """A catalog in which labels were made wrong, and a model's predictions of its boxes."""
-
-    catalog: Path
-    predictions: Path
-    wrong: tuple[WrongLabel, ...]
-
-
-def planted_files(demo: DemoSet, folder: Path, seed: int, share: float = SHARE) -> Planted:
-    """The training catalog with wrong labels; the model has never seen these."""
-    catalog = folder / f"planted-{seed}.json"
-    wrong = plant_wrong_labels(demo.train, catalog, share, seed)
-    document = json.loads(demo.train.read_text())
-    names = {one["id"]: one["name"] for one in document["categories"]}
-    boxes = [
-        (box["id"], box["image_id"], names[box["category_id"]]) for box in document["annotations"]
-    ]
-    run = folder / f"predictions-{seed}"
-    write_demo_predictions(run, boxes, read_lineages(), catalog, TAXONOMY, seed)
-    return Planted(catalog, run, wrong)
 
 
 def planted_dataset(

@@ -17,14 +17,13 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from sklearn.metrics import average_precision_score
 
 from demo.generate import DemoSet, Settings, make
+from demo.wrong_labels import Planted, plant
 from tests.planted import (
     BOXES,
     MODEL,
-    Planted,
     average_precision,
     is_wrong,
     planted_dataset,
-    planted_files,
 )
 from tests.search.embedded import boxes_dataset
 from tests.stored import DICE_AND_TIMES, documents
@@ -47,7 +46,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
 
 @pytest.fixture(scope="module")
 def planted(demo: DemoSet, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return planted_files(demo, tmp_path_factory.mktemp("planted"), seed=1)
+    return plant(demo.train, tmp_path_factory.mktemp("planted"), seed=1)
 
 
 @pytest.fixture(scope="module")

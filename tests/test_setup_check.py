@@ -12,8 +12,8 @@ from fathomnet_voxel51.checks import Check
 from fathomnet_voxel51.media.gcs import GcsStore
 from fathomnet_voxel51.setup_check import check_setup
 
+from demo.emulator import emulator
 from demo.stand_in_models import write_stand_in
-from tests.media.emulator import emulator
 from tests.media.outgoing import Bytes
 
 

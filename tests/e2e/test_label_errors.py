@@ -11,9 +11,10 @@ from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.generate import Settings, make
+from demo.wrong_labels import plant
 from tests.e2e.app import App
 from tests.e2e.search import Search
-from tests.planted import MODEL, planted_dataset, planted_files
+from tests.planted import MODEL, planted_dataset
 
 IMAGES = 120
 
@@ -22,7 +23,7 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     app: App, no_dataset: str, pictures: Path, tmp_path: Path
 ) -> None:
     demo = make(tmp_path / "demo", Settings(train=IMAGES, test=1), workers=os.cpu_count() or 1)
-    planted = planted_files(demo, tmp_path, seed=2)
+    planted = plant(demo.train, tmp_path, seed=2)
     dataset = planted_dataset(no_dataset, demo, planted, False, "probabilities")
     labels = dataset.count("ground_truth.detections.label")
 

@@ -11,7 +11,7 @@ from fathomnet_voxel51.media import bucket_check
 from fathomnet_voxel51.media.bucket_check import check_bucket
 from fathomnet_voxel51.media.gcs_access import Access, find_access, using_secrets
 
-from tests.media.emulator import emulator
+from demo.emulator import emulator
 from tests.media.sink import BUCKET, Sink
 from tests.media.sink_faults import LISTING, TOKENS, answer
 from tests.media.sink_tokens import ACCOUNT

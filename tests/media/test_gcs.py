@@ -29,9 +29,9 @@ from fathomnet_voxel51.media.outcomes import (
 )
 from fathomnet_voxel51.stores import Digest, StoredObject
 
+from demo.emulator import emulator
 from tests.conftest import REPOSITORY
 from tests.media.certificates import self_signed
-from tests.media.emulator import emulator
 from tests.media.outgoing import Bytes, crc32c
 from tests.media.server import Fault
 from tests.media.sink import BUCKET, Sink

@@ -21,7 +21,7 @@ from fathomnet_voxel51.media import transfer_job
 from fathomnet_voxel51.media.renaming import RenameResult, rename_transferred
 from fathomnet_voxel51.media.transfer_job import TransferJob, TransferObject, write_transfer_job
 
-from tests.media.emulator import Emulator, emulator
+from demo.emulator import Emulator, emulator
 
 DESTINATION = "gs://deep-sea/fathomnet/train_images"
 MD5 = "wHENa08V36iPYAsOa2JAdw=="

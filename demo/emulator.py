@@ -8,10 +8,10 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -38,19 +38,27 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def emulator(bucket: str = BUCKET) -> Iterator[Emulator]:
+def emulator(bucket: str = BUCKET, folder: Path | None = None) -> Iterator[Emulator]:
     """Runs fake-gcs-server with its filesystem backend; no variable of the environment is set.
 
     The wrapper's own class is not used: it sets one, and it never reads what the server logs, so
     that the server stops for ever after some hundred requests.
+
+    Args:
+        bucket: made if it is not there.
+        folder: where the objects are kept; None for one that goes with the emulator.
     """
     (binary,) = _BINARIES.iterdir()
-    with tempfile.TemporaryDirectory(prefix="emulator-") as scratch:
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            scratch = tempfile.TemporaryDirectory(prefix="emulator-")
+            folder = Path(stack.enter_context(scratch))
+        folder.mkdir(parents=True, exist_ok=True)
         url = f"http://127.0.0.1:{_free_port()}"
-        server = subprocess.Popen(_command(binary, url, Path(scratch)))
+        server = subprocess.Popen(_command(binary, url, folder))
         try:
             _wait_for_bucket(url, bucket, server)
-            yield Emulator(url, bucket, Path(scratch) / bucket)
+            yield Emulator(url, bucket, folder / bucket)
         finally:
             server.kill()
             server.wait()
@@ -72,22 +80,22 @@ def _command(binary: Path, url: str, folder: Path) -> list[str]:
 
 def _wait_for_bucket(url: str, bucket: str, server: subprocess.Popen[bytes]) -> None:
     """Makes the bucket, as soon as the server can."""
-    request = urllib.request.Request(
-        f"{url}/storage/v1/b",
-        data=json.dumps({"name": bucket}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
     deadline = time.monotonic() + START_SECONDS
     while True:
+        connection = HTTPConnection(url.removeprefix("http://"))
         try:
-            urllib.request.urlopen(request).close()
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/storage/v1/b", json.dumps({"name": bucket}), headers)
+            status = connection.getresponse().status
+            if status not in (HTTPStatus.OK, HTTPStatus.CONFLICT):  # a conflict: it is there
+                raise ValueError(f"the emulator answers {status} when it is asked for a bucket")
             return
-        except urllib.error.HTTPError:
-            raise
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+        finally:
+            connection.close()
 
 
 def _free_port() -> int:
