@@ -209,6 +209,11 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco("no area and no iscrowd", box={"area": None, "iscrowd": None}),
     _coco("a date that is none", image={"date_captured": "yesterday"}),
     _coco("no URL at all", image={"coco_url": "", "flickr_url": None}),
-    _coco("strange values in ignored members", top={"info": float("nan"), "licenses": "none"}),
+    _coco("licences and info of no use", top={"info": float("nan"), "licenses": "none"}),
+    _coco("licences that are none", top={"licenses": [None, 3, {}, {"id": [1], "name": "x"}]}),
+    _coco("a licence of half a character", top={"licenses": [{"id": 1, "name": "\ud800 \0"}]}),
+    _coco("an image's licence a list", image={"license": [1]}),
+    _coco("an image's licence beyond 64 bits", image={"license": 2**64}),
+    _coco("info with a number of 4,000 digits", top={"info": {"year": 10**3_999}}),
     MalformedFile("200 MB", "annotations.json", _huge_coco, accepted=True),
 ]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fathomnet_voxel51.catalog import Catalog, read_catalog
 from fathomnet_voxel51.errors import FAULTS_SHOWN, InputError
+from fathomnet_voxel51.files.coco_licences import Licence
 
 from tests.conftest import SHARED_DATA
 from tests.malformed import MALFORMED_COCO, MalformedFile
@@ -103,6 +104,77 @@ def test_real_dates_come_from_the_file(real: Catalog) -> None:
     written = [image["date_captured"] for image in json.loads(REAL_FILE.read_text())["images"]]
     assert [str(image.date_captured) for image in real.images] == [str(date) for date in written]
     assert sum(image.date_captured is None for image in real.images) == 10
+
+
+def test_the_real_licence_and_what_the_file_says_of_itself_arrive(real: Catalog) -> None:
+    assert real.licences == (Licence(0, "FathomNet", "http://fathomnet.org/fathomnet/#/license"),)
+    assert {image.licence for image in real.images} == {0}
+    said = {one.name: one.value for one in real.statements}
+    info = json.loads(REAL_FILE.read_text())["info"]
+    assert said == {name: str(value) for name, value in info.items()}
+
+
+def test_a_file_that_says_nothing_of_licences_has_none(read: Reader) -> None:
+    catalog = read(lambda coco: coco.pop("info"))
+    assert (catalog.licences, catalog.statements, catalog.notes) == ((), (), ())
+    assert [image.licence for image in catalog.images] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "info", [{}, {"half a character sends it through the slow reader": "\ud800"}]
+)
+def test_licences_that_are_malformed_are_left_out_with_a_note(
+    read: Reader, info: dict[str, str]
+) -> None:
+    def spoil(coco: dict[str, Any]) -> None:
+        coco["licenses"] = [
+            {"id": 0, "name": "CC BY 4.0", "url": None},
+            {"id": "0", "name": 7},
+            "CC BY 4.0",
+            {"id": 0, "name": "CC0"},
+            {"id": True, "name": "CC0"},
+            {"name": "CC0"},
+            {"id": 5, "name": " \t", "url": ""},
+            {"id": 6, "url": "www.host.org/licence"},
+        ]
+        coco["images"][0]["license"] = {"id": 0}
+        coco["images"][1]["license"] = " 0\n"
+        coco["info"] = info
+
+    catalog = read(spoil)
+    assert catalog.licences == (
+        Licence(0, "CC BY 4.0", ""),
+        Licence("0", "7", ""),
+        Licence(6, "", "www.host.org/licence"),
+    )
+    assert [image.licence for image in catalog.images] == [None, "0"]
+    assert [note.place for note in catalog.notes] == [
+        "images[0] (id 1).license",
+        "licenses[2]",
+        "licenses[3].id",
+        "licenses[4]",
+        "licenses[5]",
+        "licenses[6]",
+    ]
+
+
+def test_texts_of_licences_are_one_line_of_a_bearable_length(read: Reader) -> None:
+    def fill(coco: dict[str, Any]) -> None:
+        name = "\n# CC\u202e  BY\0" + "x" * 1_000_000
+        coco["licenses"] = [{"id": number, "name": name} for number in range(1_500)]
+        coco["info"] = {f"member {number}": [name] for number in range(9)}
+        coco["info"] |= {f"note {number}": name for number in range(60)}
+
+    catalog = read(fill)
+    assert len(catalog.licences) == 1_000
+    assert catalog.licences[0].name.startswith("# CC BY xxx")
+    assert {len(one.name) for one in catalog.licences} == {500}
+    assert [one.name for one in catalog.statements] == [f"note {number}" for number in range(50)]
+    assert all(one.value == catalog.licences[0].name for one in catalog.statements)
+    assert [str(note) for note in catalog.notes] == [
+        "licenses: has 1,500 items, of which 1,000 were read",
+        "info: has 60 members, of which 50 were kept",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.app_defaults import TAXONOMY_NAME, save_concept_tree
 from fathomnet_voxel51.dataset.datasets import create_dataset, delete_dataset
+from fathomnet_voxel51.dataset.licences import LicenceCount, SplitLicences, read_licences
+from fathomnet_voxel51.dataset.run_records import read_record, write_record
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.samples import IngestResult, ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
@@ -20,6 +22,8 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from tests.stored import documents, settings
 
 EVERYTHING: frozenset[str] = frozenset()
+VERSION = "plugin_version"
+"""Of a run's record: who has written it."""
 
 COCO: dict[str, Any] = {
     "images": [
@@ -100,6 +104,50 @@ def test_the_real_test_split_gives_325_samples_and_788_unlabelled_boxes(
     assert set(dataset.distinct("ground_truth.detections.annotation_id")) == set(range(1, 789))
     box = dataset.match({"image_id": 2}).first().ground_truth.detections[0]
     assert box.bounding_box == [436 / 720, 104 / 486, 13 / 720, 24 / 486]
+
+
+def test_the_record_counts_the_images_of_each_licence(
+    write_coco: Callable[..., str], dataset_name: str
+) -> None:
+    named = [7, 7, "CC0", None]
+    images = [{**image, "license": one} for image, one in zip(COCO["images"], named, strict=True)]
+    licences = [{"id": 7, "name": "CC BY", "url": "https://a"}, {"id": 8, "name": "MIT"}]
+    path = write_coco(images=images, licenses=licences, info={"year": 2025, "note": {"a": 1}})
+    test = write_coco("test.json")
+    ingest_dataset(dataset_name, train_annotations=path, test_annotations=test, limit=3)
+    assert licences_of(dataset_name, "train") == SplitLicences(
+        described=(LicenceCount("CC BY", "https://a", 2), LicenceCount("MIT", "", 0)),
+        undescribed=1,
+        undescribed_ids=("CC0",),
+        unnamed=0,
+        statements=(("year", "2025"),),
+    )
+    assert licences_of(dataset_name, "test") == SplitLicences((), 0, (), 3, ())
+    ingest_dataset(dataset_name, train_annotations=path)
+    assert licences_of(dataset_name, "train").unnamed == 1
+
+
+def test_a_dataset_that_was_ingested_before_licences_were_kept_gets_them_by_the_next_run(
+    write_coco: Callable[..., str], dataset_name: str
+) -> None:
+    path = write_coco(licenses=[{"id": 7, "name": "CC BY"}])
+    ingest_dataset(dataset_name, train_annotations=path, limit=3)
+    dataset = fo.load_dataset(dataset_name, reload=True)
+    whole = read_record(dataset, "ingest_train")
+    assert whole
+    older = {name: value for name, value in whole.items() if name not in ("licences", VERSION)}
+    write_record(dataset, "ingest_train", "ingest_dataset", older)
+    before = documents(dataset, EVERYTHING)
+    assert licences_of(dataset_name, "train") is None
+    assert ingest_dataset(dataset_name, train_annotations=path, limit=2).samples_added == 0
+    assert read_record(fo.load_dataset(dataset_name, reload=True), "ingest_train") == whole
+    assert documents(dataset, EVERYTHING) == before
+
+
+def licences_of(name: str, split: str) -> Any:
+    """What the dataset, read anew, has kept of a split's licences."""
+    record = read_record(fo.load_dataset(name, reload=True), f"ingest_{split}")
+    return read_licences(record)
 
 
 def test_both_splits_share_a_dataset_though_both_count_from_one(

@@ -11,6 +11,14 @@ from unicodedata import normalize
 from .dives import parse_dive, parse_time
 from .errors import Fault
 from .files.coco import Claims, CocoFile, RawBox, RawImage, parse_coco, place_of
+from .files.coco_licences import (
+    Licence,
+    LicenceId,
+    Statement,
+    licence_id,
+    read_licences,
+    read_statements,
+)
 from .files.coco_values import category_name, clip, moment, safe_file_name, web_url
 from .files.faults import FaultList
 from .files.garbage import collector_paused
@@ -55,6 +63,7 @@ class ImageRecord:
         date_captured: naive UTC; from the file, else from a stamp in the URL.
         vehicle: named by the URL, see ``dives``.
         dive: named by the URL, see ``dives``.
+        licence: id of its licence; None where the file names none.
         boxes: the boxes.
     """
 
@@ -66,6 +75,7 @@ class ImageRecord:
     date_captured: datetime | None
     vehicle: str | None
     dive: str | None
+    licence: LicenceId | None
     boxes: tuple[BoxRecord, ...]
 
 
@@ -78,6 +88,8 @@ class Catalog:
         sha256: hash of the file's bytes.
         images: in the order of the file.
         concepts: names of the categories, in the order of their ids.
+        licences: what the file lists; an image may name another one, or none.
+        statements: what the file says of itself.
         notes: what was read differently from how it is written, with places.
     """
 
@@ -85,6 +97,8 @@ class Catalog:
     sha256: str
     images: tuple[ImageRecord, ...]
     concepts: tuple[str, ...]
+    licences: tuple[Licence, ...]
+    statements: tuple[Statement, ...]
     notes: tuple[Fault, ...]
 
     @property
@@ -136,7 +150,11 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
         concepts = reader.concepts(known_concepts)
         images = reader.images(reader.boxes(concepts))
     faults.raise_if_any(subject, "Correct the file, then try again.")
-    return Catalog(name, sha256, images, tuple(concepts.values()), notes.all())
+    assert coco is not None  # else there was a fault
+    licences = read_licences(coco.licenses, notes)
+    statements = read_statements(coco.info, notes)
+    concept_names = tuple(concepts.values())
+    return Catalog(name, sha256, images, concept_names, licences, statements, notes.all())
 
 
 class _Reader:
@@ -246,7 +264,7 @@ class _Reader:
         return BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0)
 
     def _image(self, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...]) -> ImageRecord:
-        url, captured = None, None
+        url, captured, licence = None, None, None
         try:
             safe_file_name(raw.file_name)
         except ValueError as error:
@@ -259,6 +277,10 @@ class _Reader:
             captured = moment(raw.date_captured)
         except ValueError as error:
             self._notes.add(f"{place}.date_captured", str(error))
+        try:
+            licence = licence_id(raw.license)
+        except ValueError as error:
+            self._notes.add(f"{place}.license", str(error))
         origin = parse_dive(url)
         return ImageRecord(
             image_id=raw.id,
@@ -269,6 +291,7 @@ class _Reader:
             date_captured=captured or parse_time(url),
             vehicle=origin.vehicle,
             dive=origin.dive,
+            licence=licence,
             boxes=boxes,
         )
 

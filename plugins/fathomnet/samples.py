@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .catalog import Catalog, ImageRecord, read_catalog
@@ -17,6 +17,7 @@ from .dataset.datasets import (
     refuse_if_deleted,
 )
 from .dataset.documents import sample_document
+from .dataset.licences import count_licences, read_licences
 from .dataset.media_status import media_statuses, update_media_status
 from .dataset.run_records import read_record, write_record
 from .dataset.sample_writer import write_samples
@@ -79,6 +80,7 @@ class _SplitPlan:
             "media_root": media.media_root,
             "filepath_root": media.filepath_root,
             "complete": complete,
+            **count_licences(self.catalog.head(self.limit)).as_values(),
         }
 
 
@@ -218,6 +220,9 @@ def _ingest_split(dataset: Any, plan: _SplitPlan, media: MediaPlan, progress: Pr
     statuses = media_statuses(media, plan.split, names, plan.catalog.sha256)
     update_media_status(dataset, plan.split, statuses)
     if record and record["complete"] and _covers(record["limit"], plan.limit):
+        if read_licences(record) is None:  # it was made by a version that kept none
+            whole = replace(plan, limit=record["limit"])
+            write_record(dataset, key, METHOD, whole.record(media, complete=True))
         progress(1.0, f"the {plan.split} split is complete")
         return 0
     write_record(dataset, key, METHOD, plan.record(media, complete=False))

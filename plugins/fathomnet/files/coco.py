@@ -2,7 +2,7 @@
 
 What a record means beside the others (unknown ids, boxes outside their image, ...) is the
 catalog's business. Members that the schema does not name, segmentation among them, are ignored
-whatever they hold.
+whatever they hold; what the file says of itself and of licences is passed on as it is.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class RawImage:
     coco_url: Text | None = None
     flickr_url: Text | None = None
     date_captured: Any = None
+    license: Any = None
 
 
 @dataclass(slots=True)
@@ -78,9 +79,13 @@ class Section(Generic[Record]):
 
 @dataclass(slots=True)
 class CocoFile:
+    """The lists that are checked, and two members as they are, None where they are not there."""
+
     images: Section[RawImage] = field(default_factory=Section)
     annotations: Section[RawBox] = field(default_factory=Section)
     categories: Section[RawCategory] = field(default_factory=Section)
+    licenses: Any = None
+    info: Any = None
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class _SoundFile:
     images: Annotated[list[RawImage], FailFast()]
     annotations: Annotated[list[RawBox], FailFast()]
     categories: Annotated[list[RawCategory], FailFast()] = field(default_factory=list)
+    licenses: Any = None
+    info: Any = None
 
 
 _SOUND_FILE: Final = TypeAdapter(_SoundFile)
@@ -101,6 +108,7 @@ _SCHEMAS: Final[dict[str, TypeAdapter[Any]]] = {
     "annotations": TypeAdapter(RawBox),
     "categories": TypeAdapter(RawCategory),
 }
+_PASSED_ON: Final = ("licenses", "info")
 _EXPECTED: Final = {
     "int_type": "a whole number without quotes or a decimal point",
     "int_from_float": "a whole number without quotes or a decimal point",
@@ -145,6 +153,8 @@ def _parse_sound(text: str) -> CocoFile | None:
         images=Section(list(file.images), present=True),
         annotations=Section(list(file.annotations), present=True),
         categories=Section(list(file.categories), present=True),
+        licenses=file.licenses,
+        info=file.info,
     )
 
 
@@ -189,7 +199,9 @@ class Claims:
 
 def _read_members(cursor: JsonCursor, coco: CocoFile, faults: FaultList) -> None:
     for name in cursor.members():
-        if name not in _SCHEMAS:
+        if name in _PASSED_ON:
+            setattr(coco, name, cursor.value())
+        elif name not in _SCHEMAS:
             cursor.value()
         elif cursor.peek() != "[":
             faults.add(name, f"should be a list, not {_kind(cursor)}")

@@ -1,0 +1,141 @@
+"""What a COCO file says of itself and of its images' licences, made safe to keep and to show.
+
+Images and boxes can be read without any of it. What is malformed is left out with a note, as a
+date is, and no file is refused for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..plain import shortened
+from .coco import LARGEST_ID, place_of
+from .faults import FaultList, shown
+
+LONGEST: Final = 500
+"""Letters of a text that are kept."""
+MOST_LICENCES: Final = 1_000
+MOST_STATEMENTS: Final = 50
+"""Items of their lists that are kept: far more than a file needs, and few enough to store."""
+
+LicenceId = int | str
+"""COCO has whole numbers; some programs write the licence's name in their place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """One item of the file's list of licences.
+
+    Attributes:
+        licence_id: what its images call it.
+        name: as the file writes it, on one line; may be empty.
+        url: likewise; it is only ever shown, so that any text is taken.
+    """
+
+    licence_id: LicenceId
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that the file says of itself, such as who contributed to it."""
+
+    name: str
+    value: str
+
+
+def licence_id(value: object) -> LicenceId | None:
+    """What a record calls a licence; None where it names none.
+
+    Raises:
+        ValueError: the value is neither a whole number nor a text.
+    """
+    if value is None:
+        return None
+    if type(value) is int and abs(value) <= LARGEST_ID:
+        return value
+    if isinstance(value, str):
+        return one_line(value) or None
+    raise ValueError(f"should be a whole number, not {shown(value)}, and was left out")
+
+
+def read_licences(value: object, notes: FaultList) -> tuple[Licence, ...]:
+    """The licences that a file lists, in its order.
+
+    Args:
+        value: the file's member ``licenses``; None where it has none.
+        notes: takes what was left out, with its place.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        notes.add("licenses", f"should be a list, not {shown(value)}, and was left out")
+        return ()
+    if len(value) > MOST_LICENCES:
+        notes.add("licenses", f"has {len(value):,} items, of which {MOST_LICENCES:,} were read")
+    found: dict[LicenceId, Licence] = {}
+    for index, item in enumerate(value[:MOST_LICENCES]):
+        try:
+            licence = _licence(item)
+        except ValueError as error:
+            notes.add(place_of("licenses", index, None), str(error))
+            continue
+        if found.setdefault(licence.licence_id, licence) is not licence:
+            problem = f"{licence.licence_id!r} is another licence's id, so that it was left out"
+            notes.add(place_of("licenses", index, None) + ".id", problem)
+    return tuple(found.values())
+
+
+def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
+    """The texts and numbers that a file says of itself, in its order.
+
+    Args:
+        value: the file's member ``info``; None where it has none.
+        notes: takes what was left out, with its place.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        notes.add("info", f"should be an object, not {shown(value)}, and was left out")
+        return ()
+    found = list(_statements(value))
+    if len(found) > MOST_STATEMENTS:
+        notes.add("info", f"has {len(found):,} members, of which {MOST_STATEMENTS:,} were kept")
+    return tuple(found[:MOST_STATEMENTS])
+
+
+def one_line(text: str) -> str:
+    """A text with single spaces, no sign that cannot be printed, and a bearable length."""
+    printable = "".join(sign if sign.isprintable() else " " for sign in text[: 2 * LONGEST])
+    return shortened(" ".join(printable.split()), LONGEST)
+
+
+def _licence(item: object) -> Licence:
+    if not isinstance(item, dict):
+        raise ValueError(f"should be an object, not {shown(item)}, and was left out")
+    name, url = (_text(item.get(member)) for member in ("name", "url"))
+    known_as = licence_id(item.get("id"))
+    if known_as is None:
+        raise ValueError("has no id that an image could name, and was left out")
+    if not (name or url):
+        raise ValueError("has neither a name nor a URL, and was left out")
+    return Licence(known_as, name, url)
+
+
+def _statements(members: dict[str, Any]) -> Iterator[Statement]:
+    for name, value in members.items():
+        text = _text(value)
+        if name and text:
+            yield Statement(one_line(name), text)
+
+
+def _text(value: object) -> str:
+    """A text or a number as a text; empty for anything else."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(value) if abs(value) <= LARGEST_ID else ""
