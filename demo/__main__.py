@@ -18,6 +18,7 @@ from demo.origin import published
 from demo.run import Job, main_job, run, split_of
 from demo.stand_ins import draw_stand_ins
 from demo.story import StoryFiles, story
+from demo.workspaces import save_workspaces
 from demo.wrong_labels import plant
 
 OUTPUT = Path("demo-data")
@@ -71,6 +72,8 @@ def _run(options: argparse.Namespace) -> str:
 
 
 def _tell_story(options: argparse.Namespace) -> None:
+    import fiftyone as fo
+
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
     planted = plant(made.train, OUTPUT / "planted")
     catalogs: dict[Split, Path] = {"train": planted.catalog, "test": made.test}
@@ -88,6 +91,8 @@ def _tell_story(options: argparse.Namespace) -> None:
             OUTPUT / "data-card",
         )
         run(story(files, options.dataset), options.dataset, OUTPUT / "worker.log")
+    workspaces = save_workspaces(fo.load_dataset(options.dataset))
+    print(f"Workspaces to choose from, at the top right: {', '.join(workspaces)}.")
     print(f"{len(planted.wrong):,} of the training labels had been made wrong.")
 
 

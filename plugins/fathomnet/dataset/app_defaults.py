@@ -49,6 +49,29 @@ def set_app_defaults(dataset: Any) -> None:
     dataset.save()
 
 
+def untick_new_fields(dataset: Any) -> None:
+    """Leaves the fields ticked in the sidebar that are there now, and those that come, not.
+
+    Nothing is changed where somebody has chosen what is ticked.
+    """
+    import fiftyone as fo
+
+    config = dataset.app_config
+    if config.active_fields is None:
+        config.active_fields = fo.DatasetAppConfig.default_active_fields(dataset)
+        dataset.save()
+
+
+def tick_new_field(dataset: Any, field: str) -> None:
+    """Ticks a field in the sidebar that is about to be made, where new ones are not."""
+    active = dataset.app_config.active_fields
+    if active is None or active.exclude or dataset.get_field(field) is not None:
+        return
+    if field not in active.paths:
+        active.paths.append(field)
+        dataset.save()
+
+
 def save_split_view(dataset: Any, split: str) -> None:
     """Saves the view of one split, named like it, unless a view of that name is there."""
     from fiftyone import ViewField
