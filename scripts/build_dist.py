@@ -126,7 +126,7 @@ def _version(source: Path) -> str:
 
 
 def _git(repository: Path, *arguments: str) -> bytes:
-    command = ("git", "-C", repository, *arguments)
+    command: list[str | Path] = ["git", "-C", repository, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
 
 

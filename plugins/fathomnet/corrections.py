@@ -13,6 +13,7 @@ from typing import Any, Final
 from .dataset.box_states import read_states
 from .dataset.journal import Journal, journals_of, states_before
 from .dataset.label_fields import boxes_path
+from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import ANNOTATION_ID, GROUND_TRUTH
 from .prediction_files.writer import write_whole
@@ -72,7 +73,7 @@ def export_corrections(
     if not str(folder):
         raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
     dataset = dataset._root_dataset
-    dataset.reload()
+    reload_known(dataset)
     path = boxes_path(dataset, field)
     progress(0.0, "reading the journals")
     corrections = _corrections(dataset, field, path)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .dataset.collection import write_overlapped
 from .dataset.run_records import write_record
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .dataset.vectors import (
     VectorRows,
     dataset_of,
@@ -105,6 +106,7 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     """
     start = time.monotonic()
     view = dataset_or_view
+    bring_up_to_date(view)
     plan = check_embeddings(view, model, patches_field, brain_key, method, batch_size)
     dataset, field, key = dataset_of(view), plan.field, plan.brain_key
     progress(0.0, f"loading {plan.spec.title}")
@@ -167,6 +169,7 @@ def check_embeddings(
     """
     if batch_size is not None and batch_size < 1:
         raise InputError(METHOD, [Fault("batch_size", "take at least one patch at once")])
+    reload_known(dataset_or_view)
     dataset_or_view.reload()
     dataset = dataset_of(dataset_or_view)
     spec = model_spec(model)

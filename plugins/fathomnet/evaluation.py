@@ -13,6 +13,7 @@ from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
 from .dataset.evaluation_marks import write_marks
 from .dataset.evaluation_run import begin_run, detection_config, end_run, refuse_taken_key
 from .dataset.label_fields import boxes_path
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError
 from .fields import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from .files.garbage import collector_paused
@@ -133,6 +134,7 @@ def evaluate_predictions(
     eval_key = eval_key or evaluation_key(pred_field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI), {})
+    bring_up_to_date(samples)
     _check(samples, gt_field, pred_field)
     refuse_taken_key(samples._root_dataset, eval_key, config)
     progress(0.0, "reading boxes")
@@ -173,7 +175,7 @@ def check_evaluation(
 
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
     dataset = samples._root_dataset
-    dataset.reload()
+    reload_known(dataset)
     if samples._dataset is not dataset:
         raise DatasetError(
             "a view of patches or clips is a copy whose boxes cannot be marked; evaluate a view of "

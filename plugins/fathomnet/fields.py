@@ -76,8 +76,10 @@ LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
 """Names of the saved views, of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
 
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
-SCHEMA_VERSION: Final = 1
-"""Version of the dataset's schema, kept in ``dataset.info["fathomnet"]`` for later migrations."""
+SCHEMA_VERSION: Final = 2
+"""Form of what the project keeps on a dataset; ``dataset.schema_version`` says what each was."""
+SCHEMA_RUN_KEY: Final = "fathomnet_schema"
+"""Key of the FiftyOne run that holds that number."""
 
 
 def ingest_run_key(split: str) -> str:

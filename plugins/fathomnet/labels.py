@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any, Final
 
+from .dataset.app_defaults import tick_new_field
 from .dataset.collection import now, reload_samples, sample_collection
 from .dataset.label_fields import boxes_path, labels_path, require_writable
 from .dataset.label_pipelines import primary_label_update, rank_update
 from .dataset.schema import classification_schema, declare, rank_schema
+from .dataset.schema_version import bring_up_to_date
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, OWN_RANK, PRIMARY_LABEL, RANKS
 from .progress import Progress, silent
@@ -67,9 +69,10 @@ def add_primary_label(
     """
     import fiftyone as fo
 
-    dataset.reload()
+    bring_up_to_date(dataset)
     boxes = boxes_path(dataset, source_field)
     require_writable(dataset, field, fo.Classification)
+    tick_new_field(dataset, field)
     declare(dataset, classification_schema(field))
     progress(0.0, "finding the primary labels")
     collection = sample_collection(dataset)
@@ -107,7 +110,7 @@ def add_taxonomy_ranks(
     names = (label_fields,) if isinstance(label_fields, str) else tuple(label_fields)
     if not names:
         raise InputError("label_fields", [Fault("label_fields", "name at least one field")])
-    dataset.reload()
+    bring_up_to_date(dataset)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     paths = {name: labels_path(dataset, name) for name in names}
     known = 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from .dataset.image_dives import image_dives
 from .dataset.schema import declare
+from .dataset.schema_version import bring_up_to_date
 from .dataset.vectors import dataset_of
 from .errors import DatasetError, Fault, InputError
 from .fields import (
@@ -104,7 +105,7 @@ def find_duplicates(
         problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
         raise InputError("find_duplicates", [Fault("threshold", problem)])
     dataset = dataset_of(dataset_or_view)
-    dataset.reload()
+    bring_up_to_date(dataset)
     progress(0.0, "reading the vectors")
     rows = _vectors(dataset_or_view, dataset, model_spec(model).name)
     ids = to_text(rows.ids).tolist()

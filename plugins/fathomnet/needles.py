@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset.hits import Hit, existing_ids
+from .dataset.schema_version import bring_up_to_date
 from .dataset.tile_grid import TileGrid, tile_grid
 from .errors import DatasetError, Fault, InputError
 from .fields import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
@@ -70,7 +71,7 @@ def find_needles(
     if k < 1:
         raise InputError("find_needles", [Fault("k", f"should be at least 1, not {k}")])
     wanted = chosen_pack(pack, prompts)
-    dataset.reload()
+    bring_up_to_date(dataset)
     brain_key = brain_key or prompt_index(dataset)
     progress(0.0, f"opening the index {brain_key}")
     index = open_index(dataset, brain_key)

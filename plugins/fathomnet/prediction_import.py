@@ -12,12 +12,14 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from .dataset.app_defaults import tick_new_field
 from .dataset.collection import batched, now, reload_samples, sample_collection, write_overlapped
 from .dataset.documents import Document
 from .dataset.label_fields import boxes_path, require_writable
 from .dataset.prediction_documents import PredictionDocuments, is_same
 from .dataset.run_records import read_record, write_record
 from .dataset.schema import declare, prediction_schema
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .dataset.split_boxes import SplitBoxes, read_split_boxes
 from .errors import DatasetError, Fault, InputError
 from .fields import (
@@ -93,11 +95,13 @@ def import_predictions(
             written.
         DatasetError: a field or the split is not what it must be; nothing was written.
     """
+    bring_up_to_date(dataset)
     progress(0.0, "reading predictions")
     table, boxes, faults = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
     record = _record(table, split, gt_field, faults)
     key = import_run_key(field, split)
     write_record(dataset, key, METHOD, {**record, "state": "writing"})
+    tick_new_field(dataset, field)
     declare(
         dataset,
         prediction_schema(field, table.rank is not None, table.probabilities is not None),
@@ -132,7 +136,7 @@ def _match(
     dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The file's sound rows, the boxes they are about, and what is wrong with the other rows."""
-    dataset.reload()
+    reload_known(dataset)
     path = _checked_fields(dataset, split, gt_field, field)
     with collector_paused():
         table = _read(dataset, predictions, path)

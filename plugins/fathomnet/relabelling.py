@@ -19,6 +19,7 @@ from .dataset.box_states import (
 )
 from .dataset.journal import Journal, begin_journal, journals_of, move_to, states_before
 from .dataset.label_fields import boxes_path
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import GROUND_TRUTH
 from .labels import rank_attributes
@@ -106,7 +107,7 @@ def relabel_boxes(
     dataset = view._root_dataset
     if view is dataset:
         raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
-    dataset.reload()
+    (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     _check_label(dataset, path, label, taxonomy)
@@ -152,7 +153,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
         DatasetError: there is no such relabelling, or none is left to undo.
     """
     dataset = dataset._root_dataset
-    dataset.reload()
+    bring_up_to_date(dataset)
     entry = _journal_to_undo(dataset, journal)
     path = boxes_path(dataset, entry.field)
     progress(0.0, f"reading the journal {entry.key}")

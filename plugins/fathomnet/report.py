@@ -13,6 +13,7 @@ from .data_card.content import read_content
 from .data_card.counts import count_sections
 from .data_card.crops import crop_section
 from .data_card.provenance import provenance_sections
+from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
 from .prediction_files.writer import write_whole
 from .progress import Progress, portion, silent
@@ -56,7 +57,7 @@ def report_dataset(
     """
     files = report_files(path)
     dataset = dataset._root_dataset
-    dataset.reload()
+    reload_known(dataset)
     progress(0.0, "reading images and boxes")
     content = read_content(dataset)
     taxonomy = load_taxonomy()

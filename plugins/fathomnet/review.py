@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
 from .plain import plain
@@ -87,6 +88,7 @@ def find_label_errors(
             nothing was written.
         DatasetError: a field holds no boxes or no labels.
     """
+    bring_up_to_date(dataset)
     sources = _checked(dataset, pred_field, gt_field, index_key, threshold)
     progress(0.0, "reading boxes")
     labelled = read_labelled(dataset, sources, taxonomy or load_taxonomy())
@@ -119,7 +121,7 @@ def _checked(
     if not 0 <= threshold <= 1:
         problem = f"should be from 0 to 1, not {threshold}"
         raise InputError(METHOD, [Fault("threshold", problem)])
-    dataset.reload()
+    reload_known(dataset)
     return find_sources(dataset, pred_field, gt_field, index_key)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .dataset.schema_version import bring_up_to_date
 from .dataset.vectors import dataset_of, vector_path
 from .errors import DatasetError, Fault, InputError
 from .fields import (
@@ -105,7 +106,7 @@ def build_similarity_index(
     from .search.runs import know_model
 
     dataset = dataset_of(dataset_or_view)
-    dataset.reload()
+    bring_up_to_date(dataset)
     key = checked_key(dataset, model, patches_field, brain_key, backend)
     spec = model_spec(model)
     know_model(spec.name)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from .dataset.collection import now, reload_samples, sample_collection
 from .dataset.image_dives import column, image_dives
 from .dataset.label_fields import boxes_path
+from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
 from .group_split import Group, divide
@@ -115,7 +116,7 @@ def split_by_dive(
     """
     if not 0 < val_ratio < 1:
         raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
-    dataset.reload()
+    (reload_known if dry_run else bring_up_to_date)(dataset)
     progress(0.0, "reading images and dives")
     images = read_images(dataset)
     concepts = _concepts_of(dataset)

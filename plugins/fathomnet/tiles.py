@@ -16,6 +16,7 @@ from .dataset.documents import Document
 from .dataset.label_fields import require_writable
 from .dataset.run_records import write_record
 from .dataset.schema import boxes_schema, declare
+from .dataset.schema_version import bring_up_to_date
 from .dataset.tile_grid import TileGrid, tile_grid
 from .errors import DatasetError, Fault, InputError
 from .fields import MOST_TILES, TILE_COLUMNS, TILE_ROWS, TILES, tiles_run_key
@@ -65,7 +66,7 @@ def add_tiles(
         DatasetError: ``field`` holds something else than tiles; nothing was changed.
     """
     _require_size(columns, rows)
-    dataset.reload()
+    bring_up_to_date(dataset)
     require_tiles_field(dataset, field)
     grid = TileGrid(columns, rows)
     # Before the tiles: half of them must be known for what they are.

@@ -9,13 +9,10 @@ from uuid import uuid4
 from pymongo.errors import DuplicateKeyError
 
 from ..errors import DatasetError
-from ..fields import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import dataset_id, drop_orphans
 from .schema import declare, sample_schema
-
-MARKER: Final = "fathomnet"
-"""Key in ``dataset.info`` that says that this project made the dataset."""
+from .schema_version import MARKER, bring_up_to_date
 
 _BEING_DELETED: Final = "being_deleted"
 
@@ -41,14 +38,14 @@ def is_ours(dataset: Any) -> bool:
 
 
 def find_dataset(name: str) -> Any | None:
-    """Loads the dataset of this name, as the database has it now.
+    """Loads the dataset of this name, as the database has it now, and brings it up to date.
 
     Returns:
         The dataset; None where there is none, or where one that was being deleted when its
         process died could now be deleted to the end.
 
     Raises:
-        DatasetError: the dataset was not made by this project.
+        DatasetError: the dataset was not made by this project, or by a newer version of it.
     """
     import fiftyone as fo
 
@@ -66,6 +63,7 @@ def find_dataset(name: str) -> Any | None:
     if not dataset.persistent:
         # Its maker died, or still is, between the last two writes of create_dataset.
         dataset.persistent = True
+    bring_up_to_date(dataset)
     return dataset
 
 
@@ -85,7 +83,7 @@ def create_dataset(name: str, splits: Iterable[str]) -> Any:
     dataset = fo.Dataset(f"{name} being made {uuid4().hex}")
     dataset.media_type = "image"
     declare(dataset, sample_schema())
-    dataset.info[MARKER] = {"schema_version": SCHEMA_VERSION}
+    dataset.info[MARKER] = {}
     set_app_defaults(dataset)
     for split in splits:
         save_split_view(dataset, split)

@@ -7,7 +7,7 @@ all that is needed to finish it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -98,8 +98,18 @@ def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
     return [
         BoxState(sample, label, group["state"])
         for group in results.groups
-        for sample, label in map(str.split, group["boxes"].splitlines())
+        for sample, label in _boxes_of(group)
     ]
+
+
+def _boxes_of(group: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+    """Sample id and label id of each box.
+
+    Journals of schema 1 hold pairs, and stay as they are: FiftyOne deletes a run's old results
+    before it writes the new ones, so that a kill while they were rewritten would cost the undo.
+    """
+    boxes = group["boxes"]
+    return map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
 
 
 def _write(dataset: Any, journal: Journal) -> None:

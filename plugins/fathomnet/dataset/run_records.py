@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
 from ..resources import installed_version
 
 
@@ -20,12 +21,16 @@ def read_record(dataset: Any, key: str) -> dict[str, Any] | None:
 def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) -> None:
     """Makes a run, or replaces its parameters in place.
 
+    The first one on a dataset is accompanied by the number of the form that it is written in.
+
     Args:
         dataset: a FiftyOne dataset.
         key: the run's key.
         method: the stage that writes it.
         values: what to keep, JSON-able.
     """
+    if key != SCHEMA_RUN_KEY and not dataset.has_run(SCHEMA_RUN_KEY):
+        write_record(dataset, SCHEMA_RUN_KEY, "schema_version", {"number": SCHEMA_VERSION})
     version = installed_version() or "unknown"
     config = dataset.init_run(method=method, plugin_version=version, **values)
     if dataset.has_run(key):
