@@ -10,13 +10,14 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
-from ..errors import FathomNetError, InputError
+from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
 from ..plain import plain
 from ..progress import Progress, silent, throttled
 from . import forms, results
 from .forms import Preview
+from .permission import require_permission
 
 P = TypeVar("P", bound=Parameters)
 
@@ -108,11 +109,14 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _form(self, ctx: Any, with_preview: bool) -> Any:
         preview = Preview()
         try:
+            require_permission(ctx, self.model.operator)
             params = self.model.parse(_given(ctx))
             if with_preview:
                 preview = self.preview(params, self._target(ctx))
         except InputError as error:
             preview = Preview(problems=error.faults)
+        except DatasetError as error:
+            preview = Preview(problems=(Fault("dataset", str(error)),))
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
         if self.on_view and ctx.dataset is not None:
             inputs.view_target(ctx)
@@ -123,6 +127,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
+            require_permission(ctx, self.model.operator)
             params = self.model.parse(_given(ctx))
             with using_secrets(ctx.secrets):
                 result = self.run_to_dict(

@@ -1,0 +1,46 @@
+"""Who may change what: FiftyOne Enterprise says it of the user who runs an operator.
+
+Open-source FiftyOne has no users: there everybody may do everything.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import DatasetError
+
+READS_ONLY: Final = frozenset(
+    ("check_setup", "upload_images", "download_images", "export_corrections", "report_dataset")
+)
+"""The operators that leave every dataset as it is."""
+
+_MAY_EDIT: Final = ("EDIT", "MANAGE")
+_ADMIN: Final = "ADMIN"
+
+
+def require_permission(ctx: Any, operator: str) -> None:
+    """Refuses a user who may only look at, or tag, the dataset that is open.
+
+    Args:
+        ctx: FiftyOne's execution context.
+        operator: the operator's name without the plugin's.
+
+    Raises:
+        DatasetError: the user may not edit the dataset.
+    """
+    user = getattr(ctx, "user", None)
+    if user is None or ctx.dataset is None or operator in READS_ONLY:
+        return
+    if _word(getattr(user, "role", None)) == _ADMIN:
+        return
+    permission = _word(getattr(user, "dataset_permission", None))
+    if permission not in _MAY_EDIT:
+        raise DatasetError(
+            f"you may not edit {ctx.dataset.name} (your permission: {permission or 'none'}); ask "
+            "whoever manages it for the permission Can edit, or clone it"
+        )
+
+
+def _word(value: Any) -> str:
+    """The name of a role or permission, which may be a text or a member of an enumeration."""
+    return "" if value is None else str(getattr(value, "name", value)).upper()
