@@ -10,7 +10,9 @@ from fathomnet_voxel51.parameters import (
     ComputeEmbeddings,
     FindNeedles,
     IngestDataset,
+    RelabelBoxes,
     RunWorkflow,
+    UndoRelabel,
 )
 
 CONTRACT = {
@@ -123,3 +125,5 @@ def test_texts_to_look_for_may_hold_commas() -> None:
 def test_a_cleared_suggestion_is_an_empty_text() -> None:
     assert FindNeedles.parse({"brain_key": None, "pack": None}) == FindNeedles()
     assert ComputeEmbeddings.parse({"patches_field": None}).patches_field == ""
+    assert RelabelBoxes.parse({"label": None, "view": None}) == RelabelBoxes()
+    assert UndoRelabel.parse({"journal": None}) == UndoRelabel()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .. import fields
 from .base import Parameters
-from .kinds import BoxesField, PathText, Widget
+from .kinds import BoxesField, OptionalText, PathText, Widget
 
 
 class RelabelBoxes(Parameters):
@@ -17,7 +17,7 @@ class RelabelBoxes(Parameters):
     summary = "Give the boxes that you see or have selected another concept; it can be undone"
 
     label: Annotated[
-        str,
+        OptionalText,
         Widget.CONCEPT,
         Field(title="New label", description="A name of any rank in the taxonomy"),
     ] = ""
@@ -25,7 +25,7 @@ class RelabelBoxes(Parameters):
         BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
     ] = fields.GROUND_TRUTH
     view: Annotated[
-        str,
+        OptionalText,
         Widget.SAVED_VIEW,
         Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
     ] = ""
@@ -43,7 +43,7 @@ class UndoRelabel(Parameters):
     summary = "Give boxes back the labels that they had before a relabelling"
 
     journal: Annotated[
-        str,
+        OptionalText,
         Widget.JOURNAL,
         Field(title="Journal", description="Which relabelling; empty for the last one"),
     ] = ""
