@@ -9,10 +9,10 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ..media.tally import size_text
-from ..plain import literal
+from ..plain import literal, shortened
 
 LINE: Final = 80
-"""Characters; a list that is longer is shown as a line an item."""
+"""Characters; a list that is longer is shown as a line an item, and cut in a table."""
 
 DIGITS: Final = 3
 """Of a fraction, after the point."""
@@ -45,7 +45,7 @@ def _add(outputs: Any, result: Mapping[str, Any]) -> None:
             outputs.define_property(name, _nested(value), label=words(name))
         elif _is_records(value):
             # Under another name than the value's, or the App would show that as it is.
-            rows = [{key: _rounded(cell) for key, cell in record.items()} for record in value]
+            rows = [{key: _cell(cell) for key, cell in record.items()} for record in value]
             shown = {"view": _table(value), "label": words(name), "default": rows}
             outputs.list(f"_{name}", types.Object(), **shown)
         elif _is_long(value):
@@ -88,8 +88,17 @@ def _readable(name: str, value: Any) -> str:
     if isinstance(value, int):
         return size_text(value) if name == "bytes" else f"{value:,}"
     if _is_list(value):
-        return ", ".join(str(_rounded(item)) for item in value) or "none"
+        return _joined(value) or "none"
     return "none" if value in (None, "") else str(_rounded(value))
+
+
+def _cell(value: Any) -> Any:
+    """A value in a table, where the App would show the items of a list as one word."""
+    return shortened(_joined(value), LINE) if _is_list(value) else _rounded(value)
+
+
+def _joined(values: Sequence[Any]) -> str:
+    return ", ".join(str(_rounded(item)) for item in values)
 
 
 def _rounded(value: Any) -> Any:
