@@ -18,6 +18,7 @@ from .suggestions import label_fields
 class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
     model = parameters.AddTaxonomyRanks
     icon = "/plugins/fathomnet/assets/tree.svg"
+    changes_labels = True
 
     def run(
         self, params: parameters.AddTaxonomyRanks, dataset: Any, progress: Progress

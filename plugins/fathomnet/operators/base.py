@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
+from ..dataset.patch_copies import update_patches
 from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
@@ -36,6 +37,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     icon: ClassVar[str]
     on_view: ClassVar[bool] = False
     """Whether it works on a view: in the App on what is shown or selected, else on all."""
+    changes_labels: ClassVar[bool] = False
+    """Whether labels or ranks that the App shows may be others afterwards."""
 
     @property
     def config(self) -> Any:
@@ -85,6 +88,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         if ctx.dataset is None:
             # Opening a dataset from the home page would take the result away; it has a link.
             return
+        if self.changes_labels:
+            update_patches(ctx.view)
         dataset = self.made(result)
         if dataset is None:
             ctx.ops.reload_dataset()
