@@ -70,8 +70,7 @@ def export_corrections(
         InputError: no folder is named.
         DatasetError: ``field`` holds no boxes, or the folder cannot be written.
     """
-    if not str(folder):
-        raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
+    table, coco = correction_files(folder)
     dataset = dataset._root_dataset
     reload_known(dataset)
     path = boxes_path(dataset, field)
@@ -79,7 +78,6 @@ def export_corrections(
     corrections = _corrections(dataset, field, path)
     progress(0.5, f"writing {len(corrections):,} corrections")
     images = _images(dataset, path, {one.sample_id for one in corrections})
-    table, coco = Path(folder, "corrections.csv"), Path(folder, "corrections.json")
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
         write_whole(table, _as_csv(corrections, images).encode())
@@ -89,6 +87,22 @@ def export_corrections(
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
     progress(1.0, f"{len(corrections):,} corrections are in {folder}")
     return ExportResult(len(corrections), str(table), str(coco))
+
+
+def correction_files(folder: str | Path) -> tuple[Path, Path]:
+    """The table and the COCO file that an export writes into a folder.
+
+    Raises:
+        InputError: no folder is named.
+    """
+    if not str(folder):
+        raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
+    return Path(folder, "corrections.csv"), Path(folder, "corrections.json")
+
+
+def count_corrections(dataset: Any, field: str = GROUND_TRUTH) -> int:
+    """How many boxes of a field an export would list."""
+    return len(_corrections(dataset, field, boxes_path(dataset, field)))
 
 
 def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:

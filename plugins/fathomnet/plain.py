@@ -18,6 +18,11 @@ def literal(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: ``1 box``, ``1,200 boxes``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def shortened(text: str, letters: int) -> str:
     """A text, cut where it is longer than a number of letters."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"

@@ -154,7 +154,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     """
     dataset = dataset._root_dataset
     bring_up_to_date(dataset)
-    entry = _journal_to_undo(dataset, journal)
+    entry = journal_to_undo(dataset, journal)
     path = boxes_path(dataset, entry.field)
     progress(0.0, f"reading the journal {entry.key}")
     before = states_before(dataset, entry)
@@ -168,6 +168,32 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     restored = sum(there.get(one.label_id) == one.state for one in before)
     progress(1.0, f"{restored:,} boxes are as they were")
     return UndoResult(restored, len(before) - restored, entry.key)
+
+
+def journal_to_undo(dataset: Any, key: str = "") -> Journal:
+    """The journal of a relabelling; without a key that of the last one that is not undone.
+
+    Raises:
+        DatasetError: there is no such relabelling, or none is left to undo.
+    """
+    journals = {journal.key: journal for journal in journals_of(dataset)}
+    if not key:
+        left = [one for one in journals.values() if one.can_be_undone]
+        if not left:
+            raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
+        return left[-1]
+    if key not in journals or journals[key].stage == "writing":
+        known = ", ".join(list(journals)[-_SHOWN:]) or "none"
+        raise DatasetError(f"{dataset.name} has no relabelling {key!r}; the last: {known}")
+    return journals[key]
+
+
+def boxes_to_restore(dataset: Any, journal: Journal) -> int:
+    """How many boxes of a relabelling have its label still: those that an undo restores."""
+    boxes = _ids(states_before(dataset, journal))
+    path = boxes_path(dataset, journal.field)
+    there = read_states(dataset, path, boxes, keys=("label",))
+    return sum(one.state.get("label") == journal.label for one in there)
 
 
 def _check_label(dataset: Any, path: str, label: str, taxonomy: Taxonomy) -> None:
@@ -233,19 +259,6 @@ def _without_writing(
         differences=differences,
         dry_run=dry_run,
     )
-
-
-def _journal_to_undo(dataset: Any, key: str) -> Journal:
-    journals = {journal.key: journal for journal in journals_of(dataset)}
-    if not key:
-        left = [one for one in journals.values() if one.can_be_undone]
-        if not left:
-            raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
-        return left[-1]
-    if key not in journals or journals[key].stage == "writing":
-        known = ", ".join(list(journals)[-_SHOWN:]) or "none"
-        raise DatasetError(f"{dataset.name} has no relabelling {key!r}; the last: {known}")
-    return journals[key]
 
 
 def _differences(states: Sequence[BoxState], label: str) -> tuple[Difference, ...]:

@@ -47,6 +47,11 @@ class Journal:
     boxes: int
 
     @property
+    def when(self) -> str:
+        """The minute of its time, for a person."""
+        return f"{self.time[:16].replace('T', ' ')} UTC"
+
+    @property
     def can_be_undone(self) -> bool:
         """Whether it may have changed boxes that are not restored."""
         return self.stage not in ("writing", "undone")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
-from ..corrections import ExportResult, export_corrections
+from ..corrections import ExportResult, correction_files, count_corrections, export_corrections
+from ..errors import DatasetError, InputError
+from ..plain import counted
 from ..progress import Progress
 from .base import StageOperator
+from .forms import Preview, problem_with
 
 
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
@@ -18,3 +21,16 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
         self, params: parameters.ExportCorrections, dataset: Any, progress: Progress
     ) -> ExportResult:
         return export_corrections(dataset, params.folder, params.field, progress)
+
+    def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
+        try:
+            files = correction_files(params.folder)
+            corrections = count_corrections(dataset, params.field)
+        except InputError as error:
+            return Preview(problems=error.faults)
+        except DatasetError as error:
+            return Preview(problems=(problem_with("field", error),))
+        what = counted(corrections, "correction", "corrections")
+        there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
+        facts = tuple(f"{what} in {file}" for file in files)
+        return Preview(facts=facts, warnings=there)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, Fault, InputError
+from ..plain import counted
 from ..progress import Progress
 from ..relabelling import RelabelResult, relabel_boxes
 from .base import StageOperator
@@ -17,6 +18,7 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
     model = parameters.RelabelBoxes
     icon = "/plugins/fathomnet/assets/relabel.svg"
     on_view = True
+    changes_labels = True
 
     def run(
         self, params: parameters.RelabelBoxes, dataset: Any, progress: Progress
@@ -26,18 +28,20 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
 
     def preview(self, params: parameters.RelabelBoxes, dataset: Any) -> Preview:
         if not params.label:
-            return Preview()
+            return Preview(problems=(Fault("label", "name the new label"),))
         try:
             values = params.model_dump(exclude={"view", "dry_run"})
             told = relabel_boxes(_boxes(params, dataset), **values, dry_run=True)
+        except InputError as error:
+            return Preview(problems=error.faults)
         except FathomNetError as error:
-            return Preview(problems=(problem_with(_place(error), error),))
+            return Preview(problems=(problem_with("view", error),))
         facts = [
-            f"{one.boxes:,} boxes: {one.before or 'no label'} becomes {one.after}"
+            f"{counted(one.boxes, 'box', 'boxes')}: {one.before or 'no label'} becomes {one.after}"
             for one in told.differences
         ]
         if told.unchanged:
-            facts.append(f"{told.unchanged:,} boxes are {params.label} already")
+            facts.append(f"{counted(told.unchanged, 'box is', 'boxes are')} {params.label} already")
         boxes = told.changed + told.unchanged
         everything = dataset._root_dataset.count(f"{params.field}.detections")
         warnings = (
@@ -46,11 +50,11 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
         return Preview(facts=tuple(facts), warnings=warnings)
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
-        if result["dry_run"] or not result["changed"]:
+        if result.get("dry_run") or not result.get("changed"):
             return ()
         return (
-            "Undo a relabelling takes this back. Primary labels follow when add_primary_label is "
-            "run again.",
+            '"FathomNet: undo a relabelling" takes this back. Primary labels follow when '
+            '"FathomNet: add primary labels" is run again.',
         )
 
     def _target(self, ctx: Any) -> Any:
@@ -67,10 +71,6 @@ def _boxes(params: parameters.RelabelBoxes, dataset: Any) -> Any:
     whole = dataset._root_dataset
     if not whole.has_saved_view(params.view):
         known = ", ".join(whole.list_saved_views()) or "none"
-        raise InputError("view", [Fault("view", f"there is none named {params.view}: {known}")])
+        problem = f"no saved view is named {params.view!r}; there are: {known}"
+        raise InputError("view", [Fault("view", problem)])
     return whole.load_saved_view(params.view)
-
-
-def _place(error: FathomNetError) -> str:
-    """The parameter that an error is about."""
-    return error.faults[0].place if isinstance(error, InputError) else "label"

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
+from ..errors import FathomNetError
+from ..plain import counted
 from ..progress import Progress
-from ..splits import SplitResult, find_leaks, split_by_dive
+from ..splits import Leak, SplitResult, split_by_dive
 from .base import StageOperator
-from .forms import Preview
+from .forms import Preview, problem_with
 
 
 class SplitByDive(StageOperator[parameters.SplitByDive]):
@@ -21,19 +23,33 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         return split_by_dive(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.SplitByDive, dataset: Any) -> Preview:
-        counts = dataset.count_sample_tags()
-        tagged = ", ".join(f"{counts.get(tag, 0):,} {tag}" for tag in ("train", "val", "test"))
-        leaks = tuple(
-            f"{leak.dives:,} dives are in {' and '.join(leak.sides)}, with {leak.images:,} images; "
-            f"{leak.near_duplicates:,} groups of near-duplicates"
-            for leak in find_leaks(dataset)
+        try:
+            told = split_by_dive(dataset, params.val_ratio, params.seed, dry_run=True)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("images", error),))
+        train, val = counted(told.train, "image", "images"), f"{told.val:,}"
+        only = counted(len(told.concepts_only_in_train), "concept", "concepts")
+        facts = (
+            f"{train} for training and {val} for validation ({told.val_share:.1%})",
+            f"{counted(told.dives, 'dive', 'dives')}, none of them on both sides",
+            f"{only} without a box in validation",
+            f"{counted(told.changed, 'image gets', 'images get')} another tag",
+            *(f"Afterwards {_said(leak)}" for leak in told.leaks),
         )
-        return Preview(facts=(f"Images by tag: {tagged}",), warnings=leaks)
+        return Preview(facts, tuple(f"Now {_said(leak)}" for leak in told.leaks_before))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
-        only_test = [leak for leak in result["leaks"] if "test" in leak["sides"]]
+        only_test = [leak for leak in result.get("leaks", ()) if "test" in leak["sides"]]
         return tuple(
-            f"{leak['dives']:,} dives are both in {leak['sides'][0]} and in the official test "
-            f"split, which was made without regard to dives."
+            f"{counted(leak['dives'], 'dive is', 'dives are')} both in {leak['sides'][0]} and in "
+            f"the official test split, which was made without regard to dives."
             for leak in only_test
         )
+
+
+def _said(leak: Leak) -> str:
+    dives = counted(leak.dives, "dive is", "dives are")
+    said = f"{dives} in {' and '.join(leak.sides)}, with {counted(leak.images, 'image', 'images')}"
+    if not leak.near_duplicates:
+        return said
+    return f"{said}, and {counted(leak.near_duplicates, 'group', 'groups')} of near-duplicates"

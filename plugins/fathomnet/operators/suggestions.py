@@ -14,6 +14,7 @@ from ..models import model_names, model_spec
 from ..needle_packs import pack_names
 from ..needles import prompt_indexes
 from ..parameters import Widget
+from ..plain import counted
 from ..search.backends import backend_names
 from ..taxonomy import load_taxonomy
 
@@ -57,8 +58,9 @@ def _journals(dataset: Any) -> Iterable[Choice]:
     """The relabellings that can be undone, the last one first."""
     for journal in reversed(journals_of(dataset)):
         if journal.can_be_undone:
-            what = f"{journal.boxes:,} boxes to {journal.label}"
-            yield journal.key, f"{what}, {journal.time[:16]} {journal.note}"
+            what = f"{counted(journal.boxes, 'box', 'boxes')} to {journal.label}"
+            note = f": {journal.note}" if journal.note else ""
+            yield journal.key, f"{what}, {journal.when}{note}"
 
 
 def _plain(names: Iterable[str]) -> Iterable[Choice]:

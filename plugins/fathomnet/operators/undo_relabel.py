@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
-from ..dataset.journal import journals_of
+from ..errors import DatasetError, Fault
+from ..plain import counted
 from ..progress import Progress
-from ..relabelling import UndoResult, undo_relabel
+from ..relabelling import UndoResult, boxes_to_restore, journal_to_undo, undo_relabel
 from .base import StageOperator
 from .forms import Preview
 
@@ -16,26 +17,29 @@ from .forms import Preview
 class UndoRelabel(StageOperator[parameters.UndoRelabel]):
     model = parameters.UndoRelabel
     icon = "/plugins/fathomnet/assets/undo.svg"
+    changes_labels = True
 
     def run(self, params: parameters.UndoRelabel, dataset: Any, progress: Progress) -> UndoResult:
         return undo_relabel(dataset, params.journal, progress)
 
     def preview(self, params: parameters.UndoRelabel, dataset: Any) -> Preview:
-        open_ones = [
-            journal
-            for journal in journals_of(dataset)
-            if journal.can_be_undone and params.journal in ("", journal.key)
-        ]
-        if not open_ones:
-            return Preview(warnings=("There is no such relabelling, or it is undone already.",))
-        last = open_ones[-1]
-        words = f"{last.boxes:,} boxes that {last.user or 'somebody'} made {last.label}"
-        return Preview(facts=(f"{words} on {last.time[:16]} get their labels back",))
+        try:
+            journal = journal_to_undo(dataset, params.journal)
+        except DatasetError as error:
+            return Preview(problems=(Fault("journal", str(error)),))
+        if not journal.can_be_undone:
+            return Preview(warnings=("This relabelling is undone already.",))
+        restored = boxes_to_restore(dataset, journal)
+        what = f"{counted(restored, 'box', 'boxes')} that {journal.user or 'somebody'} made"
+        facts = (f"{what} {journal.label} on {journal.when} will be as before",)
+        edited = journal.boxes - restored
+        return Preview(facts=facts, warnings=(_left_alone(edited),) if edited else ())
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
-        if not result["conflicts"]:
-            return ()
-        return (
-            f"{result['conflicts']:,} boxes were edited or deleted since, and were left as they "
-            "are.",
-        )
+        return (_left_alone(result["conflicts"]),) if result.get("conflicts") else ()
+
+
+def _left_alone(boxes: int) -> str:
+    if boxes == 1:
+        return "1 box was edited or deleted since, and is left as it is."
+    return f"{boxes:,} boxes were edited or deleted since, and are left as they are."
