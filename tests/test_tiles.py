@@ -11,6 +11,7 @@ from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.dataset.hits import Hit
 from fathomnet_voxel51.dataset.tile_grid import TileGrid, tile_grid
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.labels import add_primary_label
 from fathomnet_voxel51.tiles import TilesResult, add_tiles
 
 
@@ -44,6 +45,26 @@ def test_the_same_tiles_again_change_nothing(dataset: Any) -> None:
     assert add_tiles(dataset, columns=3, rows=2) == TilesResult(3, 18, 0)
     assert dataset.values("tiles.detections.id") == ids
     assert dataset.values("tiles.detections.note", unwind=True) == ["kept"] * 18
+
+
+def test_tiles_are_not_ticked_in_the_sidebar_and_predictions_that_come_later_are(
+    dataset: Any,
+) -> None:
+    dataset.add_sample_field("boxes", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    add_tiles(dataset, columns=3, rows=2)
+    assert dataset.app_config.active_fields.paths == ["boxes"]
+    add_primary_label(dataset, source_field="boxes", field="most")
+    dataset.reload()
+    assert dataset.app_config.active_fields.paths == ["boxes", "most"]
+
+
+def test_what_somebody_has_ticked_stays(dataset: Any) -> None:
+    dataset.app_config.active_fields = fo.ActiveFields(paths=["id"])
+    dataset.save()
+    add_tiles(dataset, columns=3, rows=2)
+    add_tiles(dataset, columns=2, rows=2)
+    dataset.reload()
+    assert dataset.app_config.active_fields.paths == ["id"]
 
 
 def test_new_images_get_theirs_and_another_grid_replaces_all(dataset: Any) -> None:

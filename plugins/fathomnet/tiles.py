@@ -11,6 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from .dataset.app_defaults import untick_new_fields
 from .dataset.collection import batched, now, reload_samples, sample_collection
 from .dataset.documents import Document
 from .dataset.label_fields import require_writable
@@ -71,6 +72,9 @@ def add_tiles(
     grid = TileGrid(columns, rows)
     # Before the tiles: half of them must be known for what they are.
     write_record(dataset, tiles_run_key(field), "add_tiles", {"columns": columns, "rows": rows})
+    if dataset.get_field(field) is None:
+        # They would be a net over every image.
+        untick_new_fields(dataset)
     declare(dataset, boxes_schema(field))
     ids = dataset.values("id")
     collection = sample_collection(dataset)
