@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,19 @@ import fiftyone as fo
 import pytest
 from bs4 import BeautifulSoup
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.run_records import read_record, write_record
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from fathomnet_voxel51.tiles import add_tiles
 from markdown_it import MarkdownIt
 
 from demo.generate import DemoSet, Settings, make
 from demo.synthetic import write_catalog
+from tests.cards import bars, notes, read_page, rows, section
 
 HOSTILE = "<script>alert(1)</script> | `x` *y* [z](http://a) & \n# heading \u202e"
 
@@ -40,29 +45,6 @@ def dataset(dataset_name: str, demo: DemoSet) -> Any:
         media_root=str(demo.media_root),
     )
     return fo.load_dataset(dataset_name)
-
-
-def read_page(path: str) -> BeautifulSoup:
-    return BeautifulSoup(Path(path).read_text(encoding="utf-8"), "html.parser")
-
-
-def section(page: BeautifulSoup, heading: str) -> BeautifulSoup:
-    """What stands between a heading and the next one."""
-    inside = []
-    for one in page.find("h2", string=heading).next_siblings:
-        if one.name == "h2":
-            break
-        inside.append(str(one))
-    return BeautifulSoup("".join(inside), "html.parser")
-
-
-def bars(part: BeautifulSoup) -> dict[str, int]:
-    titles = [one.text.rsplit(": ", 1) for one in part.find_all("title")]
-    return {name: int(count.replace(",", "")) for name, count in titles}
-
-
-def rows(part: BeautifulSoup) -> list[list[str]]:
-    return [[cell.text for cell in row.find_all(["td", "th"])] for row in part.find_all("tr")]
 
 
 @pytest.mark.parametrize("public", ["0", "1"])
@@ -95,7 +77,17 @@ def test_its_numbers_are_those_of_the_catalogs(
     assert ["species", str(at_species), str(at_species)] in [
         row[:3] for row in rows(section(page, "Boxes by rank"))
     ]
-    assert taxonomy.sha256 in result.markdown
+    assert ["sha256 of its table", taxonomy.sha256] in rows(section(page, "Taxonomy"))
+    contents = rows(section(page, "Contents"))
+    sizes = [[len(one[part]) for one in catalogs] for part in ("images", "annotations")]
+    assert contents[:3] == [
+        ["", "train", "test", "all"],
+        ["images", *(str(count) for count in [*sizes[0], sum(sizes[0])])],
+        ["boxes", *(str(count) for count in [*sizes[1], sum(sizes[1])])],
+    ]
+    widths = sorted(box["bbox"][2] for catalog in catalogs for box in catalog["annotations"])
+    of_width = rows(section(page, "Sizes of boxes"))[1]
+    assert [of_width[1], of_width[-1]] == [f"{width:,.0f}" for width in (widths[0], widths[-1])]
     assert "run find\\_label\\_errors" in result.markdown
 
 
@@ -124,16 +116,43 @@ def test_the_same_dataset_gives_the_same_bytes_and_stays_as_it_is(
 
 
 def test_predictions_and_evaluations_are_named_with_their_origin(
-    dataset: Any, demo: DemoSet
+    dataset: Any, demo: DemoSet, tmp_path: Path
 ) -> None:
     assert "run import\\_predictions" in report_dataset(dataset).markdown
-    import_predictions(dataset, str(demo.predictions))
+    shutil.copytree(demo.predictions, tmp_path / "run")
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    checkpoint = {"name": "last.ckpt", "sha256": "c0ffee" * 10 + "c0ff"}
+    of_a_model = {"model": {"name": "The winner"}, "checkpoint": checkpoint, "code_version": [1]}
+    (tmp_path / "run/manifest.json").write_text(json.dumps({**manifest, **of_a_model}))
+    import_predictions(dataset, str(tmp_path / "run"))
     scored = evaluate_predictions(dataset)
-    text = report_dataset(dataset).markdown
-    assert "demo: labels with planted mistakes, no model ran" in text
-    key = "eval\\_model\\_predictions"
-    line = next(line for line in text.splitlines() if line.startswith(f"| {key}"))
-    assert line.split(" | ")[3:5] == [str(scored.boxes), f"{scored.accuracy:.3f}"]
+    page = read_page(report_dataset(dataset, tmp_path / "card").files[1])
+    described, hashes = section(page, "Predictions").find_all("table")
+    origin = {row[0]: row[1:] for row in rows(described)}
+    assert origin == {
+        "": ["test"],
+        "boxes": [str(scored.boxes)],
+        "state": ["complete"],
+        "file": ["run"],
+        "model": ["The winner"],
+        "checkpoint": ["last.ckpt"],
+        "decision": ["argmax"],
+    }
+    record = read_record(dataset, "import_model_predictions_test") or {}
+    assert rows(hashes)[1:] == [
+        ["test", "file", record["sha256"]],
+        ["test", "checkpoint", checkpoint["sha256"]],
+    ]
+    key, *_, accuracy, distance = rows(section(page, "Evaluations"))[1]
+    assert (key, accuracy) == ("eval_model_predictions", f"{scored.accuracy:.3f}")
+    assert distance == f"{scored.mean_taxonomic_distance:.3f}"
+
+
+def test_a_model_that_nobody_names_is_said_not_to_be(dataset: Any, demo: DemoSet) -> None:
+    import_predictions(dataset, str(demo.predictions))
+    assert "demo: labels with planted mistakes, no model ran" in report_dataset(dataset).markdown
+    import_predictions(dataset, str(demo.predictions / "predictions.csv"), field="bare")
+    assert "| model | not said |" in report_dataset(dataset).markdown.partition("bare:")[2]
 
 
 def test_names_of_any_signs_stay_text(dataset: Any, tmp_path: Path) -> None:
@@ -154,6 +173,124 @@ def test_names_of_any_signs_stay_text(dataset: Any, tmp_path: Path) -> None:
     assert not shown.find_all(["script", "a", "em", "code", "img"])
     cells = [cell.text for cell in shown.find_all("td")]
     assert cells.count(plain.strip()) >= 2, "whole, in one cell"
+
+
+def test_licences_are_counted_by_split_with_their_names_and_urls(
+    dataset: Any, demo: DemoSet, tmp_path: Path
+) -> None:
+    part = section(read_page(report_dataset(dataset, tmp_path).files[1]), "Sources and licences")
+    (licence,) = json.loads(demo.train.read_text())["licenses"]
+    assert rows(part)[-2:] == [
+        ["licence", "URL", "images, train", "images, test"],
+        [licence["name"], licence["url"], "6", "4"],
+    ]
+    assert ["contributor", "FathomNet", "FathomNet"] in rows(part)
+    for split, file, count in (("train", demo.train, 6), ("test", demo.test_truth, 4)):
+        assert [split, file.name, f"all {count}", "complete"] in rows(part)
+        assert [split, hashlib.sha256(file.read_bytes()).hexdigest()] in rows(part)
+    assert not any("states no licence" in note for note in notes(part))
+
+
+def test_the_real_test_split_has_one_licence(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    ingest_dataset(dataset_name, test_annotations=str(shared_data / "dataset_test.json"))
+    page = read_page(report_dataset(fo.load_dataset(dataset_name), tmp_path).files[1])
+    found = rows(section(page, "Sources and licences"))
+    assert found[-1] == ["FathomNet", "http://fathomnet.org/fathomnet/#/license", "325"]
+
+
+@pytest.fixture
+def odd(dataset_name: str, demo: DemoSet, tmp_path: Path) -> Any:
+    """Six training images with licences that are none, or hostile; four test images without."""
+    train, test = (json.loads(path.read_text()) for path in (demo.train, demo.test))
+    train["licenses"] = [
+        {"id": 1, "name": HOSTILE, "url": "javascript:alert(1)"},
+        {"id": 2, "name": "", "url": ""},
+    ]
+    train["info"] = {HOSTILE: HOSTILE}
+    for image, named in zip(train["images"], [1, 1, 1, 2, HOSTILE, None], strict=True):
+        image["license"] = named
+    del test["licenses"], test["info"]
+    for image in test["images"]:
+        del image["license"]
+    for name, document in (("train", train), ("test", test)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    paths = {f"{name}_annotations": str(tmp_path / f"{name}.json") for name in ("train", "test")}
+    ingest_dataset(dataset_name, **paths)
+    return fo.load_dataset(dataset_name)
+
+
+def test_a_file_that_states_no_licence_or_an_unknown_one_is_said_to(
+    odd: Any, tmp_path: Path
+) -> None:
+    result = report_dataset(odd, tmp_path / "card")
+    page = read_page(result.files[1])
+    part = section(page, "Sources and licences")
+    assert [row[2:] for row in rows(part)[-3:]] == [["3", "0"], ["2", "0"], ["1", "4"]]
+    assert [row[0] for row in rows(part)[-2:]] == ["named, but not described", "none named"]
+    said = notes(part)
+    assert any(note.startswith("test: test.json states no licence") for note in said)
+    assert any("does not describe, on 2 images: 2, <script>" in note for note in said)
+    assert not page.find_all(["script", "a"])
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(result.markdown)
+    assert not BeautifulSoup(rendered, "html.parser").find_all(["script", "a", "em", "code", "img"])
+    odd.delete_samples(odd.match_tags("test").limit(1))
+    assert (
+        "of the 4 images that were ingested; 3 are in the dataset" in report_dataset(odd).markdown
+    )
+
+
+def test_a_dataset_that_was_ingested_before_licences_were_kept_has_a_card(
+    dataset: Any, demo: DemoSet
+) -> None:
+    for split in ("train", "test"):
+        record = read_record(dataset, f"ingest_{split}") or {}
+        without = {k: record[k] for k in record if k not in ("licences", "plugin_version")}
+        write_record(dataset, f"ingest_{split}", "ingest_dataset", without)
+    text = report_dataset(dataset).markdown
+    assert text.count("was not kept when it was ingested. Run ingest\\_dataset again") == 2
+    assert "Licence: unknown" in text
+    ingest_dataset(dataset.name, train_annotations=str(demo.train), media_root=str(demo.media_root))
+    text = report_dataset(dataset).markdown
+    assert text.count("was not kept") == 1
+    assert "| licence | URL | images, train |" in text
+
+
+def test_a_licence_that_a_person_names_stands_beside_those_of_the_files(dataset: Any) -> None:
+    dataset.info["license"] = "CC BY-NC-ND 4.0"
+    dataset.save()
+    text = report_dataset(dataset).markdown
+    assert "its licence is: CC BY-NC-ND 4.0" in text and "| FathomNet |" in text
+
+
+def test_media_that_are_missing_are_counted_and_explained(dataset: Any, tmp_path: Path) -> None:
+    dataset.limit(3).set_values("media_status", ["missing", "missing", "rejected"])
+    part = section(read_page(report_dataset(dataset, tmp_path).files[1]), "Media")
+    counts = {row[0]: row[1] for row in rows(part)[1:]}
+    assert counts == {"missing": "2", "rejected": "1", "ok": "7"}
+    assert all(meaning for _, _, meaning in rows(part))
+    assert any("media_status" in note for note in notes(part))
+
+
+def test_dives_on_both_sides_are_named(dataset: Any) -> None:
+    dataset.untag_samples("test")
+    assert "No dive is on two of train, val and test" in report_dataset(dataset).markdown
+    for number, tag in enumerate(("train", "val")):
+        sample = dataset.skip(number).first()
+        sample.tags, sample["vehicle"], sample["dive"] = [tag], "Ventana", "12345"
+        sample.save()
+    text = report_dataset(dataset).markdown
+    assert "| train and val | 1 | 2 | not searched |" in text
+    assert "Dives on both of train and val: Ventana 12345." in text
+
+
+def test_tiles_are_no_predictions(dataset: Any) -> None:
+    add_tiles(dataset)
+    dataset.add_sample_field("drawn", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    text = report_dataset(dataset).markdown.partition("## Predictions")[2]
+    assert "tiles" not in text
+    assert "drawn: 0 boxes that were not imported; their origin is unknown." in text
 
 
 def test_images_that_are_not_there_are_said(dataset_name: str, tmp_path: Path) -> None:

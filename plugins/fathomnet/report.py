@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from .data_card.content import read_content
 from .data_card.counts import count_sections
 from .data_card.crops import crop_section
 from .data_card.provenance import provenance_sections
+from .data_card.sources import source_section
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
 from .prediction_files.writer import write_whole
@@ -61,9 +63,10 @@ def report_dataset(
     progress(0.0, "reading images and boxes")
     content = read_content(dataset)
     taxonomy = load_taxonomy()
-    sections = count_sections(content, taxonomy)
+    overview, *counted = count_sections(content, taxonomy)
     progress(0.2, "reading what was made of them")
-    sections += provenance_sections(dataset, taxonomy)
+    sources = source_section(dataset, Counter(content.columns["split"]))
+    sections = [overview, sources, *counted, *provenance_sections(dataset, taxonomy)]
     if files:
         sections.append(crop_section(dataset, content, portion(progress, 0.3, 0.95)))
     card = Card(f"Data card: {dataset.name}", tuple(sections))

@@ -40,6 +40,8 @@ def test_a_data_card_is_made_from_the_form_and_its_page_shows_every_concept(
     shown = app.result()
     assert "Boxes by concept" in shown
     assert all(concept in shown for concept in concepts)
+    assert "http://fathomnet.org/fathomnet/#/license" in shown
+    app.page.get_by_text("Sources and licences", exact=True).evaluate("e => e.scrollIntoView()")
     app.screenshot(pictures / "report-result.png")
     app.close()
 

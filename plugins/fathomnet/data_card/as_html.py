@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from ..plain import shortened
-from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
+from .blocks import Bars, Block, Card, Cell, Crops, Hash, Note, Table, in_words
 
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -19,12 +19,16 @@ table { border-collapse: collapse; margin: .7rem 0; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #d8e2e7;
   overflow-wrap: anywhere; }
 th { white-space: nowrap; } td { min-width: 4.5rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.hash { font: 12px ui-monospace, monospace; }
+.axis { margin: .7rem 0 .2rem; font-size: 13px; }
 svg { max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; }
 .concepts { display: flex; flex-wrap: wrap; gap: .8rem; }
 figure { margin: 0; } figcaption { font-size: 13px; }
 figure img { height: 96px; border-radius: 3px; margin-right: 2px; }
 """
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_RIGHT: Final = ' class="number"'
 _ROW: Final = 20
 _NAMES, _BAR, _WIDTH = 260, 420, 760
 """Pixels: where the bars begin, how long the longest is, and the whole drawing."""
@@ -45,39 +49,48 @@ def as_html(card: Card) -> str:
     for section in card.sections:
         lines.append(f"<h2>{escape(in_words(section.heading))}</h2>")
         for block in section.blocks:
-            lines += _lines(block)
+            lines += _lines(block, section.heading)
     return "\n".join([*lines, "</body></html>", ""])
 
 
-def _lines(block: Block) -> Iterator[str]:
+def _lines(block: Block, heading: str) -> Iterator[str]:
     if isinstance(block, Note):
         yield f"<p>{escape(in_words(block.text))}</p>"
     elif isinstance(block, Table):
         yield "<table>"
-        yield _row(block.headings, "th")
-        yield from (_row(row, "td") for row in block.rows)
+        yield _row("th", block.headings, block.numeric)
+        yield from (_row("td", row, block.numeric) for row in block.rows)
         yield "</table>"
     elif isinstance(block, Bars):
-        yield from _drawn(block)
+        yield from _drawn(block, heading)
     elif isinstance(block, Crops):
         yield from _gallery(block)
 
 
-def _row(cells: tuple[Cell, ...], tag: str) -> str:
-    return "".join(
-        ["<tr>", *(f"<{tag}>{escape(in_words(cell))}</{tag}>" for cell in cells), "</tr>"]
+def _row(tag: str, cells: tuple[Cell, ...], numeric: tuple[bool, ...]) -> str:
+    shown = "".join(
+        f"<{tag}{_RIGHT if is_numeric else ''}>{_shown(cell)}</{tag}>"
+        for cell, is_numeric in zip(cells, numeric, strict=True)
     )
+    return f"<tr>{shown}</tr>"
 
 
-def _drawn(bars: Bars) -> Iterator[str]:
+def _shown(cell: Cell) -> str:
+    text = escape(in_words(cell))
+    return f'<span class="hash">{text}</span>' if isinstance(cell, Hash) else text
+
+
+def _drawn(bars: Bars, heading: str) -> Iterator[str]:
     most = max((count for _, count in bars.counts), default=1) or 1
     height = _ROW * len(bars.counts)
     label = escape(in_words(f"{bars.unit} by {bars.what}"))
+    if label.casefold() != heading.casefold():
+        yield f'<p class="axis">{label}</p>'
     yield f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}">'
     for number, (name, count) in enumerate(bars.counts):
         whole = in_words(name)
         short = shortened(whole, _LONGEST_NAME)
-        top, length = number * _ROW, max(1, round(_BAR * count / most))
+        top, length = number * _ROW, max(count > 0, round(_BAR * count / most))
         yield (
             f"<g><title>{escape(whole)}: {count:,}</title>"
             f'<text x="{_NAMES - 8}" y="{top + 14}" text-anchor="end">{escape(short)}</text>'

@@ -14,9 +14,9 @@ _LONGEST_BAR: Final = 30
 
 def as_markdown(card: Card) -> str:
     """The card as text; its pictures are bars of characters, and crops are only counted."""
-    lines = [f"# {literal(in_words(card.title))}"]
+    lines = [f"# {_literal(in_words(card.title))}"]
     for section in card.sections:
-        lines += ["", f"## {literal(in_words(section.heading))}"]
+        lines += ["", f"## {_literal(in_words(section.heading))}"]
         for block in section.blocks:
             lines += ["", *_lines(block)]
     return "\n".join(lines) + "\n"
@@ -24,29 +24,34 @@ def as_markdown(card: Card) -> str:
 
 def _lines(block: Block) -> Iterator[str]:
     if isinstance(block, Note):
-        yield literal(in_words(block.text))
+        yield _literal(in_words(block.text))
     elif isinstance(block, Table):
-        yield from _table(block.headings, block.rows)
+        yield from _table(block)
     elif isinstance(block, Bars):
         most = max((count for _, count in block.counts), default=1) or 1
         rows = tuple(
             (name, count, "█" * round(_LONGEST_BAR * count / most)) for name, count in block.counts
         )
-        yield from _table((block.what, block.unit, ""), rows)
+        yield from _table(Table((block.what, block.unit, ""), rows))
     elif isinstance(block, Crops):
         yield f"{len(block.pictures):,} example crops are in the HTML beside this file."
 
 
-def _table(headings: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Iterator[str]:
-    yield _row(headings)
-    yield _row_of(["---"] * len(headings))
-    for row in rows:
+def _table(table: Table) -> Iterator[str]:
+    yield _row(table.headings)
+    yield _row_of(["---:" if is_numeric else "---" for is_numeric in table.numeric])
+    for row in table.rows:
         yield _row(row)
 
 
 def _row(cells: tuple[Cell, ...]) -> str:
-    return _row_of([literal(in_words(cell)) for cell in cells])
+    return _row_of([_literal(in_words(cell)) for cell in cells])
 
 
 def _row_of(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _literal(text: str) -> str:
+    """A text as it is; some readers would make a link of an address, signs of Markdown included."""
+    return literal(text).replace("://", r"\://")

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 Cell = str | int | float | None
 
 
+class Hash(str):
+    """A hash, which is set apart from texts that a person reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """A sentence."""
@@ -20,6 +24,14 @@ class Table:
 
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds numbers alone."""
+        return tuple(
+            bool(self.rows) and all(isinstance(row[place], int | float) for row in self.rows)
+            for place in range(len(self.headings))
+        )
 
 
 @dataclass(frozen=True, slots=True)

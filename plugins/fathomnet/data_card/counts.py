@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
+from operator import eq
 from typing import Final
 
 import numpy as np
 
-from ..fields import RANKS
+from ..fields import RANKS, SPLITS
 from ..taxonomy import Taxonomy
-from .blocks import Bars, Block, Note, Section, Table
+from .blocks import Bars, Block, Cell, Note, Section, Table
 from .content import Content
 
 UNLABELLED: Final = "no label"
@@ -20,13 +22,20 @@ SHOWN: Final = 200
 """Names of one kind that a card lists."""
 SIDES: Final = (16, 32, 64, 128, 256, 512, 1024)
 """Pixels: the bounds of the sizes of boxes, by the root of their area."""
+_MEDIA: Final = {
+    "ok": "the file was seen",
+    "missing": "its source says that it is gone",
+    "rejected": "what came is no whole image, or may not be fetched",
+    "unknown": "nobody has looked yet",
+}
+"""What each status means."""
 
 
 def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
     """The sections that are counted from images and boxes alone."""
     labels = Counter(label for _, label, _ in content.boxes())
     return [
-        _overview(content, labels),
+        _overview(content),
         Section("Boxes by rank", tuple(_ranks(labels, taxonomy))),
         Section("Boxes by concept", tuple(_concepts(labels))),
         Section("Images by vehicle", tuple(_most_first(content.columns["vehicle"], "vehicle"))),
@@ -36,16 +45,25 @@ def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
     ]
 
 
-def _overview(content: Content, labels: Counter[str | None]) -> Section:
-    boxes = labels.total()
-    rows = [
-        ("images", len(content.ids)),
-        ("boxes", boxes),
-        ("boxes without a label", labels[None]),
-        ("concepts", len(labels.keys() - {None})),
-    ]
+def _overview(content: Content) -> Section:
+    """The numbers of each split, and of all."""
+    splits = content.columns["split"]
+    sides: dict[str, Callable[[str | None], bool]] = {
+        split: partial(eq, split) for split in SPLITS if split in splits
+    }
+    sides["all"] = lambda split: True
+    labels = {
+        name: Counter(label for place, label, _ in content.boxes() if belongs(splits[place]))
+        for name, belongs in sides.items()
+    }
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("images", *(sum(map(belongs, splits)) for belongs in sides.values())),
+        ("boxes", *(some.total() for some in labels.values())),
+        ("boxes without a label", *(some[None] for some in labels.values())),
+        ("concepts", *(len(some.keys() - {None}) for some in labels.values())),
+    )
     tags = Counter(tag for some in content.columns["tags"] for tag in some or ())
-    blocks: list[Block] = [Table(("", "count"), tuple(rows))]
+    blocks: list[Block] = [Table(("", *sides), rows)]
     if tags:
         blocks.append(Table(("tag of images", "images"), tuple(sorted(tags.items())[:SHOWN])))
     return Section("Contents", tuple(blocks))
@@ -63,7 +81,7 @@ def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
             below += count if name else 0
             names |= {name} - {None}
         rows.append((rank, own, below, len(names)))
-    headings = ("rank", "labels of this rank", "labels of this rank or finer", "names")
+    headings = ("rank", "labels of this rank", "labels of this rank or finer", "different names")
     yield Table(headings, tuple(rows))
     unknown = {label: count for label, count in labels.items() if label and label not in taxonomy}
     if unknown:
@@ -111,22 +129,21 @@ def _sizes(content: Content) -> Iterable[Block]:
         table = np.array(known, np.float64)
         table[:, 2] *= 100
         shares = np.quantile(table, (0, 0.05, 0.5, 0.95, 1), axis=0)
-        headings = ("", "smallest", "5 % below", "median", "5 % above", "largest")
-        names = ("width, pixels", "height, pixels", "share of the image, %")
-        yield Table(
-            headings,
-            tuple(
-                (name, *(float(value) for value in column))
-                for name, column in zip(names, shares.T, strict=True)
-            ),
+        headings = ("", "smallest", "5 % are smaller", "median", "5 % are larger", "largest")
+        widths_, heights_, areas = shares.T.tolist()
+        rows: tuple[tuple[Cell, ...], ...] = (
+            ("width, pixels", *map(round, widths_)),
+            ("height, pixels", *map(round, heights_)),
+            ("share of the image, %", *areas),
         )
+        yield Table(headings, rows)
         side = np.sqrt(table[:, 0] * table[:, 1])
         places = np.bincount(np.searchsorted(SIDES, side, side="right"), minlength=len(SIDES) + 1)
         ranges = [f"below {SIDES[0]}"]
         ranges += [f"{low} to {high}" for low, high in pairwise(SIDES)]
         ranges.append(f"{SIDES[-1]} or more")
         counts = tuple((name, int(n)) for name, n in zip(ranges, places, strict=True))
-        yield Bars("root of the area, pixels", "boxes", counts)
+        yield Bars("side of a square of the same area, pixels", "boxes", counts)
     left = sum(map(len, content.labels)) - len(known)
     if left or not known:
         yield Note(f"Of {left:,} boxes the size in pixels is not known.")
@@ -134,6 +151,11 @@ def _sizes(content: Content) -> Iterable[Block]:
 
 def _media(content: Content) -> Iterable[Block]:
     counts = Counter(status or UNKNOWN for status in content.columns["media_status"])
-    yield Table(("media", "images"), tuple(sorted(counts.items())))
+    rows = tuple(
+        (status, count, _MEDIA.get(status, "")) for status, count in sorted(counts.items())
+    )
+    yield Table(("media", "images", "meaning"), rows)
+    if counts.keys() & {"missing", "rejected"}:
+        yield Note("To see which: filter by media_status in the App's sidebar.")
     if counts.keys() & {"unknown", UNKNOWN}:
         yield Note("Run download_images or ingest_dataset again to know of more.")

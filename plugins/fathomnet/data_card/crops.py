@@ -63,7 +63,9 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
 
 def _blocks(crops: list[Crop], absent: list[str], problems: Counter[str]) -> Iterator[Block]:
     if crops:
+        yield Note(f"Of each concept the largest boxes, {PER_CONCEPT} at most, of several images.")
         yield Crops(tuple(crops))
+        yield Note("The licences of the images go for these parts of them too.")
     if absent:
         names = ", ".join(absent[:PER_CONCEPT])
         more = " and others" if len(absent) > PER_CONCEPT else ""

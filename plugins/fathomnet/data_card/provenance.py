@@ -3,80 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..dataset.evaluation_run import read_details
 from ..dataset.journal import PREFIX, journals_of
 from ..dataset.label_fields import fields_holding
 from ..dataset.run_records import read_record
 from ..fields import (
+    DUPLICATE_GROUP,
     EMBEDDING_RUNS,
     GROUND_TRUTH,
     SPLITS,
-    SUSPECTS,
     import_run_key,
-    ingest_run_key,
-    label_errors_run_key,
+    tiles_run_key,
 )
-from ..splits import Leak, find_leaks
+from ..splits import find_leaks
 from ..taxonomy import Taxonomy
-from .blocks import Block, Cell, Note, Section, Table
+from .blocks import Block, Cell, Hash, Note, Section, Table
+from .suspects import suspect_section
+
+_OF_A_RUN: Final = (
+    ("model", "model", "name"),
+    ("checkpoint", "checkpoint", "name"),
+    ("decision", "decision", "name"),
+    ("program", "code_version", ""),
+    ("finished", "finished", ""),
+)
+"""What is told of a manifest: in which words, the member, and which part of it where it has any."""
 
 
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     """The sections that come from the runs of a dataset."""
     return [
-        Section("Sources and licences", tuple(_sources(dataset))),
-        Section("Taxonomy", (Note(f"sha256 of its table: {taxonomy.sha256}"),)),
-        Section("Suspects", tuple(_suspects(dataset))),
+        suspect_section(dataset),
         Section("Relabelling", tuple(_relabelling(dataset))),
-        Section("Leaks between splits", tuple(_leaks(find_leaks(dataset)))),
+        Section("Leaks between splits", tuple(_leaks(dataset))),
         Section("Predictions", tuple(_predictions(dataset))),
         Section("Evaluations", tuple(_evaluations(dataset))),
         Section("Embeddings, maps and indexes", tuple(_embeddings(dataset))),
+        Section("Taxonomy", tuple(_taxonomy(taxonomy))),
     ]
-
-
-def _sources(dataset: Any) -> Iterable[Block]:
-    rows: list[tuple[Cell, ...]] = []
-    for split in SPLITS:
-        record = read_record(dataset, ingest_run_key(split))
-        if record is not None:
-            state = "complete" if record["complete"] else "interrupted: ingest it again"
-            rows.append((split, record["source"], record["sha256"], record["limit"], state))
-    if rows:
-        yield Table(("split", "annotations", "sha256", "limit", "state"), tuple(rows))
-    else:
-        yield Note("It was not made by ingest_dataset, so its source is not known.")
-    licence = dataset.info.get("license") or dataset.info.get("licence")
-    if licence:
-        yield Note(f"Licence: {licence}")
-    else:
-        yield Note(
-            "Licence: unknown. Name it in the dataset's info, as dataset.info['license'], and "
-            "make the card again."
-        )
-
-
-def _suspects(dataset: Any) -> Iterable[Block]:
-    record = read_record(dataset, label_errors_run_key(GROUND_TRUTH))
-    if record is None:
-        yield Note("Not searched yet: run find_label_errors.")
-    elif record.get("state") != "complete":
-        yield Note("A search was interrupted: run find_label_errors again.")
-    else:
-        found = record["result"]
-        yield Table(
-            ("", "count"),
-            (
-                ("labels that were judged", found["scored"]),
-                ("suspects", found["suspects"]),
-                ("labels that are wrong, expected", float(found["expected_errors"])),
-            ),
-        )
-        yield Note(f"Judged by {', '.join(found['signals'])}.")
-        if dataset.has_saved_view(SUSPECTS):
-            yield Note(f"They are in the saved view {SUSPECTS}.")
 
 
 def _relabelling(dataset: Any) -> Iterable[Block]:
@@ -88,65 +54,95 @@ def _relabelling(dataset: Any) -> Iterable[Block]:
     yield Table(("relabelling", "to", "boxes", "note"), rows)
 
 
-def _leaks(leaks: Iterable[Leak]) -> Iterable[Block]:
-    rows = tuple(
-        (" and ".join(one.sides), one.dives, one.images, one.near_duplicates) for one in leaks
-    )
+def _leaks(dataset: Any) -> Iterable[Block]:
+    leaks = find_leaks(dataset)
+    searched = dataset.get_field(DUPLICATE_GROUP) is not None
     headings = ("on both of", "dives", "their images", "groups of near-duplicates")
-    if rows:
-        yield Table(headings, rows)
+    if leaks:
+        yield Table(
+            headings,
+            tuple(
+                (
+                    " and ".join(one.sides),
+                    one.dives,
+                    one.images,
+                    one.near_duplicates if searched else "not searched",
+                )
+                for one in leaks
+            ),
+        )
+        for one in leaks:
+            if one.examples:
+                more = " and others" if one.dives > len(one.examples) else ""
+                sides, dives = " and ".join(one.sides), ", ".join(one.examples)
+                yield Note(f"Dives on both of {sides}: {dives}{more}.")
         yield Note("split_by_dive keeps the dives of training and validation images apart.")
     else:
         yield Note("No dive is on two of train, val and test.")
-    yield Note("Near-duplicates are counted as far as find_duplicates has found them.")
+    if not searched:
+        yield Note("Near-duplicates were not searched yet: run find_duplicates.")
 
 
 def _predictions(dataset: Any) -> Iterable[Block]:
     import fiftyone as fo
 
-    rows: list[tuple[Cell, ...]] = []
-    for field in sorted(fields_holding(dataset, fo.Detections)):
-        if field == GROUND_TRUTH:
-            continue
-        count = dataset.count(f"{field}.detections")
-        origins = [
-            (split, record)
-            for split in SPLITS
-            if (record := read_record(dataset, import_run_key(field, split))) is not None
-        ]
-        rows += [(field, count, split, *_origin(record)) for split, record in origins]
-        if not origins:
-            rows.append((field, count, "", "not imported: its origin is unknown", "", "", "", ""))
-    headings = ("field", "boxes", "split", "file", "sha256", "model", "checkpoint", "state")
-    if rows:
-        yield Table(headings, tuple(rows))
-    else:
+    fields = [
+        field
+        for field in sorted(fields_holding(dataset, fo.Detections))
+        if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field))
+    ]
+    if not fields:
         yield Note("There are none: run import_predictions.")
+    for field in fields:
+        yield from _origin(dataset, field)
 
 
-def _origin(record: Mapping[str, Any]) -> tuple[Cell, ...]:
-    """File, hash, model, checkpoint and state of an import."""
-    manifest = record.get("manifest") or {}
-    rejected = record.get("rejected_rows") or 0
-    state = record.get("state", "")
-    if state == "writing":
-        state = "interrupted: import it again"
-    elif rejected:
-        state = f"{state}, {rejected:,} rows left out"
-    return (
-        record.get("source"),
-        record.get("sha256"),
-        _named(manifest.get("model")) or "not said",
-        _named(manifest.get("checkpoint")) or "not said",
-        state,
-    )
+def _origin(dataset: Any, field: str) -> Iterable[Block]:
+    """Which files the boxes of a field were imported from, and what made these."""
+    from fiftyone import ViewField
+
+    path = f"{field}.detections"
+    records = {split: read_record(dataset, import_run_key(field, split)) for split in SPLITS}
+    imports = {split: record for split, record in records.items() if record is not None}
+    if not imports:
+        count = dataset.count(path)
+        yield Note(f"{field}: {count:,} boxes that were not imported; their origin is unknown.")
+        return
+    yield Note(f"{field}:")
+    rows: list[tuple[Cell, ...]] = [
+        ("boxes", *(dataset.match(ViewField("split") == one).count(path) for one in imports)),
+        ("state", *map(_state, imports.values())),
+        ("file", *(one["source"] for one in imports.values())),
+    ]
+    manifests = [one["manifest"] or {} for one in imports.values()]
+    for what, *members in _OF_A_RUN:
+        said = [_said(manifest, *members) for manifest in manifests]
+        if any(said) or what == "model":
+            rows.append((what, *(one or "not said" for one in said)))
+    yield Table(("", *imports), tuple(rows))
+    hashes: list[tuple[Cell, ...]] = []
+    for (split, record), manifest in zip(imports.items(), manifests, strict=True):
+        hashes.append((split, "file", Hash(record["sha256"])))
+        checkpoint = _said(manifest, "checkpoint", "sha256")
+        hashes += [(split, "checkpoint", Hash(checkpoint))] if checkpoint else []
+    yield Table(("split", "of the", "sha256"), tuple(hashes))
 
 
-def _named(value: Any) -> str:
-    """What a manifest says of a model or a file, which may be a name or members."""
+def _state(record: Mapping[str, Any]) -> str:
+    if record["state"] == "writing":
+        return "interrupted: import it again"
+    left_out = record["rejected_rows"]
+    return f"{record['state']}, {left_out:,} rows left out" if left_out else str(record["state"])
+
+
+def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:
+    """What a manifest, which anybody may have written, says of a part of one of its members."""
+    value = manifest.get(member)
     if isinstance(value, Mapping):
-        return " ".join(str(value[name]) for name in ("name", "sha256") if value.get(name))
-    return str(value or "")
+        value = value.get(part)
+    elif part not in ("name", ""):
+        value = None
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _evaluations(dataset: Any) -> Iterable[Block]:
@@ -190,3 +186,13 @@ def _embeddings(dataset: Any) -> Iterable[Block]:
         yield Table(("brain key", "kind", "method", "of"), tuple(runs))
     else:
         yield Note("No map and no index: run compute_embeddings and build_similarity_index.")
+
+
+def _taxonomy(taxonomy: Taxonomy) -> Iterable[Block]:
+    yield Table(
+        ("", "value"),
+        (
+            ("concepts", f"{len(taxonomy.concepts):,}"),
+            ("sha256 of its table", Hash(taxonomy.sha256)),
+        ),
+    )

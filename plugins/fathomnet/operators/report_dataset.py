@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fiftyone.operators import types
@@ -38,5 +39,10 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
         result = dict(ctx.results or {})
         card = result.pop("markdown", "")
         shown = build(self.model.heading, result)
-        shown.type.md(card, name="_card")
+        shown.type.md(_with_small_headings(card), name="_card")
         return types.Property(shown.type, view=shown.view)
+
+
+def _with_small_headings(card: str) -> str:
+    """The card for a dialog, in which the App's largest headings would take half of the room."""
+    return re.sub(r"^#+ ", "##### ", card, flags=re.MULTILINE)

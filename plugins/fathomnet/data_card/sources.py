@@ -1,0 +1,159 @@
+"""Where images and boxes came from, and under which licences, by the annotation files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..dataset.licences import SplitLicences, read_licences
+from ..dataset.run_records import read_record
+from ..fields import SPLITS, ingest_run_key
+from .blocks import Block, Cell, Hash, Note, Section, Table
+
+SHOWN: Final = 100
+"""Licences that a card lists."""
+_NAMELESS: Final = "no name"
+_UNDESCRIBED: Final = "named, but not described"
+_UNNAMED: Final = "none named"
+
+_Licence = tuple[str, str]
+"""Name and URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the record of a split's ingest says.
+
+    Attributes:
+        split: the split.
+        record: the record.
+        licences: what it has of licences; None where an old version kept nothing.
+        there: images of the split that the dataset has now.
+    """
+
+    split: str
+    record: Mapping[str, Any]
+    licences: SplitLicences | None
+    there: int
+
+    @property
+    def file(self) -> str:
+        return str(self.record["source"])
+
+    @property
+    def taken(self) -> str:
+        limit, images = self.record["limit"], self.record["images"]
+        is_whole = limit is None or limit >= images
+        return f"all {images:,}" if is_whole else f"the first {limit:,} of {images:,}"
+
+    @property
+    def state(self) -> str:
+        return "complete" if self.record["complete"] else "interrupted: ingest it again"
+
+
+def source_section(dataset: Any, splits: Counter[str | None]) -> Section:
+    """What is known of a dataset's files and licences.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        splits: how many images of each split it has.
+    """
+    records = {split: read_record(dataset, ingest_run_key(split)) for split in SPLITS}
+    sources = [
+        _Source(split, record, read_licences(record), splits[split])
+        for split, record in records.items()
+        if record is not None
+    ]
+    blocks = [*_files(sources), *_licences(sources), *_added(dataset, sources)]
+    return Section("Sources and licences", tuple(blocks))
+
+
+def _files(sources: list[_Source]) -> Iterator[Block]:
+    if not sources:
+        yield Note("It was not made by ingest_dataset, so its source is not known.")
+        return
+    yield Table(
+        ("split", "annotations", "images ingested", "state"),
+        tuple((one.split, one.file, one.taken, one.state) for one in sources),
+    )
+    hashes = tuple((one.split, Hash(one.record["sha256"])) for one in sources)
+    yield Table(("split", "sha256 of the annotations"), hashes)
+    said = [dict(source.licences.statements) if source.licences else {} for source in sources]
+    names = dict.fromkeys(name for one in said for name in one)
+    if names:
+        yield Table(
+            ("the file says of itself", *(source.split for source in sources)),
+            tuple((name, *(one.get(name) for one in said)) for name in names),
+        )
+
+
+def _licences(sources: list[_Source]) -> Iterator[Block]:
+    known = [(source, source.licences) for source in sources if source.licences is not None]
+    counts = {source.split: _counts(licences) for source, licences in known}
+    listed = list(dict.fromkeys(licence for some in counts.values() for licence in some))
+    if listed:
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (*licence, *(some[licence] for some in counts.values())) for licence in listed
+        )
+        yield Table(("licence", "URL", *(f"images, {split}" for split in counts)), rows[:SHOWN])
+        if len(rows) > SHOWN:
+            yield Note(f"And {len(rows) - SHOWN:,} licences more.")
+    for source, licences in known:
+        yield from _remarks(source, licences)
+    for source in sources:
+        if source.licences is None:
+            yield Note(
+                f"{source.split}: what {source.file} says of licences was not kept when it was "
+                "ingested. Run ingest_dataset again, with the same file and limit."
+            )
+    if known:
+        yield Note(
+            "These are the licences that an annotations file gives its images; the annotations "
+            "and what a model predicts may have others."
+        )
+
+
+def _counts(licences: SplitLicences) -> Counter[_Licence]:
+    """Images by licence, those of no licence last."""
+    found: Counter[_Licence] = Counter()
+    for one in licences.described:
+        found[one.name or _NAMELESS, one.url] += one.images
+    if licences.undescribed:
+        found[_UNDESCRIBED, ""] = licences.undescribed
+    if licences.unnamed:
+        found[_UNNAMED, ""] = licences.unnamed
+    return found
+
+
+def _remarks(source: _Source, licences: SplitLicences) -> Iterator[Block]:
+    """What the numbers do not say."""
+    if not licences.described:
+        yield Note(
+            f"{source.split}: {source.file} states no licence. Ask whoever published it before "
+            "you pass its images on."
+        )
+    if licences.undescribed:
+        names = ", ".join(licences.undescribed_ids)
+        yield Note(
+            f"{source.split}: {source.file} names licences that it does not describe, on "
+            f"{licences.undescribed:,} images: {names}."
+        )
+    if source.there != licences.images and source.record["complete"]:
+        yield Note(
+            f"{source.split}: licences are those of the {licences.images:,} images that were "
+            f"ingested; {source.there:,} are in the dataset now."
+        )
+
+
+def _added(dataset: Any, sources: list[_Source]) -> Iterator[Block]:
+    """What a person has said of the dataset as a whole."""
+    added = dataset.info.get("license") or dataset.info.get("licence")
+    if added:
+        yield Note(f"By the dataset's info, its licence is: {added}")
+    elif not any(source.licences and source.licences.described for source in sources):
+        yield Note(
+            "Licence: unknown. Name it in the dataset's info, as dataset.info['license'], and "
+            "make the card again."
+        )

@@ -1,0 +1,184 @@
+"""Labels that are probably wrong: how many, by what, where they are, and what became of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..dataset.journal import journals_of, states_before
+from ..dataset.label_fields import fields_holding
+from ..dataset.run_records import read_record
+from ..fields import (
+    GROUND_TRUTH,
+    SUGGESTED_LABEL,
+    SUSPICION_BY_MODEL,
+    SUSPICION_BY_NEIGHBOURS,
+    label_errors_run_key,
+)
+from .blocks import Block, Note, Section, Table
+
+PAIRS: Final = 10
+"""Labels with their suggestions that a card lists."""
+LIKELY: Final = 0.5
+"""A probability from which a signal speaks against a label by itself."""
+
+_SIGNALS: Final = {
+    "probabilities": "the probabilities of the predictions in {pred_field}",
+    "confidence": "the predictions in {pred_field} and their confidence",
+    "predictions": "the names that {pred_field} predicts",
+    "neighbours": "the labels of the boxes that look most alike, by the index {index_key}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A box whose label was doubted.
+
+    Attributes:
+        label: what it is now.
+        suggested: what it may be.
+        by_model: how probably the label is wrong by the predictions alone, if there are any.
+        by_neighbours: the same by the neighbours alone.
+        is_changed: whether it has another label than the one that was doubted.
+    """
+
+    label: str | None
+    suggested: str
+    by_model: float | None
+    by_neighbours: float | None
+    is_changed: bool
+
+
+def suspect_section(dataset: Any) -> Section:
+    """What ``find_label_errors`` has found in each field that it has looked at."""
+    import fiftyone as fo
+
+    fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
+    records = {field: read_record(dataset, label_errors_run_key(field)) for field in fields}
+    searched = {field: record for field, record in records.items() if record is not None}
+    if not searched:
+        return Section("Suspects", (Note("Not searched yet: run find_label_errors."),))
+    blocks: list[Block] = []
+    for field, record in searched.items():
+        if len(searched) > 1 or field != GROUND_TRUTH:
+            blocks.append(Note(f"Labels in {field}:"))
+        blocks += _blocks(dataset, field, record)
+    return Section("Suspects", tuple(blocks))
+
+
+def _blocks(dataset: Any, field: str, record: Mapping[str, Any]) -> Iterator[Block]:
+    if record.get("state") != "complete":
+        yield Note("A search was interrupted: run find_label_errors again.")
+        return
+    found = record["result"]
+    suspects = _read(dataset, field, record["found_at"])
+    changed = sum(one.is_changed for one in suspects)
+    as_suggested = sum(one.label == one.suggested for one in suspects)
+    rows = (
+        ("labels that were judged", found["scored"]),
+        ("labels that nothing could judge", found["boxes_without_signal"]),
+        ("suspects: labels that are probably wrong", found["suspects"]),
+        ("suspects that were relabelled since", changed),
+        ("of these, those that have the suggested name now", as_suggested),
+        ("suspects that were removed since", found["suspects"] - len(suspects)),
+        ("suspects that are left to look at", len(suspects) - changed),
+    )
+    yield Table(("", "boxes"), rows)
+    signals = " and ".join(_SIGNALS[one].format(**record) for one in found["signals"])
+    expected = f"{found['expected_errors']:,.1f}"
+    yield Note(f"Judged by {signals}. {expected} wrong labels are expected.")
+    yield from _by_signal(suspects)
+    yield from _where(dataset, found)
+    yield from _what(suspects)
+    if changed:
+        yield Note("Scores and views stay as they were found: run find_label_errors again.")
+
+
+def _by_signal(suspects: list[_Suspect]) -> Iterator[Block]:
+    """How many suspects each signal would have doubted alone, where there are two."""
+    if not suspects or not (_says(suspects, "by_model") and _says(suspects, "by_neighbours")):
+        return
+    counts = Counter(
+        ((one.by_model or 0) >= LIKELY, (one.by_neighbours or 0) >= LIKELY) for one in suspects
+    )
+    yield Table(
+        ("doubted by", "suspects"),
+        (
+            ("predictions and look-alikes", counts[True, True]),
+            ("predictions alone", counts[True, False]),
+            ("look-alikes alone", counts[False, True]),
+            ("neither alone, but both together", counts[False, False]),
+        ),
+    )
+
+
+def _says(suspects: list[_Suspect], signal: str) -> bool:
+    return any(getattr(one, signal) is not None for one in suspects)
+
+
+def _where(dataset: Any, found: Mapping[str, Any]) -> Iterator[Block]:
+    shows = {
+        found["view"]: "shows them, the most suspicious first",
+        found["pairs_view"]: "shows each beside what it looks like",
+    }
+    there = [
+        f"{name} {what}" for name, what in shows.items() if name and dataset.has_saved_view(name)
+    ]
+    if there:
+        yield Note(f"Where to look: the saved view {'; '.join(there)}.")
+    elif found["suspects"]:
+        yield Note("Their saved views were deleted: run find_label_errors again.")
+
+
+def _what(suspects: list[_Suspect]) -> Iterator[Block]:
+    """Which names are doubted most, of those that are left."""
+    pairs = Counter((one.label, one.suggested) for one in suspects if not one.is_changed)
+    if not pairs:
+        return
+    ordered = sorted(pairs.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    yield Table(
+        ("label", "probably", "suspects left"),
+        tuple((*names, count) for names, count in ordered[:PAIRS]),
+    )
+    if len(ordered) > PAIRS:
+        rest = sum(count for _, count in ordered[PAIRS:])
+        yield Note(f"And {rest:,} suspects of {len(ordered) - PAIRS:,} other pairs of names.")
+
+
+def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
+    """The suspects that are in the dataset now: only they have a suggestion."""
+    from fiftyone import ViewField
+
+    names = ("id", "label", SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS)
+    paths = [f"{field}.detections.{name}" for name in names]
+    if any(dataset.get_field(path) is None for path in paths):
+        return []
+    boxes = dataset.filter_labels(field, ViewField(SUGGESTED_LABEL).exists())
+    before = _labels_before(dataset, field, found_at)
+    return [
+        _Suspect(
+            label,
+            suggested,
+            by_model,
+            by_neighbours,
+            # A label is never its own suggestion, so that an edit in the App shows too.
+            is_changed=label == suggested or before.get(box, label) != label,
+        )
+        for box, label, suggested, by_model, by_neighbours in zip(
+            *boxes.values(paths, unwind=True), strict=True
+        )
+    ]
+
+
+def _labels_before(dataset: Any, field: str, found_at: str) -> dict[str, str | None]:
+    """What the boxes that were relabelled since a search were called before, by their ids."""
+    # The record of a search has whole seconds in UTC, a journal has more digits and no zone.
+    moment = found_at.partition("+")[0]
+    labels: dict[str, str | None] = {}
+    for journal in journals_of(dataset):
+        if journal.field == field and journal.stage != "writing" and journal.time >= moment:
+            for one in states_before(dataset, journal):
+                labels.setdefault(one.label_id, one.state.get("label"))
+    return labels
