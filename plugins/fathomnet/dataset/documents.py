@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bson import ObjectId
 
 from ..fields import ANNOTATION_ID, GROUND_TRUTH
+from ..files.coco_values import lasting_url
 
 if TYPE_CHECKING:
     from ..catalog import BoxRecord, ImageRecord
@@ -66,7 +67,7 @@ def sample_document(
         "split": split,
         "image_id": image.image_id,
         "file_name": image.file_name,
-        "source_url": image.source_url,
+        "source_url": image.source_url and lasting_url(image.source_url),
         "media_uri": media_uri,
         "media_status": media_status,
         "date_captured": image.date_captured,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 LONGEST_SEGMENT = 255
 """Bytes in a file name that common file systems accept."""
@@ -23,6 +24,11 @@ _PLAIN = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)
+_QUERY = re.compile(r"[?#]")
+# Parameters of the signed URLs of Google, Amazon, Azure and CloudFront, and of tokens in general.
+_SECRET = re.compile(
+    r"^x-(goog|amz)-|accessid|key|secret|signature|^sig$|token|auth|^expires|^policy", re.IGNORECASE
+)
 
 _FILE_NAME_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda name: not name or name.isspace(), "is empty"),
@@ -75,6 +81,18 @@ def web_url(url: str | None) -> str | None:
     if not url.isprintable() or url[-1] == " ":
         raise ValueError(f"{url[:80]!r} ends with white space or holds unprintable characters")
     return url
+
+
+def gives_away(url: str) -> bool:
+    """Whether whoever has the URL has a signature or a token, and so somebody's rights."""
+    _, *parameters = _QUERY.split(url)
+    named = parse_qsl("&".join(parameters), keep_blank_values=True) if parameters else []
+    return any(_SECRET.search(name) for name, _ in named)
+
+
+def lasting_url(url: str) -> str:
+    """A URL as a dataset keeps it, whose readers are others than those of the annotations."""
+    return _QUERY.split(url)[0] if gives_away(url) else url
 
 
 def moment(text: object) -> datetime | None:

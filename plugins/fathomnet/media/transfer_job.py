@@ -20,6 +20,7 @@ from typing import Final, TextIO
 from yarl import URL
 
 from ..errors import Fault, InputError, SetupError
+from ..files.coco_values import gives_away
 from .addresses import fetchable
 from .outcomes import RejectedError
 from .paths import GCS
@@ -36,10 +37,6 @@ _LONGEST_NAME: Final = 1024
 """Bytes that an object's name may have."""
 
 _MD5_BYTES: Final = 16
-# Parameters of the signed URLs of Google, Amazon, Azure and CloudFront, and of tokens in general.
-_SECRET: Final = re.compile(
-    r"^x-(goog|amz)-|accessid|key|secret|signature|^sig$|token|auth|^expires|^policy", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +188,7 @@ def _transferable(url: str | None) -> URL:
         raise RejectedError("no URL")
     address = fetchable(url)
     if address.raw_query_string:
-        if any(map(_SECRET.search, address.query)):
+        if gives_away(url):
             raise RejectedError("a URL with a signature or token, which a list would give away")
         raise RejectedError("a URL with a query: how the service names what it finds is not known")
     if address.raw_path.endswith("/"):
