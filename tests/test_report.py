@@ -237,7 +237,8 @@ def test_a_file_that_states_no_licence_or_an_unknown_one_is_said_to(
     assert not BeautifulSoup(rendered, "html.parser").find_all(["script", "a", "em", "code", "img"])
     odd.delete_samples(odd.match_tags("test").limit(1))
     assert (
-        "of the 4 images that were ingested; 3 are in the dataset" in report_dataset(odd).markdown
+        "all that was ingested, 4 images; the dataset has 3 of this split now"
+        in report_dataset(odd).markdown
     )
 
 
@@ -290,7 +291,7 @@ def test_tiles_are_no_predictions(dataset: Any) -> None:
     dataset.add_sample_field("drawn", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
     text = report_dataset(dataset).markdown.partition("## Predictions")[2]
     assert "tiles" not in text
-    assert "drawn: 0 boxes that were not imported; their origin is unknown." in text
+    assert "drawn: 0 boxes, not imported, so that their origin is unknown." in text
 
 
 def test_images_that_are_not_there_are_said(dataset_name: str, tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ def test_a_damaged_image_and_a_dataset_of_somebody_else(dataset_name: str, tmp_p
     detections = fo.Detections(detections=[box])
     dataset.add_sample(fo.Sample(filepath=str(tmp_path / "a.png"), ground_truth=detections))
     text = report_dataset(dataset, tmp_path / "card").markdown
-    assert "1 examples cannot be shown: not an image" in text
+    assert "1 example cannot be shown: not an image" in text
     assert "not made by ingest\\_dataset" in text
 
 

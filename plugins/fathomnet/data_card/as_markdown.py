@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..plain import literal
+from ..plain import counted, literal
 from .blocks import Bars, Block, Card, Cell, Crops, Note, Table, in_words
 
 _LONGEST_BAR: Final = 30
@@ -34,7 +34,8 @@ def _lines(block: Block) -> Iterator[str]:
         )
         yield from _table(Table((block.what, block.unit, ""), rows))
     elif isinstance(block, Crops):
-        yield f"{len(block.pictures):,} example crops are in the HTML beside this file."
+        crops = counted(len(block.pictures), "example crop", "example crops")
+        yield f"In the HTML beside this file: {crops}."
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from ..fields import RANKS, SPLITS
+from ..plain import counted
 from ..taxonomy import Taxonomy
 from .blocks import Bars, Block, Cell, Note, Section, Table
 from .content import Content
@@ -85,7 +86,8 @@ def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
     yield Table(headings, tuple(rows))
     unknown = {label: count for label, count in labels.items() if label and label not in taxonomy}
     if unknown:
-        yield Note(f"{sum(unknown.values()):,} boxes have a label that the taxonomy does not know:")
+        boxes = counted(sum(unknown.values()), "box", "boxes")
+        yield Note(f"Labels that the taxonomy does not know, on {boxes}:")
         yield Table(("label", "boxes"), tuple(sorted(unknown.items()))[:SHOWN])
 
 
@@ -115,7 +117,8 @@ def _years(content: Content) -> Iterable[Block]:
     if known:
         yield Bars("year", "images", tuple((str(year), count) for year, count in known))
     if years[None]:
-        yield Note(f"Of {years[None]:,} images it is not known when they were taken.")
+        images = counted(years[None], "image", "images")
+        yield Note(f"When they were taken is not known of {images}.")
 
 
 def _sizes(content: Content) -> Iterable[Block]:
@@ -146,7 +149,7 @@ def _sizes(content: Content) -> Iterable[Block]:
         yield Bars("side of a square of the same area, pixels", "boxes", counts)
     left = sum(map(len, content.labels)) - len(known)
     if left or not known:
-        yield Note(f"Of {left:,} boxes the size in pixels is not known.")
+        yield Note(f"The size in pixels is not known of {counted(left, 'box', 'boxes')}.")
 
 
 def _media(content: Content) -> Iterable[Block]:

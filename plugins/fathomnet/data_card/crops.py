@@ -14,6 +14,7 @@ from ..embedding.crops import BoxError, cut, window_of
 from ..embedding.media import local_file
 from ..embedding.pictures import Pixels, open_picture
 from ..files.pictures import PictureError
+from ..plain import counted
 from ..progress import Progress
 from .blocks import Block, Crop, Crops, Note, Section
 from .content import Content
@@ -69,9 +70,10 @@ def _blocks(crops: list[Crop], absent: list[str], problems: Counter[str]) -> Ite
     if absent:
         names = ", ".join(absent[:PER_CONCEPT])
         more = " and others" if len(absent) > PER_CONCEPT else ""
-        yield Note(f"No image of {len(absent):,} concepts is at hand: {names}{more}.")
+        concepts = counted(len(absent), "concept", "concepts")
+        yield Note(f"No image of {concepts} is at hand: {names}{more}.")
     for reason, count in sorted(problems.items()):
-        yield Note(f"{count:,} examples cannot be shown: {reason}.")
+        yield Note(f"{counted(count, 'example', 'examples')} cannot be shown: {reason}.")
     if not (crops or absent or problems):
         yield Note("No box has a label.")
 

@@ -17,6 +17,7 @@ from ..fields import (
     import_run_key,
     tiles_run_key,
 )
+from ..plain import counted
 from ..splits import find_leaks
 from ..taxonomy import Taxonomy
 from .blocks import Block, Cell, Hash, Note, Section, Table
@@ -105,8 +106,8 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
     records = {split: read_record(dataset, import_run_key(field, split)) for split in SPLITS}
     imports = {split: record for split, record in records.items() if record is not None}
     if not imports:
-        count = dataset.count(path)
-        yield Note(f"{field}: {count:,} boxes that were not imported; their origin is unknown.")
+        boxes = counted(dataset.count(path), "box", "boxes")
+        yield Note(f"{field}: {boxes}, not imported, so that their origin is unknown.")
         return
     yield Note(f"{field}:")
     rows: list[tuple[Cell, ...]] = [
@@ -131,8 +132,9 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
 def _state(record: Mapping[str, Any]) -> str:
     if record["state"] == "writing":
         return "interrupted: import it again"
-    left_out = record["rejected_rows"]
-    return f"{record['state']}, {left_out:,} rows left out" if left_out else str(record["state"])
+    rows = record["rejected_rows"]
+    left_out = f", {counted(rows, 'row', 'rows')} left out" if rows else ""
+    return f"{record['state']}{left_out}"
 
 
 def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:

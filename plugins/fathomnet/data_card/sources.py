@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..dataset.licences import SplitLicences, read_licences
 from ..dataset.run_records import read_record
 from ..fields import SPLITS, ingest_run_key
+from ..plain import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
 
 SHOWN: Final = 100
@@ -99,7 +100,7 @@ def _licences(sources: list[_Source]) -> Iterator[Block]:
         )
         yield Table(("licence", "URL", *(f"images, {split}" for split in counts)), rows[:SHOWN])
         if len(rows) > SHOWN:
-            yield Note(f"And {len(rows) - SHOWN:,} licences more.")
+            yield Note(f"And {counted(len(rows) - SHOWN, 'licence', 'licences')} more.")
     for source, licences in known:
         yield from _remarks(source, licences)
     for source in sources:
@@ -138,12 +139,13 @@ def _remarks(source: _Source, licences: SplitLicences) -> Iterator[Block]:
         names = ", ".join(licences.undescribed_ids)
         yield Note(
             f"{source.split}: {source.file} names licences that it does not describe, on "
-            f"{licences.undescribed:,} images: {names}."
+            f"{counted(licences.undescribed, 'image', 'images')}: {names}."
         )
     if source.there != licences.images and source.record["complete"]:
         yield Note(
-            f"{source.split}: licences are those of the {licences.images:,} images that were "
-            f"ingested; {source.there:,} are in the dataset now."
+            f"{source.split}: licences are those of all that was ingested, "
+            f"{counted(licences.images, 'image', 'images')}; the dataset has "
+            f"{source.there:,} of this split now."
         )
 
 

@@ -17,6 +17,7 @@ from ..fields import (
     SUSPICION_BY_NEIGHBOURS,
     label_errors_run_key,
 )
+from ..plain import counted
 from .blocks import Block, Note, Section, Table
 
 PAIRS: Final = 10
@@ -144,7 +145,8 @@ def _what(suspects: list[_Suspect]) -> Iterator[Block]:
     )
     if len(ordered) > PAIRS:
         rest = sum(count for _, count in ordered[PAIRS:])
-        yield Note(f"And {rest:,} suspects of {len(ordered) - PAIRS:,} other pairs of names.")
+        pairs_left = counted(len(ordered) - PAIRS, "other pair", "other pairs")
+        yield Note(f"And {counted(rest, 'suspect', 'suspects')} of {pairs_left} of names.")
 
 
 def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
