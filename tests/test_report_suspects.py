@@ -23,6 +23,7 @@ from tests.planted import planted_dataset
 LEFT = "suspects that are left to look at"
 CHANGED = "suspects that were relabelled since"
 AS_SUGGESTED = "of these, those that have the suggested name now"
+DOUBTED_BY = "what says that the label is more probably wrong than right"
 REMOVED = "suspects that were removed since"
 
 
@@ -74,7 +75,7 @@ def test_suspects_are_counted_with_their_signals_and_where_to_look(
     assert numbers(part) == {
         "labels that were judged": result.scored,
         "labels that nothing could judge": 0,
-        "suspects: labels that are probably wrong": result.suspects,
+        "suspects: labels that are doubted": result.suspects,
         CHANGED: 0,
         AS_SUGGESTED: 0,
         REMOVED: 0,
@@ -93,7 +94,7 @@ def test_every_suspect_is_doubted_by_some_signal_and_stands_with_its_suggestion(
     dataset: Any, result: LabelErrorsResult, tmp_path: Path
 ) -> None:
     shown = rows(suspects_part(dataset, tmp_path))
-    first = shown.index(["doubted by", "suspects"]) + 1
+    first = shown.index([DOUBTED_BY, "suspects"]) + 1
     by_signal = {name: int(count) for name, count in shown[first : first + 4]}
     boxes = dataset.load_saved_view("suspects").values("ground_truth")
     sides = [(box.suspicion_by_model >= 0.5, box.suspicion_by_neighbours >= 0.5) for box in boxes]
@@ -101,7 +102,7 @@ def test_every_suspect_is_doubted_by_some_signal_and_stands_with_its_suggestion(
         "predictions and look-alikes": sides.count((True, True)),
         "predictions alone": sides.count((True, False)),
         "look-alikes alone": sides.count((False, True)),
-        "neither alone, but both together": sides.count((False, False)),
+        "neither by itself": sides.count((False, False)),
     }
     pairs = shown[shown.index(["label", "probably", "suspects left"]) + 1 :]
     found = Counter((box.label, box.suggested_label) for box in boxes)
@@ -180,4 +181,4 @@ def test_one_signal_is_named_alone(
     find_label_errors(dataset, threshold=0.2)
     part = suspects_part(dataset, tmp_path)
     assert any("the names that model_predictions predicts." in note for note in notes(part))
-    assert "doubted by" not in str(part)
+    assert DOUBTED_BY not in str(part)

@@ -13,11 +13,10 @@ from .blocks import Bars, Block, Card, Cell, Crops, Hash, Note, Table, in_words
 
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: #16232b; background: #fff; }
+  color: #16232b; background: #fff; overflow-wrap: anywhere; }
 h1, h2 { color: #0b4f6c; line-height: 1.2; } h2 { margin-top: 2.5rem; }
-table { border-collapse: collapse; margin: .7rem 0; }
-th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #d8e2e7;
-  overflow-wrap: anywhere; }
+table { border-collapse: collapse; margin: .7rem 0; display: block; overflow-x: auto; }
+th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #d8e2e7; }
 th { white-space: nowrap; } td { min-width: 4.5rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .hash { font: 12px ui-monospace, monospace; }
@@ -42,6 +41,7 @@ def as_html(card: Card) -> str:
     lines = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         f"<title>{title}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{title}</h1>",

@@ -80,7 +80,7 @@ def _blocks(dataset: Any, field: str, record: Mapping[str, Any]) -> Iterator[Blo
     rows = (
         ("labels that were judged", found["scored"]),
         ("labels that nothing could judge", found["boxes_without_signal"]),
-        ("suspects: labels that are probably wrong", found["suspects"]),
+        ("suspects: labels that are doubted", found["suspects"]),
         ("suspects that were relabelled since", changed),
         ("of these, those that have the suggested name now", as_suggested),
         ("suspects that were removed since", found["suspects"] - len(suspects)),
@@ -98,19 +98,19 @@ def _blocks(dataset: Any, field: str, record: Mapping[str, Any]) -> Iterator[Blo
 
 
 def _by_signal(suspects: list[_Suspect]) -> Iterator[Block]:
-    """How many suspects each signal would have doubted alone, where there are two."""
+    """How many suspects each signal doubts by itself, where there are two."""
     if not suspects or not (_says(suspects, "by_model") and _says(suspects, "by_neighbours")):
         return
     counts = Counter(
         ((one.by_model or 0) >= LIKELY, (one.by_neighbours or 0) >= LIKELY) for one in suspects
     )
     yield Table(
-        ("doubted by", "suspects"),
+        ("what says that the label is more probably wrong than right", "suspects"),
         (
             ("predictions and look-alikes", counts[True, True]),
             ("predictions alone", counts[True, False]),
             ("look-alikes alone", counts[False, True]),
-            ("neither alone, but both together", counts[False, False]),
+            ("neither by itself", counts[False, False]),
         ),
     )
 
