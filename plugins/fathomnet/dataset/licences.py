@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..catalog import Catalog
+from ..plain import plain
 
 KEY: Final = "licences"
 """Of what is kept, in the record."""
@@ -56,7 +57,7 @@ class SplitLicences:
 
     def as_values(self) -> dict[str, Any]:
         """What is kept, as ``read_licences`` reads it."""
-        return {KEY: asdict(self)}
+        return {KEY: plain(self)}
 
 
 def count_licences(catalog: Catalog) -> SplitLicences:
