@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--step", choices=["prepare", "measure"])
     arguments = parser.parse_args()
     if arguments.step == "prepare":
-        _prepare(*arguments.boxes)
+        prepare(*arguments.boxes)
     elif arguments.step == "measure":
         (name,), (boxes,) = arguments.panels, arguments.boxes
         print(json.dumps(PANELS[name](_dataset(boxes))))
@@ -77,13 +77,15 @@ def _table(name: str, runs: dict[int, list[Timed]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _prepare(boxes: int) -> None:
+def prepare(boxes: int) -> Any:
+    """Makes the evaluated dataset of one size."""
     catalog = write_catalog(Path.home() / f"{boxes}.json", SIZES[boxes], boxes, seed=1)
     rows = write_predictions_csv(Path.home() / f"{boxes}.csv", catalog)
     ingest_dataset(_name(boxes), train_annotations=str(catalog), media_root="/media")
     import_predictions(_dataset(boxes), str(rows), split="train")
     result = evaluate_predictions(_dataset(boxes))
     print(f"prepared: {result.boxes:,} boxes")
+    return _dataset(boxes)
 
 
 def _name(boxes: int) -> str:

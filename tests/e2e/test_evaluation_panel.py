@@ -13,19 +13,13 @@ from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from demo.generate import Settings, make
 from tests.e2e.app import PATIENCE, App
+from tests.e2e.plots import click, largest_mistake, plot
 
 PANEL = "FathomNet: evaluation by rank"
-PLOTS = ("ranks", "kinds", "pairs", "matrix")
-
-PLACE_OF_CELL = """(plot, [column, row]) => {
-    const {xaxis, yaxis} = plot._fullLayout;
-    return [xaxis._offset + xaxis.l2p(column), yaxis._offset + yaxis.l2p(row)];
-}"""
-"""Where Plotly has drawn a cell, in pixels from the plot's corner."""
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +34,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     import_predictions(dataset, str(demo.predictions))
     yield dataset
     fo.delete_dataset("evaluated")
-
-
-def plot(app: App, name: str) -> Locator:
-    """One of the panel's pictures."""
-    return app.page.locator(".js-plotly-plot").nth(PLOTS.index(name))
-
-
-def click(app: App, name: str, column: float, row: float) -> None:
-    """Clicks in a picture, at a place that is given in its axes."""
-    picture = plot(app, name)
-    picture.scroll_into_view_if_needed()
-    x, y = picture.evaluate(PLACE_OF_CELL, [column, row])
-    # Plotly answers a click on what the pointer was over before.
-    picture.hover(position={"x": x, "y": y})
-    expect(picture.locator(".hoverlayer text").first).to_be_attached(timeout=PATIENCE)
-    app.page.mouse.down()
-    app.page.mouse.up()
 
 
 def wait_for_patches(app: App, count: int) -> None:
@@ -82,20 +59,9 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
 
     choose(app, "Rank", "family")
-    data = app.page.wait_for_function(
-        "() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot.data[0])"
-        ".find(trace => trace.type === 'heatmap' && trace.name === 'family')"
-    ).json_value()
-    cells = [
-        (fact[0], row, column)
-        for row, facts in enumerate(data["customdata"])
-        for column, fact in enumerate(facts)
-        if fact and row != column and column < len(facts) - 1
-    ]
-    count, row, column = max(cells)
+    count, row, column, true, predicted = largest_mistake(app, "family")
     click(app, "matrix", column, row)
     wait_for_patches(app, count)
-    true, predicted = data["y"][row], data["x"][column]
     app.wait_for_text(f"{true} taken for {predicted}")
 
     family = {name: load_taxonomy().rollup(name, "family") for name in load_taxonomy().names}
