@@ -15,7 +15,11 @@ import pytest
 from fathomnet_voxel51.corrections import export_corrections
 from fathomnet_voxel51.dataset import run_records, schema_version
 from fathomnet_voxel51.dataset.journal import journals_of, move_to
-from fathomnet_voxel51.dataset.run_records import read_record, write_record
+from fathomnet_voxel51.dataset.run_records import (
+    read_record,
+    write_record,
+    write_schema_number,
+)
 from fathomnet_voxel51.dataset.schema_version import STEPS, bring_up_to_date, reload_known
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.fields import PLUGIN_NAME, SCHEMA_RUN_KEY, SCHEMA_VERSION
@@ -134,7 +138,7 @@ def _incomplete(dataset: Any) -> dict[str, Any]:
 
 
 def as_of_the_future(dataset: Any) -> None:
-    write_record(dataset, SCHEMA_RUN_KEY, "schema_version", {"number": SCHEMA_VERSION + 1})
+    write_schema_number(dataset, SCHEMA_VERSION + 1)
     dataset.reload()
 
 

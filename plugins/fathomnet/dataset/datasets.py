@@ -9,8 +9,10 @@ from uuid import uuid4
 from pymongo.errors import DuplicateKeyError
 
 from ..errors import DatasetError
+from ..fields import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import dataset_id, drop_orphans
+from .run_records import write_schema_number
 from .schema import declare, sample_schema
 from .schema_version import MARKER, bring_up_to_date
 
@@ -85,6 +87,7 @@ def create_dataset(name: str, splits: Iterable[str]) -> Any:
     declare(dataset, sample_schema())
     dataset.info[MARKER] = {}
     set_app_defaults(dataset)
+    write_schema_number(dataset, SCHEMA_VERSION)
     for split in splits:
         save_split_view(dataset, split)
     try:

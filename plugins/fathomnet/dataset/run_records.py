@@ -30,10 +30,15 @@ def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) ->
         values: what to keep, JSON-able.
     """
     if key != SCHEMA_RUN_KEY and not dataset.has_run(SCHEMA_RUN_KEY):
-        write_record(dataset, SCHEMA_RUN_KEY, "schema_version", {"number": SCHEMA_VERSION})
+        write_schema_number(dataset, SCHEMA_VERSION)
     version = installed_version() or "unknown"
     config = dataset.init_run(method=method, plugin_version=version, **values)
     if dataset.has_run(key):
         dataset.update_run_config(key, config)
     else:
         dataset.register_run(key, config)
+
+
+def write_schema_number(dataset: Any, number: int) -> None:
+    """Says on the dataset which form its records have, see ``schema_version``."""
+    write_record(dataset, SCHEMA_RUN_KEY, "schema_version", {"number": number})

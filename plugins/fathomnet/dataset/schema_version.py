@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ..errors import DatasetError
 from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
-from .run_records import read_record, write_record
+from .run_records import read_record, write_schema_number
 
 MARKER: Final = "fathomnet"
 """Key in ``dataset.info`` that says that this project made the dataset."""
@@ -67,7 +67,7 @@ def bring_up_to_date(dataset: Any) -> None:
     for number, step in STEPS:
         if number > there:
             step(dataset)
-            write_record(dataset, SCHEMA_RUN_KEY, "schema_version", {"number": number})
+            write_schema_number(dataset, number)
 
 
 def _has_records(dataset: Any) -> bool:
