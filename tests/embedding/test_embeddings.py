@@ -332,7 +332,7 @@ def test_progress_says_how_far_it_is(make_dataset: Make, use: Use, tmp_path: Pat
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert any(label.startswith("embedding 4/11 boxes, ") for _, label in told)
-    assert "embedding 11/11 boxes, 1 images missing" in told[-2][1]
+    assert "embedding 11/11 boxes, images missing: 1" in told[-2][1]
 
 
 def test_the_record_says_what_made_the_vectors(

@@ -21,14 +21,14 @@ class Pace:
         self._start = time.monotonic()
 
     def report(self, embedded: int, skips: Skips) -> tuple[float, str]:
-        """The share done, and for example ``embedding 412/24,487 boxes, 3 images missing, ...``."""
+        """The share done, and for example ``embedding 412/24,487 boxes, images missing: 3, ...``."""
         done = embedded + skips.items
         rate = embedded / max(time.monotonic() - self._start, 1e-3)
         words = [f"embedding {done:,}/{self._total:,} {self._noun}"]
         if skips.images:
-            words.append(f"{skips.images:,} images missing")
+            words.append(f"images missing: {skips.images:,}")
         if skips.boxes:
-            words.append(f"{skips.boxes:,} boxes without pixels")
+            words.append(f"boxes without pixels: {skips.boxes:,}")
         words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
         if rate:
             words.append(f"{_duration((self._total - done) / rate)} left")

@@ -90,7 +90,7 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
             if fingerprint != right:
                 items.append(Item(id_, bounding_box, right))
         if items:
-            lost = f"its media are {status}" if status in _LOST else ""
+            lost = f"media {status}" if status in _LOST else ""
             images.append(ImageWork(sample_id, filepath, lost, tuple(items)))
     return Work(tuple(images), sum(len(image.items) for image in images), present)
 
