@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -129,6 +130,8 @@ class App:
         if field.input_value() != text:
             with self._form_answers(text):
                 field.fill(text)
+        # A list of suggestions would lie over what is said beneath the field.
+        field.blur()
 
     def browse(self, label: str, path: Path) -> None:
         """Chooses a file in the file browser beside a field."""
@@ -180,6 +183,10 @@ class App:
         expect(self.form).to_have_text(re.compile(r".+Close$", re.DOTALL), timeout=patience)
         return self.form.inner_text()
 
+    def facts(self) -> list[str]:
+        """The lines that the form that is open says of what will happen."""
+        return self.form.get_by_role("listitem").all_inner_texts()
+
     def open_details(self) -> None:
         """Unfolds what is known of the error that an operation ended with."""
         self.form.get_by_text("Error occurred during operator execution").click()
@@ -224,6 +231,13 @@ class App:
         """Leaves only the samples that have a value, chosen among those that the sidebar offers."""
         self._open_values(path).get_by_text(value, exact=True).click()
 
+    def select(self, *indexes: int) -> None:
+        """Selects tiles of the grid, counted from 0."""
+        for index in indexes:
+            tile = self.page.locator("[data-cy=looker]").nth(index)
+            tile.hover()
+            tile.get_by_title("Click to select sample").click()
+
     def open_sample(self, index: int) -> None:
         """Opens the sample modal of a tile of the grid, counted from 0."""
         self.page.locator("[data-cy=looker]").nth(index).click()
@@ -267,6 +281,12 @@ class App:
 
         with self.page.expect_event("requestfinished", carries_value, timeout=PATIENCE):
             yield
+
+
+def figures(result: str) -> dict[str, str]:
+    """What a result says, by its words."""
+    lines = [line for line in result.splitlines() if line]
+    return {label[:-1]: value for label, value in pairwise(lines) if label.endswith(":")}
 
 
 def _after_label(label: str) -> str:

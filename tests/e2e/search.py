@@ -62,9 +62,7 @@ class Search:
         Returns:
             the id of the patch.
         """
-        tile = self.page.locator("[data-cy=looker]").nth(place)
-        tile.hover()
-        tile.get_by_title("Click to select sample").click()
+        self.app.select(place)
         self.page.get_by_test_id("WallpaperIcon").first.click()
         self.page.get_by_text(re.compile("Show similar")).last.click()
         selected = self._shown[place]

@@ -7,14 +7,13 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from fathomnet_voxel51 import delegation
 
 from demo.generate import DemoSet, Settings, make
-from tests.e2e.app import App
+from tests.e2e.app import App, figures
 from tests.e2e.queued import newest_operation
 from tests.media.origin import Origin
 from tests.media.sink import Sink
@@ -46,12 +45,6 @@ def published(annotations: Path, origin: Origin, path: Path) -> list[str]:
         image["coco_url"] = image["flickr_url"] = origin.url(image["file_name"])
     path.write_text(json.dumps(catalog))
     return [image["file_name"] for image in catalog["images"]]
-
-
-def figures(result: str) -> dict[str, str]:
-    """What a result says, by its words."""
-    lines = [line for line in result.splitlines() if line]
-    return {label[:-1]: value for label, value in pairwise(lines) if label.endswith(":")}
 
 
 def test_images_are_downloaded_from_a_form_and_seen(

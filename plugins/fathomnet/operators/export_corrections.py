@@ -6,11 +6,10 @@ from typing import Any
 
 from .. import parameters
 from ..corrections import ExportResult, correction_files, count_corrections, export_corrections
-from ..errors import DatasetError, InputError
 from ..plain import counted
 from ..progress import Progress
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import Preview
 
 
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
@@ -23,13 +22,8 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
         return export_corrections(dataset, params.folder, params.field, progress)
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
-        try:
-            files = correction_files(params.folder)
-            corrections = count_corrections(dataset, params.field)
-        except InputError as error:
-            return Preview(problems=error.faults)
-        except DatasetError as error:
-            return Preview(problems=(problem_with("field", error),))
+        files = correction_files(params.folder)
+        corrections = count_corrections(dataset, params.field)
         what = counted(corrections, "correction", "corrections")
         there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
         facts = tuple(f"{what} in {file}" for file in files)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
-from ..errors import FathomNetError, Fault, InputError
+from ..errors import Fault, InputError
 from ..plain import counted
 from ..progress import Progress
 from ..relabelling import RelabelResult, relabel_boxes
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import Preview
 
 
 class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
@@ -29,13 +29,8 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
     def preview(self, params: parameters.RelabelBoxes, dataset: Any) -> Preview:
         if not params.label:
             return Preview(problems=(Fault("label", "name the new label"),))
-        try:
-            values = params.model_dump(exclude={"view", "dry_run"})
-            told = relabel_boxes(_boxes(params, dataset), **values, dry_run=True)
-        except InputError as error:
-            return Preview(problems=error.faults)
-        except FathomNetError as error:
-            return Preview(problems=(problem_with("view", error),))
+        values = params.model_dump(exclude={"view", "dry_run"})
+        told = relabel_boxes(_boxes(params, dataset), **values, dry_run=True)
         facts = [
             f"{counted(one.boxes, 'box', 'boxes')}: {one.before or 'no label'} becomes {one.after}"
             for one in told.differences

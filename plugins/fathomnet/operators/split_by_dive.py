@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
-from ..errors import FathomNetError
 from ..plain import counted
 from ..progress import Progress
 from ..splits import Leak, SplitResult, split_by_dive
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import Preview
 
 
 class SplitByDive(StageOperator[parameters.SplitByDive]):
@@ -23,10 +22,7 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         return split_by_dive(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.SplitByDive, dataset: Any) -> Preview:
-        try:
-            told = split_by_dive(dataset, params.val_ratio, params.seed, dry_run=True)
-        except FathomNetError as error:
-            return Preview(problems=(problem_with("images", error),))
+        told = split_by_dive(dataset, params.val_ratio, params.seed, dry_run=True)
         train, val = counted(told.train, "image", "images"), f"{told.val:,}"
         only = counted(len(told.concepts_only_in_train), "concept", "concepts")
         facts = (
