@@ -15,7 +15,7 @@ export FIFTYONE_DO_NOT_TRACK = true
 # Without it the open-source App does not offer to schedule an operation.
 export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
-.PHONY: help install demo app test lint format bench faults dist lock
+.PHONY: help install demo app test lint format docs bench faults dist lock
 
 help:
 	@echo "make demo   install everything, make a small dataset, run the main job on it"
@@ -23,6 +23,7 @@ help:
 	@echo "make app    open the result in the FiftyOne App"
 	@echo "make test   install everything and run the tests"
 	@echo "make lint   style, types and import rules"
+	@echo "make docs   write the reference again, from the code"
 	@echo "make bench  measure each stage beside its baseline"
 	@echo "make faults move 2,500 images while source and store misbehave, and count what became of them"
 	@echo "make dist   build what is published into dist/: the plugin's zip and the wheels, checked"
@@ -60,6 +61,9 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install
+	$(BIN)/python -m scripts.write_reference
 
 bench: install
 	$(BIN)/python -m benchmarks.distances
