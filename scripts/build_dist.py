@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tarfile
@@ -25,7 +26,7 @@ from fathomnet_voxel51.errors import Fault, InputError
 from .check_dist import PLUGIN_ROOT, SHIPPED, check, plugin_files, wheel_files
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
-_FILE_MODE: Final = 0o100644
+_FILE_MODE: Final = 0o644
 
 
 def build(repository: Path, destination: Path) -> tuple[Path, ...]:
@@ -69,10 +70,16 @@ def _export(repository: Path, folder: Path) -> None:
     """What is committed of what is shipped, without regard to this checkout's modes and times."""
     archive = _git(repository, "archive", "--format=tar", "HEAD", "--", *SHIPPED)
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        links = [one.name for one in opened if not (one.isreg() or one.isdir())]
+        members = [member for member in opened if not member.isdir()]
+        links = [member.name for member in members if not member.isreg()]
         if links:
             raise InputError("what is published", [Fault(name, "a link") for name in links])
-        opened.extractall(folder, filter="data")
+        for member in members:
+            path, content = folder / member.name, opened.extractfile(member)
+            assert content is not None  # it is a file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.read())
+            path.chmod(_FILE_MODE)
     # A wheel takes the licence that lies beside its pyproject.toml.
     shutil.copy(folder / "LICENSE", folder / "inference")
 
@@ -91,7 +98,7 @@ def _build_plugin(source: Path, folder: Path, moment: int) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted((*PLUGIN_ROOT, *names)):
             entry = zipfile.ZipInfo(name, time.timetuple()[:6])
-            entry.external_attr = _FILE_MODE << 16
+            entry.external_attr = (stat.S_IFREG | _FILE_MODE) << 16
             entry.create_system = 3  # Unix, on whatever system it is built
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, (source / name).read_bytes())
