@@ -118,15 +118,25 @@ print(json.dumps(found | {"checks": {check["name"]: check["status"] for check in
 """
 
 
-def test_all_operators_and_panels_register_from_the_zip(plugin: Path, tmp_path: Path) -> None:
-    (tmp_path / "plugins").mkdir()
-    environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(tmp_path / "plugins")}
+def download(plugin: Path, plugins: Path, *options: str) -> None:
+    """Installs the zip by FiftyOne's own command, from a web server."""
+    environment = {**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins)}
     with serving(plugin.parent) as url:
-        download = [BIN / "fiftyone", "plugins", "download", f"{url}/{plugin.name}"]
-        subprocess.run(download, env=environment, check=True)
-    listing = [sys.executable, "-c", LISTED]
+        command = [BIN / "fiftyone", "plugins", "download", f"{url}/{plugin.name}", *options]
+        subprocess.run(command, env=environment, check=True)
+
+
+def test_all_operators_and_panels_register_from_the_zip(plugin: Path, tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    download(plugin, plugins)
     done = subprocess.run(
-        listing, env=environment, cwd=tmp_path, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LISTED],
+        env={**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins)},
+        cwd=tmp_path,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     found = json.loads(done.stdout.splitlines()[-1])
     declared = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())
@@ -134,6 +144,22 @@ def test_all_operators_and_panels_register_from_the_zip(plugin: Path, tmp_path: 
     for kind in ("operators", "panels"):
         assert sorted(found[kind]) == sorted(declared[kind])
     assert found["checks"]["plugin"] == "ok"
+
+
+def test_an_upgrade_leaves_nothing_of_the_version_before(plugin: Path, tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    download(plugin, plugins)
+    (manifest,) = plugins.rglob("fiftyone.yml")
+    installed = manifest.parent
+    (installed / "plugins/fathomnet/of_before.py").touch()
+    manifest.write_text(manifest.read_text().replace("version: 0.1.0", "version: 0.0.1"))
+    download(plugin, plugins, "--overwrite")
+    there = {path.relative_to(installed).as_posix() for path in installed.rglob("*.*")}
+    with zipfile.ZipFile(plugin) as archive:
+        # FiftyOne takes all that lies beside the manifest, and so what it has downloaded.
+        assert there - set(archive.namelist()) == {plugin.name}
+        assert manifest.read_bytes() == archive.read("fiftyone.yml")
 
 
 @pytest.fixture(scope="module")
