@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .acting_user import acting_user
 from .dataset.box_states import (
     BoxState,
     Edit,
@@ -124,7 +124,7 @@ def relabel_boxes(
     if dry_run or not differing:
         return _without_writing(dataset, boxes, states, differing, differences, finished, dry_run)
     progress(0.3, f"relabelling {len(differing):,} boxes")
-    journal = begin_journal(dataset, field, label, note, _user(), differing)
+    journal = begin_journal(dataset, field, label, note, acting_user(), differing)
     _carry_out(dataset, journal, differing, taxonomy)
     there = read_states(dataset, path, _ids(differing), keys=("label",))
     changed = sum(one.state["label"] == label for one in there)
@@ -271,10 +271,3 @@ def _differences(states: Sequence[BoxState], label: str) -> tuple[Difference, ..
 
 def _ids(states: Sequence[BoxState]) -> list[tuple[str, str]]:
     return [(one.sample_id, one.label_id) for one in states]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return ""

@@ -109,3 +109,12 @@ def test_where_no_dataset_is_open_none_is_forbidden() -> None:
     ctx.user = user(None)
     assert operator("check_setup").execute(ctx)["checks"]
     assert "you may not edit" not in str(form_errors("ingest_dataset", ctx))
+
+
+def test_a_relabelling_is_in_the_name_of_the_user_who_asked_for_it(dataset: Any) -> None:
+    label = "Sebastes diploproa"
+    ctx = context(dataset, SimpleNamespace(name="Ada Nautilus", role="ADMIN"))
+    ctx.request_params["params"] |= {"label": label, "view_target": "DATASET_VIEW"}
+    result = operator("relabel_boxes").execute(ctx)
+    assert result["changed"] > 0
+    assert dataset.get_run_info(result["journal"]).config.user == "Ada Nautilus"

@@ -21,7 +21,7 @@ class Pace:
         self._start = time.monotonic()
 
     def report(self, embedded: int, skips: Skips) -> tuple[float, str]:
-        """The share done, and for example ``embedding 412/24,487 boxes, images missing: 3, ...``."""
+        """The share done, and for example ``embedding 412/24,487 boxes, images missing: 3``."""
         done = embedded + skips.items
         rate = embedded / max(time.monotonic() - self._start, 1e-3)
         words = [f"embedding {done:,}/{self._total:,} {self._noun}"]

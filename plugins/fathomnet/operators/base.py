@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
+from ..acting_user import acting_as
 from ..dataset.patch_copies import update_patches
 from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..media.gcs_access import using_secrets
@@ -18,7 +19,7 @@ from ..plain import plain
 from ..progress import Progress, silent, throttled
 from . import forms, results
 from .forms import Preview
-from .permission import require_permission
+from .permission import require_permission, user_name
 
 P = TypeVar("P", bound=Parameters)
 
@@ -134,7 +135,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         try:
             require_permission(ctx, self.model.operator)
             params = self.model.parse(_given(ctx))
-            with using_secrets(ctx.secrets):
+            with using_secrets(ctx.secrets), acting_as(user_name(ctx)):
                 result = self.run_to_dict(
                     params,
                     self._target(ctx),

@@ -41,6 +41,13 @@ def require_permission(ctx: Any, operator: str) -> None:
         )
 
 
+def user_name(ctx: Any) -> str:
+    """What the user is called who runs an operator; empty where FiftyOne knows no users."""
+    user = getattr(ctx, "user", None)
+    names = (getattr(user, attribute, None) for attribute in ("name", "email", "id"))
+    return next((str(name) for name in names if name), "")
+
+
 def _word(value: Any) -> str:
     """The name of a role or permission, which may be a text or a member of an enumeration."""
     return "" if value is None else str(getattr(value, "name", value)).upper()
