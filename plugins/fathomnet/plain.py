@@ -15,7 +15,9 @@ def plain(value: Any) -> Any:
 
 def literal(text: str) -> str:
     """Markdown that shows a text as it is: paths and names are full of its signs."""
-    return re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)
+    # "1. ingest" or "- none" would be a list of its own.
+    return re.sub(r"^(\d*)([.)+-])(?=\s)", r"\1\\\2", escaped)
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fathomnet_voxel51.operators.results import build
+from fathomnet_voxel51.plain import literal
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:
@@ -30,3 +31,9 @@ def test_values_are_words_for_a_person() -> None:
         "journal": "none",
         "sides": "train, val",
     }
+
+
+def test_no_sign_of_a_text_is_taken_for_markdown() -> None:
+    assert literal("1. ingest_dataset") == r"1\. ingest\_dataset"
+    assert literal("- none") == r"\- none"
+    assert literal("2.5 of 10 (1.)") == "2.5 of 10 (1.)"

@@ -37,9 +37,11 @@ class Preview:
 
 def problem_with(parameter: str, error: FathomNetError) -> Fault:
     """An error that a preview met, as the fault of the parameter that names the file."""
-    if isinstance(error, InputError) and len(error.faults) == 1:
-        return Fault(parameter, f"{error.faults[0]}. {error.advice}".removesuffix(". "))
-    return Fault(parameter, str(error))
+    if not isinstance(error, InputError) or len(error.faults) > 1:
+        return Fault(parameter, str(error))
+    problem = str(error.faults[0])
+    stop = "" if problem.endswith("?") else "."
+    return Fault(parameter, f"{problem}{stop} {error.advice}" if error.advice else problem)
 
 
 def build(
