@@ -66,17 +66,26 @@ StageSplit = Annotated[
 ]
 
 
-class UploadStage(Parameters):
-    """``UploadImages`` where what is not said follows from ``ingest_dataset``."""
+class MediaStage(Parameters):
+    """A stage that moves images; what it is not told follows from ``ingest_dataset``."""
 
-    operator = UploadImages.operator
-    heading = UploadImages.heading
-    summary = "Stream the images of the files that are ingested into the media root"
     needs_dataset = False
     takes_dataset = False
 
     annotations: StageAnnotations = ""
     split: StageSplit = None
+    limit: Limit = None
+    concurrency: Concurrency = fields.CONCURRENCY
+    allow_private_hosts: AllowPrivateHosts = False
+    recheck: Recheck = False
+    shard: ShardText = ""
+
+
+class UploadStage(MediaStage):
+    operator = UploadImages.operator
+    heading = UploadImages.heading
+    summary = "Stream the images of the files that are ingested into the media root"
+
     media_root: Annotated[
         PathText,
         Widget.PLACE,
@@ -85,24 +94,13 @@ class UploadStage(Parameters):
             description="gs://bucket/prefix or a folder; empty for that of ingest_dataset",
         ),
     ] = ""
-    limit: Limit = None
-    concurrency: Concurrency = fields.CONCURRENCY
-    allow_private_hosts: AllowPrivateHosts = False
-    recheck: Recheck = False
-    shard: ShardText = ""
 
 
-class DownloadStage(Parameters):
-    """``DownloadImages`` where what is not said follows from ``ingest_dataset``."""
-
+class DownloadStage(MediaStage):
     operator = DownloadImages.operator
     heading = DownloadImages.heading
     summary = "Bring the images of the files that are ingested to where FiftyOne opens them"
-    needs_dataset = False
-    takes_dataset = False
 
-    annotations: StageAnnotations = ""
-    split: StageSplit = None
     destination: Annotated[
         PathText,
         Widget.PLACE,
@@ -120,11 +118,6 @@ class DownloadStage(Parameters):
             "empty for a gs:// media root, else the URLs",
         ),
     ] = ""
-    limit: Limit = None
-    concurrency: Concurrency = fields.CONCURRENCY
-    allow_private_hosts: AllowPrivateHosts = False
-    recheck: Recheck = False
-    shard: ShardText = ""
 
 
 class RunWorkflow(Parameters):
