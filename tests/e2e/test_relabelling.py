@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
 from tests.e2e.app import PATIENCE, App, figures
+from tests.e2e.boxes import boxes_of, patches_of, select_in_image, unlike, wait_for_label
 from tests.e2e.queued import newest_operation
 from tests.e2e.search import Search
 
@@ -39,9 +39,6 @@ RANKS_OF_NEW = {
 }
 """The lineage that WoRMS gives."""
 
-Boxes = dict[str, dict[str, Any]]
-"""What is stored of each box, by its id."""
-
 
 @pytest.fixture(scope="module")
 def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
@@ -59,59 +56,14 @@ def dataset(demo_set: DemoSet, no_dataset: str) -> Any:
     return dataset
 
 
-def boxes_of(dataset: Any) -> Boxes:
-    """Each box of a dataset as it is in the database now."""
-    collection = dataset._sample_collection
-    return {
-        str(box["_id"]): box
-        for document in collection.find(sort=[("_id", 1)])
-        for box in document["ground_truth"]["detections"]
-    }
-
-
-def unlike(boxes: Boxes, label: str, count: int) -> list[str]:
-    """Ids of some boxes that have other labels."""
-    return [box for box, stored in boxes.items() if stored["label"] != label][:count]
-
-
-def patches_of(dataset: Any, boxes: Sequence[str]) -> Any:
-    return dataset.to_patches("ground_truth").select(boxes)
-
-
-def wait_for_label(app: App, place: int, label: str) -> None:
-    """Waits until a tile of the grid shows a patch of this label."""
-    tile = app.page.locator("[data-cy=looker]").nth(place)
-    shown = tile.get_by_title(f"ground_truth: {label}", exact=True)
-    expect(shown.first).to_be_visible(timeout=PATIENCE)
-
-
-def apart(sample: Any) -> Any:
-    """A box of an image with several, whose middle lies in no other."""
-    boxes = sample.ground_truth.detections
-    for one in boxes:
-        left, top, width, height = one.bounding_box
-        x, y = left + width / 2, top + height / 2
-        inside = [
-            a <= x <= a + wide and b <= y <= b + high
-            for a, b, wide, high in (other.bounding_box for other in boxes)
-        ]
-        if len(boxes) > 1 and inside.count(True) == 1:
-            return one
-    return None
-
-
-def click_in_the_middle(app: App, sample: Any, box: Any) -> None:
-    """Clicks a box in the sample modal, which fits the image into its canvas."""
-    canvas = app.page.locator("[data-cy=modal] canvas[canvas-loaded=true]")
-    place = canvas.bounding_box()
-    assert place
-    sides = sample.metadata.width, sample.metadata.height
-    scale = min(place["width"] / sides[0], place["height"] / sides[1])
-    left, top, width, height = box.bounding_box
-    x = place["width"] / 2 + (left + width / 2 - 0.5) * sides[0] * scale
-    y = place["height"] / 2 + (top + height / 2 - 0.5) * sides[1] * scale
-    canvas.hover(position={"x": x, "y": y})
-    canvas.click(position={"x": x, "y": y})
+def schedule(app: App, label: str) -> None:
+    """Leaves the relabelling of what is selected to a worker, and waits until it is done."""
+    app.open_operator(RELABEL)
+    app.fill("New label", label)
+    app.submit("Schedule")
+    app.close()
+    result = delegation.follow(newest_operation("relabel_boxes"), silent)
+    assert result["changed"] == 1
 
 
 def test_selected_patches_are_relabelled_and_the_grid_shows_it(
@@ -163,12 +115,7 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
 
 def test_a_box_that_is_clicked_in_an_image_is_relabelled_alone(app: App, dataset: Any) -> None:
     before = boxes_of(dataset)
-    place, sample = next(one for one in enumerate(dataset) if apart(one[1]))
-    box = apart(sample)
-    app.open_dataset(dataset.name, IMAGES)
-    app.wait_until_drawn()
-    app.open_sample(place)
-    click_in_the_middle(app, sample, box)
+    box = select_in_image(app, dataset)
     app.open_operator(RELABEL)
     app.fill("New label", OTHER)
     app.wait_until_ready()
@@ -188,16 +135,17 @@ def test_a_box_that_is_clicked_in_an_image_is_relabelled_alone(app: App, dataset
 
 def test_what_is_selected_is_relabelled_by_a_worker(app: App, worker: None, dataset: Any) -> None:
     before = boxes_of(dataset)
-    chosen = unlike(before, NEW, 1)
+    clicked = select_in_image(app, dataset)
+    schedule(app, NEW)
+
     dataset.save_view("to check", patches_of(dataset, unlike(before, NEW, 3)))
     shown = Search(app).open_view(dataset.name, "to check", 3)
-    app.select(*map(shown.index, chosen))
-    app.open_operator(RELABEL)
-    app.fill("New label", NEW)
-    app.submit("Schedule")
-    result = delegation.follow(newest_operation("relabel_boxes"), silent)
-    assert result["changed"] == 1
-    assert {box for box, stored in boxes_of(dataset).items() if stored != before[box]} == {*chosen}
+    selected = next(box for box in shown if box != clicked.id)
+    app.select(shown.index(selected))
+    schedule(app, OTHER)
+    after = {box: stored["label"] for box, stored in boxes_of(dataset).items()}
+    unchanged = {box: stored["label"] for box, stored in before.items()}
+    assert after == unchanged | {clicked.id: NEW, selected: OTHER}
 
 
 def test_an_undo_gives_back_all_but_what_was_edited_since(
