@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,58 +13,16 @@ import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.cli import main as voxel51
-from fathomnet_voxel51.terminal import BAD_INPUT, ITEMS_FAILED
+from fathomnet_voxel51.terminal import BAD_INPUT
 from PIL import Image
 
-from tests.pages import blocks, shell_commands
+from tests.reader import Reader
 from tests.served import serving
 
 SIDE: Final = 200
 CONCEPTS: Final = ("Sebastes", "Lionfish", "Brain coral")
 """The taxonomy knows the first."""
 BOXES: Final = 36
-STAND_IN: Final = {"clip": "demo-clip"}
-"""The model whose weights come with the project, for one whose weights do not."""
-
-
-class Reader:
-    """Follows a page: runs what runs on this machine, and passes over programs of others.
-
-    Attributes:
-        results: of each command of ours, in the page's order.
-    """
-
-    def __init__(self, page: str, capture: pytest.CaptureFixture[str]) -> None:
-        self._blocks = list(blocks(page))
-        self._capture = capture
-        self._names: dict[str, Any] = {}
-        self.results: list[dict[str, Any]] = []
-
-    def follow(self, *languages: str) -> None:
-        for block in self._blocks:
-            if block.language == "shell" and "shell" in languages:
-                for words in shell_commands(block.text):
-                    self._run(words)
-            elif block.language == "python" and "python" in languages:
-                exec(compile(block.text, str(block), "exec"), self._names)
-
-    def _run(self, words: tuple[str, ...]) -> None:
-        program, *arguments = words
-        if program == "fathomnet-voxel51":
-            self._capture.readouterr()
-            given = [STAND_IN.get(word, word) for word in arguments]
-            if given[0] == "compute-embeddings":
-                given += ["--method", "none"]  # a map takes most of a minute, of any dataset
-            try:
-                voxel51([*given, "--json"], standalone_mode=False)
-            except SystemExit as ended:
-                assert ended.code == ITEMS_FAILED, self._capture.readouterr().err
-            self.results.append(json.loads(self._capture.readouterr().out))
-        elif program == "export":
-            name, _, value = arguments[0].partition("=")
-            os.environ[name] = value
-        elif program in ("cp", "ln", "mkdir"):
-            subprocess.run(words, check=True)
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the reader is, with the files that the pages speak of."""
     before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
+    os.environ["FATHOMNET_LEDGERS"] = str(tmp_path / "ledgers")
     write_reef(tmp_path)
     yield tmp_path
     os.environ.clear()
