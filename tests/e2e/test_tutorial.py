@@ -1,0 +1,102 @@
+"""The tutorial's way through the App: workspaces, the map, and what is known of a suspect."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.embeddings import compute_embeddings
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.review import find_label_errors
+from fathomnet_voxel51.similarity import build_similarity_index
+from playwright.sync_api import expect
+
+from demo.generate import Settings, make
+from demo.workspaces import save_workspaces
+from demo.wrong_labels import plant
+from tests.e2e.app import PATIENCE, App
+from tests.e2e.search import Search
+from tests.planted import MODEL, planted_dataset
+
+IMAGES = 32
+NAME = "tutorial"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A small dataset as ``make demo`` leaves it, where the tutorial looks."""
+    folder = tmp_path_factory.mktemp("demo")
+    drawn = make(folder, Settings(train=IMAGES, test=1, seed=3), workers=os.cpu_count() or 1)
+    planted = plant(drawn.train, folder / "planted", share=0.1)
+    dataset = planted_dataset(NAME, drawn, planted, False, "probabilities")
+    add_taxonomy_ranks(dataset)
+    evaluate_predictions(dataset)
+    # The demo's map by UMAP has this key; PCA makes one in a second.
+    compute_embeddings(dataset, MODEL, method="pca", brain_key="demo_clip_umap")
+    build_similarity_index(dataset, MODEL)
+    find_label_errors(dataset)
+    save_workspaces(dataset)
+    yield dataset
+    fo.delete_dataset(NAME)
+
+
+def choose_workspace(app: App, name: str) -> None:
+    """Chooses a workspace in the list at the top right."""
+    app.page.get_by_text("Unsaved", exact=True).last.click()
+    app.page.get_by_text(name, exact=True).last.click()
+
+
+def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:
+    page = app.page
+    app.open_dataset(NAME, IMAGES)
+    choose_workspace(app, "Map")
+    page.get_by_text("demo_clip_umap", exact=True).click()
+    boxes = dataset.count("ground_truth.detections")
+    expect(page.get_by_text(f"{boxes} points")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Color by").click()
+    page.get_by_role("option", name="detections.label").wait_for(timeout=PATIENCE)
+    page.get_by_role("combobox", name="Color by").fill("phylum")
+    page.get_by_role("option", name="phylum").click()
+    for phylum, members in dataset.count_values("ground_truth.detections.phylum").items():
+        row = page.get_by_text(re.compile(rf"^{phylum}\s*{members}$"))
+        expect(row.first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Select", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("workspace", "told"),
+    [("Tree of life", "boxes of the whole dataset"), ("Evaluation by rank", "Mean distance")],
+)
+def test_a_panel_is_a_workspace(app: App, dataset: Any, workspace: str, told: str) -> None:
+    app.open_dataset(NAME, IMAGES)
+    choose_workspace(app, workspace)
+    app.wait_for_text(told)
+
+
+def test_a_suspect_s_values_are_shown_where_it_is_clicked(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    suspects = dataset.load_saved_view("suspects")
+    first = suspects.first().ground_truth
+    Search(app).open_view(NAME, "suspects", len(suspects))
+    app.open_sample(0)
+    canvas = app.page.locator("[data-cy=modal] canvas[canvas-loaded=true]")
+    canvas.hover()
+    app.wait_for_text("suggested_label")
+    # The list is longer than what is shown of it: it is held, and scrolled.
+    app.page.keyboard.press("Control")
+    expect(app.page.get_by_text("Lock tooltip")).to_be_hidden(timeout=PATIENCE)
+    place = app.page.get_by_text("annotation_id", exact=True).last.bounding_box()
+    assert place
+    app.page.mouse.move(place["x"] + 5, place["y"] + 5)
+    app.page.mouse.wheel(0, 10_000)
+    for shown in ("suggested_label", first.suggested_label, "suspicion"):
+        text = app.page.get_by_text(shown, exact=True).last
+        expect(text).to_be_in_viewport(timeout=PATIENCE)
+    app.screenshot(pictures / "suspect.png")
