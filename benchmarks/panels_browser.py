@@ -48,11 +48,13 @@ def main() -> None:
         )
         for boxes in arguments.boxes:
             dataset = prepare(boxes)
-            with _app(scratch / "app.log") as app:
-                clicks = _Clicks(app, dataset)
-                clicks.tree(arguments.repeats)
-                clicks.evaluation(arguments.repeats)
-            found[boxes] = clicks.waits
+            found[boxes] = {}
+            # Each in an App of its own, which remembers no panel of the other.
+            for measure in (_Clicks.saved_views, _Clicks.tree, _Clicks.evaluation):
+                with _app(scratch / "app.log") as app:
+                    clicks = _Clicks(app, dataset)
+                    measure(clicks, arguments.repeats)
+                found[boxes] |= clicks.waits
             print(boxes, found[boxes], flush=True)
     text = _table(found)
     RESULTS.parent.mkdir(exist_ok=True)
@@ -78,19 +80,31 @@ class _Clicks:
         self._dataset = dataset
         self._all = f"{len(dataset):,} samples"
 
+    def saved_views(self, repeats: int) -> None:
+        """Without a panel: the same phyla, as views that are chosen from FiftyOne's own list."""
+        for taxon in TAXA:
+            self._dataset.save_view(taxon, self._view(taxon), overwrite=True)
+        self._show()
+        for taxon in TAXA * repeats:
+            with self._timed("FiftyOne's own: choose a saved view of a phylum"):
+                self._app.choose_view(taxon)
+                self._counted(f"{len(self._view(taxon)):,} samples")
+
     def tree(self, repeats: int) -> None:
         """In the panel of the tree of life: phyla, and back."""
         from playwright.sync_api import expect
 
         self._open("FathomNet: taxonomy")
         self._said("All")
-        for taxon, images in [*self._images().items()] * repeats:
+        for taxon in TAXA * repeats:
             name = self._app.page.locator("g.slice text").filter(has_text=taxon)
             expect(name).to_be_visible(timeout=LONG)
-            with self._timed("click on a phylum"):
-                # Forced: the slice lies over its name, and takes the click.
-                name.click(force=True)
-                self._said(taxon)
+            images = len(self._view(taxon))
+            with self._timed("click on a phylum, until the grid counts its images"):
+                with self._timed("click on a phylum, until the panel says its boxes"):
+                    # Forced: the slice lies over its name, and takes the click.
+                    name.click(force=True)
+                    self._said(taxon)
                 self._counted(f"{images:,} samples")
             with self._timed("back to all"):
                 self._app.page.get_by_role("button", name="All >").click()
@@ -114,21 +128,19 @@ class _Clicks:
                 self._app.page.get_by_role("button", name="Show everything").click()
                 self._counted(self._all)
 
-    def _images(self) -> dict[str, int]:
+    def _view(self, taxon: str) -> Any:
         from fathomnet_voxel51.taxonomy import load_taxonomy
         from fiftyone import ViewField
 
-        taxonomy, label = load_taxonomy(), ViewField("label")
-        return {
-            taxon: len(
-                self._dataset.filter_labels("ground_truth", label.is_in(taxonomy.within(taxon)))
-            )
-            for taxon in TAXA
-        }
+        names = load_taxonomy().within(taxon)
+        return self._dataset.filter_labels("ground_truth", ViewField("label").is_in(names))
 
-    def _open(self, panel: str) -> None:
+    def _show(self) -> None:
         self._app.page.goto(f"{self._app.url}/datasets/{self._dataset.name}")
         self._counted(self._all)
+
+    def _open(self, panel: str) -> None:
+        self._show()
         self._app.open_panel(panel)
 
     def _counted(self, text: str) -> None:
