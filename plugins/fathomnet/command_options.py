@@ -32,15 +32,20 @@ def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
     flag = _option_name(*names)
     text = f"{title(info, names[-1])}. {info.description}."
     declared = [f"{flag}/--no-{flag[2:]}" if info.annotation is bool else flag, "__".join(names)]
-    if not info.is_required() and info.default not in ("", None, False):
+    if not info.is_required() and info.default not in ("", None, False, ()):
         default = info.default
         shown = ",".join(default) if isinstance(default, tuple) else default
         text += f"  [default: {shown}]"
-    choices = typing.get_args(info.annotation)
-    literal = bool(choices) and all(isinstance(choice, str) for choice in choices)
-    return click.Option(
-        declared, default=None, help=text, type=click.Choice(list(choices)) if literal else None
-    )
+    choices = _choices(info.annotation)
+    kind = click.Choice(choices) if choices else None
+    return click.Option(declared, default=None, help=text, type=kind)
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The texts of a literal type, or of one that may be None as well; else none."""
+    kinds = (annotation, *typing.get_args(annotation))
+    literals = (kind for kind in kinds if typing.get_origin(kind) is typing.Literal)
+    return [choice for literal in literals for choice in typing.get_args(literal)]
 
 
 def given_values(values: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,12 @@ RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
 
 @dataclass(frozen=True, slots=True)
 class PrimaryLabelResult:
-    """How many images have a primary label now, and how many have none."""
+    """What a run gave to images.
+
+    Attributes:
+        labelled: images that have a primary label now.
+        unlabelled: images that have none, because no box of theirs has a concept.
+    """
 
     labelled: int
     unlabelled: int

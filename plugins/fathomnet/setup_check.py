@@ -31,6 +31,12 @@ OLDEST_MONGODB = (6, 0)
 
 @dataclass(frozen=True, slots=True)
 class SetupReport:
+    """What was looked at.
+
+    Attributes:
+        checks: each with its status, what was seen, and how to fix what is not right.
+    """
+
     checks: tuple[Check, ...]
 
 
