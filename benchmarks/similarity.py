@@ -36,12 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="244,870 boxes, without sklearn")
     parser.add_argument("--scale", type=float, help="multiple of 24,487 boxes")
-    parser.add_argument("--ways", default="", help="some of ours,sklearn,lancedb")
+    parser.add_argument("--ways", default="", help=f"some of {','.join(WAYS)}")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     scale = arguments.scale or (LARGE if arguments.large else 1)
     # At ten times the size the brain's default would take gigabytes and minutes.
-    default = [way for way in WAYS if way != "sklearn" or not arguments.large]
+    default = [way for way in WAYS if not (arguments.large and way.startswith("sklearn"))]
     ways = arguments.ways.split(",") if arguments.ways else default
     with private_run() as (scratch, environment):
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"

@@ -7,8 +7,12 @@ from typing import Any, Final, get_args
 from ..errors import Fault, InputError, SetupError
 from ..fields import Precision
 
-BF16_UNITS: Final = ("avx512_bf16", "amx_bf16")
-"""What an x86 processor calls its bfloat16 units; without one it is slower than in float32."""
+BF16_UNIT: Final = "amx_bf16"
+"""What an x86 processor calls the unit that computes in bfloat16 faster than in float32.
+
+The instructions called ``avx512_bf16`` alone are no reason: on an Intel processor that has these
+and not that unit, CLIP's ViT-B/32 took 1.8 times as long in bfloat16 (``benchmarks.embeddings``).
+"""
 FIRST_WITH_BF16: Final = (8, 0)
 """CUDA capability of Ampere; Turing and Volta compute in float16 only."""
 FIRST_WITH_FAST_FP16: Final = (7, 0)
@@ -58,7 +62,7 @@ def choose_precision(precision: str, device: str) -> str:
         return precision
     if device.startswith("cuda"):
         return _of_gpu(device)
-    return "bf16" if device == "cpu" and _has_bf16_units() else "fp32"
+    return "bf16" if device == "cpu" and _has_bf16_unit() else "fp32"
 
 
 def torch_dtype(precision: str) -> Any:
@@ -84,8 +88,8 @@ def _of_gpu(device: str) -> str:
     return "fp16" if capability >= FIRST_WITH_FAST_FP16 else "fp32"
 
 
-def _has_bf16_units() -> bool:
+def _has_bf16_unit() -> bool:
     import torch
 
-    capabilities = torch.cpu.get_capabilities()
-    return torch.backends.mkldnn.is_available() and any(capabilities.get(u) for u in BF16_UNITS)
+    has_unit = bool(torch.cpu.get_capabilities().get(BF16_UNIT))
+    return has_unit and torch.backends.mkldnn.is_available()
