@@ -29,6 +29,12 @@ TAXA: Final = ("Cnidaria", "Echinodermata", "Chordata")
 LONG: Final = 120_000
 """Milliseconds to wait at most."""
 
+COUNTED: Final = """text =>
+    document.querySelector("[data-cy=entry-counts]")?.textContent.trim() === text"""
+SAID: Final = """where =>
+    [...document.querySelectorAll("p")].some(line => line.textContent.match(where))"""
+"""Looked at for every frame that is drawn: Playwright's own assertions look once a second."""
+
 Waits = dict[str, list[float]]
 """Seconds, by what was waited for."""
 
@@ -144,16 +150,11 @@ class _Clicks:
         self._app.open_panel(panel)
 
     def _counted(self, text: str) -> None:
-        from playwright.sync_api import expect
-
-        counter = self._app.page.locator("[data-cy=entry-counts]")
-        expect(counter).to_have_text(text, timeout=LONG)
+        self._app.page.wait_for_function(COUNTED, arg=text, timeout=LONG)
 
     def _said(self, name: str) -> None:
-        from playwright.sync_api import expect
-
-        where = re.compile(rf"^{re.escape(name)}.*: [0-9,]+ (of|boxes)")
-        expect(self._app.page.get_by_text(where).first).to_be_visible(timeout=LONG)
+        where = rf"^{re.escape(name)}.*: [0-9,]+ (of|boxes)"
+        self._app.page.wait_for_function(SAID, arg=where, timeout=LONG)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
