@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
 import pytest
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.dataset.journal import journals_of
@@ -20,7 +22,14 @@ from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
 from tests.e2e.app import PATIENCE, App, figures
-from tests.e2e.boxes import boxes_of, patches_of, select_in_image, unlike, wait_for_label
+from tests.e2e.boxes import (
+    boxes_of,
+    lasso_left_half,
+    patches_of,
+    select_in_image,
+    unlike,
+    wait_for_label,
+)
 from tests.e2e.queued import newest_operation
 from tests.e2e.search import Search
 
@@ -111,6 +120,37 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
     for place in places:
         wait_for_label(app, place, NEW)
     app.screenshot(pictures / "relabelled.png")
+
+
+def test_boxes_are_lassoed_in_the_map_and_no_others_of_their_images_are_relabelled(
+    app: App, dataset: Any
+) -> None:
+    before = boxes_of(dataset)
+    # The first box of each image lies on the left, the others on the right.
+    images = dataset.values("ground_truth.detections.id")
+    places = [(place, number) for number, boxes in enumerate(images) for place in range(len(boxes))]
+    points = np.array([(min(place, 1), number + place / 20) for place, number in places])
+    fob.compute_visualization(
+        dataset, patches_field="ground_truth", points=points, brain_key="by_place"
+    )
+    first = {boxes[0] for boxes in images}
+    assert 0 < len(first) < len(before)
+
+    app.open_dataset(dataset.name, IMAGES)
+    app.open_panel("Embeddings")
+    app.page.get_by_text("by_place", exact=True).click()
+    app.wait_for_text(f"{len(before)} points")
+    lasso_left_half(app)
+    app.wait_for_text(f"{len(first)} selected")
+    app.open_operator(RELABEL)
+    app.fill("New label", OTHER)
+    app.wait_until_ready()
+    assert sum(int(fact.split()[0]) for fact in app.facts()) == len(first)
+    app.submit("Execute")
+    app.result()
+    app.close()
+    after = boxes_of(dataset)
+    assert {box for box in before if after[box]["label"] != before[box]["label"]} == first
 
 
 def test_a_box_that_is_clicked_in_an_image_is_relabelled_alone(app: App, dataset: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +57,24 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
         """Boxes that are selected one by one come before the images that are shown."""
         if ctx.dataset is not None and ctx.selected_labels:
             return ctx.view.select_labels(labels=ctx.selected_labels)
-        return super()._target(ctx)
+        target = super()._target(ctx)
+        if ctx.dataset is None or target is ctx.dataset:
+            return target
+        lassoed = _lassoed(ctx)
+        return target.select_labels(ids=lassoed) if lassoed else target
+
+
+def _lassoed(ctx: Any) -> list[str]:
+    """The boxes around which a line was drawn in the map.
+
+    The App shows their images, and says their ids in the stage by which it finds these.
+    """
+    extended = ctx.request_params.get("extended") or {}
+    if isinstance(extended, str):
+        extended = json.loads(extended)
+    stage = extended.get("fiftyone.core.stages.MatchLabels") or {}
+    ids: list[str] = stage.get("ids") or []
+    return ids
 
 
 def _boxes(params: parameters.RelabelBoxes, dataset: Any) -> Any:
