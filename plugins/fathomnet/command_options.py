@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types as python_types
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +44,8 @@ def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
 
 def _choices(annotation: Any) -> list[str]:
     """The texts of a literal type, or of one that may be None as well; else none."""
-    kinds = (annotation, *typing.get_args(annotation))
+    is_union = typing.get_origin(annotation) in (typing.Union, python_types.UnionType)
+    kinds = typing.get_args(annotation) if is_union else (annotation,)
     literals = (kind for kind in kinds if typing.get_origin(kind) is typing.Literal)
     return [choice for literal in literals for choice in typing.get_args(literal)]
 

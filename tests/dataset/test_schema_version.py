@@ -20,6 +20,7 @@ from fathomnet_voxel51.dataset.run_records import (
     write_record,
     write_schema_number,
 )
+from fathomnet_voxel51.dataset.schema import declare
 from fathomnet_voxel51.dataset.schema_version import STEPS, bring_up_to_date, reload_known
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.fields import PLUGIN_NAME, SCHEMA_RUN_KEY, SCHEMA_VERSION
@@ -230,9 +231,10 @@ SECONDS = 0.02
 
 
 def number_images(dataset: Any) -> None:
-    for number, sample in enumerate(dataset.sort_by("image_id")):
-        sample["place"] = number
-        sample.save()
+    # Not sample by sample: another process may add the field while this one reads.
+    declare(dataset, {"place": fo.IntField()})
+    for number, sample_id in enumerate(dataset.sort_by("image_id").values("id")):
+        dataset.set_values("place", {sample_id: number}, key_field="id")
         time.sleep(SECONDS)
 
 

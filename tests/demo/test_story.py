@@ -36,6 +36,8 @@ def test_the_story_is_told_from_urls_to_a_data_card(
         emulator(folder=tmp_path / "bucket") as bucket,
     ):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+        # Ledgers and mirror are beneath it, and other tests have a bucket of this name.
+        monkeypatch.setenv("HOME", str(tmp_path))
         files = told.StoryFiles(
             copies["train"],
             copies["test"],

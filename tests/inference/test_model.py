@@ -95,13 +95,13 @@ def test_each_branch_sees_what_it_saw_in_the_original_program() -> None:
     pixels = dict(zip(BRANCHES, (crops.context_3, crops.context_5, crops.whole), strict=True))
     with torch.inference_mode():
         summary = model.obj_vit_region_encoder.summary(crops.objects)
-        np.testing.assert_allclose(summary, seen["obj_cls"], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(summary, seen["obj_cls"], rtol=0, atol=2e-4)
         for name in BRANCHES:
             tokens = model.img_vit_region_encoders[name].patches(pixels[name])
             attended = model.intra_env_attn_module[name](summary, tokens)
             mean = seen[f"patches_{name}_mean"]
-            np.testing.assert_allclose(tokens.mean(dim=1), mean, rtol=0, atol=1e-4)
-            np.testing.assert_allclose(attended, seen[f"attn_{name}"], rtol=0, atol=1e-4)
+            np.testing.assert_allclose(tokens.mean(dim=1), mean, rtol=0, atol=2e-4)
+            np.testing.assert_allclose(attended, seen[f"attn_{name}"], rtol=0, atol=2e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
