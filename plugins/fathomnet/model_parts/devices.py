@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final, get_args
 
 from ..errors import Fault, InputError, SetupError
@@ -28,6 +29,7 @@ def choose_device(device: str) -> str:
         InputError: no such device is known to torch.
         SetupError: this machine has none.
     """
+    _let_waiting_threads_sleep()
     import torch
 
     if device == "auto":
@@ -70,6 +72,15 @@ def torch_dtype(precision: str) -> Any:
     import torch
 
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _let_waiting_threads_sleep() -> None:
+    """Has the threads of a model on a processor sleep while they wait for one another.
+
+    They would spin, and keep the threads that decode the next images from the processors. OpenMP
+    reads this once, when torch is imported: where something else has done that, nothing changes.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _has_cuda(device: str) -> bool:
