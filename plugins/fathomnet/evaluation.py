@@ -168,6 +168,7 @@ def check_evaluation(
     eval_key = eval_key or evaluation_key(pred_field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
+    reload_known(samples)
     _check(samples, gt_field, pred_field)
     refuse_taken_key(samples._root_dataset, eval_key, config)
     return _result(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
@@ -175,7 +176,6 @@ def check_evaluation(
 
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
     dataset = samples._root_dataset
-    reload_known(dataset)
     if samples._dataset is not dataset:
         raise DatasetError(
             "a view of patches or clips is a copy whose boxes cannot be marked; evaluate a view of "

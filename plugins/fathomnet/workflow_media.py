@@ -38,17 +38,15 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
     if not files:
         raise _unsaid(f"{name}.annotations", "name a file here, or those of ingest_dataset")
     if name == "upload_images":
+        model: type[Move] = UploadImages
         own["media_root"] = own["media_root"] or ingest.media_root
-        return tuple(
-            UploadImages(**{**own, "annotations": path, "split": split})
-            for split, path in files.items()
-        )
-    own["destination"] = own["destination"] or _opened_from(params)
-    in_bucket = ingest.media_root.startswith(GCS)
-    own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
+    else:
+        model = DownloadImages
+        own["destination"] = own["destination"] or _opened_from(params)
+        in_bucket = ingest.media_root.startswith(GCS)
+        own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
     return tuple(
-        DownloadImages(**{**own, "annotations": path, "split": split})
-        for split, path in files.items()
+        model(**{**own, "annotations": path, "split": split}) for split, path in files.items()
     )
 
 

@@ -73,18 +73,3 @@ def select_in_image(app: App, dataset: Any) -> Any:
     canvas.hover(position={"x": x, "y": y})
     canvas.click(position={"x": x, "y": y})
     return box
-
-
-def lasso_left_half(app: App) -> None:
-    """Draws a line around the left half of the map that is open."""
-    page = app.page
-    page.get_by_role("button", name="Select", exact=True).click()
-    place = page.locator("canvas").last.bounding_box()
-    assert place
-    corners = ((0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98), (0.02, 0.04))
-    for number, (x, y) in enumerate(corners):
-        at = (place["x"] + x * place["width"], place["y"] + y * place["height"])
-        page.mouse.move(*at, steps=8)
-        if not number:
-            page.mouse.down()
-    page.mouse.up()

@@ -24,12 +24,12 @@ from demo.generate import DemoSet, Settings, make
 from tests.e2e.app import PATIENCE, App, figures
 from tests.e2e.boxes import (
     boxes_of,
-    lasso_left_half,
     patches_of,
     select_in_image,
     unlike,
     wait_for_label,
 )
+from tests.e2e.maps import lasso_left_half, open_map
 from tests.e2e.queued import newest_operation
 from tests.e2e.search import Search
 
@@ -138,8 +138,7 @@ def test_boxes_are_lassoed_in_the_map_and_no_others_of_their_images_are_relabell
 
     app.open_dataset(dataset.name, IMAGES)
     app.open_panel("Embeddings")
-    app.page.get_by_text("by_place", exact=True).click()
-    app.wait_for_text(f"{len(before)} points")
+    open_map(app, "by_place", len(before))
     lasso_left_half(app)
     app.wait_for_text(f"{len(first)} selected")
     app.open_operator(RELABEL)

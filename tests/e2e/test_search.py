@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from fathomnet_voxel51.fields import map_key
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
-from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
-from tests.e2e.app import PATIENCE, App, browser_page
+from tests.e2e.app import App, browser_page
+from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import LOADING, Search
 from tests.e2e.servers import app_server
 
@@ -128,19 +127,9 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
 
 
 def test_the_map_is_coloured_by_any_rank(app: App, dataset: Any, pictures: Path) -> None:
-    page = app.page
     app.open_dataset(dataset.name, len(dataset))
     app.open_panel("Embeddings")
-    page.get_by_text(map_key(MODEL, "pca", "ground_truth"), exact=True).click()
-    boxes = dataset.count("ground_truth.detections")
-    expect(page.get_by_text(f"{boxes} points")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("button", name="Color by").click()
-    page.get_by_role("option", name="detections.label").wait_for(timeout=PATIENCE)
-    page.get_by_role("combobox", name="Color by").fill("phylum")
-    page.get_by_role("option", name="phylum").click()
-    counts = dataset.count_values("ground_truth.detections.phylum")
-    assert len(counts) > 2
-    for phylum, members in counts.items():
-        row = page.get_by_text(re.compile(rf"^{phylum}\s*{members}$"))
-        expect(row.first).to_be_visible(timeout=PATIENCE)
+    open_map(app, map_key(MODEL, "pca", "ground_truth"), dataset.count("ground_truth.detections"))
+    assert len(dataset.count_values("ground_truth.detections.phylum")) > 2
+    colour_by_phylum(app, dataset)
     app.screenshot(pictures / "map-by-phylum.png")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from demo.generate import Settings, make
 from demo.workspaces import save_workspaces
 from demo.wrong_labels import plant
 from tests.e2e.app import PATIENCE, App
+from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import Search
 from tests.planted import MODEL, planted_dataset
 
@@ -53,20 +53,11 @@ def choose_workspace(app: App, name: str) -> None:
 
 
 def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:
-    page = app.page
     app.open_dataset(NAME, IMAGES)
     choose_workspace(app, "Map")
-    page.get_by_text("demo_clip_umap", exact=True).click()
-    boxes = dataset.count("ground_truth.detections")
-    expect(page.get_by_text(f"{boxes} points")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("button", name="Color by").click()
-    page.get_by_role("option", name="detections.label").wait_for(timeout=PATIENCE)
-    page.get_by_role("combobox", name="Color by").fill("phylum")
-    page.get_by_role("option", name="phylum").click()
-    for phylum, members in dataset.count_values("ground_truth.detections.phylum").items():
-        row = page.get_by_text(re.compile(rf"^{phylum}\s*{members}$"))
-        expect(row.first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("Select", exact=True)).to_be_visible()
+    open_map(app, "demo_clip_umap", dataset.count("ground_truth.detections"))
+    colour_by_phylum(app, dataset)
+    expect(app.page.get_by_text("Select", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize(
