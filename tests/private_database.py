@@ -15,14 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from demo.processes import free_port
+
 START_SECONDS = 30
-
-
-def free_port() -> int:
-    """A TCP port on the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -10,8 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo.processes import background
-from tests.private_database import free_port
+from demo.processes import background, free_port
 
 START_SECONDS = 90
 

@@ -19,6 +19,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.processes import free_port
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "scancel", "sinfo")
 PARTITION = "gpu-rtx6000"
 PATIENCE = 60.0
@@ -160,8 +162,8 @@ def _slurm_conf(folder: Path) -> str:
         "SlurmdUser": user,
         # A requeued job waits until its old credential has expired, two minutes by default.
         "AuthInfo": f"socket={folder / 'munge.socket'},cred_expire=5",
-        "SlurmctldPort": _free_port(),
-        "SlurmdPort": _free_port(),
+        "SlurmctldPort": free_port(),
+        "SlurmdPort": free_port(),
         "StateSaveLocation": folder / "state",
         "SlurmdSpoolDir": folder / "spool",
         "SlurmctldPidFile": folder / "slurmctld.pid",
@@ -185,12 +187,6 @@ def _slurm_conf(folder: Path) -> str:
 
 def _host() -> str:
     return socket.gethostname().partition(".")[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _log(folder: Path, name: str) -> str:
