@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from io import FileIO
@@ -16,10 +15,10 @@ from typing import Final, Self, TypeVar
 import google_crc32c
 
 from ..errors import SetupError
-from ..files.coco_values import safe_file_name
 from ..stores import Digest, Incoming, Outgoing, StoredObject
 from .folder_errors import READING, WRITING, meaning
-from .outcomes import ConflictError, ItemError, MissingError, RejectedError
+from .folder_places import files_below, located, located_folder, make_folder_of, status_of
+from .outcomes import ConflictError, ItemError, MissingError
 from .part_files import (
     OtherVersionError,
     PartFile,
@@ -151,19 +150,19 @@ class FolderStore:
 
     def _list(self, folder: str) -> dict[str, StoredObject]:
         found = {}
-        for name, entry in _files_below(self._located_folder(folder)):
+        for name, entry in files_below(located_folder(self.root, folder)):
             if not is_part(entry.name):
                 with suppress(FileNotFoundError):
                     found[name] = _stored(entry.stat(follow_symlinks=False))
         return found
 
     def _sweep(self, folder: str) -> int:
-        below = _files_below(self._located_folder(folder))
+        below = files_below(located_folder(self.root, folder))
         parts = [Path(entry.path) for _, entry in below if is_part(entry.name)]
         return sum(map(remove_if_abandoned, parts))
 
     def _find(self, path: str) -> StoredObject | None:
-        status = _status(self._located(path), path)
+        status = status_of(located(self.root, path), path)
         return _stored(status) if status else None
 
     def _read_digest(self, path: str, stored: StoredObject) -> Digest:
@@ -179,14 +178,14 @@ class FolderStore:
         return Digest(stored.size, base64.b64encode(checksum.digest()).decode())
 
     def _begin(self, part: PartFile, path: str, replacing: StoredObject | None) -> Path:
-        target = self._located(path)
-        status = _status(target, path)
+        target = located(self.root, path)
+        status = status_of(target, path)
         if (version_of(status) if status else None) != _expected(replacing):
             raise _conflict(path)
         try:
             part.create(target)
         except (FileNotFoundError, NotADirectoryError):
-            _make_folder_of(target, path)
+            make_folder_of(target, path)
             part.create(target)
         return target
 
@@ -197,15 +196,15 @@ class FolderStore:
             raise _conflict(str(target.relative_to(self.root))) from None
 
     def _delete(self, path: str, stored: StoredObject) -> None:
-        target = self._located(path)
+        target = located(self.root, path)
         with suppress(FileNotFoundError), alone_in(target.parent):
-            status = _status(target, path)
+            status = status_of(target, path)
             if status and version_of(status) == _expected(stored):
                 target.unlink()
 
     def _open(self, path: str) -> tuple[FileIO, int]:
-        target = self._located(path)
-        status = _status(target, path)
+        target = located(self.root, path)
+        status = status_of(target, path)
         if status is None:
             raise MissingError(f"there is no file {path} in {self.root}")
         try:
@@ -218,32 +217,6 @@ class FolderStore:
     async def _chunks(self, file: FileIO, path: str) -> AsyncIterator[bytes]:
         while piece := await self._in_thread(path, READING, file.read, READ_PIECE):
             yield piece
-
-    def _located(self, path: str) -> Path:
-        """Where an image lies, its folder's symbolic links followed.
-
-        Raises:
-            RejectedError: outside of the root, or where parts lie.
-        """
-        try:
-            safe_file_name(path)
-        except ValueError as error:
-            raise RejectedError(str(error), again=False) from None
-        if is_part(path.rpartition("/")[2]):
-            raise RejectedError(f"{path} is the name of an unfinished file", again=False)
-        target = Path(self.root, path)
-        return self._located_folder(str(target.parent)) / target.name
-
-    def _located_folder(self, folder: str) -> Path:
-        # realpath, unlike resolve, leaves links that go in circles to the call that meets them.
-        real = Path(os.path.realpath(Path(self.root, folder)))
-        if not real.is_relative_to(self.root):
-            raise RejectedError(
-                f"{folder} leads out of {self.root}, to {real}. Name the folder that it leads to "
-                "as the destination, or make it a real folder.",
-                again=False,
-            )
-        return real
 
     async def _in_thread(
         self, path: str, access: int, call: Callable[..., T], *arguments: object
@@ -266,48 +239,6 @@ class FolderStore:
             if not work.cancelled():
                 work.exception()
             raise
-
-
-def _files_below(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Each file below a folder, with its path relative to it; links are not followed."""
-    open_folders = [("", str(folder))]
-    while open_folders:
-        prefix, place = open_folders.pop()
-        try:
-            entries = os.scandir(place)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        with entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    open_folders.append((f"{prefix}{entry.name}/", entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    yield prefix + entry.name, entry
-
-
-def _status(target: Path, path: str) -> os.stat_result | None:
-    """What is known of a file; None where nothing has its name.
-
-    Raises:
-        RejectedError: what has the name is not a file.
-    """
-    try:
-        status = target.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        kind = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link"}
-        there = kind.get(stat.S_IFMT(status.st_mode), "something that is no file")
-        raise RejectedError(f"{there} lies where {path} should be", again=False)
-    return status
-
-
-def _make_folder_of(target: Path, path: str) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        problem = f"a file lies where the folder of {path} should be"
-        raise RejectedError(problem, again=False) from None
 
 
 def _stored(status: os.stat_result) -> StoredObject:
