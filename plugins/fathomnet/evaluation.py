@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,91 +13,15 @@ from .dataset.evaluation_run import begin_run, detection_config, end_run, refuse
 from .dataset.label_fields import boxes_path
 from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError
+from .evaluation_result import EvaluationResult, Scored, result_of
 from .fields import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from .files.garbage import collector_paused
 from .plain import plain
 from .progress import Progress, silent
-from .scoring.agreement import Agreement, HierarchicalScore, agreement, hierarchical_score
-from .scoring.judging import LEAST_IOU, Judgement, judge, pairs_of
-from .scoring.matching import NO_PARTNER
+from .scoring.judging import LEAST_IOU, judge, pairs_of
 from .scoring.metric_entries import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
-from .scoring.pairs import Pairs
-from .scoring.ranks import RankScore, rank_table
-from .scoring.resampling import Interval, intervals
-from .scoring.verdicts import list_matches, make_marks
-from .taxonomy import MAX_DISTANCE, Taxonomy, load_taxonomy
-
-NAMES_KEPT: Final = 50
-"""Unknown names that a result lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationResult:
-    """How good predictions are.
-
-    A box is an annotated one with a true label. A box without prediction is wrong, at the
-    greatest distance, as an empty name would be; the two ``..._of_predicted`` leave such boxes
-    out, and are what the competition, which scored submitted rows, would say.
-
-    Attributes:
-        eval_key: key of the evaluation.
-        boxes: how many boxes were scored.
-        accuracy: the share whose prediction is the true name.
-        accuracy_interval: 95 % of the bootstrap's draws; None where there is nothing to draw from.
-        mean_taxonomic_distance: 0 is best, 12 worst.
-        mean_taxonomic_distance_interval: as for accuracy.
-        interval_by: what the bootstrap draws: ``dive`` or ``image``.
-        ranks: accuracy and macro F1 at the seven ranks.
-        agreement: right, too coarse, too fine, elsewhere, missing.
-        hierarchical: hierarchical precision, recall and F1.
-        boxes_without_prediction: scored boxes that have none.
-        accuracy_of_predicted: accuracy over the other ones.
-        mean_taxonomic_distance_of_predicted: mean distance over the other ones.
-        unlabelled_boxes: boxes without a true label: left out, and their predictions with them.
-        boxes_not_predicted: boxes in splits for which there is no prediction at all: left out.
-        predictions_without_box: predictions that are about no box. They lower FiftyOne's
-            precision, and no score here.
-        matched_by_annotation_id: predictions that were matched so, not by overlap.
-        unknown_names: true or predicted names that are not in the taxonomy, the first
-            ``NAMES_KEPT``; each scores 12.
-    """
-
-    eval_key: str
-    boxes: int
-    accuracy: float
-    accuracy_interval: Interval | None
-    mean_taxonomic_distance: float
-    mean_taxonomic_distance_interval: Interval | None
-    interval_by: str
-    ranks: tuple[RankScore, ...]
-    agreement: Agreement
-    hierarchical: HierarchicalScore
-    boxes_without_prediction: int
-    accuracy_of_predicted: float | None
-    mean_taxonomic_distance_of_predicted: float | None
-    unlabelled_boxes: int
-    boxes_not_predicted: int
-    predictions_without_box: int
-    matched_by_annotation_id: int
-    unknown_names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """What was read, and what was made of it."""
-
-    boxes: EvaluatedBoxes
-    judgement: Judgement
-    pairs: Pairs
-    rows: npt.NDArray[np.intp]
-    images_kept: npt.NDArray[np.bool_]
-
-    @property
-    def distances(self) -> npt.NDArray[np.int64]:
-        """(R,) the distance of every row that is a pair; 12 for the others."""
-        found = np.full(len(self.judgement.row_truth), MAX_DISTANCE, np.int64)
-        found[self.rows] = self.pairs.distances
-        return found
+from .scoring.verdicts import Marks, list_matches, make_marks
+from .taxonomy import Taxonomy, load_taxonomy
 
 
 def evaluate_predictions(
@@ -143,14 +65,11 @@ def evaluate_predictions(
         sides = (scored.boxes.truth.boxes, scored.boxes.predictions.boxes)
         marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
         matches = list_matches(*sides, scored.judgement)
-    result = _result(scored, eval_key, taxonomy)
+    result = result_of(scored, eval_key, taxonomy)
     config.taxonomic = {**plain(result), "taxonomy_sha256": taxonomy.sha256}
     progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
-    total, done = len(scored.boxes.sample_ids), 0
-    for written in write_marks(samples, scored.boxes, marks, eval_key):
-        done += written
-        progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
+    _write_marks(samples, scored.boxes, marks, eval_key, progress)
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
     end_run(samples, eval_key, method, matches, metrics)
     progress(1.0, f"{result.boxes:,} boxes scored")
@@ -171,7 +90,16 @@ def check_evaluation(
     reload_known(samples)
     _check(samples, gt_field, pred_field)
     refuse_taken_key(samples._root_dataset, eval_key, config)
-    return _result(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+    return result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+
+
+def _write_marks(
+    samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str, progress: Progress
+) -> None:
+    total, done = len(boxes.sample_ids), 0
+    for written in write_marks(samples, boxes, marks, eval_key):
+        done += written
+        progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
 
 
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
@@ -187,7 +115,7 @@ def _check(samples: Any, gt_field: str, pred_field: str) -> None:
         raise DatasetError(f"the boxes in {gt_field!r} cannot be evaluated against themselves")
 
 
-def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> _Scored:
+def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> Scored:
     boxes = read_evaluated_boxes(samples, gt_field, pred_field)
     truth, predictions = boxes.truth.boxes, boxes.predictions.boxes
     if not len(predictions):
@@ -203,7 +131,7 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
             f"none of the boxes that {pred_field!r} predicts has a true label in {gt_field!r}, so "
             f"there is nothing to score; {_labelled_splits(samples, gt_field)}"
         )
-    return _Scored(boxes, judgement, pairs, rows, kept)
+    return Scored(boxes, judgement, pairs, rows, kept)
 
 
 def _images_kept(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
@@ -246,60 +174,3 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
         return f"{', '.join(offers)}: import predictions for that, or evaluate its view"
     count = dataset.count(path)
     return f"the dataset has {count:,} labelled boxes" if count else "no box has a label at all"
-
-
-def _result(scored: _Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
-    pairs, judgement = scored.pairs, scored.judgement
-    truth = scored.boxes.truth.boxes
-    right, distances = pairs.right, pairs.distances
-    alone = judgement.row_prediction[scored.rows] == NO_PARTNER
-    groups, by = _groups(scored)
-    values = np.stack([right, distances], axis=1).astype(np.float64)
-    bounds = intervals(values, groups) or (None, None)
-    predicted = ~alone
-    labelled = np.array([label is not None for label in truth.labels], bool)
-    kept = scored.images_kept[truth.owners]
-    unknown = {
-        name
-        for names in (set(pairs.true), set(pairs.predicted))
-        for name in names
-        if name is not None and name not in taxonomy
-    }
-    return EvaluationResult(
-        eval_key=eval_key,
-        boxes=len(pairs),
-        accuracy=float(right.mean()),
-        accuracy_interval=bounds[0],
-        mean_taxonomic_distance=float(distances.mean()),
-        mean_taxonomic_distance_interval=bounds[1],
-        interval_by=by,
-        ranks=rank_table(pairs, taxonomy),
-        agreement=agreement(pairs, taxonomy),
-        hierarchical=hierarchical_score(pairs, taxonomy),
-        boxes_without_prediction=int(alone.sum()),
-        accuracy_of_predicted=_mean(right[predicted]),
-        mean_taxonomic_distance_of_predicted=_mean(distances[predicted]),
-        unlabelled_boxes=int((~labelled & kept).sum()),
-        boxes_not_predicted=int((labelled & ~kept).sum()),
-        predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
-        matched_by_annotation_id=judgement.matches.by_annotation_id,
-        unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
-    )
-
-
-def _groups(scored: _Scored) -> tuple[npt.NDArray[np.intp], str]:
-    """The group of each pair, numbered from 0: its dive where dives are known, else its image."""
-    dives = scored.boxes.dives
-    by = "dive" if any(dive is not None for dive in dives) else "image"
-    numbers: dict[Any, int] = {}
-    of_image = [
-        numbers.setdefault(image if dive is None else dive, len(numbers))
-        for image, dive in enumerate(dives)
-    ]
-    owners = scored.boxes.truth.boxes.owners[scored.judgement.row_truth[scored.rows]]
-    _, groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)
-    return groups.astype(np.intp), by
-
-
-def _mean(values: Sequence[Any] | npt.NDArray[Any]) -> float | None:
-    return float(np.mean(values)) if len(values) else None

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..evaluation import EvaluationResult, check_evaluation, evaluate_predictions
+from ..evaluation import check_evaluation, evaluate_predictions
+from ..evaluation_result import EvaluationResult
 from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview, problem_with

@@ -1,0 +1,157 @@
+"""What an evaluation says of scored boxes: how good the predictions are, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset.evaluated_boxes import EvaluatedBoxes
+from .scoring.agreement import Agreement, HierarchicalScore, agreement, hierarchical_score
+from .scoring.judging import Judgement
+from .scoring.matching import NO_PARTNER
+from .scoring.pairs import Pairs
+from .scoring.ranks import RankScore, rank_table
+from .scoring.resampling import Interval, intervals
+from .taxonomy import MAX_DISTANCE, Taxonomy
+
+NAMES_KEPT: Final = 50
+"""Unknown names that a result lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """How good predictions are.
+
+    A box is an annotated one with a true label. A box without prediction is wrong, at the
+    greatest distance, as an empty name would be; the two ``..._of_predicted`` leave such boxes
+    out, and are what the competition, which scored submitted rows, would say.
+
+    Attributes:
+        eval_key: key of the evaluation.
+        boxes: how many boxes were scored.
+        accuracy: the share whose prediction is the true name.
+        accuracy_interval: 95 % of the bootstrap's draws; None where there is nothing to draw from.
+        mean_taxonomic_distance: 0 is best, 12 worst.
+        mean_taxonomic_distance_interval: as for accuracy.
+        interval_by: what the bootstrap draws: ``dive`` or ``image``.
+        ranks: accuracy and macro F1 at the seven ranks.
+        agreement: right, too coarse, too fine, elsewhere, missing.
+        hierarchical: hierarchical precision, recall and F1.
+        boxes_without_prediction: scored boxes that have none.
+        accuracy_of_predicted: accuracy over the other ones.
+        mean_taxonomic_distance_of_predicted: mean distance over the other ones.
+        unlabelled_boxes: boxes without a true label: left out, and their predictions with them.
+        boxes_not_predicted: boxes in splits for which there is no prediction at all: left out.
+        predictions_without_box: predictions that are about no box. They lower FiftyOne's
+            precision, and no score here.
+        matched_by_annotation_id: predictions that were matched so, not by overlap.
+        unknown_names: true or predicted names that are not in the taxonomy, the first
+            ``NAMES_KEPT``; each scores 12.
+    """
+
+    eval_key: str
+    boxes: int
+    accuracy: float
+    accuracy_interval: Interval | None
+    mean_taxonomic_distance: float
+    mean_taxonomic_distance_interval: Interval | None
+    interval_by: str
+    ranks: tuple[RankScore, ...]
+    agreement: Agreement
+    hierarchical: HierarchicalScore
+    boxes_without_prediction: int
+    accuracy_of_predicted: float | None
+    mean_taxonomic_distance_of_predicted: float | None
+    unlabelled_boxes: int
+    boxes_not_predicted: int
+    predictions_without_box: int
+    matched_by_annotation_id: int
+    unknown_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What was read, and what was made of it.
+
+    Attributes:
+        boxes: both sides.
+        judgement: which prediction is about which box, and what counts.
+        pairs: the boxes that count, with their predictions.
+        rows: (P,) the judgement's row of each pair.
+        images_kept: (I,) the images whose split has a prediction.
+    """
+
+    boxes: EvaluatedBoxes
+    judgement: Judgement
+    pairs: Pairs
+    rows: npt.NDArray[np.intp]
+    images_kept: npt.NDArray[np.bool_]
+
+    @property
+    def distances(self) -> npt.NDArray[np.int64]:
+        """(R,) the distance of every row that is a pair; 12 for the others."""
+        found = np.full(len(self.judgement.row_truth), MAX_DISTANCE, np.int64)
+        found[self.rows] = self.pairs.distances
+        return found
+
+
+def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
+    """The result that an evaluation of this key has."""
+    pairs, judgement = scored.pairs, scored.judgement
+    truth = scored.boxes.truth.boxes
+    right, distances = pairs.right, pairs.distances
+    alone = judgement.row_prediction[scored.rows] == NO_PARTNER
+    groups, by = _groups(scored)
+    values = np.stack([right, distances], axis=1).astype(np.float64)
+    bounds = intervals(values, groups) or (None, None)
+    predicted = ~alone
+    labelled = np.array([label is not None for label in truth.labels], bool)
+    kept = scored.images_kept[truth.owners]
+    unknown = {
+        name
+        for names in (set(pairs.true), set(pairs.predicted))
+        for name in names
+        if name is not None and name not in taxonomy
+    }
+    return EvaluationResult(
+        eval_key=eval_key,
+        boxes=len(pairs),
+        accuracy=float(right.mean()),
+        accuracy_interval=bounds[0],
+        mean_taxonomic_distance=float(distances.mean()),
+        mean_taxonomic_distance_interval=bounds[1],
+        interval_by=by,
+        ranks=rank_table(pairs, taxonomy),
+        agreement=agreement(pairs, taxonomy),
+        hierarchical=hierarchical_score(pairs, taxonomy),
+        boxes_without_prediction=int(alone.sum()),
+        accuracy_of_predicted=_mean(right[predicted]),
+        mean_taxonomic_distance_of_predicted=_mean(distances[predicted]),
+        unlabelled_boxes=int((~labelled & kept).sum()),
+        boxes_not_predicted=int((labelled & ~kept).sum()),
+        predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
+        matched_by_annotation_id=judgement.matches.by_annotation_id,
+        unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
+    )
+
+
+def _groups(scored: Scored) -> tuple[npt.NDArray[np.intp], str]:
+    """The group of each pair, numbered from 0: its dive where dives are known, else its image."""
+    dives = scored.boxes.dives
+    by = "dive" if any(dive is not None for dive in dives) else "image"
+    numbers: dict[Any, int] = {}
+    of_image = [
+        numbers.setdefault(image if dive is None else dive, len(numbers))
+        for image, dive in enumerate(dives)
+    ]
+    owners = scored.boxes.truth.boxes.owners[scored.judgement.row_truth[scored.rows]]
+    _, groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)
+    return groups.astype(np.intp), by
+
+
+def _mean(values: Sequence[Any] | npt.NDArray[Any]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
