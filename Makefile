@@ -23,9 +23,9 @@ help:
 	@echo "make app    open the result in the FiftyOne App"
 	@echo "make test   install everything and run the tests"
 	@echo "make lint   style, types and import rules"
-	@echo "make docs   write the reference again, from the code"
+	@echo "make docs   write the reference and the fault table again, from the code and the tests"
 	@echo "make bench  measure each stage beside its baseline"
-	@echo "make faults move 2,500 images while source and store misbehave, and count what became of them"
+	@echo "make faults bring about every fault of the table, and print how each ended"
 	@echo "make dist   build what is published into dist/: the plugin's zip and the wheels, checked"
 
 install: $(INSTALLED)
@@ -64,6 +64,7 @@ format: install
 
 docs: install
 	$(BIN)/python -m scripts.write_reference
+	$(BIN)/python -m scripts.write_faults
 
 bench: install
 	$(BIN)/python -m benchmarks.distances
@@ -78,6 +79,7 @@ bench: install
 
 faults: install
 	$(BIN)/python -m tests.media.campaign $(FAULT_ARGS)
+	$(BIN)/python -m scripts.run_faults
 
 dist: install
 	$(BIN)/python -m scripts.build_dist

@@ -66,6 +66,11 @@ def test_each_stage_runs_in_a_worker(
     assert {check["name"] for check in checks} >= {"FiftyOne", "database"}
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="it fails in a worker",
+    end="whoever waits is told the reason, without a traceback; no dataset is made",
+)
 def test_a_failure_in_the_worker_arrives_with_its_reason_alone(
     worker: None, dataset_name: str, tmp_path: Path
 ) -> None:

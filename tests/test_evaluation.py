@@ -465,6 +465,11 @@ def test_an_image_that_somebody_edits_meanwhile_is_evaluated_and_keeps_the_edit(
     assert dataset.count_label_tags("ground_truth") == {"doubted": 2}
 
 
+@pytest.mark.fault(
+    operator="evaluate_predictions",
+    happens="somebody removes boxes meanwhile",
+    end="it stops and says so; no other box has their verdict; run again, complete",
+)
 def test_boxes_that_are_removed_meanwhile_stop_it_and_no_other_box_gets_their_verdict(
     make_dataset: Callable[..., Any],
 ) -> None:

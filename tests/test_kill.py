@@ -203,22 +203,42 @@ def complete_dataset(files: Files) -> Iterator[None]:
     delete_dataset()
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="it is killed at 20 random instants",
+    end="run again, each time the dataset of an undisturbed run, bit for bit",
+)
 def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
     mid_write = kill_often(ingest, ingest, files, delete_dataset, samples_there)
     assert mid_write >= MID_WRITE_AT_LEAST
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="recreating a dataset is killed at 20 random instants",
+    end="run again, each time the dataset of an undisturbed run; none is left over",
+)
 def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(files: Files) -> None:
     mid_write = kill_often(recreate, ingest, files, lambda: None, samples_there)
     assert mid_write >= MID_WRITE_AT_LEAST
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="it is killed at 20 random instants",
+    end="run again, each time the predictions and the record of an undisturbed run",
+)
 def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
     import_(files)
     mid_write = kill_often(import_, import_, files, delete_predictions, predicted_images)
     assert mid_write >= MID_WRITE_AT_LEAST
 
 
+@pytest.mark.fault(
+    operator="evaluate_predictions",
+    happens="it is killed at 20 random instants",
+    end="run again, each time the verdicts and results of an undisturbed run",
+)
 def test_an_evaluation_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     files: Files,
 ) -> None:

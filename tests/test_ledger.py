@@ -58,6 +58,11 @@ def test_the_last_of_several_entries_counts(tmp_path: Path) -> None:
         assert ledger.entries["a.png"].outcome == "stored"
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the last line of the ledger is cut off, anywhere",
+    end="as if it had never been written; the others count",
+)
 @pytest.mark.parametrize("kept", range(1, 40))
 def test_a_line_that_was_cut_off_is_as_if_it_had_never_been_written(
     tmp_path: Path, kept: int
@@ -130,6 +135,11 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: bytes) -> N
         pass
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="a second run of the same job begins",
+    end="refused, in words, while the first runs",
+)
 def test_one_run_at_a_time_holds_it(tmp_path: Path) -> None:
     with (
         open_ledger(job(tmp_path)),
@@ -200,6 +210,11 @@ def test_everything_that_is_not_stored_is_listed(tmp_path: Path) -> None:
     assert rows[0]["reason"] == "the source answered 404" and rows[0]["source"] == "https://x/b"
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the disk takes no more of the ledger",
+    end="said as such; all but the last entry are kept",
+)
 def test_a_disk_that_takes_no_more_is_told_as_such_and_costs_no_more_than_the_last_entry(
     tmp_path: Path,
 ) -> None:

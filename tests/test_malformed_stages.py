@@ -19,6 +19,11 @@ from tests.stored import documents, settings
 EVERYTHING: frozenset[str] = frozenset()
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="the annotation file is malformed in one of many ways",
+    end="ingested where it is sound, else refused with the place and no dataset",
+)
 @pytest.mark.parametrize("file", MALFORMED_COCO, ids=lambda file: file.name)
 def test_a_catalog_is_ingested_or_no_dataset_is_made(file: MalformedFile, tmp_path: Path) -> None:
     name = "test-malformed-coco"
@@ -46,6 +51,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     dataset.delete()
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="the predictions file is malformed in one of many ways",
+    end="imported where it is sound, else refused with the line and nothing written",
+)
 @pytest.mark.parametrize("file", MALFORMED_PREDICTIONS, ids=lambda file: file.name)
 def test_predictions_are_imported_or_the_dataset_stays_as_it_was(
     file: MalformedFile, dataset: Any, tmp_path: Path

@@ -278,6 +278,11 @@ def killed_at(report: int, name: str, pack: str) -> None:
     find_needles(fo.load_dataset(name), pack=pack, progress=progress)
 
 
+@pytest.mark.fault(
+    operator="find_needles",
+    happens="it is killed at every report of its writing",
+    end="each view is the old or the new one; run again, all are new",
+)
 def test_a_search_that_is_killed_leaves_old_or_new_views_and_the_next_repairs_them(
     make_dataset: Callable[..., Any], pack: str, tmp_path: Path
 ) -> None:
@@ -324,6 +329,11 @@ def test_without_an_index_it_says_what_to_run_first(dataset_name: str, pack: str
         find_needles(dataset, "absent", pack=pack)
 
 
+@pytest.mark.fault(
+    operator="find_needles",
+    happens="the pack is malformed",
+    end="refused with the place; no view is made",
+)
 def test_a_pack_with_faults_changes_nothing(
     make_dataset: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -157,6 +157,11 @@ def test_an_import_that_was_cut_short_is_completed(
     assert (documents(dataset), settings(dataset)) == whole
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="rows name boxes or concepts that do not exist",
+    end="every such row is named with its line; nothing is written",
+)
 def test_every_bad_row_is_named_with_its_line_and_nothing_is_written(
     dataset: Any, write_csv: Callable[..., str], either_way: str
 ) -> None:

@@ -177,6 +177,11 @@ def test_a_run_is_not_written_where_its_parts_do_not_fit(tmp_path: Path) -> None
     assert not folder.exists()
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="who wrote the run's files was killed between two of them",
+    end="refused, because the hashes do not agree",
+)
 @pytest.mark.parametrize("renamed", [1, 2])
 def test_a_writer_killed_between_two_renames_leaves_a_run_that_is_refused(
     tmp_path: Path, renamed: int
@@ -190,6 +195,11 @@ def test_a_writer_killed_between_two_renames_leaves_a_run_that_is_refused(
         read(before)
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="who writes the run's files is killed at work",
+    end="each file is whole; written again, the run is read",
+)
 def test_a_writer_killed_at_work_leaves_whole_files(tmp_path: Path) -> None:
     program = (
         "import sys\n"

@@ -77,6 +77,16 @@ def state(dataset: Any) -> Any:
     return documents(dataset, DICE_AND_TIMES)
 
 
+@pytest.mark.fault(
+    operator="relabel_boxes",
+    happens="it is killed at five random instants",
+    end="run again, every box has the new label and all journals are closed",
+)
+@pytest.mark.fault(
+    operator="undo_relabel",
+    happens="it is killed at five random instants",
+    end="run again, every box is as it was before the relabelling",
+)
 def test_relabelling_and_undo_survive_kills(dataset: Any) -> None:
     dice = random.Random(4)
     before = state(dataset)

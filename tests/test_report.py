@@ -302,6 +302,11 @@ def test_images_that_are_not_there_are_said(dataset_name: str, tmp_path: Path) -
     assert f"No image of {concepts} concepts is at hand" in text
 
 
+@pytest.mark.fault(
+    operator="report_dataset",
+    happens="an image is damaged",
+    end="the card is written and says which picture it cannot show",
+)
 def test_a_damaged_image_and_a_dataset_of_somebody_else(dataset_name: str, tmp_path: Path) -> None:
     dataset = fo.Dataset(dataset_name)
     assert "| images | 0 |" in report_dataset(dataset, tmp_path / "card").markdown

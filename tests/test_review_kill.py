@@ -81,6 +81,11 @@ def state() -> Any:
     return documents(dataset, DICE_AND_TIMES), views, record
 
 
+@pytest.mark.fault(
+    operator="find_label_errors",
+    happens="it is killed at ten random instants, replacing suspects of other settings",
+    end="run again, the scores, views and record of an undisturbed run",
+)
 def test_a_killed_run_is_finished_by_the_next(dataset: Any) -> None:
     dice = random.Random(5)
     targets = {}

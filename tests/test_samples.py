@@ -235,6 +235,11 @@ def test_images_elsewhere_are_refused(
         ingest_dataset(dataset_name, train_annotations=path, media_root="gs://bucket")
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="the name belongs to somebody else's dataset",
+    end="refused; it is untouched, even where it is to be recreated",
+)
 @pytest.mark.parametrize("recreate", [False, True])
 def test_a_dataset_of_somebody_else_is_never_touched(
     write_coco: Callable[..., str], dataset_name: str, recreate: bool
@@ -260,6 +265,11 @@ def test_recreating_gives_the_same_dataset_again(
     assert documents(fo.load_dataset(dataset_name), volatile) == before
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="it is killed while the old dataset is deleted",
+    end="run again, the deletion is finished and all samples are there",
+)
 def test_a_deletion_that_was_cut_short_is_finished_by_the_next_run(
     write_coco: Callable[..., str], dataset_name: str
 ) -> None:
@@ -281,6 +291,11 @@ def test_of_two_that_create_a_dataset_the_slower_takes_the_faster_ones(dataset_n
     assert not fo.dataset_exists(dataset_name)
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="somebody deletes and recreates the dataset meanwhile",
+    end="refused in words; no orphan is left, and run again it is complete",
+)
 def test_a_dataset_that_somebody_recreates_meanwhile_is_reported_and_nothing_is_left_behind(
     write_coco: Callable[..., str], dataset_name: str
 ) -> None:
@@ -302,6 +317,11 @@ def _ingest(name: str, path: str) -> IngestResult:
     return ingest_dataset(name, train_annotations=path)
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="two processes ingest the same file at once",
+    end="one dataset, each image once, each box once",
+)
 def test_two_processes_at_once_make_one_dataset(tmp_path: Path, dataset_name: str) -> None:
     from demo.synthetic import write_catalog
 
@@ -317,6 +337,11 @@ def test_two_processes_at_once_make_one_dataset(tmp_path: Path, dataset_name: st
     assert [name for name in fo.list_datasets() if dataset_name in name] == [dataset_name]
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="both annotation files have faults",
+    end="all are named with their places; no dataset is made",
+)
 def test_every_fault_of_both_files_is_reported_and_nothing_is_made(
     write_coco: Callable[..., str], dataset_name: str
 ) -> None:

@@ -257,6 +257,11 @@ def build(name: str) -> None:
     build_similarity_index(fo.load_dataset(name))
 
 
+@pytest.mark.fault(
+    operator="build_similarity_index",
+    happens="it is killed at random instants",
+    end="run again, the index finds what it must",
+)
 def test_killed_at_any_instant_an_index_is_there_or_can_be_made(
     stored: tuple[Any, list[str]],
 ) -> None:

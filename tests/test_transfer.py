@@ -132,6 +132,11 @@ class TestFromUrlsToABucket:
         assert set(sink.writes.values()) == {1}
         assert Path(first.ledger).read_text() == ledger
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the ledger is lost",
+        end="nothing is moved again",
+    )
     def test_a_lost_ledger_costs_nothing_but_itself(
         self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
     ) -> None:
@@ -160,6 +165,11 @@ class TestFromUrlsToABucket:
         assert in_bucket(sink) == images
         assert sink.writes[f"{FOLDER}/00.png"] == 0
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the bucket stores, and its answer is lost",
+        end="each object is written once",
+    )
     def test_an_answer_that_is_lost_after_storing_stores_nothing_twice(
         self, catalog: str, sink: Sink, images: dict[str, bytes]
     ) -> None:
@@ -178,6 +188,11 @@ class TestFromUrlsToABucket:
         assert counts(upload(catalog)) == {"stored": len(images)}
         assert in_bucket(sink) == images
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="two people upload the same images at once",
+        end="each object is written once, and nobody fails",
+    )
     def test_two_people_at_once_store_every_image_once(
         self, catalog: str, sink: Sink, images: dict[str, bytes], tmp_path: Path
     ) -> None:
@@ -263,6 +278,11 @@ class TestASourceThatMisbehaves:
         assert in_bucket(sink) == images
         assert outcomes(result)["05.png"]["attempts"] >= 2 or "429" in str(reply) or "503"
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="a source answers 404, 403, 500, HTML as PNG, too few bytes or none, for ever",
+        end="that image alone is missing, rejected or failed, and listed with the reason",
+    )
     @pytest.mark.parametrize(
         ("reply", "outcome", "words"),
         [
@@ -323,6 +343,11 @@ class TestASourceThatMisbehaves:
         assert origin.seen.requests["05.png"] == asked == 1
         assert counts(upload(catalog, recheck=True)) == {"present": 12, "stored": 1}
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the source refuses every image for a while",
+        end="every image is stored",
+    )
     def test_an_origin_that_refuses_everybody_for_a_while_costs_no_image(
         self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
     ) -> None:
@@ -352,6 +377,11 @@ class TestAStoreThatMisbehaves:
         assert counts(upload(catalog)) == {"stored": len(images)}
         assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
 
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the bucket refuses every image for ever",
+        end="every image is failed, with the reason",
+    )
     def test_a_store_that_refuses_to_write_fails_every_image_and_says_why(
         self, catalog: str, sink: Sink, images: dict[str, bytes]
     ) -> None:
@@ -398,6 +428,11 @@ class TestIntoAFolder:
         assert in_folder(tmp_path / "m") == images
         assert (folder / "00.png").stat().st_ino == before
 
+    @pytest.mark.fault(
+        operator="download_images",
+        happens="a file that was downloaded is changed since",
+        end="noticed, and fetched again",
+    )
     def test_a_file_that_was_changed_since_is_noticed_and_fetched_again(
         self, catalog: str, tmp_path: Path, images: dict[str, bytes]
     ) -> None:
@@ -412,6 +447,11 @@ class TestIntoAFolder:
         }
         assert in_folder(tmp_path / "m") == images
 
+    @pytest.mark.fault(
+        operator="download_images",
+        happens="a source always breaks off in the middle of an image",
+        end="that image is failed and no part of it is left",
+    )
     def test_a_failing_image_leaves_nothing_behind(
         self, catalog: str, tmp_path: Path, origin: Origin, images: dict[str, bytes]
     ) -> None:

@@ -24,6 +24,11 @@ def workflow(dataset_name: str, shared_data: Path, predictions: Path, **values: 
     return RunWorkflow.parse({"ingest_dataset": ingest, "import_predictions": importing, **values})
 
 
+@pytest.mark.fault(
+    operator="run_workflow",
+    happens="a later stage's parameters cannot work",
+    end="refused with the place before the first stage; no dataset is made",
+)
 @pytest.mark.parametrize(
     ("values", "place"),
     [
@@ -79,6 +84,11 @@ def test_what_cannot_work_is_refused_before_the_first_stage(
     assert not fo.dataset_exists(dataset_name)
 
 
+@pytest.mark.fault(
+    operator="run_workflow",
+    happens="a stage fails in the middle",
+    end="said which; what was done is kept, and run again it goes on from there",
+)
 def test_a_stage_that_fails_keeps_what_was_done_and_goes_on_from_there(
     shared_data: Path, dataset_name: str, tmp_path: Path
 ) -> None:

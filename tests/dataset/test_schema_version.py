@@ -259,6 +259,11 @@ def run(*arguments: Any, kill_when: Callable[[], bool] | None = None) -> int | N
     return process.exitcode
 
 
+@pytest.mark.fault(
+    operator="migration of a dataset",
+    happens="it is killed in the middle of a step",
+    end="the step is done again, and the dataset is of the new form",
+)
 def test_a_step_that_was_killed_is_done_again_and_no_later_one_before_it(dataset: Any) -> None:
     as_schema_1(dataset)
 
@@ -274,6 +279,11 @@ def test_a_step_that_was_killed_is_done_again_and_no_later_one_before_it(dataset
     assert dataset.sort_by("image_id").values("place") == list(range(40))
 
 
+@pytest.mark.fault(
+    operator="migration of a dataset",
+    happens="two processes migrate it at once",
+    end="the same as by one",
+)
 def test_two_at_once_end_like_one(dataset: Any) -> None:
     relabel_boxes(dataset.limit(5), NEW)
     before = content(dataset)

@@ -81,6 +81,11 @@ def test_other_settings_replace_the_images_of_a_folder(tmp_path):
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
 
 
+@pytest.mark.fault(
+    operator="python -m demo make",
+    happens="it is killed in the middle",
+    end="run again, the same bytes",
+)
 def test_a_killed_run_is_completed_to_the_same_bytes(small, tmp_path):
     command = [sys.executable, "-m", "demo", "make", "--output", str(tmp_path), "--workers", "2"]
     command += ["--train", str(SMALL.train), "--test", str(SMALL.test), "--seed", str(SMALL.seed)]

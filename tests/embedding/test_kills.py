@@ -67,6 +67,11 @@ def run(target: Callable[..., None], *arguments: Any) -> Any:
     return process
 
 
+@pytest.mark.fault(
+    operator="compute_embeddings",
+    happens="it is killed at ten random instants",
+    end="run again, the same vectors; only batches in flight are embedded twice",
+)
 def test_a_run_that_is_killed_and_repeated_gives_the_undisturbed_vectors(
     dataset: Any, tmp_path: Path
 ) -> None:

@@ -103,6 +103,11 @@ def test_a_map_that_fails_leaves_the_old_one_and_no_key(
     np.testing.assert_array_equal(dataset.load_brain_results("map").points, points)
 
 
+@pytest.mark.fault(
+    operator="compute_embeddings",
+    happens="it is killed while the map is made",
+    end="run again, one map under its key and no other run",
+)
 def test_what_a_killed_run_left_is_replaced(dataset: Any) -> None:
     fob.compute_visualization(
         dataset,

@@ -131,6 +131,11 @@ STEPS = len(random_model(SMALL).drop_unused().state_dict())
 """Writes of weights; the calls are: create, a header, these, publish, discard, create, ..."""
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer convert",
+    happens="it is killed at any write",
+    end="unfinished weights are refused; run again, the same bytes",
+)
 @pytest.mark.parametrize("call", [1, 2, 3, STEPS // 2, STEPS + 3, STEPS + 4, STEPS + 5, STEPS + 7])
 def test_a_conversion_that_is_killed_is_begun_again(small: Path, call: int) -> None:
     folder, clean = small.parent / "winner", small.parent / "clean"
@@ -143,6 +148,11 @@ def test_a_conversion_that_is_killed_is_begun_again(small: Path, call: int) -> N
     assert contents(folder) == contents(clean)
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer convert",
+    happens="the disk is full",
+    end="said as such, and nothing is left",
+)
 def test_a_full_disk_is_told_and_leaves_nothing(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

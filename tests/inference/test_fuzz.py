@@ -38,6 +38,11 @@ def odd_box(annotation_id: int, made: random.Random) -> Box:
     return Box(annotation_id, *numbers)
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer run",
+    happens="images are damaged in every way, boxes are not numbers",
+    end="each box comes out once, predicted or with the reason why not",
+)
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_200_damaged_images_with_odd_boxes_come_out_once_each(tmp_path: Path) -> None:
     made = random.Random(2025)

@@ -104,6 +104,11 @@ def test_reasons_are_merged_too(toy: Toy, tmp_path: Path) -> None:
         assert merged.loc[rows.index].equals(rows)
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer merge",
+    happens="a shard is missing",
+    end="named, and nothing is merged",
+)
 def test_a_missing_shard_is_named(shards: list[Path], tmp_path: Path) -> None:
     assert faults(shards[:2], tmp_path / "merged") == ["shard 3/3: is missing"]
     assert faults([], tmp_path / "merged") == ["shards: none was named"]

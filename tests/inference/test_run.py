@@ -147,6 +147,11 @@ def test_a_run_that_is_stopped_at_every_part_still_arrives(
 RUN = "from fathomnet_inference.cli import main; main()"
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer run",
+    happens="it is killed, or told to stop, in the middle",
+    end="run again, the predictions of an undisturbed run",
+)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
 def test_a_process_that_is_ended_goes_on_where_it_was(
     number: signal.Signals, toy: Toy, undisturbed: Path, tmp_path: Path
@@ -164,6 +169,11 @@ def test_a_process_that_is_ended_goes_on_where_it_was(
     assert_same_run(output, undisturbed)
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer run",
+    happens="finished parts are cut short, emptied or overwritten",
+    end="predicted again; the predictions of an undisturbed run",
+)
 def test_a_part_that_was_damaged_is_predicted_again(
     toy: Toy, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -306,6 +316,11 @@ def test_bad_input_is_refused_and_nothing_is_written(
     assert not (tmp_path / "output").exists()
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer run",
+    happens="a second process begins in the same folder",
+    end="refused, in words; the first arrives",
+)
 def test_two_processes_do_not_work_in_one_folder(toy: Toy, tmp_path: Path) -> None:
     refusals = []
 

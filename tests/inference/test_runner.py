@@ -20,6 +20,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
+@pytest.mark.fault(
+    operator="fathomnet-infer run",
+    happens="the accelerator's memory runs out",
+    end="batches are halved, no box is lost, the results are the same",
+)
 @pytest.mark.parametrize("fits", [1, 2, 3, 7])
 def test_when_memory_runs_out_batches_are_halved_and_no_box_is_lost(
     fits: int, tmp_path: Path

@@ -63,6 +63,11 @@ def test_it_works_inside_an_event_loop_too(sink: Sink) -> None:
     assert asyncio.run(in_a_notebook()).status == "ok"
 
 
+@pytest.mark.fault(
+    operator="check_setup",
+    happens="a right to the bucket is missing",
+    end="named, with the command that grants it",
+)
 @pytest.mark.parametrize(
     ("verb", "status", "says"),
     [
@@ -111,6 +116,11 @@ def test_a_bucket_that_is_not_there_comes_with_the_command_that_creates_it(sink:
     )
 
 
+@pytest.mark.fault(
+    operator="check_setup",
+    happens="the credentials are refused",
+    end="said, with how to get others",
+)
 def test_credentials_that_are_refused_say_how_to_get_others(sink: Sink) -> None:
     sink.faults[TOKENS] = [answer(400)]
     credentials, media_root = checked(sink)
@@ -120,6 +130,11 @@ def test_credentials_that_are_refused_say_how_to_get_others(sink: Sink) -> None:
     assert sink.requests["GET"] == 0
 
 
+@pytest.mark.fault(
+    operator="check_setup",
+    happens="the bucket's server answers 503",
+    end="told from missing rights",
+)
 def test_a_server_with_a_problem_is_told_from_missing_rights(sink: Sink) -> None:
     sink.faults[LISTING] = [answer(503)]
     media_root = checked(sink)[1]

@@ -9,6 +9,11 @@ import pytest
 from tests.media.campaign import AT_THE_SOURCE, AT_THE_STORE, LASTING, run
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="31 faults of source and store together, drawn for 400 images",
+    end="all that heals is stored whole; the rest is accounted for",
+)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_stored_that_is_not_whole_and_every_image_is_accounted_for(
     seed: int, tmp_path: Path

@@ -467,6 +467,11 @@ def failing(number: int) -> Callable[..., Any]:
     return fail
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="the disk is full, read-only, over quota or fails",
+    end="said in words; all stops or one image fails; no part of a file is left",
+)
 @pytest.mark.parametrize(
     ("number", "kind", "again"),
     [
@@ -543,6 +548,11 @@ def shared() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="there are no rights to a folder or a file",
+    end="without rights to the root all stops, else one image fails",
+)
 @pytest.mark.parametrize(
     ("made", "locked", "mode", "method", "kind", "said"),
     [
@@ -646,6 +656,11 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="a writer dies in the middle of a file",
+    end="the part is never listed, and the next run removes it",
+)
 def test_a_killed_writer_leaves_a_part_that_the_next_sweep_removes(root: Path) -> None:
     process = writer(root, 1, pause=600)
     try:

@@ -260,6 +260,11 @@ def test_there_are_as_many_connections_as_allowed_and_no_more() -> None:
         assert len(sink.peers) == 130
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the bucket refuses an image with any status, 412 among them",
+    end="told apart: try again, wait, look what is there, or give up",
+)
 @pytest.mark.parametrize("misbehave", [answer, early, rude])
 @pytest.mark.parametrize(
     ("status", "kind", "again"),
@@ -307,6 +312,11 @@ def test_how_long_to_wait_is_heard(sink: Sink, status: int, wait: str) -> None:
     assert error.wait == {"7": 7.0, "soon": None, "": None}.get(wait, 600.0)
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the connection to the bucket is reset, before or within an image",
+    end="nothing is stored by halves; it is tried again",
+)
 @pytest.mark.parametrize("fault", [RESET, MIDWAY])
 def test_a_connection_that_is_lost_is_worth_another_try(sink: Sink, fault: Fault) -> None:
     error = put_failure(sink, fault)
@@ -343,6 +353,11 @@ def test_an_object_whose_answer_is_lost_is_found_there(sink: Sink) -> None:
     assert sink.writes["fathomnet/a.png"] == 1
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="bytes change on their way into the bucket",
+    end="the checksum tells, and the object does not stay",
+)
 @pytest.mark.parametrize("announce", [False, True])
 def test_bytes_that_change_on_the_way_do_not_stay(sink: Sink, announce: bool) -> None:
     error = put_failure(sink, CORRUPT, announce=announce)
@@ -407,6 +422,11 @@ def test_a_slow_upload_is_not_a_failure() -> None:
         assert put(sink).size == len(IMAGE)
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the bucket cannot be reached",
+    end="told as such: wait, then try again",
+)
 def test_a_server_that_cannot_be_reached_is_busy(sink: Sink) -> None:
     url = sink.url
     sink.__exit__()
@@ -505,6 +525,11 @@ def test_a_token_that_expires_is_renewed_for_the_next_try(guarded: Sink) -> None
     assert set(guarded.objects) == {"fathomnet/a.png", "fathomnet/b.png"}
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the token expires under fifty uploads",
+    end="renewed once, and all fifty are stored",
+)
 def test_fifty_refusals_at_once_renew_the_token_once(guarded: Sink) -> None:
     async def work(store: GcsStore) -> None:
         await store.find("a.png")
@@ -639,6 +664,11 @@ def test_memory_does_not_grow_with_the_image() -> None:
 # The way to the server.
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="the bucket's certificate is vouched for by nobody",
+    end="refused before anything is sent",
+)
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     _, context = self_signed(tmp_path)
     with Sink(tls=context) as sink:

@@ -91,6 +91,11 @@ def catalog(origin: Origin, images: dict[str, bytes], tmp_path: Path) -> str:
     return write_coco(tmp_path / "coco.json", {name: origin.url(name) for name in images})
 
 
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="it is killed fifty times",
+    end="each image is in the bucket once, whole, as the ledger says",
+)
 def test_an_upload_killed_fifty_times_fills_the_bucket_with_each_image_once(
     catalog: str, images: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +120,11 @@ def test_an_upload_killed_fifty_times_fills_the_bucket_with_each_image_once(
         assert len(ledger) == IMAGES
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="it is killed fifty times",
+    end="each file is whole, none is left over, hardly any was asked for twice",
+)
 def test_a_download_killed_fifty_times_leaves_whole_files_and_nothing_else(
     catalog: str, origin: Origin, images: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -257,6 +257,11 @@ def test_a_reset_before_the_answer_may_be_tried_again() -> None:
     assert answered(origin.reset())[0].size == len(IMAGE)
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="the source's host cannot be reached or found",
+    end="told as such: wait, then try again",
+)
 def test_a_host_that_does_not_answer_is_busy() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # but does not listen

@@ -46,6 +46,11 @@ def test_mapped_rows_outlive_their_version(tmp_path: Path) -> None:
     assert same(opened, rows(seed=1))
 
 
+@pytest.mark.fault(
+    operator="build_similarity_index",
+    happens="a file of the index on disk is cut short",
+    end="it is not used and is made again",
+)
 @pytest.mark.parametrize("name", ["matrix", "inverse", "ids", "sample_ids"])
 def test_a_damaged_copy_is_no_copy_and_is_replaced(tmp_path: Path, name: str) -> None:
     write_version(tmp_path, "v", rows())
@@ -70,6 +75,11 @@ def write_large(folder: Path) -> None:
     write_version(folder, "v", rows(COUNT))
 
 
+@pytest.mark.fault(
+    operator="build_similarity_index",
+    happens="the writer of its files is killed at random instants",
+    end="the files are whole or absent, and can be written again",
+)
 def test_killed_at_any_instant_a_version_is_whole_or_absent(tmp_path: Path) -> None:
     large = rows(COUNT)
     rng = np.random.default_rng(3)
@@ -89,6 +99,11 @@ def test_killed_at_any_instant_a_version_is_whole_or_absent(tmp_path: Path) -> N
     assert absent, "no process was killed before it was done: the test has lost its point"
 
 
+@pytest.mark.fault(
+    operator="build_similarity_index",
+    happens="four processes write its files at once",
+    end="one whole version and nothing beside it",
+)
 def test_two_writers_at_once_leave_one_whole_version(tmp_path: Path) -> None:
     processes = [forking.Process(target=write_large, args=(tmp_path,)) for _ in range(4)]
     for process in processes:
