@@ -28,10 +28,6 @@ MOST_REDIRECTS: Final = 5
 # Twice this much waits in a connection before it is paused. Less pauses it after every read, which
 # costs a quarter more processor time; more costs memory where a store is slow, and gains nothing.
 _READ_BUFFER: Final = 128 * 1024
-_LARGEST_PIECE: Final = 256 * 1024
-_SMALLEST_PIECE: Final = 16 * 1024
-_PIECES_IN_ALL: Final = 50 * _LARGEST_PIECE
-"""Bytes that one read of every connection may bring; several such pieces wait in each."""
 _DNS_SECONDS: Final = 300
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAY_HEAL: Final = (401, 403, 408, 425)
@@ -61,7 +57,6 @@ class UrlSource:
         self._allow_private_hosts = allow_private_hosts
         self._largest = largest
         self._connect_seconds = connect_seconds
-        self._piece = max(_SMALLEST_PIECE, min(_LARGEST_PIECE, _PIECES_IN_ALL // concurrency))
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,24 +114,10 @@ class UrlSource:
     async def _request(self, address: URL) -> aiohttp.ClientResponse:
         assert self._session is not None, "a UrlSource is used with `async with`"
         try:
-            response = await self._session.get(address, allow_redirects=False)
+            return await self._session.get(address, allow_redirects=False)
         except (aiohttp.ClientError, OSError) as error:
             # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
             raise _unanswered(error, address.host or "") from None
-        _read_at_most(response, self._piece)
-        return response
-
-
-def _read_at_most(response: aiohttp.ClientResponse, size: int) -> None:
-    """Lets a connection be read in smaller pieces than asyncio's 256 KiB.
-
-    Up to four pieces of an image wait in its connections where the store is slower than the source:
-    with hundreds of connections they are most of the memory. A smaller kernel buffer would do the
-    same, and slow down distant sources.
-    """
-    transport = response.connection.transport if response.connection else None
-    if transport is not None and hasattr(transport, "max_size"):  # of asyncio's own loops
-        transport.max_size = size
 
 
 def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
