@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import fiftyone as fo
@@ -22,6 +24,13 @@ class Told:
     def of(self, operator: str) -> list[dict[str, Any]]:
         """The parameters of each request for one of the App's operators."""
         return [params for name, params in self.requests if name == operator]
+
+
+def plugin_module(name: str) -> ModuleType:
+    """A module as FiftyOne has loaded it, under a name of its own, with the plugin."""
+    panel = foo.get_operator(f"{PLUGIN_NAME}/evaluation_by_rank")
+    package = type(panel).__module__.removesuffix(".panels.evaluation_by_rank")
+    return importlib.import_module(f"{package}.{name}")
 
 
 class DrivenPanel:

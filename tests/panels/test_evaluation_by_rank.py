@@ -11,16 +11,15 @@ from typing import Any, NamedTuple
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset import pair_views
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.fields import RANKS
 from fathomnet_voxel51.resources import data_file
 
-from tests.panels.driven import DrivenPanel
+from tests.panels.driven import DrivenPanel, plugin_module
 from tests.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
-NASTY = "<script>alert(1)</script> a|b *c* $d"
+NASTY = "<script>alert('1')</script> a|b *c* $d"
 
 
 class Box(NamedTuple):
@@ -85,7 +84,7 @@ def panel(dataset: Any) -> DrivenPanel:
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test is run both ways of finding boxes: few of them, and many."""
     if request.param == "by name":
-        monkeypatch.setattr(pair_views, "MOST_IDS", 0)
+        monkeypatch.setattr(plugin_module("dataset.pair_views"), "MOST_IDS", 0)
     return str(request.param)
 
 
@@ -148,7 +147,7 @@ def test_names_stand_in_the_order_of_the_tree(
     known = [name for name in cells["y"] if name in lineages]
     # Two names that share their slots, a subfamily and its family, may stand either way.
     assert [lineages[name] for name in known] == sorted(lineages[name] for name in known)
-    assert html.escape(NASTY) in cells["y"][len(known) :]
+    assert html.escape(NASTY, quote=False) in cells["y"][len(known) :]
 
 
 def test_the_bars_of_a_rank_open_what_is_right_and_what_is_wrong(
@@ -235,6 +234,24 @@ def test_the_cards_say_how_good_it_is(panel: DrivenPanel, dataset: Any, boxes: l
     assert f"{missing} have no prediction" in text
 
 
+def test_an_event_draws_the_pictures_once(
+    panel: DrivenPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    evaluation_figures = plugin_module("panels.evaluation_figures")
+    matrix_figure = evaluation_figures.matrix_figure
+
+    def counted(*arguments: Any) -> Any:
+        drawn.append(arguments)
+        return matrix_figure(*arguments)
+
+    monkeypatch.setattr(evaluation_figures, "matrix_figure", counted)
+    panel.fire("choose", path="choices.level", value="phylum")
+    panel.fire("choose", path="choices.open_as", value="images")
+    assert len(drawn) == 1
+    assert panel.data["matrix"][0]["name"] == "phylum"
+
+
 def test_boxes_can_be_opened_on_their_images(panel: DrivenPanel, boxes: list[Box]) -> None:
     panel.fire("choose", path="choices.open_as", value="images")
     told = panel.fire("open_kind", trace_idx=3)
@@ -245,15 +262,15 @@ def test_boxes_can_be_opened_on_their_images(panel: DrivenPanel, boxes: list[Box
 
 def test_no_name_is_ever_markup(panel: DrivenPanel) -> None:
     (cells,) = panel.data["matrix"]
-    row = cells["y"].index(html.escape(NASTY))
+    row = cells["y"].index(html.escape(NASTY, quote=False))
     column = next(place for place, fact in enumerate(cells["customdata"][row]) if fact)
     panel.fire("open_cell", idx=[row, column], trace="concept")
     assert panel.state["opened"].split(": ", 1)[1].startswith(NASTY)
     assert "<script" not in str(panel.data)
-    assert html.escape(NASTY) in str(panel.data)
+    assert html.escape(NASTY, quote=False) in str(panel.data)
     said = panel.texts().replace("\\\\", "\\")
     assert not re.search(r"(?<!\\)<script", said)
-    assert r"\<script\>alert(1)\</script\> a\|b \*c\* $d" in said
+    assert r"\<script\>alert('1')\</script\> a\|b \*c\* $d" in said
 
 
 def test_an_evaluation_that_was_made_again_is_read_again(

@@ -21,9 +21,10 @@ from ..errors import DatasetError
 from ..fields import RANKS
 from ..taxonomy import load_taxonomy
 from . import evaluation_contents as contents
-from . import evaluation_figures as figures
 from .base import DatasetPanel, Gap
 from .evaluation_at_rank import KINDS, Chosen, EvaluationAtRank
+from .evaluation_figures import all_figures
+from .figure_parts import Figure
 
 RUN: Final = "evaluate_predictions"
 
@@ -66,7 +67,7 @@ class EvaluationByRank(DatasetPanel):
         contents.add_opened(panel, ctx.panel.state.opened, self.show_everything)
         contents.add_plots(
             panel,
-            figures.all_figures(shown),
+            _figures(ctx),
             {
                 "ranks": self.open_rank,
                 "kinds": self.open_kind,
@@ -133,7 +134,7 @@ def _draw(ctx: Any) -> None:
         ctx.panel.state.set(contents.CHOICES, asdict(choices))
     ctx.panel.state.drawn = _version(ctx, choices.evaluation)
     try:
-        found = figures.all_figures(_shown(ctx))
+        found = _figures(ctx)
     except DatasetError:
         return  # what is wrong is said where the pictures would be
     # Where somebody uses a form, the App copies the pictures into the state, and then merges state
@@ -168,16 +169,30 @@ def _open(ctx: Any, pick: Callable[[EvaluationAtRank], Chosen], level: str = "")
 
 
 def _shown(ctx: Any, level: str = "") -> EvaluationAtRank:
+    shown: EvaluationAtRank = _at_rank(ctx, *_named(ctx, level))
+    return shown
+
+
+def _figures(ctx: Any) -> dict[str, Figure]:
+    found: dict[str, Figure] = _figures_at_rank(ctx, *_named(ctx))
+    return found
+
+
+def _named(ctx: Any, level: str = "") -> tuple[str, str, str, str]:
+    """What is shown: the dataset, because memory is shared by all; key, version and rank."""
     choices = _choices(ctx)
     key = choices.evaluation
-    # The dataset is named because what is kept in memory is kept for all of them.
-    of = (str(ctx.dataset._doc.id), key, _version(ctx, key))
-    shown: EvaluationAtRank = _at_rank(ctx, *of, level or choices.level)
-    return shown
+    return str(ctx.dataset._doc.id), key, _version(ctx, key), level or choices.level
 
 
 def _version(ctx: Any, eval_key: str) -> str:
     return f"{eval_key} of {evaluation_version(ctx.dataset, eval_key)}"
+
+
+@execution_cache(residency="ephemeral", max_size=8)  # type: ignore[untyped-decorator]
+def _figures_at_rank(ctx: Any, *named: str) -> dict[str, Figure]:
+    # The page needs their layouts, and the App is sent their traces, at the same event.
+    return all_figures(_at_rank(ctx, *named))
 
 
 @execution_cache(residency="ephemeral", max_size=8)  # type: ignore[untyped-decorator]

@@ -11,7 +11,7 @@ from fiftyone.operators import types
 from ..plain import literal
 from ..scoring.confusion import CONCEPT
 from .evaluation_at_rank import LEVELS, EvaluationAtRank
-from .evaluation_figures import Figure
+from .figure_parts import Figure
 
 Handler = Callable[[Any], None]
 

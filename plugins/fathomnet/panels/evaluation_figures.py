@@ -6,24 +6,17 @@ clicked.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from ..fields import RANKS
-from ..plain import shortened
-from ..scoring.confusion import CONCEPT, Confused, Confusion
+from ..scoring.confusion import Confused
 from ..scoring.ranks import RankScore
-from ..taxonomy import MAX_DISTANCE, Taxonomy
+from ..taxonomy import MAX_DISTANCE
+from .confusion_matrix import matrix_figure
 from .evaluation_at_rank import EvaluationAtRank
+from .figure_parts import RIGHT, WRONG, Figure, layout_of, legend, of_level, short, ticks
+from .texts import escaped
 
-Record = dict[str, Any]
-
-RIGHT: Final = "#2a9dc4"
-WRONG: Final = "#ff7f50"
 KINDS: Final = {
     "right": ("right", RIGHT),
     "too_coarse": ("right but too coarse", "#7cc8a4"),
@@ -33,24 +26,7 @@ KINDS: Final = {
 }
 
 _F1: Final = "#ffd23f"
-_SCALE: Final = [[0, "#33211a"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
-"""Of the matrix: up to 1 the root of a share that is wrong, from 1 on one that is right."""
 _FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, WRONG], [1, "#c2185b"]]
-_LINE: Final = "rgba(140, 150, 160, 0.45)"
-_CLEAR: Final = "rgba(0, 0, 0, 0)"
-
-_FEW: Final = 22
-"""Names; with more the matrix has no numbers in its cells, and smaller type."""
-_LONGEST: Final = 28
-"""Characters of a name on an axis; the hover has all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Traces and layout of one picture."""
-
-    data: list[Record]
-    layout: Record
 
 
 def all_figures(shown: EvaluationAtRank) -> dict[str, Figure]:
@@ -96,13 +72,13 @@ def ranks_figure(scores: Sequence[RankScore]) -> Figure:
         "cliponaxis": False,
         "hovertemplate": "macro F1 at %{x}: %{y:.3f}, %{customdata[1]:,} names<extra></extra>",
     }
-    layout = _layout("Right and wrong at each rank", 270) | {
+    layout = layout_of("Right and wrong at each rank", 270) | {
         "barmode": "stack",
         "bargap": 0.25,
         "yaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
         "xaxis": {"type": "category", "fixedrange": True},
     }
-    return Figure([right, wrong, f1], layout | _legend(1.02))
+    return Figure([right, wrong, f1], layout | legend(1.02))
 
 
 def kinds_figure(counts: Mapping[str, int]) -> Figure:
@@ -122,20 +98,20 @@ def kinds_figure(counts: Mapping[str, int]) -> Figure:
                 "hovertemplate": f"{words}: {counts[kind]:,} boxes, %{{x:.1%}}<extra></extra>",
             }
         )
-    layout = _layout("How predictions relate to the truth on the tree", 175) | {
+    layout = layout_of("How predictions relate to the truth on the tree", 175) | {
         "barmode": "stack",
         "xaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
         "yaxis": {"fixedrange": True, "showticklabels": False},
     }
     layout["margin"] |= {"l": 20, "r": 25, "t": 80}
-    return Figure(segments, layout | _legend(1.1))
+    return Figure(segments, layout | legend(1.1))
 
 
 def pairs_figure(confused: Sequence[Confused], level: str) -> Figure:
     """The pairs that are confused most: as long as they are many, as red as they are far apart."""
-    names = [f"{_short(one.true)} → {_short(one.predicted)}" for one in confused]
+    names = [f"{short(one.true)} → {short(one.predicted)}" for one in confused]
     hovers = [
-        f"{_text(one.true)}<br>taken for {_text(one.predicted)}<br>"
+        f"{escaped(one.true)}<br>taken for {escaped(one.predicted)}<br>"
         f"boxes: {one.boxes:,}, distance {one.distance}"
         for one in confused
     ]
@@ -156,152 +132,9 @@ def pairs_figure(confused: Sequence[Confused], level: str) -> Figure:
             "cmax": MAX_DISTANCE,
         },
     }
-    title = f"Most confused: truth → prediction, {_of(level)}"
-    layout = _layout(title if confused else f"{title}: none", 26 * len(confused) + 70) | {
-        "yaxis": _ticks(names) | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
+    title = f"Most confused: truth → prediction, {of_level(level)}"
+    layout = layout_of(title if confused else f"{title}: none", 26 * len(confused) + 70) | {
+        "yaxis": ticks(names) | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
         "xaxis": {"fixedrange": True, "rangemode": "tozero"},
     }
     return Figure([bars], layout)
-
-
-def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
-    """Truth against prediction in the order of the tree; the colour is the share of the truth.
-
-    A row is a true name, a column a predicted one; the last column is of predictions without a
-    name. What there is none of is a hole, which nobody can click.
-    """
-    names = confusion.names
-    few = len(names) <= _FEW
-    rows, facts = _cells(confusion, taxonomy)
-    columns = [*names, f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})"]
-    cells = {
-        "type": "heatmap",
-        "name": confusion.rank,
-        "x": [_text(name) for name in columns],
-        "y": [_text(name) for name in names],
-        "z": rows,
-        "zmin": 0,
-        "zmax": 2,
-        "colorscale": _SCALE,
-        "showscale": False,
-        "xgap": 1 if few else 0.5,
-        "ygap": 1 if few else 0.5,
-        "hoverongaps": False,
-        "customdata": facts,
-        "hovertemplate": "true: %{y}<br>predicted: %{x}<br>boxes: %{customdata[0]:,}, "
-        "%{customdata[1]} of the true ones%{customdata[2]}<extra></extra>",
-    }
-    if few:
-        written = [[str(count or "") for count in row] for row in confusion.counts.tolist()]
-        cells |= {"text": written, "texttemplate": "%{text}"}
-    beside = _ticks([_short(name) for name in names])
-    beneath = _ticks([_short(name) for name in columns])
-    if not few:
-        beneath = _phylum_ticks(confusion, taxonomy)
-    layout = _layout(f"Confusion, {_of(confusion.rank)}", (26 if few else 13) * len(names) + 240)
-    return Figure(
-        [cells],
-        layout
-        | {
-            "xaxis": _names_axis(few) | {"tickangle": -90} | beneath,
-            "yaxis": _names_axis(few) | {"autorange": "reversed"} | beside,
-            "shapes": _borders(confusion, taxonomy),
-        },
-    )
-
-
-def _cells(
-    confusion: Confusion, taxonomy: Taxonomy
-) -> tuple[list[list[float | None]], list[list[list[Any] | None]]]:
-    """Of each cell its colour, see ``_SCALE``, and its boxes, share and distance for the hover."""
-    names, counts = confusion.names, confusion.counts
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    colours: list[list[float | None]] = [[None] * (len(names) + 1) for _ in names]
-    facts: list[list[list[Any] | None]] = [[None] * (len(names) + 1) for _ in names]
-    for row, column in zip(*(axis.tolist() for axis in counts.nonzero()), strict=True):
-        share = float(shares[row, column])
-        # The root, or the many small shares that are wrong would all look alike.
-        colours[row][column] = round(1 + share if row == column else share**0.5, 3)
-        named = column < len(names)
-        far = f"<br>distance {taxonomy.distance(names[row], names[column])}" if named else ""
-        facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
-    return colours, facts
-
-
-def _phyla(confusion: Confusion, taxonomy: Taxonomy) -> list[tuple[str | None, int, int]]:
-    """The runs of names of one phylum: it, the first place and the one after the last."""
-    phyla = [taxonomy.rollup(name, "phylum") for name in confusion.names]
-    starts = [place for place in range(len(phyla)) if phyla[place] != phyla[place - 1] or not place]
-    ends = [*starts[1:], len(phyla)]
-    return [(phyla[start], start, end) for start, end in zip(starts, ends, strict=True)]
-
-
-def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
-    """Lines between the phyla, where the rank is finer, and one before the last column."""
-    size = len(confusion.names)
-    edges: list[float] = []
-    if confusion.rank == CONCEPT or RANKS.index(confusion.rank) > RANKS.index("phylum"):
-        edges = [start - 0.5 for _, start, _ in _phyla(confusion, taxonomy)[1:]]
-    line = {"type": "line", "layer": "above", "line": {"color": _LINE, "width": 1}}
-    across = [line | {"x0": -0.5, "x1": size + 0.5, "y0": edge, "y1": edge} for edge in edges]
-    down = [*edges, size - 0.5]
-    return across + [line | {"y0": -0.5, "y1": size - 0.5, "x0": edge, "x1": edge} for edge in down]
-
-
-def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> Record:
-    """The phyla beneath their columns, where there is no room for each name."""
-    groups = _phyla(confusion, taxonomy)
-    return _ticks([_short(phylum or "no phylum") for phylum, _, _ in groups]) | {
-        "tickvals": [(start + end - 1) / 2 for _, start, end in groups]
-    }
-
-
-def _names_axis(few: bool) -> Record:
-    return {"type": "category", "tickfont": {"size": 11 if few else 9}, "showgrid": False}
-
-
-def _ticks(texts: Sequence[str]) -> Record:
-    return {
-        "tickmode": "array",
-        "tickvals": list(range(len(texts))),
-        "ticktext": list(texts),
-        "automargin": True,
-    }
-
-
-def _layout(title: str, height: int) -> Record:
-    return {
-        "title": {
-            "text": title,
-            "x": 0,
-            "xref": "container",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"t": 6},
-            "font": {"size": 14},
-        },
-        "height": height,
-        "margin": {"l": 45, "r": 5, "t": 55, "b": 30},
-        "paper_bgcolor": _CLEAR,
-        "plot_bgcolor": _CLEAR,
-        "hoverlabel": {"align": "left"},
-    }
-
-
-def _legend(above: float) -> Record:
-    place = {"orientation": "h", "x": 0, "y": above, "yanchor": "bottom", "traceorder": "normal"}
-    # A click on the legend would hide a trace, and with it boxes that are there.
-    return {"showlegend": True, "legend": place | {"itemclick": False, "itemdoubleclick": False}}
-
-
-def _of(level: str) -> str:
-    return "of concepts" if level == CONCEPT else f"at {level}"
-
-
-def _text(name: str) -> str:
-    return html.escape(name)
-
-
-def _short(name: str) -> str:
-    return _text(shortened(name, _LONGEST))

@@ -13,8 +13,8 @@ NOTHING: Final = "–"  # noqa: RUF001  # a dash in a table
 
 
 def escaped(text: str) -> str:
-    """A text that plotly, which reads HTML's tags, shows as it is."""
-    return html.escape(" ".join(text.split()), quote=False)
+    """A text that plotly, which reads HTML's tags but no quotes' names, shows as it is."""
+    return html.escape(text, quote=False)
 
 
 def described(node: Node, whole: int) -> list[str]:
