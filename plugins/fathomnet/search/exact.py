@@ -22,12 +22,13 @@ from ..dataset.collection import dataset_id
 from ..dataset.vectors import vector_path
 from ..errors import DatasetError
 from .copies import RowsOfRun
+from .finding import RowsInView
 from .mapped import Rows, folder_of, remove_versions
 from .members import Members
 from .queries import Queries, parse_queries
 from .runs import RunOfOurs, StoredByOneName, know_model
-from .scores import Neighbours, cosines, nearest, similar_pairs
-from .stored import existing, read_members
+from .scores import Neighbours
+from .stored import read_members
 from .updates import added, removed, selected
 
 METHOD: Final = "fathomnet-exact"
@@ -241,39 +242,32 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         if aggregation not in (None, "mean"):
             raise ValueError(f"aggregation {aggregation!r} is not supported; use 'mean'")
         if query is None:
-            return self._neighbours_of_all(k, reverse, return_dists)
+            inds, dists = self._in_view().nearest_of_all(k, reverse)
+            return (inds, dists) if return_dists else inds
         queries = parse_queries(self._copies, query)
         if aggregation == "mean":
             queries = queries.mean()
-        found = [self._found(vector, k, reverse, row) for vector, row in queries]
+        in_view = self._in_view()
+        found = [in_view.nearest(vector, k, reverse, row) for vector, row in queries]
         return self._formatted(found, queries, return_dists)
 
-    def _found(
-        self, vector: npt.NDArray[Any], k: int | None, reverse: bool, row: int | None
-    ) -> Neighbours:
-        """The neighbours of one vector in the current view; labels that were deleted are not."""
-        view = self._view_rows()
-        wanted = k
-        while True:
-            rows = self.rows
-            found = nearest(rows.matrix, rows.inverse, vector, wanted, view, reverse, row)
-            alive = self._alive(found) if view is None else np.ones(len(found.rows), dtype=bool)
-            if wanted is None or alive.sum() >= (k or 0) or len(found.rows) < wanted:
-                return Neighbours(found.rows[alive][:k], found.scores[alive][:k])
-            wanted *= 2
+    def _in_view(self) -> RowsInView:
+        view = self._current_inds if self.has_view else None
+        if self.has_view and view is None:
+            view = np.arange(self.total_index_size)
+        return RowsInView(self._copies, view)
 
-    def _view_rows(self) -> npt.NDArray[np.intp] | None:
-        if not self.has_view:
-            return None
-        return (
-            np.arange(self.total_index_size) if self._current_inds is None else self._current_inds
-        )
-
-    def _alive(self, found: Neighbours) -> npt.NDArray[np.bool_]:
-        samples = set(self.sample_ids[found.rows].tolist())
-        there = existing(self._copies.dataset, self.config.patches_field or "", samples)
-        ids = self._copies.ids[found.rows].tolist()
-        return np.fromiter((one in there for one in ids), dtype=bool, count=len(ids))
+    def _radius_neighbors(
+        self, query: Any = None, thresh: float | None = None, return_dists: bool = False
+    ) -> Any:
+        if thresh is None:
+            raise ValueError("a distance threshold is needed")
+        if query is None:
+            inds, dists = self._in_view().within_of_all(thresh)
+            return (inds, dists) if return_dists else inds
+        queries = parse_queries(self._copies, query)
+        found = self._in_view().within(queries.vectors, thresh)
+        return self._formatted(found, queries, return_dists)
 
     def _formatted(self, found: list[Neighbours], queries: Queries, return_dists: bool) -> Any:
         """Ids, and where wanted distances, in FiftyOne's form: a list of lists, or one list."""
@@ -285,49 +279,3 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         if queries.is_single:
             columns = [None if column is None else column[0] for column in columns]
         return tuple(columns)
-
-    def _neighbours_of_all(self, k: int | None, reverse: bool, return_dists: bool) -> Any:
-        """Of each row in the view its neighbours but itself, as places in the view."""
-        view = self._view_rows()
-        rows = np.arange(self.total_index_size) if view is None else view
-        places = np.empty(self.total_index_size, dtype=np.intp)
-        places[rows] = np.arange(len(rows))
-        take = None if k is None else k + 1
-        found = []
-        for row in rows.tolist():
-            vector = self.rows.matrix[row]
-            one = nearest(self.rows.matrix, self.rows.inverse, vector, take, rows, reverse, row)
-            others = one.rows != row
-            found.append(Neighbours(one.rows[others][:k], one.scores[others][:k]))
-        inds = [places[one.rows] for one in found]
-        return (inds, [one.distances for one in found]) if return_dists else inds
-
-    def _radius_neighbors(
-        self, query: Any = None, thresh: float | None = None, return_dists: bool = False
-    ) -> Any:
-        if thresh is None:
-            raise ValueError("a distance threshold is needed")
-        if query is None:
-            return self._pairs_within(thresh, return_dists)
-        queries = parse_queries(self._copies, query)
-        view = self._view_rows()
-        rows = np.arange(self.total_index_size) if view is None else view
-        found = []
-        for scores in cosines(self.rows.matrix[rows], queries.vectors):
-            near = np.flatnonzero(1 - scores <= thresh)
-            found.append(Neighbours(rows[near], scores[near].astype(np.float64)))
-        return self._formatted(found, queries, return_dists)
-
-    def _pairs_within(self, thresh: float, return_dists: bool) -> Any:
-        view = self._view_rows()
-        matrix, inverse = self.rows.matrix, self.rows.inverse
-        if view is not None:
-            matrix, inverse = matrix[view], inverse[view]
-        pairs = similar_pairs(matrix, inverse, 1 - thresh)
-        ends = np.concatenate((pairs.first, pairs.second))
-        others = np.concatenate((pairs.second, pairs.first))
-        dists = 1 - np.concatenate((pairs.scores, pairs.scores))
-        order = np.lexsort((others, ends))
-        cuts = np.searchsorted(ends[order], np.arange(1, len(matrix)))
-        inds = np.split(others[order], cuts)
-        return (inds, np.split(dists[order], cuts)) if return_dists else inds
