@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +166,39 @@ def test_a_pickle_is_never_run(
     with pytest.raises(SetupError, match=r"open_clip_pytorch_model\.bin cannot be loaded"):
         load_embedder(str(folder))
     assert "a pickle was run" not in capsys.readouterr().out
+
+
+PROGRAM = "import pathlib\npathlib.Path({canary!r}).touch()\n\n\nclass Own:\n    pass\n"
+
+
+@pytest.mark.parametrize("settings", ["tokenizer", "pictures", "model"])
+def test_a_program_in_a_model_s_folder_is_never_run(
+    models_folder: Path, tmp_path: Path, settings: str
+) -> None:
+    """Settings may name classes of the folder's own, and open_clip's may also allow them."""
+    canary, folder = tmp_path / "run", tmp_path / "mine"
+    shutil.copytree(models_folder / ("clip" if settings == "tokenizer" else "dinov2"), folder)
+    (folder / "own.py").write_text(PROGRAM.format(canary=str(canary)))
+    if settings == "tokenizer":
+        _change(folder / "tokenizer_config.json", tokenizer_class="Own")
+        _change(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Own", None]})
+        allowing = {"hf_tokenizer_name": "mine", "tokenizer_kwargs": {"trust_remote_code": True}}
+        content = json.loads((folder / "open_clip_config.json").read_text())
+        content["model_cfg"]["text_cfg"] |= allowing
+        (folder / "open_clip_config.json").write_text(json.dumps(content))
+    elif settings == "pictures":
+        own = {"image_processor_type": "Own", "auto_map": {"AutoImageProcessor": "own.Own"}}
+        _change(folder / "preprocessor_config.json", **own)
+    else:
+        _change(folder / "config.json", model_type="own", auto_map={"AutoConfig": "own.Own"})
+    with pytest.raises(SetupError, match="contains custom code"):
+        load_embedder(str(folder), "cpu", "fp32")
+    assert not canary.exists()
+
+
+def _change(path: Path, **values: Any) -> None:
+    content = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**content, **values}))
 
 
 def test_what_decides_the_vectors_is_recorded(models_folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from .devices import torch_dtype
+from .known import OPEN_CLIP_CONFIG
 from .pixels import LevelTable
 from .weights import Weights
 
@@ -34,7 +36,7 @@ class OpenClipModel:
         self._device = device
         self._dtype = torch_dtype(precision)
         self._prepare = _preparation(model.visual.preprocess_cfg)
-        self._tokenizer = open_clip.get_tokenizer(name)
+        self._tokenizer = open_clip.get_tokenizer(name, **_tokenizer_settings(weights))
         self._model = _ready(model, device, self._dtype)
 
     def prepare(self, patch: Image.Image) -> Any:
@@ -54,6 +56,18 @@ class OpenClipModel:
         with torch.inference_mode():
             tokens = self._tokenizer(list(prompts)).to(self._device)
             return np.ascontiguousarray(self._model.encode_text(tokens).float().cpu().numpy())
+
+
+def _tokenizer_settings(weights: Weights) -> dict[str, bool]:
+    """What overrides the settings in a model's folder: they could have a program in it run.
+
+    Only tokenizers that transformers loads know that setting; open_clip's own refuses it.
+    """
+    if weights.folder is None:
+        return {}
+    settings = json.loads((weights.folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
+    named = settings["model_cfg"]["text_cfg"].get("hf_tokenizer_name")
+    return {"trust_remote_code": False} if named else {}
 
 
 def _preparation(settings: dict[str, Any]) -> Callable[[Image.Image], Any]:

@@ -28,18 +28,20 @@ class TransformersModel:
         import torch
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
 
-        config = AutoConfig.from_pretrained(weights.folder, local_files_only=True)
+        # False rather than nothing, which would ask whoever sits at the terminal.
+        local = {"local_files_only": True, "trust_remote_code": False}
+        config = AutoConfig.from_pretrained(weights.folder, **local)
         if config.model_type not in WITH_CLASS_TOKEN:
             problem = f"a {config.model_type} is none of {', '.join(WITH_CLASS_TOKEN)}"
             raise InputError(f"model {weights.folder}", [Fault("config.json", problem)])
         model = AutoModel.from_pretrained(
             weights.folder,
-            local_files_only=True,
+            **local,
             use_safetensors=weights.file.suffix == ".safetensors",
             weights_only=True,
             dtype=torch.float32,
         )
-        processor = AutoImageProcessor.from_pretrained(weights.folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(weights.folder, **local)
         self.version = metadata.version("transformers")
         self.architecture = config.model_type
         self._device = device
