@@ -96,10 +96,13 @@ def test_who_may_edit_does(dataset: Any, who: Any) -> None:
     assert form_errors("add_primary_label", context(dataset, who)) == []
 
 
-def test_who_may_look_gets_the_report_and_no_more(dataset: Any) -> None:
+def test_who_may_look_gets_the_report_and_no_more(dataset: Any, tmp_path: Path) -> None:
     before = documents(dataset), settings(dataset)
     told = operator("report_dataset").execute(context(dataset, user("VIEW")))
     assert "test-permission" in told["markdown"]
+    export = context(dataset, user("VIEW"))
+    export.request_params["params"] |= {"folder": str(tmp_path)}
+    assert operator("export_corrections").execute(export)["corrections"] == 0
     dataset.reload()
     assert (documents(dataset), settings(dataset)) == before
 
@@ -109,6 +112,43 @@ def test_where_no_dataset_is_open_none_is_forbidden() -> None:
     ctx.user = user(None)
     assert operator("check_setup").execute(ctx)["checks"]
     assert "you may not edit" not in str(form_errors("ingest_dataset", ctx))
+
+
+NAMES_IT = {
+    "ingest_dataset": lambda values: values,
+    "run_workflow": lambda values: {"stages": ["ingest_dataset"], "ingest_dataset": values},
+}
+"""The operators that are told the name of a dataset, and the parameters that tell it."""
+
+
+@pytest.mark.parametrize("name", NAMES_IT)
+@pytest.mark.parametrize("is_open", [True, False], ids=["another is open", "none is open"])
+def test_what_is_not_open_is_not_written_to_because_it_was_named(
+    dataset: Any, dataset_name: str, tmp_path: Path, name: str, is_open: bool
+) -> None:
+    """FiftyOne says what a user may do with the open dataset, and nothing of others."""
+    catalog = write_catalog(tmp_path / "train.json", 2, 4, seed=4)
+    fo.Dataset(dataset_name).persistent = True
+    values = {"train_annotations": str(catalog), "media_root": str(tmp_path), "recreate": True}
+    request = {"params": NAMES_IT[name]({**values, "dataset_name": dataset.name})}
+    opened = {"dataset_name": dataset_name} if is_open else {}
+    ctx = ExecutionContext({**request, **opened}, executor=Executor())
+    ctx.user = user("MANAGE")
+    before = documents(dataset), settings(dataset)
+    with pytest.raises(Exception, match="there is a dataset test-permission already: open it"):
+        operator(name).execute(ctx)
+    assert any("open it and run this from there" in one for one in form_errors(name, ctx))
+    dataset.reload()
+    assert (documents(dataset), settings(dataset)) == before
+    request["params"] = NAMES_IT[name]({**values, "dataset_name": "test-permission-new"})
+    fresh = ExecutionContext({**request, **opened}, executor=Executor())
+    fresh.user = user("MANAGE")
+    try:
+        operator(name).execute(fresh)
+        assert fo.load_dataset("test-permission-new").count() == 2
+    finally:
+        if fo.dataset_exists("test-permission-new"):
+            fo.delete_dataset("test-permission-new")
 
 
 def test_a_relabelling_is_in_the_name_of_the_user_who_asked_for_it(dataset: Any) -> None:

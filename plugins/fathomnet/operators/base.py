@@ -19,7 +19,7 @@ from ..plain import plain
 from ..progress import Progress, silent, throttled
 from . import forms, results
 from .forms import Preview
-from .permission import require_permission, user_name
+from .permission import require_open, require_permission, user_name
 
 P = TypeVar("P", bound=Parameters)
 
@@ -80,6 +80,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """What a person should know about a finished run beside its result."""
         return ()
 
+    def makes(self, params: P) -> str | None:
+        """The name of the dataset that a run would make or complete, if that is what it does."""
+        return None
+
     def made(self, result: Mapping[str, Any]) -> str | None:
         """The dataset that a finished run made or completed, if that is what it does."""
         return None
@@ -115,8 +119,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _form(self, ctx: Any, with_preview: bool) -> Any:
         preview = Preview()
         try:
-            require_permission(ctx, self.model.operator)
-            params = self.model.parse(_given(ctx))
+            params = self._permitted(ctx)
             if with_preview:
                 preview = self.preview(params, self._target(ctx))
         except InputError as error:
@@ -128,13 +131,21 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             inputs.view_target(ctx)
         return types.Property(inputs, view=types.View(label=self.model.heading))
 
+    def _permitted(self, ctx: Any) -> P:
+        """The checked parameters of a run that the user may start."""
+        require_permission(ctx, self.model.operator)
+        params = self.model.parse(_given(ctx))
+        name = self.makes(params)
+        if name is not None:
+            require_open(ctx, name)
+        return params
+
     def _target(self, ctx: Any) -> Any:
         return ctx.target_view() if self.on_view and ctx.dataset is not None else ctx.dataset
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
-            require_permission(ctx, self.model.operator)
-            params = self.model.parse(_given(ctx))
+            params = self._permitted(ctx)
             with using_secrets(ctx.secrets), acting_as(user_name(ctx)):
                 result = self.run_to_dict(
                     params,

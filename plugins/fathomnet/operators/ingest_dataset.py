@@ -27,6 +27,9 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
     ) -> IngestResult:
         return ingest_dataset(**params.model_dump(), progress=progress)
 
+    def makes(self, params: parameters.IngestDataset) -> str:
+        return params.dataset_name
+
     def made(self, result: Mapping[str, Any]) -> str | None:
         return result.get("dataset")
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import fiftyone as fo
+
 from ..errors import DatasetError
 
 READS_ONLY: Final = frozenset(
@@ -38,6 +40,28 @@ def require_permission(ctx: Any, operator: str) -> None:
         raise DatasetError(
             f"you may not edit {ctx.dataset.name} (your permission: {permission or 'none'}); ask "
             "whoever manages it for the permission Can edit, or clone it"
+        )
+
+
+def require_open(ctx: Any, name: str) -> None:
+    """Refuses a user a dataset that is there and is not the one that is open.
+
+    FiftyOne says what the user may do with the open dataset, and nothing of others.
+
+    Args:
+        ctx: FiftyOne's execution context.
+        name: the dataset that a run would write to.
+
+    Raises:
+        DatasetError: it is another one, and the user is no admin.
+    """
+    user = getattr(ctx, "user", None)
+    if user is None or _word(getattr(user, "role", None)) == _ADMIN or not fo.dataset_exists(name):
+        return
+    if ctx.dataset is None or ctx.dataset.name != name:
+        raise DatasetError(
+            f"there is a dataset {name} already: open it and run this from there, so that FiftyOne "
+            "says whether you may edit it, or choose another name"
         )
 
 

@@ -41,6 +41,10 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
             + int(result.get("import_predictions", {}).get("unmatched_rows", 0))
         )
 
+    def makes(self, params: parameters.RunWorkflow) -> str | None:
+        ingests = "ingest_dataset" in params.stages
+        return params.ingest_dataset.dataset_name if ingests else None
+
     def made(self, result: Mapping[str, Any]) -> str | None:
         dataset: str | None = result.get("ingest_dataset", {}).get("dataset")
         return dataset
