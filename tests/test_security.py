@@ -7,6 +7,7 @@ that are MongoDB's own words, files that a pickle hides in.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -20,23 +21,37 @@ from typing import Any
 import bson
 import fiftyone as fo
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from fathomnet_voxel51 import delegation
+from fathomnet_voxel51 import delegation, terminal
 from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.corrections import export_corrections
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.errors import InputError, SetupError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.files.coco_values import gives_away, lasting_url
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
+from fathomnet_voxel51.ledger import (
+    Entry,
+    Job,
+    not_stored_list,
+    open_ledger,
+    write_not_stored,
+)
+from fathomnet_voxel51.needle_packs import read_pack
 from fathomnet_voxel51.parameters import OPERATORS
+from fathomnet_voxel51.prediction_files.run import read_run
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.search.mapped import open_version
+from fathomnet_voxel51.terminal import exit_status, print_result
 from fathomnet_voxel51.transfer import upload_images
 from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
+from rich.console import Console
 
 from tests.conftest import REPOSITORY
 from tests.media.jobs import write_coco
@@ -194,14 +209,30 @@ def test_predicted_names_are_text_too(hostile: Any, tmp_path: Path) -> None:
     assert scores.accuracy == pytest.approx(1 / len(HOSTILE)), "only the middle one is right"
 
 
+FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
 @pytest.mark.parametrize("door", ["collection"], indirect=True)
-def test_exported_corrections_give_labels_back_as_they_are(hostile: Any, tmp_path: Path) -> None:
+def test_no_cell_of_a_table_for_people_is_a_formula(hostile: Any, tmp_path: Path) -> None:
     relabel_boxes(hostile.view(), "Sebastes", note='=1+1", <b>')
     export_corrections(hostile, tmp_path / "out")
     with (tmp_path / "out" / "corrections.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert sorted(row["before"] for row in rows) == sorted(HOSTILE)
-    assert {(row["after"], row["note"]) for row in rows} == {("Sebastes", '=1+1", <b>')}
+    assert not [cell for row in rows for cell in row.values() if FORMULA.match(cell)]
+    assert sorted(row["before"].removeprefix("'=") for row in rows) == sorted(
+        label.removeprefix("=") if label.startswith("=") else label for label in HOSTILE
+    )
+    assert {(row["after"], row["note"]) for row in rows} == {("Sebastes", "'=1+1\", <b>")}
+
+
+def test_no_name_of_an_image_that_is_not_stored_is_a_formula(tmp_path: Path) -> None:
+    job = Job("train", "ab12", "urls", str(tmp_path))
+    with open_ledger(job) as ledger:
+        ledger.record(Entry("@SUM(1)/a.png", "failed", "+49 does not answer", attempts=1))
+        listed = write_not_stored(ledger, [("@SUM(1)/a.png", "https://a.org/1.png")])
+    with listed.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["file_name"], row["reason"]) == ("'@SUM(1)/a.png", "'+49 does not answer")
 
 
 class Payload:
@@ -232,6 +263,105 @@ def test_a_file_that_is_nested_or_long_beyond_reason_is_refused(tmp_path: Path, 
     with pytest.raises(Exception, match=r"deep\.json") as raised:
         read_catalog(tmp_path / "deep.json")
     assert type(raised.value).__name__ == "InputError"
+
+
+@pytest.mark.parametrize("aliased", ["list", "mapping"])
+def test_a_pack_of_a_few_lines_is_not_billions_of_prompts(tmp_path: Path, aliased: str) -> None:
+    shape = {"list": "[{}]", "mapping": "{{{}}}"}[aliased]
+    lines = [f"l0: &l0 {shape.format('a: 1' if aliased == 'mapping' else 'a')}"]
+    for level in range(1, 12):
+        below = [f"*l{level - 1}" for _ in range(10)]
+        named = [f"k{n}: {item}" for n, item in enumerate(below)] if aliased == "mapping" else below
+        lines.append(f"l{level}: &l{level} {shape.format(', '.join(named))}")
+    (tmp_path / "pack.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"has more than 100,000 parts, aliases included"):
+        read_pack(str(tmp_path / "pack.yaml"))
+
+
+def test_a_small_file_of_too_many_predictions_is_refused_before_it_is_unfolded(
+    tmp_path: Path,
+) -> None:
+    rows = pa.table({"annotation_id": pa.array(np.zeros(1_000_000, np.int64))})
+    rows = rows.append_column("concept_name", pa.array(["Sebastes"] * 1_000_000))
+    path = tmp_path / "predictions.parquet"
+    with pq.ParquetWriter(path, rows.schema, compression="zstd") as writer:
+        for _ in range(11):
+            writer.write_table(rows)
+    assert path.stat().st_size < 200_000
+    with pytest.raises(InputError, match=r"holds 11,000,000 rows .* at most 10,000,000"):
+        read_run(path)
+
+
+def test_a_file_that_no_memory_holds_is_not_begun(tmp_path: Path) -> None:
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match="has 1,099,511,627,776 bytes, and at most"):
+        read_catalog(tmp_path / "huge.json")
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    """A file of somebody else's, which links in shared folders lead to."""
+    path = tmp_path / "precious"
+    path.write_text("not ours")
+    return path
+
+
+@pytest.mark.parametrize("door", ["collection"], indirect=True)
+def test_a_link_in_the_place_of_a_result_is_replaced_and_not_followed(
+    hostile: Any, tmp_path: Path, precious: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    names = ("corrections.csv", "corrections.json", "data-card.md", "data-card.html")
+    for name in names:
+        (shared / name).symlink_to(precious)
+        # What a name before the last one could be guessed to be.
+        (shared / f".{name}.{os.getpid()}.partial").symlink_to(precious)
+    export_corrections(hostile, shared)
+    report_dataset(hostile, shared)
+    assert precious.read_text() == "not ours"
+    assert all((shared / name).is_file() and not (shared / name).is_symlink() for name in names)
+
+
+def test_no_ledger_is_written_through_a_link(tmp_path: Path, precious: Path) -> None:
+    root = tmp_path / "shared"
+    job = Job("train", "ab12", "urls", str(root))
+    (root / "ledgers").mkdir(parents=True)
+    for target in (precious, tmp_path / "not there yet"):
+        job.ledger.symlink_to(target)
+        with pytest.raises(SetupError, match="cannot be written"), open_ledger(job):
+            pass
+        job.ledger.unlink()
+    with open_ledger(job) as ledger:
+        not_stored_list(ledger.path).with_suffix(".part").symlink_to(precious)
+        write_not_stored(ledger, [("a.png", "https://a.org/1.png")])
+    elsewhere = tmp_path / "elsewhere"
+    (root / "ledgers").rename(elsewhere)
+    (root / "ledgers").symlink_to(elsewhere)
+    with pytest.raises(SetupError, match="is a symbolic link"), open_ledger(job):
+        pass
+    assert precious.read_text() == "not ours"
+    assert not (tmp_path / "not there yet").exists()
+
+
+def test_a_terminal_shows_names_and_obeys_none(capsys: pytest.CaptureFixture[str]) -> None:
+    escape = "\x1b]0;title\x07\x9b2J\u202e"
+    print_result({"unknown_concepts": [f"Sebastes{escape}"], escape: "[/red]"}, as_json=False)
+    with pytest.raises(SystemExit), exit_status():
+        raise InputError(f"a{escape}.json", [])
+    shown = capsys.readouterr()
+    assert "Sebastes" in shown.out and "[/red]" in shown.out and ".json" in shown.err
+    assert not set(escape[:1] + "\x07\x9b\u202e") & {*shown.out, *shown.err}
+
+
+def test_a_name_in_the_progress_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    monkeypatch.setattr(terminal, "errors", console)
+    with terminal.progress_bar() as report:
+        report(0.5, "writing [/no] [link=https://a.org]this[/link]")
+    assert "writing [/no] [link=https://a.org]this[/link]" in screen.getvalue()
 
 
 ACCEPTED = {

@@ -16,7 +16,8 @@ from .dataset.label_fields import boxes_path
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import ANNOTATION_ID, GROUND_TRUTH
-from .prediction_files.writer import write_whole
+from .files.spreadsheet import cell
+from .files.whole_file import write_whole
 from .progress import Progress, silent
 
 COLUMNS: Final = (
@@ -55,6 +56,8 @@ def export_corrections(
     dataset: Any, folder: str | Path, field: str = GROUND_TRUTH, progress: Progress = silent
 ) -> ExportResult:
     """Writes ``corrections.csv`` and ``corrections.json`` (COCO) into a folder.
+
+    In the table, a text that a spreadsheet would calculate has an apostrophe in front.
 
     A box counts once, with the label that it had before it was first relabelled and the one that
     it has now; boxes that have their first label again are left out. Who, when and why are those
@@ -147,14 +150,13 @@ def _as_csv(corrections: Sequence[_Correction], images: Mapping[str, Mapping[str
     table.writerow(COLUMNS)
     for one in corrections:
         image = images[one.sample_id]
-        table.writerow(
-            [
-                *(image.get(name) for name in ("split", "image_id", "file_name")),
-                image["boxes"][one.label_id].get(ANNOTATION_ID),
-                *(one.before, one.after),
-                *(one.journal.user, one.journal.time, one.journal.note, one.journal.key),
-            ]
+        row = (
+            *(image.get(name) for name in ("split", "image_id", "file_name")),
+            image["boxes"][one.label_id].get(ANNOTATION_ID),
+            *(one.before, one.after),
+            *(one.journal.user, one.journal.time, one.journal.note, one.journal.key),
         )
+        table.writerow(map(cell, row))
     return text.getvalue()
 
 

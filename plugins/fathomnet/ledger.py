@@ -19,6 +19,8 @@ from typing import Final
 
 from .errors import SetupError
 from .fields import images_folder
+from .files.spreadsheet import cell
+from .files.whole_file import write_whole
 from .media.ledger_lines import (
     HOME_VARIABLE,
     Entry,
@@ -29,6 +31,7 @@ from .media.ledger_lines import (
     read_lines,
     refuse_other_job,
 )
+from .media.paths import GCS
 
 __all__ = [
     "Entry",
@@ -82,6 +85,11 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         SetupError: another run holds it, or it cannot be written.
     """
     path = job.ledger
+    if not job.destination.startswith(GCS) and path.parent.is_symlink():
+        raise SetupError(
+            f"{path.parent} is a symbolic link, and a ledger lies with its images. Put a folder of "
+            "that name in its place."
+        )
     descriptor = _open_locked(path)
     try:
         entries = _continue_or_begin(path, descriptor, job)
@@ -93,7 +101,8 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
 
 def ledgers_about(root: str, split: str) -> list[Path]:
     """The ledgers of all jobs that brought a split's images into a store."""
-    return sorted(ledgers_of(root).glob(f"{images_folder(split)}.*jsonl"))
+    found = ledgers_of(root).glob(f"{images_folder(split)}.*jsonl")
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, Entry]:
@@ -137,14 +146,16 @@ def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
     table.writerow(["file_name", "source", "outcome", "reason", "attempts", "time"])
     for name, url in images:
         entry = ledger.entries.get(name)
+        row: tuple[object, ...]
         if entry is None:
-            table.writerow([name, url, "", "the run ended before its turn", "", ""])
+            row = (name, url, "", "the run ended before its turn", "", "")
         elif entry.outcome not in ("stored", "present"):
-            table.writerow([name, url, entry.outcome, entry.reason, entry.attempts, entry.time])
+            row = (name, url, entry.outcome, entry.reason, entry.attempts, entry.time)
+        else:
+            continue
+        table.writerow(map(cell, row))
     path = not_stored_list(ledger.path)
-    part = path.with_suffix(".part")
-    part.write_text(text.getvalue(), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, text.getvalue().encode())
     return path
 
 
@@ -158,7 +169,9 @@ def _open_locked(path: Path) -> int:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        # No link: in a folder that others may write to it could lead anywhere.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o644)
     except OSError as error:
         raise SetupError(
             f"the ledger {path} cannot be written: {error.strerror}. Check the folder's rights, "

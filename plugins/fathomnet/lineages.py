@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 from .errors import Fault, InputError
 from .fields import OWN_RANK, RANKS
 from .files.sourcefile import decode, read_source
+from .files.whole_file import write_whole
 
 Lineage = tuple[str | None, ...]
 """Seven slots, one a rank of ``RANKS`` from kingdom to species; None below the taxon."""
@@ -103,12 +103,7 @@ def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
     """
     text = render_table(concepts)
     _parsed(text, f"the table for {path}")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, text.encode())
 
 
 def render_table(concepts: Iterable[Taxon]) -> str:

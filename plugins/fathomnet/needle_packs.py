@@ -19,6 +19,8 @@ from .resources import data_file, data_files
 BACKGROUND: Final = "background"
 """The pack without needles: its negatives are for prompts that come without a pack."""
 SUFFIX: Final = ".yaml"
+MOST_PARTS: Final = 100_000
+"""Lists, mappings and values of a pack; aliases of aliases make billions of a few lines."""
 _FOLDER: Final = "needles"
 _ADVICE: Final = "docs/needles.md shows what a pack looks like."
 
@@ -178,7 +180,10 @@ def _loaded(source: SourceFile) -> tuple[Any, _Lines, FaultList]:
         if root is None:
             faults.add("file", "holds nothing but comments")
             return None, lines, faults
-        for path, node, problem in _nodes(root):
+        for number, (path, node, problem) in enumerate(_nodes(root), start=1):
+            if number > MOST_PARTS:
+                faults.add("file", f"has more than {MOST_PARTS:,} parts, aliases included")
+                break
             lines.setdefault(path, node.start_mark.line + 1)
             if problem:
                 faults.add(f"{_dotted(path)} (line {node.start_mark.line + 1})", problem)

@@ -17,7 +17,7 @@ from .data_card.provenance import provenance_sections
 from .data_card.sources import source_section
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
-from .prediction_files.writer import write_whole
+from .files.whole_file import write_whole
 from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
 

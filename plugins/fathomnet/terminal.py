@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from typing import Any, Final
+from unicodedata import category
 
 import click
 from rich.console import Console
@@ -32,20 +33,20 @@ def progress_bar() -> Iterator[Report]:
     """A bar on a terminal, and a line now and then in a log."""
     if not errors.is_terminal:
         yield throttled(
-            lambda share, label: errors.print(f"{share:4.0%} {label}", markup=False),
+            lambda share, label: errors.print(f"{share:4.0%} {harmless(label)}", markup=False),
             LOG_INTERVAL_SECONDS,
         )
         return
     columns = (
         BarColumn(bar_width=24),
         TaskProgressColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield throttled(
-            lambda share, label: bar.update(task, completed=share, description=label), 0.1
+            lambda share, label: bar.update(task, completed=share, description=harmless(label)), 0.1
         )
 
 
@@ -55,10 +56,10 @@ def exit_status() -> Iterator[None]:
     try:
         yield
     except (InputError, DatasetError) as error:
-        errors.print(str(error), markup=False, style="red")
+        errors.print(harmless(str(error)), markup=False, style="red")
         sys.exit(BAD_INPUT)
     except FathomNetError as error:
-        errors.print(str(error), markup=False, style="red")
+        errors.print(harmless(str(error)), markup=False, style="red")
         sys.exit(FAILED)
     except KeyboardInterrupt:
         errors.print("stopped; run it again to go on from here")
@@ -71,7 +72,13 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
         return
     for line in _lines(result):
-        click.echo(line)
+        click.echo(harmless(line))
+
+
+def harmless(text: str) -> str:
+    """A text without the signs that would have a terminal do something, but for new lines."""
+    acts = ("Cc", "Cf", "Cs")  # control, formatting such as right to left, and halves of signs
+    return "".join("?" if category(sign) in acts and sign not in "\n\t" else sign for sign in text)
 
 
 def _lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ..errors import Fault, InputError
 
@@ -27,6 +28,9 @@ _SIGNATURES = (
     (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
 )
+LARGEST: Final = 4 << 30
+"""Bytes; several hundred times the annotations of FathomNet 2025, and no more than memory holds."""
+
 _SAVE_AS_UTF8 = "Save the file again as UTF-8 (in a spreadsheet: 'CSV UTF-8') and try once more."
 
 
@@ -51,8 +55,8 @@ def read_source(path: str | Path) -> SourceFile:
     """Reads a file whole.
 
     Raises:
-        InputError: the path is empty, names nothing, names a folder, or the file is empty or
-            cannot be read.
+        InputError: the path is empty, names nothing, names a folder, or the file is empty, too
+            large to be held in memory, or cannot be read.
     """
     subject = str(path) or "(no path)"
     file = Path(path)
@@ -61,6 +65,10 @@ def read_source(path: str | Path) -> SourceFile:
     if not file.is_file():
         raise _refused(subject, "is not a file", "Name the file itself.")
     try:
+        size = file.stat().st_size
+        if size > LARGEST:
+            problem = f"has {size:,} bytes, and at most {LARGEST:,} are read"
+            raise _refused(subject, problem, "Divide it into several files.")
         content = file.read_bytes()
     except OSError as error:
         raise _refused(subject, f"cannot be read: {error.strerror}", "Check its rights.") from error

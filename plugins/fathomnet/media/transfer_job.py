@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import csv
-import os
+import io
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -21,6 +21,7 @@ from yarl import URL
 
 from ..errors import Fault, InputError, SetupError
 from ..files.coco_values import gives_away
+from ..files.whole_file import whole_file
 from .addresses import fetchable
 from .outcomes import RejectedError
 from .paths import GCS
@@ -134,7 +135,7 @@ def write_transfer_job(
     try:
         lists = _write_lists(folder, stem, (listed[name].line() for name in names))
         rename_map = folder / f"{stem}.renames.csv"
-        with _whole_file(rename_map) as file:
+        with _text_file(rename_map) as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(MAP_HEADER)
             for name in names:
@@ -208,7 +209,7 @@ def _write_lists(folder: Path, stem: str, lines: Iterable[str]) -> list[Path]:
     paths = []
     for number, part in enumerate(_in_lists(lines), 1):
         path = folder / f"{stem}.urls-{number}.tsv"
-        with _whole_file(path) as file:
+        with _text_file(path) as file:
             file.write(f"{LIST_HEADER}\n")
             file.writelines(part)
         paths.append(path)
@@ -237,17 +238,12 @@ def _in_lists(lines: Iterable[str]) -> Iterator[Iterator[str]]:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A file that gets its name when all of it is written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _text_file(path: Path) -> Iterator[TextIO]:
+    """A text file that gets its name when all of it is written."""
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        yield text
+        text.detach()
 
 
 def _commands(

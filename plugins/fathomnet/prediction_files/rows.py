@@ -27,6 +27,11 @@ CONFIDENCE: Final = "confidence"
 REQUIRED: Final = (ANNOTATION_ID, CONCEPT_NAME)
 KNOWN: Final = (*REQUIRED, CONFIDENCE, OWN_RANK, PROBABILITIES)
 
+MOST_ROWS: Final = 10_000_000
+"""Four hundred times the boxes of FathomNet 2025. Rows that repeat one another take hardly any room
+in a file, and a hundred bytes each in memory."""
+MOST_PROBABILITIES: Final = 100 * MOST_ROWS
+
 _PARQUET_MARK: Final = b"PAR1"
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_id,concept_name."
@@ -121,6 +126,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
         file = pq.ParquetFile(pa.BufferReader(source.content))
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header)
+        _check_extent(source, file.metadata)
         table = file.read(columns=[header[at] for at in found.values()])
         table.validate(full=True)
     # A damaged file also ends in plain errors of the language, for its names are read as text.
@@ -137,6 +143,22 @@ def _read_parquet(source: SourceFile) -> RawRows:
         columns={name: column.to_pylist() for name, column in columns.items()},
         probabilities=None if lists is None else _matrix(lists),
     )
+
+
+def _check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
+    """Refuses what a small file may hold and no memory could."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    values = max(
+        (
+            sum(group.column(column).num_values for group in groups)
+            for column in range(metadata.num_columns)
+        ),
+        default=0,
+    )
+    if metadata.num_rows > MOST_ROWS or values > MOST_PROBABILITIES:
+        problem = f"holds {metadata.num_rows:,} rows and up to {values:,} values in a column"
+        limits = f"at most {MOST_ROWS:,} and {MOST_PROBABILITIES:,} are read"
+        raise _refused(source, "file", f"{problem}; {limits}")
 
 
 def _check_types(source: SourceFile, columns: Mapping[str, pa.ChunkedArray]) -> None:

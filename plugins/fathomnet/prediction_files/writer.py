@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
 from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from ..files.whole_file import write_whole
 from .rows import CONCEPT_NAME, CONFIDENCE
 from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME
 
@@ -111,16 +111,3 @@ def _parquet(
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink)
     return sink.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that its name always stands for a complete content."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""Texts in tables that a person may open in a spreadsheet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""owasp.org/www-community/attacks/CSV_Injection"""
+
+
+def cell(value: Any) -> Any:
+    """A value as a cell that no spreadsheet calculates.
+
+    A text that would be a formula gets an apostrophe in front, which spreadsheets take for the sign
+    of a text; anything else is as it was.
+    """
+    is_formula = isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA)
+    return f"'{value}" if is_formula else value
