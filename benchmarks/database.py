@@ -23,19 +23,30 @@ def private_run() -> Iterator[tuple[Path, dict[str, str]]]:
     """
     with tempfile.TemporaryDirectory(prefix="fathomnet-bench-") as folder:
         scratch = Path(folder)
-        for name in ("database", "home"):
-            (scratch / name).mkdir()
-        with private_database(scratch / "database") as uri:
-            yield (
-                scratch,
-                os.environ
-                | {
-                    "HOME": str(scratch / "home"),
-                    "FIFTYONE_DATABASE_URI": uri,
-                    "FIFTYONE_DATABASE_VALIDATION": "false",
-                    "FIFTYONE_DO_NOT_TRACK": "true",
-                },
-            )
+        with running_in(scratch) as environment:
+            yield scratch, environment
+
+
+@contextmanager
+def running_in(folder: Path, kept: bool = False) -> Iterator[dict[str, str]]:
+    """Starts the server in a folder.
+
+    Args:
+        folder: takes database and home, or has those of an earlier run.
+        kept: whether they are wanted afterwards.
+
+    Yields:
+        The environment.
+    """
+    for name in ("database", "home"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    with private_database(folder / "database", kept) as uri:
+        yield os.environ | {
+            "HOME": str(folder / "home"),
+            "FIFTYONE_DATABASE_URI": uri,
+            "FIFTYONE_DATABASE_VALIDATION": "false",
+            "FIFTYONE_DO_NOT_TRACK": "true",
+        }
 
 
 def run_step(module: str, arguments: list[str], environment: dict[str, str]) -> str:

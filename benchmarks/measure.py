@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks import bare, ours, plain
 from benchmarks.job import SPLIT, Inputs
+from benchmarks.memory import count_peak_from_here, peak_mb
 from demo.synthetic import write_catalog, write_predictions_csv
 
 IMAGES: Final = 9_306
@@ -61,12 +62,12 @@ def _prepare(inputs: Inputs, scale: int) -> None:
 def _measure(way: str, stage: str, inputs: Inputs) -> dict[str, float]:
     _reset(stage, inputs)
     job = getattr(WAYS[way], stage)(inputs)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory counts from here
-    memory_before = _peak_mb()
+    count_peak_from_here()
+    memory_before = peak_mb()
     start = time.perf_counter()
     made = job()
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "memory_mb": _peak_mb() - memory_before, "made": made}
+    return {"seconds": seconds, "memory_mb": peak_mb() - memory_before, "made": made}
 
 
 def _reset(stage: str, inputs: Inputs) -> None:
@@ -84,11 +85,6 @@ def _reset(stage: str, inputs: Inputs) -> None:
     run = f"import_{field}_{SPLIT}"
     if dataset.has_run(run):
         dataset.delete_run(run)
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from fathomnet_voxel51.dataset.vectors import (
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
 
+from benchmarks.memory import count_peak_from_here, peak_mb
 from demo.synthetic import write_catalog
 
 IMAGES: Final = 9_306
@@ -98,8 +99,8 @@ def _build(way: str, folder: Path) -> dict[str, Any]:
     if dataset.has_brain_run(way):
         dataset.load_brain_results(way).cleanup()
         dataset.delete_brain_run(way)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory counts from here
-    before = _peak_mb()
+    count_peak_from_here()
+    before = peak_mb()
     start = time.perf_counter()
     if way == "ours":
         build_similarity_index(dataset, brain_key=way)
@@ -109,7 +110,7 @@ def _build(way: str, folder: Path) -> dict[str, Any]:
             dataset, patches_field=FIELD, embeddings=embeddings, brain_key=way, backend=backend
         )
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_mb": _peak_mb(), "above_mb": _peak_mb() - before}
+    return {"seconds": seconds, "peak_mb": peak_mb(), "above_mb": peak_mb() - before}
 
 
 def _by_image(dataset: Any, folder: Path) -> dict[str, Any]:
@@ -125,8 +126,8 @@ def _search(way: str, folder: Path) -> dict[str, Any]:
     dataset = fo.load_dataset(DATASET)
     queries = np.load(folder / "queries.npy")
     example = json.loads((folder / "ids.json").read_text())[7]
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _peak_mb()
+    count_peak_from_here()
+    before = peak_mb()
     start = time.perf_counter()
     index = dataset.load_brain_results(way)
     index.sort_by_similarity(queries[0], k=K)
@@ -144,8 +145,8 @@ def _search(way: str, folder: Path) -> dict[str, Any]:
         "first_s": first,
         "search_ms": 1000 * median(searches),
         "view_ms": 1000 * median(views),
-        "peak_mb": _peak_mb(),
-        "above_mb": _peak_mb() - before,
+        "peak_mb": peak_mb(),
+        "above_mb": peak_mb() - before,
         "found": found,
         "same_after_an_example": again == found[0],
     }
@@ -163,11 +164,6 @@ def _timed(job: Callable[[Any], Any], argument: Any) -> float:
     start = time.perf_counter()
     job(argument)
     return time.perf_counter() - start
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

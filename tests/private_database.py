@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -21,15 +23,17 @@ START_SECONDS = 30
 
 
 @contextlib.contextmanager
-def private_database(folder: Path) -> Iterator[str]:
+def private_database(folder: Path, kept: bool = False) -> Iterator[str]:
     """Runs FiftyOne's own mongod on a free port.
 
     Args:
-        folder: an empty folder for its files.
+        folder: an empty folder for its files, or one that was kept.
+        kept: whether what is in it is wanted afterwards.
 
     Yields:
         the URI for ``FIFTYONE_DATABASE_URI``.
     """
+    _stop_left_behind(folder)
     spec = importlib.util.find_spec("fiftyone")
     assert spec is not None and spec.origin is not None
     port = free_port()
@@ -43,8 +47,22 @@ def private_database(folder: Path) -> Iterator[str]:
         _wait(port, server, folder)
         yield f"mongodb://127.0.0.1:{port}"
     finally:
-        server.kill()  # nothing in it is kept, so nothing needs flushing
+        if kept:
+            server.terminate()
+        else:
+            server.kill()  # so nothing needs flushing
         server.wait()
+
+
+def _stop_left_behind(folder: Path) -> None:
+    """Ends the server of a run that was killed, which has the folder still."""
+    lock = folder / "mongod.lock"
+    number = lock.read_text().strip() if lock.exists() else ""
+    process = Path("/proc") / (number or "none")
+    if process.exists() and str(folder) in (process / "cmdline").read_text():
+        os.kill(int(number), signal.SIGTERM)
+        while process.exists():
+            time.sleep(0.05)
 
 
 def _wait(port: int, server: subprocess.Popen[bytes], folder: Path) -> None:

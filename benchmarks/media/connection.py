@@ -18,6 +18,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from demo.processes import end_with_parent
+
 Bytes = NDArray[np.uint8]
 """google-crc32c takes it without a copy, unlike a ``memoryview`` of a ``bytearray``."""
 
@@ -210,12 +212,14 @@ def link_parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before an answer")
     parser.add_argument("--rate", type=float, default=0.0, help="bytes a second; 0 for no limit")
+    parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     return parser
 
 
-async def serve(connection: Callable[[], Connection]) -> None:
-    """Serves on a free port of the loopback interface, printing its URL, until it is killed."""
+async def serve(connection: Callable[[], Connection], port: int) -> None:
+    """Serves on a port of the loopback interface, printing its URL, until it is killed."""
+    end_with_parent()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=1_024)
+    server = await loop.create_server(connection, "127.0.0.1", port, backlog=1_024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -79,8 +79,12 @@ class Pack:
             Image(**(asdict(drawn[number % len(drawn)]) | {"name": f"{number:06d}.png"}))
             for number in range(count or len(drawn))
         ]
-        _index(path).write_text(json.dumps([asdict(image) for image in images]))
-        return cls(path, tuple(images))
+        return cls(path, tuple(images)).indexed()
+
+    def indexed(self) -> Self:
+        """Writes beside the file what lies where."""
+        _index(self.path).write_text(json.dumps([asdict(image) for image in self.images]))
+        return self
 
     @classmethod
     def read(cls, path: Path) -> Self:

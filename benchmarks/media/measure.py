@@ -14,6 +14,7 @@ from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
 from benchmarks.media.job import Job
+from benchmarks.memory import count_peak_from_here, peak_mb
 
 WAYS: Final = ("plain", "ours", "floor", "loop")
 
@@ -28,15 +29,15 @@ def main() -> None:
     # Only this way: the libraries of another would count as this one's memory.
     way = importlib.import_module(f"benchmarks.media.{arguments.way}")
     job = Job(arguments.catalog, arguments.root, arguments.concurrency)
-    imports_peak = _peak_mb()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory counts from here
-    before, cpu_before, start = _peak_mb(), _cpu_seconds(), time.monotonic()
+    imports_peak = peak_mb()
+    count_peak_from_here()
+    before, cpu_before, start = peak_mb(), _cpu_seconds(), time.monotonic()
     way.run(job)
     measured = {
         "seconds": time.monotonic() - start,
         "cpu_seconds": _cpu_seconds() - cpu_before,
-        "peak_mb": max(imports_peak, _peak_mb()),
-        "above_start_mb": _peak_mb() - before,
+        "peak_mb": max(imports_peak, peak_mb()),
+        "above_start_mb": peak_mb() - before,
         "started": start,
     }
     print(json.dumps(measured))
@@ -45,11 +46,6 @@ def main() -> None:
 def _cpu_seconds() -> float:
     usage = getrusage(RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def main() -> None:
     with arguments.pack.open("rb") as file:
         files = Files(Pack.read(arguments.pack), file)
         buffer = np.empty(REQUEST_BUFFER, np.uint8)
-        asyncio.run(serve(lambda: OriginConnection(files, link, buffer)))
+        asyncio.run(serve(lambda: OriginConnection(files, link, buffer), arguments.port))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from benchmarks.media.connection import Link
 
 
 @contextlib.contextmanager
-def running_origin(pack: Path, link: Link) -> Iterator[str]:
+def running_origin(pack: Path, link: Link, port: int = 0) -> Iterator[str]:
     """Serves the images of a pack; yields the URL that their names are appended to."""
-    with _running("benchmarks.media.origin", str(pack), *_options(link)) as url:
+    options = (*_options(link), "--port", str(port))
+    with _running("benchmarks.media.origin", str(pack), *options) as url:
         yield url
 
 

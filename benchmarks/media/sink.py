@@ -148,7 +148,7 @@ def main() -> None:
     arguments = link_parser(__doc__).parse_args()
     link = Link(arguments.latency, arguments.rate)
     objects, buffer = Objects(), np.empty(BUFFER, np.uint8)
-    asyncio.run(serve(lambda: SinkConnection(objects, link, buffer)))
+    asyncio.run(serve(lambda: SinkConnection(objects, link, buffer), arguments.port))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The whole pipeline at one, ten and a hundred times the real size."""
