@@ -180,6 +180,17 @@ def test_every_bad_row_is_named_with_its_line_and_nothing_is_written(
     assert (documents(dataset, EVERYTHING), settings(dataset)) == before
 
 
+def test_a_name_that_only_the_dataset_knows_is_suggested_too(
+    dataset: Any, write_csv: Callable[..., str]
+) -> None:
+    (box, *_) = dataset.match_tags("test").first().ground_truth.detections
+    sample = dataset.match_tags("train").first()
+    sample.ground_truth.detections[0].label = "Giant kelp fly"
+    sample.save()
+    with pytest.raises(InputError, match="did you mean 'Giant kelp fly'"):
+        import_predictions(dataset, write_csv(f"{box.annotation_id},Giant kelp fli"))
+
+
 def test_bad_rows_can_be_skipped_and_are_then_on_record(
     dataset: Any, write_csv: Callable[..., str], either_way: str
 ) -> None:

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from .dataset.collection import write_overlapped
-from .dataset.run_records import write_record
 from .dataset.schema_version import bring_up_to_date, reload_known
-from .dataset.vectors import (
-    VectorRows,
-    dataset_of,
-    declare_vectors,
-    ids_in,
-    vector_path,
-    write_vectors,
-)
-from .embedding.batches import Batcher, default_batch_size, full_batches
-from .embedding.fingerprints import Fingerprints
+from .dataset.vectors import dataset_of, ids_in, vector_path
+from .embedding.batches import Batcher, default_batch_size
 from .embedding.maps import MapMade, check_map, make_map
-from .embedding.media import local_file
-from .embedding.pace import Pace
-from .embedding.patches import Patch, read_ahead
-from .embedding.skips import Skips
-from .embedding.work import ImageWork, Work, find_work
+from .embedding.run import METHOD, EmbeddingRun
+from .embedding.work import Work
 from .errors import Fault, InputError
-from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, embedding_run_key, map_key
-from .models import Embedder, ModelSpec, load_embedder, model_spec
+from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
+from .models import ModelSpec, load_embedder, model_spec
 from .progress import Progress, portion, silent
 
-METHOD: Final = "compute_embeddings"
 DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
 
-NOT_FINITE: Final = "the model gave numbers that are not finite"
 EMBEDDED_BY: Final = 0.9
 """Share of a run's progress at which its map begins, where it makes one."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +84,12 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     start = time.monotonic()
     view = dataset_or_view
     bring_up_to_date(view)
-    plan = check_embeddings(view, model, patches_field, brain_key, method, batch_size)
-    dataset, field, key = dataset_of(view), plan.field, plan.brain_key
+    plan = _plan(view, model, patches_field, brain_key, method, batch_size)
     progress(0.0, f"loading {plan.spec.title}")
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
-    run = _Run(dataset, patches_field, field, embedder, batcher)
-
-    declare_vectors(dataset, patches_field, field)
-    work = find_work(view, patches_field, field, Fingerprints(embedder.settings))
-    run.record("writing", work, None)
-    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if key else 1.0))
-    made = None
-    if key:
-        progress(EMBEDDED_BY, f"drawing the map by {method}")
-        made = make_map(view, patches_field, field, method, key)
-    run.record("complete", work, made)
-    progress(1.0, _summary(run, work, made))
-    return EmbeddingsResult(
-        embedded=run.embedded,
-        present=work.present,
-        skipped=run.skips.items,
-        dimensions=embedder.dimensions,
-        brain_key=key if made is not None and made.points else "",
-        seconds=time.monotonic() - start,
-    )
+    run = EmbeddingRun(dataset_of(view), patches_field, plan.field, embedder, batcher)
+    return _carried_out(run, view, plan, progress, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +103,7 @@ class EmbeddingsPlan:
         with_vector: those that have a vector, of whatever settings of the model.
         brain_key: of the map; empty for none.
         replaces: whether a map of this key is there.
+        method: of the map; ``none`` for no map.
     """
 
     spec: ModelSpec
@@ -153,6 +112,7 @@ class EmbeddingsPlan:
     with_vector: int
     brain_key: str
     replaces: bool
+    method: str
 
 
 def check_embeddings(
@@ -167,11 +127,24 @@ def check_embeddings(
 
     The same errors are raised, but for those of the model's weights and of the device.
     """
+    reload_known(dataset_or_view)
+    return _plan(dataset_or_view, model, patches_field, brain_key, method, batch_size)
+
+
+def _plan(
+    dataset_or_view: Any,
+    model: str,
+    patches_field: str,
+    brain_key: str,
+    method: str,
+    batch_size: int | None,
+) -> EmbeddingsPlan:
+    """The plan for a dataset whose document was just read."""
     if batch_size is not None and batch_size < 1:
         raise InputError(METHOD, [Fault("batch_size", "take at least one patch at once")])
-    reload_known(dataset_or_view)
-    dataset_or_view.reload()
     dataset = dataset_of(dataset_or_view)
+    if dataset_or_view is not dataset:
+        dataset_or_view.reload()
     spec = model_spec(model)
     method = method or NO_MAP
     key = "" if method == NO_MAP else brain_key or map_key(spec.name, method, patches_field)
@@ -186,100 +159,33 @@ def check_embeddings(
         with_vector=dataset_or_view.count(path) if dataset_or_view.has_field(path) else 0,
         brain_key=key,
         replaces=bool(key) and dataset.has_brain_run(key),
+        method=method,
     )
 
 
-class _Run:
-    """One run: what it has done, and what it could not do."""
-
-    def __init__(
-        self, dataset: Any, patches_field: str, field: str, embedder: Embedder, batcher: Batcher
-    ) -> None:
-        self._dataset = dataset
-        self._patches_field = patches_field
-        self._field = field
-        self._embedder = embedder
-        self._batcher = batcher
-        self.embedded = 0
-        self.skips = Skips()
-
-    def embed(self, work: Work, progress: Progress) -> None:
-        """Embeds what there is to embed; every batch is written while the next one is made."""
-        pace = Pace(work.items, "boxes" if self._patches_field else "images")
-        for written in write_overlapped(self._batches(work), self._write):
-            self.embedded += written
-            progress(*pace.report(self.embedded, self.skips))
-        for example in self.skips.examples:
-            _log.warning("not embedded: %s", example)
-
-    def _batches(self, work: Work) -> Iterator[VectorRows]:
-        for batch in full_batches(self._patches(work), self._batcher):
-            matrix = self._batcher.embed(batch)
-            finite = [bool(np.isfinite(row).all()) for row in matrix]
-            kept = [patch for patch, is_finite in zip(batch, finite, strict=True) if is_finite]
-            for patch, is_finite in zip(batch, finite, strict=True):
-                if not is_finite:
-                    self.skips.box(patch.filepath, patch.item.id, NOT_FINITE)
-            if kept:
-                yield VectorRows(
-                    ids=[patch.item.id for patch in kept],
-                    sample_ids=[patch.sample_id for patch in kept],
-                    fingerprints=[patch.item.fingerprint for patch in kept],
-                    matrix=matrix[finite],
-                )
-
-    def _patches(self, work: Work) -> Iterator[Patch]:
-        """The patches of the work; what is unusable is counted on the way."""
-        on_processor = self._embedder.device == "cpu"
-        workers = _processors()
-        parts = read_ahead(
-            work.images,
-            self._locate,
-            self._embedder.prepare,
-            workers=workers,
-            ahead=2 * self._batcher.size + 4 * workers,
-            give_way=on_processor,
-        )
-        for part in parts:
-            for one in part:
-                if isinstance(one, Patch):
-                    yield one
-                elif one.id:
-                    self.skips.box(one.filepath, one.id, one.reason)
-                else:
-                    self.skips.image(one.filepath, one.items, one.reason)
-
-    def _locate(self, image: ImageWork) -> Path:
-        return local_file(self._dataset, image.sample_id, image.filepath)
-
-    def _write(self, rows: VectorRows) -> int:
-        write_vectors(self._dataset, self._patches_field, self._field, rows)
-        return len(rows.ids)
-
-    def record(self, state: str, work: Work, made: MapMade | None) -> None:
-        """Keeps what made the vectors, and what became of the run so far, on the dataset."""
-        spec = self._embedder.spec
-        values = {
-            "state": state,
-            "model": spec.name,
-            "zoo_name": spec.zoo_name,
-            "patches_field": self._patches_field,
-            "field": self._field,
-            "dimensions": self._embedder.dimensions,
-            "device": self._embedder.device,
-            "settings": dict(self._embedder.settings),
-            "batch_size": self._batcher.size,
-            "embedded": self.embedded,
-            "present": work.present,
-            "map": None if made is None else [made.method, made.points, made.remark],
-            **self.skips.record(),
-        }
-        write_record(
-            self._dataset, embedding_run_key(spec.name, self._patches_field), METHOD, values
-        )
+def _carried_out(
+    run: EmbeddingRun, view: Any, plan: EmbeddingsPlan, progress: Progress, start: float
+) -> EmbeddingsResult:
+    """Embeds what the plan says, and draws the map."""
+    work = run.begin(view)
+    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
+    made = None
+    if plan.brain_key:
+        progress(EMBEDDED_BY, f"drawing the map by {plan.method}")
+        made = make_map(view, run.patches_field, plan.field, plan.method, plan.brain_key)
+    run.record("complete", work, made)
+    progress(1.0, _summary(run, work, made))
+    return EmbeddingsResult(
+        embedded=run.embedded,
+        present=work.present,
+        skipped=run.skips.items,
+        dimensions=run.embedder.dimensions,
+        brain_key=plan.brain_key if made is not None and made.points else "",
+        seconds=time.monotonic() - start,
+    )
 
 
-def _summary(run: _Run, work: Work, made: MapMade | None) -> str:
+def _summary(run: EmbeddingRun, work: Work, made: MapMade | None) -> str:
     skips = run.skips
     words = [f"{run.embedded:,} embedded, {work.present:,} there already"]
     if skips.items:
@@ -288,10 +194,3 @@ def _summary(run: _Run, work: Work, made: MapMade | None) -> str:
     if made is not None:
         words.append(made.remark or f"{made.points:,} points on the map")
     return ", ".join(words)
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

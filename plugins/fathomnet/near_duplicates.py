@@ -24,6 +24,7 @@ from .fields import (
     embedding_field,
 )
 from .models import model_spec
+from .plain import counted
 from .progress import Progress, portion, silent
 from .search.mapped import Rows
 from .search.members import to_text
@@ -101,9 +102,7 @@ def find_duplicates(
         InputError: the model is unknown or the threshold out of range.
         DatasetError: there are no vectors of whole images of this model.
     """
-    if threshold is not None and not LOWEST_THRESHOLD <= threshold <= 1:
-        problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
-        raise InputError("find_duplicates", [Fault("threshold", problem)])
+    _check_threshold(threshold)
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     progress(0.0, "reading the vectors")
@@ -112,20 +111,15 @@ def find_duplicates(
     dives = _dives(dataset)
     if threshold is None:
         threshold = calibrated_threshold(rows, [dives.get(one) for one in ids])
-    part = portion(progress, 0.1, 0.6)
-    pairs = similar_pairs(
-        rows.matrix, rows.inverse, threshold, lambda done: part(done, "comparing the images")
-    )
-    groups = _groups(pairs, ids, dives)
+    groups = _groups(_similar(rows, threshold, portion(progress, 0.1, 0.6)), ids, dives)
     progress(0.6, "comparing the files")
     exact, unreadable = _same_files(dataset_or_view)
-    progress(0.9, f"writing {len(groups):,} groups")
+    progress(0.9, f"writing {counted(len(groups), 'group', 'groups')}")
     _write_groups(dataset, groups)
-    views = [
-        _save(dataset, NEAR_DUPLICATES, [one for group in groups for one in group.ids]),
-        _save(dataset, EXACT_DUPLICATES, [one for ids in exact for one in ids]),
-    ]
-    progress(1.0, f"{len(groups):,} groups of duplicates")
+    near = [one for group in groups for one in group.ids]
+    same = [one for ids in exact for one in ids]
+    views = (_save(dataset, NEAR_DUPLICATES, near), _save(dataset, EXACT_DUPLICATES, same))
+    progress(1.0, f"{counted(len(groups), 'group', 'groups')} of duplicates")
     return DuplicatesResult(
         images=len(ids),
         groups=len(groups),
@@ -136,6 +130,12 @@ def find_duplicates(
         threshold=threshold,
         views=tuple(name for name in views if name),
     )
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not LOWEST_THRESHOLD <= threshold <= 1:
+        problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
+        raise InputError("find_duplicates", [Fault("threshold", problem)])
 
 
 def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
@@ -168,6 +168,13 @@ def _vectors(view: Any, dataset: Any, model: str) -> Rows:
         f"there are no vectors of whole images of {model!r} in dataset {dataset.name!r} or the "
         f"view; run compute_embeddings with model {model!r} and patches_field empty first"
     )
+
+
+def _similar(rows: Rows, threshold: float, progress: Progress) -> Pairs:
+    def heard(done: float) -> None:
+        progress(done, "comparing the images")
+
+    return similar_pairs(rows.matrix, rows.inverse, threshold, heard)
 
 
 def _dives(dataset: Any) -> dict[str, str]:

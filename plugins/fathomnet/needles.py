@@ -18,6 +18,7 @@ from .models import Embedder, load_embedder, model_spec
 from .needle_packs import Needle, Pack, read_pack, with_prompts
 from .needle_record import FoundNeedle, NeedleHits, Search, keep
 from .needle_scores import needle_scores
+from .plain import counted
 from .progress import Progress, portion, silent
 from .similarity import SearchIndex, open_index
 
@@ -74,9 +75,7 @@ def find_needles(
     bring_up_to_date(dataset)
     brain_key = brain_key or prompt_index(dataset)
     progress(0.0, f"opening the index {brain_key}")
-    index = open_index(dataset, brain_key)
-    if not model_spec(index.model).supports_prompts:
-        raise DatasetError(_without_text(dataset, brain_key, index.model))
+    index = _open_with_text(dataset, brain_key)
     progress(0.05, f"embedding the prompts by {index.model}")
     texts = _embedded(wanted, load_embedder(index.model))
     there = existing_ids(dataset, index.patches_field)
@@ -87,7 +86,8 @@ def find_needles(
         found[needle.name] = _look_for(needle, index, texts, needle.k or k, there, grid)
     search = Search(wanted, brain_key, index.model, index.patches_field, grid)
     needles = keep(dataset, search, found, there, portion(progress, 0.5, 1.0))
-    progress(1.0, f"{sum(needle.hits for needle in needles):,} hits of {len(needles)} needles")
+    hits = counted(sum(needle.hits for needle in needles), "hit", "hits")
+    progress(1.0, f"{hits} of {counted(len(needles), 'needle', 'needles')}")
     return NeedlesResult(needles, search.view() if any(n.hits for n in needles) else "")
 
 
@@ -128,12 +128,15 @@ def prompt_indexes(dataset: Any) -> list[str]:
     return keys
 
 
-def _without_text(dataset: Any, brain_key: str, model: str) -> str:
-    known = ", ".join(prompt_indexes(dataset)) or "none"
-    return (
-        f"the index {brain_key} is of {model}, which knows images but no text; indexes of this "
-        f"dataset whose models know text: {known}"
-    )
+def _open_with_text(dataset: Any, brain_key: str) -> SearchIndex:
+    index = open_index(dataset, brain_key)
+    if not model_spec(index.model).supports_prompts:
+        known = ", ".join(prompt_indexes(dataset)) or "none"
+        raise DatasetError(
+            f"the index {brain_key} is of {index.model}, which knows images but no text; indexes "
+            f"of this dataset whose models know text: {known}"
+        )
+    return index
 
 
 def _embedded(pack: Pack, embedder: Embedder) -> dict[str, NDArray[np.float32]]:

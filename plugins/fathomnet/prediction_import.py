@@ -32,6 +32,7 @@ from .fields import (
 )
 from .files.garbage import collector_paused
 from .lineages import folded
+from .plain import counted
 from .predictions import Predictions, read_predictions
 from .progress import Progress, silent
 from .taxonomy import load_taxonomy
@@ -106,16 +107,11 @@ def import_predictions(
         dataset,
         prediction_schema(field, table.rank is not None, table.probabilities is not None),
     )
-    changes = _changes(boxes, PredictionDocuments(table, field, split))
-    total = len(boxes.sample_ids)
-    done = 0
-    for written in _write(dataset, field, batched(changes, BATCH)):
-        done += written
-        progress(done / total, f"writing predictions {done:,}/{total:,} images")
+    _write_all(dataset, field, boxes, PredictionDocuments(table, field, split), progress)
     result = _result(table, boxes)
     _refuse_if_overtaken(dataset, key, table)
     write_record(dataset, key, METHOD, {**record, "state": "complete"})
-    progress(1.0, f"{result.imported:,} predictions in {field}")
+    progress(1.0, f"{counted(result.imported, 'prediction', 'predictions')} in {field}")
     return result
 
 
@@ -128,6 +124,7 @@ def check_predictions(
     skip_bad_rows: bool = False,
 ) -> ImportResult:
     """What ``import_predictions`` would do; nothing is written. The same errors are raised."""
+    reload_known(dataset)
     table, boxes, _ = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
     return _result(table, boxes)
 
@@ -136,7 +133,6 @@ def _match(
     dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The file's sound rows, the boxes they are about, and what is wrong with the other rows."""
-    reload_known(dataset)
     path = _checked_fields(dataset, split, gt_field, field)
     with collector_paused():
         table = _read(dataset, predictions, path)
@@ -185,7 +181,10 @@ def _read(dataset: Any, predictions: str, path: str) -> Predictions:
     def canonical(name: str) -> str | None:
         return taxonomy.canonical(name) or spelling.get(folded(name))
 
-    return read_predictions(predictions, canonical, taxonomy.suggest, skip_bad_rows=True)
+    def suggest(name: str) -> str | None:
+        return taxonomy.suggest(name, concepts)
+
+    return read_predictions(predictions, canonical, suggest, skip_bad_rows=True)
 
 
 def _unmatched(table: Predictions, boxes: SplitBoxes, split: str) -> list[Fault]:
@@ -225,6 +224,15 @@ def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Chan
         wanted = documents.of_image(annotation_ids, bounding_boxes)
         if not is_same(wanted, there):
             yield sample_id, wanted
+
+
+def _write_all(
+    dataset: Any, field: str, boxes: SplitBoxes, documents: PredictionDocuments, progress: Progress
+) -> None:
+    total, done = len(boxes.sample_ids), 0
+    for written in _write(dataset, field, batched(_changes(boxes, documents), BATCH)):
+        done += written
+        progress(done / total, f"writing predictions {done:,}/{total:,} images")
 
 
 def _write(dataset: Any, field: str, batches: Iterator[list[Change]]) -> Iterator[int]:

@@ -23,6 +23,7 @@ from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import GROUND_TRUTH
 from .labels import rank_attributes
+from .plain import counted
 from .progress import Progress, silent
 from .taxonomy import Taxonomy, load_taxonomy
 
@@ -104,39 +105,27 @@ def relabel_boxes(
             dataset, which somebody may have given without wanting all of it changed.
         DatasetError: ``field`` holds no boxes, or the view holds none.
     """
-    dataset = view._root_dataset
-    if view is dataset:
-        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
+    dataset = _require_view(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     _check_label(dataset, path, label, taxonomy)
     progress(0.0, "reading the boxes")
-    boxes = box_ids(view, path)
-    if not boxes:
-        raise DatasetError(
-            f"the view holds no box of {field}: select boxes, or choose another view"
-        )
+    boxes = _boxes_of(view, path, field)
     finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
     states = read_states(dataset, path, boxes)
     differing = [one for one in states if one.state.get("label") != label]
     differences = _differences(differing, label)
     if dry_run or not differing:
         return _without_writing(dataset, boxes, states, differing, differences, finished, dry_run)
-    progress(0.3, f"relabelling {len(differing):,} boxes")
+    progress(0.3, f"relabelling {counted(len(differing), 'box', 'boxes')}")
     journal = begin_journal(dataset, field, label, note, acting_user(), differing)
     _carry_out(dataset, journal, differing, taxonomy)
-    there = read_states(dataset, path, _ids(differing), keys=("label",))
-    changed = sum(one.state["label"] == label for one in there)
-    progress(1.0, f"{changed:,} boxes are {label} now")
-    return RelabelResult(
-        changed=changed,
-        unchanged=len(states) - len(differing),
-        conflicts=len(differing) - changed + len(boxes) - len(states),
-        journal=journal.key,
-        differences=differences,
-        dry_run=False,
-    )
+    changed = _labelled(dataset, path, _ids(differing), label)
+    progress(1.0, f"{counted(changed, 'box is', 'boxes are')} {label} now")
+    unchanged = len(states) - len(differing)
+    conflicts = len(boxes) - unchanged - changed
+    return RelabelResult(changed, unchanged, conflicts, journal.key, differences, dry_run=False)
 
 
 def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
@@ -160,13 +149,13 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     before = states_before(dataset, entry)
     if entry.stage != "undone":
         entry = move_to(dataset, entry, "undoing")
-        progress(0.3, f"restoring {len(before):,} boxes")
+        progress(0.3, f"restoring {counted(len(before), 'box', 'boxes')}")
         edits = [Edit(_ids(alike), entry.label, state) for state, alike in by_state(before)]
         apply_edits(dataset, path, edits)
         move_to(dataset, entry, "undone")
     there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
     restored = sum(there.get(one.label_id) == one.state for one in before)
-    progress(1.0, f"{restored:,} boxes are as they were")
+    progress(1.0, f"{counted(restored, 'box is', 'boxes are')} as before")
     return UndoResult(restored, len(before) - restored, entry.key)
 
 
@@ -192,8 +181,30 @@ def boxes_to_restore(dataset: Any, journal: Journal) -> int:
     """How many boxes of a relabelling have its label still: those that an undo restores."""
     boxes = _ids(states_before(dataset, journal))
     path = boxes_path(dataset, journal.field)
+    return _labelled(dataset, path, boxes, journal.label)
+
+
+def _require_view(view: Any) -> Any:
+    """The dataset of a view, which must not be all of it."""
+    dataset = view._root_dataset
+    if view is dataset:
+        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
+    return dataset
+
+
+def _boxes_of(view: Any, path: str, field: str) -> list[tuple[str, str]]:
+    boxes = box_ids(view, path)
+    if not boxes:
+        raise DatasetError(
+            f"the view holds no box of {field}: select boxes, or choose another view"
+        )
+    return boxes
+
+
+def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str) -> int:
+    """How many of the boxes have a label now."""
     there = read_states(dataset, path, boxes, keys=("label",))
-    return sum(one.state.get("label") == journal.label for one in there)
+    return sum(one.state.get("label") == label for one in there)
 
 
 def _check_label(dataset: Any, path: str, label: str, taxonomy: Taxonomy) -> None:

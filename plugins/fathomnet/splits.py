@@ -19,6 +19,7 @@ from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
 from .group_split import Group, divide
+from .plain import counted
 from .progress import Progress, silent
 
 _SHOWN: Final = 20
@@ -114,18 +115,15 @@ def split_by_dive(
         InputError: ``val_ratio`` is not between 0 and 1.
         DatasetError: there are no training images, or all are of one dive.
     """
-    if not 0 < val_ratio < 1:
-        raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
+    _check_ratio(val_ratio)
     (reload_known if dry_run else bring_up_to_date)(dataset)
     progress(0.0, "reading images and dives")
     images = read_images(dataset)
     concepts = _concepts_of(dataset)
-    members: dict[str, list[int]] = defaultdict(list)
-    for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
-        if tags & _DIVIDED:
-            members[dive].append(place)
+    members = _members(images)
     _require_dives(dataset, members)
-    progress(0.3, f"dividing {sum(map(len, members.values())):,} images of {len(members):,} dives")
+    size = counted(sum(map(len, members.values())), "image", "images")
+    progress(0.3, f"dividing {size} of {counted(len(members), 'dive', 'dives')}")
     dives = sorted(members)
     groups = [_group(members[dive], concepts) for dive in dives]
     chosen = divide(groups, val_ratio, seed)
@@ -134,19 +132,20 @@ def split_by_dive(
         for dive, is_chosen in zip(dives, chosen, strict=True)
         for place in members[dive]
     }
-    after = [
-        tags - _DIVIDED | {side[place]} if place in side else tags
-        for place, tags in enumerate(images.tags)
-    ]
-    changed = {
-        images.ids[place]: side[place] for place in side if after[place] != images.tags[place]
-    }
+    after = _tags_after(images, side)
+    moved = (place for place in side if after[place] != images.tags[place])
+    changed = {images.ids[place]: side[place] for place in moved}
     if changed and not dry_run:
-        progress(0.8, f"tagging {len(changed):,} images")
+        progress(0.8, f"tagging {counted(len(changed), 'image', 'images')}")
         _write_tags(dataset, changed)
     result = _result(images, after, side, groups, chosen, dry_run, len(changed))
     progress(1.0, f"{result.train:,} training and {result.val:,} validation images")
     return result
+
+
+def _check_ratio(val_ratio: float) -> None:
+    if not 0 < val_ratio < 1:
+        raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
 
 
 def find_leaks(dataset: Any) -> tuple[Leak, ...]:
@@ -179,6 +178,23 @@ def _concepts_of(dataset: Any) -> list[list[str]]:
 
 def _group(places: Sequence[int], concepts: Sequence[Sequence[str]]) -> Group:
     return Group(len(places), Counter(label for place in places for label in concepts[place]))
+
+
+def _members(images: _Images) -> dict[str, list[int]]:
+    """Of each dive the images that are divided."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
+        if tags & _DIVIDED:
+            members[dive].append(place)
+    return members
+
+
+def _tags_after(images: _Images, side: Mapping[int, str]) -> list[frozenset[str]]:
+    """The tags of each image when those that are divided have the tag of their side."""
+    return [
+        tags - _DIVIDED | {side[place]} if place in side else tags
+        for place, tags in enumerate(images.tags)
+    ]
 
 
 def _require_dives(dataset: Any, members: Mapping[str, Sequence[int]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import repeat
@@ -55,13 +55,18 @@ class Taxonomy:
         """The taxonomy's own spelling of a name, whatever its case and whitespace."""
         return self._spelling.get(folded(name))
 
-    def suggest(self, name: str) -> str | None:
+    def suggest(self, name: str, others: Iterable[str] = ()) -> str | None:
         """The known name closest to a misspelt one; None where nothing comes near.
 
         Takes milliseconds: ask once for each distinct name.
+
+        Args:
+            name: as it was spelt.
+            others: names that are known besides those of the taxonomy.
         """
-        close = difflib.get_close_matches(folded(name), self._spelling, n=1)
-        return self._spelling[close[0]] if close else None
+        spelling = {folded(one): one for one in others} | self._spelling
+        close = difflib.get_close_matches(folded(name), spelling, n=1)
+        return spelling[close[0]] if close else None
 
     def children(self, name: str) -> tuple[str, ...]:
         """The names directly below a name, in tree order; empty where it has none."""

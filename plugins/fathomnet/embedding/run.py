@@ -1,0 +1,143 @@
+"""One run of embeddings: patches through the model, and their vectors onto the dataset."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..dataset.collection import write_overlapped
+from ..dataset.run_records import write_record
+from ..dataset.vectors import VectorRows, declare_vectors, write_vectors
+from ..fields import embedding_run_key
+from ..models import Embedder
+from ..progress import Progress
+from .batches import Batcher, full_batches
+from .fingerprints import Fingerprints
+from .maps import MapMade
+from .media import local_file
+from .pace import Pace
+from .patches import Patch, read_ahead
+from .skips import Skips
+from .work import ImageWork, Work, find_work
+
+METHOD: Final = "compute_embeddings"
+NOT_FINITE: Final = "the model gave numbers that are not finite"
+
+_log = logging.getLogger(__name__)
+
+
+class EmbeddingRun:
+    """One run: what it has done, and what it could not do.
+
+    Attributes:
+        patches_field: the field of boxes; ``""`` for whole images.
+        embedder: the model.
+        embedded: boxes or images that got a vector so far.
+        skips: those that got none so far.
+    """
+
+    def __init__(
+        self, dataset: Any, patches_field: str, field: str, embedder: Embedder, batcher: Batcher
+    ) -> None:
+        self._dataset = dataset
+        self.patches_field = patches_field
+        self._field = field
+        self.embedder = embedder
+        self._batcher = batcher
+        self.embedded = 0
+        self.skips = Skips()
+
+    def begin(self, view: Any) -> Work:
+        """What there is to embed; from here on the dataset has a place for it, and a record."""
+        declare_vectors(self._dataset, self.patches_field, self._field)
+        fingerprints = Fingerprints(self.embedder.settings)
+        work = find_work(view, self.patches_field, self._field, fingerprints)
+        self.record("writing", work, None)
+        return work
+
+    def embed(self, work: Work, progress: Progress) -> None:
+        """Embeds what there is to embed; every batch is written while the next one is made."""
+        pace = Pace(work.items, "boxes" if self.patches_field else "images")
+        for written in write_overlapped(self._batches(work), self._write):
+            self.embedded += written
+            progress(*pace.report(self.embedded, self.skips))
+        for example in self.skips.examples:
+            _log.warning("not embedded: %s", example)
+
+    def _batches(self, work: Work) -> Iterator[VectorRows]:
+        for batch in full_batches(self._patches(work), self._batcher):
+            matrix = self._batcher.embed(batch)
+            finite = [bool(np.isfinite(row).all()) for row in matrix]
+            kept = [patch for patch, is_finite in zip(batch, finite, strict=True) if is_finite]
+            for patch, is_finite in zip(batch, finite, strict=True):
+                if not is_finite:
+                    self.skips.box(patch.filepath, patch.item.id, NOT_FINITE)
+            if kept:
+                yield VectorRows(
+                    ids=[patch.item.id for patch in kept],
+                    sample_ids=[patch.sample_id for patch in kept],
+                    fingerprints=[patch.item.fingerprint for patch in kept],
+                    matrix=matrix[finite],
+                )
+
+    def _patches(self, work: Work) -> Iterator[Patch]:
+        """The patches of the work; what is unusable is counted on the way."""
+        on_processor = self.embedder.device == "cpu"
+        workers = _processors()
+        parts = read_ahead(
+            work.images,
+            self._locate,
+            self.embedder.prepare,
+            workers=workers,
+            ahead=2 * self._batcher.size + 4 * workers,
+            give_way=on_processor,
+        )
+        for part in parts:
+            for one in part:
+                if isinstance(one, Patch):
+                    yield one
+                elif one.id:
+                    self.skips.box(one.filepath, one.id, one.reason)
+                else:
+                    self.skips.image(one.filepath, one.items, one.reason)
+
+    def _locate(self, image: ImageWork) -> Path:
+        return local_file(self._dataset, image.sample_id, image.filepath)
+
+    def _write(self, rows: VectorRows) -> int:
+        write_vectors(self._dataset, self.patches_field, self._field, rows)
+        return len(rows.ids)
+
+    def record(self, state: str, work: Work, made: MapMade | None) -> None:
+        """Keeps what made the vectors, and what became of the run so far, on the dataset."""
+        spec = self.embedder.spec
+        values = {
+            "state": state,
+            "model": spec.name,
+            "zoo_name": spec.zoo_name,
+            "patches_field": self.patches_field,
+            "field": self._field,
+            "dimensions": self.embedder.dimensions,
+            "device": self.embedder.device,
+            "settings": dict(self.embedder.settings),
+            "batch_size": self._batcher.size,
+            "embedded": self.embedded,
+            "present": work.present,
+            "map": None if made is None else [made.method, made.points, made.remark],
+            **self.skips.record(),
+        }
+        write_record(
+            self._dataset, embedding_run_key(spec.name, self.patches_field), METHOD, values
+        )
+
+
+def _processors() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
