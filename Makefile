@@ -49,8 +49,10 @@ demo: install
 app: install
 	$(BIN)/python -m demo.app $(DATASET)
 
+# Side by side, a file of tests in one process: each process has a database and a home of its own.
+# In the order of the files, because those of the browser have few tests, but long ones.
 test: install
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

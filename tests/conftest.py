@@ -22,6 +22,8 @@ _resources = contextlib.ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """FiftyOne reads its settings when it is imported, so they are set before any test is."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # this process runs no tests: it hands them out to others
     # Exit handlers run last in, first out: FiftyOne's, which uses the database, runs before ours.
     atexit.register(_resources.close)
     scratch = Path(tempfile.mkdtemp(prefix="fathomnet-tests-"))
@@ -37,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         FIFTYONE_DO_NOT_TRACK="true",
         FIFTYONE_SHOW_PROGRESS_BARS="false",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, because tests wait for browsers and other programs."""
+    return min(os.cpu_count() or 1, 7) + 1
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
