@@ -13,6 +13,7 @@ from . import delegation, media_stages
 from .command_options import given_values, parameter_options
 from .deployments import use_deployment
 from .errors import DatasetError, Fault, InputError
+from .interruptions import told_plainly
 from .parameters import OPERATORS, Parameters, Widget, widget
 from .plain import plain
 from .terminal import ITEMS_FAILED, exit_status, print_result, progress_bar
@@ -39,7 +40,7 @@ def _command(model: type[Parameters]) -> click.Command:
             use_deployment(deployment)
             params = model.parse(given_values(values))
             params = _with_absolute_paths(params)
-            with contextlib.redirect_stdout(sys.stderr):
+            with contextlib.redirect_stdout(sys.stderr), told_plainly(params.operator):
                 result, failed = _execute(params, dataset, delegate, wait)
             print_result(result, as_json)
             if failed:

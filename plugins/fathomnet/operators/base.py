@@ -13,6 +13,7 @@ from .. import delegation
 from ..acting_user import acting_as
 from ..dataset.patch_copies import update_patches
 from ..errors import DatasetError, FathomNetError, Fault, InputError
+from ..interruptions import told_plainly
 from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
 from ..plain import plain
@@ -103,7 +104,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def run_to_dict(self, params: P, dataset: Any, progress: Progress = silent) -> dict[str, Any]:
         """Runs the stage and gives its result as plain data that JSON can hold."""
-        result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
+        with told_plainly(self.model.operator):
+            result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
         return result
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name

@@ -1,0 +1,86 @@
+"""What befalls a stage from outside while it runs, in plain words: the database, or the disk."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from .errors import FathomNetError, SetupError
+
+_AGAIN: Final = "What was written stays; run it again to go on from there."
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+_WHAT_FOLLOWS: Final = re.compile(r" \(configured timeouts|, Timeout: |, full error: ")
+"""What the driver adds: its settings, what it knows of every server, the server's own words."""
+
+_CODES: Final = {
+    91: "it is shutting down",
+    11600: "it is shutting down",
+    14031: "its disk is full",
+}
+"""MongoDB's numbers for what is no fault of a stage: it refuses everybody."""
+
+
+@contextmanager
+def told_plainly(work: str) -> Iterator[None]:
+    """Around a stage: a database that went away and a disk that is full become errors of ours.
+
+    Every stage can be killed at any instant and started again, so that the advice is always the
+    same.
+
+    Args:
+        work: what was being done, for the message.
+
+    Raises:
+        SetupError: in place of the database's or the system's own error.
+    """
+    try:
+        yield
+    except FathomNetError:
+        raise
+    except Exception as error:
+        for cause in _causes(error):
+            problem = _database_problem(cause) or _disk_problem(cause)
+            if problem:
+                raise SetupError(f"{work} was interrupted: {problem} {_AGAIN}") from error
+        raise
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it: FiftyOne and its mapper wrap those of the driver."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _database_problem(error: BaseException) -> str:
+    """What is the matter with the database; empty where that is not what the error says."""
+    pymongo = sys.modules.get("pymongo.errors")
+    if pymongo is None or not isinstance(error, pymongo.PyMongoError):
+        return ""
+    if isinstance(error, pymongo.ConnectionFailure):
+        said = _WHAT_FOLLOWS.split(str(error), maxsplit=1)[0]
+        return f"the database does not answer ({said}). See that it runs."
+    problem = next((_CODES[code] for code in _codes(error) if code in _CODES), None)
+    return f"the database does not take anything any more: {problem}." if problem else ""
+
+
+def _codes(error: Any) -> Iterator[int]:
+    details = getattr(error, "details", None) or {}
+    yield getattr(error, "code", None) or 0
+    for one in (*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())):
+        yield one.get("code", 0)
+
+
+def _disk_problem(error: BaseException) -> str:
+    if not isinstance(error, OSError) or error.errno not in _FULL:
+        return ""
+    place = f" {error.filename}" if error.filename else " a file"
+    return (
+        f"the disk takes no more ({error.strerror}), so that{place} cannot be written. Make room."
+    )

@@ -1,0 +1,211 @@
+"""Operators on a small dataset, each as a function that a process of its own can run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+from fathomnet_voxel51 import embeddings, operators, prediction_import, samples
+from fathomnet_voxel51.dataset import evaluation_marks
+from fathomnet_voxel51.dataset.journal import PREFIX
+from PIL import Image
+
+from tests.embedding.tiny import HEIGHT, WIDTH, TinyEmbedder
+from tests.faults.held import Point
+from tests.stored import documents, settings
+
+NAME = "test-surroundings"
+IMAGES = 60
+BATCH = 10
+"""Small batches, so that a stage has a middle."""
+
+CONCEPTS = ("Aegina", "Scotoplanes globosa", "Sebastes", "Asteronyx loveni")
+NEW_LABEL = "Benthocodon pedunculata"
+VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at"})
+
+_OPERATORS = {kind.model.operator: kind for kind in operators.OPERATORS}
+
+
+@dataclass(frozen=True)
+class Files:
+    """The input of all stages."""
+
+    catalog: str
+    predictions: str
+    media: str
+
+
+def write_files(folder: Path) -> Files:
+    """Images of one colour with three boxes each, and a prediction for each box."""
+    images = folder / "train_images"
+    images.mkdir(parents=True)
+    listed, boxes, rows = [], [], ["annotation_id,concept_name"]
+    for number in range(1, IMAGES + 1):
+        name = f"{number:03}.png"
+        Image.new("RGB", (WIDTH, HEIGHT), (number * 4, 90, 255 - number * 4)).save(images / name)
+        listed.append({"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT})
+        for place in range(3):
+            id_ = len(boxes) + 1
+            rectangle = [4.0 + 40 * place, 6.0, 20.0 + number % 7, 30.0 + place]
+            kind = 1 + (number + place) % len(CONCEPTS)
+            boxes.append(
+                {
+                    "id": id_,
+                    "image_id": number,
+                    "category_id": kind,
+                    "bbox": rectangle,
+                    "area": rectangle[2] * rectangle[3],
+                    "iscrowd": 0,
+                }
+            )
+            rows.append(f"{id_},{CONCEPTS[(number + place + number % 2) % len(CONCEPTS)]}")
+    categories = [{"id": number, "name": name} for number, name in enumerate(CONCEPTS, start=1)]
+    catalog = folder / "catalog.json"
+    catalog.write_text(
+        json.dumps({"images": listed, "annotations": boxes, "categories": categories})
+    )
+    predictions = folder / "predictions.csv"
+    predictions.write_text("\n".join(rows) + "\n")
+    return Files(str(catalog), str(predictions), str(folder))
+
+
+def operator(name: str, **values: Any) -> dict[str, Any]:
+    """Runs an operator on the dataset, as Python, the App and a worker do."""
+    if name == "ingest_dataset":
+        return dict(_OPERATORS[name]()(dataset_name=NAME, **values))
+    dataset = fo.load_dataset(NAME, reload=True)
+    return dict(
+        _OPERATORS[name]()(dataset.view() if name == "relabel_boxes" else dataset, **values)
+    )
+
+
+def ingest(files: Files) -> dict[str, Any]:
+    samples.BATCH = BATCH
+    return operator("ingest_dataset", train_annotations=files.catalog, media_root=files.media)
+
+
+def import_(files: Files) -> dict[str, Any]:
+    prediction_import.BATCH = BATCH
+    return operator("import_predictions", predictions=files.predictions, split="train")
+
+
+def evaluate(files: Files) -> dict[str, Any]:
+    evaluation_marks.BATCH, evaluation_marks.WRITERS = BATCH, 1
+    return operator("evaluate_predictions")
+
+
+def embed(files: Files) -> dict[str, Any]:
+    embeddings.load_embedder = lambda name, device, precision: TinyEmbedder()  # type: ignore[assignment]
+    return operator("compute_embeddings", method="none", batch_size=BATCH)
+
+
+def relabel(files: Files) -> dict[str, Any]:
+    return operator("relabel_boxes", label=NEW_LABEL)
+
+
+def undo(files: Files) -> dict[str, Any]:
+    return operator("undo_relabel")
+
+
+def primary_label(files: Files) -> dict[str, Any]:
+    return operator("add_primary_label")
+
+
+def ranks(files: Files) -> dict[str, Any]:
+    return operator("add_taxonomy_ranks")
+
+
+Stage = Callable[[Files], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage, what must be there before it, and where its middle is."""
+
+    name: str
+    stage: Stage
+    before: tuple[Stage, ...]
+    middle: Point
+
+
+CASES = (
+    Case("ingest_dataset", ingest, (), Point("dataset.sample_writer", "insert_missing", 3)),
+    Case(
+        "import_predictions",
+        import_,
+        (ingest,),
+        Point("prediction_import", "_update_documents", 3),
+    ),
+    Case("compute_embeddings", embed, (ingest,), Point("dataset.vectors", "_updates", 3)),
+    Case(
+        "evaluate_predictions",
+        evaluate,
+        (ingest, import_),
+        # Beyond the look that its third batch takes at the images, which would be asked again.
+        Point("dataset.evaluation_marks", "UpdateOne", 2 * BATCH + 1),
+    ),
+    Case("relabel_boxes", relabel, (ingest, ranks), Point("dataset.box_states", "_update", 3)),
+    Case(
+        "undo_relabel",
+        undo,
+        (ingest, ranks, relabel),
+        Point("dataset.box_states", "_update", 3),
+    ),
+    Case("add_primary_label", primary_label, (ingest,), Point("labels", "primary_label_update")),
+)
+
+
+def prepare(files: Files, before: tuple[Stage, ...]) -> None:
+    """Makes the dataset anew, as a stage finds it."""
+    delete()
+    for stage in before:
+        stage(files)
+
+
+def after(files: Files, *some: Stage) -> dict[str, Any]:
+    """What the dataset holds when these stages have run on it."""
+    for stage in some:
+        stage(files)
+    return content()
+
+
+def left_by_each(files: Files) -> dict[str, dict[str, Any]]:
+    """What each case's stage leaves behind when nothing happens."""
+    found = {}
+    for case in CASES:
+        prepare(files, case.before)
+        found[case.name] = after(files, case.stage)
+    return found
+
+
+def delete() -> None:
+    if fo.dataset_exists(NAME):
+        fo.delete_dataset(NAME)
+
+
+def content() -> dict[str, Any]:
+    """All that the dataset holds, less what differs between two runs of the same stage."""
+    fo.delete_non_persistent_datasets()  # as FiftyOne does when the last program that uses it ends
+    if not fo.dataset_exists(NAME):
+        return {}
+    dataset = fo.load_dataset(NAME, reload=True)
+    found = settings(dataset)
+    found["runs"] = {_lasting(key): _state(config) for key, config in found["runs"].items()}
+    found["documents"] = documents(dataset, VOLATILE)
+    found["others"] = [name for name in fo.list_datasets() if NAME in name and name != NAME]
+    return found
+
+
+def _lasting(key: str) -> str:
+    """A run's key without the time that a relabelling's has."""
+    return PREFIX if key.startswith(PREFIX) else re.sub(r"\d{8}_\d{6}", "", key)
+
+
+def _state(config: dict[str, Any]) -> Any:
+    """How far a run is, by its record."""
+    return next((config[key] for key in ("state", "stage", "complete") if key in config), None)
