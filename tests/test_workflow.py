@@ -7,7 +7,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.errors import InputError
+from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.parameters import RunWorkflow
 from fathomnet_voxel51.workflow import WorkflowError, run_workflow
 
@@ -93,19 +93,90 @@ def test_a_stage_that_fails_keeps_what_was_done_and_goes_on_from_there(
     shared_data: Path, dataset_name: str, tmp_path: Path
 ) -> None:
     predictions = tmp_path / "p.csv"
-    predictions.write_text("annotation_id,concept_name\n1,Nonsense\n")
-    params = workflow(dataset_name, shared_data, predictions)
-    with pytest.raises(WorkflowError, match="import_predictions failed, stage 4 of 4") as raised:
-        run_workflow(params)
-    assert "line 2" in str(raised.value)
-    assert len(fo.load_dataset(dataset_name)) == 325
-
     predictions.write_text("annotation_id,concept_name\n1,Funiculina\n")
+    stages = ["ingest_dataset", "import_predictions", "evaluate_predictions"]
+    params = workflow(dataset_name, shared_data, predictions, stages=stages)
+    with pytest.raises(WorkflowError, match="evaluate_predictions failed, stage 3 of 3") as raised:
+        run_workflow(params)
+    assert "no box has a label at all" in str(raised.value)
+    dataset = fo.load_dataset(dataset_name)
+    assert len(dataset) == 325
+
+    labelled = dataset.filter_labels("ground_truth", {"$eq": ["$$this.annotation_id", 1]}).first()
+    dataset.set_label_values(
+        "ground_truth.detections.label", {labelled.ground_truth.detections[0].id: "Funiculina"}
+    )
     labels: list[str] = []
     results = run_workflow(params, progress=lambda share, label: labels.append(label))
     assert results["ingest_dataset"].samples_added == 0
-    assert results["import_predictions"].imported == 1
-    assert any(label.startswith("2/4 add primary label: ") for label in labels)
+    assert results["evaluate_predictions"].accuracy == 1
+    assert any(label.startswith("2/3 import predictions: ") for label in labels)
+
+
+@pytest.mark.fault(
+    operator="run_workflow",
+    happens="the predictions of a later stage name boxes and concepts that there are not",
+    end="refused with every line before the first image moves; no dataset is made",
+)
+def test_predictions_are_checked_before_the_first_image_moves(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    predictions, store = tmp_path / "p.csv", tmp_path / "store"
+    predictions.write_text("annotation_id,concept_name\n1,Funiculena\n99999,Funiculina\n")
+    stages = ["upload_images", "ingest_dataset", "import_predictions"]
+    params = workflow(
+        dataset_name,
+        shared_data,
+        predictions,
+        stages=stages,
+        upload_images={"media_root": str(store)},
+    )
+    with pytest.raises(InputError) as raised:
+        run_workflow(params)
+    assert [fault.place for fault in raised.value.faults] == ["line 2", "line 3"]
+    assert "did you mean 'Funiculina'?" in str(raised.value)
+    assert not store.exists() and not fo.dataset_exists(dataset_name)
+
+
+@pytest.mark.fault(
+    operator="run_workflow",
+    happens="the dataset's images are elsewhere than the workflow says",
+    end="refused before the first image moves",
+)
+def test_a_dataset_of_another_media_root_is_refused_before_the_first_image_moves(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    run_workflow(workflow(dataset_name, shared_data, tmp_path, stages=["ingest_dataset"]))
+    store = tmp_path / "store"
+    ingest = {
+        "dataset_name": dataset_name,
+        "test_annotations": str(shared_data / "dataset_test.json"),
+        "media_root": str(store),
+    }
+    moving = {"stages": ["upload_images", "ingest_dataset"], "ingest_dataset": ingest}
+    with pytest.raises(DatasetError, match="the images of dataset"):
+        run_workflow(RunWorkflow.parse(moving))
+    assert not store.exists()
+
+
+def test_predictions_may_name_boxes_beyond_a_limit_that_takes_none_away(
+    shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    predictions = tmp_path / "p.csv"
+    predictions.write_text("annotation_id,concept_name\n788,Funiculina\n")
+    whole = workflow(dataset_name, shared_data, predictions, stages=["ingest_dataset"])
+    limited = workflow(
+        dataset_name,
+        shared_data,
+        predictions,
+        stages=["ingest_dataset", "import_predictions"],
+        ingest_dataset=whole.ingest_dataset.model_dump() | {"limit": 2},
+    )
+    with pytest.raises(InputError, match="annotation 788 is not a box of the test split"):
+        run_workflow(limited)
+    assert not fo.dataset_exists(dataset_name)
+    run_workflow(whole)
+    assert run_workflow(limited)["import_predictions"].imported == 1
 
 
 def test_without_ingest_the_open_dataset_is_used(

@@ -28,14 +28,12 @@ from .fields import (
     MODEL_PREDICTIONS,
     SPLITS,
     import_run_key,
-    ingest_run_key,
 )
 from .files.garbage import collector_paused
-from .lineages import folded
 from .plain import counted
-from .predictions import Predictions, read_predictions
+from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
+from .predictions import Predictions
 from .progress import Progress, silent
-from .taxonomy import load_taxonomy
 
 METHOD: Final = "import_predictions"
 BATCH: Final = 1_000
@@ -135,12 +133,11 @@ def _match(
     """The file's sound rows, the boxes they are about, and what is wrong with the other rows."""
     path = _checked_fields(dataset, split, gt_field, field)
     with collector_paused():
-        table = _read(dataset, predictions, path)
+        table = read_rows(predictions, known_concepts(dataset, path))
         boxes = read_split_boxes(dataset, split, path, field)
-    faults = [*table.rejected, *_unmatched(table, boxes, split)]
-    faults.sort(key=_line)
-    if faults and not skip_bad_rows:
-        raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
+    faults = bad_rows(table, boxes.known_ids(), split)
+    if not skip_bad_rows:
+        refuse_rows(table, faults)
     return table, boxes, faults
 
 
@@ -167,40 +164,6 @@ def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
             "alone; choose another field"
         )
     return path
-
-
-def _read(dataset: Any, predictions: str, path: str) -> Predictions:
-    """The file's sound rows, its faulty ones being in ``rejected``."""
-    taxonomy = load_taxonomy()
-    concepts = set(dataset.distinct(f"{path}.label"))
-    for split in SPLITS:
-        record = read_record(dataset, ingest_run_key(split)) or {}
-        concepts.update(record.get("concepts", ()))
-    spelling = {folded(name): name for name in concepts}
-
-    def canonical(name: str) -> str | None:
-        return taxonomy.canonical(name) or spelling.get(folded(name))
-
-    def suggest(name: str) -> str | None:
-        return taxonomy.suggest(name, concepts)
-
-    return read_predictions(predictions, canonical, suggest, skip_bad_rows=True)
-
-
-def _unmatched(table: Predictions, boxes: SplitBoxes, split: str) -> list[Fault]:
-    known = boxes.known_ids()
-    span = f"{len(known):,} boxes" + (f", ids {min(known)}..{max(known)}" if known else "")
-    problem = f"is not a box of the {split} split ({span})"
-    return [
-        Fault(f"{table.unit} {line}", f"annotation {id_} {problem}")
-        for line, id_ in zip(table.lines.tolist(), table.annotation_id.tolist(), strict=True)
-        if id_ not in known
-    ]
-
-
-def _line(fault: Fault) -> int:
-    """Where a row stands in the file; the place of a row's fault is ``line 12`` or ``row 12``."""
-    return int(fault.place.split()[1])
 
 
 def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> dict[str, Any]:

@@ -6,25 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .catalog import Catalog, ImageRecord, read_catalog
 from .dataset.app_defaults import save_concept_tree, save_split_view
-from .dataset.collection import batched, is_enterprise
+from .dataset.collection import batched
 from .dataset.datasets import (
     create_dataset,
     delete_dataset,
     find_dataset,
-    name_problem,
     refuse_if_deleted,
 )
 from .dataset.documents import sample_document
-from .dataset.licences import count_licences, read_licences
+from .dataset.licences import read_licences
 from .dataset.media_status import media_statuses, update_media_status
 from .dataset.run_records import read_record, write_record
 from .dataset.sample_writer import write_samples
 from .dataset.schema import declare, sample_schema
-from .errors import DatasetError, Fault, InputError
-from .fields import DATASET_NAME, GROUND_TRUTH, SPLITS, MediaStatus, ingest_run_key
-from .media.paths import MediaPlan, plan_media
+from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus, ingest_run_key
+from .ingest_plan import SplitPlan, read_ingest, refuse_other_source
+from .media.paths import MediaPlan
 from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
 
@@ -56,34 +54,6 @@ class IngestResult:
     splits: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _SplitPlan:
-    """What is to be in the dataset of one split."""
-
-    split: str
-    catalog: Catalog
-    limit: int | None
-
-    @property
-    def images(self) -> tuple[ImageRecord, ...]:
-        return self.catalog.images[: self.limit]
-
-    def record(self, media: MediaPlan, complete: bool) -> dict[str, Any]:
-        return {
-            "split": self.split,
-            "source": self.catalog.source,
-            "sha256": self.catalog.sha256,
-            "images": len(self.catalog.images),
-            "boxes": self.catalog.box_count,
-            "concepts": list(self.catalog.concepts),
-            "limit": self.limit,
-            "media_root": media.media_root,
-            "filepath_root": media.filepath_root,
-            "complete": complete,
-            **count_licences(self.catalog.head(self.limit)).as_values(),
-        }
-
-
 def ingest_dataset(
     dataset_name: str = DATASET_NAME,
     train_annotations: str = "",
@@ -113,13 +83,10 @@ def ingest_dataset(
         InputError: a file or a parameter is wrong, with every fault; nothing was written.
         DatasetError: the dataset of this name is not ours, or was made from something else.
     """
-    paths = {"train": train_annotations, "test": test_annotations}
-    media = _checked_parameters(dataset_name, paths, media_root, mirror, limit)
     progress(0.0, "reading annotations")
-    plans = [
-        _SplitPlan(split, catalog, limit)
-        for split, catalog in _read_catalogs({s: p for s, p in paths.items() if p}).items()
-    ]
+    media, plans = read_ingest(
+        dataset_name, train_annotations, test_annotations, media_root, mirror, limit
+    )
     dataset = _open(dataset_name, plans, media, recreate)
     declare(dataset, sample_schema())
     total = sum(len(plan.images) for plan in plans)
@@ -134,48 +101,7 @@ def ingest_dataset(
     return result
 
 
-def _checked_parameters(
-    name: str, paths: dict[str, str], media_root: str, mirror: str, limit: int | None
-) -> MediaPlan:
-    faults = []
-    problem = name_problem(name)
-    if problem:
-        faults.append(Fault("dataset_name", problem))
-    if not any(paths.values()):
-        faults.append(Fault("train_annotations, test_annotations", "name at least one of them"))
-    if limit is not None and (type(limit) is not int or limit < 1):
-        faults.append(Fault("limit", f"{limit!r} is not a number of images, 1 or more"))
-    try:
-        media = plan_media(media_root, mirror, opens_gcs=is_enterprise())
-    except InputError as error:
-        faults += error.faults
-    if faults:
-        raise InputError("parameters of ingest_dataset", faults)
-    return media
-
-
-def _read_catalogs(paths: dict[str, str]) -> dict[str, Catalog]:
-    """Reads every file before it complains, so that all faults of both come at once."""
-    catalogs = {}
-    errors = []
-    for split, path in paths.items():
-        try:
-            catalogs[split] = read_catalog(path, load_taxonomy().names)
-        except InputError as error:
-            errors.append(error)
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        faults = [
-            Fault(f"{error.subject}: {fault.place}", fault.problem)
-            for error in errors
-            for fault in error.faults
-        ]
-        raise InputError("both annotations files", faults, errors[0].advice)
-    return catalogs
-
-
-def _open(name: str, plans: list[_SplitPlan], media: MediaPlan, recreate: bool) -> Any:
+def _open(name: str, plans: list[SplitPlan], media: MediaPlan, recreate: bool) -> Any:
     dataset = find_dataset(name)
     if dataset is not None and recreate:
         delete_dataset(dataset)
@@ -183,37 +109,11 @@ def _open(name: str, plans: list[_SplitPlan], media: MediaPlan, recreate: bool) 
     if dataset is None:
         dataset = create_dataset(name, [plan.split for plan in plans])
     for plan in plans:
-        _refuse_other_source(dataset, plan, media)
+        refuse_other_source(dataset, plan, media)
     return dataset
 
 
-def _refuse_other_source(dataset: Any, plan: _SplitPlan, media: MediaPlan) -> None:
-    for split in SPLITS:
-        record = read_record(dataset, ingest_run_key(split))
-        if record is None:
-            continue
-        advice = "use recreate to make the dataset anew, or choose another dataset_name"
-        if split == plan.split and record["sha256"] != plan.catalog.sha256:
-            raise DatasetError(
-                f"dataset {dataset.name!r} has its {split} split from {record['source']} "
-                f"(sha256 {record['sha256'][:12]}), and {plan.catalog.source} "
-                f"(sha256 {plan.catalog.sha256[:12]}) is another file; {advice}"
-            )
-        there = MediaPlan(record["media_root"], record["filepath_root"])
-        if there != media:
-            raise DatasetError(
-                f"the images of dataset {dataset.name!r} are at {_described(there)}, "
-                f"not at {_described(media)}; {advice}"
-            )
-
-
-def _described(media: MediaPlan) -> str:
-    if media.media_root in ("", media.filepath_root):
-        return media.filepath_root
-    return f"{media.media_root}, mirrored in {media.filepath_root}"
-
-
-def _ingest_split(dataset: Any, plan: _SplitPlan, media: MediaPlan, progress: Progress) -> int:
+def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Progress) -> int:
     key = ingest_run_key(plan.split)
     record = read_record(dataset, key)
     names = (image.file_name for image in plan.images)
@@ -239,7 +139,7 @@ def _covers(there: int | None, wanted: int | None) -> bool:
 
 def _add_missing_samples(
     dataset: Any,
-    plan: _SplitPlan,
+    plan: SplitPlan,
     media: MediaPlan,
     statuses: Mapping[str, MediaStatus],
     progress: Progress,

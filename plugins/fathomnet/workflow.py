@@ -22,6 +22,7 @@ from .samples import ingest_dataset
 from .similarity import build_similarity_index
 from .splits import split_by_dive
 from .tiles import add_tiles
+from .workflow_files import check_files
 from .workflow_media import MEDIA_STAGES, check_moves, move_images
 
 STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
@@ -110,12 +111,14 @@ def run_workflow(
         one result a stage, by the stage's name; of a stage that moves images, one a split.
 
     Raises:
-        InputError: the parameters cannot work; nothing was written.
+        InputError: the parameters or the files cannot work; nothing was written.
         WorkflowError: a stage failed; the message says which ones had finished.
     """
     faults = tuple(check_workflow(params, dataset))
     if faults:
         raise InputError("run_workflow", faults)
+    progress(0.0, "checking the files")
+    check_files(params, dataset)
     results: dict[str, Any] = {}
     count = len(params.stages)
     for number, name in enumerate(params.stages):

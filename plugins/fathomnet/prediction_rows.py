@@ -1,0 +1,79 @@
+"""The rows of a predictions file, held against the names and the boxes that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from .dataset.run_records import read_record
+from .errors import Fault, InputError
+from .fields import SPLITS, ingest_run_key
+from .lineages import folded
+from .predictions import Predictions, read_predictions
+from .taxonomy import load_taxonomy
+
+
+def known_concepts(dataset: Any, path: str) -> set[str]:
+    """The names that a dataset knows: those on its boxes, and those of what it was made from.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of its boxes.
+    """
+    concepts = set(dataset.distinct(f"{path}.label"))
+    for split in SPLITS:
+        record = read_record(dataset, ingest_run_key(split)) or {}
+        concepts.update(record.get("concepts", ()))
+    return concepts
+
+
+def read_rows(predictions: str, concepts: Collection[str]) -> Predictions:
+    """The file's sound rows, its faulty ones being in ``rejected``.
+
+    Args:
+        predictions: see ``predictions.read_predictions``, whose errors are raised.
+        concepts: names that are known besides those of the taxonomy.
+    """
+    taxonomy = load_taxonomy()
+    spelling = {folded(name): name for name in concepts}
+
+    def canonical(name: str) -> str | None:
+        return taxonomy.canonical(name) or spelling.get(folded(name))
+
+    def suggest(name: str) -> str | None:
+        return taxonomy.suggest(name, concepts)
+
+    return read_predictions(predictions, canonical, suggest, skip_bad_rows=True)
+
+
+def bad_rows(table: Predictions, known: Collection[int], split: str) -> list[Fault]:
+    """The rows that cannot be imported, in the order of the file.
+
+    Args:
+        table: what was read.
+        known: the annotation ids of the split's boxes.
+        split: its name.
+    """
+    span = f"{len(known):,} boxes" + (f", ids {min(known)}..{max(known)}" if known else "")
+    problem = f"is not a box of the {split} split ({span})"
+    unmatched = [
+        Fault(f"{table.unit} {line}", f"annotation {id_} {problem}")
+        for line, id_ in zip(table.lines.tolist(), table.annotation_id.tolist(), strict=True)
+        if id_ not in known
+    ]
+    return sorted([*table.rejected, *unmatched], key=_line)
+
+
+def refuse_rows(table: Predictions, faults: Sequence[Fault]) -> None:
+    """Refuses a file that has bad rows.
+
+    Raises:
+        InputError: it has, with every one.
+    """
+    if faults:
+        raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
+
+
+def _line(fault: Fault) -> int:
+    """Where a row stands in the file; the place of a row's fault is ``line 12`` or ``row 12``."""
+    return int(fault.place.split()[1])

@@ -1,0 +1,73 @@
+"""What the workflow is going to read, read and checked before its first stage writes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .dataset.datasets import find_dataset
+from .dataset.label_fields import boxes_path
+from .dataset.run_records import read_record
+from .errors import Fault, InputError
+from .fields import ingest_run_key
+from .ingest_plan import SplitPlan, check_ingest
+from .parameters import RunWorkflow
+from .prediction_import import check_predictions
+from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
+
+
+def check_files(params: RunWorkflow, dataset: Any) -> None:
+    """Reads the annotations and the predictions that stages after the first one take.
+
+    A stage that comes first checks its own. What is checked here may still have changed when its
+    stage reads it again.
+
+    Args:
+        params: the stages and their parameters.
+        dataset: the dataset that is open, or None.
+
+    Raises:
+        InputError: a file is not what it must be, with every fault.
+        DatasetError: the dataset was made from other files, or its images are elsewhere.
+    """
+    later = params.stages[1:]
+    imports = "import_predictions" in later
+    if "ingest_dataset" not in params.stages:
+        if imports:
+            check_predictions(dataset, **params.import_predictions.model_dump())
+        return
+    if imports or "ingest_dataset" in later:
+        plans = check_ingest(**params.ingest_dataset.model_dump())
+        if imports:
+            _check_rows(params, plans)
+
+
+def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
+    """The predictions against the boxes that the dataset is going to have."""
+    own, ingest = params.import_predictions, params.ingest_dataset
+    dataset = None if ingest.recreate else find_dataset(ingest.dataset_name)
+    plan = next((one for one in plans if one.split == own.split), None)
+    if plan is None:
+        if dataset is not None:
+            check_predictions(dataset, **own.model_dump())
+            return
+        problem = f"the annotations of the {own.split} split are not among those that are ingested"
+        raise InputError("run_workflow", [Fault("import_predictions.split", problem)])
+    concepts = {name for one in plans for name in one.catalog.concepts}
+    if dataset is not None and dataset.has_sample_field(own.gt_field):
+        concepts |= known_concepts(dataset, boxes_path(dataset, own.gt_field))
+    table = read_rows(own.predictions, concepts)
+    images = plan.catalog.images[: _limit(plan, dataset)]
+    known = {box.annotation_id for image in images for box in image.boxes}
+    faults = bad_rows(table, known, own.split)
+    if not own.skip_bad_rows:
+        refuse_rows(table, faults)
+
+
+def _limit(plan: SplitPlan, dataset: Any) -> int | None:
+    """How many images the split has afterwards: a smaller limit than before takes none away."""
+    record = None if dataset is None else read_record(dataset, ingest_run_key(plan.split))
+    if record is None:
+        return plan.limit
+    limits = (plan.limit, record["limit"])
+    return None if None in limits else max(limits)
