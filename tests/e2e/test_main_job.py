@@ -38,7 +38,6 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     app.open_home()
     app.search_operators("FathomNet")
     app.wait_for_text("FathomNet: run the workflow")
-    app.screenshot(pictures / "operator-browser.png")
     app.page.keyboard.press("Escape")
     app.open_operator("FathomNet: ingest a dataset")
     app.browse("Training annotations", demo_set.train)

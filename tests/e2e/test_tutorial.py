@@ -12,6 +12,7 @@ import pytest
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.parameters import OPERATORS
 from fathomnet_voxel51.review import find_label_errors
 from fathomnet_voxel51.similarity import build_similarity_index
 from playwright.sync_api import expect
@@ -50,6 +51,21 @@ def choose_workspace(app: App, name: str) -> None:
     """Chooses a workspace in the list at the top right."""
     app.page.get_by_text("Unsaved", exact=True).last.click()
     app.page.get_by_text(name, exact=True).last.click()
+
+
+def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    app.open_dataset(NAME, IMAGES)
+    app.wait_until_drawn()
+    app.search_operators("FathomNet")
+    browser = app.page.get_by_role("dialog").last
+    for model in OPERATORS.values():
+        expect(browser.get_by_text(model.heading, exact=True)).to_be_visible(timeout=PATIENCE)
+    icons = browser.locator("img")
+    drawn = icons.evaluate_all("all => all.filter(one => one.naturalWidth).map(one => one.src)")
+    assert len(set(drawn)) == len(OPERATORS)
+    app.screenshot(pictures / "operator-browser.png")
 
 
 def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:
