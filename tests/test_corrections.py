@@ -66,6 +66,23 @@ def test_each_corrected_box_is_listed_once_as_it_was_first_and_is_now(
         assert corrected[one["category_id"]]["name"] == found[str(one["id"])][1]
 
 
+def test_the_licences_of_the_file_that_the_images_are_from_go_with_them(
+    dataset_name: str, catalog: Path, tmp_path: Path
+) -> None:
+    content = json.loads(catalog.read_text())
+    content["licenses"] = [
+        {"id": 4, "name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"},
+        {"id": 7, "name": "of no image", "url": ""},
+    ]
+    content["images"] = [one | {"license": 4} for one in content["images"]]
+    catalog.write_text(json.dumps(content))
+    ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
+    dataset = fo.load_dataset(dataset_name)
+    relabel_boxes(dataset.limit(2), NEW)
+    coco = json.loads(Path(export_corrections(dataset, tmp_path / "out").coco).read_text())
+    assert coco["licenses"] == [content["licenses"][0] | {"id": 1}]
+
+
 def test_nothing_relabelled_gives_empty_files(dataset: Any, tmp_path: Path) -> None:
     result = export_corrections(dataset, tmp_path / "out")
     assert result.corrections == 0

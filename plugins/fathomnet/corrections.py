@@ -13,11 +13,14 @@ from typing import Any, Final
 from .dataset.box_states import read_states
 from .dataset.journal import Journal, journals_of, states_before
 from .dataset.label_fields import boxes_path
+from .dataset.licences import read_licences
+from .dataset.run_records import read_record
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
-from .fields import ANNOTATION_ID, GROUND_TRUTH
+from .fields import ANNOTATION_ID, GROUND_TRUTH, ingest_run_key
 from .files.spreadsheet import cell
 from .files.whole_file import write_whole
+from .plain import counted
 from .progress import Progress, silent
 
 COLUMNS: Final = (
@@ -79,16 +82,18 @@ def export_corrections(
     path = boxes_path(dataset, field)
     progress(0.0, "reading the journals")
     corrections = _corrections(dataset, field, path)
-    progress(0.5, f"writing {len(corrections):,} corrections")
+    written = counted(len(corrections), "correction", "corrections")
+    progress(0.5, f"writing {written}")
     images = _images(dataset, path, {one.sample_id for one in corrections})
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
         write_whole(table, _as_csv(corrections, images).encode())
-        listed = json.dumps(_as_coco(corrections, images), indent=1, ensure_ascii=False)
+        content = _as_coco(corrections, images) | {"licenses": _licences(dataset, images)}
+        listed = json.dumps(content, indent=1, ensure_ascii=False)
         write_whole(coco, listed.encode())
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
-    progress(1.0, f"{len(corrections):,} corrections are in {folder}")
+    progress(1.0, f"{written} in {folder}")
     return ExportResult(len(corrections), str(table), str(coco))
 
 
@@ -201,6 +206,24 @@ def _as_coco(
         )
     listed_names = [{"id": number, "name": name} for name, number in categories.items()]
     return {"images": listed, "annotations": annotations, "categories": listed_names}
+
+
+def _licences(dataset: Any, images: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The licences under which the files that the images are from give their images.
+
+    A dataset keeps how many images of a split have which, not which image has which: so that no
+    image in the file names one.
+    """
+    kept = (
+        read_licences(read_record(dataset, ingest_run_key(split)) or {})
+        for split in sorted({image.get("split") or "" for image in images.values()})
+    )
+    described = [one for split in kept if split for one in split.described if one.images]
+    known = dict.fromkeys((one.name, one.url) for one in described)
+    return [
+        {"id": number, "name": name, "url": url}
+        for number, (name, url) in enumerate(known, start=1)
+    ]
 
 
 def _number(known: int | None, otherwise: int) -> int:
