@@ -88,6 +88,18 @@ def drop_orphans(dataset: Any) -> None:
         get_db_conn().drop_collection(dataset._doc.sample_collection_name)
 
 
+def is_there(dataset: Any) -> bool:
+    """Whether the database has a dataset still, under whatever name."""
+    import fiftyone as fo
+    from fiftyone.core.odm import get_db_conn
+
+    if _is_tested():
+        return get_db_conn().datasets.find_one({"_id": dataset_id(dataset)}, {}) is not None
+    if not fo.dataset_exists(dataset.name):
+        return False
+    return dataset_id(fo.load_dataset(dataset.name, reload=True)) == dataset_id(dataset)
+
+
 def is_enterprise() -> bool:
     """Whether this is FiftyOne Enterprise, told by what it can do: version numbers do not say."""
     import fiftyone as fo

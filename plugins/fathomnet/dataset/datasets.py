@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from ..errors import DatasetError
 from ..fields import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
-from .collection import dataset_id, drop_orphans
+from .collection import drop_orphans, is_there
 from .run_records import write_schema_number
 from .schema import declare, sample_schema
 from .schema_version import MARKER, bring_up_to_date
@@ -110,19 +110,15 @@ def delete_dataset(dataset: Any) -> None:
 
 
 def refuse_if_deleted(dataset: Any) -> None:
-    """Raises where another process deleted or recreated the dataset while this one wrote to it.
+    """Raises where another process deleted or recreated the dataset while this one worked on it.
 
-    What was written into nowhere since then is removed.
+    What was written into nowhere since then is removed. A dataset that was only renamed is there.
 
     Raises:
         DatasetError: the dataset is not there any more.
     """
-    import fiftyone as fo
-
-    if fo.dataset_exists(dataset.name):
-        there = fo.load_dataset(dataset.name, reload=True)
-        if dataset_id(there) == dataset_id(dataset):
-            return
+    if is_there(dataset):
+        return
     drop_orphans(dataset)
     raise DatasetError(
         f"dataset {dataset.name!r} was deleted or recreated by somebody else during the run; "

@@ -11,6 +11,7 @@ from fiftyone.operators import types
 
 from .. import delegation
 from ..acting_user import acting_as
+from ..dataset.datasets import refuse_if_deleted
 from ..dataset.patch_copies import update_patches
 from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..interruptions import told_plainly
@@ -105,7 +106,13 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def run_to_dict(self, params: P, dataset: Any, progress: Progress = silent) -> dict[str, Any]:
         """Runs the stage and gives its result as plain data that JSON can hold."""
         with told_plainly(self.model.operator):
-            result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
+            try:
+                result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
+            except (ValueError, FathomNetError):
+                # What is missing may be the dataset itself: ValueError is what FiftyOne then says.
+                _refuse_if_deleted(dataset)
+                raise
+            _refuse_if_deleted(dataset)
         return result
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name
@@ -188,6 +195,11 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         if delegate:
             return delegation.queue(self.model.operator, dataset, params.model_dump(mode="json"))
         return self.run_to_dict(params, dataset)
+
+
+def _refuse_if_deleted(dataset: Any) -> None:
+    if dataset is not None:
+        refuse_if_deleted(dataset._root_dataset)
 
 
 def _given(ctx: Any) -> dict[str, Any]:
