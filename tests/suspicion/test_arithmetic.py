@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fathomnet_voxel51.suspicion.comparisons import comparisons
 from fathomnet_voxel51.suspicion.look_alikes import look_alikes
 from fathomnet_voxel51.suspicion.names import Names, shares_of
 from fathomnet_voxel51.suspicion.neighbours import (
@@ -207,3 +208,29 @@ def test_vectors_that_say_nothing_raise_no_doubt() -> None:
     doubts = weigh(Case(given, NAMES, None, looks), threshold=0.5)
     assert np.nanmax(doubts.score) < 0.1
     assert len(doubts.suspects) == 0
+
+
+def test_of_many_boxes_each_is_compared_with_those_most_like_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    kinds = rng.normal(size=(40, 16))[rng.integers(0, 40, 3_000)]
+    matrix = (kinds + 0.3 * rng.normal(size=kinds.shape)).astype(np.float32)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    images = np.arange(3_000, dtype=np.intp) // 3
+    whole = nearest_elsewhere(matrix, images)
+    monkeypatch.setattr("fathomnet_voxel51.suspicion.comparisons.COMPARED", 600)
+    monkeypatch.setattr("fathomnet_voxel51.suspicion.comparisons.GROUP", 60)
+    groups = list(comparisons(matrix))
+    assert sorted(row for group, _ in groups for row in group) == list(range(3_000))
+    assert all(len(group) <= 60 and len(others) <= 600 for group, others in groups)
+    assert all(set(group) <= set(others) for group, others in groups)
+    parts: list[float] = []
+    found = nearest_elsewhere(matrix, images, progress=parts.append)
+    assert parts[-1] == 1.0
+    assert (images[found.rows] != images[:, None]).all()
+    pairs = zip(found.rows, whole.rows, strict=True)
+    assert np.mean([len(np.intersect1d(a, b)) / 20 for a, b in pairs]) > 0.9
+    assert np.allclose(
+        found.cosines[:, 0], (matrix * matrix[found.rows[:, 0]]).sum(axis=1), atol=1e-5
+    )

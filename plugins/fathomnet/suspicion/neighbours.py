@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from .comparisons import comparisons
 from .fitting import LEAST, foresight
 from .names import Evidence, Positions, shares_of
 
@@ -50,7 +51,8 @@ def nearest_elsewhere(
     """The boxes of other images whose cosine with each box is highest.
 
     Boxes of the same image are left out: whoever labels one animal of a herd wrongly labels the
-    others likewise.
+    others likewise. Of more than ``comparisons.COMPARED`` boxes each is compared with that many,
+    those of the groups most like its own.
 
     Args:
         matrix: (N, D) rows of length 1.
@@ -61,26 +63,45 @@ def nearest_elsewhere(
     order = np.argsort(images, kind="stable")
     # In this order the boxes of an image stand together: they are taken out by a slice.
     sorted_images, vectors = images[order], matrix[order]
-    starts = np.searchsorted(sorted_images, sorted_images, "left")
-    ends = np.searchsorted(sorted_images, sorted_images, "right")
     size = len(order)
     k = min(k, size)
     rows, cosines = np.empty((size, k), np.intp), np.empty((size, k), np.float32)
-    step = max(1, _SCORES_AT_ONCE // max(size, 1))
-    for begin in range(0, size, step):
-        part = slice(begin, begin + step)
-        scores = vectors[part] @ vectors.T
-        for row, (start, end) in enumerate(zip(starts[part], ends[part], strict=True)):
-            scores[row, start:end] = _NOBODY
-        found = np.argpartition(scores, size - k, axis=1)[:, size - k :]
-        values = np.take_along_axis(scores, found, axis=1)
-        best = np.argsort(-values, axis=1, kind="stable")
-        rows[part] = np.take_along_axis(found, best, axis=1)
-        cosines[part] = np.take_along_axis(values, best, axis=1)
-        if progress:
-            progress(min(1.0, (begin + step) / size))
+    done = 0
+    for group, others in comparisons(vectors):
+        among = vectors[others]
+        step = max(1, _SCORES_AT_ONCE // len(others))
+        for begin in range(0, len(group), step):
+            part = group[begin : begin + step]
+            found, cosines[part] = _nearest(
+                vectors[part] @ among.T, sorted_images[part], sorted_images[others], k
+            )
+            rows[part] = others[found]
+            done += len(part)
+            if progress:
+                progress(done / size)
     back = np.argsort(order, kind="stable")
     return Neighbours(order[rows][back], cosines[back])
+
+
+def _nearest(
+    scores: npt.NDArray[np.float32], own: Positions, images: Positions, k: int
+) -> tuple[Positions, npt.NDArray[np.float32]]:
+    """Columns and values of the k highest scores in each row, other than those of its own image.
+
+    Args:
+        scores: (P, C) is changed.
+        own: (P,) the image of each row.
+        images: (C,) that of each column, sorted.
+        k: how many.
+    """
+    starts, ends = (np.searchsorted(images, own, side) for side in ("left", "right"))
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        scores[row, start:end] = _NOBODY
+    last = scores.shape[1] - k
+    found = np.argpartition(scores, last, axis=1)[:, last:]
+    values = np.take_along_axis(scores, found, axis=1)
+    best = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(found, best, axis=1), np.take_along_axis(values, best, axis=1)
 
 
 def evidence_of_neighbours(near: Neighbours, given: Positions, names: int) -> Evidence:
