@@ -78,6 +78,7 @@ bench: install
 	$(BIN)/python -m benchmarks.similarity
 	$(BIN)/python -m benchmarks.similarity --large
 	$(BIN)/python -m benchmarks.main_job $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.scale $(SCALE_ARGS)
 
 faults: install
 	$(BIN)/python -m tests.media.campaign $(FAULT_ARGS)
