@@ -139,6 +139,8 @@ class Seen:
 class Origin:
     """Serves images from a thread of its own, until the context is left.
 
+    Entered again, it is the same server after a restart, on the same port.
+
     Args:
         images: their bytes by name. A name may hold any characters; more may be added later.
         script: for a name, how its first requests are answered, one reply each; after them the
@@ -165,9 +167,10 @@ class Origin:
         self._tls = tls
         self._at_once = 0
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="origin", daemon=True)
 
     def __enter__(self) -> Self:
+        self._started.clear()
+        self._thread = threading.Thread(target=self._run, name="origin", daemon=True)
         self._thread.start()
         self._started.wait()
         return self
@@ -188,7 +191,7 @@ class Origin:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(
-            self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=1000
+            self._accept, "127.0.0.1", self.port, ssl=self._tls, backlog=1000
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()

@@ -42,6 +42,8 @@ class Fault:
 class Server(ABC):
     """Serves ``application()`` on a free port of this machine, from entering to leaving.
 
+    Entered again, it is the same server after a restart: on the same port, with what it had.
+
     What a test reads and sets from outside the thread are plain attributes and dicts.
 
     Args:
@@ -70,7 +72,7 @@ class Server(ABC):
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
+        self._port = 0
 
     @abstractmethod
     def application(self) -> web.Application: ...
@@ -80,6 +82,8 @@ class Server(ABC):
         return script.pop(0) if script else None
 
     def __enter__(self) -> Self:
+        self._started.clear()
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
         self._thread.start()
         if not self._started.wait(START_SECONDS) or self._failure:
             raise RuntimeError(f"{type(self).__name__} did not start") from self._failure
@@ -109,7 +113,7 @@ class Server(ABC):
         listening = self._listen()
         await web.SockSite(runner, listening, backlog=BACKLOG, ssl_context=self.tls).start()
         scheme = "https" if self.tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
+        self.url = f"{scheme}://127.0.0.1:{self._port}"
         self._started.set()
         await self._stop.wait()
         await runner.cleanup()
@@ -126,7 +130,9 @@ class Server(ABC):
             # The kernel would take megabytes at once, and a rate would say nothing.
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 listening.setsockopt(socket.SOL_SOCKET, option, PIECE)
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
         return listening
 
 

@@ -94,7 +94,7 @@ def is_there(dataset: Any) -> bool:
     from fiftyone.core.odm import get_db_conn
 
     if _is_tested():
-        return get_db_conn().datasets.find_one({"_id": dataset_id(dataset)}, {}) is not None
+        return bool(get_db_conn().datasets.count_documents({"_id": dataset_id(dataset)}))
     if not fo.dataset_exists(dataset.name):
         return False
     return dataset_id(fo.load_dataset(dataset.name, reload=True)) == dataset_id(dataset)
