@@ -16,7 +16,7 @@ from .errors import DatasetError
 from .evaluation_result import EvaluationResult, Scored, result_of
 from .fields import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from .files.garbage import collector_paused
-from .plain import plain
+from .plain import counted, plain
 from .progress import Progress, silent
 from .scoring.judging import LEAST_IOU, judge, pairs_of
 from .scoring.metric_entries import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
@@ -72,7 +72,7 @@ def evaluate_predictions(
     _write_marks(samples, scored.boxes, marks, eval_key, progress)
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
     end_run(samples, eval_key, method, matches, metrics)
-    progress(1.0, f"{result.boxes:,} boxes scored")
+    progress(1.0, f"{counted(result.boxes, 'box', 'boxes')} scored")
     return result
 
 

@@ -16,6 +16,7 @@ from .dataset.schema import classification_schema, declare, rank_schema
 from .dataset.schema_version import bring_up_to_date
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, OWN_RANK, PRIMARY_LABEL, RANKS
+from .plain import counted
 from .progress import Progress, silent
 from .taxonomy import Taxonomy, load_taxonomy
 
@@ -129,7 +130,7 @@ def add_taxonomy_ranks(
         _write_ranks(dataset, field, path != field, {**ranks, "": rank_attributes(None, taxonomy)})
         known += sum(counts[label] for label in ranks)
         unknown.update(counts.keys() - ranks.keys())
-    progress(1.0, f"{known:,} labels have their ranks")
+    progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
     return RanksResult(boxes=known, unknown_concepts=tuple(sorted(unknown)))
 
 

@@ -9,6 +9,7 @@ from .dataset.run_records import read_record
 from .errors import Fault, InputError
 from .fields import SPLITS, ingest_run_key
 from .lineages import folded
+from .plain import counted
 from .predictions import Predictions, read_predictions
 from .taxonomy import load_taxonomy
 
@@ -54,7 +55,9 @@ def bad_rows(table: Predictions, known: Collection[int], split: str) -> list[Fau
         known: the annotation ids of the split's boxes.
         split: its name.
     """
-    span = f"{len(known):,} boxes" + (f", ids {min(known)}..{max(known)}" if known else "")
+    span = counted(len(known), "box", "boxes") + (
+        f", ids {min(known)}..{max(known)}" if known else ""
+    )
     problem = f"is not a box of the {split} split ({span})"
     unmatched = [
         Fault(f"{table.unit} {line}", f"annotation {id_} {problem}")

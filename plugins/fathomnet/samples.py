@@ -23,6 +23,7 @@ from .dataset.schema import declare, sample_schema
 from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus, ingest_run_key
 from .ingest_plan import SplitPlan, read_ingest, refuse_other_source
 from .media.paths import MediaPlan
+from .plain import counted
 from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
 
@@ -97,7 +98,8 @@ def ingest_dataset(
         added += _ingest_split(dataset, plan, media, part)
     save_concept_tree(load_taxonomy())
     result = _count(dataset, tuple(plan.split for plan in plans), added)
-    progress(1.0, f"{result.samples_added:,} samples added, {result.samples_present:,} present")
+    added_now = counted(result.samples_added, "sample", "samples")
+    progress(1.0, f"{added_now} added, {result.samples_present:,} present")
     return result
 
 

@@ -21,6 +21,7 @@ from .dataset.schema_version import bring_up_to_date
 from .dataset.tile_grid import TileGrid, tile_grid
 from .errors import DatasetError, Fault, InputError
 from .fields import MOST_TILES, TILE_COLUMNS, TILE_ROWS, TILES, tiles_run_key
+from .plain import counted
 from .progress import Progress, silent
 
 BATCH: Final = 500
@@ -84,7 +85,7 @@ def add_tiles(
         progress(done * BATCH / len(ids), f"adding tiles {done * BATCH:,}/{len(ids):,} images")
         changed += write(field, grid, batch)
     reload_samples(dataset)
-    progress(1.0, f"{len(ids) * grid.tiles:,} tiles on {len(ids):,} images")
+    progress(1.0, f"{len(ids) * grid.tiles:,} tiles on {counted(len(ids), 'image', 'images')}")
     return TilesResult(len(ids), len(ids) * grid.tiles, changed)
 
 

@@ -23,6 +23,7 @@ from .media.paths import GCS, checked_root
 from .media.request import Options, Request, RequestedImage, checked_request
 from .media.source import UrlSource
 from .media.tally import Tally
+from .plain import counted
 from .progress import Progress, silent
 from .stores import Digest, Store, StoredObject
 
@@ -224,6 +225,6 @@ def _items_of_bucket(
 
 def _summary(result: TransferResult, not_stored: Path) -> str:
     counts = [f"{getattr(result, outcome):,} {outcome}" for outcome in OUTCOMES]
-    text = f"{result.total:,} images: {', '.join(counts)}"
+    text = f"{counted(result.total, 'image', 'images')}: {', '.join(counts)}"
     whole = result.stored + result.present
     return text if whole == result.total else f"{text}; the others are listed in {not_stored}"

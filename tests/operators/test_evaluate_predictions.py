@@ -42,7 +42,7 @@ def test_the_form_says_what_will_be_scored(dataset: Any) -> None:
     found = preview(dataset)
     assert found.facts == (
         "3 boxes are scored, as evaluation eval_model_predictions",
-        "1 boxes without a true label are left out",
+        "1 box without a true label is left out",
     )
     assert found.problems == found.warnings == ()
     foo.get_operator(URI)(dataset)

@@ -7,6 +7,7 @@ from typing import Any
 from .. import parameters
 from ..errors import Fault
 from ..labels import PrimaryLabelResult, add_primary_label
+from ..plain import counted
 from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview
@@ -30,7 +31,7 @@ class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
         labels = dataset.count_values(f"{params.source_field}.detections.label")
         labelled = sum(count for label, count in labels.items() if label is not None)
         facts = (
-            f"{dataset.count():,} images are looked at",
+            f"{counted(dataset.count(), 'image is', 'images are')} looked at",
             f"{labelled:,} of {sum(labels.values()):,} boxes have a concept",
         )
         return Preview(facts=facts, warnings=_replaced(dataset, params.field))

@@ -7,6 +7,7 @@ from typing import Any
 from .. import parameters
 from ..dataset.tile_grid import TileGrid, tile_grid
 from ..errors import FathomNetError
+from ..plain import counted
 from ..progress import Progress
 from ..tiles import TilesResult, add_tiles, require_tiles_field
 from .base import StageOperator
@@ -27,7 +28,10 @@ class AddTiles(StageOperator[parameters.AddTiles]):
             return Preview(problems=(problem_with("field", error),))
         grid = TileGrid(params.columns, params.rows)
         images = dataset.count()
-        facts = (f"{images:,} images get {grid.tiles} tiles each, {images * grid.tiles:,} in all",)
+        facts = (
+            f"{counted(images, 'image gets', 'images get')} {grid.tiles} tiles each, "
+            f"{images * grid.tiles:,} in all",
+        )
         if tile_grid(dataset, params.field) in (None, grid):
             return Preview(facts=facts)
         replaced = f"The tiles in {params.field} are of another grid: they and their vectors go"

@@ -9,6 +9,7 @@ from .. import parameters
 from ..errors import FathomNetError, Fault
 from ..evaluation import check_evaluation, evaluate_predictions
 from ..evaluation_result import EvaluationResult
+from ..plain import counted
 from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -46,12 +47,16 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             found = check_evaluation(dataset, **params.model_dump())
         except FathomNetError as error:
             return Preview(problems=(problem_with("pred_field", error),))
-        facts = [f"{found.boxes:,} boxes are scored, as evaluation {found.eval_key}"]
+        facts = [
+            f"{counted(found.boxes, 'box is', 'boxes are')} scored, as evaluation {found.eval_key}"
+        ]
         if found.unlabelled_boxes:
-            facts.append(f"{found.unlabelled_boxes:,} boxes without a true label are left out")
+            unlabelled = ("box without a true label is", "boxes without a true label are")
+            facts.append(f"{counted(found.unlabelled_boxes, *unlabelled)} left out")
         warnings = []
         if found.boxes_without_prediction:
-            warnings.append(f"{found.boxes_without_prediction:,} boxes have no prediction: wrong")
+            missing = counted(found.boxes_without_prediction, "box has", "boxes have")
+            warnings.append(f"{missing} no prediction: wrong")
         if dataset.has_evaluation(found.eval_key):
             warnings.append(f"The evaluation {found.eval_key} is there already and is replaced")
         return Preview(facts=tuple(facts), warnings=tuple(warnings))

@@ -11,6 +11,7 @@ from ..errors import FathomNetError, Fault
 from ..fields import embedding_field
 from ..models import model_spec
 from ..near_duplicates import DuplicatesResult, find_duplicates
+from ..plain import counted
 from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -34,7 +35,8 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
         if dataset_of(dataset).get_field(field) is None:
             problem = "no whole image has vectors of this model; run compute_embeddings for images"
             return Preview(problems=(Fault("model", problem),))
-        return Preview(facts=(f"{dataset.count(field):,} images with vectors are compared",))
+        compared = counted(dataset.count(field), "image with vectors is", "images with vectors are")
+        return Preview(facts=(f"{compared} compared",))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         views = result.get("views") or ()

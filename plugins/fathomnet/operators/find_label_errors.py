@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, InputError
+from ..plain import counted
 from ..progress import Progress
 from ..review import LabelErrorsResult, check_label_errors, find_label_errors
 from .base import StageOperator
@@ -41,7 +42,7 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
                 "Without an index of these boxes few errors are found for sure: run "
                 "compute_embeddings and build_similarity_index first"
             )
-        fact = f"{labels:,} labels are compared with {' and '.join(by)}"
+        fact = f"{counted(labels, 'label is', 'labels are')} compared with {' and '.join(by)}"
         return Preview(facts=(fact,), warnings=tuple(warnings))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
+from ..plain import counted
 from ..prediction_import import ImportResult, check_predictions, import_predictions
 from ..progress import Progress
 from .base import StageOperator
@@ -33,8 +34,9 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
         except FathomNetError as error:
             return Preview(problems=(problem_with("predictions", error),))
         facts = (
-            f"{check.rows:,} rows, {check.imported:,} for boxes of the {params.split} split",
-            f"{check.boxes_without_prediction:,} boxes get no prediction",
+            f"{counted(check.rows, 'row', 'rows')}, "
+            f"{check.imported:,} for boxes of the {params.split} split",
+            f"{counted(check.boxes_without_prediction, 'box gets', 'boxes get')} no prediction",
         )
         warnings = []
         if check.unmatched_rows:

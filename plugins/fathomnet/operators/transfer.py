@@ -16,6 +16,7 @@ from ..ledger import known_outcomes, ledgers_about, not_stored_list
 from ..media.shards import Shard
 from ..media_stages import not_moved
 from ..parameters import DownloadImages, UploadImages
+from ..plain import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
 from .previews import once_a_version, too_large
@@ -99,7 +100,8 @@ class TransferOperator(StageOperator[P]):
         except FathomNetError as error:
             return Preview(problems=(problem_with("annotations", error),))
         names = {name: has_url for name, has_url in images[: params.limit] if shard.owns(name)}
-        fact = f"{len(names):,} images are {action} to {root}/{images_folder(params.split)}"
+        images_are = counted(len(names), "image is", "images are")
+        fact = f"{images_are} {action} to {root}/{images_folder(params.split)}"
         without_url = sum(not has_url for has_url in names.values())
         warning = f"Without a URL in the catalog: {without_url:,}"
         preview = Preview(facts=(fact,), warnings=(warning,) if without_url else ())

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
-from ..plain import literal
+from ..plain import counted, literal
 from ..scoring.confusion import CONCEPT
 from .evaluation_at_rank import LEVELS, EvaluationAtRank
 from .figure_parts import Figure
@@ -91,9 +91,9 @@ def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
         yield "Hierarchical F1", _number(score["f1"]), "of the taxa that names imply"
     else:
         accuracy = NONE if shown.accuracy is None else share.format(shown.accuracy)
-        yield f"Accuracy at {level}", accuracy, f"{shown.boxes:,} boxes"
+        yield f"Accuracy at {level}", accuracy, counted(shown.boxes, "box", "boxes")
     names = len(shown.confusion.names)
-    yield f"Macro F1 at {level}", _number(shown.confusion.macro_f1), f"{names:,} names"
+    yield f"Macro F1 at {level}", _number(shown.confusion.macro_f1), counted(names, "name", "names")
 
 
 def add_opened(panel: Any, opened: str | None, on_click: Handler) -> None:
@@ -118,7 +118,7 @@ def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Ha
 def _sentences(shown: EvaluationAtRank) -> list[str]:
     details = shown.evaluation.details
     said = [
-        f"{details['boxes']:,} boxes of {shown.evaluation.gt_field} against "
+        f"{counted(details['boxes'], 'box', 'boxes')} of {shown.evaluation.gt_field} against "
         f"{shown.evaluation.pred_field}.",
     ]
     if details["accuracy_interval"] is not None:

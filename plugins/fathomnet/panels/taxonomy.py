@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
-from ..plain import shortened
+from ..plain import counted, shortened
 from ..taxonomy import load_taxonomy
 from .base import DatasetPanel, Gap
 from .sunburst import figure
@@ -243,7 +243,8 @@ def _described(shown: Shown, node: Node) -> str:
 
 
 def _titled(node: Node) -> str:
-    return f"{shortened(node.name, LETTERS)}, {node.rank}: {node.total.boxes:,} boxes"
+    boxes = counted(node.total.boxes, "box", "boxes")
+    return f"{shortened(node.name, LETTERS)}, {node.rank}: {boxes}"
 
 
 def _row(node: Node) -> dict[str, str]:

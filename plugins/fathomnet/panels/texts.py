@@ -6,7 +6,7 @@ import html
 from typing import Final
 
 from ..dataset.label_counts import LabelCount
-from ..plain import shortened
+from ..plain import counted, shortened
 from .taxa import Node
 
 NOTHING: Final = "–"  # noqa: RUF001  # a dash in a table
@@ -25,7 +25,7 @@ def described(node: Node, whole: int) -> list[str]:
         whole: how many boxes there are.
     """
     lines = [f"<b>{escaped(shortened(node.name, 80))}</b>", node.rank]
-    lines.append(f"{node.total.boxes:,} boxes, {node.total.boxes / whole:.1%}")
+    lines.append(f"{counted(node.total.boxes, 'box', 'boxes')}, {node.total.boxes / whole:.1%}")
     if node.total.scored:
         lines.append(f"{right(node.total)} right of {node.total.scored:,} scored")
         lines.append(f"{distance(node.total)} steps off in the mean")

@@ -9,6 +9,7 @@ from typing import Any
 from ..dataset.vectors import read_vectors
 from ..fields import embedding_field
 from ..models import ModelSpec
+from ..plain import counted
 from ..progress import Progress
 from .backends import build_index, make_config
 from .exact import METHOD, ExactSimilarityConfig, ExactSimilarityIndex
@@ -58,7 +59,7 @@ def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progre
     members, rows = read_members(view, settings.patches_field, settings.field)
     if not len(members.ids):
         return 0
-    progress(0.7, f"writing the index of {len(members.ids):,} vectors")
+    progress(0.7, f"writing the index of {counted(len(members.ids), 'vector', 'vectors')}")
     config = ExactSimilarityConfig(embeddings_field=settings.field, **settings.of_run())
     index = ExactSimilarityIndex(dataset, config, settings.brain_key, members)
     index.copies.keep(rows, state)
