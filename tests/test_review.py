@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import fiftyone as fo
@@ -89,6 +90,15 @@ def test_with_probabilities_and_vectors_the_planted_errors_come_first(
     assert result.signals == ("probabilities", "neighbours")
     assert result.scored == len(wrong)
     assert result.index_key == "demo_clip_similarity"
+
+
+def test_the_record_says_by_which_threshold_and_when(
+    dataset: Any, result: LabelErrorsResult
+) -> None:
+    record = read_record(dataset, "label_errors_ground_truth") or {}
+    assert record["threshold"] == 0.5
+    assert datetime.fromisoformat(record["found_at"]).tzinfo is not None
+    assert "." in record["found_at"], "a relabelling in the same second is before or after it"
 
 
 def test_without_probabilities_it_is_three_times_as_good_as_disagreement(

@@ -10,7 +10,7 @@ import numpy as np
 from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
-from .plain import plain
+from .plain import counted, plain
 from .progress import Progress, portion, silent
 from .review_record import METHOD, Findings, keep
 from .review_signals import (
@@ -97,10 +97,11 @@ def find_label_errors(
     doubts = weigh(case, threshold, portion(progress, 0.1, 0.6))
     if np.isnan(doubts.score).all():
         raise no_signal_found(sources)
-    findings = Findings(sources, labelled, doubts, partners_of(case, doubts))
+    findings = Findings(sources, labelled, doubts, partners_of(case, doubts), threshold)
     result = _result(findings, has_looks=looks is not None)
     keep(dataset, findings, plain(result), portion(progress, 0.6, 1.0))
-    progress(1.0, f"{result.suspects:,} suspects among {result.scored:,} labels")
+    suspects = counted(result.suspects, "suspect", "suspects")
+    progress(1.0, f"{suspects} among {counted(result.scored, 'label', 'labels')}")
     return result
 
 

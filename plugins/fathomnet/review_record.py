@@ -48,12 +48,14 @@ class Findings:
         labelled: the boxes.
         doubts: about them.
         partners: of each suspect that looks like something, which labelled boxes that are.
+        threshold: the score from which a box is a suspect.
     """
 
     sources: Sources
     labelled: Labelled
     doubts: Doubts
     partners: Mapping[int, Sequence[int]]
+    threshold: float
 
 
 def keep(dataset: Any, findings: Findings, result: Mapping[str, Any], progress: Progress) -> None:
@@ -66,7 +68,8 @@ def keep(dataset: Any, findings: Findings, result: Mapping[str, Any], progress: 
         progress: hears of every batch.
     """
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
-    record = {**asdict(sources), "found_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    found_at = datetime.now(UTC).isoformat(timespec="microseconds")
+    record = {**asdict(sources), "threshold": findings.threshold, "found_at": found_at}
     key, field = label_errors_run_key(sources.gt_field), sources.gt_field
     write_record(dataset, key, METHOD, {**record, "state": "writing"})
     _declare(dataset, field)

@@ -176,7 +176,7 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
 
 def _labels_before(dataset: Any, field: str, found_at: str) -> dict[str, str | None]:
     """What the boxes that were relabelled since a search were called before, by their ids."""
-    # The record of a search has whole seconds in UTC, a journal has more digits and no zone.
+    # Both are in UTC. The record of a search has a zone, in earlier versions no part of a second.
     moment = found_at.partition("+")[0]
     labels: dict[str, str | None] = {}
     for journal in journals_of(dataset):
