@@ -26,6 +26,7 @@ from .fields import (
 from .models import model_spec
 from .plain import counted
 from .progress import Progress, portion, silent
+from .search.comparisons import comparisons
 from .search.mapped import Rows
 from .search.members import to_text
 from .search.scores import Pairs, cosines, similar_pairs
@@ -34,6 +35,12 @@ from .search.stored import read_members
 WRITTEN: Final = (DUPLICATE_GROUP, DUPLICATE_SIMILARITY, DUPLICATE_DIVES)
 
 LOWEST_THRESHOLD: Final = 0.5
+ALL_COMPARED: Final = 2**14
+"""So many images are all compared with all."""
+COMPARED: Final = 2**13
+"""Images that each of more is compared with, those most like it: the work grows with the images,
+and not with their square."""
+
 _CALIBRATED_ON: Final = 2_000
 """Images whose nearest ones in other dives are looked at for a threshold."""
 _DIFFERENT: Final = 0.75
@@ -89,7 +96,8 @@ def find_duplicates(
     """Groups the images that show the same, and saves the groups as views.
 
     An image joins the group of the most similar of the images that stand for their groups; the
-    groups are those of ``fiftyone.brain.compute_near_duplicates``.
+    groups are those of ``fiftyone.brain.compute_near_duplicates``. Of more than ``ALL_COMPARED``
+    images each is compared with the ``COMPARED`` most like it, found by k-means.
 
     Args:
         dataset_or_view: a FiftyOne dataset, or a view: only its images are compared.
@@ -174,7 +182,10 @@ def _similar(rows: Rows, threshold: float, progress: Progress) -> Pairs:
     def heard(done: float) -> None:
         progress(done, "comparing the images")
 
-    return similar_pairs(rows.matrix, rows.inverse, threshold, heard)
+    groups = None
+    if len(rows.matrix) > ALL_COMPARED:
+        groups = comparisons(rows.matrix * rows.inverse[:, None], ALL_COMPARED, COMPARED)
+    return similar_pairs(rows.matrix, rows.inverse, threshold, heard, groups)
 
 
 def _dives(dataset: Any) -> dict[str, str]:

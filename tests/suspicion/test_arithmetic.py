@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.suspicion.comparisons import comparisons
 from fathomnet_voxel51.suspicion.look_alikes import look_alikes
 from fathomnet_voxel51.suspicion.names import Names, shares_of
 from fathomnet_voxel51.suspicion.neighbours import (
@@ -219,12 +218,8 @@ def test_of_many_boxes_each_is_compared_with_those_most_like_it(
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     images = np.arange(3_000, dtype=np.intp) // 3
     whole = nearest_elsewhere(matrix, images)
-    monkeypatch.setattr("fathomnet_voxel51.suspicion.comparisons.COMPARED", 600)
-    monkeypatch.setattr("fathomnet_voxel51.suspicion.comparisons.GROUP", 60)
-    groups = list(comparisons(matrix))
-    assert sorted(row for group, _ in groups for row in group) == list(range(3_000))
-    assert all(len(group) <= 60 and len(others) <= 600 for group, others in groups)
-    assert all(set(group) <= set(others) for group, others in groups)
+    monkeypatch.setattr("fathomnet_voxel51.suspicion.neighbours.COMPARED", 600)
+    monkeypatch.setattr("fathomnet_voxel51.search.comparisons.GROUP", 60)
     parts: list[float] = []
     found = nearest_elsewhere(matrix, images, progress=parts.append)
     assert parts[-1] == 1.0

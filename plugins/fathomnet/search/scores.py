@@ -8,7 +8,7 @@ then computed in double precision, each row alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -128,6 +128,7 @@ def similar_pairs(
     inverse: npt.NDArray[np.float32],
     least: float,
     progress: Callable[[float], None] | None = None,
+    compared: Iterable[tuple[Numbers, Numbers]] | None = None,
 ) -> Pairs:
     """All pairs of rows whose cosine is at least so high.
 
@@ -136,23 +137,48 @@ def similar_pairs(
         inverse: what ``inverse_norms`` says of it.
         least: the lowest cosine that counts.
         progress: hears which share of the rows is done.
+        compared: groups of rows, and the rows that each group is compared with, see
+            ``comparisons``; None for all with all.
     """
     error = (2 * matrix.shape[1] + 8) * _SINGLE
     firsts, seconds = [np.arange(0)], [np.arange(0)]
-    for start in range(0, len(matrix), _QUERIES_AT_ONCE):
-        part = slice(start, start + _QUERIES_AT_ONCE)
-        # Of each pair only the one whose first row is the earlier is looked at.
-        quick = matrix[part] @ matrix[start:].T
-        quick *= inverse[part, None] * inverse[start:]
-        above, right = np.nonzero(np.triu(quick >= least - error, k=1))
-        firsts.append(above + start)
-        seconds.append(right + start)
+    done = 0
+    for rows, others in _compared(len(matrix), compared):
+        quick = matrix[rows] @ matrix[others].T
+        quick *= inverse[rows, None] * inverse[others]
+        above, right = np.nonzero(quick >= least - error)
+        one, other = rows[above], _numbers(others, len(matrix))[right]
+        # All with all has each pair once and each row with itself, groups have some pairs twice.
+        different = one != other if compared is not None else one < other
+        firsts.append(np.minimum(one, other)[different])
+        seconds.append(np.maximum(one, other)[different])
+        done += len(rows)
         if progress:
-            progress(min(1.0, (start + _QUERIES_AT_ONCE) / len(matrix)))
+            progress(done / len(matrix))
     first, second = np.concatenate(firsts), np.concatenate(seconds)
+    if compared is not None:
+        first, second = np.unique(np.stack([first, second]), axis=1)
     scores = _pair_scores(matrix, first, second)
     kept = np.round(scores, DIGITS) >= least
     return Pairs(first[kept], second[kept], scores[kept])
+
+
+def _compared(
+    size: int, groups: Iterable[tuple[Numbers, Numbers]] | None
+) -> Iterator[tuple[Numbers, Numbers | slice]]:
+    """Blocks of rows and what they are multiplied by; a slice, where it can be one, is no copy."""
+    if groups is None:
+        for start in range(0, size, _QUERIES_AT_ONCE):
+            # Of each pair only the one whose first row is the earlier is looked at.
+            yield np.arange(start, min(start + _QUERIES_AT_ONCE, size)), slice(start, size)
+        return
+    for group, others in groups:
+        for start in range(0, len(group), _QUERIES_AT_ONCE):
+            yield group[start : start + _QUERIES_AT_ONCE], others
+
+
+def _numbers(rows: Numbers | slice, size: int) -> Numbers:
+    return np.arange(size)[rows] if isinstance(rows, slice) else rows
 
 
 def _pair_scores(

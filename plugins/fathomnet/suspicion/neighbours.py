@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .comparisons import comparisons
+from ..search.comparisons import comparisons
 from .fitting import LEAST, foresight
 from .names import Evidence, Positions, shares_of
 
@@ -18,6 +18,10 @@ Mask = npt.NDArray[np.bool_]
 
 NEIGHBOURS: Final = 20
 """That vote for a box. Votes fall off with distance, so that more would add little."""
+
+COMPARED: Final = 2**15
+"""Boxes that a box is compared with, at most: so many are all compared with all. It makes the work
+grow with the boxes, and not with their square."""
 
 _NOBODY: Final = -2.0
 """Lower than any cosine."""
@@ -51,7 +55,7 @@ def nearest_elsewhere(
     """The boxes of other images whose cosine with each box is highest.
 
     Boxes of the same image are left out: whoever labels one animal of a herd wrongly labels the
-    others likewise. Of more than ``comparisons.COMPARED`` boxes each is compared with that many,
+    others likewise. Of more than ``COMPARED`` boxes each is compared with that many,
     those of the groups most like its own.
 
     Args:
@@ -67,7 +71,7 @@ def nearest_elsewhere(
     k = min(k, size)
     rows, cosines = np.empty((size, k), np.intp), np.empty((size, k), np.float32)
     done = 0
-    for group, others in comparisons(vectors):
+    for group, others in comparisons(vectors, COMPARED, COMPARED):
         among = vectors[others]
         step = max(1, _SCORES_AT_ONCE // len(others))
         for begin in range(0, len(group), step):

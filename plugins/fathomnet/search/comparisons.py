@@ -1,4 +1,7 @@
-"""Which boxes are compared with which: all with all, or, if very many, with those most alike."""
+"""Which rows are compared with which: all with all, or, if very many, with those most alike.
+
+All with all is work that grows with the square of the rows.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +11,38 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .names import Positions
-
+Positions = npt.NDArray[np.intp]
 Vectors = npt.NDArray[np.float32]
 
-COMPARED: Final = 2**15
-"""Boxes that a box is compared with, at most: so many are all compared with all. It makes the work
-grow with the boxes, and not with their square."""
 GROUP: Final = 2**10
-"""Boxes that are compared with the same others, at most."""
+"""Rows that are compared with the same others, at most."""
 
 _SEED: Final = 51
 _SEEN: Final = 32
-"""Boxes of each group by which its centre is found."""
+"""Rows of each group by which its centre is found."""
 _ROUNDS: Final = 5
 _AT_ONCE: Final = 2**14
 
 
-def comparisons(vectors: Vectors) -> Iterator[tuple[Positions, Positions]]:
-    """Groups of boxes, and the boxes that each group is compared with.
+def comparisons(
+    vectors: Vectors, all_of: int, compared: int
+) -> Iterator[tuple[Positions, Positions]]:
+    """Groups of rows, and the rows that each group is compared with.
 
-    More than ``COMPARED`` boxes are put into groups by k-means, and a group is compared with
-    itself and with the groups whose centres are most like its own.
+    Very many rows are put into groups by k-means, and a group is compared with itself and with the
+    groups whose centres are most like its own.
 
     Args:
         vectors: (N, D) of length 1.
+        all_of: so many rows are all compared with all.
+        compared: rows that each of more is compared with, at most.
 
     Yields:
-        Sorted numbers of the boxes of a group, and of those that they are compared with. The
-        groups together are all boxes, each once.
+        Sorted numbers of the rows of a group, and of those that they are compared with. The
+        groups together are all rows, each once.
     """
     everything = np.arange(len(vectors))
-    if len(vectors) <= COMPARED:
+    if len(vectors) <= all_of:
         if len(vectors):
             yield everything, everything
         return
@@ -50,12 +53,12 @@ def comparisons(vectors: Vectors) -> Iterator[tuple[Positions, Positions]]:
         likeness = centres @ centres[number]
         likeness[number] = np.inf
         others = np.argsort(-likeness, kind="stable")
-        others = others[np.cumsum(sizes[others]) <= COMPARED]
+        others = others[np.cumsum(sizes[others]) <= compared]
         yield group, np.sort(np.concatenate([groups[one] for one in others]))
 
 
 def _groups(vectors: Vectors) -> list[Positions]:
-    """Numbers of the boxes nearest to each centre, in parts where they are too many."""
+    """Numbers of the rows nearest to each centre, in parts where they are too many."""
     nearest = _nearest(vectors, _centres(vectors))
     order = np.argsort(nearest, kind="stable")
     starts = np.flatnonzero(np.diff(nearest[order])) + 1
@@ -67,7 +70,7 @@ def _groups(vectors: Vectors) -> list[Positions]:
 
 
 def _centres(vectors: Vectors) -> Vectors:
-    """By k-means of some of the boxes, always the same ones."""
+    """By k-means of some of the rows, always the same ones."""
     count = -(-2 * len(vectors) // GROUP)
     rng = np.random.default_rng(_SEED)
     seen = vectors[rng.choice(len(vectors), min(len(vectors), count * _SEEN), replace=False)]
