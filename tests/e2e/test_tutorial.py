@@ -68,6 +68,13 @@ def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
     app.screenshot(pictures / "operator-browser.png")
 
 
+def test_boxes_are_relabelled_from_a_button_above_them(app: App, dataset: Any) -> None:
+    app.open_dataset(NAME, IMAGES)
+    app.wait_until_drawn()
+    app.page.locator("img[src*='relabel.svg']").click()
+    app.wait_for_text("A name of any rank in the taxonomy")
+
+
 def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:
     app.open_dataset(NAME, IMAGES)
     choose_workspace(app, "Map")

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fiftyone.operators import types
+
 from .. import parameters
 from ..errors import Fault, InputError
 from ..plain import counted
@@ -52,6 +54,11 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
             '"FathomNet: undo a relabelling" takes this back. Primary labels follow when '
             '"FathomNet: add primary labels" is run again.',
         )
+
+    def resolve_placement(self, ctx: Any) -> Any:
+        """A button above the images, where boxes are selected."""
+        button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
+        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
     def _target(self, ctx: Any) -> Any:
         """Boxes that are selected one by one come before the images that are shown."""
