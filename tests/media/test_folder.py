@@ -21,6 +21,7 @@ from typing import Any
 import google_crc32c
 import pytest
 from fathomnet_voxel51.errors import FathomNetError, SetupError
+from fathomnet_voxel51.files import parts
 from fathomnet_voxel51.media import part_files
 from fathomnet_voxel51.media.folder import FolderStore
 from fathomnet_voxel51.media.outcomes import (
@@ -706,7 +707,7 @@ def test_without_locks_a_part_stays_until_nobody_has_touched_it_for_a_day(
     put(root, Sent())
     part = write(root / "test_images/.2.png.0123456789abcdef.part")
     assert ask(root, "sweep", "test_images") == 0
-    yesterday = time.time() - part_files.UNLOCKABLE_PART_SECONDS - 1
+    yesterday = time.time() - parts.UNLOCKABLE_PART_SECONDS - 1
     os.utime(part, (yesterday, yesterday))
     assert ask(root, "sweep", "test_images") == 1
     assert files(root) == {NAME: CONTENT}
@@ -734,7 +735,7 @@ def test_parts_of_names_of_any_length_fit_the_file_system(root: Path) -> None:
 def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = part_files._lock
+    lock = part_files.lock
     swept = []
 
     def swept_first(descriptor: int, wait: bool = False) -> bool | None:
@@ -744,7 +745,7 @@ def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
             part.unlink()
         return lock(descriptor, wait)
 
-    monkeypatch.setattr(part_files, "_lock", swept_first)
+    monkeypatch.setattr(part_files, "lock", swept_first)
     put(root, Sent())
     assert len(swept) == 1
     assert files(root) == {NAME: CONTENT}

@@ -15,6 +15,7 @@ from typing import Final, Self, TypeVar
 import google_crc32c
 
 from ..errors import SetupError
+from ..files.parts import remove_if_abandoned
 from ..stores import Digest, Incoming, Outgoing, StoredObject
 from .folder_errors import READING, WRITING, meaning
 from .folder_places import files_below, located, located_folder, make_folder_of, status_of
@@ -25,7 +26,6 @@ from .part_files import (
     Version,
     alone_in,
     is_part,
-    remove_if_abandoned,
     version_of,
 )
 

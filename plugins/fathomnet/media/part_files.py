@@ -6,19 +6,17 @@ import errno
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from ..files.parts import lock
+
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT: Final = 24
 """Characters of the final name that a part's name shows; all of them could exceed the longest name
 that the file system takes."""
-
-UNLOCKABLE_PART_SECONDS: Final = 24 * 3600.0
-"""Where a file system has no locks, a part untouched for so long belongs to no run any more."""
 
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -72,7 +70,7 @@ class PartFile:
             path = target.with_name(name)
             descriptor = os.open(path, flags, 0o666)
             # Between the two calls a sweep may have taken it for one that nobody holds.
-            if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
+            if lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
                 self._descriptor, self._path = descriptor, path
                 return
             os.close(descriptor)
@@ -130,32 +128,6 @@ class PartFile:
             self._descriptor = None
 
 
-def remove_if_abandoned(path: Path) -> bool:
-    """Removes a part that no living process holds.
-
-    Returns:
-        Whether it was removed by this call.
-
-    Raises:
-        OSError: it belongs to nobody, and cannot be removed either.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except (FileNotFoundError, PermissionError):
-        return False
-    try:
-        locked = _lock(descriptor)
-        if locked is None:
-            locked = time.time() - os.fstat(descriptor).st_mtime > UNLOCKABLE_PART_SECONDS
-        if locked:
-            path.unlink()
-        return locked
-    except FileNotFoundError:
-        return False
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Lets one writer of this project at a time look at a name in a folder and then act on it.
@@ -165,7 +137,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _lock(descriptor, wait=True)
+        lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)
@@ -197,20 +169,3 @@ def _replace(part: Path, target: Path, expected: Version) -> None:
         if found != expected:
             raise OtherVersionError
         part.replace(target)
-
-
-def _lock(descriptor: int, wait: bool = False) -> bool | None:
-    """Locks a file or folder for this descriptor.
-
-    Returns:
-        Whether it is locked now; None where the file system has no locks.
-    """
-    import fcntl  # here, because Windows has none and the rest of the package runs there
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
