@@ -13,7 +13,14 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from .dataset.app_defaults import tick_new_field
-from .dataset.collection import batched, now, reload_samples, sample_collection, write_overlapped
+from .dataset.collection import (
+    batched,
+    now,
+    refuse_if_field_deleted,
+    reload_samples,
+    sample_collection,
+    write_overlapped,
+)
 from .dataset.documents import Document
 from .dataset.label_fields import boxes_path, require_writable
 from .dataset.prediction_documents import PredictionDocuments, is_same
@@ -108,6 +115,7 @@ def import_predictions(
     _write_all(dataset, field, boxes, PredictionDocuments(table, field, split), progress)
     result = _result(table, boxes)
     _refuse_if_overtaken(dataset, key, table)
+    refuse_if_field_deleted(dataset, field)
     write_record(dataset, key, METHOD, {**record, "state": "complete"})
     progress(1.0, f"{counted(result.imported, 'prediction', 'predictions')} in {field}")
     return result

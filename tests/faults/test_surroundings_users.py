@@ -219,6 +219,36 @@ def test_a_dataset_that_is_deleted_in_the_middle_is_reported(case: Case, files: 
     assert collection.count_documents({}) == 0
 
 
+FIELDS = {
+    "import_predictions": "model_predictions",
+    "compute_embeddings": "ground_truth.detections.clip_embedding",
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    marked(
+        "somebody deletes the field that it fills in the middle",
+        "it says so, and no value is left without a field; run again, it makes the field anew",
+        *FIELDS,
+    ),
+)
+def test_a_field_that_is_deleted_in_the_middle_is_reported(case: Case, files: Files) -> None:
+    alone(stages.prepare, files, case.before)
+    running = Held(case.stage, files, point=case.middle)
+    running.wait()
+    dataset().delete_sample_field(FIELDS[case.name])
+    running.go_on()
+    ended = running.end()
+    assert isinstance(ended, DatasetError), repr(ended)
+    assert str(ended).startswith(f"{FIELDS[case.name]!r} of dataset {NAME!r} was deleted by")
+    there = dataset()
+    assert there.get_field(FIELDS[case.name]) is None
+    assert there._sample_collection.count_documents({FIELDS[case.name]: {"$exists": True}}) == 0
+    alone(case.stage, files)
+    assert dataset().count(FIELDS[case.name]) == (60 if case.name == "import_predictions" else 180)
+
+
 @pytest.mark.fault(
     operator="ingest_dataset",
     happens="somebody renames the dataset in the middle",

@@ -21,6 +21,7 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from ..errors import DatasetError
 from .documents import Document
 
 Batch = TypeVar("Batch")
@@ -88,6 +89,32 @@ def drop_orphans(dataset: Any) -> None:
         get_db_conn().drop_collection(dataset._doc.sample_collection_name)
 
 
+def refuse_if_field_deleted(dataset: Any, path: str) -> None:
+    """Raises where somebody else deleted a field while this process wrote into it.
+
+    What was written since then is removed: a dataset does not know values without a field.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of a field, or of an attribute of its boxes.
+
+    Raises:
+        DatasetError: the field is not there any more.
+    """
+    dataset.reload()
+    if dataset.get_field(path) is not None:
+        return
+    collection = sample_collection(dataset)
+    if collection is not None:
+        parent, _, name = path.rpartition(".")
+        place = f"{parent}.$[].{name}" if parent else name
+        collection.update_many({path: {"$exists": True}}, {"$unset": {place: ""}})
+    raise DatasetError(
+        f"{path!r} of dataset {dataset.name!r} was deleted by somebody else during the run; "
+        "start it again to make it anew"
+    )
+
+
 def is_there(dataset: Any) -> bool:
     """Whether the database has a dataset still, under whatever name."""
     import fiftyone as fo
@@ -97,7 +124,8 @@ def is_there(dataset: Any) -> bool:
         return bool(get_db_conn().datasets.count_documents({"_id": dataset_id(dataset)}))
     if not fo.dataset_exists(dataset.name):
         return False
-    return dataset_id(fo.load_dataset(dataset.name, reload=True)) == dataset_id(dataset)
+    there = fo.load_dataset(dataset.name, reload=True)
+    return bool(dataset_id(there) == dataset_id(dataset))
 
 
 def is_enterprise() -> bool:

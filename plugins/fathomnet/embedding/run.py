@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..dataset.collection import write_overlapped
+from ..dataset.collection import refuse_if_field_deleted, write_overlapped
 from ..dataset.run_records import write_record
-from ..dataset.vectors import VectorRows, declare_vectors, write_vectors
+from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
 from ..fields import embedding_run_key
 from ..models import Embedder
 from ..progress import Progress
@@ -66,6 +66,8 @@ class EmbeddingRun:
         for written in write_overlapped(self._batches(work), self._write):
             self.embedded += written
             progress(*pace.report(self.embedded, self.skips))
+        path = vector_path(self._dataset, self.patches_field, self._field)
+        refuse_if_field_deleted(self._dataset, path)
         for example in self.skips.examples:
             _log.warning("not embedded: %s", example)
 
