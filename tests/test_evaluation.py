@@ -351,7 +351,7 @@ def test_with_nothing_left_to_score_a_labelled_split_is_offered(
     with pytest.raises(DatasetError, match="the train split has 2 labelled boxes: import"):
         evaluate_predictions(dataset)
     train = dataset.match(F("split") == "train")
-    with pytest.raises(DatasetError, match="no predictions in these 1 images"):
+    with pytest.raises(DatasetError, match="no predictions in the 1 image looked at"):
         evaluate_predictions(train)
     assert (documents(dataset), settings(dataset)) == before
 

@@ -93,7 +93,7 @@ def test_both_ways_of_writing_make_the_same_tiles(
 def test_annotated_boxes_are_never_overwritten(dataset: Any) -> None:
     boxes = fo.Detections(detections=[fo.Detection(bounding_box=[0, 0, 1, 1])])
     dataset.set_values("ground_truth", [boxes, None, None])
-    with pytest.raises(DatasetError, match="1 boxes that are no tiles"):
+    with pytest.raises(DatasetError, match="1 box that is no tile"):
         add_tiles(dataset, "ground_truth")
     assert dataset.count("ground_truth.detections") == 1
     assert tile_grid(dataset, "ground_truth") is None

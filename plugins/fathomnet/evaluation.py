@@ -120,7 +120,8 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
     truth, predictions = boxes.truth.boxes, boxes.predictions.boxes
     if not len(predictions):
         raise DatasetError(
-            f"field {pred_field!r} has no predictions in these {len(boxes.sample_ids):,} images; "
+            f"field {pred_field!r} has no predictions in the "
+            f"{counted(len(boxes.sample_ids), 'image', 'images')} looked at; "
             f"{_labelled_splits(samples, gt_field)}"
         )
     kept = _images_kept(boxes)

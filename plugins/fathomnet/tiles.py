@@ -104,7 +104,8 @@ def require_tiles_field(dataset: Any, field: str) -> None:
     boxes = dataset.count(f"{field}.detections")
     if boxes:
         raise DatasetError(
-            f"field {field!r} of dataset {dataset.name!r} holds {boxes:,} boxes that are no tiles; "
+            f"field {field!r} of dataset {dataset.name!r} holds "
+            f"{counted(boxes, 'box that is no tile', 'boxes that are no tiles')}; "
             "choose another name"
         )
 

@@ -129,7 +129,7 @@ def test_what_is_scheduled_from_a_form_is_made_by_a_worker(
     app.fill("Dataset name", no_dataset)
     app.fill("Media root", str(real_media))
     app.fill("Limit", "20")
-    app.wait_for_text("only the first 20 images of each split are taken")
+    app.wait_for_text("of each split only the first 20")
     app.submit("Schedule")
     app.close()
 

@@ -42,7 +42,7 @@ def run_reporting(work: Coroutine[Any, Any, T], report: Callable[[], None]) -> T
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """libuv's loop, which takes an eighth less processor time an image; Windows has none."""
+    """The loop of libuv, which takes an eighth less processor time an image; Windows has none."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop

@@ -10,6 +10,7 @@ import fiftyone as fo
 from .. import parameters
 from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault
+from ..plain import counted
 from ..progress import Progress
 from ..samples import IngestResult, ingest_dataset
 from ..taxonomy import load_taxonomy
@@ -50,7 +51,7 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
             except FathomNetError as error:
                 problems.append(problem_with(name, error))
         if params.limit:
-            facts.append(f"only the first {params.limit:,} images of each split are taken")
+            facts.append(f"of each split only the first {params.limit:,}")
         facts.append(_destination(params))
         return Preview(facts=tuple(facts), warnings=_warnings(params), problems=tuple(problems))
 
@@ -59,10 +60,12 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
 def _summary(path: str) -> str:
     catalog = read_catalog(path, load_taxonomy().names)
     text = (
-        f"{len(catalog.images):,} images, {catalog.box_count:,} boxes "
+        f"{counted(len(catalog.images), 'image', 'images')}, "
+        f"{counted(catalog.box_count, 'box', 'boxes')} "
         f"({catalog.unlabelled_box_count:,} without a concept)"
     )
-    return f"{text}; {len(catalog.notes):,} small corrections" if catalog.notes else text
+    corrections = counted(len(catalog.notes), "small correction", "small corrections")
+    return f"{text}; {corrections}" if catalog.notes else text
 
 
 def _describe(split: str, path: str) -> str:
@@ -75,10 +78,10 @@ def _destination(params: parameters.IngestDataset) -> str:
     name = params.dataset_name
     if not fo.dataset_exists(name):
         return f"a new dataset, {name}"
-    present = fo.load_dataset(name).count()
+    present = counted(fo.load_dataset(name).count(), "sample", "samples")
     if params.recreate:
-        return f"{name} is deleted with its {present:,} samples, then made again"
-    return f"{name} is there with {present:,} samples; only what is missing is added"
+        return f"{name} is deleted with its {present}, then made again"
+    return f"{name} is there with {present}; only what is missing is added"
 
 
 def _warnings(params: parameters.IngestDataset) -> tuple[str, ...]:
