@@ -140,6 +140,9 @@ def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
     Returns:
         a CSV with ``file_name,source,outcome,reason,attempts,time``; only its header where
         everything is stored.
+
+    Raises:
+        SetupError: the disk is full or the file cannot be written any more.
     """
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -155,7 +158,13 @@ def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
             continue
         table.writerow(map(cell, row))
     path = not_stored_list(ledger.path)
-    write_whole(path, text.getvalue().encode())
+    try:
+        write_whole(path, text.getvalue().encode())
+    except OSError as error:
+        raise SetupError(
+            f"the list {path} cannot be written: {error.strerror}. Make room or see to the "
+            "folder's rights, then run it again: what is stored stays."
+        ) from error
     return path
 
 

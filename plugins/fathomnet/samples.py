@@ -20,6 +20,7 @@ from .dataset.media_status import media_statuses, update_media_status
 from .dataset.run_records import read_record, write_record
 from .dataset.sample_writer import write_samples
 from .dataset.schema import declare, sample_schema
+from .errors import DatasetError
 from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus, ingest_run_key
 from .ingest_plan import SplitPlan, read_ingest, refuse_other_source
 from .media.paths import MediaPlan
@@ -131,8 +132,25 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
     save_split_view(dataset, plan.split)
     added = _add_missing_samples(dataset, plan, media, statuses, progress)
     refuse_if_deleted(dataset)
+    _refuse_if_incomplete(dataset, plan)
     write_record(dataset, key, METHOD, plan.record(media, complete=True))
     return added
+
+
+def _refuse_if_incomplete(dataset: Any, plan: SplitPlan) -> None:
+    """Looks before the split is called complete, which no later run would doubt.
+
+    A database that is killed between two writes loses the last tenth of a second of what it has
+    acknowledged, and the run goes on when it is there again.
+    """
+    gone = len(plan.images) - len(_of_splits(dataset, (plan.split,)))
+    if gone > 0:
+        images = counted(gone, "image", "images")
+        raise DatasetError(
+            f"{images} of the {plan.split} split that were written are not in it any more: "
+            "somebody deleted them, or the database was stopped before it had kept them. Run it "
+            "again to add them."
+        )
 
 
 def _covers(there: int | None, wanted: int | None) -> bool:

@@ -31,16 +31,11 @@ class Database:
     def uri(self) -> str:
         return f"mongodb://127.0.0.1:{self._port}"
 
-    def start(self, *prefix: str) -> None:
-        """Starts it and waits until it takes connections.
-
-        Args:
-            prefix: a program and its arguments, by which mongod is run.
-        """
+    def start(self) -> None:
+        """Starts it and waits until it takes connections."""
         spec = importlib.util.find_spec("fiftyone")
         assert spec is not None and spec.origin is not None
         command = [
-            *prefix,
             str(Path(spec.origin).parent / "db" / "bin" / "mongod"),
             *("--dbpath", str(self._folder), "--port", str(self._port)),
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
@@ -65,12 +60,6 @@ class Database:
         """Has it answer nobody any more, while connections stay."""
         assert self._server is not None
         self._server.send_signal(signal.SIGSTOP)
-
-    def wait_until_ended(self, seconds: float) -> None:
-        """Waits until it has ended by itself."""
-        assert self._server is not None
-        self._server.wait(seconds)
-        self._server = None
 
     def log(self) -> str:
         return Path(f"{self._folder}.log").read_text()

@@ -180,6 +180,24 @@ def test_edits_in_the_middle_of_an_embedding_stand(files: Files) -> None:
     assert (again["embedded"], again["present"], again["skipped"]) == (4, 176, 0)
 
 
+@pytest.mark.fault(
+    operator="ingest_dataset",
+    happens="images that are written already go missing in the middle",
+    end="it says so and does not call the split complete; run again, it is whole",
+)
+def test_images_that_go_missing_in_the_middle_of_an_ingest_are_missed(files: Files) -> None:
+    alone(stages.delete)
+    running = Held(stages.ingest, files, point=MIDDLE["ingest_dataset"])
+    running.wait()
+    dataset().delete_samples([image(1).id, image(2).id])
+    running.go_on()
+    ended = running.end()
+    assert isinstance(ended, DatasetError), repr(ended)
+    assert "2 images of the train split that were written are not in it any more" in str(ended)
+    again = alone(stages.ingest, files)
+    assert (again["samples_added"], again["samples"]) == (2, 60)
+
+
 def marked(happens: str, end: str, *names: str) -> list[Any]:
     return [
         pytest.param(
