@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+from fathomnet_voxel51.parameters import OPERATORS
 
 from scripts.write_faults import FAULTS
 from tests.conftest import REPOSITORY
@@ -32,3 +34,7 @@ def test_it_has_forty_cases_or_more_and_each_is_another(made: str) -> None:
     faults = [line.split(" | ", 1)[1] for line in cases]
     assert len(faults) == len({*faults}) >= AT_LEAST
     assert f": {len(faults)} cases." in made
+
+
+def test_every_operator_is_in_it(made: str) -> None:
+    assert re.findall(r"^\| \[(\w+)\]", made, re.MULTILINE) == list(OPERATORS)
