@@ -81,7 +81,7 @@ def collected() -> Sequence[FaultCase]:
     cases = Cases()
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        status = pytest.main([*OPTIONS, "--collect-only", "-q", *files_with_cases()], [cases])
+        status = pytest.main([*OPTIONS, "--collect-only", "-qqq", *files_with_cases()], [cases])
     if status != pytest.ExitCode.OK:
         raise RuntimeError(f"the tests cannot be collected:\n{said.getvalue()}")
     return list(cases.outcomes)
