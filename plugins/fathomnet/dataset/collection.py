@@ -104,15 +104,27 @@ def refuse_if_field_deleted(dataset: Any, path: str) -> None:
     dataset.reload()
     if dataset.get_field(path) is not None:
         return
-    collection = sample_collection(dataset)
-    if collection is not None:
-        parent, _, name = path.rpartition(".")
-        place = f"{parent}.$[].{name}" if parent else name
-        collection.update_many({path: {"$exists": True}}, {"$unset": {place: ""}})
+    drop_values(dataset, [path])
     raise DatasetError(
         f"{path!r} of dataset {dataset.name!r} was deleted by somebody else during the run; "
         "start it again to make it anew"
     )
+
+
+def drop_values(dataset: Any, paths: Iterable[str]) -> None:
+    """Removes what was written into fields after somebody else deleted them.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        paths: of fields, or of attributes of boxes.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        return
+    for path in paths:
+        parent, _, name = path.rpartition(".")
+        place = f"{parent}.$[].{name}" if parent else name
+        collection.update_many({path: {"$exists": True}}, {"$unset": {place: ""}})
 
 
 def is_there(dataset: Any) -> bool:

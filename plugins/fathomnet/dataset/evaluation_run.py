@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..errors import DatasetError, Fault, InputError
 from ..fields import distance_attribute
 from ..scoring.verdicts import Match
+from .collection import drop_values
 from .evaluation_marks import COUNTS, mark_names, mark_schema
 from .schema import declare
 
@@ -122,7 +123,19 @@ def end_run(
         method: what ``begin_run`` gave.
         matches: a line for all that counts.
         metrics: values of the metrics, as ``EvaluationResults.custom_metrics`` has them.
+
+    Raises:
+        DatasetError: somebody else deleted the evaluation; what was written since is removed.
     """
+    dataset = samples._root_dataset
+    dataset.reload()
+    if not dataset.has_evaluation(eval_key):
+        config = method.config
+        drop_values(dataset, mark_schema(eval_key, config.gt_field, config.pred_field))
+        raise DatasetError(
+            f"evaluation {eval_key!r} of dataset {dataset.name!r} was deleted by somebody else "
+            "during the run; start it again to make it anew"
+        )
     results = method.generate_results(samples, list(matches), eval_key=eval_key)
     results.custom_metrics = dict(metrics)
     method.save_run_results(samples, eval_key, results)

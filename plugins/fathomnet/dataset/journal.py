@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from ..errors import DatasetError
 from .box_states import BoxState, by_state
 from .collection import now
 from .run_records import read_record, write_record
@@ -85,7 +86,17 @@ def begin_journal(
 
 
 def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
-    """Notes that a relabelling has come to another stage."""
+    """Notes that a relabelling has come to another stage.
+
+    Raises:
+        DatasetError: somebody else deleted the journal. Another one could not say what was before.
+    """
+    dataset.reload()
+    if not dataset.has_run(journal.key):
+        raise DatasetError(
+            f"the journal {journal.key} of dataset {dataset.name!r} was deleted by somebody else "
+            "during the run: what was done up to then stands, and cannot be undone by it"
+        )
     moved = replace(journal, stage=stage)
     _write(dataset, moved)
     return moved
