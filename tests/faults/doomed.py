@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,15 @@ _DRAWN: Final = re.compile(r"\.[0-9a-f]{16}(?=\.part)")
 assert build_plugin_contexts() and open_clip
 forking = multiprocessing.get_context("forkserver")
 forking.set_forkserver_preload([__name__])
+
+
+def restart_server() -> None:
+    """Has the workers forked by a server that has imported all this.
+
+    There is one server a process, and another test may have started it with modules of its own.
+    """
+    forking.set_forkserver_preload([__name__])
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 class Writes(monitoring.CommandListener):  # type: ignore[misc]
