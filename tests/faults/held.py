@@ -52,7 +52,10 @@ class Held:
         uri: str | None = None,
     ) -> None:
         self._connection, theirs = forking.Pipe()
-        self.process = forking.Process(target=_run, args=(work, arguments, point, uri, theirs))
+        # A test that fails while it is held must not wait for it: it goes with the test run.
+        self.process = forking.Process(
+            target=_run, args=(work, arguments, point, uri, theirs), daemon=True
+        )
         self.process.start()
         theirs.close()
 
