@@ -117,8 +117,7 @@ def find_duplicates(
     rows = _vectors(dataset_or_view, dataset, model_spec(model).name)
     ids = to_text(rows.ids).tolist()
     dives = _dives(dataset)
-    if threshold is None:
-        threshold = calibrated_threshold(rows, [dives.get(one) for one in ids])
+    threshold = threshold or calibrated_threshold(rows, [dives.get(one) for one in ids])
     groups = _groups(_similar(rows, threshold, portion(progress, 0.1, 0.6)), ids, dives)
     progress(0.6, "comparing the files")
     exact, unreadable = _same_files(dataset_or_view)

@@ -33,7 +33,7 @@ def progress_bar() -> Iterator[Report]:
     """A bar on a terminal, and a line now and then in a log."""
     if not errors.is_terminal:
         yield throttled(
-            lambda share, label: errors.print(f"{share:4.0%} {harmless(label)}", markup=False),
+            lambda share, label: _say(f"{share:4.0%} {label}"),
             LOG_INTERVAL_SECONDS,
         )
         return
@@ -56,13 +56,13 @@ def exit_status() -> Iterator[None]:
     try:
         yield
     except (InputError, DatasetError) as error:
-        errors.print(harmless(str(error)), markup=False, style="red")
+        _say(str(error), style="red")
         sys.exit(BAD_INPUT)
     except FathomNetError as error:
-        errors.print(harmless(str(error)), markup=False, style="red")
+        _say(str(error), style="red")
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        errors.print("stopped; run it again to go on from here")
+        _say("stopped; run it again to go on from here")
         sys.exit(FAILED)
 
 
@@ -79,6 +79,11 @@ def harmless(text: str) -> str:
     """A text without the signs that would have a terminal do something, but for new lines."""
     acts = ("Cc", "Cf", "Cs")  # control, formatting such as right to left, and halves of signs
     return "".join("?" if category(sign) in acts and sign not in "\n\t" else sign for sign in text)
+
+
+def _say(text: str, style: str | None = None) -> None:
+    """Prints to standard error; the terminal itself wraps, so that a path stays in one piece."""
+    errors.print(harmless(text), markup=False, style=style, soft_wrap=True)
 
 
 def _lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:

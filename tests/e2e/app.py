@@ -102,6 +102,15 @@ class App:
         waiting = grid.locator("canvas:not([canvas-loaded=true])")
         expect(waiting).to_have_count(0, timeout=PATIENCE)
 
+    def click_until(self, button: Locator, text: str) -> None:
+        """Clicks until a text is there: what is drawn may not listen to clicks yet."""
+        button.click()
+        try:
+            self.page.get_by_text(text).first.wait_for(timeout=PATIENCE / 3)
+        except PlaywrightTimeoutError:
+            button.click()
+            self.wait_for_text(text)
+
     def search_operators(self, text: str) -> None:
         """Opens the operator browser and narrows it down."""
         field = self.page.get_by_placeholder("Search operations")
