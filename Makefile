@@ -50,7 +50,7 @@ app: install
 	$(BIN)/python -m demo.app $(DATASET)
 
 # Side by side, a file of tests in one process: each process has a database and a home of its own.
-# In the order of the files, because those of the browser have few tests, but long ones.
+# In the order of tests/conftest.py, which spreads those that drive a browser.
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

@@ -47,6 +47,21 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(os.cpu_count() or 1, 7) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that drive a browser come evenly between the others.
+
+    Several at a time would have to share the processors, and wait longer than they are patient.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    places: dict[Path, float] = {}
+    for browser in (True, False):
+        alike = [file for file in files if (file.parent.name == "e2e") == browser]
+        places |= {file: number / len(alike) for number, file in enumerate(alike)}
+    items[:] = [item for file in sorted(files, key=places.__getitem__) for item in files[file]]
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In CI a test that was skipped is a test that failed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
