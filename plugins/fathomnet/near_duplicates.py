@@ -183,7 +183,7 @@ def _similar(rows: Rows, threshold: float, progress: Progress) -> Pairs:
 
     groups = None
     if len(rows.matrix) > ALL_COMPARED:
-        groups = comparisons(rows.matrix * rows.inverse[:, None], ALL_COMPARED, COMPARED)
+        groups = comparisons(rows.matrix * rows.inverse[:, None], COMPARED)
     return similar_pairs(rows.matrix, rows.inverse, threshold, heard, groups)
 
 

@@ -24,9 +24,7 @@ _ROUNDS: Final = 5
 _AT_ONCE: Final = 2**14
 
 
-def comparisons(
-    vectors: Vectors, all_of: int, compared: int
-) -> Iterator[tuple[Positions, Positions]]:
+def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Positions]]:
     """Groups of rows, and the rows that each group is compared with.
 
     Very many rows are put into groups by k-means, and a group is compared with itself and with the
@@ -34,15 +32,14 @@ def comparisons(
 
     Args:
         vectors: (N, D) of length 1.
-        all_of: so many rows are all compared with all.
-        compared: rows that each of more is compared with, at most.
+        compared: rows that each is compared with, at most; so many are all compared with all.
 
     Yields:
         Sorted numbers of the rows of a group, and of those that they are compared with. The
         groups together are all rows, each once.
     """
     everything = np.arange(len(vectors))
-    if len(vectors) <= all_of:
+    if len(vectors) <= compared:
         if len(vectors):
             yield everything, everything
         return

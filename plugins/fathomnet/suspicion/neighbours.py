@@ -71,7 +71,7 @@ def nearest_elsewhere(
     k = min(k, size)
     rows, cosines = np.empty((size, k), np.intp), np.empty((size, k), np.float32)
     done = 0
-    for group, others in comparisons(vectors, COMPARED, COMPARED):
+    for group, others in comparisons(vectors, COMPARED):
         among = vectors[others]
         step = max(1, _SCORES_AT_ONCE // len(others))
         for begin in range(0, len(group), step):
