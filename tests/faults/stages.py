@@ -74,14 +74,17 @@ def write_files(folder: Path) -> Files:
     return Files(str(catalog), str(predictions), str(folder))
 
 
+def dataset() -> Any:
+    """The dataset as the database has it now."""
+    return fo.load_dataset(NAME, reload=True)
+
+
 def operator(name: str, **values: Any) -> dict[str, Any]:
     """Runs an operator on the dataset, as Python, the App and a worker do."""
     if name == "ingest_dataset":
         return dict(_OPERATORS[name]()(dataset_name=NAME, **values))
-    dataset = fo.load_dataset(NAME, reload=True)
-    return dict(
-        _OPERATORS[name]()(dataset.view() if name == "relabel_boxes" else dataset, **values)
-    )
+    there = dataset()
+    return dict(_OPERATORS[name]()(there.view() if name == "relabel_boxes" else there, **values))
 
 
 def ingest(files: Files) -> dict[str, Any]:
@@ -193,10 +196,10 @@ def content() -> dict[str, Any]:
     fo.delete_non_persistent_datasets()  # as FiftyOne does when the last program that uses it ends
     if not fo.dataset_exists(NAME):
         return {}
-    dataset = fo.load_dataset(NAME, reload=True)
-    found = settings(dataset)
+    there = dataset()
+    found = settings(there)
     found["runs"] = {_lasting(key): _state(config) for key, config in found["runs"].items()}
-    found["documents"] = documents(dataset, VOLATILE)
+    found["documents"] = documents(there, VOLATILE)
     found["others"] = [name for name in fo.list_datasets() if NAME in name and name != NAME]
     return found
 

@@ -21,11 +21,6 @@ UNDER_WAY_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return stages.write_files(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     server = Database(tmp_path_factory.mktemp("database"))
     server.start()

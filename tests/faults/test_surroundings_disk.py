@@ -28,11 +28,6 @@ WANTED = 40
 """Images of 40 kB, of which a disk of a megabyte takes about half."""
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return stages.write_files(tmp_path_factory.mktemp("files"))
-
-
 @pytest.fixture
 def images() -> dict[str, bytes]:
     return {f"{number:02}.png": png(40_000 + number, number) for number in range(WANTED)}

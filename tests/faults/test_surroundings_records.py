@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.journal import journals_of
 from fathomnet_voxel51.errors import DatasetError
 
 from tests.faults import stages
 from tests.faults.held import Held, alone
-from tests.faults.stages import CASES, NAME, Files
+from tests.faults.stages import CASES, Files, dataset
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 OF_NAME = {case.name: case for case in CASES}
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return stages.write_files(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    yield
-    stages.delete()
-
-
-def dataset() -> Any:
-    return fo.load_dataset(NAME, reload=True)
 
 
 def interrupted(name: str, files: Files, delete: Any) -> Any:

@@ -67,8 +67,9 @@ def gone_for_a_while(server: Sink | Origin, transfer: Future[Any], moved: Any) -
     server.__enter__()
 
 
-def in_bucket(sink: Sink) -> dict[str, bytes]:
-    return {name.removeprefix(f"{FOLDER}/"): sink.content(name) for name in sink.objects}
+def assert_in_bucket_once(sink: Sink, images: dict[str, bytes]) -> None:
+    there = {name.removeprefix(f"{FOLDER}/"): sink.content(name) for name in sink.objects}
+    assert there == images and set(sink.writes.values()) == {1}
 
 
 def in_folder(folder: Path) -> dict[str, bytes]:
@@ -100,7 +101,7 @@ def test_an_upload_waits_for_its_store(
     transfer = pool.submit(upload_images, catalog, "train", ROOT, policy=QUICK, **SLOWLY)
     gone_for_a_while(sink, transfer, sink.objects)
     assert_all_moved(transfer.result(), images)
-    assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
+    assert_in_bucket_once(sink, images)
 
 
 @pytest.mark.fault(
@@ -114,7 +115,7 @@ def test_an_upload_waits_for_its_source(
     transfer = pool.submit(upload_images, catalog, "train", ROOT, policy=QUICK, **SLOWLY)
     gone_for_a_while(origin, transfer, sink.objects)
     assert_all_moved(transfer.result(), images)
-    assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
+    assert_in_bucket_once(sink, images)
 
 
 @pytest.mark.fault(
@@ -135,7 +136,7 @@ def test_what_a_store_did_not_take_is_stored_by_the_next_run(
     second = upload_images(catalog, "train", ROOT, policy=QUICK, **SLOWLY)
     assert second.failed == 0 and second.stored + second.present == len(images)
     assert second.present >= first.stored
-    assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
+    assert_in_bucket_once(sink, images)
 
 
 @pytest.mark.fault(
@@ -196,5 +197,5 @@ def test_a_workflow_waits_for_its_store(
     transfer = pool.submit(lambda: RunWorkflow()(**values))
     gone_for_a_while(sink, transfer, sink.objects)
     transfer.result()
-    assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
+    assert_in_bucket_once(sink, images)
     assert fo.load_dataset(dataset_name).count_values("media_status") == {"ok": len(images)}

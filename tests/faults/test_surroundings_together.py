@@ -16,23 +16,14 @@ from tests.faults import stages
 from tests.faults.held import Held, alone, held
 from tests.faults.stages import CASES, NAME, Files
 
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
 MIDDLE = {case.name: case.middle for case in CASES}
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return stages.write_files(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(files: Files) -> dict[str, Any]:
     return dict(alone(stages.left_by_each, files))
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    yield
-    stages.delete()
 
 
 def cases(*names: str) -> list[Any]:

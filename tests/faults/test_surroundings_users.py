@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import fiftyone as fo
@@ -13,28 +12,15 @@ from fathomnet_voxel51.errors import DatasetError
 
 from tests.faults import stages
 from tests.faults.held import Held, alone, held
-from tests.faults.stages import CASES, NAME, NEW_LABEL, Case, Files
+from tests.faults.stages import CASES, NAME, NEW_LABEL, Case, Files, dataset
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 OWN = "Sebastolobus"
 """The label that the other user gives."""
 
 MIDDLE = {case.name: case.middle for case in CASES}
 RECTANGLE = [0.5, 0.5, 0.2, 0.2]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return stages.write_files(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    yield
-    stages.delete()
-
-
-def dataset() -> Any:
-    return fo.load_dataset(NAME, reload=True)
 
 
 def image(number: int) -> Any:
