@@ -140,8 +140,8 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
 def _refuse_if_incomplete(dataset: Any, plan: SplitPlan) -> None:
     """Looks before the split is called complete, which no later run would doubt.
 
-    A database that is killed between two writes loses the last tenth of a second of what it has
-    acknowledged, and the run goes on when it is there again.
+    Where FiftyOne's public API wrote it, a database that was killed has lost the last tenth of a
+    second of what it acknowledged, and the run goes on when it is there again.
     """
     gone = len(plan.images) - len(_of_splits(dataset, (plan.split,)))
     if gone > 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fiftyone as fo
@@ -16,6 +18,7 @@ from fathomnet_voxel51.dataset.collection import (
     PUBLIC_API,
     batched,
     insert_missing,
+    make_durable,
     sample_collection,
     write_overlapped,
 )
@@ -25,8 +28,10 @@ from fathomnet_voxel51.prediction_files.writer import write_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from pymongo import MongoClient
 
 from demo.synthetic import write_catalog
+from tests.faults.database import Database
 from tests.stored import documents, schema, settings, without_none
 
 MEDIA = "/media/fathomnet"
@@ -318,3 +323,25 @@ def test_batches_are_written_in_order_and_a_failure_is_not_lost() -> None:
     assert written == [[0, 1], [2, 3], [4]]
     with pytest.raises(OSError, match="the disk is full"):
         list(write_overlapped(batched(range(9), 2), write))
+
+
+def test_a_killed_database_keeps_what_was_written_durably(tmp_path: Path) -> None:
+    """Written at once after another: the server has no time to do it by itself."""
+    (tmp_path / "files").mkdir()
+    server = Database(tmp_path / "files")
+    server.start()
+    for round_ in range(3):
+        with MongoClient[dict[str, Any]](server.uri) as client:
+            own = client.durable.samples
+            dataset = SimpleNamespace(_sample_collection=own)
+            client.durable.runs.replace_one({"_id": 0}, {"round": round_}, upsert=True)
+            make_durable(dataset)
+            collection = sample_collection(dataset)
+            assert collection is not None
+            collection.insert_one({"_id": round_})
+            server.stop(signal.SIGKILL)
+        server.start()
+        with MongoClient[dict[str, Any]](server.uri) as client:
+            assert client.durable.runs.find_one({"round": round_})
+            assert client.durable.samples.count_documents({}) == round_ + 1
+    server.stop()

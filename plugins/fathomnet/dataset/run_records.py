@@ -6,6 +6,7 @@ from typing import Any
 
 from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
 from ..resources import installed_version
+from .collection import make_durable
 
 
 def read_record(dataset: Any, key: str) -> dict[str, Any] | None:
@@ -19,7 +20,7 @@ def read_record(dataset: Any, key: str) -> dict[str, Any] | None:
 
 
 def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) -> None:
-    """Makes a run, or replaces its parameters in place.
+    """Makes a run, or replaces its parameters in place, durably.
 
     The first one on a dataset is accompanied by the number of the form that it is written in.
 
@@ -37,6 +38,7 @@ def write_record(dataset: Any, key: str, method: str, values: dict[str, Any]) ->
         dataset.update_run_config(key, config)
     else:
         dataset.register_run(key, config)
+    make_durable(dataset)
 
 
 def write_schema_number(dataset: Any, number: int) -> None:

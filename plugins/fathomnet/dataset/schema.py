@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..fields import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
+from .collection import make_durable
 
 
 def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
-    """Adds the fields that a dataset does not have yet, in one write.
+    """Adds the fields that a dataset does not have yet, in one write, durably.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -19,6 +20,7 @@ def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
     missing = {path: field for path, field in schema.items() if path not in known}
     if missing:
         dataset.add_dynamic_sample_fields(missing)
+    make_durable(dataset)
 
 
 def sample_schema() -> dict[str, Any]:
