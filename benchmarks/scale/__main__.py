@@ -152,6 +152,7 @@ def _measure(stage: Stage, place: Place, kept: Kept, environment: dict[str, str]
 def _line(figure: Figure) -> str:
     return (
         f"{figure.size:g}x {figure.stage}: {figure.seconds:.1f} s, "
+        f"{figure.processor_seconds:.1f} s of processors, "
         f"{figure.peak_mb:,.0f} MB ({figure.above_mb:,.0f} above), "
         f"database {figure.database_mb:,.0f} MB, files {figure.files_mb:,.0f} MB, "
         f"{figure.made:,} made"

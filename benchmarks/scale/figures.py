@@ -19,6 +19,7 @@ class Figure:
         stage: its name in the table.
         made: things that it made or looked at.
         seconds: wall-clock time.
+        processor_seconds: of its process and the database server, all cores together.
         peak_mb: peak memory of its process.
         above_mb: of that, what FiftyOne did not hold before the stage began.
         server_mb: peak memory of the database server until then.
@@ -32,6 +33,7 @@ class Figure:
     stage: str
     made: int
     seconds: float
+    processor_seconds: float
     peak_mb: float
     above_mb: float
     server_mb: float

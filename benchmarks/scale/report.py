@@ -44,6 +44,12 @@ class Quantity:
 QUANTITIES: Final = (
     Quantity("Time", lambda one: one.seconds, "{:,.1f} s", 0.2),
     Quantity(
+        "Processor time, with the database server's",
+        lambda one: one.processor_seconds,
+        "{:,.1f} s",
+        0.2,
+    ),
+    Quantity(
         "Memory of the process, above FiftyOne's own", lambda one: one.above_mb, "{:,.0f} MB", 20
     ),
     Quantity("Database on the disk, after the stage", lambda one: one.database_mb, "{:,.0f} MB", 1),

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import resource
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from fathomnet_voxel51.parameters import RunWorkflow
 from fathomnet_voxel51.workflow import run_workflow
 
@@ -46,10 +48,11 @@ def _measure(stage: Stage, place: Place) -> Measured:
         importlib.import_module(library)
     dataset = fo.load_dataset(DATASET) if fo.dataset_exists(DATASET) else None
     count_peak_from_here()
-    before = peak_mb()
+    before, worked = peak_mb(), _processor_seconds()
     start = time.perf_counter()
     result = run_workflow(params, dataset)[name]
     seconds = time.perf_counter() - start
+    worked = _processor_seconds() - worked
     peak = peak_mb()
     made = stage.made(result)
     if stage.all_of and made != getattr(place, stage.all_of):
@@ -57,12 +60,27 @@ def _measure(stage: Stage, place: Place) -> Measured:
         raise ValueError(f"{stage.name} made {made:,} of {wanted:,} {stage.all_of}: {result}")
     return {
         "seconds": seconds,
+        "processor_seconds": worked,
         "peak_mb": peak,
         "above_mb": peak - before,
         "made": made,
         **_of_the_database(),
         "files_mb": sum(_size(path) for path in place.made_of_stages) / _MB,
     }
+
+
+def _processor_seconds() -> float:
+    """Of this process, of those it started and that have ended, and of the database server."""
+    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    server = psutil.Process(_server()).cpu_times()
+    return sum(one.ru_utime + one.ru_stime for one in own) + server.user + server.system
+
+
+def _server() -> int:
+    """Number of the database server's process."""
+    import fiftyone.core.odm as foo
+
+    return int(foo.get_db_conn().command("serverStatus")["pid"])
 
 
 def _of_the_database() -> Measured:
@@ -75,7 +93,7 @@ def _of_the_database() -> Measured:
     return {
         "documents_mb": stats["dataSize"] / _MB,
         "database_mb": stats["totalSize"] / _MB,
-        "server_mb": peak_mb(connection.command("serverStatus")["pid"]),
+        "server_mb": peak_mb(_server()),
     }
 
 
