@@ -6,12 +6,14 @@ import atexit
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.drawn import Drawn, drawing_in
 from tests.private_database import private_database
 
 REPOSITORY = Path(__file__).parents[1]
@@ -62,6 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for file in sorted(files, key=places.__getitem__) for item in files[file]]
 
 
+def pytest_collection_finish() -> None:
+    """Before a test sets anything in the environment."""
+    if forking := sys.modules.get("tests.forking"):
+        forking.start_server()
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In CI a test that was skipped is a test that failed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -69,6 +77,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if skipped and os.environ.get("FATHOMNET_NO_SKIP") and exitstatus == 0:
         reporter.write_line(f"{skipped} tests were skipped, and none may be", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Draws sets of the demo, each once for all test processes: see ``tests.drawn``."""
+    own = tmp_path_factory.getbasetemp()
+    return drawing_in(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

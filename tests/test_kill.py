@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from fathomnet_voxel51 import evaluation, prediction_import, samples
 from fathomnet_voxel51.dataset import evaluation_marks
 
 from demo.synthetic import write_catalog, write_predictions_csv
+from tests.forking import forking
 from tests.stored import documents, settings
 
 IMAGES = 800
@@ -29,11 +29,6 @@ NAME = "test-killed"
 FIELD = "model_predictions"
 EVALUATION = "evaluated"
 VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at"})
-
-# FiftyOne is imported once, by the server that forks the processes to be killed; importing it
-# connects to no database.
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,8 @@ from fathomnet_voxel51.dataset.run_records import read_record
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.needles import find_needles
 from fathomnet_voxel51.similarity import build_similarity_index
+
+from tests.forking import forking
 
 IMAGES = 30
 FIELD = "demo_clip_embedding"
@@ -38,10 +39,6 @@ needles:
   - name: can
     prompts: [a can]
 """
-
-# FiftyOne is imported once, by the server that forks the processes to be killed.
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 class Directions:

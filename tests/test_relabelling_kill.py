@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.samples import ingest_dataset
 
 from demo.synthetic import write_catalog
+from tests.forking import forking
 from tests.stored import DICE_AND_TIMES, documents
 
 NAME = "test-relabelling-killed"
@@ -25,9 +25,6 @@ NEW = "Scotoplanes globosa"
 KILLS = 10
 SLOW = 0.02
 """Seconds that each of the 79 edits is made to last, so that most kills meet the middle."""
-
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 def slowly() -> None:

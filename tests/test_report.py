@@ -24,16 +24,17 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from fathomnet_voxel51.tiles import add_tiles
 from markdown_it import MarkdownIt
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
 from demo.synthetic import write_catalog
 from tests.cards import bars, notes, read_page, rows, section
+from tests.drawn import SMALL, Drawn
 
 HOSTILE = "<script>alert(1)</script> | `x` *y* [z](http://a) & \n# heading \u202e"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    return make(tmp_path_factory.mktemp("demo"), Settings(train=6, test=4), workers=2)
+def demo(drawn: Drawn) -> DemoSet:
+    return drawn(SMALL)
 
 
 @pytest.fixture

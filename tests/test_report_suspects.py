@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,10 @@ from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.review import LabelErrorsResult, find_label_errors
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant
 from tests.cards import notes, read_page, rows, section
+from tests.drawn import LARGE, Drawn
 from tests.planted import planted_dataset
 
 LEFT = "suspects that are left to look at"
@@ -28,9 +28,8 @@ REMOVED = "suspects that were removed since"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    settings = Settings(train=60, test=1)
-    return make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+def demo(drawn: Drawn) -> DemoSet:
+    return drawn(LARGE)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -17,8 +16,9 @@ from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from sklearn.metrics import average_precision_score
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant
+from tests.drawn import LARGE, Drawn
 from tests.planted import (
     BOXES,
     MODEL,
@@ -40,9 +40,8 @@ ATTRIBUTES = (
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    settings = Settings(train=120, test=1)
-    return make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+def demo(drawn: Drawn) -> DemoSet:
+    return drawn(LARGE)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 
 from demo.synthetic import write_catalog, write_predictions_csv
+from tests.forking import forking
 from tests.stored import DICE_AND_TIMES, documents
 
 NAME = "test-review-killed"
@@ -27,9 +27,6 @@ LOW, HIGH = 0.0003, 0.01
 KILLS = 10
 SLOW = 0.04
 """Seconds that each of the 30 batches is made to last, so that most kills meet the middle."""
-
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 def find(threshold: float, slow: float = 0.0) -> None:

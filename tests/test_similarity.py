@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -22,14 +21,12 @@ from fathomnet_voxel51.similarity import SimilarityResult, build_similarity_inde
 from fiftyone.brain.internal.core.sklearn import SklearnSimilarityConfig
 
 from demo.stand_in_models import write_stand_in
+from tests.forking import forking
 from tests.search.embedded import FIELD, boxes_dataset, brute_force, cosine, offset_vectors
 
 KEY = "clip_similarity"
 KILLS = 8
 MATRIX = offset_vectors(90)
-
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 SEARCH = """
 import json, sys

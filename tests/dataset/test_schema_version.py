@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,12 +30,10 @@ from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.tiles import add_tiles
 
 from demo.synthetic import write_catalog
+from tests.forking import forking
 from tests.stored import DICE_AND_TIMES, documents, settings, without_none
 
 NEW = "Scotoplanes globosa"
-
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 @pytest.fixture

@@ -16,14 +16,13 @@ from PIL import Image
 from demo.clip.pictures import draw_pictures
 from demo.clip.training import SETTINGS, SIDE, STAGES, WEIGHTS, start, train
 from demo.clip.words import NAMES, phrases, split_words, vocabulary
-from demo.generate import Settings, make
+from demo.generate import Settings
 from demo.needles import NEEDLES
 from demo.recipes import RECIPES
 from demo.train_clip import SEED
+from tests.drawn import UNSEEN, Drawn
 
 FOLDER = data_file("models/demo-clip/README.md").parent
-IMAGES = 130
-OTHER_SEED = 4711
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    made = make(tmp_path_factory.mktemp("set"), Settings(IMAGES, 0, OTHER_SEED), workers=2)
+def searched(drawn: Drawn) -> Searched:
+    made = drawn(UNSEEN)
     objects = json.loads(made.truth.read_text())["objects"]
     embedder = load_embedder("demo-clip", "cpu", "fp32")
     wholes, crops, concepts, holds = [], [], [], []
@@ -75,7 +74,7 @@ def _common(searched: Searched) -> list[str]:
 
 
 def test_the_pictures_are_not_those_that_it_was_trained_on() -> None:
-    assert OTHER_SEED not in (SEED, Settings().seed)
+    assert UNSEEN.seed not in (SEED, Settings().seed)
 
 
 def test_a_concept_s_name_finds_its_boxes(searched: Searched) -> None:

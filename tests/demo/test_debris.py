@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import fiftyone as fo
 from fathomnet_voxel51.embeddings import compute_embeddings
@@ -13,18 +12,17 @@ from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.tiles import add_tiles
 
-from demo.generate import Settings, make
-from tests.demo.test_clip import OTHER_SEED
+from tests.drawn import UNSEEN, Drawn
 
 FIRST = 20
 
 
 def test_every_planted_piece_is_in_the_first_hits_of_its_pack(
-    tmp_path: Path, dataset_name: str
+    drawn: Drawn, dataset_name: str
 ) -> None:
-    made = make(tmp_path, Settings(130, 0, OTHER_SEED), workers=2)
+    made = drawn(UNSEEN)
     ingest_dataset(
-        train_annotations=str(tmp_path / "dataset_train.json"),
+        train_annotations=str(made.train),
         dataset_name=dataset_name,
         media_root=str(made.media_root),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,18 @@ from fathomnet_voxel51.workflow import run_workflow
 
 from demo import story as told
 from demo.emulator import emulator
-from demo.generate import Settings, make
 from demo.origin import MISSING, published
 from demo.run import Chapter
 from demo.wrong_labels import plant
+from tests.drawn import LARGE, Drawn
 
-TRAIN, TEST = 108, 12
+TRAIN, TEST = LARGE.train, LARGE.test
 
 
 def test_the_story_is_told_from_urls_to_a_data_card(
-    dataset_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn: Drawn, dataset_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = make(tmp_path / "set", Settings(TRAIN, TEST), workers=os.cpu_count() or 1)
+    made = drawn(LARGE)
     planted = plant(made.train, tmp_path)
     with (
         published(

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Locator, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 CHROMIUM_ARGUMENTS = (
@@ -24,25 +24,44 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 WIDTH, HEIGHT = 1600, 1000
+WITHOUT_MOTION = """
+new MutationObserver((_, observer) => {
+    if (document.head) {
+        observer.disconnect();
+        const style = document.createElement("style");
+        style.textContent =
+            "*, *::before, *::after { animation: none !important; transition: none !important }";
+        document.head.append(style);
+    }
+}).observe(document, {childList: true, subtree: true});
+"""
+"""Drawn in software, what turns while the App waits would cost more than what it waits for."""
+
 PATIENCE = 30_000
 """Milliseconds that any one wait may take."""
 
 
 @contextlib.contextmanager
-def browser_page(url: str) -> Iterator[Page]:
-    """A page in headless Chromium with nothing remembered, which can reach only ``url``."""
+def browser() -> Iterator[Browser]:
+    """Headless Chromium: the system's, or else the one that Playwright has downloaded."""
     with sync_playwright() as playwright:
-        # The system's Chromium, or else the one that Playwright has downloaded.
         chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(
+        running = playwright.chromium.launch(
             executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
         )
-        context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+        yield running
+        running.close()
+
+
+@contextlib.contextmanager
+def browser_page(chromium: Browser, url: str) -> Iterator[Page]:
+    """A page with nothing remembered, which can reach only ``url``."""
+    with chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}) as context:
         context.set_default_timeout(PATIENCE)
         context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
+        context.add_init_script(WITHOUT_MOTION)
         context.route("**/*", lambda route: _only_from(url, route))
         yield context.new_page()
-        browser.close()
 
 
 def _only_from(url: str, route: Route) -> None:

@@ -11,19 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from demo import processes
-from tests.e2e.app import App, browser_page
+from tests.e2e.app import App, browser, browser_page
 from tests.e2e.servers import app_server
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of a module: as long as it runs, no other test can use asyncio."""
+    with browser() as running:
+        yield running
+
+
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    """A fresh App, with the plugin of this checkout, in a fresh browser.
+def app(chromium: Browser, tmp_path: Path) -> Iterator[App]:
+    """A fresh App, with the plugin of this checkout, in a browser that remembers nothing.
 
     A server of its own for each test, because the server remembers the dataset that was open.
     """
-    with app_server(tmp_path / "app.log") as url, browser_page(url) as page:
+    with app_server(tmp_path / "app.log") as url, browser_page(chromium, url) as page:
         yield App(page, url)
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import fiftyone as fo
 from fathomnet_voxel51.samples import ingest_dataset
 
-from demo.generate import Settings, make
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.search import LOADING
 
-IMAGES = 24
+IMAGES = MEDIUM.train
 
 
 def test_images_get_tiles_and_those_that_repeat_one_another_are_grouped(
-    app: App, no_dataset: str, pictures: Path, tmp_path: Path
+    app: App, drawn: Drawn, no_dataset: str, pictures: Path
 ) -> None:
-    demo = make(tmp_path, Settings(train=IMAGES, test=1), workers=os.cpu_count() or 1)
+    demo = drawn(MEDIUM)
     ingest_dataset(no_dataset, train_annotations=str(demo.train), media_root=str(demo.media_root))
     app.open_dataset(no_dataset, IMAGES)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from playwright.sync_api import expect
 
-from demo.generate import Settings, make
+from tests.drawn import MANY_PREDICTED, Drawn
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.plots import click, largest_mistake, plot
 
@@ -23,10 +22,9 @@ PANEL = "FathomNet: evaluation by rank"
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def dataset(drawn: Drawn) -> Iterator[Any]:
     """The demo's test images with their truth, and a model's predictions of them."""
-    settings = Settings(train=2, test=60, seed=5)
-    demo = make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+    demo = drawn(MANY_PREDICTED)
     ingest_dataset(
         "evaluated", test_annotations=str(demo.test_truth), media_root=str(demo.media_root)
     )

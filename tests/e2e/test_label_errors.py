@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import fiftyone as fo
@@ -10,24 +9,22 @@ from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.similarity import build_similarity_index
 
-from demo.generate import Settings, make
 from demo.wrong_labels import plant
+from tests.drawn import LARGE, Drawn
 from tests.e2e.app import App
 from tests.e2e.search import Search
 from tests.planted import MODEL, planted_dataset
 
-IMAGES = 120
-
 
 def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_first(
-    app: App, no_dataset: str, pictures: Path, tmp_path: Path
+    app: App, drawn: Drawn, no_dataset: str, pictures: Path, tmp_path: Path
 ) -> None:
-    demo = make(tmp_path / "demo", Settings(train=IMAGES, test=1), workers=os.cpu_count() or 1)
+    demo = drawn(LARGE)
     planted = plant(demo.train, tmp_path, seed=2)
     dataset = planted_dataset(no_dataset, demo, planted, False, "probabilities")
     labels = dataset.count("ground_truth.detections.label")
 
-    app.open_dataset(no_dataset, IMAGES)
+    app.open_dataset(no_dataset, LARGE.train)
     app.open_operator("FathomNet: find label errors")
     app.wait_for_text(f"{labels} labels are compared with the predictions in model_predictions")
     app.wait_for_text("Without an index of these boxes few errors are found for sure")
@@ -36,7 +33,7 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     add_taxonomy_ranks(dataset)
     compute_embeddings(dataset, MODEL, method="none")
     build_similarity_index(dataset, MODEL)
-    app.open_dataset(no_dataset, IMAGES)
+    app.open_dataset(no_dataset, LARGE.train)
     app.open_operator("FathomNet: find label errors")
     app.wait_for_text("and the index demo_clip_similarity")
     app.submit("Execute")

@@ -10,8 +10,9 @@ import pytest
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.progress import silent
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
 from demo.stand_ins import draw_stand_ins
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App
 from tests.e2e.queued import newest_operation
 
@@ -19,9 +20,8 @@ CORES = os.cpu_count() or 1
 
 
 @pytest.fixture(scope="module")
-def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    """A quarter of the demo: 30 training and 10 test images."""
-    return make(tmp_path_factory.mktemp("demo"), Settings(train=30, test=10), workers=CORES)
+def demo_set(drawn: Drawn) -> DemoSet:
+    return drawn(MEDIUM)
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,16 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     app.fill("Test annotations", str(demo_set.test))
     app.fill("Dataset name", no_dataset)
     app.fill("Media root", str(demo_set.media_root))
-    app.wait_for_text("train split: 30 images")
-    app.wait_for_text("test split: 10 images")
+    app.wait_for_text("train split: 32 images")
+    app.wait_for_text("test split: 12 images")
     app.wait_for_text(f"a new dataset, {no_dataset}")
     app.wait_until_ready()
     app.screenshot(pictures / "ingest-form.png")
     app.submit("Execute")
-    assert "40" in app.result()
+    assert "44" in app.result()
     app.screenshot(pictures / "ingest-result.png")
     app.follow("Open the dataset")
-    app.wait_for_samples(40)
+    app.wait_for_samples(44)
 
     app.open_operator("FathomNet: import predictions")
     app.fill("Predictions", str(demo_set.predictions / "predictions.parquet"))
@@ -71,13 +71,13 @@ def test_a_biologist_makes_a_dataset_and_sees_a_model_s_predictions(
     dataset = fo.load_dataset(no_dataset, reload=True)
     boxes = len(dataset.match_tags("test").values("ground_truth.detections[]"))
     assert dataset.count("model_predictions.detections") == boxes
-    app.open_dataset(no_dataset, 40)
+    app.open_dataset(no_dataset, 44)
     app.wait_until_drawn()
     app.screenshot(pictures / "app-grid.png")
     shown = app.values_of("model_predictions.detections.label")
     assert set(dataset.distinct("model_predictions.detections.label")) & set(shown), shown
     app.choose_view("test")
-    app.wait_for_samples(10)
+    app.wait_for_samples(12)
     app.wait_until_drawn()
     app.open_sample(0)
     app.screenshot(pictures / "app-sample.png")

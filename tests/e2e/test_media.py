@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,18 +11,17 @@ from pathlib import Path
 import pytest
 from fathomnet_voxel51 import delegation
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.queued import newest_operation
 from tests.media.origin import Origin
 from tests.media.sink import Sink
 
-CORES = os.cpu_count() or 1
-
 
 @pytest.fixture(scope="module")
-def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    return make(tmp_path_factory.mktemp("demo"), Settings(train=30, test=12), workers=CORES)
+def demo_set(drawn: Drawn) -> DemoSet:
+    return drawn(MEDIUM)
 
 
 @pytest.fixture
@@ -132,7 +130,7 @@ def test_images_are_uploaded_by_a_worker_that_tells_how_far_it_is(
         app.browse("Annotations", catalog)
         app.choose("Split", "train")
         app.fill("Media root", "gs://deep-sea/fathomnet")
-        app.wait_for_text("30 images are uploaded to gs://deep-sea/fathomnet/train_images")
+        app.wait_for_text("32 images are uploaded to gs://deep-sea/fathomnet/train_images")
         app.wait_until_ready()
         app.screenshot(pictures / "upload-form.png")
         app.fill("Connections", "2")
@@ -142,9 +140,9 @@ def test_images_are_uploaded_by_a_worker_that_tells_how_far_it_is(
         said: list[str] = []
         operation = newest_operation("upload_images")
         result = delegation.follow(operation, lambda share, label: said.append(label))
-    under_way = [label for label in said if re.match(r"uploading \d+/30, 1 missing, ", label)]
+    under_way = [label for label in said if re.match(r"uploading \d+/32, 1 missing, ", label)]
     assert under_way, said
-    assert result["total"] == 30
+    assert result["total"] == 32
     assert (result["stored"], result["missing"]) == (29, 1)
     del images[gone]
     stored = {name: bucket.content(name) for name in bucket.objects}

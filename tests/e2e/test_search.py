@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from fathomnet_voxel51.fields import map_key
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
+from playwright.sync_api import Browser
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, browser_page
 from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import LOADING, Search
@@ -28,9 +29,8 @@ FOUND = 25
 
 
 @pytest.fixture(scope="module")
-def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    settings = Settings(train=30, test=10, seed=3)
-    return make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+def demo_set(drawn: Drawn) -> DemoSet:
+    return drawn(MEDIUM)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,11 @@ def dataset(demo_set: DemoSet) -> Iterator[Any]:
 
 
 @pytest.fixture
-def restarted(dataset: Any, tmp_path: Path) -> Iterator[Search]:
+def restarted(chromium: Browser, dataset: Any, tmp_path: Path) -> Iterator[Search]:
     """The patches of the dataset, in an App that was started after another had shown them."""
     boxes = dataset.count("ground_truth.detections")
     for run in ("first", "second"):
-        with app_server(tmp_path / f"{run}.log") as url, browser_page(url) as page:
+        with app_server(tmp_path / f"{run}.log") as url, browser_page(chromium, url) as page:
             app = App(page, url)
             search = Search(app)
             app.open_dataset(dataset.name, len(dataset))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.samples import ingest_dataset
 
-from demo.generate import DemoSet, Settings, make
+from demo.generate import DemoSet
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.queued import newest_operation
 
@@ -23,10 +23,8 @@ DIVES, FRAMES_PER_DIVE = 8, 4
 
 
 @pytest.fixture(scope="module")
-def demo_set(tmp_path_factory: pytest.TempPathFactory) -> DemoSet:
-    """8 dives of 4 training images, of which three are in the test split too."""
-    settings = Settings(train=32, test=12)
-    return make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+def demo_set(drawn: Drawn) -> DemoSet:
+    return drawn(MEDIUM)
 
 
 @pytest.fixture

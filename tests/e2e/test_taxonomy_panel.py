@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
 from playwright.sync_api import expect
 
-from demo.generate import Settings, make
+from tests.drawn import MANY_PREDICTED, Drawn
 from tests.e2e.app import PATIENCE, App
 
 PANEL = "FathomNet: taxonomy"
@@ -25,10 +24,9 @@ HOSTILE = "<img src=x onerror=alert(1)> a|b **c** $d"
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def dataset(drawn: Drawn) -> Iterator[Any]:
     """The demo's images with their truth, and a model's predictions of some of them."""
-    settings = Settings(train=30, test=60, seed=5)
-    demo = make(tmp_path_factory.mktemp("demo"), settings, workers=os.cpu_count() or 1)
+    demo = drawn(MANY_PREDICTED)
     ingest_dataset(
         "tree-of-life",
         train_annotations=str(demo.train),

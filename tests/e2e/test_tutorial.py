@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,25 +16,23 @@ from fathomnet_voxel51.review import find_label_errors
 from fathomnet_voxel51.similarity import build_similarity_index
 from playwright.sync_api import expect
 
-from demo.generate import Settings, make
 from demo.workspaces import save_workspaces
 from demo.wrong_labels import plant
+from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import Search
 from tests.planted import MODEL, planted_dataset
 
-IMAGES = 32
 NAME = "tutorial"
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def dataset(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A small dataset as ``make demo`` leaves it, where the tutorial looks."""
-    folder = tmp_path_factory.mktemp("demo")
-    drawn = make(folder, Settings(train=IMAGES, test=1, seed=3), workers=os.cpu_count() or 1)
-    planted = plant(drawn.train, folder / "planted", share=0.1)
-    dataset = planted_dataset(NAME, drawn, planted, False, "probabilities")
+    demo = drawn(MEDIUM)
+    planted = plant(demo.train, tmp_path_factory.mktemp("planted"), share=0.1)
+    dataset = planted_dataset(NAME, demo, planted, False, "probabilities")
     add_taxonomy_ranks(dataset)
     evaluate_predictions(dataset)
     # The demo's map by UMAP has this key; PCA makes one in a second.
@@ -56,7 +53,7 @@ def choose_workspace(app: App, name: str) -> None:
 def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
     app: App, dataset: Any, pictures: Path
 ) -> None:
-    app.open_dataset(NAME, IMAGES)
+    app.open_dataset(NAME, MEDIUM.train)
     app.wait_until_drawn()
     app.search_operators("FathomNet")
     browser = app.page.get_by_role("dialog").last
@@ -69,14 +66,14 @@ def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
 
 
 def test_boxes_are_relabelled_from_a_button_above_them(app: App, dataset: Any) -> None:
-    app.open_dataset(NAME, IMAGES)
+    app.open_dataset(NAME, MEDIUM.train)
     app.wait_until_drawn()
     app.page.locator("img[src*='relabel.svg']").click()
     app.wait_for_text("A name of any rank in the taxonomy")
 
 
 def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:
-    app.open_dataset(NAME, IMAGES)
+    app.open_dataset(NAME, MEDIUM.train)
     choose_workspace(app, "Map")
     open_map(app, "demo_clip_umap", dataset.count("ground_truth.detections"))
     colour_by_phylum(app, dataset)
@@ -88,7 +85,7 @@ def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any
     [("Tree of life", "boxes of the whole dataset"), ("Evaluation by rank", "Mean distance")],
 )
 def test_a_panel_is_a_workspace(app: App, dataset: Any, workspace: str, told: str) -> None:
-    app.open_dataset(NAME, IMAGES)
+    app.open_dataset(NAME, MEDIUM.train)
     choose_workspace(app, workspace)
     app.wait_for_text(told)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import fiftyone as fo
 
-from demo.generate import Settings, make
+from tests.drawn import SMALL, Drawn
 from tests.e2e.app import App
 
 
 def test_wrong_files_are_said_in_the_form_and_sound_ones_are_run(
-    app: App, no_dataset: str, pictures: Path, tmp_path: Path
+    app: App, drawn: Drawn, no_dataset: str, pictures: Path, tmp_path: Path
 ) -> None:
-    demo = make(tmp_path, Settings(train=6, test=4), workers=os.cpu_count() or 1)
+    demo = drawn(SMALL)
     broken = tmp_path / "broken.json"
     broken.write_text(demo.train.read_text().replace('"bbox"', '"bocks"', 1))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -18,6 +17,8 @@ from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute_embeddings
 
+from tests.forking import forking
+
 from .tiny import TinyEmbedder, write_images
 
 NAME = "test-killed-embedding"
@@ -28,10 +29,6 @@ IN_FLIGHT = 3
 """Batches: one being written, one that waits for it, one in the model."""
 KILLS = 10
 MID_RUN_AT_LEAST = 4
-
-# FiftyOne and torch are imported once, by the server that forks the processes to be killed.
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 def embed(log: str, share: Synchronized[float] | None = None) -> None:

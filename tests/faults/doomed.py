@@ -8,7 +8,7 @@ the middle of the writing is met whatever the machine is busy with.
 
 from __future__ import annotations
 
-import multiprocessing
+import importlib
 import os
 import re
 import signal
@@ -18,17 +18,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Final
 
 import fiftyone.core.cli as fiftyone_cli
-import open_clip
 from bson import ObjectId
+from fathomnet_voxel51.dataset.collection import DELETES_NOTHING
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
-from fiftyone.plugins.context import build_plugin_contexts
 from pymongo import monitoring
+
+from tests.forking import forking
 
 WRITING: Final = frozenset({"insert", "update", "delete", "findAndModify", "create", "drop"})
 """Not ``createIndexes``, which FiftyOne sends whenever it connects."""
@@ -41,21 +41,6 @@ NEVER: Final = 0
 SECONDS: Final = 120
 _DRAWN: Final = re.compile(r"\.[0-9a-f]{16}(?=\.part)")
 """What the name of a file that is being written has by chance."""
-
-# What takes a worker seconds to import, the plugin and the models, is imported once, by the server
-# that forks the workers. None of it connects to the database.
-assert build_plugin_contexts() and open_clip
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
-
-
-def restart_server() -> None:
-    """Has the workers forked by a server that has imported all this.
-
-    There is one server a process, and another test may have started it with modules of its own.
-    """
-    forking.set_forkserver_preload([__name__])
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 class Writes(monitoring.CommandListener):  # type: ignore[misc]
@@ -77,7 +62,8 @@ class Writes(monitoring.CommandListener):  # type: ignore[misc]
     def started(self, event: Any) -> None:
         name, collection = event.command_name, event.command.get(event.command_name)
         merging = name == "aggregate" and {"$merge", "$out"} & {*event.command["pipeline"][-1:][0]}
-        if (name in WRITING or merging) and collection != QUEUE:
+        waiting = event.command.get("comment") == DELETES_NOTHING
+        if (name in WRITING or merging) and not waiting and collection != QUEUE:
             # The samples of each dataset have a collection of their own.
             self._note(f"{name} {str(collection).split('.')[0]}")
 
@@ -108,6 +94,7 @@ def _for_writing(flags: int) -> bool:
 
 def work(log: Path, folder: Path, fatal: int, environment: Mapping[str, str]) -> None:
     """The worker, in a process of its own."""
+    importlib.import_module("tests.preloaded")  # mostly there already
     os.environ.update(environment)
     writes = Writes(log, folder, fatal)
     for name, module in sys.modules.items():
@@ -116,7 +103,9 @@ def work(log: Path, folder: Path, fatal: int, environment: Mapping[str, str]) ->
     monitoring.register(writes)
     sys.addaudithook(writes.audit)
     sys.argv = ["fiftyone", "delegated", "launch"]
-    sys.stdout = sys.stderr = log.with_suffix(".said").open("a", buffering=1)
+    with log.with_suffix(".said").open("a") as said:
+        for stream in (1, 2):
+            os.dup2(said.fileno(), stream)
     fiftyone_cli.main()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,18 +10,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-import fathomnet_voxel51.operators
 import fiftyone as fo
 
-assert fathomnet_voxel51.operators.OPERATORS  # imported once, for all processes that are forked
+from tests.forking import forking
 
 REACHED, DONE, FAILED = "reached", "done", "failed"
 WAIT_SECONDS = 120
-
-# FiftyOne, torch and the stages are imported once, by the server that forks the processes.
-# Importing FiftyOne connects to no database: each process names its own first.
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__, "tests.faults.stages"])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fathomnet_voxel51.ledger import known_outcomes
 from fiftyone.operators.executor import ExecutionRunState
 
 from demo.processes import background
-from tests.faults.doomed import SECONDS, fail_and_rerun, restart_server, wait_for, worker
+from tests.faults.doomed import SECONDS, fail_and_rerun, wait_for, worker
 from tests.media import origin as replies
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
@@ -29,11 +29,6 @@ ROOT: Final = f"gs://{BUCKET}/fathomnet"
 FOLDER: Final = "fathomnet/train_images"
 FIFTYONE: Final = str(Path(sys.executable).parent / "fiftyone")
 COMPLETED, RUNNING = ExecutionRunState.COMPLETED, ExecutionRunState.RUNNING
-
-
-@pytest.fixture(scope="module", autouse=True)
-def server() -> None:
-    restart_server()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from fathomnet_voxel51 import delegation
 from fiftyone.operators.executor import ExecutionRunState
 
 from demo.story import MODEL
-from tests.faults.doomed import fail_and_rerun, restart_server, wait_for, worker
+from tests.faults.doomed import fail_and_rerun, wait_for, worker
 from tests.faults.prepared import Files, content, prepare, write_files
 
 WHOLE: Final = "test-workers"
@@ -67,11 +67,6 @@ CASES: Final = (
     killed("report_dataset", "the files of an undisturbed run", path="{out}"),
     killed("run_workflow", "the dataset of an undisturbed run, all stages done", **WORKFLOW),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def server() -> None:
-    restart_server()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import random
 import time
@@ -16,6 +15,7 @@ from fathomnet_voxel51 import transfer
 from fathomnet_voxel51.ledger import known_outcomes
 from fathomnet_voxel51.transfer import TransferResult
 
+from tests.forking import forking
 from tests.media.jobs import QUICK, write_coco
 from tests.media.origin import Origin, png
 from tests.media.sink import BUCKET, Sink
@@ -26,10 +26,6 @@ CONCURRENCY = 4
 LATENCY = 0.02
 ROOT = f"gs://{BUCKET}/fathomnet"
 FOLDER = "fathomnet/train_images"
-
-# The modules are imported once, by the server that forks the processes to be killed.
-forking = multiprocessing.get_context("forkserver")
-forking.set_forkserver_preload([__name__])
 
 
 def upload(catalog: str, environment: Mapping[str, str]) -> TransferResult:
