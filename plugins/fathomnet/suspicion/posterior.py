@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy import MAX_DISTANCE
+from .blocks import blocks
 from .fitting import SHARE_WRONG
 from .names import Names, Positions
 
@@ -85,14 +86,14 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
     # One slip at each distance, on average, beside those that are found.
     assumed = available / max(available.sum(), 1.0) * len(available)
     slips = Slips(SHARE_WRONG, names.by_distance(available))
-    rows = np.arange(len(given))
     for _ in range(_ROUNDS):
-        found = beliefs(evidence, given, prior, slips)
-        found[rows, given] = 0.0
-        seen = np.bincount(
-            names.distances[given].ravel(), weights=found.ravel(), minlength=len(available)
-        )
-        rate = min(0.5, float((found.sum() + 1) / (len(given) + _ASSUMED)))
+        seen = np.zeros_like(available)
+        for rows in blocks(len(given)):
+            found = beliefs(evidence[rows], given[rows], prior, slips)
+            found[np.arange(len(found)), given[rows]] = 0.0
+            distances = names.distances[given[rows]].ravel()
+            seen += np.bincount(distances, weights=found.ravel(), minlength=len(available))
+        rate = min(0.5, float((seen.sum() + 1) / (len(given) + _ASSUMED)))
         is_settled = abs(rate - slips.rate) < _SETTLED
         slips = Slips(rate, names.by_distance(seen + assumed))
         if is_settled:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy import MAX_DISTANCE
+from .blocks import blocks
 from .fitting import LEAST, foresight
 from .names import NO_NAME, Evidence, Names, Positions
 
@@ -87,15 +88,22 @@ def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Nam
 
 def _tempered(shares: Floats, given: Positions) -> Floats:
     """Probabilities, (H, C), sharpened or softened so that they foresee the labels best."""
-    best, found = -np.inf, shares
-    logs = np.log(np.maximum(shares, LEAST))
-    rows = np.arange(len(shares))
-    for temperature in _TEMPERATURES:
-        tried = _softmax(logs / temperature)
-        quality = foresight(tried[rows, given], shares.shape[1])
-        if quality > best:
-            best, found = quality, tried
-    return found
+    of_given = np.empty((len(_TEMPERATURES), len(shares)))
+    for rows in blocks(len(shares)):
+        logs, own = _logs(shares[rows]), given[rows]
+        for number, temperature in enumerate(_TEMPERATURES):
+            of_given[number, rows] = _softmax(logs / temperature)[np.arange(len(own)), own]
+    qualities = [foresight(one, shares.shape[1]) for one in of_given]
+    best = _TEMPERATURES[int(np.argmax(qualities))]
+    tempered = np.empty_like(shares)
+    for rows in blocks(len(shares)):
+        tempered[rows] = _softmax(_logs(shares[rows]) / best)
+    return tempered
+
+
+def _logs(shares: Floats) -> Floats:
+    logs: Floats = np.log(np.maximum(shares, LEAST))
+    return logs
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..progress import Progress, silent
+from .blocks import blocks
 from .look_alikes import look_alikes
 from .names import Evidence, Names, Positions, shares_of
 from .neighbours import evidence_of_neighbours, nearest_elsewhere
@@ -15,6 +18,7 @@ from .posterior import beliefs, fit_slips, suggestions, wrongness
 from .predictions import Opinions, evidence_of_predictions
 
 Floats = npt.NDArray[np.float64]
+Judged = TypeVar("Judged", Floats, Positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,15 @@ def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
     prior = shares_of(given, len(names))
     slips = fit_slips(both.logs[told], given[told], prior, names)
 
+    def judged(judge: Callable[[Floats, Positions], Judged], one: Evidence) -> Judged:
+        parts = [
+            judge(beliefs(one.logs[rows], given[rows], prior, slips), given[rows])
+            for rows in blocks(len(given))
+        ]
+        return np.concatenate(parts)
+
     def score_by(one: Evidence) -> Floats:
-        doubt = wrongness(beliefs(one.logs, given, prior, slips), given)
-        return np.where(one.told, doubt, np.nan)
+        return np.where(one.told, judged(wrongness, one), np.nan)
 
     score = score_by(both)
     order = np.argsort(-np.where(told, score, -1.0), kind="stable")
@@ -98,7 +108,7 @@ def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
         score=score,
         by_model=score_by(model),
         by_neighbours=score_by(neighbours),
-        suggested=suggestions(beliefs(both.logs, given, prior, slips), given),
+        suggested=judged(suggestions, both),
         suspects=order[told[order] & (score[order] >= threshold)],
     )
 

@@ -1,0 +1,18 @@
+"""Rows of a large array, some at a time: what is made of them then stays in the processor's cache.
+
+With all rows at once each step of a calculation would go through the memory, and need several times
+the array's size of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+ROWS: Final = 4_096
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Slices of consecutive rows, at least one."""
+    for start in range(0, max(rows, 1), ROWS):
+        yield slice(start, start + ROWS)
