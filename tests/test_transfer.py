@@ -553,6 +553,11 @@ class TestWrongParameters:
         assert "URL" in str(outcomes(result)["a.png"]["reason"])
 
 
+@pytest.mark.fault(
+    operator="download_images",
+    happens="a second run begins on the same job while the first is at work",
+    end="the second says so and moves nothing; the first moves every image",
+)
 def test_a_run_at_work_keeps_others_from_its_job(images: dict[str, bytes], tmp_path: Path) -> None:
     with Origin(images, latency=0.3) as origin:
         catalog = write_coco(tmp_path / "c.json", {name: origin.url(name) for name in images})

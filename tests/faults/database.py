@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from demo.processes import free_port
@@ -20,10 +21,12 @@ class Database:
 
     Args:
         folder: an empty folder for its files.
+        options: of its command line, beside those for its place.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._options = options
         self._port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -40,8 +43,11 @@ class Database:
             *("--dbpath", str(self._folder), "--port", str(self._port)),
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
             *("--logpath", f"{self._folder}.log", "--logappend"),
+            *self._options,
         ]
-        self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self._server = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._server.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):

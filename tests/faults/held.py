@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -103,7 +104,7 @@ def _run(
     if uri is not None:
         os.environ["FIFTYONE_DATABASE_URI"] = fo.config.database_uri = uri
     if point is not None:
-        _hold(point, connection)
+        at(point, partial(_wait, connection))
     try:
         value = work(*arguments)
     except Exception as error:
@@ -112,17 +113,22 @@ def _run(
         connection.send((DONE, value))
 
 
-def _hold(point: Point, connection: Connection) -> None:
+def _wait(connection: Connection) -> None:
+    connection.send((REACHED, None))
+    connection.recv()
+
+
+def at(point: Point, happening: Callable[[], object]) -> None:
+    """Has something happen when this process comes to a point, before it goes on."""
     module = importlib.import_module(f"fathomnet_voxel51.{point.module}")
     function = getattr(module, point.function)
     calls = 0
 
-    def stopping(*arguments: Any, **options: Any) -> Any:
+    def with_it(*arguments: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == point.calls:
-            connection.send((REACHED, None))
-            connection.recv()
+            happening()
         return function(*arguments, **options)
 
-    setattr(module, point.function, stopping)
+    setattr(module, point.function, with_it)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import pytest
+
+from tests.faults.held import Held
 
 _NEW_MOUNTS: Final = 0x00020000
 _NEW_USER: Final = 0x10000000
@@ -30,6 +35,7 @@ class SmallDisk:
 
     def __init__(self, place: Path, kilobytes: int = 1024) -> None:
         self.place = place
+        self._ballast = place / "ballast"
         place.mkdir(parents=True, exist_ok=True)
         user, group = os.getuid(), os.getgid()
         _check(_libc.unshare(_NEW_MOUNTS if user == 0 else _NEW_MOUNTS | _NEW_USER))
@@ -44,16 +50,30 @@ class SmallDisk:
     def fill(self, leaving: int = 0) -> Path:
         """A file that takes all that is free, but for so many bytes."""
         state = os.statvfs(self.place)
-        file = self.place / "ballast"
+        file = self._ballast
         # Whoever else writes meanwhile takes a part of it.
         with contextlib.suppress(OSError):
             file.write_bytes(bytes(max(0, state.f_bavail * state.f_bsize - leaving)))
         return file
 
+    def empty(self) -> None:
+        """Takes that file away."""
+        self._ballast.unlink()
+
     def grow(self, kilobytes: int) -> None:
         """Makes room."""
         options = f"size={kilobytes}k".encode()
         _check(_libc.mount(b"none", bytes(self.place), b"tmpfs", _REMOUNT, options))
+
+
+def on_small_disk(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns that mounts a small disk in a process of its own."""
+    ended = Held(work, *arguments).end()
+    if isinstance(ended, PermissionError):
+        pytest.skip("neither root nor a user with name spaces of their own: no disk can be mounted")
+    if isinstance(ended, BaseException):
+        raise ended
+    return ended
 
 
 def _check(status: int) -> None:

@@ -161,6 +161,7 @@ CASES = (
     ),
     Case("add_primary_label", primary_label, (ingest,), Point("labels", "primary_label_update")),
 )
+OF_NAME = {case.name: case for case in CASES}
 
 
 def prepare(files: Files, before: tuple[Stage, ...]) -> None:

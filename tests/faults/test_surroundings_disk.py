@@ -16,8 +16,8 @@ from fathomnet_voxel51.search.mapped import HOME_VARIABLE
 from fathomnet_voxel51.transfer import download_images, upload_images
 
 from tests.faults import stages
-from tests.faults.held import Held, alone
-from tests.faults.small_disk import SmallDisk
+from tests.faults.held import alone
+from tests.faults.small_disk import SmallDisk, on_small_disk
 from tests.faults.stages import Files
 from tests.inference.toy import Toy, make_toy
 from tests.media.jobs import QUICK, write_coco
@@ -37,16 +37,6 @@ def images() -> dict[str, bytes]:
 def catalog(images: dict[str, bytes], tmp_path: Path) -> Iterator[str]:
     with Origin(images) as origin:
         yield write_coco(tmp_path / "coco.json", {name: origin.url(name) for name in images})
-
-
-def on_small_disk(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns that mounts a small disk in a process of its own."""
-    ended = Held(work, *arguments).end()
-    if isinstance(ended, PermissionError):
-        pytest.skip("neither root nor a user with name spaces of their own: no disk can be mounted")
-    if isinstance(ended, BaseException):
-        raise ended
-    return ended
 
 
 def failure(work: Callable[..., Any], *arguments: Any, **options: Any) -> FathomNetError | None:
@@ -102,10 +92,10 @@ def written_twice(place: Path, operator: str, parameter: str, files: Files) -> t
     stages.operator(operator, **{parameter: str(target)})
     first = {path.name: path.read_bytes() for path in target.iterdir()}
     stages.operator("relabel_boxes", label=stages.NEW_LABEL)
-    ballast = disk.fill()
+    disk.fill()
     error = failure(stages.operator, operator, **{parameter: str(target)})
     left = {path.name: path.read_bytes() for path in target.iterdir()}
-    ballast.unlink()
+    disk.empty()
     stages.operator(operator, **{parameter: str(target)})
     last = {path.name: path.read_bytes() for path in target.iterdir()}
     return first, error, left, last
@@ -148,10 +138,10 @@ def predicted(output: Path, toy: Toy) -> bytes:
 def predicted_twice(place: Path, toy: Toy) -> tuple[Any, ...]:
     disk = SmallDisk(place)
     output = place / "run"
-    ballast = disk.fill(leaving=32_768)
+    disk.fill(leaving=32_768)
     error = failure(predicted, output, toy)
     finished = (output / "manifest.json").exists()
-    ballast.unlink()
+    disk.empty()
     return error, finished, predicted(output, toy)
 
 
@@ -183,9 +173,9 @@ def searched(home: Path) -> tuple[Any, ...]:
 
 def searched_without_room(place: Path) -> tuple[Any, ...]:
     disk = SmallDisk(place)
-    ballast = disk.fill()
+    disk.fill()
     found, kept = searched(place / "indexes")
-    ballast.unlink()
+    disk.empty()
     return found, kept
 
 

@@ -10,11 +10,9 @@ from fathomnet_voxel51.errors import DatasetError
 
 from tests.faults import stages
 from tests.faults.held import Held, alone
-from tests.faults.stages import CASES, Files, dataset
+from tests.faults.stages import OF_NAME, Files, dataset
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-OF_NAME = {case.name: case for case in CASES}
 
 
 def interrupted(name: str, files: Files, delete: Any) -> Any:
