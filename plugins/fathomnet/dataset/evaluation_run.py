@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..errors import DatasetError, Fault, InputError
 from ..fields import distance_attribute
 from ..scoring.verdicts import Match
-from .collection import drop_values
+from .collection import drop_values, make_durable
 from .evaluation_marks import COUNTS, mark_names, mark_schema
 from .schema import declare
 
@@ -141,6 +141,7 @@ def end_run(
     method.save_run_results(samples, eval_key, results)
     paths = [f"{eval_key}_{name}" for name in COUNTS]
     samples._add_paths_to_sidebar_group(paths, eval_key)
+    make_durable(dataset)
 
 
 def read_details(dataset: Any, eval_key: str) -> dict[str, Any] | None:
