@@ -34,7 +34,7 @@ def demo(drawn: Drawn) -> DemoSet:
 
 @pytest.fixture(scope="module")
 def planted(demo: DemoSet, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return plant(demo.train, tmp_path_factory.mktemp("planted"), seed=1)
+    return plant(demo.train, tmp_path_factory.mktemp("planted"), seed=1, share=0.025)
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,18 @@ from pathlib import Path
 import fiftyone as fo
 from fathomnet_voxel51.samples import ingest_dataset
 
-from tests.drawn import MEDIUM, Drawn
+from demo.generate import Settings
+from tests.drawn import Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.search import LOADING
 
-IMAGES = MEDIUM.train
+IMAGES = 24
 
 
 def test_images_get_tiles_and_those_that_repeat_one_another_are_grouped(
     app: App, drawn: Drawn, no_dataset: str, pictures: Path
 ) -> None:
-    demo = drawn(MEDIUM)
+    demo = drawn(Settings(train=IMAGES, test=1))
     ingest_dataset(no_dataset, train_annotations=str(demo.train), media_root=str(demo.media_root))
     app.open_dataset(no_dataset, IMAGES)
 

@@ -93,7 +93,7 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
     ingest_dataset(
         no_dataset, train_annotations=str(demo_set.train), media_root=str(demo_set.media_root)
     )
-    app.open_dataset(no_dataset, 30)
+    app.open_dataset(no_dataset, MEDIUM.train)
     app.open_operator("FathomNet: compute embeddings")
     app.fill("Model", MODEL)
     app.fill("Boxes", "")
@@ -101,7 +101,7 @@ def test_images_are_embedded_indexed_and_searched_for_debris_from_forms(
     app.wait_until_ready()
     app.screenshot(pictures / "embeddings-form.png")
     app.submit("Execute")
-    assert "30" in app.result(LOADING)
+    assert str(MEDIUM.train) in app.result(LOADING)
     app.close()
 
     app.open_operator("FathomNet: build a similarity index")
