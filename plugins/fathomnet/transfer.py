@@ -116,13 +116,7 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
         split: names the folder, ``<destination>/<split>_images``.
         destination: a folder.
         source: ``urls``, or ``gs://bucket/prefix`` that holds ``<split>_images``.
-        limit: take the first so many images; None for all.
-        concurrency: connections at once.
-        allow_private_hosts: whether URLs may lead into private networks, or to this machine.
-        recheck: ask again for images whose source said that there are none.
-        shard: ``I/N``: one of N parts that several workers share; empty for all.
-        progress: hears how far it is.
-        policy: how hard to try; ``concurrency`` is taken from above.
+        limit: this and all that follow, as for ``upload_images``.
 
     Raises:
         InputError: the catalog or a parameter is wrong; nothing was moved.

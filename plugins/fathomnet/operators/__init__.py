@@ -28,25 +28,12 @@ from .upload_images import UploadImages
 
 OPERATORS: tuple[type[StageOperator[Any]], ...] = (
     CheckSetup,
-    UploadImages,
-    DownloadImages,
-    IngestDataset,
-    AddPrimaryLabel,
-    AddTaxonomyRanks,
-    AddTiles,
-    ComputeEmbeddings,
-    BuildSimilarityIndex,
-    FindDuplicates,
-    FindNeedles,
-    ImportPredictions,
-    EvaluatePredictions,
-    FindLabelErrors,
-    RelabelBoxes,
-    UndoRelabel,
-    ExportCorrections,
-    SplitByDive,
-    ReportDataset,
-    RunWorkflow,
+    *(UploadImages, DownloadImages, IngestDataset),
+    *(AddPrimaryLabel, AddTaxonomyRanks, AddTiles),
+    *(ComputeEmbeddings, BuildSimilarityIndex, FindDuplicates, FindNeedles),
+    *(ImportPredictions, EvaluatePredictions),
+    *(FindLabelErrors, RelabelBoxes, UndoRelabel, ExportCorrections),
+    *(SplitByDive, ReportDataset, RunWorkflow),
 )
 
 __all__ = ["OPERATORS"]
