@@ -116,7 +116,13 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
         split: names the folder, ``<destination>/<split>_images``.
         destination: a folder.
         source: ``urls``, or ``gs://bucket/prefix`` that holds ``<split>_images``.
-        limit: this and all that follow, as for ``upload_images``.
+        limit: as for ``upload_images``; so are all that follow.
+        concurrency: likewise.
+        allow_private_hosts: likewise; a bucket is always allowed.
+        recheck: likewise.
+        shard: likewise.
+        progress: likewise.
+        policy: likewise.
 
     Raises:
         InputError: the catalog or a parameter is wrong; nothing was moved.
