@@ -1,0 +1,101 @@
+"""What others do beside a run, or between two runs, neither loses an image nor moves one twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.transfer import TransferResult
+
+from tests.media.jobs import write_coco
+from tests.media.origin import Origin
+from tests.media.sink import Sink
+from tests.transfer.runs import FOLDER, counts, download, in_bucket, in_folder, upload
+
+
+def upload_as(catalog: str, endpoint: str, ledgers: str) -> TransferResult:
+    """Another person's upload, from a process and with ledgers of their own."""
+    os.environ.update(STORAGE_EMULATOR_HOST=endpoint, FATHOMNET_LEDGERS=ledgers)
+    return upload(catalog)
+
+
+class TestBetweenTwoRuns:
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the ledger is lost",
+        end="nothing is moved again",
+    )
+    def test_a_lost_ledger_costs_nothing_but_itself(
+        self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
+    ) -> None:
+        Path(upload(catalog).ledger).unlink()
+        asked = origin.seen.requests.copy()
+        assert counts(upload(catalog)) == {"present": len(images)}
+        assert origin.seen.requests == asked
+
+    def test_what_vanished_from_the_bucket_is_stored_again(
+        self, catalog: str, sink: Sink, images: dict[str, bytes]
+    ) -> None:
+        upload(catalog)
+        del sink.objects[f"{FOLDER}/03.png"]
+        sink._names.remove(f"{FOLDER}/03.png")
+        assert counts(upload(catalog)) == {"stored": 1, "present": len(images) - 1}
+        assert in_bucket(sink) == images
+
+    @pytest.mark.fault(
+        operator="download_images",
+        happens="a file that was downloaded is changed since",
+        end="noticed, and fetched again",
+    )
+    def test_a_file_that_was_changed_since_is_noticed_and_fetched_again(
+        self, catalog: str, tmp_path: Path, images: dict[str, bytes]
+    ) -> None:
+        download(catalog, tmp_path / "m")
+        path = tmp_path / "m" / "train_images" / "02.png"
+        path.write_bytes(bytes(len(images["02.png"])))
+        touched = tmp_path / "m" / "train_images" / "03.png"
+        os.utime(touched, (1, 1))
+        assert counts(download(catalog, tmp_path / "m")) == {
+            "present": len(images) - 1,
+            "stored": 1,
+        }
+        assert in_folder(tmp_path / "m") == images
+
+
+class TestTwoRunsAtOnce:
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="two people upload the same images at once",
+        end="each object is written once, and nobody fails",
+    )
+    def test_two_people_at_once_store_every_image_once(
+        self, catalog: str, sink: Sink, images: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        people = [(catalog, sink.url, str(tmp_path / name)) for name in ("one", "two")]
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+            one, two = pool.map(upload_as, *zip(*people, strict=True))
+        assert one.stored + two.stored == len(images)
+        assert one.failed + two.failed == 0
+        assert set(sink.writes.values()) == {1} and in_bucket(sink) == images
+
+
+@pytest.mark.fault(
+    operator="download_images",
+    happens="a second run begins on the same job while the first is at work",
+    end="the second says so and moves nothing; the first moves every image",
+)
+def test_a_run_at_work_keeps_others_from_its_job(images: dict[str, bytes], tmp_path: Path) -> None:
+    with Origin(images, latency=0.3) as origin:
+        catalog = write_coco(tmp_path / "c.json", {name: origin.url(name) for name in images})
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(download, catalog, tmp_path / "m", concurrency=1)
+            while not origin.seen.requests:
+                time.sleep(0.01)
+            with pytest.raises(SetupError, match="another run"):
+                download(catalog, tmp_path / "m")
+            assert counts(first.result()) == {"stored": len(images)}
