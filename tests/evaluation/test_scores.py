@@ -1,0 +1,120 @@
+"""Scores are those that follow from the names, boxes without a prediction included."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.samples import ingest_dataset
+
+from tests.evaluation.boxes import LEFT, RIGHT
+
+SUBMISSION = "submission_experiment-final014.csv"
+
+
+@pytest.fixture
+def winner(shared_data: Path, dataset_name: str) -> Any:
+    """The real test split, labelled with the winner's real predictions, and these imported."""
+    ingest_dataset(dataset_name, test_annotations=str(shared_data / "dataset_test.json"))
+    dataset = fo.load_dataset(dataset_name)
+    import_predictions(dataset, str(shared_data / SUBMISSION))
+    names = dataset.values("model_predictions.detections.label")
+    dataset.set_values("ground_truth.detections.label", names)
+    return dataset
+
+
+def test_the_winner_against_itself_is_perfect(winner: Any, either_way: str) -> None:
+    result = evaluate_predictions(winner)
+    assert (result.boxes, result.accuracy, result.mean_taxonomic_distance) == (788, 1.0, 0.0)
+    assert result.accuracy_interval == (1.0, 1.0)
+    assert result.agreement.right == 788
+    assert [one.accuracy for one in result.ranks] == [1.0] * 7
+    assert result.eval_key == "eval_model_predictions"
+    assert result.matched_by_annotation_id == 788
+
+
+def test_against_animalia_the_winner_s_distance_is_the_depth_of_its_names(
+    winner: Any, shared_data: Path
+) -> None:
+    with data_file("taxonomy.csv").open(newline="") as file:
+        depths = {
+            row["concept"]: sum(bool(row[rank]) for rank in RANKS) for row in csv.DictReader(file)
+        }
+    with (shared_data / SUBMISSION).open(newline="") as file:
+        expected = [depths[row["concept_name"]] - 1 for row in csv.DictReader(file)]
+    assert sum(expected) == 3_730
+    _relabel(winner, lambda name: "Animalia")
+    result = evaluate_predictions(winner)
+    assert result.mean_taxonomic_distance == pytest.approx(3_730 / 788)
+    assert result.agreement.too_coarse == 788
+    assert result.ranks[0].accuracy == 1.0
+
+
+def test_misspelt_names_raise_the_distance_by_exactly_twelve_each(winner: Any) -> None:
+    numbers = iter(range(788))
+    _relabel(winner, lambda name: f"{name} x" if next(numbers) % 20 == 0 else name)
+    result = evaluate_predictions(winner)
+    assert result.mean_taxonomic_distance == pytest.approx(40 * 12 / 788)
+    assert result.agreement.elsewhere == 40
+    assert all(name.endswith(" x") for name in result.unknown_names)
+
+
+def test_misspelt_names_that_an_import_left_out_count_as_much(
+    winner: Any, shared_data: Path, tmp_path: Path
+) -> None:
+    lines = (shared_data / SUBMISSION).read_text().splitlines()
+    spoilt = [f"{line} x" if number % 20 == 1 else line for number, line in enumerate(lines)]
+    path = tmp_path / "spoilt.csv"
+    path.write_text("\n".join(spoilt))
+    import_predictions(winner, str(path), skip_bad_rows=True)
+    result = evaluate_predictions(winner)
+    assert result.boxes_without_prediction == 40
+    assert result.mean_taxonomic_distance == pytest.approx(40 * 12 / 788)
+    assert result.accuracy == pytest.approx(748 / 788)
+    assert result.mean_taxonomic_distance_of_predicted == 0.0
+    assert result.accuracy_of_predicted == 1.0
+
+
+def _relabel(dataset: Any, rename: Callable[[str], str]) -> None:
+    path = "model_predictions.detections.label"
+    dataset.set_values(path, [[rename(name) for name in names] for names in dataset.values(path)])
+
+
+def test_every_box_has_its_distance(make_dataset: Callable[..., Any], either_way: str) -> None:
+    dataset = make_dataset(
+        (
+            [("Mediaster", LEFT), ("Caridea", RIGHT)],
+            [("Mediaster aequalis", LEFT), ("what", RIGHT)],
+        ),
+        ([("Caridea", LEFT), ("Caridea", RIGHT)], [("Caridea", LEFT)]),
+    )
+    result = evaluate_predictions(dataset, eval_key="e")
+    distances = [[1, 12], [0, 12]]
+    assert dataset.values("ground_truth.detections.e_distance") == distances
+    assert dataset.values("model_predictions.detections.e_distance") == [[1, 12], [0]]
+    assert result.mean_taxonomic_distance == 25 / 4
+    assert result.mean_taxonomic_distance_of_predicted == 13 / 3
+    assert (result.boxes, result.boxes_without_prediction) == (4, 1)
+    assert (result.agreement.right, result.agreement.too_fine, result.agreement.missing) == (
+        1,
+        1,
+        1,
+    )
+
+
+def test_strangers_to_the_tree_can_be_right_and_are_named(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(([("ROV basket", LEFT)], [("ROV basket", LEFT)]))
+    result = evaluate_predictions(dataset)
+    assert (result.accuracy, result.mean_taxonomic_distance) == (1.0, 12.0)
+    assert result.unknown_names == ("ROV basket",)
+    assert all(one.accuracy is None for one in result.ranks)
