@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
 from fathomnet_voxel51.media.folder import FolderStore
 from fathomnet_voxel51.stores import Digest, StoredObject
+
+from tests.media.outgoing import crc32c
 
 NAME = "test_images/dive/1.png"
 CONTENT = bytes(range(256)) * 1_000
 Hook = Callable[[], Any]
-
-
-def crc32c_of(content: bytes) -> str:
-    return base64.b64encode(google_crc32c.value(content).to_bytes(4, "big")).decode()
 
 
 class Sent:
@@ -36,7 +32,7 @@ class Sent:
 
     @property
     def digest(self) -> Digest:
-        return Digest(len(self._content), crc32c_of(self._content))
+        return Digest(len(self._content), crc32c(self._content))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         self.asked = True

@@ -15,7 +15,8 @@ from fathomnet_voxel51.media.folder import FolderStore
 from fathomnet_voxel51.media.outcomes import ItemError, RejectedError
 from fathomnet_voxel51.stores import Digest, StoredObject
 
-from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, crc32c_of, files, put, read, write
+from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, files, put, read, write
+from tests.media.outgoing import crc32c
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_an_image_is_stored_whole_and_nothing_else_remains(root: Path, umask: in
     stored = put(root, Sent())
     assert files(root) == {NAME: CONTENT}
     status = (root / NAME).stat()
-    assert stored == StoredObject(len(CONTENT), crc32c_of(CONTENT), status.st_mtime_ns)
+    assert stored == StoredObject(len(CONTENT), crc32c(CONTENT), status.st_mtime_ns)
     assert status.st_mode & 0o777 == 0o666 & ~umask
     assert status.st_nlink == 1
 
@@ -40,7 +41,7 @@ def test_what_was_stored_is_found_listed_and_read(root: Path) -> None:
     assert ask(root, "find", NAME) == as_listed
     assert ask(root, "listing", "test_images") == {"dive/1.png": as_listed}
     assert ask(root, "listing", "train_images") == {}
-    assert ask(root, "digest", NAME, as_listed) == Digest(len(CONTENT), crc32c_of(CONTENT))
+    assert ask(root, "digest", NAME, as_listed) == Digest(len(CONTENT), crc32c(CONTENT))
     assert read(root) == (len(CONTENT), CONTENT)
 
 
@@ -48,7 +49,7 @@ def test_an_empty_file_and_one_of_many_pieces_are_read_whole(root: Path) -> None
     for content in (b"", os.urandom(2_500_000)):
         write(root / NAME, content)
         found = ask(root, "find", NAME)
-        assert ask(root, "digest", NAME, found) == Digest(len(content), crc32c_of(content))
+        assert ask(root, "digest", NAME, found) == Digest(len(content), crc32c(content))
         assert read(root) == (len(content), content)
 
 
@@ -124,11 +125,11 @@ def test_a_stream_of_another_length_is_not_stored(root: Path) -> None:
 
 def test_a_stream_with_another_checksum_is_not_stored(root: Path) -> None:
     image = Sent()
-    image.crc32c = crc32c_of(b"other bytes")
+    image.crc32c = crc32c(b"other bytes")
     with pytest.raises(ItemError, match="checksum"):
         put(root, image)
     assert files(root) == {}
-    image.crc32c = crc32c_of(CONTENT)
+    image.crc32c = crc32c(CONTENT)
     put(root, image)
 
 
