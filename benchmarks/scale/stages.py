@@ -133,6 +133,7 @@ STAGES: Final = (
         _always(),
         lambda result: int(result.scored),
         "boxes",
+        most=10,  # a hundred times need some 12 GB beside the database
     ),
     Stage(
         "split_by_dive",
