@@ -53,7 +53,6 @@ QUANTITIES: Final = (
         "Memory of the process, above FiftyOne's own", lambda one: one.above_mb, "{:,.0f} MB", 20
     ),
     Quantity("Database on the disk, after the stage", lambda one: one.database_mb, "{:,.0f} MB", 1),
-    Quantity("Files beside it, after the stage", lambda one: one.files_mb, "{:,.0f} MB", 1),
 )
 
 
