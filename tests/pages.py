@@ -34,7 +34,7 @@ OURS: Final = ("fathomnet-voxel51", "fathomnet-infer", "fiftyone", "make", "pip"
 OTHERS: Final = (
     *("cd", "cp", "export", "ln", "mkdir", "rm", "tail", "wc"),
     *("curl", "git", "rsync", "scp", "ssh"),
-    *("docker", "gcloud", "helm", "hf", "kubectl", "squeue"),
+    *("docker", "gcloud", "helm", "hf", "kubectl", "squeue", "sysctl"),
 )
 """Programs of others, or of the shell."""
 

@@ -18,6 +18,7 @@ from .answers import Answer, read_answer
 from .gcs_access import Access
 from .gcs_upload import Upload
 from .outcomes import BusyError, ItemError
+from .receiving import receiving_sockets
 
 CONNECT_SECONDS: Final = 15.0
 SMALL_SECONDS: Final = 60.0
@@ -52,7 +53,9 @@ class Bucket:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            connector=aiohttp.TCPConnector(
+                limit=self._concurrency, socket_factory=receiving_sockets(self._concurrency)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
             headers={"Accept-Encoding": "identity"},

@@ -18,6 +18,7 @@ from ..stores import Incoming
 from .addresses import GuardedResolver, PrivateAddressError, fetchable, redirected
 from .http_answers import Body, announced_digests, retry_after
 from .outcomes import BusyError, ItemError, MissingError, RejectedError
+from .receiving import receiving_sockets
 
 LARGEST_IMAGE: Final = 1 << 30
 """Bytes; a source that announces more is refused."""
@@ -25,9 +26,11 @@ LARGEST_IMAGE: Final = 1 << 30
 CONNECT_SECONDS: Final = 15.0
 MOST_REDIRECTS: Final = 5
 
-# Twice this much waits in a connection before it is paused. Less pauses it after every read, which
-# costs a quarter more processor time; more costs memory where a store is slow, and gains nothing.
-_READ_BUFFER: Final = 128 * 1024
+# Twice this much waits in a connection before it is paused; more costs memory where a store is
+# slow, and gains nothing. So little pauses it after every read, while more arrives in the kernel;
+# where that has no room for it, it would cost a quarter more processor time.
+_READ_BUFFER: Final = 64 * 1024
+_READ_BUFFER_OF_SMALL_WINDOWS: Final = 128 * 1024
 _DNS_SECONDS: Final = 300
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAY_HEAL: Final = (401, 403, 408, 425)
@@ -61,9 +64,13 @@ class UrlSource:
 
     async def __aenter__(self) -> Self:
         resolver = ThreadedResolver() if self._allow_private_hosts else GuardedResolver()
+        sockets = receiving_sockets(self._concurrency)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._concurrency, ttl_dns_cache=_DNS_SECONDS, resolver=resolver
+                limit=self._concurrency,
+                ttl_dns_cache=_DNS_SECONDS,
+                resolver=resolver,
+                socket_factory=sockets,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
@@ -71,7 +78,7 @@ class UrlSource:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
             auto_decompress=False,
             trust_env=False,
-            read_bufsize=_READ_BUFFER,
+            read_bufsize=_READ_BUFFER if sockets else _READ_BUFFER_OF_SMALL_WINDOWS,
         )
         return self
 
