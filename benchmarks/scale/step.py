@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 from fathomnet_voxel51.parameters import RunWorkflow
 from fathomnet_voxel51.workflow import run_workflow
 
@@ -71,16 +70,12 @@ def _measure(stage: Stage, place: Place) -> Measured:
 
 def _processor_seconds() -> float:
     """Of this process, of those it started and that have ended, and of the database server."""
-    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    server = psutil.Process(_server()).cpu_times()
-    return sum(one.ru_utime + one.ru_stime for one in own) + server.user + server.system
-
-
-def _server() -> int:
-    """Number of the database server's process."""
     import fiftyone.core.odm as foo
 
-    return int(foo.get_db_conn().command("serverStatus")["pid"])
+    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    server = foo.get_db_conn().command("serverStatus")["extra_info"]
+    of_server: int = server["user_time_us"] + server["system_time_us"]
+    return sum(one.ru_utime + one.ru_stime for one in own) + of_server / 1e6
 
 
 def _of_the_database() -> Measured:
@@ -93,7 +88,7 @@ def _of_the_database() -> Measured:
     return {
         "documents_mb": stats["dataSize"] / _MB,
         "database_mb": stats["totalSize"] / _MB,
-        "server_mb": peak_mb(_server()),
+        "server_mb": peak_mb(connection.command("serverStatus")["pid"]),
     }
 
 
