@@ -50,7 +50,7 @@ class Cases:
         self.outcomes: dict[FaultCase, Counter[str]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.of_test = {item.nodeid: list(_cases(item)) for item in session.items}
+        self.of_test = {item.nodeid: list(cases_of(item)) for item in session.items}
         self.outcomes = {case: Counter() for cases in self.of_test.values() for case in cases}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -59,7 +59,8 @@ class Cases:
                 self.outcomes[case][report.outcome] += 1
 
 
-def _cases(item: pytest.Item) -> Iterator[FaultCase]:
+def cases_of(item: pytest.Item) -> Iterator[FaultCase]:
+    """What a test is marked with."""
     file = item.path.relative_to(REPOSITORY).as_posix()
     name = item.originalname if isinstance(item, pytest.Function) else item.name
     for mark in item.iter_markers("fault"):

@@ -23,7 +23,7 @@ BOXES = 2_000
 BATCH = 20
 """Small batches make many instants at which a part is written."""
 
-KILLS = 20
+KILLS = 12
 MID_WRITE_AT_LEAST = 3
 NAME = "test-killed"
 FIELD = "model_predictions"
@@ -200,7 +200,7 @@ def complete_dataset(files: Files) -> Iterator[None]:
 
 @pytest.mark.fault(
     operator="ingest_dataset",
-    happens="it is killed at 20 random instants",
+    happens="it is killed at 12 random instants",
     end="run again, each time the dataset of an undisturbed run, bit for bit",
 )
 def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
@@ -210,7 +210,7 @@ def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(fil
 
 @pytest.mark.fault(
     operator="ingest_dataset",
-    happens="recreating a dataset is killed at 20 random instants",
+    happens="recreating a dataset is killed at 12 random instants",
     end="run again, each time the dataset of an undisturbed run; none is left over",
 )
 def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(files: Files) -> None:
@@ -220,7 +220,7 @@ def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(fil
 
 @pytest.mark.fault(
     operator="import_predictions",
-    happens="it is killed at 20 random instants",
+    happens="it is killed at 12 random instants",
     end="run again, each time the predictions and the record of an undisturbed run",
 )
 def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(files: Files) -> None:
@@ -231,7 +231,7 @@ def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(fil
 
 @pytest.mark.fault(
     operator="evaluate_predictions",
-    happens="it is killed at 20 random instants",
+    happens="it is killed at 12 random instants",
     end="run again, each time the verdicts and results of an undisturbed run",
 )
 def test_an_evaluation_that_is_killed_and_repeated_gives_the_undisturbed_dataset(

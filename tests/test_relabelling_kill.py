@@ -22,7 +22,7 @@ from tests.stored import DICE_AND_TIMES, documents
 
 NAME = "test-relabelling-killed"
 NEW = "Scotoplanes globosa"
-KILLS = 10
+KILLS = 6
 SLOW = 0.02
 """Seconds that each of the 79 edits is made to last, so that most kills meet the middle."""
 
@@ -76,12 +76,12 @@ def state(dataset: Any) -> Any:
 
 @pytest.mark.fault(
     operator="relabel_boxes",
-    happens="it is killed at five random instants",
+    happens="it is killed at three random instants",
     end="run again, every box has the new label and all journals are closed",
 )
 @pytest.mark.fault(
     operator="undo_relabel",
-    happens="it is killed at five random instants",
+    happens="it is killed at three random instants",
     end="run again, every box is as it was before the relabelling",
 )
 def test_relabelling_and_undo_survive_kills(dataset: Any) -> None:

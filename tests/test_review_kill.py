@@ -24,7 +24,7 @@ from tests.stored import DICE_AND_TIMES, documents
 NAME = "test-review-killed"
 LOW, HIGH = 0.0003, 0.01
 """Two thresholds, so that each run has much to replace; names alone make nothing sure."""
-KILLS = 10
+KILLS = 6
 SLOW = 0.04
 """Seconds that each of the 30 batches is made to last, so that most kills meet the middle."""
 
@@ -80,7 +80,7 @@ def state() -> Any:
 
 @pytest.mark.fault(
     operator="find_label_errors",
-    happens="it is killed at ten random instants, replacing suspects of other settings",
+    happens="it is killed at six random instants, replacing suspects of other settings",
     end="run again, the scores, views and record of an undisturbed run",
 )
 def test_a_killed_run_is_finished_by_the_next(dataset: Any) -> None:

@@ -330,18 +330,16 @@ def test_a_killed_database_keeps_what_was_written_durably(tmp_path: Path) -> Non
     (tmp_path / "files").mkdir()
     server = Database(tmp_path / "files")
     server.start()
-    for round_ in range(3):
-        with MongoClient[dict[str, Any]](server.uri) as client:
-            own = client.durable.samples
-            dataset = SimpleNamespace(_sample_collection=own)
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        dataset = SimpleNamespace(_sample_collection=client.durable.samples)
+        collection = sample_collection(dataset)
+        assert collection is not None
+        for round_ in range(3):
             client.durable.runs.replace_one({"_id": 0}, {"round": round_}, upsert=True)
             make_durable(dataset)
-            collection = sample_collection(dataset)
-            assert collection is not None
             collection.insert_one({"_id": round_})
             server.stop(signal.SIGKILL)
-        server.start()
-        with MongoClient[dict[str, Any]](server.uri) as client:
+            server.start()
             assert client.durable.runs.find_one({"round": round_})
-            assert client.durable.samples.count_documents({}) == round_ + 1
+            assert collection.count_documents({}) == round_ + 1
     server.stop()

@@ -94,4 +94,5 @@ def test_where_there_is_no_evaluation_a_button_opens_the_form(app: App, dataset:
     app.wait_for_text("boxes are scored, as evaluation eval_model_predictions")
     app.submit("Execute")
     app.result()
+    app.close()
     expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)

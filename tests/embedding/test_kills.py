@@ -27,8 +27,8 @@ BOXES = sum(COUNTS)
 BATCH = 6
 IN_FLIGHT = 3
 """Batches: one being written, one that waits for it, one in the model."""
-KILLS = 10
-MID_RUN_AT_LEAST = 4
+KILLS = 6
+MID_RUN_AT_LEAST = 2
 
 
 def embed(log: str, share: Synchronized[float] | None = None) -> None:
@@ -66,7 +66,7 @@ def run(target: Callable[..., None], *arguments: Any) -> Any:
 
 @pytest.mark.fault(
     operator="compute_embeddings",
-    happens="it is killed at ten random instants",
+    happens="it is killed at six random instants",
     end="run again, the same vectors; only batches in flight are embedded twice",
 )
 def test_a_run_that_is_killed_and_repeated_gives_the_undisturbed_vectors(
