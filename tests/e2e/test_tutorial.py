@@ -65,11 +65,21 @@ def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
     app.screenshot(pictures / "operator-browser.png")
 
 
-def test_boxes_are_relabelled_from_a_button_above_them(app: App, dataset: Any) -> None:
+@pytest.mark.parametrize(
+    ("icon", "told"),
+    [
+        ("relabel.svg", "A name of any rank in the taxonomy"),
+        ("undo.svg", "has no relabelling that could be undone"),
+        ("ingest.svg", "choose at least one annotations file"),
+    ],
+)
+def test_a_button_above_the_images_opens_a_form(
+    app: App, dataset: Any, icon: str, told: str
+) -> None:
     app.open_dataset(NAME, MEDIUM.train)
     app.wait_until_drawn()
-    app.page.locator("img[src*='relabel.svg']").click()
-    app.wait_for_text("A name of any rank in the taxonomy")
+    app.page.locator(f"img[src*='{icon}']").click()
+    app.wait_for_text(told)
 
 
 def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -12,7 +11,7 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.errors import FathomNetError, SetupError
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from tests.faults import stages
 from tests.faults.database import Database
@@ -29,9 +28,15 @@ IMPATIENT = "serverSelectionTimeoutMS=1000"
 def take_all_room(disk: SmallDisk, database: Database) -> None:
     """Takes what is free on the disk, then what the server has set aside for its journal."""
     disk.fill()
-    with contextlib.suppress(PyMongoError), MongoClient[Any](database.uri, journal=True) as client:
-        while True:
-            client.others.notes.insert_one({"note": secrets.token_bytes(16_384)})
+    size = 16_384
+    with MongoClient[Any](f"{database.uri}/?{IMPATIENT}", journal=True) as client:
+        while size:
+            try:
+                client.others.notes.insert_one({"note": secrets.token_bytes(size)})
+            except ConnectionFailure:
+                return  # a server that cannot write its journal ends itself
+            except PyMongoError:
+                size //= 2
 
 
 def imported_without_room(place: Path, files: Files) -> tuple[Any, ...]:

@@ -42,6 +42,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     """Whether it works on a view: in the App on what is shown or selected, else on all."""
     changes_labels: ClassVar[bool] = False
     """Whether labels or ranks that the App shows may be others afterwards."""
+    place: ClassVar[Any] = None
+    """One of ``types.Places``: where the App has a button that opens its form; None for nowhere."""
 
     @property
     def config(self) -> Any:
@@ -114,6 +116,12 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
                 raise
             _refuse_if_deleted(dataset)
         return result
+
+    def resolve_placement(self, ctx: Any) -> Any:
+        if self.place is None:
+            return None
+        button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
+        return types.Placement(self.place, button)
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name
         if type == "inputs":

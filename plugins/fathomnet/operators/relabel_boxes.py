@@ -22,6 +22,7 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
     icon = "/plugins/fathomnet/assets/relabel.svg"
     on_view = True
     changes_labels = True
+    place = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS  # boxes are selected below it
 
     def run(
         self, params: parameters.RelabelBoxes, dataset: Any, progress: Progress
@@ -54,11 +55,6 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
             '"FathomNet: undo a relabelling" takes this back. Primary labels follow when '
             '"FathomNet: add primary labels" is run again.',
         )
-
-    def resolve_placement(self, ctx: Any) -> Any:
-        """A button above the images, where boxes are selected."""
-        button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
-        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, button)
 
     def _target(self, ctx: Any) -> Any:
         """Boxes that are selected one by one come before the images that are shown."""
