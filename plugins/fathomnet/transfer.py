@@ -106,8 +106,8 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
     allow_private_hosts: bool = False,
     recheck: bool = False,
     shard: str = "",
-    progress: Progress = silent,
     policy: Policy | None = None,
+    progress: Progress = silent,
 ) -> TransferResult:
     """Brings the images of a catalog to a folder, from their URLs or from a bucket.
 
@@ -121,8 +121,8 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
         allow_private_hosts: likewise; a bucket is always allowed.
         recheck: likewise.
         shard: likewise.
-        progress: likewise.
         policy: likewise.
+        progress: likewise.
 
     Raises:
         InputError: the catalog or a parameter is wrong; nothing was moved.
