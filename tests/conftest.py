@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fathomnet_voxel51.dataset.collection import PUBLIC_API
 
 from tests.drawn import Drawn, drawing_in
 from tests.private_database import private_database
@@ -77,6 +78,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if skipped and os.environ.get("FATHOMNET_NO_SKIP") and exitstatus == 0:
         reporter.write_line(f"{skipped} tests were skipped, and none may be", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(params=["collection", "public API"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test is run both ways of reading and writing."""
+    monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

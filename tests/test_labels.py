@@ -8,7 +8,6 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import (
     PrimaryLabelResult,
@@ -61,13 +60,6 @@ WORKED_BY_HAND: dict[str, tuple[list[Box], str | None]] = {
         "Aegina",
     ),
 }
-
-
-@pytest.fixture(params=["collection", "public API"])
-def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The test is run both ways of writing."""
-    monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
-    return str(request.param)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import fiftyone as fo
 import numpy as np
 import pandas as pd
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.prediction_files.writer import write_predictions
@@ -34,13 +33,6 @@ COCO: dict[str, Any] = {
     ],
     "categories": [{"id": 1, "name": "ROV basket"}],
 }
-
-
-@pytest.fixture(params=["collection", "public API"])
-def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The test is run both ways of writing."""
-    monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
-    return str(request.param)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Datasets to evaluate, and both ways of doing it.
+"""Datasets to evaluate.
 
 FiftyOne is imported only inside: this file is read before its settings are made, see
 ``tests/conftest.py``.
@@ -10,17 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
 
 if TYPE_CHECKING:
     from tests.evaluation.boxes import Box
-
-
-@pytest.fixture(params=["collection", "public API"])
-def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The test is run both ways of reading and writing."""
-    monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
-    return str(request.param)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import fiftyone.brain as fob
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
 from fathomnet_voxel51.search.exact import ExactSimilarityConfig
 from fathomnet_voxel51.search.mapped import HOME_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
@@ -50,11 +49,6 @@ class Built:
         return [self.ids[row] for row in brute_force(self.matrix, query)[:k]]
 
 
-@pytest.fixture(params=["collection", "public API"])
-def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
-
-
 @pytest.fixture
 def built(dataset_name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Built:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
@@ -62,7 +56,7 @@ def built(dataset_name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_neighbours_by_vector_and_by_example_are_those_of_brute_force(
-    built: Built, either_way: None
+    built: Built, either_way: str
 ) -> None:
     query = offset_vectors(1, seed=9)[0]
     assert built.found(query, k=25) == built.expected(query, 25)
@@ -133,7 +127,7 @@ def test_images_are_sorted_by_their_nearest_box_and_show_the_hits(built: Built) 
 
 
 def test_a_view_is_searched_alone_and_an_example_may_be_outside_it(
-    built: Built, either_way: None
+    built: Built, either_way: str
 ) -> None:
     view = built.dataset.skip(20).limit(30)
     inside = set(view.values(f"{FIELD}.detections.id", unwind=True))
@@ -144,7 +138,7 @@ def test_a_view_is_searched_alone_and_an_example_may_be_outside_it(
     assert built.found(built.ids[2], view=built.dataset.limit(0), k=12) == []
 
 
-def test_deleted_boxes_do_not_eat_hits(built: Built, either_way: None) -> None:
+def test_deleted_boxes_do_not_eat_hits(built: Built, either_way: str) -> None:
     query = built.matrix[50]
     built.index.reload()
     gone = built.expected(query, 40)
@@ -169,7 +163,7 @@ def test_deleted_images_do_not_eat_hits(built: Built) -> None:
     assert built.found(query, k=25) == left[:25]
 
 
-def test_changed_vectors_are_seen_after_a_reload(built: Built, either_way: None) -> None:
+def test_changed_vectors_are_seen_after_a_reload(built: Built, either_way: str) -> None:
     query = offset_vectors(1, seed=9)[0]
     assert built.found(query, k=5) == built.expected(query, 5)
     built.matrix = offset_vectors(301, seed=77)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.media.sink import Sink
-from tests.media.sink_faults import answer
+from tests.media.sink_faults import CORRUPT, LOST, answer
 from tests.transfer.runs import FOLDER, counts, in_bucket, outcomes, upload
 
 
@@ -43,8 +43,6 @@ class TestAStoreThatMisbehaves:
     def test_an_answer_that_is_lost_after_storing_stores_nothing_twice(
         self, catalog: str, sink: Sink, images: dict[str, bytes]
     ) -> None:
-        from tests.media.sink_faults import LOST
-
         sink.faults = {f"{FOLDER}/{name}": [LOST] for name in images}
         assert counts(upload(catalog)) == {"stored": len(images)}
         assert in_bucket(sink) == images and set(sink.writes.values()) == {1}
@@ -52,8 +50,6 @@ class TestAStoreThatMisbehaves:
     def test_a_store_that_damages_images_keeps_none_of_them(
         self, catalog: str, sink: Sink, images: dict[str, bytes]
     ) -> None:
-        from tests.media.sink_faults import CORRUPT
-
         sink.faults = {f"{FOLDER}/{name}": [CORRUPT] for name in images}
         assert counts(upload(catalog)) == {"stored": len(images)}
         assert in_bucket(sink) == images

@@ -20,7 +20,7 @@ def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
     missing = {path: field for path, field in schema.items() if path not in known}
     if missing:
         dataset.add_dynamic_sample_fields(missing)
-    make_durable(dataset)
+        make_durable(dataset)
 
 
 def sample_schema() -> dict[str, Any]:
