@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .errors import Fault, InputError
 from .fields import ANNOTATION_ID, OWN_RANK
-from .files.coco import LARGEST_ID
+from .files.coco_values import LARGEST_ID
 from .files.faults import FaultList
 from .prediction_files.rows import CONCEPT_NAME, CONFIDENCE, RawRows
 from .prediction_files.run import MANIFEST_NAME, RawRun, read_run

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from pydantic import FailFast, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from .coco_values import LARGEST_ID
 from .faults import FaultList, shown
 from .jsonstream import JsonCursor, JsonSyntaxError
 
-LARGEST_ID: Final = 2**63 - 1
 LARGEST_SIDE: Final = 1_000_000
 """Pixels; far beyond any camera, near enough to catch a number that is no size."""
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..plain import shortened
-from .coco import LARGEST_ID, place_of
+from .coco import place_of
+from .coco_values import LARGEST_ID
 from .faults import FaultList, shown
 
 LONGEST: Final = 500

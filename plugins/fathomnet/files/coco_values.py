@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
+LARGEST_ID = 2**63 - 1
+"""What a whole number of a database and of a table's column can hold."""
+
 LONGEST_SEGMENT = 255
 """Bytes in a file name that common file systems accept."""
 
