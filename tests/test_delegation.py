@@ -8,6 +8,7 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.errors import OperationFailedError
 
 from demo import processes
 
@@ -77,7 +78,32 @@ def test_a_failure_in_the_worker_arrives_with_its_reason_alone(
     absent = tmp_path / "absent.json"
     values = {"dataset_name": dataset_name, "test_annotations": str(absent)}
     operation = delegation.queue("ingest_dataset", None, values)
-    with pytest.raises(delegation.OperationFailedError, match=r"absent\.json") as raised:
+    with pytest.raises(OperationFailedError, match=r"absent\.json") as raised:
         delegation.follow(operation, lambda share, label: None)
     assert "Traceback" not in str(raised.value)
     assert not fo.dataset_exists(dataset_name)
+
+
+@pytest.mark.fault(
+    operator="run_workflow",
+    happens="its second stage fails in a worker",
+    end="whoever waits is told which stage failed and why, without a traceback",
+)
+def test_a_workflow_that_fails_in_the_worker_says_so_in_its_own_words(
+    worker: None, shared_data: Path, dataset_name: str, tmp_path: Path
+) -> None:
+    values = {
+        "stages": ["ingest_dataset", "evaluate_predictions"],
+        "ingest_dataset": {
+            "dataset_name": dataset_name,
+            "test_annotations": str(shared_data / "dataset_test.json"),
+            "media_root": str(tmp_path),
+        },
+    }
+    operation = delegation.queue("run_workflow", None, values)
+    with pytest.raises(OperationFailedError) as raised:
+        delegation.follow(operation, lambda share, label: None)
+    told = str(raised.value)
+    assert told.startswith("evaluate_predictions failed, stage 2 of 2.\n")
+    assert told.endswith("Run the workflow again to go on from there.")
+    assert "Traceback" not in told and "Error: " not in told

@@ -7,9 +7,9 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.errors import DatasetError, InputError, WorkflowError
 from fathomnet_voxel51.parameters import RunWorkflow
-from fathomnet_voxel51.workflow import WorkflowError, run_workflow
+from fathomnet_voxel51.workflow import run_workflow
 
 from demo.generate import Settings, make
 from demo.stand_in_models import write_stand_in

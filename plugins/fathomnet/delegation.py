@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .errors import FathomNetError, SetupError
+from .errors import FathomNetError, OperationFailedError, SetupError
 from .fields import PLUGIN_NAME
 from .progress import Progress
 
 POLL_SECONDS = 0.5
-
-
-class OperationFailedError(FathomNetError):
-    """A delegated operation ended with an error."""
 
 
 def queue(operator: str, dataset: Any, values: Mapping[str, Any]) -> str:
@@ -99,5 +95,15 @@ def _report_of(operation: Any, state: str) -> tuple[float, str]:
 def _reason(result: Any) -> str:
     """The message of the project's own error at the end of a worker's traceback."""
     text = (getattr(result, "error", None) or "no reason was recorded").strip()
-    raised = list(re.finditer(r"^[\w.]+\.errors\.\w+: ", text, re.MULTILINE))
+    # The worker's package may have another name than this one: FiftyOne names a plugin's modules.
+    ours = "|".join(re.escape(path) for path in _paths_below_package(FathomNetError))
+    raised = list(re.finditer(rf"^\S+(?:{ours}): ", text, re.MULTILINE))
     return text[raised[-1].end() :] if raised else text
+
+
+def _paths_below_package(error: type[FathomNetError]) -> Iterator[str]:
+    """Where an error and those derived from it are defined, such as ``.errors.InputError``."""
+    package = __name__.rpartition(".")[0]
+    yield f"{error.__module__.removeprefix(package)}.{error.__qualname__}"
+    for derived in error.__subclasses__():
+        yield from _paths_below_package(derived)

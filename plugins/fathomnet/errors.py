@@ -66,3 +66,11 @@ class DatasetError(FathomNetError):
 
 class SetupError(FathomNetError):
     """Something that a stage needs is not installed, configured or reachable."""
+
+
+class WorkflowError(FathomNetError):
+    """A stage of a workflow failed after others had finished."""
+
+
+class OperationFailedError(FathomNetError):
+    """A delegated operation ended with an error."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .embeddings import compute_embeddings
-from .errors import DatasetError, FathomNetError, Fault, InputError
+from .errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from .evaluation import evaluate_predictions
 from .labels import add_primary_label, add_taxonomy_ranks
 from .models import model_spec
@@ -41,10 +41,6 @@ STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
     "report_dataset": report_dataset,
 }
 """Of each stage but those that move images, which need no dataset and come split by split."""
-
-
-class WorkflowError(FathomNetError):
-    """A stage failed after others had finished."""
 
 
 def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
