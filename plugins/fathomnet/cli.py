@@ -16,7 +16,7 @@ from .errors import DatasetError, Fault, InputError
 from .interruptions import told_plainly
 from .parameters import OPERATORS, Parameters, Widget, widget
 from .plain import plain
-from .terminal import ITEMS_FAILED, exit_status, print_result, progress_bar
+from .terminal import ITEMS_FAILED, exit_status, harmless, print_result, progress_bar
 
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
 
@@ -129,6 +129,23 @@ def refresh_taxonomy(write: Path | None) -> None:
         with progress_bar() as report:
             drifts = worms.refresh(write=write, progress=report)
         click.echo(worms.describe(drifts))
+
+
+@main.command("rename-transferred")
+@click.argument("rename_map", type=click.Path(exists=True, dir_okay=False))
+@click.argument("bucket")
+def rename_transferred(rename_map: str, bucket: str) -> None:
+    """Rename what a transfer job has fetched into BUCKET, by the map RENAME_MAP."""
+    from .media import renaming
+
+    with exit_status():
+        result = renaming.rename_transferred(rename_map, bucket)
+        click.echo(f"{result.renamed:,} renamed, {result.present:,} there before")
+    if result.absent:
+        click.echo(f"{len(result.absent):,} not fetched:", err=True)
+        for name in result.absent:
+            click.echo(f"  {harmless(name)}", err=True)
+        sys.exit(ITEMS_FAILED)
 
 
 if __name__ == "__main__":

@@ -246,8 +246,9 @@ def test_the_commands_name_the_files_and_places_of_the_job(tmp_path: Path) -> No
     assert words[:4] == ["gcloud", "transfer", "jobs", "create"]
     assert words[4].startswith(f"$(gcloud storage sign-url {remote} ")
     assert words[5] == "gs://deep-sea/fathomnet/transfer/train_images/"
-    assert shlex.split(rename)[2:] == [
-        "fathomnet_voxel51.media.renaming",
+    assert shlex.split(rename) == [
+        "fathomnet-voxel51",
+        "rename-transferred",
         result.rename_map,
         "gs://deep-sea",
     ]
@@ -265,7 +266,9 @@ def test_the_shell_passes_the_signed_list_and_the_destination_on(tmp_path: Path)
     )
     gcloud.chmod(0o755)
     result = job(tmp_path, TransferObject(f"{HOST}/a.png", "1.png"))
-    script = "set -eu\n" + "\n".join(c for c in result.commands if not c.startswith("python"))
+    script = "set -eu\n" + "\n".join(
+        c for c in result.commands if not c.startswith(transfer_job.RENAMING)
+    )
     environment = {"PATH": f"{gcloud.parent}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-c", script], check=True, env=environment)
     asked = log.read_text().splitlines()
@@ -378,9 +381,12 @@ def test_a_renaming_that_was_stopped_goes_on(tmp_path: Path, bucket: Emulator) -
 def test_the_program_says_what_is_absent_and_refuses_what_is_no_map(
     tmp_path: Path, bucket: Emulator
 ) -> None:
+    name, command = transfer_job.RENAMING.split()
+    program = Path(sys.executable).with_name(name)
+
     def run(rename_map: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", transfer_job.RENAMING, rename_map, f"gs://{bucket.bucket}"],
+            [program, command, rename_map, f"gs://{bucket.bucket}"],
             capture_output=True,
             text=True,
             check=False,

@@ -1,13 +1,9 @@
-"""Gives what Google's Storage Transfer Service has fetched the names that the dataset expects.
-
-python -m fathomnet_voxel51.media.renaming train_images.renames.csv gs://bucket
-"""
+"""Gives what Google's Storage Transfer Service has fetched the names that the dataset expects."""
 
 from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,15 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-import click
-
-from ..errors import FathomNetError, Fault, InputError, SetupError
+from ..errors import Fault, InputError, SetupError
 from .paths import GCS
 from .transfer_job import MAP_HEADER
 
 THREADS: Final = 32
 _BATCH: Final = 1_000
-_FAILED, _BAD_INPUT, _NOT_ALL = 1, 2, 3
 
 _Group = tuple[str, tuple[str, ...]]
 """A transferred object's name, and the names that it is to get."""
@@ -163,25 +156,3 @@ def _checked(subject: str, number: int, row: list[str]) -> list[str]:
     if len(row) != len(MAP_HEADER) or not all(row):
         raise InputError(subject, [Fault(f"line {number:,}", "is not a pair of names")])
     return row
-
-
-@click.command()
-@click.argument("rename_map", type=click.Path(exists=True, dir_okay=False))
-@click.argument("bucket")
-def main(rename_map: str, bucket: str) -> None:
-    """Renames what a transfer job has fetched into BUCKET, by the map RENAME_MAP."""
-    try:
-        result = rename_transferred(rename_map, bucket)
-    except FathomNetError as error:
-        click.echo(str(error), err=True)
-        sys.exit(_BAD_INPUT if isinstance(error, InputError) else _FAILED)
-    click.echo(f"{result.renamed:,} renamed, {result.present:,} there before")
-    if result.absent:
-        click.echo(f"{len(result.absent):,} not fetched:", err=True)
-        for name in result.absent:
-            click.echo(f"  {name}", err=True)
-        sys.exit(_NOT_ALL)
-
-
-if __name__ == "__main__":
-    main()

@@ -31,8 +31,8 @@ LARGEST_LIST: Final = 128_000_000
 """Bytes that the service takes in one list (cloud.google.com/storage-transfer/quotas)."""
 
 MAP_HEADER: Final = ("transferred_name", "object_name")
-RENAMING: Final = "fathomnet_voxel51.media.renaming"
-"""The module that applies a map, as ``python -m`` wants it."""
+RENAMING: Final = "fathomnet-voxel51 rename-transferred"
+"""The command that applies a map."""
 
 _LONGEST_NAME: Final = 1024
 """Bytes that an object's name may have."""
@@ -271,7 +271,7 @@ def _commands(
         ]
     whole_bucket = shlex.quote(f"{GCS}{bucket}")
     commands += [
-        f"python -m {RENAMING} {shlex.quote(str(rename_map))} {whole_bucket}",
+        f"{RENAMING} {shlex.quote(str(rename_map))} {whole_bucket}",
         f"gcloud storage rm {' '.join(map(shlex.quote, remote))}",
     ]
     return tuple(commands)
