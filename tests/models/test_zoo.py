@@ -93,6 +93,16 @@ def test_a_local_folder_is_found_by_a_fresh_process(models_folder: Path) -> None
     _expect(_ask(model_spec(folder).zoo_name), folder)
 
 
+def test_a_loader_that_an_earlier_version_copied_works_on() -> None:
+    """Folders of models in users' homes hold it until the plugin is loaded there again."""
+    register_zoo_models()
+    folder = Path(fo.config.model_zoo_dir) / "fathomnet-voxel51" / "fathomnet-clip"
+    loader = (Path(__file__).with_name("loader_0_1.txt")).read_text(encoding="utf-8")
+    (folder / "__init__.py").write_text(loader, encoding="utf-8")
+    _expect(_ask("fathomnet-clip"), "clip")
+    assert (folder / "__init__.py").read_text(encoding="utf-8") == loader, "it was this one"
+
+
 def test_the_plugin_alone_is_enough(models_folder: Path, tmp_path: Path) -> None:
     """No wheel: the package cannot be imported by name, only FiftyOne knows the folder."""
     hidden = tmp_path / "hidden"
