@@ -76,10 +76,12 @@ LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
 """Names of the saved views, of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
 
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Form of what the project keeps on a dataset; ``dataset.schema_version`` says what each was."""
 SCHEMA_RUN_KEY: Final = "fathomnet_schema"
 """Key of the FiftyOne run that holds that number."""
+STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
+"""The module by which databases name the project's classes."""
 
 
 def ingest_run_key(split: str) -> str:

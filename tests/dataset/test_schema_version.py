@@ -155,7 +155,9 @@ def test_what_a_newer_version_wrote_is_left_alone(dataset: Any, operator: str) -
     as_of_the_future(dataset)
     before = content(dataset), settings(dataset)
     run = foo.get_operator(f"{PLUGIN_NAME}/{operator}")
-    with pytest.raises(Exception, match="has schema 3, of fathomnet-voxel51 ") as raised:
+    with pytest.raises(
+        Exception, match=f"has schema {SCHEMA_VERSION + 1}, of fathomnet-voxel51 "
+    ) as raised:
         run(dataset, **NEEDED.get(operator, {}))
     assert type(raised.value).__name__ == DatasetError.__name__  # the plugin's, or the package's
     assert "install that version or a later one" in str(raised.value)
@@ -188,7 +190,7 @@ def test_a_dry_run_neither_changes_an_old_dataset_nor_reads_a_newer_one(dataset:
     dataset.reload()
     assert settings(dataset) == before
     as_of_the_future(dataset)
-    with pytest.raises(DatasetError, match="has schema 3"):
+    with pytest.raises(DatasetError, match=f"has schema {SCHEMA_VERSION + 1}"):
         relabel_boxes(dataset.limit(20), NEW, dry_run=True)
 
 
@@ -235,18 +237,21 @@ def number_images(dataset: Any) -> None:
         time.sleep(SECONDS)
 
 
-def with_a_third_form() -> None:
-    schema_version.STEPS = (*STEPS, (3, number_images))  # type: ignore[misc]
-    schema_version.SCHEMA_VERSION = run_records.SCHEMA_VERSION = 3  # type: ignore[misc]
+NEXT = SCHEMA_VERSION + 1
 
 
-def to_the_third_form(name: str) -> None:
-    with_a_third_form()
+def with_the_next_form() -> None:
+    schema_version.STEPS = (*STEPS, (NEXT, number_images))  # type: ignore[misc]
+    schema_version.SCHEMA_VERSION = run_records.SCHEMA_VERSION = NEXT  # type: ignore[misc]
+
+
+def to_the_next_form(name: str) -> None:
+    with_the_next_form()
     bring_up_to_date(fo.load_dataset(name))
 
 
 def run(*arguments: Any, kill_when: Callable[[], bool] | None = None) -> int | None:
-    process = forking.Process(target=to_the_third_form, args=arguments)
+    process = forking.Process(target=to_the_next_form, args=arguments)
     process.start()
     while kill_when and process.is_alive():
         if kill_when():
@@ -270,9 +275,9 @@ def test_a_step_that_was_killed_is_done_again_and_no_later_one_before_it(dataset
 
     assert run(dataset.name, kill_when=half_done) == -9
     assert 10 <= dataset.count("place") < 40
-    assert number_of(dataset) == 2
+    assert number_of(dataset) == SCHEMA_VERSION
     assert run(dataset.name) == 0
-    assert number_of(dataset) == 3
+    assert number_of(dataset) == NEXT
     assert dataset.sort_by("image_id").values("place") == list(range(40))
 
 
@@ -285,13 +290,13 @@ def test_two_at_once_end_like_one(dataset: Any) -> None:
     relabel_boxes(dataset.limit(5), NEW)
     before = content(dataset)
     as_schema_1(dataset)
-    both = [forking.Process(target=to_the_third_form, args=(dataset.name,)) for _ in range(2)]
+    both = [forking.Process(target=to_the_next_form, args=(dataset.name,)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
-    assert number_of(dataset) == 3
+    assert number_of(dataset) == NEXT
     assert sorted(dataset.list_runs()) == sorted(
         [SCHEMA_RUN_KEY, "ingest_train", journals_of(dataset)[0].key]
     )

@@ -109,7 +109,7 @@ def test_what_the_database_keeps_is_small(stored: tuple[Any, list[str], list[str
     run_document = dataset._doc.brain_methods[KEY]
     assert run_document.results.length < 100 * len(ids) + 1_000
     config = run_document.config
-    assert config["cls"] == "fathomnet_voxel51.search.exact.ExactSimilarityConfig"
+    assert config["cls"] == "fathomnet_voxel51.stored_classes.ExactSimilarityConfig"
     assert (config["model"], config["supports_prompts"]) == ("fathomnet-clip", True)
     assert (config["patches_field"], config["embeddings_field"]) == (FIELD, "clip_embedding")
     assert fo.load_dataset(dataset.name).get_brain_info(KEY).config.type == "similarity"

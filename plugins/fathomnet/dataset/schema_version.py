@@ -8,6 +8,8 @@ preview, through ``reload_known``. What each number stands for:
 2. The number is a run, which a script that replaces ``dataset.info`` leaves alone, and which
    datasets have too that the project did not make. Journals name their boxes in one text; those
    of schema 1 are read as they are.
+3. Similarity indexes name their classes by ``stored_classes``; before, by the module in which a
+   class stood.
 
 To change a form: raise ``fields.SCHEMA_VERSION``, say here what it stands for, and append a step.
 A step may be killed, repeated and run by two processes at once, and the dataset may hold some of
@@ -22,6 +24,7 @@ from typing import Any, Final
 from ..errors import DatasetError
 from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
 from .run_records import read_record, write_schema_number
+from .stored_paths import outdated_runs, use_lasting_paths
 
 MARKER: Final = "fathomnet"
 """Key in ``dataset.info`` that says that this project made the dataset."""
@@ -74,7 +77,9 @@ def _has_records(dataset: Any) -> bool:
     if MARKER in dataset.info:
         return True
     records = (read_record(dataset, key) or {} for key in dataset.list_runs())
-    return any("plugin_version" in record for record in records)
+    if any("plugin_version" in record for record in records):
+        return True
+    return any(True for _ in outdated_runs(dataset))
 
 
 def _number_leaves_info(dataset: Any) -> None:
@@ -84,5 +89,8 @@ def _number_leaves_info(dataset: Any) -> None:
         dataset.save()
 
 
-STEPS: Final[tuple[tuple[int, Callable[[Any], None]], ...]] = ((2, _number_leaves_info),)
+STEPS: Final[tuple[tuple[int, Callable[[Any], None]], ...]] = (
+    (2, _number_leaves_info),
+    (3, use_lasting_paths),
+)
 """What makes each form of the one before it, in order."""

@@ -1,8 +1,8 @@
 """One name for this code in every process, also where only the FiftyOne plugin is there.
 
 FiftyOne stores the path of a run's class and imports it when the run is loaded. A plugin's modules
-have another name than those of the installed package, so the stored paths are always the
-package's, and the plugin makes that name importable where no package is installed.
+have another name than those of the installed package, so the stored paths are always those of the
+package's ``stored_classes``, and the plugin makes the package importable where none is installed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ..fields import STORED_CLASSES
+
 PACKAGE: Final = "fathomnet_voxel51"
 
 _FOLDER: Final = Path(__file__).resolve().parents[1]
 
 
 def stored_path(cls: type) -> str:
-    """The path under which every process finds a class of this package."""
-    own_root = __name__.rsplit(".", 2)[0]
-    inside = cls.__module__.removeprefix(own_root)
-    return f"{PACKAGE}{inside}.{cls.__qualname__}"
+    """The path under which every process finds a class of ``stored_classes``, whatever moves."""
+    return f"{STORED_CLASSES}.{cls.__qualname__}"
 
 
 def make_importable() -> None:
