@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import setup_check
 from fathomnet_voxel51.checks import Check
@@ -98,6 +100,27 @@ def test_a_database_that_is_too_old_fails(
     monkeypatch.setattr(setup_check, "OLDEST_MONGODB", (99, 0))
     check = by_name()["database"]
     assert check.status == "fail" and check.fix
+
+
+def test_the_disk_of_the_database_is_the_one_that_the_server_writes_to() -> None:
+    """The tests' server keeps its files beside their other scratch files: see the conftest."""
+    scratch = Path(os.environ["FIFTYONE_DEFAULT_DATASET_DIR"]).parent
+    assert by_name()["disk for the database"].detail.endswith(f"free at {scratch / 'database'}")
+
+
+def test_a_session_that_joined_another_ones_database_is_told_where_its_data_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "database folder" not in by_name()
+    # What FiftyOne's configuration says where it starts, or joins, an embedded database.
+    monkeypatch.setattr(fo.config, "database_uri", None)
+    monkeypatch.setattr(fo.config, "database_dir", str(tmp_path / "own"))
+    scratch = Path(os.environ["FIFTYONE_DEFAULT_DATASET_DIR"]).parent
+    check = by_name()["database folder"]
+    assert check.status == "warn" and "FIFTYONE_DATABASE_URI" in check.fix
+    assert str(scratch / "database") in check.detail and str(tmp_path / "own") in check.detail
+    monkeypatch.setattr(fo.config, "database_dir", str(scratch / "database"))
+    assert "database folder" not in by_name()
 
 
 def test_each_model_says_where_its_weights_are_or_how_to_fetch_them(

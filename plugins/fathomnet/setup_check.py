@@ -25,6 +25,7 @@ from .progress import Progress, silent
 DISK_WARN_BYTES = 30 * 1024**3
 """The whole dataset's images take 24.15 GiB; below this free space a full mirror does not fit."""
 DISK_FAIL_BYTES = 1024**3
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OLDEST_MONGODB = (6, 0)
 """FiftyOne 1.22's minimum; older servers lack the aggregation stages that labels use."""
 
@@ -112,6 +113,47 @@ def _database() -> Iterator[Check]:
         yield Check("database", "fail", detail, "use MongoDB 6.0 or newer")
     else:
         yield Check("database", "ok", detail)
+    yield from _shared_database()
+
+
+def _shared_database() -> Iterator[Check]:
+    """A session whose database folder is not in use: it joined the server of another session."""
+    import fiftyone as fo
+
+    actual = _database_folder()
+    if fo.config.database_uri or actual is None:
+        return
+    configured = Path(fo.config.database_dir)
+    if actual.resolve() != configured.resolve():
+        yield Check(
+            "database folder",
+            "warn",
+            f"the data are in {actual}, not in {configured}: another FiftyOne of this machine "
+            "had started its database first, and both share it",
+            "for a database of your own, start a MongoDB server and name it in "
+            "FIFTYONE_DATABASE_URI",
+        )
+
+
+def _database_folder() -> Path | None:
+    """Where the connected server says that it keeps its files.
+
+    The configuration does not know: FiftyOne joins whatever embedded server the machine runs.
+
+    Returns:
+        The folder; None where the server is on another machine, or may not be asked.
+    """
+    import fiftyone.core.odm as foo
+    from pymongo.errors import PyMongoError
+
+    client = foo.get_db_conn().client
+    try:
+        host, _ = client.address
+        options = client.admin.command("getCmdLineOpts")["parsed"]
+    except (PyMongoError, TypeError):  # TypeError: several servers have no one address
+        return None
+    folder = options.get("storage", {}).get("dbPath")
+    return Path(folder) if folder and host in LOOPBACK else None
 
 
 def _media(media_root: str) -> Iterator[Check]:
@@ -138,11 +180,10 @@ def _folder(folder: Path) -> Check:
 
 
 def _disk() -> Iterator[Check]:
-    import fiftyone as fo
-
     places = {"disk for media": Path.home()}
-    if not fo.config.database_uri and fo.config.database_dir:
-        places["disk for the database"] = Path(fo.config.database_dir)
+    database = _database_folder()
+    if database is not None:
+        places["disk for the database"] = database
     for name, place in places.items():
         free = shutil.disk_usage(_existing(place)).free
         detail = f"{free / 1024**3:.1f} GiB free at {place}"
