@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
-from fathomnet_voxel51.files.coco import (
-    LARGEST_SIDE,
-    Claims,
-    CocoFile,
-    RawBox,
-    parse_coco,
-    place_of,
-)
-from fathomnet_voxel51.files.coco_values import category_name, safe_file_name
+from fathomnet_voxel51.files.coco import LARGEST_SIDE, RawBox, parse_coco
+from fathomnet_voxel51.files.coco_reader import CocoReader
 from fathomnet_voxel51.files.faults import FaultList
 from fathomnet_voxel51.files.garbage import collector_paused
 from fathomnet_voxel51.files.sourcefile import decode, read_source
@@ -99,102 +91,30 @@ def read_annotations(path: str | Path) -> Annotations:
         images: tuple[ImageBoxes, ...] = ()
         labels: dict[int, str] = {}
         if coco is not None:
-            reader = _Reader(coco, faults)
-            reader.check_lists()
-            labels = reader.labels()
-            images = reader.images(reader.boxes())
+            reader = CocoReader(coco, faults, notes=FaultList())
+            nothing = "there is nothing to predict"
+            reader.check_lists({"images": nothing, "annotations": nothing})
+            boxes = _read_boxes(reader, reader.read_concepts(), labels)
+            images = tuple(
+                ImageBoxes(raw.id, raw.file_name, tuple(boxes.get(raw.id, ())))
+                for _, raw in reader.sound_images()
+            )
         faults.raise_if_any(source.subject, "Correct the file, then try again.")
         return Annotations(source.name, source.sha256, images, labels)
 
 
-class _Reader:
-    """Gives the records of a COCO file their meaning beside one another."""
-
-    def __init__(self, coco: CocoFile, faults: FaultList) -> None:
-        self._coco = coco
-        self._faults = faults
-
-    def check_lists(self) -> None:
-        for name in ("images", "annotations"):
-            section = getattr(self._coco, name)
-            if not section.present:
-                self._faults.add(name, "is missing from the file")
-            elif not section.records and not self._faults:
-                self._faults.add(name, "is empty: there is nothing to predict")
-        boxes = self._coco.annotations.records
-        naming = sum(box is not None and box.category_id is not None for box in boxes)
-        if naming and not self._coco.categories.records:
-            self._faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
-
-    def labels(self) -> dict[int, str]:
-        """Concept by annotation id."""
-        concepts = self._concepts()
-        labels: dict[int, str] = {}
-        for index, raw in enumerate(self._coco.annotations.records):
-            if raw is None or raw.category_id is None:
-                continue
-            label = concepts.get(raw.category_id)
-            if label:
-                labels[raw.id] = label
-            elif label is None and self._coco.categories.certainly_lacks(raw.category_id):
-                self._fault(index, raw, "category_id", f"no category has the id {raw.category_id}")
-        return labels
-
-    def boxes(self) -> dict[int, list[Box]]:
-        """The boxes of each image by its id, in the order of the file."""
-        known = {image.id for image in self._coco.images.records if image}
-        ids = Claims("annotations", "id", self._faults)
-        boxes: dict[int, list[Box]] = {}
-        for index, raw in enumerate(self._coco.annotations.records):
-            if raw is None:
-                continue
-            ids.claim(raw.id, index, raw.id)
-            if raw.image_id not in known and self._coco.images.certainly_lacks(raw.image_id):
-                self._fault(index, raw, "image_id", f"no image has the id {raw.image_id}")
-            for problem in _box_problems(raw):
-                self._fault(index, raw, "bbox", problem)
-            boxes.setdefault(raw.image_id, []).append(Box(raw.id, *map(float, raw.bbox)))
-        return boxes
-
-    def images(self, boxes: Mapping[int, list[Box]]) -> tuple[ImageBoxes, ...]:
-        """The images with their boxes, in the order of the file."""
-        ids = Claims("images", "id", self._faults)
-        names = Claims("images", "file_name", self._faults)
-        images = []
-        for index, raw in enumerate(self._coco.images.records):
-            if raw is None:
-                continue
-            ids.claim(raw.id, index, raw.id)
-            # The catalog's rule: a download may go to a file system that takes both for one file.
-            names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
-            try:
-                safe_file_name(raw.file_name)
-            except ValueError as error:
-                self._faults.add(f"{place_of('images', index, raw.id)}.file_name", str(error))
-            images.append(ImageBoxes(raw.id, raw.file_name, tuple(boxes.get(raw.id, ()))))
-        return tuple(images)
-
-    def _concepts(self) -> dict[int, str]:
-        """Name of each category by its id; empty where the name is faulty."""
-        ids = Claims("categories", "id", self._faults)
-        names = Claims("categories", "name", self._faults)
-        concepts: dict[int, str] = {}
-        for index, category in enumerate(self._coco.categories.records):
-            if category is None:
-                continue
-            ids.claim(category.id, index, category.id)
-            concepts[category.id] = ""
-            try:
-                name = concepts[category.id] = category_name(category.name)
-            except ValueError as error:
-                place = place_of("categories", index, category.id)
-                self._faults.add(f"{place}.name", str(error))
-                continue
-            names.claim(name.casefold(), index, category.id)
-        return concepts
-
-    def _fault(self, index: int, raw: RawBox, member: str, problem: str) -> None:
-        self._faults.add(f"{place_of('annotations', index, raw.id)}.{member}", problem)
+def _read_boxes(
+    reader: CocoReader, concepts: dict[int, str], labels: dict[int, str]
+) -> dict[int, list[Box]]:
+    """The boxes of each image by its id, in the order of the file; fills ``labels`` by box id."""
+    boxes: dict[int, list[Box]] = {}
+    for place, raw in reader.sound_boxes():
+        for problem in _box_problems(raw):
+            reader.faults.add(f"{place}.bbox", problem)
+        boxes.setdefault(raw.image_id, []).append(Box(raw.id, *map(float, raw.bbox)))
+        if label := reader.label_of(place, raw, concepts):
+            labels[raw.id] = label
+    return boxes
 
 
 def _box_problems(raw: RawBox) -> list[str]:

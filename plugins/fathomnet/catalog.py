@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from unicodedata import normalize
 
 from .dives import parse_dive, parse_time
 from .errors import Fault
-from .files.coco import Claims, CocoFile, RawBox, RawImage, parse_coco, place_of
+from .files.coco import RawImage, parse_coco
 from .files.coco_licences import (
     Licence,
     LicenceId,
@@ -19,7 +18,8 @@ from .files.coco_licences import (
     read_licences,
     read_statements,
 )
-from .files.coco_values import category_name, clip, moment, safe_file_name, web_url
+from .files.coco_reader import CocoReader
+from .files.coco_values import clip, moment, web_url
 from .files.faults import FaultList
 from .files.garbage import collector_paused
 from .files.sourcefile import decode, read_source
@@ -145,10 +145,10 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
     images: tuple[ImageRecord, ...] = ()
     concepts: dict[int, str] = {}
     if coco is not None:
-        reader = _Reader(coco, faults, notes)
-        reader.check_lists()
-        concepts = reader.concepts(known_concepts)
-        images = reader.images(reader.boxes(concepts))
+        reader = CocoReader(coco, faults, notes)
+        reader.check_lists({"images": "there is nothing to read"})
+        concepts = reader.read_concepts(known_concepts)
+        images = _read_images(reader, _read_boxes(reader, concepts))
     faults.raise_if_any(subject, "Correct the file, then try again.")
     assert coco is not None  # else there was a fault
     licences = read_licences(coco.licenses, notes)
@@ -157,102 +157,23 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
     return Catalog(name, sha256, images, concept_names, licences, statements, notes.all())
 
 
-class _Reader:
-    """Gives the records of a COCO file their meaning beside one another."""
-
-    def __init__(self, coco: CocoFile, faults: FaultList, notes: FaultList) -> None:
-        self._coco = coco
-        self._faults = faults
-        self._notes = notes
-
-    def check_lists(self) -> None:
-        images, annotations, categories = (
-            self._coco.images,
-            self._coco.annotations,
-            self._coco.categories,
-        )
-        for name, section in (("images", images), ("annotations", annotations)):
-            if not section.present:
-                self._faults.add(name, "is missing from the file")
-        if images.present and not images.records and not self._faults:
-            self._faults.add("images", "is empty: there is nothing to read")
-        naming = sum(box is not None and box.category_id is not None for box in annotations.records)
-        if naming and not categories.records:
-            self._faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
-
-    def concepts(self, known_concepts: Iterable[str]) -> dict[int, str]:
-        """Name of each category by its id, in the order of the ids."""
-        known = {name.casefold(): name for name in known_concepts}
-        ids = Claims("categories", "id", self._faults)
-        names = Claims("categories", "name", self._faults)
-        concepts: dict[int, str] = {}
-        for index, category in enumerate(self._coco.categories.records):
-            if category is None:
-                continue
-            ids.claim(category.id, index, category.id)
-            concepts[category.id] = ""
-            place = place_of("categories", index, category.id) + ".name"
-            try:
-                name = category_name(category.name)
-            except ValueError as error:
-                self._faults.add(place, str(error))
-                continue
-            name = concepts[category.id] = known.get(name.casefold(), name)
-            names.claim(name.casefold(), index, category.id)
-            if name != category.name:
-                self._notes.add(place, f"{category.name!r} was read as {name!r}")
-        return dict(sorted(concepts.items()))
-
-    def boxes(self, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
-        """The boxes of each image by its id, in the order of the file."""
-        images = {image.id: image for image in self._coco.images.records if image}
-        ids = Claims("annotations", "id", self._faults)
-        boxes: dict[int, list[BoxRecord]] = {}
-        for index, raw in enumerate(self._coco.annotations.records):
-            if raw is None:
-                continue
-            ids.claim(raw.id, index, raw.id)
-            label = self._label(index, raw, concepts)
-            image = images.get(raw.image_id)
-            if image is None:
-                if self._coco.images.certainly_lacks(raw.image_id):
-                    self._fault(index, raw, "image_id", f"no image has the id {raw.image_id}")
-            elif box := self._box(index, raw, image, label):
-                boxes.setdefault(raw.image_id, []).append(box)
-        return boxes
-
-    def images(self, boxes: dict[int, list[BoxRecord]]) -> tuple[ImageRecord, ...]:
-        """The images with their boxes, in the order of the file."""
-        ids = Claims("images", "id", self._faults)
-        names = Claims("images", "file_name", self._faults)
-        records = []
-        for index, raw in enumerate(self._coco.images.records):
-            if raw is None:
-                continue
-            ids.claim(raw.id, index, raw.id)
-            # A mirror folder may lie on a file system that takes two such names for one file.
-            names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
-            place = place_of("images", index, raw.id)
-            records.append(self._image(place, raw, tuple(boxes.get(raw.id, ()))))
-        return tuple(records)
-
-    def _label(self, index: int, raw: RawBox, concepts: dict[int, str]) -> str | None:
-        if raw.category_id is None:
-            return None
-        label = concepts.get(raw.category_id)
-        if label is None and self._coco.categories.certainly_lacks(raw.category_id):
-            self._fault(index, raw, "category_id", f"no category has the id {raw.category_id}")
-        return label
-
-    def _box(self, index: int, raw: RawBox, image: RawImage, label: str | None) -> BoxRecord | None:
+def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
+    """The boxes of each image by its id, in the order of the file."""
+    images = {image.id: image for image in reader.coco.images.records if image}
+    boxes: dict[int, list[BoxRecord]] = {}
+    for place, raw in reader.sound_boxes():
+        label = reader.label_of(place, raw, concepts)
+        image = images.get(raw.image_id)
+        if image is None:
+            continue
         try:
             inside, excess = clip(raw.bbox, image.width, image.height)
         except ValueError as error:
-            self._fault(index, raw, "bbox", str(error))
-            return None
+            reader.faults.add(f"{place}.bbox", str(error))
+            continue
         if excess >= ROUNDING:
-            place = place_of("annotations", index, raw.id)
-            self._notes.add(f"{place}.bbox", f"stood {excess:g} pixels out of its image: clipped")
+            problem = f"stood {excess:g} pixels out of its image: clipped"
+            reader.notes.add(f"{place}.bbox", problem)
         left, top, width, height = inside
         relative = (
             left / image.width,
@@ -261,39 +182,45 @@ class _Reader:
             height / image.height,
         )
         area = width * height if raw.area is None else raw.area
-        return BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0)
+        box = BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0)
+        boxes.setdefault(raw.image_id, []).append(box)
+    return boxes
 
-    def _image(self, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...]) -> ImageRecord:
-        url, captured, licence = None, None, None
-        try:
-            safe_file_name(raw.file_name)
-        except ValueError as error:
-            self._faults.add(f"{place}.file_name", str(error))
-        try:
-            url = web_url(raw.coco_url) or web_url(raw.flickr_url)
-        except ValueError as error:
-            self._faults.add(f"{place}.coco_url", str(error))
-        try:
-            captured = moment(raw.date_captured)
-        except ValueError as error:
-            self._notes.add(f"{place}.date_captured", str(error))
-        try:
-            licence = licence_id(raw.license)
-        except ValueError as error:
-            self._notes.add(f"{place}.license", str(error))
-        origin = parse_dive(url)
-        return ImageRecord(
-            image_id=raw.id,
-            file_name=raw.file_name,
-            width=raw.width,
-            height=raw.height,
-            source_url=url,
-            date_captured=captured or parse_time(url),
-            vehicle=origin.vehicle,
-            dive=origin.dive,
-            licence=licence,
-            boxes=boxes,
-        )
 
-    def _fault(self, index: int, raw: RawBox, member: str, problem: str) -> None:
-        self._faults.add(f"{place_of('annotations', index, raw.id)}.{member}", problem)
+def _read_images(reader: CocoReader, boxes: dict[int, list[BoxRecord]]) -> tuple[ImageRecord, ...]:
+    """The images with their boxes, in the order of the file."""
+    return tuple(
+        _read_image(reader, place, raw, tuple(boxes.get(raw.id, ())))
+        for place, raw in reader.sound_images()
+    )
+
+
+def _read_image(
+    reader: CocoReader, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...]
+) -> ImageRecord:
+    url, captured, licence = None, None, None
+    try:
+        url = web_url(raw.coco_url) or web_url(raw.flickr_url)
+    except ValueError as error:
+        reader.faults.add(f"{place}.coco_url", str(error))
+    try:
+        captured = moment(raw.date_captured)
+    except ValueError as error:
+        reader.notes.add(f"{place}.date_captured", str(error))
+    try:
+        licence = licence_id(raw.license)
+    except ValueError as error:
+        reader.notes.add(f"{place}.license", str(error))
+    origin = parse_dive(url)
+    return ImageRecord(
+        image_id=raw.id,
+        file_name=raw.file_name,
+        width=raw.width,
+        height=raw.height,
+        source_url=url,
+        date_captured=captured or parse_time(url),
+        vehicle=origin.vehicle,
+        dive=origin.dive,
+        licence=licence,
+        boxes=boxes,
+    )

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from .coco_values import LARGEST_ID
 from .faults import FaultList, shown
-from .jsonstream import JsonCursor, JsonSyntaxError
+from .json_text import JsonSyntaxError, parse_json
 
 LARGEST_SIDE: Final = 1_000_000
 """Pixels; far beyond any camera, near enough to catch a number that is no size."""
@@ -108,7 +108,6 @@ _SCHEMAS: Final[dict[str, TypeAdapter[Any]]] = {
     "annotations": TypeAdapter(RawBox),
     "categories": TypeAdapter(RawCategory),
 }
-_PASSED_ON: Final = ("licenses", "info")
 _EXPECTED: Final = {
     "int_type": "a whole number without quotes or a decimal point",
     "int_from_float": "a whole number without quotes or a decimal point",
@@ -159,18 +158,27 @@ def _parse_sound(text: str) -> CocoFile | None:
 
 
 def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
-    cursor = JsonCursor(text)
-    coco = CocoFile()
+    """Reads a file record by record, and says what is wrong with each."""
     try:
-        if cursor.peek() != "{":
-            problem = f"should be an object with images and annotations, not {_kind(cursor)}"
-            faults.add("top level", problem)
-            return None
-        _read_members(cursor, coco, faults)
-        cursor.end()
+        content, repeated = parse_json(text)
     except JsonSyntaxError as error:
         faults.add(error.place, error.problem)
         return None
+    if not isinstance(content, dict):
+        problem = f"should be an object with images and annotations, not {shown(content)}"
+        faults.add("top level", problem)
+        return None
+    coco = CocoFile(licenses=content.get("licenses"), info=content.get("info"))
+    for name in (name for name in content if name in _SCHEMAS):
+        section: Section[Any] = getattr(coco, name)
+        section.present = True
+        if name in repeated:
+            faults.add(name, "stands in the file twice")
+            section.refused_ids.add(None)  # what the other list held is not known
+        if isinstance(content[name], list):
+            _read_section(content[name], name, section, faults)
+        else:
+            faults.add(name, f"should be a list, not {shown(content[name])}")
     return coco
 
 
@@ -180,42 +188,9 @@ def place_of(section: str, index: int, record_id: int | None) -> str:
     return place if record_id is None else f"{place} (id {record_id})"
 
 
-class Claims:
-    """Values that may be used once in a list: who used each of them first."""
-
-    def __init__(self, section: str, member: str, faults: FaultList) -> None:
-        self._section = section
-        self._member = member
-        self._faults = faults
-        self._first: dict[object, int] = {}
-
-    def claim(self, value: object, index: int, record_id: int) -> None:
-        first = self._first.setdefault(value, index)
-        if first != index:
-            place = place_of(self._section, index, record_id)
-            problem = f"is the same as that of {self._section}[{first}]"
-            self._faults.add(f"{place}.{self._member}", problem)
-
-
-def _read_members(cursor: JsonCursor, coco: CocoFile, faults: FaultList) -> None:
-    for name in cursor.members():
-        if name in _PASSED_ON:
-            setattr(coco, name, cursor.value())
-        elif name not in _SCHEMAS:
-            cursor.value()
-        elif cursor.peek() != "[":
-            faults.add(name, f"should be a list, not {_kind(cursor)}")
-            getattr(coco, name).present = True
-        else:
-            _read_section(cursor, name, getattr(coco, name), faults)
-
-
-def _read_section(cursor: JsonCursor, name: str, section: Section[Any], faults: FaultList) -> None:
-    if section.present:
-        faults.add(name, "stands in the file twice")
-    section.present = True
+def _read_section(items: list[object], name: str, section: Section[Any], faults: FaultList) -> None:
     validate = _SCHEMAS[name].validator.validate_python
-    for index, item in enumerate(cursor.items()):
+    for index, item in enumerate(items):
         try:
             section.records.append(validate(item))
         except ValidationError as error:
@@ -257,7 +232,3 @@ def _problem(detail: ErrorDetails) -> str:
         return f"should be {words} {detail['ctx'][limit]:,}, not {shown(detail['input'])}"
     expected = _EXPECTED.get(kind)
     return f"should be {expected}, not {shown(detail['input'])}" if expected else detail["msg"]
-
-
-def _kind(cursor: JsonCursor) -> str:
-    return shown(cursor.value())

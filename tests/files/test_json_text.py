@@ -1,4 +1,4 @@
-"""Reading JSON record by record gives what reading it at once gives."""
+"""A JSON text is read as the standard library reads it, and its faults have a place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from fathomnet_voxel51.files.jsonstream import JsonCursor, JsonSyntaxError
+from fathomnet_voxel51.files.json_text import JsonSyntaxError, parse_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,21 +18,24 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text(), VALUES)
 
 
-def read(text: str) -> dict[str, Any]:
-    cursor = JsonCursor(text)
-    found: dict[str, Any] = {}
-    for name in cursor.members():
-        found[name] = list(cursor.items()) if cursor.peek() == "[" else cursor.value()
-    cursor.end()
-    return found
-
-
 @settings(max_examples=50, deadline=None)
 @given(OBJECTS, st.sampled_from([None, 0, 3, "\t"]))
 def test_every_object_is_read_as_the_standard_library_reads_it(
     value: dict[str, Any], indent: int | str | None
 ) -> None:
-    assert read(json.dumps(value, indent=indent)) == value
+    assert parse_json(json.dumps(value, indent=indent)) == (value, frozenset())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text(), VALUES, min_size=1), st.data())
+def test_names_that_the_outermost_object_repeats_are_told_and_no_others(
+    value: dict[str, Any], data: st.DataObject
+) -> None:
+    repeated = data.draw(st.sets(st.sampled_from(sorted(value))))
+    inner = '{"a": 1, "a": 2}'
+    members = [f"{json.dumps(name)}: {inner}" for name in (*repeated, *value)]
+    kept = {name: {"a": 2} for name in value}
+    assert parse_json("{" + ", ".join(members) + "}") == (kept, repeated)
 
 
 @settings(max_examples=50, deadline=None)
@@ -43,7 +46,7 @@ def test_an_object_cut_off_anywhere_is_refused_as_cut_off(
     text = json.dumps(value)
     length = data.draw(st.integers(0, len(text) - 1))
     with pytest.raises(JsonSyntaxError, match="cut off"):
-        read(text[:length])
+        parse_json(text[:length])
 
 
 @pytest.mark.parametrize(
@@ -58,5 +61,5 @@ def test_an_object_cut_off_anywhere_is_refused_as_cut_off(
 )
 def test_the_place_of_an_error_is_its_line_and_column(text: str, place: str) -> None:
     with pytest.raises(JsonSyntaxError) as refusal:
-        read(text)
+        parse_json(text)
     assert refusal.value.place == place

@@ -1,0 +1,134 @@
+"""What the records of a COCO file mean beside one another, for whoever reads one.
+
+The catalog makes a dataset of a file, the inference package predicts its boxes: both ask the same
+of its ids, names and references, and each gives boxes and images a form of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+from unicodedata import normalize
+
+from .coco import CocoFile, RawBox, RawImage, Section, place_of
+from .coco_values import category_name, safe_file_name
+from .faults import FaultList
+
+Record = TypeVar("Record")
+
+
+class CocoReader:
+    """Reads the lists of a COCO file and collects what is wrong with their references.
+
+    Args:
+        coco: the records, each sound by itself.
+        faults: takes every fault, with its place.
+        notes: takes what is read differently from how it is written.
+    """
+
+    def __init__(self, coco: CocoFile, faults: FaultList, notes: FaultList) -> None:
+        self.coco = coco
+        self.faults = faults
+        self.notes = notes
+
+    def check_lists(self, not_empty: Mapping[str, str]) -> None:
+        """Finds lists that are missing or empty.
+
+        Args:
+            not_empty: by the name of a list that must hold something, what cannot be done else.
+        """
+        for name in ("images", "annotations"):
+            section = getattr(self.coco, name)
+            if not section.present:
+                self.faults.add(name, "is missing from the file")
+            elif name in not_empty and not section.records and not self.faults:
+                self.faults.add(name, f"is empty: {not_empty[name]}")
+        boxes = self.coco.annotations.records
+        naming = sum(box is not None and box.category_id is not None for box in boxes)
+        if naming and not self.coco.categories.records:
+            self.faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
+
+    def read_concepts(self, known_concepts: Iterable[str] = ()) -> dict[int, str]:
+        """Gives the name of each category by its id, in the order of the ids.
+
+        Args:
+            known_concepts: names in their canonical spelling, which equal ones take.
+
+        Returns:
+            The names; empty where a name is faulty.
+        """
+        known = {name.casefold(): name for name in known_concepts}
+        ids = _Claims("categories", "id", self.faults)
+        names = _Claims("categories", "name", self.faults)
+        concepts: dict[int, str] = {}
+        for index, category in _sound(self.coco.categories):
+            ids.claim(category.id, index, category.id)
+            concepts[category.id] = ""
+            place = place_of("categories", index, category.id) + ".name"
+            try:
+                name = category_name(category.name)
+            except ValueError as error:
+                self.faults.add(place, str(error))
+                continue
+            name = concepts[category.id] = known.get(name.casefold(), name)
+            names.claim(name.casefold(), index, category.id)
+            if name != category.name:
+                self.notes.add(place, f"{category.name!r} was read as {name!r}")
+        return dict(sorted(concepts.items()))
+
+    def sound_boxes(self) -> Iterator[tuple[str, RawBox]]:
+        """Iterates over the boxes with their places, whose ids and image ids are checked."""
+        images = {image.id for _, image in _sound(self.coco.images)}
+        ids = _Claims("annotations", "id", self.faults)
+        for index, raw in _sound(self.coco.annotations):
+            ids.claim(raw.id, index, raw.id)
+            place = place_of("annotations", index, raw.id)
+            if raw.image_id not in images and self.coco.images.certainly_lacks(raw.image_id):
+                self.faults.add(f"{place}.image_id", f"no image has the id {raw.image_id}")
+            yield place, raw
+
+    def sound_images(self) -> Iterator[tuple[str, RawImage]]:
+        """Iterates over the images with their places, whose ids and file names are checked."""
+        ids = _Claims("images", "id", self.faults)
+        names = _Claims("images", "file_name", self.faults)
+        for index, raw in _sound(self.coco.images):
+            ids.claim(raw.id, index, raw.id)
+            # A folder may lie on a file system that takes two such names for one file.
+            names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
+            place = place_of("images", index, raw.id)
+            try:
+                safe_file_name(raw.file_name)
+            except ValueError as error:
+                self.faults.add(f"{place}.file_name", str(error))
+            yield place, raw
+
+    def label_of(self, place: str, raw: RawBox, concepts: dict[int, str]) -> str | None:
+        """The concept that a box names; None where it names none, or none that is there."""
+        if raw.category_id is None:
+            return None
+        label = concepts.get(raw.category_id)
+        if label is None and self.coco.categories.certainly_lacks(raw.category_id):
+            self.faults.add(f"{place}.category_id", f"no category has the id {raw.category_id}")
+        return label
+
+
+def _sound(section: Section[Record]) -> Iterator[tuple[int, Record]]:
+    """The records of a list that were not refused, with their places in it."""
+    return ((index, record) for index, record in enumerate(section.records) if record is not None)
+
+
+class _Claims:
+    """Values that may be used once in a list: who used each of them first."""
+
+    def __init__(self, section: str, member: str, faults: FaultList) -> None:
+        self._section = section
+        self._member = member
+        self._faults = faults
+        self._first: dict[object, int] = {}
+
+    def claim(self, value: object, index: int, record_id: int) -> None:
+        first = self._first.setdefault(value, index)
+        if first != index:
+            place = place_of(self._section, index, record_id)
+            problem = f"is the same as that of {self._section}[{first}]"
+            self._faults.add(f"{place}.{self._member}", problem)
