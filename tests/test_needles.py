@@ -13,7 +13,7 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from fathomnet_voxel51 import needles
-from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.needles import find_needles
 from fathomnet_voxel51.similarity import build_similarity_index
@@ -228,7 +228,7 @@ def test_the_record_says_what_was_looked_for_and_found(
 ) -> None:
     dataset = make_dataset()
     result = find_needles(dataset, pack=pack)
-    record = read_record(dataset, "needles_litter_demo_clip_similarity")
+    record = read_values(dataset, "needles_litter_demo_clip_similarity")
     assert record is not None
     assert (record["pack"], record["pack_version"], record["model"]) == ("litter", 1, "demo-clip")
     bag = record["needles"]["bag"]

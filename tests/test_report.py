@@ -14,7 +14,7 @@ import fiftyone as fo
 import pytest
 from bs4 import BeautifulSoup
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
-from fathomnet_voxel51.dataset.run_records import read_record, write_record
+from fathomnet_voxel51.dataset.run_records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.prediction_import import import_predictions
@@ -140,7 +140,7 @@ def test_predictions_and_evaluations_are_named_with_their_origin(
         "checkpoint": ["last.ckpt"],
         "decision": ["argmax"],
     }
-    record = read_record(dataset, "import_model_predictions_test") or {}
+    record = read_values(dataset, "import_model_predictions_test") or {}
     assert rows(hashes)[1:] == [
         ["test", "file", record["sha256"]],
         ["test", "checkpoint", checkpoint["sha256"]],
@@ -248,9 +248,9 @@ def test_a_dataset_that_was_ingested_before_licences_were_kept_has_a_card(
     dataset: Any, demo: DemoSet
 ) -> None:
     for split in ("train", "test"):
-        record = read_record(dataset, f"ingest_{split}") or {}
+        record = read_values(dataset, f"ingest_{split}") or {}
         without = {k: record[k] for k in record if k not in ("licences", "plugin_version")}
-        write_record(dataset, f"ingest_{split}", "ingest_dataset", without)
+        write_values(dataset, f"ingest_{split}", "ingest_dataset", without)
     text = report_dataset(dataset).markdown
     assert text.count("was not kept when it was ingested. Run ingest\\_dataset again") == 2
     assert "Licence: unknown" in text

@@ -12,7 +12,8 @@ import pytest
 from bs4 import BeautifulSoup
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
-from fathomnet_voxel51.review import LabelErrorsResult, find_label_errors
+from fathomnet_voxel51.review import find_label_errors
+from fathomnet_voxel51.review_record import LabelErrorsResult
 
 from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant

@@ -9,7 +9,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.review import LabelErrorsResult, find_label_errors
 from fathomnet_voxel51.similarity import build_similarity_index
@@ -73,7 +73,7 @@ def state(dataset: Any) -> Any:
     views = {
         name: dataset.load_saved_view(name).values("id") for name in dataset.list_saved_views()
     }
-    record = read_record(dataset, "label_errors_ground_truth") or {}
+    record = read_values(dataset, "label_errors_ground_truth") or {}
     record.pop("found_at", None)
     return documents(dataset, DICE_AND_TIMES), views, record
 
@@ -94,7 +94,7 @@ def test_with_probabilities_and_vectors_the_planted_errors_come_first(
 def test_the_record_says_by_which_threshold_and_when(
     dataset: Any, result: LabelErrorsResult
 ) -> None:
-    record = read_record(dataset, "label_errors_ground_truth") or {}
+    record = read_values(dataset, "label_errors_ground_truth") or {}
     assert record["threshold"] == 0.5
     assert datetime.fromisoformat(record["found_at"]).tzinfo is not None
     assert "." in record["found_at"], "a relabelling in the same second is before or after it"

@@ -13,7 +13,7 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import review
 from fathomnet_voxel51.dataset import box_attributes
-from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
 
@@ -73,7 +73,7 @@ def state() -> Any:
         for name in dataset.list_saved_views()
         if name != "train"
     }
-    record = read_record(dataset, "label_errors_ground_truth") or {}
+    record = read_values(dataset, "label_errors_ground_truth") or {}
     record.pop("found_at", None)
     return documents(dataset, DICE_AND_TIMES), views, record
 

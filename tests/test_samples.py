@@ -13,8 +13,9 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.app_defaults import TAXONOMY_NAME, save_concept_tree
 from fathomnet_voxel51.dataset.datasets import create_dataset, delete_dataset
-from fathomnet_voxel51.dataset.licences import LicenceCount, SplitLicences, read_licences
-from fathomnet_voxel51.dataset.run_records import read_record, write_record
+from fathomnet_voxel51.dataset.ingest_record import read_ingest_record
+from fathomnet_voxel51.dataset.licences import LicenceCount, SplitLicences
+from fathomnet_voxel51.dataset.run_records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.samples import IngestResult, ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
@@ -133,21 +134,22 @@ def test_a_dataset_that_was_ingested_before_licences_were_kept_gets_them_by_the_
     path = write_coco(licenses=[{"id": 7, "name": "CC BY"}])
     ingest_dataset(dataset_name, train_annotations=path, limit=3)
     dataset = fo.load_dataset(dataset_name, reload=True)
-    whole = read_record(dataset, "ingest_train")
+    whole = read_values(dataset, "ingest_train")
     assert whole
     older = {name: value for name, value in whole.items() if name not in ("licences", VERSION)}
-    write_record(dataset, "ingest_train", "ingest_dataset", older)
+    write_values(dataset, "ingest_train", "ingest_dataset", older)
     before = documents(dataset, EVERYTHING)
     assert licences_of(dataset_name, "train") is None
     assert ingest_dataset(dataset_name, train_annotations=path, limit=2).samples_added == 0
-    assert read_record(fo.load_dataset(dataset_name, reload=True), "ingest_train") == whole
+    assert read_values(fo.load_dataset(dataset_name, reload=True), "ingest_train") == whole
     assert documents(dataset, EVERYTHING) == before
 
 
 def licences_of(name: str, split: str) -> Any:
     """What the dataset, read anew, has kept of a split's licences."""
-    record = read_record(fo.load_dataset(name, reload=True), f"ingest_{split}")
-    return read_licences(record)
+    record = read_ingest_record(fo.load_dataset(name, reload=True), split)
+    assert record is not None
+    return record.licences
 
 
 def test_both_splits_share_a_dataset_though_both_count_from_one(

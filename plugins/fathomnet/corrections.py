@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from .dataset.box_states import read_states
+from .dataset.ingest_record import read_ingest_record
 from .dataset.journal import Journal, journals_of, states_before
 from .dataset.label_fields import boxes_path
-from .dataset.licences import read_licences
-from .dataset.run_records import read_record
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
-from .fields import ANNOTATION_ID, GROUND_TRUTH, ingest_run_key
+from .fields import ANNOTATION_ID, GROUND_TRUTH
 from .files.spreadsheet import cell
 from .files.whole_file import write_whole
 from .plain import counted
@@ -215,10 +214,11 @@ def _licences(dataset: Any, images: Mapping[str, Mapping[str, Any]]) -> list[dic
     image in the file names one.
     """
     kept = (
-        read_licences(read_record(dataset, ingest_run_key(split)) or {})
+        read_ingest_record(dataset, split)
         for split in sorted({image.get("split") or "" for image in images.values()})
     )
-    described = [one for split in kept if split for one in split.described if one.images]
+    licences = [record.licences for record in kept if record and record.licences]
+    described = [one for split in licences for one in split.described if one.images]
     known = dict.fromkeys((one.name, one.url) for one in described)
     return [
         {"id": number, "name": name, "url": url}

@@ -10,7 +10,7 @@ from .dataset.schema_version import bring_up_to_date, reload_known
 from .dataset.vectors import dataset_of, ids_in, vector_path
 from .embedding.batches import Batcher, default_batch_size
 from .embedding.maps import MapMade, check_map, make_map
-from .embedding.run import METHOD, EmbeddingRun
+from .embedding.run import EmbeddingRecord, EmbeddingRun
 from .embedding.work import Work
 from .errors import Fault, InputError
 from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
@@ -141,7 +141,9 @@ def _plan(
 ) -> EmbeddingsPlan:
     """The plan for a dataset whose document was just read."""
     if batch_size is not None and batch_size < 1:
-        raise InputError(METHOD, [Fault("batch_size", "take at least one patch at once")])
+        raise InputError(
+            EmbeddingRecord.METHOD, [Fault("batch_size", "take at least one patch at once")]
+        )
     dataset = dataset_of(dataset_or_view)
     if dataset_or_view is not dataset:
         dataset_or_view.reload()

@@ -8,10 +8,9 @@ from typing import Any
 from .catalog import Catalog, ImageRecord, read_catalog
 from .dataset.collection import is_enterprise
 from .dataset.datasets import find_dataset, name_problem
+from .dataset.ingest_record import IngestRecord, read_ingest_records
 from .dataset.licences import count_licences
-from .dataset.run_records import read_record
 from .errors import DatasetError, Fault, InputError
-from .fields import SPLITS, ingest_run_key
 from .media.paths import MediaPlan, plan_media
 from .taxonomy import load_taxonomy
 
@@ -29,21 +28,21 @@ class SplitPlan:
         """Those that are taken."""
         return self.catalog.images[: self.limit]
 
-    def record(self, media: MediaPlan, complete: bool) -> dict[str, Any]:
+    def record(self, media: MediaPlan, complete: bool) -> IngestRecord:
         """What the dataset keeps of where the split is from."""
-        return {
-            "split": self.split,
-            "source": self.catalog.source,
-            "sha256": self.catalog.sha256,
-            "images": len(self.catalog.images),
-            "boxes": self.catalog.box_count,
-            "concepts": list(self.catalog.concepts),
-            "limit": self.limit,
-            "media_root": media.media_root,
-            "filepath_root": media.filepath_root,
-            "complete": complete,
-            **count_licences(self.catalog.head(self.limit)).as_values(),
-        }
+        return IngestRecord(
+            split=self.split,
+            source=self.catalog.source,
+            sha256=self.catalog.sha256,
+            images=len(self.catalog.images),
+            boxes=self.catalog.box_count,
+            concepts=self.catalog.concepts,
+            limit=self.limit,
+            media_root=media.media_root,
+            filepath_root=media.filepath_root,
+            complete=complete,
+            licences=count_licences(self.catalog.head(self.limit)),
+        )
 
 
 def read_ingest(
@@ -122,18 +121,15 @@ def refuse_other_source(dataset: Any, plan: SplitPlan, media: MediaPlan) -> None
     Raises:
         DatasetError: it is such a one.
     """
-    for split in SPLITS:
-        record = read_record(dataset, ingest_run_key(split))
-        if record is None:
-            continue
+    for split, record in read_ingest_records(dataset).items():
         advice = "use recreate to make the dataset anew, or choose another dataset_name"
-        if split == plan.split and record["sha256"] != plan.catalog.sha256:
+        if split == plan.split and record.sha256 != plan.catalog.sha256:
             raise DatasetError(
-                f"dataset {dataset.name!r} has its {split} split from {record['source']} "
-                f"(sha256 {record['sha256'][:12]}), and {plan.catalog.source} "
+                f"dataset {dataset.name!r} has its {split} split from {record.source} "
+                f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
                 f"(sha256 {plan.catalog.sha256[:12]}) is another file; {advice}"
             )
-        there = MediaPlan(record["media_root"], record["filepath_root"])
+        there = MediaPlan(record.media_root, record.filepath_root)
         if there != media:
             raise DatasetError(
                 f"the images of dataset {dataset.name!r} are at {_described(there)}, "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from .dataset.hits import Hit, best_first, save_hits_view, write_best
 from .dataset.run_records import read_record, write_record
@@ -60,6 +60,33 @@ class NeedleHits:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedlesRecord:
+    """What a dataset keeps of a pack's last search of an index.
+
+    Attributes:
+        pack: its name.
+        pack_version: its version.
+        pack_sha256: hash of its file.
+        brain_key: of the index.
+        model: of the index.
+        searched_at: UTC, ISO 8601.
+        views: names of the saved views of the needles.
+        needles: what each needle found, by its name.
+    """
+
+    METHOD: ClassVar[str] = "find_needles"
+
+    pack: str
+    pack_version: int
+    pack_sha256: str
+    brain_key: str
+    model: str
+    searched_at: str
+    views: tuple[str, ...]
+    needles: Mapping[str, NeedleHits]
+
+
+@dataclass(frozen=True, slots=True)
 class FoundNeedle:
     """What one needle found, as its caller hears of it.
 
@@ -95,7 +122,7 @@ def keep(
         there: ids of the boxes or images that the dataset has now.
         progress: hears of every view.
     """
-    record = read_record(dataset, search.key) or {}
+    record = read_record(dataset, search.key, NeedlesRecord)
     before = _same_version(record, search, there)
     every = {**before, **found}
     hits = {name: needle.hits for name, needle in every.items()}
@@ -106,7 +133,7 @@ def keep(
         view, words = search.view(name), search.description(name)
         save_hits_view(dataset, view, search.patches_field, needle_hits, words)
     _save_view_of_all(dataset, search, hits)
-    _delete_views(dataset, set(record.get("views", ())) - set(map(search.view, every)))
+    _delete_views(dataset, set(record.views if record else ()) - set(map(search.view, every)))
     _write(dataset, search, every)
     return tuple(
         FoundNeedle(
@@ -120,17 +147,15 @@ def keep(
 
 
 def _same_version(
-    record: Mapping[str, Any], search: Search, there: set[str]
+    record: NeedlesRecord | None, search: Search, there: set[str]
 ) -> dict[str, NeedleHits]:
     """What the search before found of this version of the pack, where it is still there."""
     version = (search.pack.version, search.pack.sha256)
-    if (record.get("pack_version"), record.get("pack_sha256")) != version:
+    if record is None or (record.pack_version, record.pack_sha256) != version:
         return {}
     return {
-        name: NeedleHits(
-            entry["threshold"], tuple(Hit(**hit) for hit in entry["hits"] if hit["id"] in there)
-        )
-        for name, entry in record["needles"].items()
+        name: replace(needle, hits=tuple(hit for hit in needle.hits if hit.id in there))
+        for name, needle in record.needles.items()
     }
 
 
@@ -152,17 +177,17 @@ def _delete_views(dataset: Any, names: Iterable[str]) -> None:
 
 
 def _write(dataset: Any, search: Search, needles: Mapping[str, NeedleHits]) -> None:
-    values = {
-        "pack": search.pack.name,
-        "pack_version": search.pack.version,
-        "pack_sha256": search.pack.sha256,
-        "brain_key": search.brain_key,
-        "model": search.model,
-        "searched_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "views": [search.view(name) for name in needles],
-        "needles": {name: asdict(needle) for name, needle in needles.items()},
-    }
-    write_record(dataset, search.key, "find_needles", values)
+    record = NeedlesRecord(
+        pack=search.pack.name,
+        pack_version=search.pack.version,
+        pack_sha256=search.pack.sha256,
+        brain_key=search.brain_key,
+        model=search.model,
+        searched_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        views=tuple(search.view(name) for name in needles),
+        needles=needles,
+    )
+    write_record(dataset, search.key, record)
 
 
 def _ids(hits: Iterable[Hit]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -38,11 +38,11 @@ from .fields import (
 )
 from .files.garbage import collector_paused
 from .plain import counted
+from .prediction_record import ImportRecord
 from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
 from .predictions import Predictions
 from .progress import Progress, silent
 
-METHOD: Final = "import_predictions"
 BATCH: Final = 1_000
 """Samples that are written at once."""
 
@@ -106,7 +106,7 @@ def import_predictions(
     table, boxes, faults = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
     record = _record(table, split, gt_field, faults)
     key = import_run_key(field, split)
-    write_record(dataset, key, METHOD, {**record, "state": "writing"})
+    write_record(dataset, key, record)
     tick_new_field(dataset, field)
     declare(
         dataset,
@@ -116,7 +116,7 @@ def import_predictions(
     result = _result(table, boxes)
     _refuse_if_overtaken(dataset, key, table)
     refuse_if_field_deleted(dataset, field)
-    write_record(dataset, key, METHOD, {**record, "state": "complete"})
+    write_record(dataset, key, replace(record, state="complete"))
     progress(1.0, f"{counted(result.imported, 'prediction', 'predictions')} in {field}")
     return result
 
@@ -174,18 +174,19 @@ def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
     return path
 
 
-def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> dict[str, Any]:
-    return {
-        "split": split,
-        "gt_field": gt_field,
-        "source": table.source,
-        "sha256": table.sha256,
-        "manifest": table.manifest,
-        "concepts": list(table.concepts),
-        "rows": len(table) + len(table.rejected),
-        "rejected_rows": len(faults),
-        "rejected": [str(fault) for fault in faults[:REJECTED_KEPT]],
-    }
+def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> ImportRecord:
+    return ImportRecord(
+        split=split,
+        gt_field=gt_field,
+        source=table.source,
+        sha256=table.sha256,
+        manifest=table.manifest,
+        concepts=tuple(table.concepts),
+        rows=len(table) + len(table.rejected),
+        rejected_rows=len(faults),
+        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
+        state="writing",
+    )
 
 
 def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Change]:
@@ -245,12 +246,12 @@ def _set_values(dataset: Any, field: str, batch: list[Change]) -> int:
 
 def _refuse_if_overtaken(dataset: Any, key: str, table: Predictions) -> None:
     dataset.reload()
-    record = read_record(dataset, key) or {}
-    if record.get("sha256") != table.sha256:
+    record = read_record(dataset, key, ImportRecord)
+    if record is None or record.sha256 != table.sha256:
+        other = "another file" if record is None else record.source
         raise DatasetError(
-            f"while {table.source} was imported, somebody else began to import "
-            f"{record.get('source', 'another file')} into the same field; import again what it is "
-            "to hold"
+            f"while {table.source} was imported, somebody else began to import {other} into the "
+            "same field; import again what it is to hold"
         )
 
 

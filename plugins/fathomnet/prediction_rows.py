@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .dataset.run_records import read_record
+from .dataset.ingest_record import read_ingest_records
 from .errors import Fault, InputError
-from .fields import SPLITS, ingest_run_key
 from .lineages import folded
 from .plain import counted
 from .predictions import Predictions, read_predictions
@@ -22,9 +21,8 @@ def known_concepts(dataset: Any, path: str) -> set[str]:
         path: of its boxes.
     """
     concepts = set(dataset.distinct(f"{path}.label"))
-    for split in SPLITS:
-        record = read_record(dataset, ingest_run_key(split)) or {}
-        concepts.update(record.get("concepts", ()))
+    for record in read_ingest_records(dataset).values():
+        concepts.update(record.concepts)
     return concepts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,9 +9,9 @@ import numpy as np
 from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import Fault, InputError
 from .fields import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
-from .plain import counted, plain
+from .plain import counted
 from .progress import Progress, portion, silent
-from .review_record import METHOD, Findings, keep
+from .review_record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
 from .review_signals import (
     Sources,
     find_sources,
@@ -25,37 +24,6 @@ from .taxonomy import Taxonomy, load_taxonomy
 
 THRESHOLD: Final = 0.5
 """More probably wrong than right."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelErrorsResult:
-    """What ``find_label_errors`` found.
-
-    Attributes:
-        scored: labelled boxes that have a score now.
-        suspects: those whose score reaches the threshold.
-        view: name of the saved view of the suspects, the most suspicious first; empty where there
-            is none.
-        pairs_view: name of the saved view that shows each suspect and then the boxes that it
-            looks like; empty where there is none.
-        expected_errors: how many labels are wrong, by the sum of all scores.
-        unlabelled_boxes: boxes without a label: left out.
-        boxes_without_signal: labelled boxes that have neither a prediction nor a vector with
-            neighbours: left out.
-        signals: what was used: ``probabilities``, ``confidence`` or ``predictions`` (names
-            alone), and ``neighbours``.
-        index_key: of the index that the neighbours were found in; empty for none.
-    """
-
-    scored: int
-    suspects: int
-    view: str
-    pairs_view: str
-    expected_errors: float
-    unlabelled_boxes: int
-    boxes_without_signal: int
-    signals: tuple[str, ...]
-    index_key: str
 
 
 def find_label_errors(
@@ -99,7 +67,7 @@ def find_label_errors(
         raise no_signal_found(sources)
     findings = Findings(sources, labelled, doubts, partners_of(case, doubts), threshold)
     result = _result(findings, has_looks=looks is not None)
-    keep(dataset, findings, plain(result), portion(progress, 0.6, 1.0))
+    keep(dataset, findings, result, portion(progress, 0.6, 1.0))
     suspects = counted(result.suspects, "suspect", "suspects")
     progress(1.0, f"{suspects} among {counted(result.scored, 'label', 'labels')}")
     return result
@@ -121,7 +89,7 @@ def _checked(
 ) -> Sources:
     if not 0 <= threshold <= 1:
         problem = f"should be from 0 to 1, not {threshold}"
-        raise InputError(METHOD, [Fault("threshold", problem)])
+        raise InputError(LabelErrorsRecord.METHOD, [Fault("threshold", problem)])
     reload_known(dataset)
     return find_sources(dataset, pred_field, gt_field, index_key)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .dataset.box_attributes import write_attributes
 from .dataset.hits import Hit, save_hits_view
-from .dataset.run_records import write_record
+from .dataset.run_records import read_record, write_record
 from .dataset.schema import declare
 from .fields import (
     LOOK_ALIKE_PAIR,
@@ -31,12 +31,71 @@ from .progress import Progress
 from .review_signals import Labelled, Sources
 from .suspicion.weighing import Doubts
 
-METHOD: Final = "find_label_errors"
-
 _WORDS: Final = {
     SUSPECTS: "Labels that are probably wrong, the most suspicious first",
     LOOK_ALIKE_PAIRS: "Each suspect, then what it looks like: boxes with the suggested label",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LabelErrorsResult:
+    """What ``find_label_errors`` found.
+
+    Attributes:
+        scored: labelled boxes that have a score now.
+        suspects: those whose score reaches the threshold.
+        view: name of the saved view of the suspects, the most suspicious first; empty where there
+            is none.
+        pairs_view: name of the saved view that shows each suspect and then the boxes that it
+            looks like; empty where there is none.
+        expected_errors: how many labels are wrong, by the sum of all scores.
+        unlabelled_boxes: boxes without a label: left out.
+        boxes_without_signal: labelled boxes that have neither a prediction nor a vector with
+            neighbours: left out.
+        signals: what was used: ``probabilities``, ``confidence`` or ``predictions`` (names
+            alone), and ``neighbours``.
+        index_key: of the index that the neighbours were found in; empty for none.
+    """
+
+    scored: int
+    suspects: int
+    view: str
+    pairs_view: str
+    expected_errors: float
+    unlabelled_boxes: int
+    boxes_without_signal: int
+    signals: tuple[str, ...]
+    index_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelErrorsRecord:
+    """What a dataset keeps of the last search for label errors in a field.
+
+    Attributes:
+        gt_field: the labelled boxes.
+        pred_field: the predicted boxes; empty for none.
+        index_key: of the index; empty for none.
+        threshold: the score from which a box is a suspect.
+        found_at: UTC, ISO 8601.
+        state: whether scores and views are all written.
+        result: what was found; None as long as they are not.
+    """
+
+    METHOD: ClassVar[str] = "find_label_errors"
+
+    gt_field: str
+    pred_field: str
+    index_key: str
+    threshold: float
+    found_at: str
+    state: Literal["writing", "complete"]
+    result: LabelErrorsResult | None = None
+
+
+def read_label_errors_record(dataset: Any, gt_field: str) -> LabelErrorsRecord | None:
+    """What the last search in a field has found; None where nobody has searched."""
+    return read_record(dataset, label_errors_run_key(gt_field), LabelErrorsRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +117,27 @@ class Findings:
     threshold: float
 
 
-def keep(dataset: Any, findings: Findings, result: Mapping[str, Any], progress: Progress) -> None:
+def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: Progress) -> None:
     """Writes scores, then views, and last the record of a whole run.
 
     Args:
         dataset: a FiftyOne dataset.
         findings: what is written, in place of what an earlier run has found.
-        result: what the record says of it, JSON-able.
+        result: what the record says of it.
         progress: hears of every batch.
     """
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
     found_at = datetime.now(UTC).isoformat(timespec="microseconds")
-    record = {**asdict(sources), "threshold": findings.threshold, "found_at": found_at}
     key, field = label_errors_run_key(sources.gt_field), sources.gt_field
-    write_record(dataset, key, METHOD, {**record, "state": "writing"})
+    record = LabelErrorsRecord(
+        sources.gt_field,
+        sources.pred_field,
+        sources.index_key,
+        findings.threshold,
+        found_at,
+        state="writing",
+    )
+    write_record(dataset, key, record)
     _declare(dataset, field)
     images, done = labelled.all_boxes.sample_ids, 0
     for written in write_attributes(dataset, field, images, labelled.boxes, _columns(findings)):
@@ -81,7 +147,7 @@ def keep(dataset: Any, findings: Findings, result: Mapping[str, Any], progress: 
     beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
     _save(dataset, SUSPECTS, findings, doubts.suspects.tolist())
     _save(dataset, LOOK_ALIKE_PAIRS, findings, beside)
-    write_record(dataset, key, METHOD, {**record, "state": "complete", "result": dict(result)})
+    write_record(dataset, key, replace(record, state="complete", result=result))
 
 
 def _declare(dataset: Any, gt_field: str) -> None:

@@ -10,17 +10,15 @@ import numpy.typing as npt
 
 from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
 from .dataset.label_fields import boxes_path
-from .dataset.run_records import read_record
 from .dataset.vectors import read_vectors
 from .errors import DatasetError, Fault, InputError
 from .fields import (
     DEFAULT_MODEL,
     MODEL_PREDICTIONS,
     PROBABILITIES,
-    SPLITS,
-    import_run_key,
     similarity_key,
 )
+from .prediction_record import read_import_records
 from .scoring.boxes import Boxes
 from .scoring.judging import LEAST_IOU
 from .scoring.matching import NO_PARTNER, match_boxes
@@ -191,8 +189,8 @@ def _probabilities(
 
     Empty where the concepts are not known, or differ between the files that were imported.
     """
-    records = [read_record(dataset, import_run_key(field, split)) or {} for split in SPLITS]
-    concepts = {tuple(one["concepts"]) for one in records if one.get("concepts")}
+    records = read_import_records(dataset, field).values()
+    concepts = {record.concepts for record in records if record.concepts}
     if len(concepts) != 1 or dataset.get_field(f"{field}.detections.{PROBABILITIES}") is None:
         return (), {}
     (names,) = concepts

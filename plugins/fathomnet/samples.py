@@ -15,20 +15,18 @@ from .dataset.datasets import (
     refuse_if_deleted,
 )
 from .dataset.documents import sample_document
-from .dataset.licences import read_licences
+from .dataset.ingest_record import read_ingest_record
 from .dataset.media_status import media_statuses, update_media_status
-from .dataset.run_records import read_record, write_record
 from .dataset.sample_writer import write_samples
 from .dataset.schema import declare, sample_schema
 from .errors import DatasetError
-from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus, ingest_run_key
+from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus
 from .ingest_plan import SplitPlan, read_ingest, refuse_other_source
 from .media.paths import MediaPlan
 from .plain import counted
 from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
 
-METHOD: Final = "ingest_dataset"
 BATCH: Final = 1_000
 """Samples that are written at once."""
 
@@ -117,23 +115,22 @@ def _open(name: str, plans: list[SplitPlan], media: MediaPlan, recreate: bool) -
 
 
 def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Progress) -> int:
-    key = ingest_run_key(plan.split)
-    record = read_record(dataset, key)
+    record = read_ingest_record(dataset, plan.split)
     names = (image.file_name for image in plan.images)
     statuses = media_statuses(media, plan.split, names, plan.catalog.sha256)
     update_media_status(dataset, plan.split, statuses)
-    if record and record["complete"] and _covers(record["limit"], plan.limit):
-        if read_licences(record) is None:  # it was made by a version that kept none
-            whole = replace(plan, limit=record["limit"])
-            write_record(dataset, key, METHOD, whole.record(media, complete=True))
+    if record and record.complete and _covers(record.limit, plan.limit):
+        if record.licences is None:  # it was made by a version that kept none
+            whole = replace(plan, limit=record.limit)
+            whole.record(media, complete=True).write(dataset)
         progress(1.0, f"the {plan.split} split is complete")
         return 0
-    write_record(dataset, key, METHOD, plan.record(media, complete=False))
+    plan.record(media, complete=False).write(dataset)
     save_split_view(dataset, plan.split)
     added = _add_missing_samples(dataset, plan, media, statuses, progress)
     refuse_if_deleted(dataset)
     _refuse_if_incomplete(dataset, plan)
-    write_record(dataset, key, METHOD, plan.record(media, complete=True))
+    plan.record(media, complete=True).write(dataset)
     return added
 
 

@@ -72,7 +72,7 @@ def add_tiles(
     require_tiles_field(dataset, field)
     grid = TileGrid(columns, rows)
     # Before the tiles: half of them must be known for what they are.
-    write_record(dataset, tiles_run_key(field), "add_tiles", {"columns": columns, "rows": rows})
+    write_record(dataset, tiles_run_key(field), grid)
     if dataset.get_field(field) is None:
         # They would be a net over every image.
         untick_new_fields(dataset)

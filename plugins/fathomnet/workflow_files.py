@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .dataset.datasets import find_dataset
+from .dataset.ingest_record import read_ingest_record
 from .dataset.label_fields import boxes_path
-from .dataset.run_records import read_record
 from .errors import Fault, InputError
-from .fields import ingest_run_key
 from .ingest_plan import SplitPlan, check_ingest
 from .parameters import RunWorkflow
 from .prediction_import import check_predictions
@@ -66,8 +65,9 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
 
 def _limit(plan: SplitPlan, dataset: Any) -> int | None:
     """How many images the split has afterwards: a smaller limit than before takes none away."""
-    record = None if dataset is None else read_record(dataset, ingest_run_key(plan.split))
+    record = None if dataset is None else read_ingest_record(dataset, plan.split)
     if record is None:
         return plan.limit
-    limits = (plan.limit, record["limit"])
-    return None if None in limits else max(limits)
+    if plan.limit is None or record.limit is None:
+        return None
+    return max(plan.limit, record.limit)

@@ -15,9 +15,9 @@ from fathomnet_voxel51.corrections import export_corrections
 from fathomnet_voxel51.dataset import run_records, schema_version
 from fathomnet_voxel51.dataset.journal import journals_of, move_to
 from fathomnet_voxel51.dataset.run_records import (
-    read_record,
-    write_record,
+    read_values,
     write_schema_number,
+    write_values,
 )
 from fathomnet_voxel51.dataset.schema import declare
 from fathomnet_voxel51.dataset.schema_version import STEPS, bring_up_to_date, reload_known
@@ -53,7 +53,7 @@ def content(dataset: Any) -> Any:
 
 def number_of(dataset: Any) -> int | None:
     dataset.reload()
-    record = read_record(dataset, SCHEMA_RUN_KEY)
+    record = read_values(dataset, SCHEMA_RUN_KEY)
     return None if record is None else record["number"]
 
 
@@ -121,7 +121,7 @@ def test_an_old_dataset_is_completed_like_a_new_one(
 ) -> None:
     whole, kept = content(dataset), settings(dataset)
     dataset.delete_samples(dataset.values("id")[7:19])
-    write_record(dataset, "ingest_train", "ingest_dataset", _incomplete(dataset))
+    write_values(dataset, "ingest_train", "ingest_dataset", _incomplete(dataset))
     as_schema_1(dataset)
     done = ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
     assert (done.samples_added, done.samples_present) == (12, 28)
@@ -130,7 +130,7 @@ def test_an_old_dataset_is_completed_like_a_new_one(
 
 
 def _incomplete(dataset: Any) -> dict[str, Any]:
-    record = read_record(dataset, "ingest_train") or {}
+    record = read_values(dataset, "ingest_train") or {}
     del record["plugin_version"]
     return {**record, "complete": False}
 

@@ -10,7 +10,7 @@ import fiftyone as fo
 import pytest
 from bson import ObjectId, json_util
 from fathomnet_voxel51 import stored_classes
-from fathomnet_voxel51.dataset.run_records import read_record, write_schema_number
+from fathomnet_voxel51.dataset.run_records import read_values, write_schema_number
 from fathomnet_voxel51.dataset.schema_version import bring_up_to_date, reload_known
 from fathomnet_voxel51.dataset.stored_paths import use_lasting_paths
 from fathomnet_voxel51.errors import DatasetError
@@ -86,7 +86,7 @@ def test_an_index_of_an_earlier_version_is_searched_as_before(dataset: Any, reco
     runs = {key: raw(dataset, key) for key in (KEY, "lance")}
     assert reload_known(dataset) < SCHEMA_VERSION
     bring_up_to_date(dataset)
-    assert (read_record(dataset, SCHEMA_RUN_KEY) or {})["number"] == SCHEMA_VERSION
+    assert (read_values(dataset, SCHEMA_RUN_KEY) or {})["number"] == SCHEMA_VERSION
     for key, (run, results) in runs.items():
         run["config"]["cls"] = f"{STORED_CLASSES}.{run['config']['cls'].rpartition('.')[2]}"
         if results["cls"].startswith("fathomnet_voxel51."):

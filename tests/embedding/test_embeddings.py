@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.collection import PUBLIC_API
-from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
@@ -238,7 +238,7 @@ def test_what_cannot_be_embedded_is_counted_with_its_reason_and_has_no_vector(
         [],
         [False],
     ]
-    record = read_record(dataset, "embed_clip_vectors") or {}
+    record = read_values(dataset, "embed_clip_vectors") or {}
     reasons = dict(map(tuple, record["reasons"]))
     assert reasons.pop("no such file") == 21
     assert reasons.pop("media missing") == 2
@@ -341,7 +341,7 @@ def test_the_record_says_what_made_the_vectors(
     embedder = use(TinyEmbedder())
     dataset = make_dataset(write_images(tmp_path, [2]))
     compute_embeddings(dataset, method="pca")
-    record = read_record(dataset, "embed_clip_vectors") or {}
+    record = read_values(dataset, "embed_clip_vectors") or {}
     assert record["model"] == "clip"
     assert record["settings"] == embedder.settings
     assert (record["embedded"], record["dimensions"]) == (2, 24)

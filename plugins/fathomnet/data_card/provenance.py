@@ -9,15 +9,15 @@ from ..dataset.evaluation_run import read_details
 from ..dataset.journal import PREFIX, journals_of
 from ..dataset.label_fields import fields_holding
 from ..dataset.run_records import read_record
+from ..embedding.run import EmbeddingRecord
 from ..fields import (
     DUPLICATE_GROUP,
     EMBEDDING_RUNS,
     GROUND_TRUTH,
-    SPLITS,
-    import_run_key,
     tiles_run_key,
 )
 from ..plain import counted
+from ..prediction_record import ImportRecord, read_import_records
 from ..splits import find_leaks
 from ..taxonomy import Taxonomy
 from .blocks import Block, Cell, Hash, Note, Section, Table
@@ -103,8 +103,7 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
     from fiftyone import ViewField
 
     path = f"{field}.detections"
-    records = {split: read_record(dataset, import_run_key(field, split)) for split in SPLITS}
-    imports = {split: record for split, record in records.items() if record is not None}
+    imports = read_import_records(dataset, field)
     if not imports:
         boxes = counted(dataset.count(path), "box", "boxes")
         yield Note(f"{field}: {boxes}, not imported, so that their origin is unknown.")
@@ -113,9 +112,9 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
     rows: list[tuple[Cell, ...]] = [
         ("boxes", *(dataset.match(ViewField("split") == one).count(path) for one in imports)),
         ("state", *map(_state, imports.values())),
-        ("file", *(one["source"] for one in imports.values())),
+        ("file", *(one.source for one in imports.values())),
     ]
-    manifests = [one["manifest"] or {} for one in imports.values()]
+    manifests = [one.manifest or {} for one in imports.values()]
     for what, *members in _OF_A_RUN:
         said = [_said(manifest, *members) for manifest in manifests]
         if any(said) or what == "model":
@@ -123,18 +122,18 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
     yield Table(("", *imports), tuple(rows))
     hashes: list[tuple[Cell, ...]] = []
     for (split, record), manifest in zip(imports.items(), manifests, strict=True):
-        hashes.append((split, "file", Hash(record["sha256"])))
+        hashes.append((split, "file", Hash(record.sha256)))
         checkpoint = _said(manifest, "checkpoint", "sha256")
         hashes += [(split, "checkpoint", Hash(checkpoint))] if checkpoint else []
     yield Table(("split", "of the", "sha256"), tuple(hashes))
 
 
-def _state(record: Mapping[str, Any]) -> str:
-    if record["state"] == "writing":
+def _state(record: ImportRecord) -> str:
+    if record.state == "writing":
         return "interrupted: import it again"
-    rows = record["rejected_rows"]
+    rows = record.rejected_rows
     left_out = f", {counted(rows, 'row', 'rows')} left out" if rows else ""
-    return f"{record['state']}{left_out}"
+    return f"{record.state}{left_out}"
 
 
 def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:
@@ -170,11 +169,13 @@ def _evaluations(dataset: Any) -> Iterable[Block]:
 def _embeddings(dataset: Any) -> Iterable[Block]:
     rows: list[tuple[Cell, ...]] = []
     for key in sorted(dataset.list_runs()):
-        record = read_record(dataset, key) if key.startswith(EMBEDDING_RUNS) else None
+        if not key.startswith(EMBEDDING_RUNS):
+            continue
+        record = read_record(dataset, key, EmbeddingRecord)
         if record is not None:
-            of = record["patches_field"] or "whole images"
-            vectors = record["embedded"] + record["present"]
-            rows.append((record["model"], of, record["dimensions"], vectors, record["state"]))
+            of = record.patches_field or "whole images"
+            vectors = record.embedded + record.present
+            rows.append((record.model, of, record.dimensions, vectors, record.state))
     if rows:
         yield Table(("model", "of", "dimensions", "vectors", "state"), tuple(rows))
     else:

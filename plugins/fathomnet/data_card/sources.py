@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset.licences import SplitLicences, read_licences
-from ..dataset.run_records import read_record
-from ..fields import SPLITS, ingest_run_key
+from ..dataset.ingest_record import IngestRecord, read_ingest_records
+from ..dataset.licences import SplitLicences
 from ..plain import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
 
@@ -30,28 +29,30 @@ class _Source:
     Attributes:
         split: the split.
         record: the record.
-        licences: what it has of licences; None where an old version kept nothing.
         there: images of the split that the dataset has now.
     """
 
     split: str
-    record: Mapping[str, Any]
-    licences: SplitLicences | None
+    record: IngestRecord
     there: int
 
     @property
+    def licences(self) -> SplitLicences | None:
+        return self.record.licences
+
+    @property
     def file(self) -> str:
-        return str(self.record["source"])
+        return self.record.source
 
     @property
     def taken(self) -> str:
-        limit, images = self.record["limit"], self.record["images"]
+        limit, images = self.record.limit, self.record.images
         is_whole = limit is None or limit >= images
         return f"all {images:,}" if is_whole else f"the first {limit:,} of {images:,}"
 
     @property
     def state(self) -> str:
-        return "complete" if self.record["complete"] else "interrupted: ingest it again"
+        return "complete" if self.record.complete else "interrupted: ingest it again"
 
 
 def source_section(dataset: Any, splits: Counter[str | None]) -> Section:
@@ -61,11 +62,9 @@ def source_section(dataset: Any, splits: Counter[str | None]) -> Section:
         dataset: a FiftyOne dataset.
         splits: how many images of each split it has.
     """
-    records = {split: read_record(dataset, ingest_run_key(split)) for split in SPLITS}
     sources = [
-        _Source(split, record, read_licences(record), splits[split])
-        for split, record in records.items()
-        if record is not None
+        _Source(split, record, splits[split])
+        for split, record in read_ingest_records(dataset).items()
     ]
     blocks = [*_files(sources), *_licences(sources), *_added(dataset, sources)]
     return Section("Sources and licences", tuple(blocks))
@@ -79,7 +78,7 @@ def _files(sources: list[_Source]) -> Iterator[Block]:
         ("split", "annotations", "images ingested", "state"),
         tuple((one.split, one.file, one.taken, one.state) for one in sources),
     )
-    hashes = tuple((one.split, Hash(one.record["sha256"])) for one in sources)
+    hashes = tuple((one.split, Hash(one.record.sha256)) for one in sources)
     yield Table(("split", "sha256 of the annotations"), hashes)
     said = [dict(source.licences.statements) if source.licences else {} for source in sources]
     names = dict.fromkeys(name for one in said for name in one)
@@ -141,7 +140,7 @@ def _remarks(source: _Source, licences: SplitLicences) -> Iterator[Block]:
             f"{source.split}: {source.file} names licences that it does not describe, on "
             f"{counted(licences.undescribed, 'image', 'images')}: {names}."
         )
-    if source.there != licences.images and source.record["complete"]:
+    if source.there != licences.images and source.record.complete:
         yield Note(
             f"{source.split}: licences are those of all that was ingested, "
             f"{counted(licences.images, 'image', 'images')}; the dataset has "

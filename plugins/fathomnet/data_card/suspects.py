@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.journal import journals_of, states_before
 from ..dataset.label_fields import fields_holding
-from ..dataset.run_records import read_record
 from ..fields import (
     GROUND_TRUTH,
     SUGGESTED_LABEL,
     SUSPICION_BY_MODEL,
     SUSPICION_BY_NEIGHBOURS,
-    label_errors_run_key,
 )
 from ..plain import counted
+from ..review_record import LabelErrorsRecord, LabelErrorsResult, read_label_errors_record
 from .blocks import Block, Note, Section, Table
 
 PAIRS: Final = 10
@@ -26,10 +25,10 @@ LIKELY: Final = 0.5
 """A probability from which a signal speaks against a label by itself."""
 
 _SIGNALS: Final = {
-    "probabilities": "the probabilities of the predictions in {pred_field}",
-    "confidence": "the predictions in {pred_field} and their confidence",
-    "predictions": "the names that {pred_field} predicts",
-    "neighbours": "the labels of the boxes that look most alike, by the index {index_key}",
+    "probabilities": "the probabilities of the predictions in {record.pred_field}",
+    "confidence": "the predictions in {record.pred_field} and their confidence",
+    "predictions": "the names that {record.pred_field} predicts",
+    "neighbours": "the labels of the boxes that look most alike, by the index {record.index_key}",
 }
 
 
@@ -57,7 +56,7 @@ def suspect_section(dataset: Any) -> Section:
     import fiftyone as fo
 
     fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
-    records = {field: read_record(dataset, label_errors_run_key(field)) for field in fields}
+    records = {field: read_label_errors_record(dataset, field) for field in fields}
     searched = {field: record for field, record in records.items() if record is not None}
     if not searched:
         return Section("Suspects", (Note("Not searched yet: run find_label_errors."),))
@@ -69,26 +68,26 @@ def suspect_section(dataset: Any) -> Section:
     return Section("Suspects", tuple(blocks))
 
 
-def _blocks(dataset: Any, field: str, record: Mapping[str, Any]) -> Iterator[Block]:
-    if record.get("state") != "complete":
+def _blocks(dataset: Any, field: str, record: LabelErrorsRecord) -> Iterator[Block]:
+    found = record.result
+    if found is None:
         yield Note("A search was interrupted: run find_label_errors again.")
         return
-    found = record["result"]
-    suspects = _read(dataset, field, record["found_at"])
+    suspects = _read(dataset, field, record.found_at)
     changed = sum(one.is_changed for one in suspects)
     as_suggested = sum(one.label == one.suggested for one in suspects)
     rows = (
-        ("labels that were judged", found["scored"]),
-        ("labels that nothing could judge", found["boxes_without_signal"]),
-        ("suspects: labels that are doubted", found["suspects"]),
+        ("labels that were judged", found.scored),
+        ("labels that nothing could judge", found.boxes_without_signal),
+        ("suspects: labels that are doubted", found.suspects),
         ("suspects that were relabelled since", changed),
         ("of these, those that have the suggested name now", as_suggested),
-        ("suspects that were removed since", found["suspects"] - len(suspects)),
+        ("suspects that were removed since", found.suspects - len(suspects)),
         ("suspects that are left to look at", len(suspects) - changed),
     )
     yield Table(("", "boxes"), rows)
-    signals = " and ".join(_SIGNALS[one].format(**record) for one in found["signals"])
-    expected = f"{found['expected_errors']:,.1f}"
+    signals = " and ".join(_SIGNALS[one].format(record=record) for one in found.signals)
+    expected = f"{found.expected_errors:,.1f}"
     yield Note(f"Judged by {signals}. {expected} wrong labels are expected.")
     yield from _by_signal(suspects)
     yield from _where(dataset, found)
@@ -119,17 +118,17 @@ def _says(suspects: list[_Suspect], signal: str) -> bool:
     return any(getattr(one, signal) is not None for one in suspects)
 
 
-def _where(dataset: Any, found: Mapping[str, Any]) -> Iterator[Block]:
+def _where(dataset: Any, found: LabelErrorsResult) -> Iterator[Block]:
     shows = {
-        found["view"]: "shows them, the most suspicious first",
-        found["pairs_view"]: "shows each beside what it looks like",
+        found.view: "shows them, the most suspicious first",
+        found.pairs_view: "shows each beside what it looks like",
     }
     there = [
         f"{name} {what}" for name, what in shows.items() if name and dataset.has_saved_view(name)
     ]
     if there:
         yield Note(f"Where to look: the saved view {'; '.join(there)}.")
-    elif found["suspects"]:
+    elif found.suspects:
         yield Note("Their saved views were deleted: run find_label_errors again.")
 
 

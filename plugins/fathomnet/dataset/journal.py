@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from ..errors import DatasetError
 from .box_states import BoxState, by_state
 from .collection import now
 from .run_records import read_record, write_record
 
-METHOD: Final = "relabel_boxes"
 PREFIX: Final = "relabel_"
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
@@ -37,6 +36,8 @@ class Journal:
         time: when, UTC, ISO 8601.
         boxes: how many.
     """
+
+    METHOD: ClassVar[str] = "relabel_boxes"
 
     key: str
     stage: Stage
@@ -75,7 +76,7 @@ def begin_journal(
     key = f"{PREFIX}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
     time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(before))
-    _write(dataset, journal)
+    write_record(dataset, key, journal)
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
     groups = [
         {"state": state, "boxes": "\n".join(f"{one.sample_id} {one.label_id}" for one in some)}
@@ -98,14 +99,16 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
             "during the run: what was done up to then stands, and cannot be undone by it"
         )
     moved = replace(journal, stage=stage)
-    _write(dataset, moved)
+    write_record(dataset, moved.key, moved)
     return moved
 
 
 def journals_of(dataset: Any) -> list[Journal]:
     """All journals of a dataset, the oldest first."""
-    keys = [key for key in dataset.list_runs() if key.startswith(PREFIX)]
-    return sorted((_read(dataset, key) for key in keys), key=lambda one: (one.time, one.key))
+    keys = (key for key in dataset.list_runs() if key.startswith(PREFIX))
+    read = (read_record(dataset, key, Journal) for key in keys)
+    journals = [journal for journal in read if journal is not None]
+    return sorted(journals, key=lambda one: (one.time, one.key))
 
 
 def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
@@ -126,13 +129,3 @@ def _boxes_of(group: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     """
     boxes = group["boxes"]
     return map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
-
-
-def _write(dataset: Any, journal: Journal) -> None:
-    values = {name: getattr(journal, name) for name in Journal.__slots__ if name != "key"}
-    write_record(dataset, journal.key, METHOD, values)
-
-
-def _read(dataset: Any, key: str) -> Journal:
-    record = read_record(dataset, key) or {}
-    return Journal(key, **{name: record[name] for name in Journal.__slots__ if name != "key"})

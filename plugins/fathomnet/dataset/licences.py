@@ -7,15 +7,11 @@ sample needs a field for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ..catalog import Catalog
-from ..plain import plain
 
-KEY: Final = "licences"
-"""Of what is kept, in the record."""
 SHOWN: Final = 20
 """Ids of licences that no list describes."""
 
@@ -55,10 +51,6 @@ class SplitLicences:
         """All that were counted."""
         return sum(one.images for one in self.described) + self.undescribed + self.unnamed
 
-    def as_values(self) -> dict[str, Any]:
-        """What is kept, as ``read_licences`` reads it."""
-        return {KEY: plain(self)}
-
 
 def count_licences(catalog: Catalog) -> SplitLicences:
     """Counts the images of a catalog by their licences."""
@@ -73,18 +65,4 @@ def count_licences(catalog: Catalog) -> SplitLicences:
         undescribed_ids=tuple(sorted(map(str, counts))[:SHOWN]),
         unnamed=unnamed,
         statements=tuple((one.name, one.value) for one in catalog.statements),
-    )
-
-
-def read_licences(record: Mapping[str, Any]) -> SplitLicences | None:
-    """What the record of an ingest has kept; None where its version kept nothing yet."""
-    kept = record.get(KEY)
-    if kept is None:
-        return None
-    return SplitLicences(
-        described=tuple(LicenceCount(**one) for one in kept["described"]),
-        undescribed=kept["undescribed"],
-        undescribed_ids=tuple(kept["undescribed_ids"]),
-        unnamed=kept["unnamed"],
-        statements=tuple((name, value) for name, value in kept["statements"]),
     )

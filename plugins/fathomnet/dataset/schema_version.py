@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ..errors import DatasetError
 from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
-from .run_records import read_record, write_schema_number
+from .run_records import SchemaNumber, read_record, read_values, write_schema_number
 from .stored_paths import outdated_runs, use_lasting_paths
 
 MARKER: Final = "fathomnet"
@@ -44,16 +44,16 @@ def reload_known(dataset: Any) -> int:
     """
     dataset = dataset._root_dataset
     dataset.reload()
-    record = read_record(dataset, SCHEMA_RUN_KEY)
+    record = read_record(dataset, SCHEMA_RUN_KEY, SchemaNumber)
     if record is None:
         return 1 if _has_records(dataset) else SCHEMA_VERSION
-    if record["number"] > SCHEMA_VERSION:
+    if record.number > SCHEMA_VERSION:
         raise DatasetError(
-            f"dataset {dataset.name!r} has schema {record['number']}, of fathomnet-voxel51 "
-            f"{record['plugin_version']}; this version knows schemas up to {SCHEMA_VERSION} and "
+            f"dataset {dataset.name!r} has schema {record.number}, of fathomnet-voxel51 "
+            f"{record.plugin_version}; this version knows schemas up to {SCHEMA_VERSION} and "
             "leaves it alone: install that version or a later one, here and wherever workers run"
         )
-    return int(record["number"])
+    return record.number
 
 
 def bring_up_to_date(dataset: Any) -> None:
@@ -76,7 +76,7 @@ def bring_up_to_date(dataset: Any) -> None:
 def _has_records(dataset: Any) -> bool:
     if MARKER in dataset.info:
         return True
-    records = (read_record(dataset, key) or {} for key in dataset.list_runs())
+    records = (read_values(dataset, key) or {} for key in dataset.list_runs())
     if any("plugin_version" in record for record in records):
         return True
     return any(True for _ in outdated_runs(dataset))

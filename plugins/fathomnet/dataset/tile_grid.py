@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 from bson import ObjectId
 
@@ -22,6 +22,8 @@ class TileGrid:
         columns: how many stand side by side.
         rows: how many stand one above the other.
     """
+
+    METHOD: ClassVar[str] = "add_tiles"
 
     columns: int
     rows: int
@@ -84,5 +86,4 @@ class TileGrid:
 
 def tile_grid(dataset: Any, field: str) -> TileGrid | None:
     """The grid that the boxes of a field are tiles of; None where they are something else."""
-    record = read_record(dataset, tiles_run_key(field)) if field else None
-    return TileGrid(record["columns"], record["rows"]) if record else None
+    return read_record(dataset, tiles_run_key(field), TileGrid) if field else None

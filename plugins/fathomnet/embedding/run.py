@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -22,13 +23,55 @@ from .maps import MapMade
 from .media import local_file
 from .pace import Pace
 from .patches import Patch, read_ahead
-from .skips import Skips
+from .skips import EXAMPLES_KEPT, Skips
 from .work import ImageWork, Work, find_work
 
-METHOD: Final = "compute_embeddings"
 NOT_FINITE: Final = "the model gave numbers that are not finite"
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRecord:
+    """What a dataset keeps of the last run of a model on a field.
+
+    Attributes:
+        state: what became of it.
+        model: its name.
+        zoo_name: its name in FiftyOne's model zoo.
+        patches_field: the field of boxes; ``""`` for whole images.
+        field: what holds the vectors.
+        dimensions: of a vector.
+        device: what computed them.
+        settings: of the model.
+        batch_size: boxes or images at once.
+        embedded: boxes or images that got a vector.
+        present: those that had one.
+        map: method and points of the map that was drawn, and what is to be said of it.
+        skipped: boxes or images that got none.
+        skipped_images: images that could not be looked at.
+        reasons: why, each with its number.
+        examples: the first ones, each with its reason.
+    """
+
+    METHOD: ClassVar[str] = "compute_embeddings"
+
+    state: str
+    model: str
+    zoo_name: str
+    patches_field: str
+    field: str
+    dimensions: int
+    device: str
+    settings: Mapping[str, Any]
+    batch_size: int
+    embedded: int
+    present: int
+    map: tuple[str, int, str] | None
+    skipped: int
+    skipped_images: int
+    reasons: tuple[tuple[str, int], ...]
+    examples: tuple[str, ...]
 
 
 class EmbeddingRun:
@@ -118,24 +161,26 @@ class EmbeddingRun:
     def record(self, state: str, work: Work, made: MapMade | None) -> None:
         """Keeps what made the vectors, and what became of the run so far, on the dataset."""
         spec = self.embedder.spec
-        values = {
-            "state": state,
-            "model": spec.name,
-            "zoo_name": spec.zoo_name,
-            "patches_field": self.patches_field,
-            "field": self._field,
-            "dimensions": self.embedder.dimensions,
-            "device": self.embedder.device,
-            "settings": dict(self.embedder.settings),
-            "batch_size": self._batcher.size,
-            "embedded": self.embedded,
-            "present": work.present,
-            "map": None if made is None else [made.method, made.points, made.remark],
-            **self.skips.record(),
-        }
-        write_record(
-            self._dataset, embedding_run_key(spec.name, self.patches_field), METHOD, values
+        record = EmbeddingRecord(
+            state=state,
+            model=spec.name,
+            zoo_name=spec.zoo_name,
+            patches_field=self.patches_field,
+            field=self._field,
+            dimensions=self.embedder.dimensions,
+            device=self.embedder.device,
+            settings=dict(self.embedder.settings),
+            batch_size=self._batcher.size,
+            embedded=self.embedded,
+            present=work.present,
+            map=None if made is None else (made.method, made.points, made.remark),
+            skipped=self.skips.items,
+            skipped_images=self.skips.images,
+            # Pairs, since MongoDB allows no dot in the key of a mapping.
+            reasons=tuple(self.skips.reasons.most_common(EXAMPLES_KEPT)),
+            examples=tuple(self.skips.examples),
         )
+        write_record(self._dataset, embedding_run_key(spec.name, self.patches_field), record)
 
 
 def _processors() -> int:

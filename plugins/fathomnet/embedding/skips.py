@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 EXAMPLES_KEPT: Final = 50
 """Of each run, in its record; the counts are always whole."""
@@ -34,13 +34,3 @@ class Skips:
         self.reasons[reason] += items
         if len(self.examples) < EXAMPLES_KEPT:
             self.examples.append(f"{place}: {reason}")
-
-    def record(self) -> dict[str, Any]:
-        """The counts and examples as a run's record keeps them."""
-        return {
-            "skipped": self.items,
-            "skipped_images": self.images,
-            # Pairs, since MongoDB allows no dot in the key of a mapping.
-            "reasons": [list(pair) for pair in self.reasons.most_common(EXAMPLES_KEPT)],
-            "examples": list(self.examples),
-        }

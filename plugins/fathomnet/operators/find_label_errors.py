@@ -9,7 +9,8 @@ from .. import parameters
 from ..errors import FathomNetError, InputError
 from ..plain import counted
 from ..progress import Progress
-from ..review import LabelErrorsResult, check_label_errors, find_label_errors
+from ..review import check_label_errors, find_label_errors
+from ..review_record import LabelErrorsResult
 from .base import StageOperator
 from .forms import Preview, problem_with
 from .suggestions import boxes_fields
