@@ -70,6 +70,11 @@ class Annotations:
         Args:
             limit: how many images of the file to look at, as ``download`` counts them; None: all.
             shard: which part of those, chosen by file name.
+
+        Examples:
+            >>> images = ImageBoxes(1, "a.png", (Box(1, 0, 0, 9, 9),)), ImageBoxes(2, "b.png", ())
+            >>> [image.file_name for image in Annotations("", "", images, {}).wanted(None, Shard())]
+            ['a.png']
         """
         head = self.images[:limit]
         return tuple(image for image in head if image.boxes and shard.owns(image.file_name))

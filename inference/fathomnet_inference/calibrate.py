@@ -115,6 +115,12 @@ def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
 
     Returns:
         By what to divide the logarithms of the probabilities; within COLDEST and HOTTEST.
+
+    Examples:
+        A model that is 90 % sure and right in three of four cases; odds of 9 should be odds of 3:
+
+        >>> round(fit(np.array([[0.9, 0.1]] * 4), np.array([0, 0, 0, 1])), 3)
+        2.0
     """
     golden = (math.sqrt(5) - 1) / 2
     low, high = math.log(COLDEST), math.log(HOTTEST)
@@ -137,7 +143,13 @@ def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
 
 
 def nll(shares: Floats, truth: npt.NDArray[np.intp], temperature: float) -> float:
-    """Mean negative log likelihood of the truth at a temperature relative to the present one."""
+    """Mean negative log likelihood of the truth at a temperature relative to the present one.
+
+    Examples:
+        >>> even_odds = np.array([[0.5, 0.5]])
+        >>> math.isclose(nll(even_odds, np.array([0]), temperature=1.0), math.log(2))
+        True
+    """
     logits = np.log(np.maximum(shares, SMALLEST))
     likely = probabilities(logits, temperature)[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(likely, SMALLEST)).mean())

@@ -60,6 +60,13 @@ def windows_of(box: Box, width: int, height: int) -> Windows:
 
     Raises:
         ValueError: the box has a number that is not finite.
+
+    Examples:
+        >>> windows = windows_of(Box(1, x=40, y=30, width=20, height=10), width=100, height=80)
+        >>> windows.object
+        Window(left=39, top=24, right=61, bottom=46)
+        >>> windows.context_3
+        Window(left=20, top=5, right=80, bottom=65)
     """
     if not all(map(math.isfinite, (box.x, box.y, box.width, box.height))):
         raise ValueError("the box has a number that is not finite")
@@ -94,6 +101,10 @@ def cut(image: Image.Image, window: Window) -> Pixels:
         image: RGB; or RGBA or LA, whose alpha weighs the colours while they are resized and is then
             dropped, as in the reference.
         window: inside the image.
+
+    Examples:
+        >>> cut(Image.new("RGB", (100, 80)), Window(39, 24, 61, 46)).shape
+        (3, 256, 256)
     """
     if window.empty:
         return np.zeros((3, SIDE, SIDE), np.uint8)

@@ -53,6 +53,10 @@ def probabilities(logits: npt.NDArray[Any], temperature: float = 1.0) -> Floats:
 
     Returns:
         (boxes, concepts); each row sums to 1.
+
+    Examples:
+        >>> probabilities(np.zeros((1, 4))).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
     """
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
@@ -89,6 +93,14 @@ class Decider:
 
         Args:
             shares: probabilities, (boxes, concepts).
+
+        Examples:
+            >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+            >>> concepts = ["Pandalus amplus", "Pandalus platyceros", "Heterocarpus"]
+            >>> decider = Decider("expected-distance", concepts, load_taxonomy())
+            >>> decisions = decider.decide(np.array([[0.4, 0.35, 0.25]]))
+            >>> decisions.concept_name, decisions.reason
+            (['Pandalus'], ['rolled up to genus: expected distance 1.25 instead of 1.45'])
         """
         likeliest = shares.argmax(axis=1)
         if self._tree is not None:

@@ -75,6 +75,10 @@ def plain_settings(subject: str, hyper_parameters: Any) -> dict[str, Any]:
 
     Raises:
         InputError: they are no mapping, contain themselves, or describe another model.
+
+    Examples:
+        >>> plain_settings("last.ckpt", {"lr": 1e-05, 7: float("inf")})
+        {'lr': 1e-05, '7': 'inf'}
     """
     settings = _Plainer(subject).plain(hyper_parameters)
     if not isinstance(settings, dict):
@@ -101,6 +105,11 @@ def concept_names(subject: str, settings: Mapping[str, Any], count: int) -> tupl
 
     Raises:
         InputError: an index has no name, a name stands twice, or there are more or fewer than rows.
+
+    Examples:
+        >>> settings = {"category_id2name": {"1": "Elpidia", "0": "Sebastes"}}
+        >>> concept_names("last.ckpt", settings, count=2)
+        ('Sebastes', 'Elpidia')
     """
     names = settings.get(_NAMES)
     place = f"hyper_parameters.{_NAMES}"

@@ -194,6 +194,10 @@ def shard_of(manifest: Manifest) -> Shard:
 
     Raises:
         InputError: it names none.
+
+    Examples:
+        >>> shard_of({"settings": {"shard": "1-of-4"}})
+        Shard(index=1, count=4)
     """
     label = str(manifest.get("settings", {}).get("shard", ""))
     return Shard.parse(label.replace("-of-", "/"))

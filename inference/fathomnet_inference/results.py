@@ -79,7 +79,12 @@ def decided(parts: Sequence[Part], decider: Decider, temperature: float, concept
 
 
 def no_results(concepts: int) -> Results:
-    """The results of a run in which nothing could be predicted."""
+    """The results of a run in which nothing could be predicted.
+
+    Examples:
+        >>> no_results(79).probabilities.shape
+        (0, 79)
+    """
     none = np.empty(0, np.int64)
     rows = _rows(none, none, Decisions([], np.empty(0, np.float32), [], [], []))
     return Results(rows, np.empty((0, concepts), np.float32))

@@ -42,6 +42,13 @@ class ModelSize:
 
     Raises:
         ValueError: no such model can be.
+
+    Examples:
+        >>> ModelSize().concepts
+        79
+        >>> ModelSize(width=1000)
+        Traceback (most recent call last):
+        ValueError: 1000 cannot be divided among 16 attention heads
     """
 
     width: int = 1024

@@ -51,7 +51,12 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def given_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The options that were typed, nested again where their names were joined."""
+    """The options that were typed, nested again where their names were joined.
+
+    Examples:
+        >>> given_values({"stages": "ingest_dataset", "limit": None, "ingest_dataset__limit": 5})
+        {'stages': 'ingest_dataset', 'ingest_dataset': {'limit': 5}}
+    """
     given: dict[str, Any] = {}
     for joined, value in values.items():
         if value is None:

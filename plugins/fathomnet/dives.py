@@ -50,6 +50,12 @@ def parse_dive(url: str | None) -> DiveOrigin:
 
     Returns:
         The vehicle and the dive; each is None where the URL does not clearly name it.
+
+    Examples:
+        >>> parse_dive("https://host.org/framegrabs/Doc%20Ricketts/images/0443/07-03-27-40.png")
+        DiveOrigin(vehicle='Doc Ricketts', dive='443')
+        >>> parse_dive("https://host.org/framegrabs/Ventana/stills/1997/214/01-20-59.png")
+        DiveOrigin(vehicle='Ventana', dive=None)
     """
     segments = _segments(url)
     if segments.count(_ROOT) != 1:
@@ -75,6 +81,10 @@ def parse_time(url: str | None) -> datetime | None:
 
     Returns:
         The time in UTC as a naive datetime, cut to whole microseconds.
+
+    Examples:
+        >>> parse_time("https://host.org/20200108/20200108T183901.101Z--0d84d2f3.png")
+        datetime.datetime(2020, 1, 8, 18, 39, 1, 101000)
     """
     segments = _segments(url)
     stamp = _STAMP.match(segments[-1]) if segments else None
@@ -103,6 +113,12 @@ def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> 
 
     Returns:
         The name; None where nothing is known.
+
+    Examples:
+        >>> dive_name("Tiburon", "1002", None)
+        'Tiburon 1002'
+        >>> dive_name(None, None, "https://host.org/frames/day-214/01.png")
+        'https://host.org/frames/day-214'
     """
     if vehicle and dive:
         return f"{vehicle} {dive}"

@@ -20,6 +20,10 @@ class Fault:
         place: where it is, in the words of the file's own format, for example
             ``annotations[12].bbox`` or ``line 40``.
         problem: what is wrong there and, where it helps, what was expected.
+
+    Examples:
+        >>> print(Fault("annotations[12].bbox", "has no area"))
+        annotations[12].bbox: has no area
     """
 
     place: str
@@ -36,6 +40,12 @@ class InputError(FathomNetError):
         subject: the file, folder or parameter that was refused.
         faults: every fault that was found, with its place.
         advice: what to do next.
+
+    Examples:
+        >>> print(InputError("test.json", [Fault("images", "is missing")], "Correct the file."))
+        test.json: 1 fault, nothing was written
+          images: is missing
+        Correct the file.
     """
 
     def __init__(self, subject: str, faults: Iterable[Fault], advice: str = "") -> None:

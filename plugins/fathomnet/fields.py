@@ -105,7 +105,12 @@ def label_errors_run_key(gt_field: str) -> str:
 
 
 def view_of(name: str, gt_field: str) -> str:
-    """Name of a saved view of a field's boxes."""
+    """Name of a saved view of a field's boxes.
+
+    Examples:
+        >>> view_of("suspects", "ground_truth"), view_of("suspects", "second_opinion")
+        ('suspects', 'suspects (second_opinion)')
+    """
     return name if gt_field == GROUND_TRUTH else f"{name} ({gt_field})"
 
 
@@ -129,6 +134,10 @@ def embedding_field(model: str) -> str:
 
     Args:
         model: its name, see ``models``.
+
+    Examples:
+        >>> embedding_field("clip"), embedding_field("models/My ViT-B/")
+        ('clip_embedding', 'my_vit_b_embedding')
     """
     return f"{_word(model)}_embedding"
 
@@ -148,7 +157,12 @@ def map_key(model: str, method: str, patches_field: str) -> str:
 
 
 def similarity_key(model: str, patches_field: str) -> str:
-    """Brain key of a similarity index that was not given another."""
+    """Brain key of a similarity index that was not given another.
+
+    Examples:
+        >>> similarity_key("clip", "ground_truth"), similarity_key("clip", "")
+        ('clip_similarity', 'clip_similarity_images')
+    """
     return _brain_key(model, "similarity", patches_field)
 
 

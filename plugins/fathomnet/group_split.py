@@ -52,6 +52,11 @@ def divide(groups: Sequence[Group], share: float, seed: int) -> list[bool]:
 
     Returns:
         for each group whether it is chosen; some are and some are not.
+
+    Examples:
+        >>> large, small = Group(80, {"Sebastes": 160}), Group(20, {"Sebastes": 40})
+        >>> divide([large, small], share=0.2, seed=42)
+        [False, True]
     """
     random = Random(seed)  # noqa: S311  # no secret
     search = _Search(groups, share)

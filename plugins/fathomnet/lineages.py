@@ -53,12 +53,26 @@ class Taxon:
 
     @property
     def depth(self) -> int:
-        """How many main ranks deep the taxon sits: 1 (kingdom) to 7 (species)."""
+        """How many main ranks deep the taxon sits: 1 (kingdom) to 7 (species).
+
+        Examples:
+            >>> slots = ("Animalia", "Arthropoda", "Malacostraca", "Decapoda", *[None] * 3)
+            >>> Taxon("Caridea", "infraorder", slots).depth
+            4
+        """
         return sum(slot is not None for slot in self.lineage)
 
     @property
     def parent(self) -> str | None:
-        """The next name up; None for a kingdom."""
+        """The next name up; None for a kingdom.
+
+        Examples:
+            >>> slots = ("Animalia", "Arthropoda", "Malacostraca", "Decapoda", *[None] * 3)
+            >>> Taxon("Caridea", "infraorder", slots).parent
+            'Decapoda'
+            >>> Taxon("Decapoda", "order", slots).parent
+            'Malacostraca'
+        """
         above = [slot for slot in self.lineage if slot is not None and slot != self.name]
         return above[-1] if above else None
 
@@ -107,7 +121,14 @@ def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
 
 
 def render_table(concepts: Iterable[Taxon]) -> str:
-    """The text of a table's file: the header and one row a concept."""
+    """The text of a table's file: the header and one row a concept.
+
+    Examples:
+        >>> sponges = Taxon("Porifera", "phylum", ("Animalia", "Porifera", *[None] * 5))
+        >>> print(render_table([sponges]), end="")
+        concept,rank,kingdom,phylum,class,order,family,genus,species
+        Porifera,phylum,Animalia,Porifera,,,,,
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -116,7 +137,12 @@ def render_table(concepts: Iterable[Taxon]) -> str:
 
 
 def folded(name: str) -> str:
-    """A name without what people vary: letter case and the amount of whitespace."""
+    """A name without what people vary: letter case and the amount of whitespace.
+
+    Examples:
+        >>> folded(" Sebastes   DIPLOPROA")
+        'sebastes diploproa'
+    """
     return " ".join(name.split()).casefold()
 
 

@@ -118,6 +118,11 @@ def with_prompts(pack: Pack | None, prompts: Sequence[str]) -> Pack:
         pack: the pack whose needles are looked for too; None for prompts alone, which are
             then contrasted with what nearly every picture shows.
         prompts: texts; equal ones count once, and so does one that a needle has for its name.
+
+    Examples:
+        >>> pack = with_prompts(None, ["a plastic bag", "a crab pot", "a plastic bag "])
+        >>> [needle.name for needle in pack.needles]
+        ['a plastic bag', 'a crab pot']
     """
     if pack is None:
         background = read_pack(BACKGROUND)

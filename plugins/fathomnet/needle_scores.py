@@ -37,7 +37,12 @@ class NeedleScores:
     threshold: float
 
     def hits(self) -> NDArray[np.int64]:
-        """Positions of the scores above the threshold, best first; equal ones in order."""
+        """Positions of the scores above the threshold, best first; equal ones in order.
+
+        Examples:
+            >>> NeedleScores(np.array([0.1, 4.2, 3.7]), threshold=3.0).hits().tolist()
+            [1, 2]
+        """
         order = np.argsort(-self.values, kind="stable")
         return order[self.values[order] > self.threshold]
 
@@ -67,6 +72,10 @@ def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
     """(N,) the largest similarity of each column of (M, N), rounded off where several are close.
 
     The logarithm of a mean of exponentials, so that texts which say the same count once.
+
+    Examples:
+        >>> soft_maximum(np.array([[0.3, 0.2], [0.3, 0.1]], np.float32)).round(3).tolist()
+        [0.3, 0.193]
     """
     scaled = negatives.astype(np.float64) / TEMPERATURE
     largest = scaled.max(axis=0)
@@ -78,6 +87,12 @@ def threshold(pictures: int, k: int) -> float:
 
     By chance means: if no picture showed the needle, and contrasts with the negatives were
     spread like a normal distribution.
+
+    Examples:
+        Of 1,000 pictures 2.5 may pass by chance, which 2.81 standard deviations allow:
+
+        >>> round(threshold(1_000, k=25), 2)
+        2.81
     """
     chance = min(CHANCE_SHARE * k / max(pictures, 1), LARGEST_CHANCE)
     return NormalDist().inv_cdf(1.0 - chance)

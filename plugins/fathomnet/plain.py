@@ -14,17 +14,32 @@ def plain(value: Any) -> Any:
 
 
 def literal(text: str) -> str:
-    """Markdown that shows a text as it is: paths and names are full of its signs."""
+    r"""Markdown that shows a text as it is: paths and names are full of its signs.
+
+    Examples:
+        >>> print(literal("[test_images] a*b"))
+        \[test\_images\] a\*b
+    """
     escaped = re.sub(r"([\\`*_{}\[\]<>#~|&])", r"\\\1", text)
     # "1. ingest" or "- none" would be a list of its own.
     return re.sub(r"^(\d*)([.)+-])(?=\s)", r"\1\\\2", escaped)
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun: ``1 box``, ``1,200 boxes``."""
+    """A number with its noun: ``1 box``, ``1,200 boxes``.
+
+    Examples:
+        >>> counted(1, "box", "boxes"), counted(24_487, "box", "boxes")
+        ('1 box', '24,487 boxes')
+    """
     return f"{number:,} {one if number == 1 else many}"
 
 
 def shortened(text: str, letters: int) -> str:
-    """A text, cut where it is longer than a number of letters."""
+    """A text, cut where it is longer than a number of letters.
+
+    Examples:
+        >>> shortened("Strongylocentrotus fragilis", 10)
+        'Strongylo…'
+    """
     return text if len(text) <= letters else f"{text[: letters - 1]}…"

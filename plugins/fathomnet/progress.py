@@ -22,6 +22,13 @@ def throttled(progress: Progress, interval: float = 0.5) -> Progress:
     Args:
         progress: the callback that is expensive to call.
         interval: seconds between two reports; a report of 1.0 always passes.
+
+    Examples:
+        >>> report = throttled(lambda share, label: print(label), interval=60)
+        >>> for share in (0.1, 0.5, 1.0):
+        ...     report(share, f"{share:.0%} uploaded")
+        10% uploaded
+        100% uploaded
     """
     last = float("-inf")
 
@@ -43,6 +50,11 @@ def portion(progress: Progress, start: float, end: float, prefix: str = "") -> P
         start: share of the whole at which the part begins.
         end: share of the whole at which the part ends.
         prefix: put before each label, for example ``"2/4 labels: "``.
+
+    Examples:
+        >>> report = portion(lambda share, label: print(share, label), 0.5, 1.0, "2/2 ranks: ")
+        >>> report(0.5, "writing")
+        0.75 2/2 ranks: writing
     """
 
     def report(share: float, label: str) -> None:

@@ -25,6 +25,10 @@ def data_file(name: str) -> Path:
 
     Raises:
         SetupError: if no such file came with this installation.
+
+    Examples:
+        >>> data_file("taxonomy.csv").name
+        'taxonomy.csv'
     """
     for folder in _FOLDERS:
         if (folder / name).is_file():

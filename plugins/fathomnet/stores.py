@@ -45,7 +45,13 @@ class StoredObject:
     ours: bool = False
 
     def holds(self, digest: Digest) -> bool:
-        """Whether these are the bytes of ``digest``, as far as the store knows."""
+        """Whether these are the bytes of ``digest``, as far as the store knows.
+
+        Examples:
+            >>> image = Digest(size=2_048, crc32c="AAAAAA==")
+            >>> StoredObject(2_048).holds(image), StoredObject(1_024).holds(image)
+            (True, False)
+        """
         return self.size == digest.size and self.crc32c in (None, digest.crc32c)
 
 

@@ -47,12 +47,22 @@ class Taxonomy:
         return name in self._position
 
     def taxon(self, name: str | None) -> Taxon | None:
-        """The taxon of exactly this name; None where the name is unknown."""
+        """The taxon of exactly this name; None where the name is unknown.
+
+        Examples:
+            >>> load_taxonomy().taxon("Acanthascinae").rank
+            'subfamily'
+        """
         position = self._position.get(name)
         return None if position is None else self.taxa[position]
 
     def canonical(self, name: str) -> str | None:
-        """The taxonomy's own spelling of a name, whatever its case and whitespace."""
+        """The taxonomy's own spelling of a name, whatever its case and whitespace.
+
+        Examples:
+            >>> load_taxonomy().canonical("pandalus   PLATYCEROS")
+            'Pandalus platyceros'
+        """
         return self._spelling.get(folded(name))
 
     def suggest(self, name: str, others: Iterable[str] = ()) -> str | None:
@@ -63,13 +73,22 @@ class Taxonomy:
         Args:
             name: as it was spelt.
             others: names that are known besides those of the taxonomy.
+
+        Examples:
+            >>> load_taxonomy().suggest("Pandalus platycerus")
+            'Pandalus platyceros'
         """
         spelling = {folded(one): one for one in others} | self._spelling
         close = difflib.get_close_matches(folded(name), spelling, n=1)
         return spelling[close[0]] if close else None
 
     def children(self, name: str) -> tuple[str, ...]:
-        """The names directly below a name, in tree order; empty where it has none."""
+        """The names directly below a name, in tree order; empty where it has none.
+
+        Examples:
+            >>> load_taxonomy().children("Pandalidae")
+            ('Heterocarpus', 'Pandalus')
+        """
         return tuple(taxon.name for taxon in self.taxa if taxon.parent == name)
 
     def within(self, name: str) -> tuple[str, ...]:
@@ -77,6 +96,10 @@ class Taxonomy:
 
         What is annotated at a rank between the seven holds itself alone: lineages do not say
         what lies below.
+
+        Examples:
+            >>> load_taxonomy().within("Scotoplanes")
+            ('Scotoplanes', 'Scotoplanes globosa')
         """
         if name not in self:
             return ()
@@ -95,6 +118,12 @@ class Taxonomy:
 
         Raises:
             ValueError: if the rank is not one of the seven.
+
+        Examples:
+            >>> load_taxonomy().rollup("Pandalus platyceros", "family")
+            'Pandalidae'
+            >>> load_taxonomy().rollup("Porifera", "family") is None
+            True
         """
         if rank not in RANKS:
             raise ValueError(f"{rank!r} is not one of the ranks {', '.join(RANKS)}")
@@ -106,6 +135,10 @@ class Taxonomy:
 
         Returns:
             The ancestor, or None where a name is unknown or the two share no kingdom.
+
+        Examples:
+            >>> load_taxonomy().lowest_common_ancestor("Elpidia", "Scotoplanes globosa")
+            'Elpidiidae'
         """
         first, second = self.taxon(a), self.taxon(b)
         if first is None or second is None:
@@ -122,6 +155,13 @@ class Taxonomy:
         Returns:
             0 to 12; 12 where either name is None, empty, misspelt or otherwise unknown, even if
             both are the same unknown name.
+
+        Examples:
+            >>> tree = load_taxonomy()
+            >>> tree.distance("Pandalus", "Pandalus amplus"), tree.distance("Elpidia", "Peniagone")
+            (1, 2)
+            >>> tree.distance("Elpidia", "no such name")
+            12
         """
         position = self._position
         return self._rows[position.get(a, -1)][position.get(b, -1)]
@@ -138,6 +178,11 @@ class Taxonomy:
 
         Raises:
             ValueError: if the two differ in length.
+
+        Examples:
+            >>> tree = load_taxonomy()
+            >>> tree.distances(["Sebastes", None], ["Sebastes diploproa", "Sebastes"]).tolist()
+            [1, 12]
         """
         if len(a) != len(b):
             raise ValueError(f"{len(a):,} names cannot be paired with {len(b):,}")
@@ -152,6 +197,10 @@ class Taxonomy:
 
         Returns:
             An array of shape (N,), which indexes ``distance_matrix`` where no name is unknown.
+
+        Examples:
+            >>> load_taxonomy().positions(["Animalia", "no such name"]).tolist()
+            [0, -1]
         """
         return np.fromiter(map(self._position.get, names, repeat(-1)), np.intp, len(names))
 
@@ -191,6 +240,10 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
 
     Raises:
         InputError: with every fault of the file and its line.
+
+    Examples:
+        >>> len(load_taxonomy().concepts)
+        79
     """
     return _pinned() if path is None else _read(path)
 

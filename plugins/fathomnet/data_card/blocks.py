@@ -27,7 +27,12 @@ class Table:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Of each column, whether it holds numbers alone."""
+        """Of each column, whether it holds numbers alone.
+
+        Examples:
+            >>> Table(("concept", "boxes"), (("Sebastes", 12), ("Elpidia", 7))).numeric
+            (False, True)
+        """
         return tuple(
             bool(self.rows) and all(isinstance(row[place], int | float) for row in self.rows)
             for place in range(len(self.headings))
@@ -89,7 +94,12 @@ class Card:
 
 
 def in_words(cell: Cell) -> str:
-    """A value as a person reads it, on one line: what cannot be printed becomes a space."""
+    """A value as a person reads it, on one line: what cannot be printed becomes a space.
+
+    Examples:
+        >>> in_words(24_487), in_words(0.5), in_words(None)
+        ('24,487', '0.500', '')
+    """
     if cell is None:
         return ""
     if isinstance(cell, float):

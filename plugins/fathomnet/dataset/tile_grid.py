@@ -34,7 +34,12 @@ class TileGrid:
         return self.columns * self.rows
 
     def boxes(self) -> list[list[float]]:
-        """Each tile as FiftyOne's [x, y, width, height], shares of the image, row by row."""
+        """Each tile as FiftyOne's [x, y, width, height], shares of the image, row by row.
+
+        Examples:
+            >>> TileGrid(columns=3, rows=1).boxes()
+            [[0.0, 0.0, 0.5, 1.0], [0.25, 0.0, 0.5, 1.0], [0.5, 0.0, 0.5, 1.0]]
+        """
         width, height = 2 / (self.columns + 1), 2 / (self.rows + 1)
         return [
             [column * width / 2, row * height / 2, width, height]

@@ -45,6 +45,10 @@ def window_of(bounding_box: BoundingBox, width: int, height: int) -> Window:
 
     Raises:
         BoxError: the box has no area, lies outside the image, or has a number that is not finite.
+
+    Examples:
+        >>> window_of((0.25, 0.5, 0.5, 0.75), width=100, height=60)
+        Window(left=25, top=30, right=75, bottom=60)
     """
     if len(bounding_box) != 4 or not all(map(math.isfinite, bounding_box)):
         raise BoxError("the box is no rectangle")

@@ -183,7 +183,12 @@ def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
 
 
 def place_of(section: str, index: int, record_id: int | None) -> str:
-    """Where a record stands, for example ``annotations[12] (id 13)``."""
+    """Where a record stands, for example ``annotations[12] (id 13)``.
+
+    Examples:
+        >>> place_of("annotations", 12, 13)
+        'annotations[12] (id 13)'
+    """
     place = f"{section}[{index}]"
     return place if record_id is None else f"{place} (id {record_id})"
 

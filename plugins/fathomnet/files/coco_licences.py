@@ -53,6 +53,10 @@ def licence_id(value: object) -> LicenceId | None:
 
     Raises:
         ValueError: the value is neither a whole number nor a text.
+
+    Examples:
+        >>> licence_id(4), licence_id(" CC  BY-NC-ND 4.0")
+        (4, 'CC BY-NC-ND 4.0')
     """
     if value is None:
         return None
@@ -69,6 +73,13 @@ def read_licences(value: object, notes: FaultList) -> tuple[Licence, ...]:
     Args:
         value: the file's member ``licenses``; None where it has none.
         notes: takes what was left out, with its place.
+
+    Examples:
+        >>> notes = FaultList()
+        >>> read_licences([{"id": 4, "name": "CC BY-NC-ND 4.0"}, {"name": "unnumbered"}], notes)
+        (Licence(licence_id=4, name='CC BY-NC-ND 4.0', url=''),)
+        >>> print(*notes.all())
+        licenses[1]: has no id that an image could name, and was left out
     """
     if value is None:
         return ()
@@ -96,6 +107,10 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
     Args:
         value: the file's member ``info``; None where it has none.
         notes: takes what was left out, with its place.
+
+    Examples:
+        >>> read_statements({"year": 2025, "contributors": ["MBARI"]}, FaultList())
+        (Statement(name='year', value='2025'),)
     """
     if value is None:
         return ()
@@ -109,7 +124,12 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
 
 
 def one_line(text: str) -> str:
-    """A text with single spaces, no sign that cannot be printed, and a bearable length."""
+    r"""A text with single spaces, no sign that cannot be printed, and a bearable length.
+
+    Examples:
+        >>> one_line("Monterey Bay\n  Aquarium")
+        'Monterey Bay Aquarium'
+    """
     printable = "".join(sign if sign.isprintable() else " " for sign in text[: 2 * LONGEST])
     return shortened(" ".join(printable.split()), LONGEST)
 

@@ -62,6 +62,13 @@ def safe_file_name(name: str) -> str:
 
     Raises:
         ValueError: the name is empty, could leave the folder, or is not portable.
+
+    Examples:
+        >>> safe_file_name("dive-443/07-03-27-40.png")
+        'dive-443/07-03-27-40.png'
+        >>> safe_file_name("../secrets.png")
+        Traceback (most recent call last):
+        ValueError: '../secrets.png' leaves the images' folder through '..'
     """
     if _PLAIN.fullmatch(name):
         return name
@@ -76,6 +83,13 @@ def web_url(url: str | None) -> str | None:
 
     Raises:
         ValueError: the text is not a complete http(s) URL, or carries a user name or password.
+
+    Examples:
+        >>> web_url("https://fathomnet.org/static/a.png")
+        'https://fathomnet.org/static/a.png'
+        >>> web_url("ftp://host.org/a")
+        Traceback (most recent call last):
+        ValueError: 'ftp://host.org/a' is not an http or https URL (without user and password)
     """
     if not url or url.isspace():
         return None
@@ -87,14 +101,28 @@ def web_url(url: str | None) -> str | None:
 
 
 def gives_away(url: str) -> bool:
-    """Whether whoever has the URL has a signature or a token, and so somebody's rights."""
+    """Whether whoever has the URL has a signature or a token, and so somebody's rights.
+
+    Examples:
+        >>> gives_away("https://host.org/a.png?X-Goog-Signature=5f1c")
+        True
+        >>> gives_away("https://host.org/a.png?width=9")
+        False
+    """
     _, *parameters = _QUERY.split(url)
     named = parse_qsl("&".join(parameters), keep_blank_values=True) if parameters else []
     return any(_SECRET.search(name) for name, _ in named)
 
 
 def lasting_url(url: str) -> str:
-    """A URL as a dataset keeps it, whose readers are others than those of the annotations."""
+    """A URL as a dataset keeps it, whose readers are others than those of the annotations.
+
+    Examples:
+        >>> lasting_url("https://host.org/a.png?sig=5f1c")
+        'https://host.org/a.png'
+        >>> lasting_url("https://host.org/a.png?width=9")
+        'https://host.org/a.png?width=9'
+    """
     return _QUERY.split(url)[0] if gives_away(url) else url
 
 
@@ -106,6 +134,10 @@ def moment(text: object) -> datetime | None:
 
     Raises:
         ValueError: the value is not such a date.
+
+    Examples:
+        >>> moment("2014-06-12 08:30:00"), moment("2014-06-12T08:30:00-07:00")
+        (datetime.datetime(2014, 6, 12, 8, 30), datetime.datetime(2014, 6, 12, 15, 30))
     """
     if text is None or text == "":
         return None
@@ -123,6 +155,10 @@ def category_name(name: str) -> str:
 
     Raises:
         ValueError: nothing is left of it, or it holds characters that cannot be seen.
+
+    Examples:
+        >>> category_name(" Sebastes   diploproa ")
+        'Sebastes diploproa'
     """
     trimmed = " ".join(name.split())
     if not trimmed:
@@ -146,6 +182,12 @@ def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
 
     Raises:
         ValueError: the box has no width or height, or no part of it is inside.
+
+    Examples:
+        A box that stands 10 pixels out of the left side and of the bottom:
+
+        >>> clip((-10, 20, 30, 40), width=100, height=50)
+        ((0.0, 20, 20.0, 30), 10)
     """
     left, top, box_width, box_height = box
     if min(box_width, box_height) < SMALLEST_SIDE:

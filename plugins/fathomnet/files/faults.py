@@ -12,6 +12,13 @@ class FaultList:
     """Faults found so far: the first ``limit`` are kept, all are counted.
 
     The limit keeps a large file of garbage from filling the memory with its own faults.
+
+    Examples:
+        >>> faults = FaultList(limit=1)
+        >>> faults.add("images[0].width", "is missing")
+        >>> faults.add("images[1].width", "is missing")
+        >>> [str(fault) for fault in faults.all()]
+        ['images[0].width: is missing', 'elsewhere: 1 more, counted but not listed']
     """
 
     def __init__(self, limit: int = FAULTS_KEPT) -> None:
@@ -56,7 +63,12 @@ class FaultList:
 
 
 def shown(value: object) -> str:
-    """A value from a file, short enough for a message and in the words of JSON."""
+    """A value from a file, short enough for a message and in the words of JSON.
+
+    Examples:
+        >>> shown("12"), shown([1, 2, 3]), shown(None)
+        ("the text '12'", 'a list of 3', 'null')
+    """
     match value:
         case str():
             text = f"the text {value!r}"

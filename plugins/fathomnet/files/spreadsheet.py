@@ -13,6 +13,10 @@ def cell(value: Any) -> Any:
 
     A text that would be a formula gets an apostrophe in front, which spreadsheets take for the sign
     of a text; anything else is as it was.
+
+    Examples:
+        >>> cell("=1+1"), cell("Sebastes"), cell(-1)
+        ("'=1+1", 'Sebastes', -1)
     """
     is_formula = isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA)
     return f"'{value}" if is_formula else value

@@ -52,7 +52,12 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """What went wrong, in the service's words."""
+        """What went wrong, in the service's words.
+
+        Examples:
+            >>> Answer(404, b'{"error": {"message": "no such bucket"}}').reason
+            'Cloud Storage answers 404: no such bucket'
+        """
         try:
             words = json.loads(self.body)["error"]["message"]
         except (ValueError, KeyError, TypeError):
@@ -61,7 +66,12 @@ class Answer:
         return f"Cloud Storage answers {self.status}" + (f": {text}" if text else "")
 
     def error(self) -> ItemError:
-        """What an answer that is not ``ok`` means for the object it is about."""
+        """What an answer that is not ``ok`` means for the object it is about.
+
+        Examples:
+            >>> Answer(429, b"", wait=30.0).error()
+            BusyError('Cloud Storage answers 429')
+        """
         match self.status:
             case HTTPStatus.PRECONDITION_FAILED:
                 return ConflictError("an object of another version is there")

@@ -34,7 +34,12 @@ class OtherVersionError(Exception):
 
 
 def is_part(name: str) -> bool:
-    """Whether a file's name, without its folder, is that of a part."""
+    """Whether a file's name, without its folder, is that of a part.
+
+    Examples:
+        >>> is_part(".a.png.0123456789abcdef.part"), is_part("a.png")
+        (True, False)
+    """
     return name.endswith(".part") and _PART.fullmatch(name) is not None
 
 

@@ -33,11 +33,21 @@ class MediaPlan:
     filepath_root: str
 
     def filepath(self, split: str, file_name: str) -> str:
-        """What FiftyOne opens: a local file, or the ``gs://`` URI itself in Enterprise."""
+        """What FiftyOne opens: a local file, or the ``gs://`` URI itself in Enterprise.
+
+        Examples:
+            >>> MediaPlan("gs://lab/fathomnet", "/home/ada/fathomnet").filepath("test", "a.png")
+            '/home/ada/fathomnet/test_images/a.png'
+        """
         return _image_path(self.filepath_root, split, file_name)
 
     def media_uri(self, split: str, file_name: str) -> str | None:
-        """The stored object; None where no media root is named."""
+        """The stored object; None where no media root is named.
+
+        Examples:
+            >>> MediaPlan("gs://lab/fathomnet", "/home/ada/fathomnet").media_uri("test", "a.png")
+            'gs://lab/fathomnet/test_images/a.png'
+        """
         return _image_path(self.media_root, split, file_name) if self.media_root else None
 
     def files_present(self, split: str, file_names: Iterable[str]) -> frozenset[str]:
@@ -94,6 +104,10 @@ def checked_root(root: str, place: str, faults: list[Fault]) -> str:
         root: what the user gave; empty stays empty.
         place: the parameter's name, for faults.
         faults: gets what is wrong with it.
+
+    Examples:
+        >>> checked_root(" gs://lab/fathomnet/", "media_root", faults=[])
+        'gs://lab/fathomnet'
     """
     root = root.strip()
     if not root:

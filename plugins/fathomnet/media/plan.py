@@ -31,6 +31,12 @@ def next_step(
         stored: the object that the store holds under its name.
         announced: what the source's own listing says of it, where the source is a bucket.
         recheck: whether a source that has said "missing" is asked again.
+
+    Examples:
+        >>> next_step(entry=None, stored=None).name
+        'FETCH'
+        >>> next_step(Entry("a.png", "missing"), stored=None).name
+        'GIVE_UP'
     """
     if stored is None:
         missing = entry is not None and entry.outcome == "missing"

@@ -37,6 +37,10 @@ class Shard:
 
         Raises:
             InputError: the text is neither; the fault's place is ``shard``.
+
+        Examples:
+            >>> Shard.parse("1/4"), Shard.parse("4/4") == Shard.parse("0/4")
+            (Shard(index=1, count=4), True)
         """
         if not text.strip():
             return cls()
@@ -53,6 +57,10 @@ class Shard:
 
         Args:
             name: its file name in the catalog.
+
+        Examples:
+            >>> sum(Shard(index, 4).owns("07-03-27-40.png") for index in range(4))
+            1
         """
         if self.count == 1:
             return True
@@ -62,7 +70,12 @@ class Shard:
 
     @property
     def label(self) -> str:
-        """The part in a file's name, such as ``1-of-4``; empty for the whole."""
+        """The part in a file's name, such as ``1-of-4``; empty for the whole.
+
+        Examples:
+            >>> Shard.parse("0/4").label, Shard().label
+            ('4-of-4', '')
+        """
         return "" if self.count == 1 else f"{self.index or self.count}-of-{self.count}"
 
 

@@ -40,7 +40,15 @@ class Tally:
         return self.counts.total()
 
     def report(self) -> tuple[float, str]:
-        """The share done, and a label such as "uploading 412/9,306, 3 missing, ..."."""
+        """The share done, and a label such as "uploading 412/9,306, 3 missing, ...".
+
+        Examples:
+            >>> tally = Tally("uploading", total=4)
+            >>> tally.add("stored")
+            >>> tally.add("missing")
+            >>> tally.report()
+            (0.5, 'uploading 2/4, 1 missing')
+        """
         share = self.done / self.total if self.total else 1.0
         parts = [f"{self._verb} {self.done:,}/{self.total:,}"]
         parts += [
@@ -68,7 +76,12 @@ class Tally:
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them: "1.2 GB"."""
+    """Bytes as a person reads them: "1.2 GB".
+
+    Examples:
+        >>> size_text(999), size_text(1_240_000)
+        ('999 B', '1.2 MB')
+    """
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
@@ -77,7 +90,12 @@ def size_text(size: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A duration as a person reads it: "3 min", "2 h 05 min"."""
+    """A duration as a person reads it: "3 min", "2 h 05 min".
+
+    Examples:
+        >>> time_text(80), time_text(180), time_text(7_500)
+        ('80 s', '3 min', '2 h 05 min')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

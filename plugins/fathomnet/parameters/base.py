@@ -43,6 +43,16 @@ class Parameters(BaseModel):
         Raises:
             InputError: a value is wrong or a name is unknown; every fault's place is the
                 parameter's name.
+
+        Examples:
+            >>> from fathomnet_voxel51.parameters import SplitByDive
+            >>> SplitByDive.parse({"val_ratio": "0.25"}).val_ratio
+            0.25
+            >>> try:
+            ...     SplitByDive.parse({"val_ration": 0.25})
+            ... except InputError as error:
+            ...     print(*error.faults)
+            val_ration: there is no such parameter; did you mean val_ratio?
         """
         own = {k: v for k, v in values.items() if not k.startswith("_") and k != "view_target"}
         try:

@@ -55,7 +55,12 @@ def _empty_if_none(value: Any) -> Any:
 
 
 def list_items(value: Any) -> Any:
-    """A list from a form or a program, or from the command line's comma-separated text."""
+    """A list from a form or a program, or from the command line's comma-separated text.
+
+    Examples:
+        >>> list_items("ground_truth, model_predictions")
+        ['ground_truth', 'model_predictions']
+    """
     if isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value

@@ -60,10 +60,16 @@ class RawRows:
 
 
 def read_rows(source: SourceFile) -> RawRows:
-    """Reads a csv file or, going by its content, a parquet file.
+    r"""Reads a csv file or, going by its content, a parquet file.
 
     Raises:
         InputError: the file is neither, lacks a column, or has no rows.
+
+    Examples:
+        >>> content = b"annotation_id,concept_name\n7,Sebastes\n"
+        >>> rows = read_rows(SourceFile("run.csv", "run.csv", content, sha256=""))
+        >>> rows.unit, rows.numbers, rows.columns["concept_name"]
+        ('line', [2], ['Sebastes'])
     """
     is_parquet = source.content.startswith(_PARQUET_MARK)
     rows = _read_parquet(source) if is_parquet else _read_csv(source)

@@ -45,7 +45,16 @@ class HierarchicalScore:
 
 
 def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
-    """Counts boxes by how their prediction relates to their true name."""
+    """Counts boxes by how their prediction relates to their true name.
+
+    Examples:
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> true = ["Pandalus amplus", "Pandalus", "Elpidia"]
+        >>> pairs = pair_up(true, ["Pandalus", "Elpidia", None], load_taxonomy())
+        >>> agreement(pairs, load_taxonomy())
+        Agreement(right=0, too_coarse=1, too_fine=0, elsewhere=1, missing=1)
+    """
     kinds = kinds_of_agreement(pairs, taxonomy)
     return Agreement(**{kind: int(of_kind.sum()) for kind, of_kind in kinds.items()})
 
@@ -66,7 +75,18 @@ def kinds_of_agreement(pairs: Pairs, taxonomy: Taxonomy) -> dict[str, npt.NDArra
 
 
 def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:
-    """Hierarchical precision, recall and F1 over the boxes whose true name is known."""
+    """Hierarchical precision, recall and F1 over the boxes whose true name is known.
+
+    Examples:
+        The genus implies six taxa, all of them among the seven that the species implies:
+
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Pandalus amplus"], ["Pandalus"], load_taxonomy())
+        >>> score = hierarchical_score(pairs, load_taxonomy())
+        >>> score.precision, score.recall == 6 / 7
+        (1.0, True)
+    """
     table = slots(taxonomy)
     known = pairs.true_positions >= 0
     true = table[pairs.true_positions[known]]

@@ -42,6 +42,13 @@ class Boxes:
 
         Args:
             columns: ids, labels, rectangles, annotation ids, confidences and crowd marks.
+
+        Examples:
+            >>> ids, unknown = [["a"], ["b", "c"]], [[None], [None, None]]
+            >>> rectangles = [[(0, 0, 1, 1)], [(0, 0, 1, 1), (0, 0, 0.5, 0.5)]]
+            >>> boxes = Boxes.flattened([ids, unknown, rectangles, unknown, unknown, unknown])
+            >>> boxes.owners.tolist()
+            [0, 1, 1]
         """
         ids, labels, rectangles, annotation_ids, confidences, crowds = (
             list(chain.from_iterable(column)) for column in columns

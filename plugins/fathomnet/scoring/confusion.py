@@ -85,6 +85,14 @@ def confusion_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> Confusion:
 
     Raises:
         ValueError: the rank is none of these.
+
+    Examples:
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Pandalus", "Elpidia"], ["Heterocarpus", None], load_taxonomy())
+        >>> families = confusion_at("family", pairs, load_taxonomy())
+        >>> families.names, families.counts.tolist()
+        (('Pandalidae', 'Elpidiidae'), [[1, 0, 0], [0, 0, 1]])
     """
     true, predicted = _names_at(rank, pairs, taxonomy)
     counted_pairs = (pair for pair in zip(true, predicted, strict=True) if pair[0])
@@ -111,6 +119,13 @@ def most_confused(
         taxonomy: the tree of concepts.
         rank: one of ``RANKS``, or ``CONCEPT``.
         limit: how many to give.
+
+    Examples:
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Elpidia"], ["Peniagone", "Peniagone"], load_taxonomy())
+        >>> most_confused(pairs, load_taxonomy())
+        (Confused(true='Elpidia', predicted='Peniagone', boxes=2, distance=2),)
     """
     true, predicted = _names_at(rank, pairs, taxonomy)
     counts = Counter((a, b) for a, b in zip(true, predicted, strict=True) if a and b and a != b)

@@ -17,7 +17,15 @@ Entries = dict[str, dict[str, Any]]
 
 
 def mean_distance(pairs: Pairs) -> float | None:
-    """The mean over all pairs; None without any."""
+    """The mean over all pairs; None without any.
+
+    Examples:
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Elpidia"], ["Elpidia", "Peniagone"], load_taxonomy())
+        >>> mean_distance(pairs)
+        1.0
+    """
     return float(pairs.distances.mean()) if len(pairs) else None
 
 

@@ -58,6 +58,12 @@ def pair_up(true: Sequence[Name], predicted: Sequence[Name], taxonomy: Taxonomy)
 
     Raises:
         ValueError: if the two differ in length.
+
+    Examples:
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Elpidia"], ["Peniagone", None], load_taxonomy())
+        >>> pairs.distances.tolist(), pairs.missing.tolist()
+        ([2, 12], [False, True])
     """
     return Pairs(
         true=tuple(true),

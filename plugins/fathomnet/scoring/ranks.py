@@ -34,7 +34,15 @@ class RankScore:
 
 
 def rank_table(pairs: Pairs, taxonomy: Taxonomy) -> tuple[RankScore, ...]:
-    """Accuracy and macro F1 at the seven ranks, kingdom first."""
+    """Accuracy and macro F1 at the seven ranks, kingdom first.
+
+    Examples:
+        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Pandalus"], ["Peniagone", "Pandalus"], load_taxonomy())
+        >>> [(score.rank, score.accuracy) for score in rank_table(pairs, load_taxonomy())][-3:]
+        [('family', 1.0), ('genus', 0.5), ('species', None)]
+    """
     table = slots(taxonomy)
     true = table[pairs.true_positions]
     predicted = table[pairs.predicted_positions]

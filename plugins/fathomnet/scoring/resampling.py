@@ -36,6 +36,13 @@ def intervals(
 
     Returns:
         The interval of ``LEVEL`` for each column; None where there are fewer than two groups.
+
+    Examples:
+        >>> two_dives = np.array([0, 0, 1, 1])
+        >>> intervals(np.ones((4, 1)), two_dives)
+        ((1.0, 1.0),)
+        >>> intervals(np.ones((4, 1)), np.zeros(4, int)) is None
+        True
     """
     number = int(groups.max(initial=-1)) + 1
     if number < 2:

@@ -65,7 +65,12 @@ def to_bytes(ids: Sequence[str]) -> Ids:
 
 
 def to_text(ids: Ids) -> npt.NDArray[Any]:
-    """An array of hexadecimal text, as FiftyOne keeps ids in memory."""
+    """An array of hexadecimal text, as FiftyOne keeps ids in memory.
+
+    Examples:
+        >>> to_text(to_bytes(["64b0c1d2e3f4a5b6c7d8e9f0"])).tolist()
+        ['64b0c1d2e3f4a5b6c7d8e9f0']
+    """
     text = np.frombuffer(ids.tobytes().hex().encode(), dtype=f"S{2 * ID_BYTES}")
     return text.astype(f"U{2 * ID_BYTES}")
 

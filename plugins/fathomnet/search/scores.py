@@ -78,6 +78,10 @@ def cosines(matrix: npt.NDArray[np.float32], queries: Floats) -> npt.NDArray[np.
     Args:
         matrix: (N, D).
         queries: (Q, D).
+
+    Examples:
+        >>> cosines(np.array([[3, 0], [0, 2]], np.float32), np.array([[1, 0]])).tolist()
+        [[1.0, 0.0]]
     """
     units = _units(np.asarray(queries, dtype=np.float64))
     found = np.empty((len(units), len(matrix)), dtype=np.float32)
@@ -105,6 +109,11 @@ def nearest(
         rows: the rows that may be found, in the order that decides between equals; None for all.
         farthest: find those whose cosine is lowest instead.
         first: the row that the query is; it comes before its equals.
+
+    Examples:
+        >>> matrix = np.array([[1, 0], [0, 1], [3, 3]], np.float32)
+        >>> nearest(matrix, inverse_norms(matrix), query=np.array([0, 2]), k=2).rows.tolist()
+        [1, 2]
     """
     unit = _units(np.asarray(query, dtype=np.float64)[None])[0]
     sign = -1.0 if farthest else 1.0

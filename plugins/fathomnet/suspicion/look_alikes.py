@@ -34,6 +34,12 @@ def look_alikes(
 
     Returns:
         S lists of at most ``SHOWN`` numbers.
+
+    Examples:
+        >>> vectors, images = np.array([[1, 0], [0, 1], [1, 0]], np.float32), np.array([0, 1, 2])
+        >>> labels, suspects, suggested = np.array([0, 1, 1]), np.array([0]), np.array([1])
+        >>> look_alikes(vectors, images, labels, suspects, suggested)
+        [[2, 1]]
     """
     is_sound = np.ones(len(given), bool)
     is_sound[suspects] = False

@@ -35,7 +35,14 @@ class Names:
 
     @classmethod
     def of(cls, used: Iterable[str], taxonomy: Taxonomy) -> Names:
-        """The distinct names among some."""
+        """The distinct names among some.
+
+        Examples:
+            >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+            >>> names = Names.of(["Peniagone", "Elpidia", "Peniagone"], load_taxonomy())
+            >>> names.names, names.distances.tolist()
+            (('Elpidia', 'Peniagone'), [[0, 2], [2, 0]])
+        """
         names = sorted(set(used))
         places = taxonomy.positions(names)
         known = np.flatnonzero(places >= 0)
@@ -46,7 +53,13 @@ class Names:
         return cls(tuple(names), distances)
 
     def positions(self, labels: Sequence[str | None]) -> Positions:
-        """(N,) where each label stands in ``names``; -1 for none."""
+        """(N,) where each label stands in ``names``; -1 for none.
+
+        Examples:
+            >>> names = Names(("Elpidia", "Peniagone"), np.array([[0, 2], [2, 0]]))
+            >>> names.positions(["Peniagone", None])
+            array([ 1, -1])
+        """
         place = {name: number for number, name in enumerate(self.names)}
         found = [NO_NAME if label is None else place[label] for label in labels]
         return np.array(found, np.intp)
@@ -59,6 +72,12 @@ class Names:
 
         Returns:
             (K, K): a row sums to 1, its diagonal is 0; names at one distance share its weight.
+
+        Examples:
+            >>> names = Names(("Elpidia", "Peniagone"), np.array([[0, 2], [2, 0]]))
+            >>> names.by_distance(np.ones(13))
+            array([[0., 1.],
+                   [1., 0.]])
         """
         counts = np.stack([np.bincount(row, minlength=MAX_DISTANCE + 1) for row in self.distances])
         each = weights / np.maximum(counts.mean(axis=0), 1.0 / max(len(self), 1))
@@ -89,7 +108,12 @@ class Evidence:
 
 
 def shares_of(given: Positions, names: int) -> Floats:
-    """(K,) how frequent each name is; one that is not seen counts as seen once."""
+    """(K,) how frequent each name is; one that is not seen counts as seen once.
+
+    Examples:
+        >>> (6 * shares_of(np.array([0, 0, 1]), names=3)).tolist()
+        [3.0, 2.0, 1.0]
+    """
     counts = np.bincount(given, minlength=names) + 1.0
     shares: Floats = counts / counts.sum()
     return shares

@@ -45,6 +45,12 @@ def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> 
         given: (N,) position of the label that each box has.
         prior: (K,) share of each name.
         slips: how labels go wrong.
+
+    Examples:
+        >>> one_in_ten = Slips(rate=0.1, to=np.array([[0.0, 1.0], [1.0, 0.0]]))
+        >>> nothing_known, even = np.zeros((1, 2)), np.array([0.5, 0.5])
+        >>> beliefs(nothing_known, np.array([0]), even, one_in_ten).round(2)
+        array([[0.9, 0.1]])
     """
     rows = np.arange(len(given))
     likelihood = slips.rate * slips.to.T[given]
@@ -57,14 +63,24 @@ def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> 
 
 
 def wrongness(found: Floats, given: Positions) -> Floats:
-    """(N,) the probability that a label is wrong: that of all other names together."""
+    """(N,) the probability that a label is wrong: that of all other names together.
+
+    Examples:
+        >>> wrongness(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 0]))
+        array([0.25, 0.75])
+    """
     others = found.copy()
     others[np.arange(len(given)), given] = 0.0
     return np.asarray(np.minimum(others.sum(axis=1), 1.0))
 
 
 def suggestions(found: Floats, given: Positions) -> Positions:
-    """(N,) the most probable name that a box does not have; of one name alone, itself."""
+    """(N,) the most probable name that a box does not have; of one name alone, itself.
+
+    Examples:
+        >>> suggestions(np.array([[0.7, 0.1, 0.2]]), np.array([0])).tolist()
+        [2]
+    """
     others = found.copy()
     others[np.arange(len(given)), given] = -1.0
     best: Positions = others.argmax(axis=1)
