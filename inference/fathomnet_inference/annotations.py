@@ -1,4 +1,4 @@
-"""The boxes that are to be predicted, exactly as the COCO file writes them."""
+"""The boxes to predict, exactly as the COCO file gives them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fathomnet_voxel51.media.shards import Shard
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One rectangle in pixels of its image, not clipped to it: the model crops around its centre.
+    """One rectangle in pixels, not clipped to its image, because the model crops around its centre.
 
     Attributes:
         annotation_id: unique in its file.
-        x: left side; may be negative or beyond the image.
-        y: upper side; likewise.
+        x: left edge; may be negative or beyond the image.
+        y: upper edge; likewise.
         width: 0 or more.
         height: 0 or more.
     """
@@ -50,13 +50,13 @@ class ImageBoxes:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """What a COCO file asks to be predicted, checked.
+    """The images and boxes of a COCO file to predict, checked.
 
     Attributes:
         source: the file's name, without its folder.
         sha256: hash of the file's bytes.
-        images: every image of the file, in its order, those without boxes included.
-        labels: concept by annotation id, for the boxes whose category the file gives.
+        images: every image of the file, in its order, including those without boxes.
+        labels: concepts by annotation id, for the boxes whose category the file gives.
     """
 
     source: str
@@ -65,10 +65,10 @@ class Annotations:
     labels: Mapping[int, str]
 
     def wanted(self, limit: int | None, shard: Shard) -> tuple[ImageBoxes, ...]:
-        """The images with boxes among the first ``limit`` that belong to a shard.
+        """The images of a shard that have boxes, among the first ``limit`` of the file.
 
         Args:
-            limit: how many images of the file to look at, as ``download`` counts them; None: all.
+            limit: how many images of the file to consider, as ``download`` counts them; None: all.
             shard: which part of those, chosen by file name.
 
         Examples:
@@ -83,11 +83,11 @@ class Annotations:
 def read_annotations(path: str | Path) -> Annotations:
     """Reads and checks a COCO file.
 
-    A box may be degenerate (no width, no height, partly or wholly outside its image): the model
-    has an answer for each. The catalog, which clips boxes for a dataset, is stricter there.
+    A box may be degenerate (no width, no height, partly or wholly outside its image), because the
+    model answers for any box. The catalog, which clips boxes for a dataset, is stricter.
 
     Raises:
-        InputError: the file has faults; it carries all of them with their places.
+        InputError: the file has faults; the error carries all of them with their places.
     """
     with collector_paused():
         source = read_source(path)
@@ -123,7 +123,7 @@ def _read_boxes(
 
 
 def _box_problems(raw: RawBox) -> list[str]:
-    """What no annotator can have meant."""
+    """Problems of a box that no annotator can have meant."""
     width, height = raw.bbox[2:]
     problems = []
     if min(width, height) < 0:

@@ -1,9 +1,9 @@
 # mypy: disallow-subclassing-any=False
 # (torch is not followed by the type checker: seconds a run)
-"""The attention modules: the object asks its surroundings, four times over.
+"""The attention modules, in which an object queries its surroundings four times.
 
-:class:`ContextAttention` computes it as winner-model.md, section 4.2, says; :class:`FoldedLayer`
-computes the same with a hundredth of the arithmetic.
+:class:`ContextAttention` computes this as winner-model.md specifies in section 4.2;
+:class:`FoldedLayer` computes the same with a hundredth of the arithmetic.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class JointProjections(nn.Module):
 
 
 class AttentionLayer(nn.Module):
-    """One post-norm layer: a query attends to tokens that stay the same in every layer."""
+    """One post-norm layer; its query attends to tokens that are the same in every layer."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -56,13 +56,13 @@ class AttentionLayer(nn.Module):
 
 
 class FoldedLayer(nn.Module):
-    r"""The same layer for its single query, without projecting every token twice.
+    r"""The same layer for a single query, without projecting every token twice.
 
-    With K the product of both maps from token to key, and V of those to value, for one head:
+    For one head, let K be the product of both maps from token to key, and V of those to value:
     ``score_j = q (K t_j + c) = (K^T q) t_j + q c``, where ``q c`` is the same for every token and
     drops out of the softmax; and ``sum_j p_j (V t_j + d) = V (sum_j p_j t_j) + d``, as the p_j add
-    up to one. So the query and the gathered token are projected, two vectors a head, instead of
-    324 tokens four times. Results change only by rounding; the products are made in float64.
+    up to one. So only the query and the gathered token are projected, two vectors per head, instead
+    of 324 tokens four times. Results change only by rounding; the products are made in float64.
     """
 
     def __init__(self, layer: AttentionLayer) -> None:
@@ -102,13 +102,13 @@ class ContextAttention(nn.Module):
         self.layers = nn.ModuleList(AttentionLayer(width, heads) for _ in range(layers))
 
     def forward(self, state: Tensor, tokens: Tensor) -> Tensor:
-        """What an object, (B, D), makes of the patch tokens of its context, (B, P, D)."""
+        """The result, (B, D), of objects, (B, D), querying their contexts' tokens, (B, P, D)."""
         for layer in self.layers:
             state = layer(state, tokens)
         return state
 
     def fold(self) -> None:
-        """Replaces the layers by such as compute the same faster; the checkpoint's names go."""
+        """Replaces the layers by equivalent faster ones, without the checkpoint's names."""
         self.layers = nn.ModuleList(FoldedLayer(layer) for layer in self.layers)
 
 

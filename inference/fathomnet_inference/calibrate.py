@@ -1,7 +1,7 @@
-"""How sure the model may be: one temperature, fitted to boxes whose concept is known.
+"""Calibrates the model's confidence: fits one temperature to boxes whose concept is known.
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): dividing all logits by one
-number leaves every argmax as it is and makes the probabilities mean what they say.
+number leaves every argmax unchanged and makes the probabilities mean what they say.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from .results import read_results
 COLDEST: Final = 0.05
 HOTTEST: Final = 20.0
 STEPS: Final = 60
-"""Of golden section: each leaves 0.618 of the interval, so the last is far below rounding."""
+"""Of golden section search: each leaves 0.618 of the interval, so the last is below rounding."""
 SMALLEST: Final = float(np.finfo(np.float32).smallest_subnormal)
-"""What stands for a probability that single precision rounded to 0."""
+"""Replaces a probability that single precision rounded to 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A fitted temperature and what it is from.
+    """A fitted temperature and where it comes from.
 
     Attributes:
-        temperature: for ``run --temperature``; it is in place of the predictions' own.
-        boxes: with a known concept, that it was fitted to.
-        unknown_labels: boxes whose label the model does not know, left out.
-        nll_before: mean negative log likelihood of the labels, as predicted.
+        temperature: for ``run --temperature``; it replaces the temperature of the predictions.
+        boxes: the number of boxes with a known concept, to which it was fitted.
+        unknown_labels: boxes that were left out, because the model does not know their label.
+        nll_before: mean negative log-likelihood of the labels, as predicted.
         nll_after: the same at the new temperature.
         accuracy: share of boxes whose likeliest concept is the label; no temperature changes it.
-        checkpoint_sha256: of the model; the temperature is of no use to another.
+        checkpoint_sha256: of the model; the temperature does not apply to any other.
         annotations_sha256: of the labelled file.
     """
 
@@ -60,12 +60,12 @@ class Calibration:
 
 
 def calibrate(annotations: str | Path, predictions: str | Path, output: str | Path) -> Calibration:
-    """Fits a temperature and keeps it in a JSON file.
+    """Fits a temperature and writes it to a JSON file.
 
     Args:
-        annotations: COCO file with the concept of some boxes at least.
-        predictions: folder of a run on the same boxes. What the model was trained on makes it look
-            surer than it is: fit to boxes that it has not seen.
+        annotations: COCO file with the concepts of at least some boxes.
+        predictions: folder of a run on the same boxes. The model is too sure about boxes that it
+            was trained on, so use boxes that it has not seen.
         output: the JSON file; replaced if it exists.
 
     Raises:
@@ -98,7 +98,7 @@ def calibrate(annotations: str | Path, predictions: str | Path, output: str | Pa
 
 
 def _places(labels: Sequence[str | None], concepts: Sequence[str]) -> npt.NDArray[np.intp]:
-    """Where each label stands among the model's concepts; -1 where it does not."""
+    """The position of each label among the model's concepts; -1 for one that is not there."""
     place = {folded(name): at for at, name in enumerate(concepts)}
     return np.array([-1 if one is None else place.get(folded(one), -1) for one in labels], np.intp)
 
@@ -106,18 +106,19 @@ def _places(labels: Sequence[str | None], concepts: Sequence[str]) -> npt.NDArra
 def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
     """The temperature at which the truth is likeliest, by golden section over its logarithm.
 
-    The mean negative log likelihood is convex in the inverse of the temperature, so that it has
-    one minimum.
+    The mean negative log-likelihood is convex in the inverse of the temperature, so it has one
+    minimum.
 
     Args:
         shares: probabilities, (boxes, concepts).
         truth: index of each box's concept.
 
     Returns:
-        By what to divide the logarithms of the probabilities; within COLDEST and HOTTEST.
+        The number by which to divide the logarithms of the probabilities, between COLDEST and
+        HOTTEST.
 
     Examples:
-        A model that is 90 % sure and right in three of four cases; odds of 9 should be odds of 3:
+        A model is 90 % sure but right in three of four cases, so odds of 9 should be odds of 3:
 
         >>> round(fit(np.array([[0.9, 0.1]] * 4), np.array([0, 0, 0, 1])), 3)
         2.0
@@ -143,7 +144,7 @@ def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
 
 
 def nll(shares: Floats, truth: npt.NDArray[np.intp], temperature: float) -> float:
-    """Mean negative log likelihood of the truth at a temperature relative to the present one.
+    """Mean negative log-likelihood of the truth at a temperature relative to the present one.
 
     Examples:
         >>> even_odds = np.array([[0.5, 0.5]])
@@ -156,14 +157,14 @@ def nll(shares: Floats, truth: npt.NDArray[np.intp], temperature: float) -> floa
 
 
 def read_temperature(given: str, checkpoint_sha256: str) -> float:
-    """The temperature that a user gave: a number, or the file of a calibration.
+    """The temperature that a user gave, as a number or as the file of a calibration.
 
     Args:
-        given: either.
-        checkpoint_sha256: of the model that it is for.
+        given: a number or a path.
+        checkpoint_sha256: of the model to which it applies.
 
     Raises:
-        InputError: it is neither, or the calibration is that of another checkpoint.
+        InputError: it is neither, or the calibration is for another checkpoint.
     """
     try:
         return _checked(float(given), given, "temperature")
@@ -190,10 +191,10 @@ def _checked(temperature: float, subject: str, place: str) -> float:
 
 
 def _check_same_boxes(labelled: Annotations, predicted: Mapping[int, int]) -> None:
-    """Refuses predictions of another split: its boxes have the same ids, but lie on other images.
+    """Refuses predictions of another split, whose boxes have the same ids but are on other images.
 
     Raises:
-        InputError: with every box that is on another image, or in none.
+        InputError: with every box that is on another image, or on none.
     """
     images = {box.annotation_id: image.image_id for image in labelled.images for box in image.boxes}
     faults = [

@@ -1,7 +1,7 @@
-"""Checkpoints of the winning model: what is in one, its model, and its conversion.
+"""Checkpoints of the winning model: inspects, loads and converts them.
 
-A checkpoint is the published Lightning file (winner-model.md, section 2) or the folder that
-:func:`convert` makes of it.
+A checkpoint is the published Lightning file (winner-model.md, section 2) or the folder to which
+:func:`convert` converts it.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from .size import size_of
 __all__ = ["Checkpoint", "convert", "inspect", "load_model"]
 
 _HASHING = 0.6
-"""Share of the time of a conversion that goes into reading; the rest is writing."""
+"""Share of a conversion's time that goes into reading; the rest is writing."""
 
 
 def inspect(path: str | Path, progress: Progress = silent) -> Checkpoint:
-    """What is in a checkpoint, without loading its weights.
+    """Describes a checkpoint without loading its weights.
 
     A Lightning file is read once from end to end, to hash it and to compare its bytes with their
-    checksums; of a converted folder only the description is read.
+    checksums; for a converted folder, only the description is read.
 
     Args:
         path: a Lightning file, or a converted folder.
-        progress: told the share that is hashed.
+        progress: called with the share done and a label.
 
     Raises:
-        InputError: it is no checkpoint of the winning model, or damaged.
+        InputError: it is not a checkpoint of the winning model, or is damaged.
     """
     file = _existing(path)
     if is_converted(file):
@@ -57,18 +57,18 @@ def load_model(
     """Loads the model of a checkpoint, ready to predict.
 
     On the CPU in float32 its weights are the mapped file itself, which takes no memory of its own
-    and must not be changed in place while the model is used; elsewhere the mapped pages are the
-    system's to take back as soon as they are copied. The optimizer's state in a Lightning file is
-    hashed with the rest of it, and never held.
+    and must not be changed in place while the model is used; elsewhere the system may reclaim the
+    mapped pages as soon as they are copied. The optimizer's state in a Lightning file is hashed
+    with the rest of it, but never kept in memory.
 
     Args:
         path: a Lightning file, or a converted folder.
         device: where the weights go.
         dtype: see :meth:`WinnerModel.for_inference`.
-        progress: told the share that is read.
+        progress: called with the share done and a label.
 
     Raises:
-        InputError: it is no checkpoint of the winning model, or damaged.
+        InputError: it is not a checkpoint of the winning model, or is damaged.
     """
     file = _existing(path)
     read = read_converted if is_converted(file) else _read_lightning
@@ -80,18 +80,18 @@ def load_model(
 
 
 def convert(path: str | Path, output: str | Path, progress: Progress = silent) -> Checkpoint:
-    """Makes of a Lightning file a folder that holds what predictions need, a third of its size.
+    """Converts a Lightning file to a folder with what predictions need, a third of its size.
 
-    The weights that only training used are left out. A conversion that was killed is begun again;
+    The weights that only training used are left out. A conversion that was killed is started again;
     one that is complete is left as it is.
 
     Args:
         path: the Lightning file.
-        output: the folder; made if it does not exist.
-        progress: told the share that is read and written.
+        output: the folder; created if it does not exist.
+        progress: called with the share done and a label.
 
     Raises:
-        InputError: ``path`` is no Lightning checkpoint of the winning model or damaged, or
+        InputError: ``path`` is damaged or not a Lightning checkpoint of the winning model, or
             ``output`` holds another conversion.
         SetupError: ``output`` cannot be written.
     """
@@ -112,7 +112,7 @@ def convert(path: str | Path, output: str | Path, progress: Progress = silent) -
 
 
 def _read_lightning(path: Path, progress: Progress) -> tuple[Checkpoint, dict[str, Tensor]]:
-    """Checks a Lightning file: first what is quickly told, then every byte of it."""
+    """Checks a Lightning file: first what can be told quickly, then every byte of it."""
     subject = str(path)
     content = read_lightning(path)
     settings = plain_settings(subject, content.hyper_parameters)

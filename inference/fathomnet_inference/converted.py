@@ -1,4 +1,4 @@
-"""A checkpoint after its conversion: a folder of weights and their description."""
+"""Converted checkpoints: folders that hold weights and their description."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _AGAIN: Final = "Delete the folder and convert the Lightning checkpoint again."
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """The file of weights that belongs to a description.
+    """The weights file that belongs to a description.
 
     Attributes:
-        bytes: its size.
+        bytes: its size in bytes.
         sha256: its hash, in hexadecimal.
     """
 
@@ -56,9 +56,9 @@ class Description:
     """The content of ``checkpoint.json``.
 
     Attributes:
-        checkpoint: what the weights are.
-        checkpoint_sha256: of the former, so that a damaged name or size is noticed as well.
-        weights: the file of weights.
+        checkpoint: what the weights belong to.
+        checkpoint_sha256: hash of ``checkpoint``, so that a damaged name or size is noticed too.
+        weights: the weights file.
     """
 
     checkpoint: Checkpoint
@@ -72,23 +72,23 @@ _READER: Final = pydantic.TypeAdapter(Description)
 
 
 def is_converted(path: Path) -> bool:
-    """Whether a path is meant as a conversion: a folder, or one of the two files in it."""
+    """Whether a path names a conversion: a folder, or one of the two files in it."""
     return path.is_dir() or path.name in (DESCRIPTION_NAME, WEIGHTS_NAME)
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a conversion into this folder came to its end."""
+    """Whether a conversion into this folder has been completed."""
     return (folder / DESCRIPTION_NAME).is_file()
 
 
 def read_description(path: Path) -> Description:
-    """Reads what a converted folder says of itself, and compares the size of its weights.
+    """Reads the description in a converted folder, and compares the size of its weights.
 
     Args:
         path: the folder, or a file in it.
 
     Raises:
-        InputError: the conversion is unfinished, damaged, or of another format.
+        InputError: the conversion is unfinished, damaged, or has another format.
     """
     folder = path if path.is_dir() else path.parent
     file, weights = folder / DESCRIPTION_NAME, folder / WEIGHTS_NAME
@@ -110,17 +110,17 @@ def read_description(path: Path) -> Description:
 
 
 def read_converted(path: Path, progress: Progress) -> tuple[Checkpoint, dict[str, Tensor]]:
-    """Reads a converted folder and compares every byte of its weights with their hash.
+    """Reads a converted folder, and checks every byte of its weights against their hash.
 
     Args:
         path: the folder, or a file in it.
-        progress: told the share that is compared.
+        progress: called with the share done and a label.
 
     Returns:
         The checkpoint, and its weights as views of the mapped file.
 
     Raises:
-        InputError: it is unfinished, damaged, or of another format.
+        InputError: it is unfinished, damaged, or has another format.
     """
     description = read_description(path)
     weights = (path if path.is_dir() else path.parent) / WEIGHTS_NAME
@@ -140,18 +140,18 @@ def read_converted(path: Path, progress: Progress) -> tuple[Checkpoint, dict[str
 def write_converted(
     folder: Path, checkpoint: Checkpoint, tensors: Mapping[str, Tensor], progress: Progress
 ) -> None:
-    """Writes a converted folder; the description comes last, and each file appears whole.
+    """Writes a converted folder, the description last; each file appears complete.
 
-    What a killed conversion left is removed or replaced.
+    Remains of a killed conversion are removed or replaced.
 
     Args:
-        folder: made if it does not exist.
-        checkpoint: the description of the weights.
-        tensors: what to write, float32.
-        progress: told the share that is written.
+        folder: created if it does not exist.
+        checkpoint: describes the weights.
+        tensors: the weights, float32.
+        progress: called with the share done and a label.
 
     Raises:
-        InputError: other files of these names are in the folder; they stay untouched.
+        InputError: the folder holds other files of these names; they are left untouched.
         SetupError: the folder cannot be written.
     """
     try:
@@ -192,7 +192,7 @@ def _hash_of(checkpoint: Checkpoint) -> str:
 
 
 def _leftover(weights: Path, checkpoint: Checkpoint) -> Version | None:
-    """The version of the weights that a killed conversion of the same file left, if it did."""
+    """The version of the weights that a killed conversion of the same file left, if any."""
     if not weights.exists():
         return None
     try:

@@ -1,7 +1,7 @@
-"""The four pictures that the model sees of a box (design page, section 6), as 8-bit pixels.
+"""Makes the four pictures of a box that the model sees (winner-model.md, section 6), in 8 bits.
 
-Windows and pixels equal the reference's bit by bit, its oddities included: a window that the image
-clips is stretched, and one that lies wholly outside is black or, to the left and above, wraps.
+Windows and pixels equal the reference's bit for bit, oddities included: a window that the image
+clips is stretched, and one wholly outside the image is black or, to the left and above, wraps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 from .annotations import Box
 
 SIDE: Final = 256
-"""Pixels of a crop's sides."""
+"""Side of a crop, in pixels."""
 
 Pixels = npt.NDArray[np.uint8]
 """Shape (3, SIDE, SIDE): red, green and blue, each row by row."""
@@ -27,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 class Window:
     """A rectangle of whole pixels inside an image.
 
-    It holds none where right <= left or bottom <= top.
+    It is empty if right <= left or bottom <= top.
     """
 
     left: int
@@ -42,7 +42,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What each of the model's four encoders looks at, for one box."""
+    """What each of the model's four encoders sees of one box."""
 
     object: Window
     context_3: Window
@@ -54,12 +54,12 @@ def windows_of(box: Box, width: int, height: int) -> Windows:
     """The windows of a box (section 6, steps 2 and 3).
 
     Args:
-        box: as in the COCO file; it may reach beyond the image.
-        width: of the image, from its file.
+        box: as in the COCO file; it may extend beyond the image.
+        width: width of the image, from its file.
         height: likewise.
 
     Raises:
-        ValueError: the box has a number that is not finite.
+        ValueError: a number of the box is not finite.
 
     Examples:
         >>> windows = windows_of(Box(1, x=40, y=30, width=20, height=10), width=100, height=80)
@@ -85,9 +85,9 @@ def _window(x: int, y: int, reach: int, width: int, height: int) -> Window:
 
 
 def _span(centre: int, reach: int, length: int) -> tuple[int, int]:
-    """First column, and the one after the last; or rows.
+    """The first column (or row), and the one after the last.
 
-    The reference slices an array, so an upper bound below zero counts from the far end there.
+    The reference slices an array, where an upper bound below zero counts from the far end.
     """
     span = slice(max(centre - reach, 0), min(centre + reach, length))
     first, after, _ = span.indices(length)
@@ -95,10 +95,10 @@ def _span(centre: int, reach: int, length: int) -> tuple[int, int]:
 
 
 def cut(image: Image.Image, window: Window) -> Pixels:
-    """A window of an image, stretched to SIDE x SIDE (section 6, steps 4 and 5).
+    """Cuts out a window of an image, stretched to SIDE x SIDE (section 6, steps 4 and 5).
 
     Args:
-        image: RGB; or RGBA or LA, whose alpha weighs the colours while they are resized and is then
+        image: RGB, RGBA or LA; alpha weights the colours while they are resized and is then
             dropped, as in the reference.
         window: inside the image.
 

@@ -1,4 +1,4 @@
-"""How probabilities become a name: the likeliest concept, or the name with the least to lose."""
+"""Turns probabilities into names: the likeliest concept, or the name with the least to lose."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ EXPECTED_DISTANCE: Final[Rule] = "expected-distance"
 RULES: Final[tuple[Rule, ...]] = (ARGMAX, EXPECTED_DISTANCE)
 
 TIE: Final = 1e-9
-"""Expected distances, or probabilities, that differ by less are the same: rounding is 1e-14."""
+"""Expected distances or probabilities that differ by less count as equal; rounding is 1e-14."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The names of some boxes; every field has one entry a box.
+    """The chosen names of boxes; every field has one entry per box.
 
     Attributes:
         concept_name: the chosen name.
-        confidence: (boxes,) float32; probability that the box shows what the name says: of the
-            concept itself under ``argmax``, of the name and all concepts below it otherwise.
+        confidence: (boxes,) float32; the probability that the name is true: that of the concept
+            itself under ``argmax``, otherwise that of the name and all concepts below it.
         rank: the chosen name's own rank ("subfamily"); None for a name outside the taxonomy.
-        reason: where the name comes from, in words: "argmax", or "rolled up to family: expected
-            distance 1.80 instead of 2.60", the second figure being that of the argmax.
+        reason: how the name was chosen, in words: "argmax", or "rolled up to family: expected
+            distance 1.80 instead of 2.60", where the second figure is that of the argmax.
         argmax: the likeliest concept.
     """
 
@@ -45,11 +45,11 @@ class Decisions:
 
 
 def probabilities(logits: npt.NDArray[Any], temperature: float = 1.0) -> Floats:
-    """Softmax of the logits divided by a temperature.
+    """The softmax of the logits divided by a temperature.
 
     Args:
         logits: (boxes, concepts), finite.
-        temperature: above 1 makes the model less sure, below 1 more.
+        temperature: above 1 makes the model less sure, below 1 more sure.
 
     Returns:
         (boxes, concepts); each row sums to 1.
@@ -66,7 +66,7 @@ def probabilities(logits: npt.NDArray[Any], temperature: float = 1.0) -> Floats:
 
 
 class Decider:
-    """Decides for boxes by one rule.
+    """Chooses names for boxes by one rule.
 
     Args:
         rule: one of ``RULES``.
@@ -74,7 +74,7 @@ class Decider:
         taxonomy: the tree of names.
 
     Raises:
-        InputError: the rule needs the tree, and some concepts are not in it.
+        InputError: the rule needs the tree, but some concepts are not in it.
     """
 
     def __init__(self, rule: Rule, concepts: Sequence[str], taxonomy: Taxonomy) -> None:
@@ -116,9 +116,9 @@ class Decider:
 
 
 class _Tree:
-    """The names at every rank, as what may be said of a box.
+    """The names at every rank, any of which may be chosen for a box.
 
-    Attributes of a name that a decision needs are columns of arrays, one column a name.
+    The properties of names that a decision needs are arrays with one column per name.
     """
 
     def __init__(self, concepts: Sequence[str], taxonomy: Taxonomy) -> None:
@@ -133,10 +133,10 @@ class _Tree:
         self._depth = np.array([taxon.depth for taxon in self._taxa], np.float64)
 
     def decide(self, shares: Floats, likeliest: npt.NDArray[np.intp]) -> Decisions:
-        """The name that minimises the expected distance.
+        """Chooses the name that minimises the expected distance.
 
-        Of several that do, the argmax itself if it is among them, else the deepest, else the one
-        that is true with the highest probability, else the first in tree order.
+        Ties go to the argmax, then to the deepest name, then to the name that is true with the
+        highest probability, then to the first in tree order.
         """
         expected = shares @ self._distance
         mass = shares @ self._covers
@@ -168,7 +168,7 @@ class _Tree:
         ]
 
     def _move(self, argmax: int, chosen: int) -> str:
-        """How the chosen name lies to the likeliest one."""
+        """Where the chosen name lies relative to the likeliest one, in words."""
         old, new = self._taxa[argmax], self._taxa[chosen]
         if new.name in old.lineage:
             return f"rolled up to {new.rank}"
@@ -178,14 +178,14 @@ class _Tree:
 
 
 def _best(candidates: npt.NDArray[np.bool_], merit: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Those of each row's candidates that have the highest merit."""
+    """The candidates of each row that have the highest merit."""
     merits = np.where(candidates, merit, -np.inf)
     best: npt.NDArray[np.bool_] = merits >= merits.max(axis=1, keepdims=True) - TIE
     return best
 
 
 def _at(values: Floats, columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    """One value of each row, a probability that rounding may have carried past 1."""
+    """One value of each row, a probability that rounding may have pushed past 1."""
     picked = values[np.arange(len(columns)), columns]
     return np.minimum(picked, 1.0).astype(np.float32)
 
@@ -194,7 +194,7 @@ def _all_known(concepts: Sequence[str], canonical: Sequence[str | None]) -> list
     """The canonical names.
 
     Raises:
-        InputError: for some there is none.
+        InputError: some concepts have none.
     """
     pairs = list(zip(concepts, canonical, strict=True))
     faults = [

@@ -1,4 +1,4 @@
-"""What is known of a checkpoint without its weights."""
+"""What is known about a checkpoint without its weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Checkpoint:
 
     Attributes:
         name: of the Lightning file, without its folder; a conversion keeps it.
-        sha256: of the Lightning file, in hexadecimal; a conversion keeps it, so that predictions
-            made with either can be told to come from the same weights.
-        concepts: the names that the model tells apart, in the order of its logits.
+        sha256: of the Lightning file, in hexadecimal; a conversion keeps it, which shows that
+            predictions made with either come from the same weights.
+        concepts: the names that the model distinguishes, in the order of its logits.
         size: the model's dimensions.
         hyper_parameters: the training's settings, as JSON reads them.
     """

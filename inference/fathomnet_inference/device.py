@@ -1,4 +1,4 @@
-"""What the machine has: its device, the precision that suits it, and when its memory is full."""
+"""Chooses the device, a precision that suits it and workers; recognises exhausted memory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ALLOCATION_FAILED: Final = ("out of memory", "can't allocate memory", "ALLOC_FA
 
 
 def choose_device(asked: Device) -> torch.device:
-    """The device to compute on.
+    """The device on which to compute.
 
     Args:
         asked: ``auto`` takes the GPU if there is one.
 
     Raises:
-        SetupError: ``cuda`` was asked for, and there is none that works.
+        SetupError: ``cuda`` was requested, but no GPU works.
     """
     available = torch.cuda.is_available()
     if asked == "cuda" and not available:
@@ -42,7 +42,7 @@ def choose_device(asked: Device) -> torch.device:
 
 
 def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
-    """The type of the matrix products: half where the GPU has units for it.
+    """The type of the matrix products: half precision if the GPU has units for it.
 
     Args:
         asked: ``auto`` takes bf16 from Ampere on, fp16 on Volta and Turing, otherwise fp32.
@@ -59,11 +59,11 @@ def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
 
 
 def choose_workers(asked: int | None, device: torch.device) -> int:
-    """Threads that prepare crops.
+    """The number of threads that prepare crops.
 
     Args:
-        asked: None for a number that suits the device: on a GPU all processors but one, which
-            drives it; on a CPU one, because the model itself needs the processors.
+        asked: None chooses by the device: for a GPU all processors but one, which drives it; on a
+            CPU one, because the model itself needs the processors.
         device: where the model will run.
     """
     if asked is not None:
@@ -74,7 +74,7 @@ def choose_workers(asked: int | None, device: torch.device) -> int:
 
 
 def _processors() -> int:
-    """Those that this process may use: a SLURM job gets some of its node's."""
+    """The number of processors that this process may use; a SLURM job gets a part of its node."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -82,7 +82,7 @@ def _processors() -> int:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Turns off TF32, which from Ampere on rounds float32 to 10 bits (design page, 10.8)."""
+    """Turns off TF32, which on Ampere and newer rounds float32 to 10 bits (design page, 10.8)."""
     places = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [place.allow_tf32 for place in places]
     for place in places:
@@ -95,7 +95,7 @@ def exact_float32() -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory could not be had: a smaller batch may still work."""
+    """Whether an error means that memory ran out, so that a smaller batch may still work."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     # The CPU's allocator, pinned memory and cuBLAS say it in words only.

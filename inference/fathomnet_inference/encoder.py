@@ -1,6 +1,6 @@
 # mypy: disallow-subclassing-any=False
 # (torch is not followed by the type checker: seconds a run)
-"""DINOv2, the vision transformer behind each of the four views, with the checkpoint's own names.
+"""DINOv2, the vision transformer behind each of the four views, with the checkpoint's names.
 
 The names are those of transformers 4.x; the mathematics is that of winner-model.md, section 4.1.
 """
@@ -77,12 +77,12 @@ class Layer(nn.Module):
         self.layer_scale2 = LayerScale(width)
 
     def forward(self, stream: Tensor, kept: int | None = None) -> Tensor:
-        """Passes tokens on.
+        """Applies the layer to tokens.
 
         Args:
             stream: (N, T, D); in half precision the stream and the norms are float32, and only
                 the matrix products are half.
-            kept: how many of the first tokens are wanted; the others are only looked at.
+            kept: how many of the first tokens to return; the others are only attended to.
 
         Returns:
             (N, kept, D).
@@ -95,7 +95,7 @@ class Layer(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """Pixels to tokens: patches, a class token before them, and where each of them is."""
+    """Turns pixels into tokens: patches after a class token, each with its position."""
 
     def __init__(self, width: int, patch: int, grid: int) -> None:
         super().__init__()
@@ -119,8 +119,8 @@ class Embeddings(nn.Module):
     def positions(self, rows: int, columns: int) -> Tensor:
         """The learned positions, (1, 1 + rows * columns, D), resized to a grid of patches.
 
-        Bicubic, without antialiasing, to an explicit size, and in float32 whatever the model
-        computes in (winner-model.md, 4.1, step 3).
+        Bicubic, without antialiasing, to an explicit size, and in float32 whatever the model's
+        precision (winner-model.md, 4.1, step 3).
         """
         learned = self.position_embeddings
         if self._fixed == (rows, columns):
@@ -133,7 +133,7 @@ class Embeddings(nn.Module):
         return torch.cat([learned[:, :1], resized], dim=1)
 
     def fix_positions(self, rows: int, columns: int) -> None:
-        """Resizes the positions once and for all, to the only grid that is used from then on."""
+        """Resizes the positions once, to the only grid that is used from then on."""
         self.position_embeddings = nn.Parameter(
             self.positions(rows, columns).detach(), requires_grad=False
         )
@@ -153,7 +153,7 @@ class Embeddings(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One DINOv2 encoder. Its 18 keys a layer and 7 more are those of the checkpoint."""
+    """One DINOv2 encoder, with the checkpoint's 18 keys per layer and 7 more."""
 
     def __init__(self, size: ModelSize) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Encoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """All tokens, (N, 1 + P, D), of pixels, (N, 3, H, W): the class token, then the patches.
 
-        Rows and columns of pixels that do not fill a patch are not looked at: of 256, the last 4.
+        Rows and columns of pixels that do not fill a patch are ignored: the last 4 of 256.
         """
         return self.layernorm(self._run(pixels, None))
 
@@ -174,7 +174,7 @@ class Encoder(nn.Module):
         return self.layernorm(self._run(pixels, None)[:, 1:])
 
     def summary(self, pixels: Tensor) -> Tensor:
-        """The class token, (N, D); the last layer is computed for it alone."""
+        """The class token, (N, D); the last layer is computed only for it."""
         return self.layernorm(self._run(pixels, 1)[:, 0])
 
     def _run(self, pixels: Tensor, kept: int | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""The model at work on the parts of a run, and what of its settings is decided on the spot."""
+"""Runs the model on the parts of a run, and settles what the request leaves open."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .request import Work
 from .runner import CPU_BATCH, Runner
 
 BATCHES_A_PART: Final = {"cuda": 16, "cpu": 2}
-"""A signal comes two minutes before the end of a job, and a part must be done by then: 1,024 boxes
-take 80 s on a Turing card in fp32, 16 boxes 4 minutes on two CPU cores. Between two parts the GPU
-waits for the first images of the next, about 0.1 s."""
+"""A signal comes two minutes before the end of a job, and a part must be finished by then: 1,024
+boxes take 80 s on a Turing card in fp32, 16 boxes 4 minutes on two CPU cores. Between two parts the
+GPU waits about 0.1 s for the first images of the next."""
 
 
 class Engine:
-    """The model, loaded when it is first needed, and how it runs."""
+    """The model, which is loaded when it is first needed, and its settings."""
 
     def __init__(self, work: Work) -> None:
         request = work.request
@@ -41,7 +41,7 @@ class Engine:
         )
 
     def settle(self, there: Manifest | None) -> None:
-        """Decides what the request leaves open: as before, where there was a before."""
+        """Decides what the request leaves open; an interrupted run keeps its earlier decisions."""
         before = there["settings"] if there else {}
         settings = self.settings
         if settings.precision == "auto" and before:
@@ -53,13 +53,13 @@ class Engine:
         self._boxes_a_part = before.get("boxes_a_part", batch_size * BATCHES_A_PART[device.type])
 
     def identity(self) -> Manifest:
-        """What the run is made of."""
+        """What identifies the run."""
         settings = self.settings
         assert settings.batch_size is not None
         return self._work.identity(settings.precision, settings.batch_size, self._boxes_a_part)
 
     def parts(self) -> list[tuple[ImageBoxes, ...]]:
-        """The images, cut into what is kept at once."""
+        """The images, cut into the parts that are kept together."""
         return cut(self._work.images, self._boxes_a_part)
 
     def predict(self, images: Sequence[ImageBoxes], progress: Progress) -> Part:
@@ -77,7 +77,7 @@ class Engine:
         )
 
     def device_name(self) -> str:
-        """The device in words."""
+        """The device, in words."""
         device = self.settings.chosen_device
         return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else device.type
 

@@ -1,4 +1,4 @@
-"""The training's settings: omegaconf's pickled tree, without omegaconf, as plain data.
+"""Reads the training's settings, omegaconf's pickled tree, as plain data without omegaconf.
 
 The classes are inert: they have no methods, and unpickling only fills their ``__dict__``.
 """
@@ -13,7 +13,7 @@ from fathomnet_voxel51.errors import Fault, InputError
 
 _DEEPEST: Final = 32
 _MOST_VALUES: Final = 100_000
-"""A real file has some hundred; a hostile one could hold itself many times over."""
+"""A real file has a few hundred; a hostile one could contain itself many times over."""
 _NAMES: Final = "category_id2name"
 
 _EXPECTED: Final[Mapping[str, Any]] = {
@@ -21,7 +21,7 @@ _EXPECTED: Final[Mapping[str, Any]] = {
     "img_encoder_size": [[256, 256]],
     "obj_encoder_size": [256, 256],
 }
-"""Settings that change what is computed but no weight's shape (winner-model.md, 3.1 and 4.3)."""
+"""Settings that change the computation but no weight's shape (winner-model.md, 3.1 and 4.3)."""
 
 
 class DictConfig:
@@ -65,16 +65,16 @@ class _Plainer:
 
 
 def plain_settings(subject: str, hyper_parameters: Any) -> dict[str, Any]:
-    """The settings as JSON would read them back: keys are text, and all else is plain.
+    """The settings as JSON would read them back: keys are texts, and values are plain.
 
-    Values of other kinds, which the published file does not have, become their type's name.
+    Values of other types, which the published file does not have, become the type's name.
 
     Args:
         subject: the file, for messages.
         hyper_parameters: as unpickled.
 
     Raises:
-        InputError: they are no mapping, contain themselves, or describe another model.
+        InputError: they are not a mapping, contain themselves, or describe another model.
 
     Examples:
         >>> plain_settings("last.ckpt", {"lr": 1e-05, 7: float("inf")})
@@ -104,7 +104,7 @@ def concept_names(subject: str, settings: Mapping[str, Any], count: int) -> tupl
         count: rows of the classifier.
 
     Raises:
-        InputError: an index has no name, a name stands twice, or there are more or fewer than rows.
+        InputError: an index has no name, a name is repeated, or their number is not that of rows.
 
     Examples:
         >>> settings = {"category_id2name": {"1": "Elpidia", "0": "Sebastes"}}

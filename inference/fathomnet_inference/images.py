@@ -1,4 +1,4 @@
-"""An image file as a picture in memory, or the reason why it is none."""
+"""Opens image files as pictures in memory, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _AS_THEY_ARE: Final = frozenset({"RGB", "RGBA", "LA"})
 
 
 def open_image(folder: Path, file_name: str) -> Image.Image:
-    """Reads and decodes an image whole; an orientation in its EXIF data is ignored (section 6).
+    """Reads and decodes a whole image; the orientation in its EXIF data is ignored (section 6).
 
     Args:
-        folder: of the images. Links inside it are followed, since they are its owner's.
+        folder: of the images. Links in it are followed, since its owner made them.
         file_name: path below the folder, from the COCO file.
 
     Returns:
-        A picture whose mode is RGB, RGBA or LA; see ``in_colour`` for what becomes of other modes.
+        A picture in RGB, RGBA or LA mode; see ``in_colour`` for what becomes of other modes.
 
     Raises:
         PictureError: the file is missing, leaves the folder, is too large, or cannot be decoded.
@@ -36,18 +36,18 @@ def open_image(folder: Path, file_name: str) -> Image.Image:
 
 
 def in_colour(image: Image.Image) -> Image.Image:
-    """A picture in the modes that the crops know.
+    """Converts a picture to one of the modes that the crops accept.
 
-    RGB, RGBA and LA stay, grey becomes RGB: so does the reference. The others make it fail, and are
-    converted here: palette and 1-bit to the colours they stand for, 16-bit grey by its high byte
-    (what Pillow itself does with 16-bit RGB), 32-bit grey likewise after it was clipped to 16 bits,
+    RGB, RGBA and LA stay, and grey becomes RGB, as in the reference. Other modes make the reference
+    fail and are converted here: palette and 1-bit to the colours they stand for, 16-bit grey by its
+    high byte (as Pillow itself does with 16-bit RGB), 32-bit grey likewise once clipped to 16 bits,
     all others (CMYK, YCbCr, LAB, HSV) by Pillow's conversion. A palette's transparency is dropped.
 
     Args:
         image: decoded.
 
     Raises:
-        PictureError: it holds floating-point numbers, of which nothing says what is white.
+        PictureError: it holds floating-point numbers, for which white is not defined.
     """
     if image.mode in _AS_THEY_ARE:
         return image
@@ -56,7 +56,7 @@ def in_colour(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int32).clip(0, 0xFFFF)
         image = Image.fromarray((values >> 8).astype(np.uint8))
-    image.info.pop("transparency", None)  # Pillow would warn of what it does not apply
+    image.info.pop("transparency", None)  # Pillow would warn that it does not apply it
     return image.convert("RGB")
 
 

@@ -1,4 +1,4 @@
-"""Hashing a large file once, and comparing an archive's bytes with its own checksums meanwhile."""
+"""Hashes a large file in one pass, and checks an archive's bytes against its own checksums."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Member:
 
 
 class _Checksums:
-    """Compares the members of an archive with their CRC-32 while its bytes pass by in order."""
+    """Compares an archive's members with their CRC-32 while its bytes pass in order."""
 
     def __init__(self, members: list[_Member]) -> None:
         self._members = sorted(members, key=lambda member: member.start)
@@ -55,7 +55,7 @@ def sha256_of(path: Path, progress: Progress = silent) -> str:
 
     Args:
         path: the file.
-        progress: told the share that is read.
+        progress: called with the share done and a label.
     """
     digest = hashlib.sha256()
     for _, chunk in _chunks(path, progress):
@@ -64,13 +64,13 @@ def sha256_of(path: Path, progress: Progress = silent) -> str:
 
 
 def checked_sha256(path: Path, progress: Progress = silent) -> tuple[str, list[Fault]]:
-    """The SHA-256 of an archive, and its members whose bytes are not those that were written.
+    """The SHA-256 of an archive, and those members whose bytes were changed.
 
-    One pass does both: on a network file system reading is what takes the time.
+    One pass does both, because on a network file system it is reading that takes time.
 
     Args:
         path: a ZIP archive whose members are stored, not compressed.
-        progress: told the share that is read.
+        progress: called with the share done and a label.
 
     Returns:
         The hash in hexadecimal, and a fault for each damaged member.

@@ -1,4 +1,4 @@
-"""The names and shapes that a state dict must have, and what of it differs."""
+"""The names and shapes that a state dict must have, and how one differs from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ADVICE_NAMES: Final = (
 
 
 def empty_model(size: ModelSize) -> WinnerModel:
-    """A model of that size whose weights have shapes and no memory."""
+    """A model of that size whose weights have shapes but no memory."""
     with torch.device("meta"):
         return WinnerModel(size)
 
@@ -37,7 +37,7 @@ def check_layout(subject: str, found: Shapes, model: WinnerModel) -> None:
     """Compares names and shapes with those of a model.
 
     Raises:
-        InputError: names are missing or too many, or shapes differ; it tells each.
+        InputError: names are missing or unknown, or shapes differ; the error lists each.
     """
     expected = shapes_of(model.state_dict())
     faults = [

@@ -1,4 +1,4 @@
-"""What a run was made of and by: the manifest that travels with its predictions."""
+"""The manifest that travels with predictions: what a run was made from, and by what."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SLURM: Final = {
     "cluster": "SLURM_CLUSTER_NAME",
 }
 _NAMES_ONLY: Final = ("annotations.name", "checkpoint.name")
-"""A file that was renamed is still the same: its hash says so."""
+"""A renamed file is still the same file, as its hash shows."""
 
 IDENTITY: Final = (
     "format_version",
@@ -38,7 +38,7 @@ IDENTITY: Final = (
     "taxonomy_sha256",
     "code_version",
 )
-"""Members that decide what is in a predictions folder."""
+"""Members that determine what is in a predictions folder."""
 
 Manifest = dict[str, Any]
 
@@ -48,7 +48,7 @@ class NamedFile:
     """A file that a run read.
 
     Attributes:
-        name: without its folder, which is nobody else's business.
+        name: without its folder, which concerns nobody else.
         sha256: of its content.
     """
 
@@ -58,15 +58,15 @@ class NamedFile:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What else decides the numbers of a run.
+    """What else determines the numbers of a run.
 
     Attributes:
         precision: ``fp32``, ``fp16`` or ``bf16``.
-        batch_size: boxes the model sees at once; it changes their numbers by rounding only.
-        boxes_a_part: after so many a run keeps what it has; batches end with a part.
-        temperature: by which logits were divided.
-        limit: how many images of the file were looked at; None for all.
-        shard: which part of those, such as ``1-of-4``; empty for the whole.
+        batch_size: boxes that the model sees at once; it affects numbers only by rounding.
+        boxes_a_part: boxes after which a run keeps what it has; batches end with a part.
+        temperature: the number by which logits were divided.
+        limit: how many images of the file were considered; None for all.
+        shard: the part of those images, such as ``1-of-4``; empty for the whole.
     """
 
     precision: str
@@ -79,15 +79,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Everything that decides what is in a predictions folder; two runs that differ here differ.
+    """Everything that determines what is in a predictions folder.
 
     Attributes:
         concepts: in the order of the probabilities.
         checkpoint: of the model.
         annotations: the COCO file.
         decision: how probabilities become a name.
-        settings: the rest.
-        taxonomy_sha256: hash of the table that ranks and distances are from.
+        settings: everything else.
+        taxonomy_sha256: hash of the table from which ranks and distances come.
         code_version: of this program.
     """
 
@@ -100,7 +100,7 @@ class Identity:
     code_version: str
 
     def described(self) -> Manifest:
-        """The manifest's members that this makes, as JSON would read them back."""
+        """These values as members of a manifest, as JSON would read them back."""
         members = asdict(self)
         return {
             "format_version": FORMAT_VERSION,
@@ -112,15 +112,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a run was about.
+    """How many images and boxes a run had.
 
     Attributes:
-        images: with boxes, in this run.
-        boxes: in this run.
-        predicted: of those.
-        not_predicted: of those.
-        boxes_of_all_shards: that the run and its sister shards have together.
-        decisions: boxes by where their name comes from, such as ``rolled up to family``.
+        images: those with boxes in this run.
+        boxes: those in this run.
+        predicted: boxes with a prediction.
+        not_predicted: boxes without one.
+        boxes_of_all_shards: boxes of this run and all other shards together.
+        decisions: boxes by how their name was chosen, such as ``rolled up to family``.
     """
 
     images: int
@@ -138,14 +138,14 @@ def finished(
     device: str,
     started: str,
 ) -> Manifest:
-    """The manifest of a run that has ended.
+    """The manifest of a finished run.
 
     Args:
         identity: from ``Identity.described``.
         counts: what became of its boxes.
         unpredicted: every box without a prediction.
-        device: the model ran on, in words.
-        started: when the run began, its interruptions included.
+        device: the one on which the model ran, in words.
+        started: when the run first began, before any interruptions.
     """
     return {
         **identity,
@@ -159,7 +159,7 @@ def finished(
 
 
 def differences(one: Manifest, other: Manifest, ignored: Iterable[str] = ()) -> Iterator[str]:
-    """In which members of an identity two manifests differ.
+    """The members of an identity in which two manifests differ.
 
     Args:
         one: a manifest, or an identity alone.
@@ -167,7 +167,7 @@ def differences(one: Manifest, other: Manifest, ignored: Iterable[str] = ()) -> 
         ignored: members that may differ, such as ``settings.shard``.
 
     Yields:
-        member and both values: ``checkpoint.sha256: 12ab... here, 98fe... there``.
+        A member and both values: ``checkpoint.sha256: 12ab... here, 98fe... there``.
     """
     left, right = dict(_leaves(one)), dict(_leaves(other))
     skipped = {*ignored, *_NAMES_ONLY}
@@ -177,12 +177,12 @@ def differences(one: Manifest, other: Manifest, ignored: Iterable[str] = ()) -> 
 
 
 def code_version() -> str:
-    """The version of this program as it is installed."""
+    """The installed version of this program."""
     return version(DISTRIBUTION)
 
 
 def slurm_ids() -> dict[str, str] | None:
-    """The SLURM job that this process is part of; None outside one."""
+    """The SLURM job to which this process belongs; None outside SLURM."""
     ids = {
         name: os.environ[variable] for name, variable in _SLURM.items() if variable in os.environ
     }
@@ -190,7 +190,7 @@ def slurm_ids() -> dict[str, str] | None:
 
 
 def shard_of(manifest: Manifest) -> Shard:
-    """Which shard a manifest is about.
+    """The shard to which a manifest belongs.
 
     Raises:
         InputError: it names none.

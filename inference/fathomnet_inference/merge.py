@@ -1,4 +1,4 @@
-"""Shards of one run into one predictions folder, or a refusal that says which shard and why."""
+"""Merges the shards of a run into one predictions folder, or says which shard is wrong and why."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .parts import FOLDER, START_OVER
 from .results import Results, read_manifest, read_results, write_results
 
 MAY_DIFFER: Final = ("settings.shard", "settings.batch_size", "settings.boxes_a_part")
-"""Between shards: two GPUs may take different batches, which changes results by rounding only."""
+"""May differ between shards: batches may depend on the GPU, and affect results only by rounding."""
 OF_THE_WHOLE: Final = "settings.shard"
 
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What a merge has put together.
+    """The outcome of a merge.
 
     Attributes:
-        shards: that were merged.
-        boxes: of all shards.
-        predicted: boxes.
-        not_predicted: boxes; the manifest lists them with reasons.
+        shards: the number of merged shards.
+        boxes: boxes of all shards.
+        predicted: boxes with a prediction.
+        not_predicted: boxes without one; the manifest lists them with reasons.
         output: the predictions folder.
     """
 
@@ -46,7 +46,7 @@ class MergeResult:
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """A shard that has finished."""
+    """A finished shard."""
 
     folder: Path
     results: Results
@@ -68,13 +68,13 @@ def merge(
     """Merges the shards of a run.
 
     Args:
-        folders: one a shard, in any order.
-        output: the predictions folder; may be a folder that the shards lie in.
-        progress: hears how far it is.
+        folders: one per shard, in any order.
+        output: the predictions folder; may be the folder that holds the shards.
+        progress: called with the share done and a label.
 
     Raises:
-        InputError: a shard is missing, unfinished, damaged or there twice, or was made otherwise
-            than the others; or the output folder holds another run. Nothing was written.
+        InputError: a shard is missing, unfinished, damaged or repeated, or differs in its making
+            from the others; or the output folder holds another run. Nothing was written.
         SetupError: the output folder cannot be written.
     """
     target = Path(output)
@@ -84,7 +84,7 @@ def merge(
         progress(index / (len(folders) + 1), f"reading shard {index + 1}/{len(folders)}")
         shards += _read(Path(folder), faults)
     _check_alike(shards, faults)
-    if len(shards) == len(folders):  # else what is missing was said already
+    if len(shards) == len(folders):  # otherwise what is missing has been reported
         _check_complete(shards, faults)
         _check_boxes(shards, faults)
     faults.raise_if_any("these shards", "Name every shard of one run, each once and finished.")
@@ -103,7 +103,7 @@ def merge(
 
 
 def _read(folder: Path, faults: FaultList) -> list[_Shard]:
-    """A finished shard; none, and why, where it is none."""
+    """The finished shard in a folder; none, with the reasons in ``faults``, if it is not one."""
     try:
         results, manifest = read_results(folder)
     except InputError as error:
@@ -114,7 +114,7 @@ def _read(folder: Path, faults: FaultList) -> list[_Shard]:
 
 
 def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
-    """Every shard against the first."""
+    """Compares every shard with the first."""
     for shard in shards[1:]:
         for difference in differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
             what, values = difference.split(": ", 1)
@@ -123,7 +123,7 @@ def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
 
 
 def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:
-    """All of 1-of-N to N-of-N, each once."""
+    """Checks that each of 1-of-N to N-of-N is there, once."""
     places: dict[int, list[Path]] = defaultdict(list)
     parts = [(shard.folder, shard_of(shard.manifest)) for shard in shards]
     if not parts:
@@ -145,12 +145,12 @@ def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:
 
 
 def _number(shard: Shard) -> int:
-    """Which shard it is, counted from 1."""
+    """The number of a shard, counted from 1."""
     return int(shard.index or shard.count)
 
 
 def _check_boxes(shards: Sequence[_Shard], faults: FaultList) -> None:
-    """Each box once, and as many as the run has."""
+    """Checks that each box is there once, and that there are as many as the run has."""
     owner: dict[int, Path] = {}
     for shard in shards:
         for box in shard.boxes():
@@ -164,7 +164,7 @@ def _check_boxes(shards: Sequence[_Shard], faults: FaultList) -> None:
 
 
 def _manifest(shards: Sequence[_Shard]) -> Manifest:
-    """That of the whole run: what the shards have in common, and their sums."""
+    """The manifest of the whole run: what the shards have in common, and their sums."""
     first = shards[0].manifest
     manifests = [shard.manifest for shard in shards]
     decisions: Counter[str] = Counter()
@@ -218,7 +218,7 @@ def _refuse_other(target: Path, manifest: Manifest) -> None:
     """Refuses to replace the predictions of another run.
 
     Raises:
-        InputError: the folder holds some, or an unfinished run.
+        InputError: the folder holds the predictions of another run, or an unfinished run.
     """
     if (target / FOLDER).exists():
         problem = f"holds a run that is not finished ({FOLDER}/)"

@@ -2,7 +2,7 @@
 # (torch is not followed by the type checker: seconds a run)
 """The winning model: four views of a box, four encoders, three attention modules, one head.
 
-Written from winner-model.md, sections 1, 3 and 4.
+Follows winner-model.md, sections 1, 3 and 4.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .size import ModelSize
 __all__ = ["BRANCHES", "PIXELS", "ModelSize", "WholeImages", "WinnerModel"]
 
 BRANCHES: Final = ("256_3", "256_5", "256_-1")
-"""The contexts: size of the crop, then its scale; -1 is the whole image. Their order counts."""
+"""The contexts: size and scale of the crop; -1 is the whole image. Their order matters."""
 CONTEXT_3, CONTEXT_5, WHOLE = BRANCHES
 PIXELS: Final = 256
 """Side of every crop."""
@@ -29,14 +29,14 @@ PIXELS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class WholeImages:
-    """Whole images after their encoder, which need not run again for the next box in them.
+    """Encoded whole images, so that the encoder need not run again for further boxes in them.
 
-    It holds tokens, not the keys and values of the attention module: with those folded
-    (:class:`~fathomnet_inference.attention.FoldedLayer`) tokens are all that a query looks at, and
-    they are an eighth of the size.
+    It holds tokens, not the attention module's keys and values: once those are folded
+    (:class:`~fathomnet_inference.attention.FoldedLayer`), a query attends to tokens alone, which
+    are an eighth of the size.
 
     Attributes:
-        tokens: (N, P, D), the patch tokens of each image; 1.3 MB an image in float32.
+        tokens: (N, P, D), the patch tokens of each image; 1.3 MB per image in float32.
     """
 
     tokens: Tensor
@@ -45,17 +45,17 @@ class WholeImages:
         return len(self.tokens)
 
     def take(self, indices: Sequence[int] | Tensor) -> WholeImages:
-        """Some of the images, in the order of their indices."""
+        """The images at these indices, in this order."""
         return WholeImages(self.tokens[torch.as_tensor(indices, device=self.tokens.device)])
 
     @staticmethod
     def join(parts: Sequence[WholeImages]) -> WholeImages:
-        """Several groups of images as one, one after the other."""
+        """Concatenates several groups of images."""
         return WholeImages(torch.cat([part.tokens for part in parts]))
 
 
 class Head(nn.Module):
-    """Layers in the numbered slots of the checkpoint; dropout does nothing in a prediction."""
+    """Layers in the checkpoint's numbered slots; dropout has no effect in a prediction."""
 
     def __init__(self, *slots: nn.Module) -> None:
         super().__init__()
@@ -68,8 +68,8 @@ class Head(nn.Module):
 class WinnerModel(nn.Module):
     """The model with exactly the names and shapes of the checkpoint.
 
-    As built it computes what the specification says, literally; :meth:`for_inference` turns it
-    into one that computes the same faster and from less memory.
+    As built, it computes literally what the specification says; :meth:`for_inference` turns it into
+    one that computes the same faster and with less memory.
 
     Args:
         size: its dimensions. Under ``torch.device("meta")`` it needs no memory.
@@ -111,14 +111,14 @@ class WinnerModel(nn.Module):
         whole: WholeImages,
         whole_index: Tensor,
     ) -> Tensor:
-        """The logits of boxes, (B, concepts), float32 in half precision too.
+        """The logits of boxes, (B, concepts); float32 even in half precision.
 
         Args:
             objects: (B, 3, 256, 256), normalised crops of the boxes.
-            context_3: (B, 3, 256, 256), three times as large.
-            context_5: (B, 3, 256, 256), five times as large.
-            whole: the images that the boxes lie in, from :meth:`encode_whole`.
-            whole_index: (B), int64: which of the images each box lies in.
+            context_3: (B, 3, 256, 256), their surroundings, three times as wide.
+            context_5: (B, 3, 256, 256), their surroundings, five times as wide.
+            whole: the images of the boxes, from :meth:`encode_whole`.
+            whole_index: (B), int64: the image of each box.
         """
         summary = self.obj_vit_region_encoder.summary(objects)
         tokens = {
@@ -132,15 +132,15 @@ class WinnerModel(nn.Module):
     def for_inference(
         self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
     ) -> Self:
-        """Drops what no prediction needs, folds what can be, and moves the rest.
+        """Drops what no prediction needs, folds what can be folded, and moves the rest.
 
-        After it the model has no longer the names of the checkpoint, so load before; it may be
-        called again to move the model.
+        Afterwards the model no longer has the names of the checkpoint, so load the weights first.
+        It may be called again to move the model.
 
         Args:
-            device: where to.
-            dtype: of everything; float16 and bfloat16 only of the matrix products of the encoders,
-                98 % of the work. The rest stays float32, as under the autocast of the training.
+            device: where to move it.
+            dtype: the precision. float16 and bfloat16 apply only to the encoders' matrix products,
+                98 % of the work; the rest stays float32, as under the autocast of the training.
         """
         half = dtype in (torch.float16, torch.bfloat16)
         if not self._prepared:

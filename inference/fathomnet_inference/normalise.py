@@ -1,4 +1,4 @@
-"""From 8-bit pixels to the numbers that the encoders take (design page, section 6, step 6)."""
+"""Converts 8-bit pixels to the encoders' input (winner-model.md, section 6, step 6)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 MEAN: Final = (0.485, 0.456, 0.406)
 STD: Final = (0.229, 0.224, 0.225)
-"""DINOv2's image processor, RGB."""
+"""Those of DINOv2's image processor, RGB."""
 
 
 def normalisation_table() -> npt.NDArray[np.float32]:
-    """What each 8-bit value becomes: shape (3, 256), a row a channel.
+    """What each 8-bit value becomes: shape (3, 256), one row per channel.
 
-    The order of operations is the reference's, since another one rounds differently: rescaled in
+    The order of operations is the reference's, because any other rounds differently: rescaled in
     float64, cast, then float32 mean and deviation.
     """
     scaled = (np.arange(256, dtype=np.float64) * 0.00392156862745098).astype(np.float32)
@@ -27,10 +27,10 @@ def normalisation_table() -> npt.NDArray[np.float32]:
 
 
 class Normaliser:
-    """Looks pixels up in the table, on the device where the table lies.
+    """Looks up pixels in the table, on the table's device.
 
     Args:
-        device: of the pixels that will come.
+        device: of the pixels.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -42,13 +42,13 @@ class Normaliser:
         self._room = torch.empty(0)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Pixels as the encoders take them.
+        """Converts pixels to the encoders' input.
 
         Args:
             pixels: (N, 3, 256, 256) uint8, RGB.
 
         Returns:
-            (N, 3, 256, 256) float32; on a CPU it holds until the next call.
+            (N, 3, 256, 256) float32; on a CPU it is valid until the next call.
         """
         numbers = self._room_for(pixels)
         # One picture at a time stays in a CPU's cache; a GPU wants all at once.
@@ -59,7 +59,7 @@ class Normaliser:
         return numbers
 
     def _room_for(self, pixels: Tensor) -> Tensor:
-        """Memory for the numbers. On a CPU the same again: new pages cost more than the look-up."""
+        """Memory for the numbers; reused on a CPU, where new pages cost more than the look-up."""
         if not self._on_cpu:
             return torch.empty(pixels.shape, device=pixels.device)
         if self._room.shape[1:] != pixels.shape[1:] or len(self._room) < len(pixels):

@@ -1,8 +1,8 @@
-"""What a run has predicted so far, on disk: a killed run goes on from here.
+"""Keeps what a run has predicted so far on disk, so that a killed run continues from there.
 
-A run's images are cut into parts, and a part is kept when all of it is predicted. Parts and the
-batches inside them do not depend on where a run was interrupted, so that it ends in the very
-numbers that it would have ended in without.
+A run's images are cut into parts, and a part is kept once all of it has been predicted. Parts and
+the batches in them do not depend on where a run was interrupted, so an interrupted run ends with
+exactly the same numbers as any other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ START_OVER: Final = "Name another output folder, or remove this one to start ove
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of the boxes of some images.
+    """The predictions for the boxes of some images.
 
     Attributes:
         annotation_id: (predicted,) int64.
@@ -54,7 +54,7 @@ class Part:
 
 
 def cut(images: Iterable[ImageBoxes], boxes: int) -> list[tuple[ImageBoxes, ...]]:
-    """Cuts images into parts of at least so many boxes each, the last one excepted."""
+    """Cuts images into parts of at least so many boxes each, except for the last one."""
     parts: list[tuple[ImageBoxes, ...]] = []
     part: list[ImageBoxes] = []
     held = 0
@@ -68,17 +68,17 @@ def cut(images: Iterable[ImageBoxes], boxes: int) -> list[tuple[ImageBoxes, ...]
 
 
 class PartStore:
-    """The parts of one run, in a folder inside its output folder; made by :func:`open_parts`."""
+    """The parts of one run, in a folder in its output folder; see :func:`open_parts`."""
 
     def __init__(self, folder: Path, started: str) -> None:
         self._folder = folder
         self.started = started
 
     def save(self, index: int, part: Part) -> None:
-        """Keeps a part: whole, or not at all if the process dies.
+        """Keeps a part, completely or, if the process dies, not at all.
 
         Raises:
-            SetupError: it cannot be written; the disk may be full.
+            SetupError: it cannot be written, perhaps because the disk is full.
         """
         buffer = io.BytesIO()
         np.savez(
@@ -94,18 +94,18 @@ class PartStore:
         _write(self._path(index), buffer.getvalue())
 
     def load(self, index: int, images: Sequence[ImageBoxes]) -> Part | None:
-        """A kept part; None where there is none, or none that is whole and about these images."""
+        """A kept part; None if there is none that is whole and about these images."""
         try:
             with np.load(self._path(index), allow_pickle=False) as arrays:
                 part = _part(arrays)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # never written, or damaged since: it is predicted again
+            return None  # never written, or damaged since; it is predicted again
         there = {*part.annotation_id.tolist(), *(box.annotation_id for box in part.unpredicted)}
         wanted = {box.annotation_id for image in images for box in image.boxes}
         return part if there == wanted else None
 
     def remove(self) -> None:
-        """Forgets everything, when the predictions are written."""
+        """Deletes all parts, once the predictions have been written."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, index: int) -> Path:
@@ -113,7 +113,7 @@ class PartStore:
 
 
 def kept_identity(output: Path) -> Manifest | None:
-    """What the unfinished run in an output folder was made of; None where there is none.
+    """The identity of the unfinished run in an output folder; None if there is none.
 
     Raises:
         InputError: it cannot be read.
@@ -134,15 +134,15 @@ def kept_identity(output: Path) -> Manifest | None:
 
 @contextlib.contextmanager
 def open_parts(output: Path, identity: Manifest) -> Iterator[PartStore]:
-    """Opens or begins the parts of a run; one process at a time may hold them.
+    """Opens or creates the parts of a run; only one process at a time may hold them.
 
     Args:
-        output: the run's output folder; made where it is not there.
-        identity: what the run is made of.
+        output: the run's output folder; created if it does not exist.
+        identity: what identifies the run.
 
     Raises:
-        InputError: the folder holds the parts of a run that is made of something else.
-        SetupError: another process is at it, or the folder cannot be written.
+        InputError: the folder holds the parts of another run.
+        SetupError: another process holds them, or the folder cannot be written.
     """
     folder = output / FOLDER
     with _writing(output):

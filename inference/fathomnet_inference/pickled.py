@@ -1,10 +1,10 @@
-"""Reading a Lightning checkpoint without running anything in it and without its optimizer.
+"""Reads a Lightning checkpoint without running anything in it, and without its optimizer.
 
-winner-model.md, section 2. The file is a ZIP archive of a pickle and of the bytes of every tensor.
+See winner-model.md, section 2. The file is a ZIP archive of a pickle and the bytes of every tensor.
 The pickle is read with torch's ``weights_only`` reader, which knows tensors and plain containers;
-of anything else exactly the names below are let through, and for those of omegaconf, which the
-training used for its settings, inert classes stand in: omegaconf itself is never imported. The
-tensors are views of the mapped file, so that bytes nobody looks at are never read.
+beyond these exactly the names below are allowed, and inert classes stand in for those of omegaconf,
+which the training used for its settings: omegaconf itself is never imported. The tensors are views
+of the mapped file, so bytes that are not used are never read.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ALLOWED: Final[tuple[tuple[Any, str], ...]] = (
     (dict, "builtins.dict"),
 )
 _PICKLE_LIMIT: Final = 64 * 1024**2
-"""Bytes; that of the published checkpoint, which holds no tensor's values, takes about one MB."""
+"""Bytes; the published checkpoint's, which holds no tensor's values, takes about one MB."""
 _FETCH_AGAIN: Final = "Download the file again and compare its size and hash with the source's."
 _WHAT_IT_TAKES: Final = (
     "A checkpoint that Lightning wrote (last.ckpt, 16 GB) or a folder made from one by "
@@ -50,11 +50,11 @@ _NOT_PLAIN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LightningFile:
-    """What a prediction needs of a Lightning checkpoint.
+    """What a prediction needs from a Lightning checkpoint.
 
     Attributes:
-        tensors: the state dict; views of the mapped file, of which nothing has been read yet.
-        hyper_parameters: the settings of the training as the pickle holds them, of
+        tensors: the state dict; views of the mapped file, none of which has been read yet.
+        hyper_parameters: the settings of the training as the pickle holds them, in the classes of
             :mod:`~fathomnet_inference.hyper_parameters`.
     """
 

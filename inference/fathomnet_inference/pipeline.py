@@ -1,7 +1,7 @@
-"""Images in, the crops of their boxes out: in order, ahead of whoever takes them, in flat memory.
+"""Prepares the crops of images' boxes in order, ahead of their use, in constant memory.
 
-Threads, not processes: Pillow lets go of the interpreter's lock while it decodes and resizes, and
-crops then need not travel between processes (0.8 MB a box).
+It uses threads, not processes: Pillow releases the interpreter's lock while it decodes and resizes,
+and crops (0.8 MB per box) need not travel between processes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .crops import Pixels, Window, Windows, cut, windows_of
 from .images import open_image
 
 PART: Final = 32
-"""Boxes whose crops are made in one go: an image with thousands must not fill the memory."""
+"""Boxes whose crops are made at once; an image with thousands must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unpredicted:
-    """A box that gets no prediction.
+    """A box without a prediction.
 
     Attributes:
         annotation_id: of the box.
         image_id: of its image.
-        reason: why, for a person.
+        reason: why, in words.
     """
 
     annotation_id: int
@@ -66,15 +66,15 @@ class BoxCrops:
 
 Prepared = BoxCrops | Unpredicted
 Part = list[Prepared]
-"""PART boxes of one image, or what is left of it, in their order."""
+"""PART boxes of one image, or its remaining boxes, in their order."""
 
 
 def prepare(folder: Path, image: ImageBoxes) -> Iterator[Part]:
-    """The crops of an image's boxes; the image is decoded once for all of them.
+    """Prepares the crops of an image's boxes; the image is decoded only once.
 
     Args:
         folder: of the images.
-        image: what to look at; without boxes it is not even opened.
+        image: the image; without boxes it is not even opened.
     """
     if not image.boxes:
         return
@@ -84,7 +84,7 @@ def prepare(folder: Path, image: ImageBoxes) -> Iterator[Part]:
 
 
 def _preparer(folder: Path, image: ImageBoxes) -> Callable[[Box], Prepared]:
-    """What becomes of a box of an image: its crops, or the image's own fault."""
+    """A function that makes the crops of a box, or gives the image's own fault."""
     try:
         return _Cutter(image.image_id, open_image(folder, image.file_name)).crops_of
     except PictureError as error:
@@ -120,7 +120,7 @@ class _Cutter:
         )
 
     def _whole(self, window: Window) -> WholeCrop:
-        """The crop is the whole image only for a box whose centre lies inside it (section 6.1)."""
+        """The whole-image crop; it is the whole image only if the box's centre is inside (6.1)."""
         if window != self._everything:
             return WholeCrop(cut(self._picture, window), shared=False)
         if self._shared is None:
@@ -134,10 +134,10 @@ def read_ahead(
     """Prepares images in worker threads and hands them over in order.
 
     Args:
-        images: what to look at.
+        images: the images.
         folder: where their files are.
         workers: threads; 0 prepares each part when it is asked for.
-        ahead: boxes that may wait, prepared or under way, before no further image is begun.
+        ahead: the most boxes that wait, prepared or under way, before another image is begun.
     """
     if not workers:
         for image in images:
@@ -151,7 +151,7 @@ def read_ahead(
 
 
 class _Running:
-    """An image whose next part is being made in a thread."""
+    """An image whose next part is being prepared in a thread."""
 
     def __init__(self, folder: Path, image: ImageBoxes, executor: Executor) -> None:
         self._parts = prepare(folder, image)
@@ -165,7 +165,7 @@ class _Running:
         self._part = self._executor.submit(next, self._parts)
 
     def take(self) -> tuple[Part, bool]:
-        """The part, and whether the image has another, which is then begun."""
+        """Waits for the part; returns it and whether the image has another, which is begun."""
         part = self._part.result()
         more = self._left > 0
         if more:

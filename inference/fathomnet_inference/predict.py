@@ -1,4 +1,4 @@
-"""Logits for the boxes of images: every box comes out once, with numbers or with a reason."""
+"""Computes logits for the boxes of images; every box gets numbers or a reason why not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_FINITE: Final = "the model gave numbers that are not finite; fp32 or bf16 m
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxLogits:
-    """What the model says of a box.
+    """What the model says about a box.
 
     Attributes:
         annotation_id: of the box.
@@ -45,13 +45,13 @@ Predicted = BoxLogits | Unpredicted
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """How to run; none of it changes a float32 result by more than rounding.
+    """How to run; none of these changes a float32 result by more than rounding.
 
     Attributes:
         batch_size: boxes at a time; None: found by trial on a GPU, a fixed number on a CPU.
-        precision: of the matrix products; ``auto`` is what the device is made for.
+        precision: of the matrix products; ``auto`` is what suits the device.
         device: ``auto`` is the GPU if there is one.
-        workers: threads that decode and crop; 0: none but the caller's; None: by the processors.
+        workers: threads that decode and crop; 0: only the caller's; None: by the processors.
     """
 
     batch_size: int | None = None
@@ -95,18 +95,18 @@ def predict(
 
     Args:
         model: with its weights; it is changed for inference, see ``Runner``.
-        images: what to look at.
+        images: the images.
         folder: where their files are.
-        settings: how.
-        progress: hears the share of boxes done.
+        settings: how to run.
+        progress: called with the share done and a label.
 
     Returns:
-        Groups of whole images, as they are finished, in the order of the images; within an image
-        in the order of its boxes. An image that cannot be read costs its own boxes only. Stop at
-        any group: those before it are complete.
+        Groups of whole images as they are finished, in the order of the images and of the boxes in
+        them. An image that cannot be read affects only its own boxes. You may stop after any
+        group: it and those before it are complete.
 
     Raises:
-        SetupError: the device does not exist or has not memory for a single box.
+        SetupError: the device does not exist, or lacks the memory for a single box.
     """
     boxes = sum(len(image.boxes) for image in images)
     if not boxes:
@@ -123,9 +123,9 @@ def predict(
 def _groups(
     runner: Runner, parts: Generator[Part], finished: _Finished, on_the_way: int
 ) -> Iterator[list[Predicted]]:
-    """Keeps a GPU busy: the next batch is under way before the last one's logits are awaited."""
+    """Keeps a GPU busy by starting the next batch before waiting for the last one's logits."""
     started: deque[_Batch] = deque()
-    with closing(parts):  # its threads end also when whoever reads stops early
+    with closing(parts):  # ends its threads even if the reader stops early
         for prepared in _batches(parts, lambda: runner.batch_size):
             started.append(_Batch.start(runner, prepared))
             if len(started) > on_the_way and (group := finished.add(started.popleft().wait())):
@@ -140,8 +140,8 @@ def _batches(parts: Iterator[Part], size: Callable[[], int]) -> Iterator[list[Pr
 
     Args:
         parts: prepared boxes in order.
-        size: how many crops the next batch may have. Boxes without crops travel along, so that
-            the order is kept, and do not count.
+        size: how many crops the next batch may have. Boxes without crops do not count; they stay
+            in their place to keep the order.
     """
     batch: list[Prepared] = []
     crops = 0
@@ -178,7 +178,7 @@ class _Batch:
         )
 
     def wait(self) -> list[Predicted]:
-        """What became of each box, in order."""
+        """Waits for the outcomes of the boxes, in order."""
         rows = () if self.pending is None else self.pending.wait()
         found = (
             BoxLogits(*ids, row) if np.isfinite(row).all() else Unpredicted(*ids, _NOT_FINITE)
@@ -188,7 +188,7 @@ class _Batch:
 
 
 class _Finished:
-    """Finished boxes, until their images are whole."""
+    """Holds finished boxes until their images are complete."""
 
     def __init__(self, images: Sequence[ImageBoxes], progress: Progress) -> None:
         self._sizes = deque(len(image.boxes) for image in images if image.boxes)
@@ -198,7 +198,7 @@ class _Finished:
         self._progress = progress
 
     def add(self, outcomes: list[Predicted]) -> list[Predicted]:
-        """Takes what became of the next boxes; gives those of images that are now whole."""
+        """Adds the outcomes of the next boxes; returns those of images that are now complete."""
         self._waiting += outcomes
         self._report(outcomes)
         whole = 0

@@ -1,4 +1,4 @@
-"""A run as it was asked for: checked whole, before anything is predicted or written."""
+"""Checks a requested run completely before anything is predicted or written."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .model import WinnerModel
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a caller asks of a run; the options of ``fathomnet-infer run``.
+    """A requested run; the options of ``fathomnet-infer run``.
 
     Attributes:
         annotations: COCO file.
-        images: folder that its file names are relative to.
+        images: folder to which its file names are relative.
         checkpoint: the model.
         output: folder of this run, or of this shard of it.
         shard: ``I/N``; empty for the whole.
-        limit: look at the first so many images of the file; None: all.
+        limit: consider only the first so many images of the file; None: all.
         decision: how probabilities become a name.
         temperature: a number, or the file of a calibration.
         batch_size: boxes at once; None: what fits.
@@ -54,18 +54,18 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run that was checked and can begin.
+    """A run that has been checked and can begin.
 
     Attributes:
-        request: as it was asked for.
-        images: with boxes, of the request's shard.
-        boxes_of_all_shards: of this shard and its sisters.
+        request: the run as requested.
+        images: those of the request's shard that have boxes.
+        boxes_of_all_shards: boxes of this shard and all others.
         annotations: the COCO file.
-        checkpoint: what the model is.
-        model: itself, where it had to be loaded to know that.
+        checkpoint: describes the model.
+        model: the model, if it had to be loaded to describe it.
         decider: chooses names.
         temperature: divides the logits.
-        taxonomy_sha256: of the table that the decider goes by.
+        taxonomy_sha256: hash of the table that the decider uses.
         shard: label of the shard, such as ``1-of-4``.
     """
 
@@ -89,7 +89,7 @@ class Work:
         return sum(len(image.boxes) for image in self.images)
 
     def identity(self, precision: str, batch_size: int, boxes_a_part: int) -> Manifest:
-        """What the run is made of, once it is known how the model runs."""
+        """What identifies the run, once it is known how the model runs."""
         settings = Settings(
             precision,
             batch_size,
@@ -134,7 +134,7 @@ def check(request: RunRequest) -> Work:
 
 
 def _checked_parameters(request: RunRequest) -> Shard:
-    """The shard, after every parameter was looked at."""
+    """Checks every parameter; returns the shard."""
     faults: list[Fault] = []
     if not request.images or not Path(request.images).is_dir():
         faults.append(Fault("images", f"{request.images!r} is no folder"))
@@ -160,7 +160,7 @@ def _checked_parameters(request: RunRequest) -> Shard:
 
 
 def _opened(path: Path) -> tuple[WinnerModel | None, Checkpoint]:
-    """What a checkpoint is; the hash of a Lightning file takes as long as loading it does."""
+    """Describes a checkpoint; loads a Lightning file, as hashing it takes as long anyway."""
     return (None, inspect(path)) if is_converted(path) else load_model(path)
 
 

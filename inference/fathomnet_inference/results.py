@@ -1,4 +1,4 @@
-"""The predictions folder: written from what the model said, or read back to be merged."""
+"""Writes the predictions folder from the model's output, and reads it back for merging."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .manifest import IDENTITY, Manifest
 from .parts import Part
 
 DECISIONS_NAME: Final = "decisions.csv"
-"""Where each name comes from; written when the rule is not argmax itself."""
+"""How each name was chosen; written unless the rule is argmax."""
 
 ROW_NAMES: Final = (ANNOTATION_ID, IMAGE_ID, CONCEPT_NAME, CONFIDENCE, OWN_RANK)
 DECISION_NAMES: Final = (ANNOTATION_ID, CONCEPT_NAME, OWN_RANK, "argmax", "reason")
 REQUIRED: Final = (*IDENTITY, "counts", "not_predicted", "device", "started", "finished")
-"""Members of a manifest by this program, as opposed to one that merely has the format."""
+"""Members of a manifest that this program wrote, as opposed to one that only has the format."""
 
 AT_ONCE: Final = 4_096
-"""Boxes decided at once: some megabytes."""
+"""Boxes that are decided at once; they take some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Results:
     """Predicted boxes.
 
     Attributes:
-        rows: one a box: the columns of ``predictions.parquet``, argmax and reason.
+        rows: one per box: the columns of ``predictions.parquet``, argmax and reason.
         probabilities: (boxes, concepts) float32, in the order of the rows.
     """
 
@@ -51,19 +51,19 @@ class Results:
     probabilities: npt.NDArray[np.float32]
 
     def tally(self) -> Mapping[str, int]:
-        """Boxes by where their name comes from: ``argmax``, ``rolled up to family``, ..."""
+        """Boxes by how their name was chosen: ``argmax``, ``rolled up to family``, ..."""
         kinds = Counter(reason.partition(":")[0] for reason in self.rows["reason"])
         return dict(sorted(kinds.items()))
 
 
 def decided(parts: Sequence[Part], decider: Decider, temperature: float, concepts: int) -> Results:
-    """Names for everything that the model has looked at.
+    """Chooses names for everything that the model has predicted.
 
     Args:
-        parts: of one run.
+        parts: those of one run.
         decider: chooses the names.
         temperature: divides the logits.
-        concepts: how many the model knows.
+        concepts: the number of concepts that the model knows.
     """
     frames, shares = [], []
     for part in parts:
@@ -110,7 +110,7 @@ def write_results(folder: Path, results: Results, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished run; None where the folder holds none.
+    """The manifest of a finished run; None if the folder holds none.
 
     Raises:
         InputError: the files are damaged, or do not belong together.
@@ -122,7 +122,7 @@ def read_results(folder: Path) -> tuple[Results, Manifest]:
     """The predictions of a finished run, and its manifest.
 
     Raises:
-        InputError: the folder holds no whole run of this program.
+        InputError: the folder does not hold a complete run of this program.
     """
     if not (folder / MANIFEST_NAME).exists():
         problem = f"holds no {MANIFEST_NAME}: the run has not finished"
@@ -140,7 +140,7 @@ def read_results(folder: Path) -> tuple[Results, Manifest]:
 
 
 def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
-    """The files of a run, and its manifest, which they were compared with."""
+    """The files of a run, and the manifest with which they were compared."""
     manifest = run_files.read_manifest(read_source(folder / MANIFEST_NAME))
     hashes = manifest.get("files")
     if not isinstance(hashes, dict) or not {CSV_NAME, PARQUET_NAME} <= set(hashes):
@@ -155,7 +155,7 @@ def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
 
 
 def _origins(folder: Path, rows: pd.DataFrame, sources: Mapping[str, SourceFile]) -> pd.DataFrame:
-    """Argmax and reason of each row."""
+    """The argmax and the reason of each row."""
     source = sources.get(DECISIONS_NAME)
     if source is None:
         return pd.DataFrame({"argmax": rows[CONCEPT_NAME], "reason": ARGMAX})

@@ -1,4 +1,4 @@
-"""From annotations, images and a checkpoint to a predictions folder; goes on where it was."""
+"""Makes a predictions folder from annotations, images and a checkpoint; resumes a killed run."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from .results import decided, read_manifest, write_results
 from .stop import Stop
 
 LAST: Final = 0.999
-"""Share done while the files are not written yet: 1.0 is the end to whoever hears it."""
+"""The share done before the files are written, as 1.0 is reported only at the very end."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run, with all its interruptions, has done.
+    """The outcome of a run with all its interruptions.
 
     Attributes:
-        images: with boxes.
-        boxes: of them.
-        predicted: boxes.
-        not_predicted: boxes; the manifest lists them with reasons.
-        decisions: boxes by where their name comes from.
+        images: those with boxes.
+        boxes: their boxes.
+        predicted: boxes with a prediction.
+        not_predicted: boxes without one; the manifest lists them with reasons.
+        decisions: boxes by how their name was chosen.
         output: the predictions folder.
-        seconds: that this process took.
+        seconds: the time that this process took.
     """
 
     images: int
@@ -48,20 +48,20 @@ class RunResult:
 def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = None) -> RunResult:
     """Predicts boxes and writes the predictions folder.
 
-    What is predicted is kept part by part. A run that was killed goes on with the first part that
-    is not kept; one that had finished without some boxes tries the parts of those again; one that
-    had finished whole does nothing.
+    Predictions are kept part by part. A run that was killed continues with the first part that is
+    not kept; one that had finished without some boxes tries their parts again; one that is
+    complete does nothing.
 
     Args:
         request: what to do.
-        progress: hears how far it is.
-        stop: says when to stop early.
+        progress: called with the share done and a label.
+        stop: tells when to stop early.
 
     Raises:
         InputError: a file or parameter is wrong, or the output folder holds another run; nothing
             was written.
-        StoppedError: it was asked to stop; what was predicted is kept.
-        SetupError: the device, or the output folder, cannot be used.
+        StoppedError: it was asked to stop; what has been predicted is kept.
+        SetupError: the device or the output folder cannot be used.
     """
     began = time.monotonic()
     stop = stop or Stop()
@@ -82,7 +82,7 @@ def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = No
 
 
 def _finish(work: Work, engine: Engine, progress: Progress, stop: Stop) -> Manifest:
-    """Predicts what is not kept yet, and writes the predictions folder."""
+    """Predicts what is not kept yet, then writes the predictions folder."""
     with open_parts(work.output, engine.identity()) as store:
         before = read_manifest(work.output)
         tally = _Tally(work.boxes, progress)
@@ -123,14 +123,14 @@ def _write(
 def _predict(
     engine: Engine, store: PartStore, tally: _Tally, stop: Stop, retry: bool
 ) -> list[Part]:
-    """All parts, of which those are predicted that are not kept.
+    """Returns all parts; predicts those that are not kept.
 
     Args:
-        engine: predicts.
-        store: keeps.
+        engine: predicts parts.
+        store: keeps parts.
         tally: counts and reports.
-        stop: ends it between two parts.
-        retry: also predict anew the parts in which some boxes were not possible.
+        stop: ends this between two parts.
+        retry: predict parts again in which some boxes could not be predicted.
 
     Raises:
         StoppedError: it was asked to stop.
@@ -152,7 +152,7 @@ def _predict(
 
 
 class _Tally:
-    """How far a run is, for whoever watches."""
+    """Counts the boxes of a run and reports progress."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.total = total
@@ -160,12 +160,12 @@ class _Tally:
         self._progress = progress
 
     def add(self, part: Part) -> None:
-        """Counts a part that is kept."""
+        """Counts a kept part."""
         self.done += len(part)
         self._failed += len(part.unpredicted)
 
     def within(self, images: Sequence[ImageBoxes]) -> Progress:
-        """The progress of a part, as the share of the whole."""
+        """A callback for the progress of one part, as a share of the whole."""
         boxes = sum(len(image.boxes) for image in images)
 
         def report(share: float, label: str) -> None:

@@ -1,4 +1,4 @@
-"""Batches of crops through the model, on whatever device, in whatever memory there is."""
+"""Runs batches of crops through the model, on any device, in the memory that there is."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .normalise import Normaliser
 from .pipeline import BoxCrops, WholeCrop
 
 CPU_BATCH: Final = 8
-"""Larger ones are no faster on a CPU: they leave its caches."""
+"""Larger batches are no faster on a CPU, as they do not fit in its caches."""
 LARGEST_TRIAL: Final = 64
-"""Boxes. 64 fill any GPU (20,736 tokens a product), and trying more takes longer than it saves."""
+"""Boxes. 64 fill any GPU (20,736 tokens per product); trying more takes longer than it saves."""
 
 _NO_MEMORY: Final = (
     "The device has not enough free memory for a batch of one box: the model needs about 6 GB in "
@@ -35,11 +35,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Logits on their way from the device.
+    """Logits under way from the device.
 
     Attributes:
-        host: (B, concepts) float32, whose values are there once ``arrived`` is.
-        arrived: a CUDA event; None where they are there already.
+        host: (B, concepts) float32; its values are valid once ``arrived`` has happened.
+        arrived: a CUDA event; None if the values are already valid.
     """
 
     host: Tensor
@@ -53,19 +53,19 @@ class Pending:
 
 
 class Runner:
-    """Runs the model on boxes, as many at a time as the memory takes.
+    """Runs the model on boxes, as many at a time as fit in memory.
 
     Args:
-        model: will be changed: moved to the device, its products cast, what no prediction needs
-            dropped (a copy of 5 GB would serve nobody).
+        model: is changed: moved to the device, its products cast, and what no prediction needs
+            dropped (a copy would take 5 GB).
         device: where to run.
-        dtype: of the matrix products. Half precision is that of the training: weights and inputs
-            of the encoders' products are cast, the sums between them stay float32.
-        batch_size: boxes; None for what is found by trial on a GPU, and CPU_BATCH elsewhere.
-        boxes: how many will come in all; larger batches are not tried.
+        dtype: of the matrix products. Half precision is as in training: weights and inputs of the
+            encoders' products are cast, the sums between them stay float32.
+        batch_size: boxes; None finds it by trial on a GPU, and is CPU_BATCH elsewhere.
+        boxes: the number of boxes in all; larger batches are not tried.
 
     Attributes:
-        batch_size: boxes that fit. It shrinks when the memory runs out.
+        batch_size: boxes that fit; it shrinks when memory runs out.
 
     Raises:
         SetupError: not even one box fits, or the weights were rounded to another precision before.
@@ -89,14 +89,14 @@ class Runner:
             self.batch_size = largest_batch(self._try, min(boxes, LARGEST_TRIAL))
 
     def start(self, boxes: Sequence[BoxCrops]) -> Pending:
-        """Sets a batch going; on a GPU it returns before the logits are there.
+        """Starts a batch; on a GPU, returns before the logits have arrived.
 
         Args:
-            boxes: one or more, of any images. Boxes of one image follow each other in this and in
-                later batches: a whole image is kept no longer.
+            boxes: one or more, of any images. Boxes of one image must follow one another, even in
+                different batches, because a whole image is not kept any longer.
 
         Raises:
-            SetupError: not even one box fits into the memory.
+            SetupError: not even one box fits in memory.
         """
         with torch.inference_mode(), exact_float32():
             found: list[Tensor] = []
@@ -133,7 +133,7 @@ class Runner:
         return logits
 
     def _known(self, boxes: Sequence[BoxCrops]) -> tuple[list[WholeImages], list[WholeCrop]]:
-        """Whole images that need no encoding, and all that the boxes need, these first."""
+        """Encoded images that are reused, and the crops of all images needed, those first."""
         wholes = dict.fromkeys(box.whole for box in boxes)
         if self._carried is None or self._carried[0] not in wholes:
             return [], list(wholes)
@@ -142,14 +142,14 @@ class Runner:
         return [encoded], [crop, *wholes]
 
     def _carry(self, boxes: Sequence[BoxCrops], encoded: WholeImages, index: Tensor) -> None:
-        """Keeps the one whole image that the next batch may need."""
+        """Keeps the only whole image that the next batch may need."""
         shared = [place for place, box in enumerate(boxes) if box.whole.shared]
         if shared:
             last = shared[-1]
             self._carried = boxes[last].whole, encoded.take(index[last : last + 1])
 
     def _upload(self, crops: Sequence[Pixels]) -> Tensor:
-        """8-bit pixels on the device, (N, 3, 256, 256); a fourth of what float32 would move."""
+        """8-bit pixels on the device, (N, 3, 256, 256); a quarter of the bytes of float32."""
         shape = (len(crops), 3, SIDE, SIDE)
         # PyTorch keeps pinned memory for the next batch, and does not reuse it before it was read.
         staged = torch.empty(shape, dtype=torch.uint8, pin_memory=self._on_gpu)
@@ -178,7 +178,7 @@ class Runner:
             torch.cuda.empty_cache()
 
     def _try(self, size: int) -> bool:
-        """Whether a batch fits of which every box has a whole image of its own."""
+        """Whether a batch fits in which every box has a different whole image."""
         black = np.zeros((3, SIDE, SIDE), np.uint8)
         boxes = [
             BoxCrops(0, 0, black, black, black, WholeCrop(black, shared=False)) for _ in range(size)
@@ -195,11 +195,11 @@ class Runner:
 
 
 def largest_batch(fits: Callable[[int], bool], limit: int) -> int:
-    """Doubles a batch until it does not fit, then goes back to the last that did.
+    """Doubles a batch until it does not fit, then returns the last that did.
 
     Args:
-        fits: whether a number of boxes does.
-        limit: boxes; no more are tried.
+        fits: whether a number of boxes fits.
+        limit: the most boxes to try.
 
     Raises:
         SetupError: not even one fits.
@@ -222,9 +222,10 @@ def _check_rounding(model: WinnerModel, dtype: torch.dtype) -> None:
 
 
 def _unless_out_of_memory(compute: Callable[[], Tensor]) -> Tensor | None:
-    """What is computed, or None where memory did not suffice.
+    """The result of a computation; None if memory ran out.
 
-    The caller goes on after the error is gone: its traceback would hold the batch in memory.
+    The error is dropped before the caller continues, as its traceback would keep the batch in
+    memory.
     """
     try:
         return compute()

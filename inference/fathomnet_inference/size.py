@@ -1,4 +1,4 @@
-"""The dimensions of a model: given, or read from the shapes in a checkpoint."""
+"""The dimensions of a model, given or read from the shapes in a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 _HEAD_SIZE: Final = 64
 _PUBLISHED_WIDTHS: Final = frozenset({384, 768, 1024, 1536})
-"""Of DINOv2 small, base, large and giant, all of which have heads of size 64."""
+"""The widths of DINOv2 small, base, large and giant, all with heads of size 64."""
 _TOY_HEADS: Final = 4
-"""Of the toy encoders in test checkpoints, whose name holds ``tiny`` (winner-model.md, fixture)."""
+"""Heads of the toy encoders in test checkpoints, whose name contains ``tiny`` (winner-model.md)."""
 _ENCODER_NAME: Final = "obj_vit_encoder_path"
 _NOT_THE_MODEL: Final = (
     "This program runs the FathomNet 2025 winner (experiment-final14) and nothing else: fetch "
@@ -29,19 +29,19 @@ class ModelSize:
     """The dimensions of a model; the defaults are those of the published checkpoint.
 
     Attributes:
-        width: values a token.
+        width: values per token.
         layers: transformer layers of each of the four encoders.
         heads: attention heads of an encoder layer.
         patch: side of a patch in pixels.
-        grid: side of the grid of learned positions, in patches; the size of training images over
-            ``patch``, not that of the 256 pixel crops.
-        concepts: names that the model tells apart.
+        grid: side of the grid of learned positions, in patches: the size of DINOv2's training
+            images over ``patch``, not that of the 256-pixel crops.
+        concepts: names that the model distinguishes.
         attention_layers: layers of each of the three attention modules.
         attention_heads: heads of an attention module.
         auxiliary: rows of the heads that only training used, from the highest rank down.
 
     Raises:
-        ValueError: no such model can be.
+        ValueError: no model can have these dimensions.
 
     Examples:
         >>> ModelSize().concepts
@@ -74,8 +74,8 @@ class ModelSize:
 def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -> ModelSize:
     """Reads the dimensions from the shapes of a state dict.
 
-    What no shape tells comes from the specification: 8 heads in an attention module, heads of
-    size 64 in an encoder (winner-model.md, 4.1 and 4.2).
+    What the shapes do not tell comes from the specification: 8 heads in an attention module, and
+    heads of size 64 in an encoder (winner-model.md, 4.1 and 4.2).
 
     Args:
         subject: the file, for messages.
@@ -83,7 +83,7 @@ def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -
         hyper_parameters: those of the training; they name the encoder.
 
     Raises:
-        InputError: a weight that tells a dimension is missing or has another form.
+        InputError: a weight that tells a dimension is missing or has another shape.
     """
     faults: list[Fault] = []
 
@@ -130,7 +130,7 @@ def _count(shapes: Shapes, pattern: str) -> int:
 
 
 def _encoder_heads(width: int, hyper_parameters: Mapping[str, Any]) -> int | None:
-    """The number of heads of an encoder; None where nothing tells it."""
+    """The number of heads of an encoder; None if it is unknown."""
     if width in _PUBLISHED_WIDTHS:
         return width // _HEAD_SIZE
     name = PurePosixPath(str(hyper_parameters.get(_ENCODER_NAME, ""))).name

@@ -1,6 +1,6 @@
 # mypy: disallow-subclassing-any=False
 # (the plugin is not followed by the type checker: the root pyproject.toml says so)
-"""Stopping in good order: a signal lets a run finish the part it is at."""
+"""Stops a run in good order: after a signal it finishes its current part."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Final
 from fathomnet_voxel51.errors import FathomNetError
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-"""SLURM's own end of a job, the warning before it that ``--signal`` asks for, and Ctrl-C."""
+"""SLURM's end of a job, the warning before it that ``--signal`` requests, and Ctrl-C."""
 
 ECHO_SECONDS: Final = 1.0
-"""A signal that comes again so soon is the same: SLURM sends one to a job's processes, and the
-job's script, which has received it too, passes it on."""
+"""A signal that is repeated this soon counts once: SLURM sends it to all processes of a job, and
+the job's script, which receives it too, passes it on."""
 
 
 class StoppedError(FathomNetError):
-    """A run was asked to stop and did; the same command goes on from there."""
+    """A run was asked to stop and did; the same command continues it."""
 
 
 class Stop:
     """Whether a run was asked to stop.
 
     Attributes:
-        asked_by: name of the signal; empty while nobody asked.
+        asked_by: name of the signal; empty as long as there was none.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Stop:
         """Ends the run if it was asked to.
 
         Args:
-            kept: what is safe, for the message.
+            kept: what has been kept, for the message.
 
         Raises:
             StoppedError: it was.
@@ -58,7 +58,7 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Hears the signals while it lasts; only the main thread may."""
+    """Handles the signals in the block; only the main thread may use it."""
     stop = Stop()
     before = {number: signal.signal(number, stop._hear) for number in SIGNALS}
     try:

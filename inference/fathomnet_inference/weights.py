@@ -1,9 +1,9 @@
-"""Writing and reading weights as a safetensors file.
+"""Writes and reads weights as a safetensors file.
 
 The file is written here rather than by the safetensors library, which can neither write to an open
-file, and so to one that nobody sees before it is whole, nor report how far it is. The format is a
+file, and so to one that nobody sees before it is complete, nor report progress. The format is a
 length, a JSON header and the values one after the other:
-https://huggingface.co/docs/safetensors/index#format. It is read by the library.
+https://huggingface.co/docs/safetensors/index#format. The library reads it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .size import Shapes
 
 _FLOAT32: Final = "F32"
 _LENGTH: Final = 8
-"""Bytes of the number that the file begins with: how long the header is."""
+"""Bytes of the number at the beginning of the file: the length of the header."""
 _ALIGNMENT: Final = 64
-"""Bytes; the values of every tensor begin at a multiple, as matrix products like it best."""
+"""Bytes; the values of every tensor begin at a multiple, which suits matrix products best."""
 
 
 def write_weights(
@@ -38,7 +38,7 @@ def write_weights(
         part: the file, created and empty.
         tensors: by name.
         metadata: goes into the header.
-        progress: told the share that is written.
+        progress: called with the share done and a label.
 
     Returns:
         The file's SHA-256.
@@ -78,11 +78,11 @@ def _bytes_of(tensor: Tensor) -> memoryview:
 
 
 def open_weights(path: Path) -> Any:
-    """Opens a file of weights; a context manager of the safetensors library.
+    """Opens a weights file; a context manager of the safetensors library.
 
     Raises:
         OSError: it cannot be read.
-        safetensors.SafetensorError: it is damaged, cut short, or of another kind.
+        safetensors.SafetensorError: it is damaged, truncated, or of another kind.
     """
     return safetensors.safe_open(path, framework="pt", device="cpu")
 

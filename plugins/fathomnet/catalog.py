@@ -1,4 +1,4 @@
-"""COCO JSON -> Catalog of images and boxes, validated whole before anything uses it."""
+"""COCO JSON -> Catalog of images and boxes, completely validated before anything uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .files.garbage import collector_paused
 from .files.sourcefile import decode, read_source
 
 ROUNDING = 1.0
-"""Pixels by which a box may stand out of its image before clipping it is worth a note."""
+"""Pixels by which a box may exceed its image before clipping it is worth a note."""
 
 RelativeBox = tuple[float, float, float, float]
 """Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
@@ -37,10 +37,10 @@ class BoxRecord:
 
     Attributes:
         annotation_id: unique in its file.
-        label: the concept; None where the file names no category.
+        label: the concept; None if the file names no category.
         bounding_box: the part inside the image, relative, each value in 0..1.
-        area: pixels², as the file gives it, else that of the part inside the image.
-        iscrowd: 1 where the box stands for a group.
+        area: pixels², from the file, otherwise the area of the part inside the image.
+        iscrowd: 1 if the box stands for a group.
     """
 
     annotation_id: int
@@ -59,11 +59,11 @@ class ImageRecord:
         file_name: relative path with ``/``, safe to append to a media folder.
         width: pixels.
         height: pixels.
-        source_url: http(s) URL the image was published under, if any.
-        date_captured: naive UTC; from the file, else from a stamp in the URL.
+        source_url: http(s) URL under which the image was published, if any.
+        date_captured: naive UTC; from the file, otherwise from a stamp in the URL.
         vehicle: named by the URL, see ``dives``.
         dive: named by the URL, see ``dives``.
-        licence: id of its licence; None where the file names none.
+        licence: id of its licence; None if the file names none.
         boxes: the boxes.
     """
 
@@ -81,7 +81,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What a COCO file says, checked.
+    """The content of a COCO file, checked.
 
     Attributes:
         source: the file's name, without its folder.
@@ -89,8 +89,8 @@ class Catalog:
         images: in the order of the file.
         concepts: names of the categories, in the order of their ids.
         licences: what the file lists; an image may name another one, or none.
-        statements: what the file says of itself.
-        notes: what was read differently from how it is written, with places.
+        statements: what the file says about itself.
+        notes: what was read differently from the way it is written, with places.
     """
 
     source: str
@@ -110,7 +110,7 @@ class Catalog:
         return sum(box.label is None for image in self.images for box in image.boxes)
 
     def head(self, limit: int | None) -> Catalog:
-        """The same catalog with its first ``limit`` images only; None means all."""
+        """The same catalog with only its first ``limit`` images; None means all."""
         return self if limit is None else replace(self, images=self.images[:limit])
 
 
@@ -118,15 +118,15 @@ def read_catalog(path: str | Path, known_concepts: Iterable[str] = ()) -> Catalo
     """Reads and checks a COCO file.
 
     Category names are compared with ``known_concepts`` ignoring case and white space, and take
-    the known spelling; other names are welcome too. A category that is null or absent makes an
-    unlabelled box. The time is linear in the size of the file.
+    the known spelling; other names are accepted too. A box whose category is null or absent is
+    unlabelled. The time is linear in the size of the file.
 
     Args:
         path: the file: UTF-8, or UTF-16 with a byte order mark.
         known_concepts: names in their canonical spelling.
 
     Raises:
-        InputError: the file has faults; it carries all of them with their places, the first 1,000
+        InputError: the file has faults; the error carries them with their places, the first 1,000
             listed and the others counted.
     """
     with collector_paused():
@@ -150,7 +150,7 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
         concepts = reader.read_concepts(known_concepts)
         images = _read_images(reader, _read_boxes(reader, concepts))
     faults.raise_if_any(subject, "Correct the file, then try again.")
-    assert coco is not None  # else there was a fault
+    assert coco is not None  # otherwise there was a fault
     licences = read_licences(coco.licenses, notes)
     statements = read_statements(coco.info, notes)
     concept_names = tuple(concepts.values())

@@ -13,10 +13,10 @@ class Check:
     """One line of the report.
 
     Attributes:
-        name: what was looked at.
+        name: what was checked.
         status: ``ok``, ``warn`` (works, with a limit) or ``fail``.
         detail: what was found.
-        fix: what to do about it; empty when nothing needs doing.
+        fix: what to do about it; empty if nothing needs doing.
     """
 
     name: str

@@ -69,7 +69,7 @@ def export_corrections(
         dataset: a FiftyOne dataset.
         folder: made where it is not there; the two files are replaced.
         field: the field of boxes.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: no folder is named.

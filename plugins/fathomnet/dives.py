@@ -1,8 +1,8 @@
-"""Vehicle, dive and time of an image, read from the URL it was published under.
+"""Reads the vehicle, dive and time of an image from the URL under which it was published.
 
 MBARI publishes its frame grabs as ``.../framegrabs/<vehicle>/images/<dive>/<file>`` and older ones
 as ``.../framegrabs/<vehicle>/stills/<year>/<day of year>/<file>``, where the vehicle is known and
-the dive is not. Whatever does not have one of these two shapes says nothing: no guess is made.
+the dive is not. A URL of any other shape tells nothing: no guess is made.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ UNKNOWN = DiveOrigin()
 
 
 def parse_dive(url: str | None) -> DiveOrigin:
-    """Vehicle and dive named by an image's URL.
+    """The vehicle and dive that an image's URL names.
 
-    Dive numbers are zero-padded inconsistently at the source, so ``0443`` and ``443`` both give
-    ``443``. The query and the fragment of the URL are ignored.
+    Dive numbers are padded inconsistently at the source, so ``0443`` and ``443`` both give ``443``.
+    The query and the fragment of the URL are ignored.
 
     Args:
         url: http(s) URL of the image, percent-encoded.
@@ -71,7 +71,7 @@ def parse_dive(url: str | None) -> DiveOrigin:
 
 
 def parse_time(url: str | None) -> datetime | None:
-    """Time at which an image was taken, where its file name carries an explicit UTC stamp.
+    """The time at which an image was taken, if its file name carries an explicit UTC stamp.
 
     Names such as ``20200108T183901.101Z--<uuid>.png`` carry one. Tape time codes
     (``07-03-27-40.png``) have no date and give None.
@@ -98,7 +98,7 @@ def parse_time(url: str | None) -> datetime | None:
 
 
 def _segments(url: str | None) -> list[str]:
-    """Segments of the path of an http(s) URL, still encoded; none where they could mislead."""
+    """The segments of an http(s) URL's path, still encoded; none if they could mislead."""
     found = _PATH.match(url) if url and url.isprintable() else None
     if found is None or _MISLEADING.search(found[1]):
         return []
@@ -106,10 +106,10 @@ def _segments(url: str | None) -> list[str]:
 
 
 def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str | None:
-    """What stands for an image's dive.
+    """A name for the dive that an image is from.
 
-    A dive's number is a vehicle's own: two vehicles may have the same. Where one of them is not
-    known it is the folder of the image's URL, which at MBARI holds a vehicle's day.
+    Two vehicles may use the same dive number, so a name takes both. If either is unknown, the name
+    is the folder of the image's URL, which at MBARI holds one day of one vehicle.
 
     Returns:
         The name; None where nothing is known.

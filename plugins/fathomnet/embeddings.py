@@ -74,7 +74,7 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         batch_size: patches that go through the model at once; None for what suits the device.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: a parameter is wrong; nothing was written.

@@ -34,7 +34,7 @@ class Fault:
 
 
 class InputError(FathomNetError):
-    """An input that was checked whole and refused; nothing was written.
+    """An input was checked completely and refused; nothing was written.
 
     Args:
         subject: the file, folder or parameter that was refused.
@@ -75,7 +75,7 @@ class DatasetError(FathomNetError):
 
 
 class SetupError(FathomNetError):
-    """Something that a stage needs is not installed, configured or reachable."""
+    """Something that a stage needs is not installed, not configured or not reachable."""
 
 
 class WorkflowError(FathomNetError):

@@ -46,7 +46,7 @@ def evaluate_predictions(
         gt_field: the annotated boxes.
         eval_key: key of the evaluation; empty for ``fields.evaluation_key(pred_field)``.
         taxonomy: the tree of concepts; None for the project's own.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: no evaluation can have this key.

@@ -1,9 +1,9 @@
-"""Divides groups of images in two, so that each side has its share of images and of every concept.
+"""Divides groups of images in two so that each side has its share of images and of every concept.
 
-A pure search over counts. A random start is improved by moving groups to the other side, alone or
-in exchange for another, while that lowers a cost: how far the share of images is off, and, as in a
-chi-square, how far each concept's share of boxes is off. Where the groups are few and large, the
-reachable share that is nearest is found exactly, as a sum of a subset.
+This is a pure search over counts. A random start is improved by moving groups to the other side,
+alone or in exchange for another, as long as that lowers a cost: how far the share of images is off
+and, as in a chi-square, how far each concept's share of boxes is off. If the groups are few and
+large, the nearest share that can be reached is found exactly, as a subset sum.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from random import Random
 from typing import Final
 
 TOLERANCE: Final = 0.005
-"""Share of all images by which the search may miss before the exact sum is asked for."""
+"""The search may miss by this share of all images before the exact sum is computed."""
 
 _MOST_PASSES: Final = 20
 _PARTNERS: Final = 10
-"""Groups that each group is tried in exchange for in a pass, drawn anew each time."""
+"""In each pass, every group is tried in exchange for this many others, drawn at random."""
 _LEAST_GAIN: Final = 1e-9
 _SHARE_WEIGHT: Final = 200.0
-"""Missing by half a hundredth of the images costs as much as a concept that is far off."""
+"""Missing by half a per cent of the images costs as much as a concept that is far off."""
 _LOST_CONCEPT: Final = 20.0
-"""Cost of a concept that training would not see at all."""
+"""The cost of a concept that training would not see at all."""
 _LARGEST_TABLE: Final = 256 << 23
-"""Bits; the exact sum keeps one a reachable number of images and group."""
+"""Bits; the exact sum keeps one for each reachable number of images and each group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What belongs together, such as the images of a dive.
+    """Images that must stay together, such as those of a dive.
 
     Attributes:
         images: how many it has.
@@ -48,10 +48,10 @@ def divide(groups: Sequence[Group], share: float, seed: int) -> list[bool]:
     Args:
         groups: at least two, each with images.
         share: of all images that the chosen groups should have, between 0 and 1.
-        seed: equal seeds choose equally.
+        seed: the same seed always makes the same choice.
 
     Returns:
-        for each group whether it is chosen; some are and some are not.
+        For each group whether it is chosen; at least one is chosen and at least one is not.
 
     Examples:
         >>> large, small = Group(80, {"Sebastes": 160}), Group(20, {"Sebastes": 40})
@@ -86,7 +86,7 @@ class _Search:
     Attributes:
         chosen: for each group whether it is on the smaller side.
         images: of all groups.
-        wanted: images on the smaller side, maybe no whole number.
+        wanted: images on the smaller side; may be fractional.
     """
 
     def __init__(self, groups: Sequence[Group], share: float) -> None:
@@ -110,12 +110,12 @@ class _Search:
 
     @property
     def missed_by(self) -> float:
-        """Images by which the smaller side differs from what is wanted."""
+        """The number of images by which the smaller side differs from what is wanted."""
         return abs(self._has_images - self.wanted)
 
     @property
     def both_sides(self) -> bool:
-        """Whether either side has a group."""
+        """Whether each side has a group."""
         return any(self.chosen) and not all(self.chosen)
 
     def improve(self, random: Random, most_missed: float | None = None) -> None:
@@ -176,11 +176,11 @@ class _Search:
 
 
 def _nearest_sum(sizes: Sequence[int], wanted: float, random: Random) -> list[bool] | None:
-    """The subset whose sum is nearest to a number, of all that leave something on either side.
+    """The subset whose sum is nearest to a number, among those that leave something on each side.
 
     Returns:
-        whether each is in it; None where the table would be too large, which happens only with so
-        many groups that the search does not need it.
+        For each size whether it is in the subset; None if the table would be too large, which
+        happens only with so many groups that the search does not need it.
     """
     total = sum(sizes)
     if len(sizes) * total > _LARGEST_TABLE:
@@ -200,5 +200,5 @@ def _nearest_sum(sizes: Sequence[int], wanted: float, random: Random) -> list[bo
 
 
 def _by_distance(wanted: float, total: int) -> Iterator[int]:
-    """The numbers between 0 and a total, without both, the nearest to ``wanted`` first."""
+    """The numbers strictly between 0 and a total, the nearest to ``wanted`` first."""
     yield from sorted(range(1, total), key=lambda number: abs(number - wanted))

@@ -66,7 +66,7 @@ def add_primary_label(
         dataset: a FiftyOne dataset.
         source_field: a field of boxes.
         field: the field that takes the labels; made where it is not there.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: ``field`` cannot be a field's name.
@@ -107,7 +107,7 @@ def add_taxonomy_ranks(
         dataset: a FiftyOne dataset.
         label_fields: fields of boxes or of one label an image.
         taxonomy: the tree of concepts; None for the project's own.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: no field is named.

@@ -15,7 +15,7 @@ from .files.sourcefile import decode, read_source
 from .files.whole_file import write_whole
 
 Lineage = tuple[str | None, ...]
-"""Seven slots, one a rank of ``RANKS`` from kingdom to species; None below the taxon."""
+"""Seven slots, one per rank of ``RANKS`` from kingdom to species; None below the taxon."""
 
 COLUMNS: Final = ("concept", OWN_RANK, *RANKS)
 
@@ -28,7 +28,7 @@ RANKS_BELOW: Final = {
     "genus": ("subgenus",),
     "species": ("subspecies", "variety", "forma"),
 }
-"""The ranks of WoRMS that lie between each of the seven and the next, from the top down."""
+"""The ranks in WoRMS between each of the seven and the next, from the top down."""
 
 ALL_RANKS: Final = tuple(rank for main in RANKS for rank in (main, *RANKS_BELOW[main]))
 """Every rank that a concept may have, from the top down."""
@@ -43,8 +43,8 @@ class Taxon:
     Attributes:
         name: the taxon's name, as the table writes it.
         rank: its own rank, which need not be one of the seven ("subfamily").
-        lineage: its seven slots; the last filled one is the taxon itself or, where its own rank
-            is not one of the seven, its nearest ancestor of a main rank.
+        lineage: its seven slots; the last filled one is the taxon itself or, if its own rank is
+            not one of the seven, its nearest ancestor of a main rank.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Taxon:
 
     @property
     def depth(self) -> int:
-        """How many main ranks deep the taxon sits: 1 (kingdom) to 7 (species).
+        """How many main ranks deep the taxon is: 1 (kingdom) to 7 (species).
 
         Examples:
             >>> slots = ("Animalia", "Arthropoda", "Malacostraca", "Decapoda", *[None] * 3)
@@ -64,7 +64,7 @@ class Taxon:
 
     @property
     def parent(self) -> str | None:
-        """The next name up; None for a kingdom.
+        """The name directly above; None for a kingdom.
 
         Examples:
             >>> slots = ("Animalia", "Arthropoda", "Malacostraca", "Decapoda", *[None] * 3)
@@ -79,7 +79,7 @@ class Taxon:
 
 @dataclass(frozen=True, slots=True)
 class LineageTable:
-    """A table that was found sound.
+    """A table without faults.
 
     Attributes:
         concepts: the taxa that the table lists, in its order.
@@ -110,10 +110,10 @@ def read_table(path: Path) -> LineageTable:
 def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
     """Writes a table that ``read_table`` reads back as the same concepts.
 
-    The file appears whole or not at all, and only if the table is sound.
+    The file is written completely or not at all, and only if the table has no faults.
 
     Raises:
-        InputError: with every fault of the table and the line it would have had.
+        InputError: with every fault of the table and the line that it would have had.
     """
     text = render_table(concepts)
     _parsed(text, f"the table for {path}")
@@ -121,7 +121,7 @@ def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
 
 
 def render_table(concepts: Iterable[Taxon]) -> str:
-    """The text of a table's file: the header and one row a concept.
+    """The text of a table's file: the header and one row per concept.
 
     Examples:
         >>> sponges = Taxon("Porifera", "phylum", ("Animalia", "Porifera", *[None] * 5))
@@ -137,7 +137,7 @@ def render_table(concepts: Iterable[Taxon]) -> str:
 
 
 def folded(name: str) -> str:
-    """A name without what people vary: letter case and the amount of whitespace.
+    """A name without differences that people make: letter case and extra whitespace.
 
     Examples:
         >>> folded(" Sebastes   DIPLOPROA")
@@ -147,7 +147,7 @@ def folded(name: str) -> str:
 
 
 def _parsed(text: str, subject: str) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
-    """The concepts of a table and all taxa of their tree, or every fault."""
+    """The concepts of a table and all taxa of their tree; raises with every fault."""
     faults: list[_LineFault] = []
     listed = _concepts(_rows(text, faults), faults)
     taxa = _taxa(listed, faults)
@@ -158,7 +158,7 @@ def _parsed(text: str, subject: str) -> tuple[tuple[Taxon, ...], tuple[Taxon, ..
 
 
 def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
-    """The rows below the header, each with its line; blank lines are passed over."""
+    """The rows below the header, each with its line number; blank lines are skipped."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = [(reader.line_num, cells) for cells in reader if cells]
@@ -177,7 +177,7 @@ def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
 def _concepts(
     rows: Iterable[tuple[int, list[str]]], faults: list[_LineFault]
 ) -> list[tuple[int, Taxon]]:
-    """The concepts of all sound rows, each with its line."""
+    """The concepts of all rows without faults, each with its line number."""
     listed: list[tuple[int, Taxon]] = []
     lines: dict[str, int] = {}
     for line, cells in rows:
@@ -193,7 +193,7 @@ def _concepts(
 
 
 def _problems(cells: Sequence[str]) -> Iterator[str]:
-    """What is wrong with one row, taken by itself."""
+    """What is wrong with one row by itself."""
     if len(cells) != len(COLUMNS):
         yield f"has {len(cells)} columns instead of {len(COLUMNS)}"
         return
@@ -214,7 +214,7 @@ def _problems(cells: Sequence[str]) -> Iterator[str]:
 
 
 def _misplacement(name: str, rank: str, filled: Sequence[str]) -> Iterator[str]:
-    """Whether a concept does not sit where its own rank belongs."""
+    """What is wrong with a concept's place, given its own rank."""
     end = RANKS[len(filled) - 1]
     if rank in RANKS:
         if (end, filled[-1]) != (rank, name):
@@ -248,7 +248,7 @@ def _path(concept: Taxon) -> Iterator[Taxon]:
 
 
 def _clash(taxon: Taxon, known: Taxon) -> Iterator[str]:
-    """How two taxa of one name contradict each other, up to the place of the second one."""
+    """How two taxa of one name contradict each other; the caller adds the line of the second."""
     if taxon.name != known.name:
         yield f"{taxon.name!r} is spelled {known.name!r}"
     elif taxon.rank != known.rank:

@@ -17,10 +17,10 @@ from .files.sourcefile import SourceFile, decode, read_source
 from .resources import data_file, data_files
 
 BACKGROUND: Final = "background"
-"""The pack without needles: its negatives are for prompts that come without a pack."""
+"""The pack without needles, whose negatives serve prompts that come without a pack."""
 SUFFIX: Final = ".yaml"
 MOST_PARTS: Final = 100_000
-"""Lists, mappings and values of a pack; aliases of aliases make billions of a few lines."""
+"""Lists, mappings and values of a pack; a few lines of nested aliases could make billions."""
 _FOLDER: Final = "needles"
 _ADVICE: Final = "docs/needles.md shows what a pack looks like."
 
@@ -34,9 +34,9 @@ class Needle:
 
     Attributes:
         name: what a person calls it.
-        prompts: ways to say it; their mean is what is looked for.
+        prompts: ways to say it; the search uses their mean.
         negatives: what must not match, the pack's own and this needle's.
-        k: the most hits to keep; None for what the caller says.
+        k: the most hits to keep; None leaves it to the caller.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Pack:
 
     Attributes:
         name: a word; fields and runs of a dataset are named after it.
-        version: raised whenever its prompts change, so that hits are counted anew.
-        title: for a person.
-        description: for a person.
+        version: raised whenever its prompts change, so that the count of new hits restarts.
+        title: for people to read.
+        description: for people to read.
         negatives: what none of its needles may match.
         needles: what to look for.
-        sha256: hash of its file, in hexadecimal; empty where it came from none.
+        sha256: hash of its file, in hexadecimal; empty if it came from no file.
     """
 
     name: str
@@ -89,7 +89,7 @@ class _PackFile(_Model):
 
 
 def pack_names() -> tuple[str, ...]:
-    """The packs that come with the project and have needles."""
+    """The names of the project's packs that have needles."""
     return tuple(file.stem for file in data_files(_FOLDER, SUFFIX) if file.stem != BACKGROUND)
 
 
@@ -112,12 +112,12 @@ def read_pack(pack: str) -> Pack:
 
 
 def with_prompts(pack: Pack | None, prompts: Sequence[str]) -> Pack:
-    """A pack with one more needle a prompt.
+    """A pack with one more needle per prompt.
 
     Args:
-        pack: the pack whose needles are looked for too; None for prompts alone, which are
-            then contrasted with what nearly every picture shows.
-        prompts: texts; equal ones count once, and so does one that a needle has for its name.
+        pack: the pack whose needles are looked for too; None for prompts alone, which are then
+            contrasted with what nearly every picture shows.
+        prompts: texts; repeats are dropped, and so are texts that are a needle's name already.
 
     Examples:
         >>> pack = with_prompts(None, ["a plastic bag", "a crab pot", "a plastic bag "])
@@ -175,7 +175,7 @@ _Lines = dict[_Path, int]
 
 
 def _loaded(source: SourceFile) -> tuple[Any, _Lines, FaultList]:
-    """The content of a YAML file, the line of each of its parts, and what is wrong with it."""
+    """The content of a YAML file, the line of each of its parts, and its faults."""
     lines: _Lines = {}
     faults = FaultList()
     text = decode(source)
@@ -206,7 +206,7 @@ def _loaded(source: SourceFile) -> tuple[Any, _Lines, FaultList]:
 
 
 def _nodes(node: Node, path: _Path = ()) -> Iterator[tuple[_Path, Node, str]]:
-    """Every part of a YAML document with its path, and what PyYAML would let pass."""
+    """Every part of a YAML document with its path, and problems that PyYAML would let pass."""
     yield path, node, ""
     if isinstance(node, SequenceNode):
         for number, item in enumerate(node.value):
@@ -222,7 +222,7 @@ def _nodes(node: Node, path: _Path = ()) -> Iterator[tuple[_Path, Node, str]]:
 
 
 def _contradictions(file: _PackFile) -> Iterator[tuple[_Path, str]]:
-    """What is wrong though each value by itself is right."""
+    """What is wrong although each value by itself is right."""
     if not file.needles and file.name != BACKGROUND:
         yield ("needles",), "is empty; name at least one thing to look for"
     places: dict[str, int] = {}
@@ -239,7 +239,7 @@ def _contradictions(file: _PackFile) -> Iterator[tuple[_Path, str]]:
 
 
 def _described(detail: Mapping[str, Any], lines: _Lines) -> tuple[str, str]:
-    """Place and problem of one error that pydantic found."""
+    """The place and the problem of one error that pydantic found."""
     path: _Path = tuple(detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
@@ -262,7 +262,7 @@ def _described(detail: Mapping[str, Any], lines: _Lines) -> tuple[str, str]:
 
 
 def _place(path: _Path, lines: _Lines) -> str:
-    """A path in the words of the file, with the line of the part that is there."""
+    """A path in the file's words, with the line of the nearest part that exists."""
     there = path
     while there not in lines and there:
         there = there[:-1]
@@ -270,6 +270,6 @@ def _place(path: _Path, lines: _Lines) -> str:
 
 
 def _dotted(path: _Path) -> str:
-    """``needles[2].prompts``."""
+    """A path as text, such as ``needles[2].prompts``."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return "".join(parts).removeprefix(".") or "top level"

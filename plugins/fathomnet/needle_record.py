@@ -120,7 +120,7 @@ def keep(
         search: what was looked for where.
         found: by the needle's name.
         there: ids of the boxes or images that the dataset has now.
-        progress: hears of every view.
+        progress: called with the share done and a label.
     """
     record = read_record(dataset, search.key, NeedlesRecord)
     before = _same_version(record, search, there)

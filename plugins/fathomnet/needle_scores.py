@@ -1,8 +1,9 @@
-"""How much a picture resembles a prompt rather than what the prompt must not match.
+"""Scores how much a picture resembles a prompt rather than what the prompt must not match.
 
-Cosine similarities of one prompt cannot be read by themselves: every text has its own level over
-all pictures, every picture its own over all texts. So a picture's score is a contrast with the
-negative prompts, measured in its own spread over the pictures, nearly all of which show no needle.
+Cosine similarities to one prompt mean little by themselves: every text has its own level over all
+pictures, and every picture its own over all texts. So a picture's score is its contrast with the
+negative prompts, in units of the spread of contrasts over the pictures, nearly all of which show no
+needle.
 """
 
 from __future__ import annotations
@@ -15,29 +16,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 TEMPERATURE: Final = 0.01
-"""Of the soft maximum over negatives: where CLIP's own ends, whose training caps its inverse."""
+"""Of the soft maximum over negatives; CLIP's own at the end of training, which caps its inverse."""
 CHANCE_SHARE: Final = 0.1
-"""Of the most hits that are asked for, how many may be expected to pass by chance."""
+"""The share of the requested hits that may be expected to pass by chance."""
 LARGEST_CHANCE: Final = 0.05
-"""The most that one picture may have of passing by chance, however few pictures there are."""
+"""The highest probability that one picture may have of passing by chance."""
 MAD_OF_NORMAL: Final = 0.6745
 """Median absolute deviation of a normal distribution whose standard deviation is 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class NeedleScores:
-    """What one needle scores.
+    """The scores of one needle.
 
     Attributes:
-        values: (N,) float64, one a picture: standard deviations above the median contrast.
-        threshold: what a hit must exceed.
+        values: (N,) float64, one per picture: standard deviations above the median contrast.
+        threshold: the score that a hit must exceed.
     """
 
     values: NDArray[np.float64]
     threshold: float
 
     def hits(self) -> NDArray[np.int64]:
-        """Positions of the scores above the threshold, best first; equal ones in order.
+        """Positions of the scores above the threshold, best first; ties keep their order.
 
         Examples:
             >>> NeedleScores(np.array([0.1, 4.2, 3.7]), threshold=3.0).hits().tolist()
@@ -50,12 +51,12 @@ class NeedleScores:
 def needle_scores(
     prompt: NDArray[np.float32], negatives: NDArray[np.float32], k: int
 ) -> NeedleScores:
-    """Scores every picture, and says above which score it is a hit.
+    """Scores every picture, and sets the threshold above which it is a hit.
 
     Args:
         prompt: (N,) cosine similarities of the pictures to the needle.
         negatives: (M, N) their similarities to its negative prompts, M at least 1.
-        k: the most hits that are asked for; see ``threshold``.
+        k: the most hits that are requested; see ``threshold``.
     """
     if not prompt.size:
         return NeedleScores(np.empty(0), threshold(0, k))
@@ -69,9 +70,9 @@ def needle_scores(
 
 
 def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) the largest similarity of each column of (M, N), rounded off where several are close.
+    """(N,) a smooth maximum of each column of (M, N).
 
-    The logarithm of a mean of exponentials, so that texts which say the same count once.
+    It is the logarithm of a mean of exponentials, so texts that say the same count only once.
 
     Examples:
         >>> soft_maximum(np.array([[0.3, 0.2], [0.3, 0.1]], np.float32)).round(3).tolist()
@@ -83,13 +84,13 @@ def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def threshold(pictures: int, k: int) -> float:
-    """The score that no more than a tenth of ``k`` pictures would exceed by chance.
+    """The score that at most a tenth of ``k`` pictures would exceed by chance.
 
-    By chance means: if no picture showed the needle, and contrasts with the negatives were
-    spread like a normal distribution.
+    By chance means: if no picture showed the needle and the contrasts with the negatives had a
+    normal distribution.
 
     Examples:
-        Of 1,000 pictures 2.5 may pass by chance, which 2.81 standard deviations allow:
+        With 1,000 pictures and 25 hits, 2.5 pictures may pass by chance:
 
         >>> round(threshold(1_000, k=25), 2)
         2.81

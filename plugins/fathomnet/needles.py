@@ -62,7 +62,7 @@ def find_needles(
             there are prompts.
         prompts: texts to look for as well.
         k: the most hits to keep of each needle that does not say it itself.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: there is no such pack, its file has faults, or ``k`` is less than 1.

@@ -1,4 +1,4 @@
-"""Results as plain data, and texts as plain text."""
+"""Turns results into plain data, and texts into plain text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """A result as JSON would read it back: dicts, lists, text, numbers."""
+    """A result as JSON would read it back: dicts, lists, texts and numbers."""
     return json.loads(json.dumps(value, default=dataclasses.asdict))
 
 
 def literal(text: str) -> str:
-    r"""Markdown that shows a text as it is: paths and names are full of its signs.
+    r"""Markdown that shows a text as it is: paths and names are full of Markdown's signs.
 
     Examples:
         >>> print(literal("[test_images] a*b"))
@@ -36,7 +36,7 @@ def counted(number: int, one: str, many: str) -> str:
 
 
 def shortened(text: str, letters: int) -> str:
-    """A text, cut where it is longer than a number of letters.
+    """A text, cut to at most a number of characters.
 
     Examples:
         >>> shortened("Strongylocentrotus fragilis", 10)

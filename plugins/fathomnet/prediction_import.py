@@ -94,7 +94,7 @@ def import_predictions(
         gt_field: the field of boxes that the rows are matched with.
         field: the field that takes the predictions; made where it is not there.
         skip_bad_rows: import the sound rows of a file that has others, and record those.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: the file or a parameter is wrong, with every fault and its line; nothing was

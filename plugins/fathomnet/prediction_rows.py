@@ -1,4 +1,4 @@
-"""The rows of a predictions file, held against the names and the boxes that there are."""
+"""Checks the rows of a predictions file against the names and boxes of a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .taxonomy import load_taxonomy
 
 
 def known_concepts(dataset: Any, path: str) -> set[str]:
-    """The names that a dataset knows: those on its boxes, and those of what it was made from.
+    """The names that a dataset knows: those on its boxes, and those in the files it was made from.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -27,11 +27,11 @@ def known_concepts(dataset: Any, path: str) -> set[str]:
 
 
 def read_rows(predictions: str, concepts: Collection[str]) -> Predictions:
-    """The file's sound rows, its faulty ones being in ``rejected``.
+    """Reads the rows of a file; faulty ones are in ``rejected``.
 
     Args:
-        predictions: see ``predictions.read_predictions``, whose errors are raised.
-        concepts: names that are known besides those of the taxonomy.
+        predictions: path of the file; ``predictions.read_predictions`` says what it raises.
+        concepts: names that are known in addition to those of the taxonomy.
     """
     taxonomy = load_taxonomy()
     spelling = {folded(name): name for name in concepts}
@@ -49,7 +49,7 @@ def bad_rows(table: Predictions, known: Collection[int], split: str) -> list[Fau
     """The rows that cannot be imported, in the order of the file.
 
     Args:
-        table: what was read.
+        table: the rows that were read.
         known: the annotation ids of the split's boxes.
         split: its name.
     """
@@ -69,12 +69,12 @@ def refuse_rows(table: Predictions, faults: Sequence[Fault]) -> None:
     """Refuses a file that has bad rows.
 
     Raises:
-        InputError: it has, with every one.
+        InputError: it has; the error lists every one.
     """
     if faults:
         raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
 
 
 def _line(fault: Fault) -> int:
-    """Where a row stands in the file; the place of a row's fault is ``line 12`` or ``row 12``."""
+    """The number of a faulty row, whose place reads ``line 12`` or ``row 12``."""
     return int(fault.place.split()[1])

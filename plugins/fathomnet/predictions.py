@@ -23,18 +23,18 @@ from .prediction_files.writer import write_predictions
 __all__ = ["Predictions", "read_predictions", "write_predictions"]
 
 SUM_TOLERANCE: Final = 0.01
-"""By how much the probabilities of a box may miss a sum of 1: half precision loses about this."""
+"""How far the sum of a box's probabilities may be from 1: half precision loses about this."""
 
 ROUNDING: Final = 1e-6
-"""By how much a confidence may pass 1 before it is a fault: single precision rounds about so."""
+"""How far a confidence may exceed 1: single precision rounds by about this."""
 
 LONGEST_ID: Final = 30
-"""Characters of an id, leading zeros included, beyond which it is not worth converting."""
+"""The most characters of an id, leading zeros included, that are converted to a number."""
 
 _ADVICE: Final = "Correct these rows, or skip them when importing."
 
 Names = Callable[[str], str | None]
-"""Gives a name for a name, or None."""
+"""Maps a name to another name, or to None."""
 
 _Problems = defaultdict[int, list[str]]
 """What is wrong with a row, by its index."""
@@ -42,19 +42,19 @@ _Problems = defaultdict[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """A predictions file, checked; one entry a row in every column, in the file's order.
+    """A predictions file, checked; every column has one entry per row, in the file's order.
 
     Attributes:
-        annotation_id: (rows,) int64, each once.
-        concept_name: (rows,) of str in canonical spelling.
+        annotation_id: (rows,) int64, without repeats.
+        concept_name: (rows,) str, in canonical spelling.
         confidence: (rows,) float32 in 0..1, or None if the file gives none.
-        rank: (rows,) of str or None, or None if the file gives none.
+        rank: (rows,) str or None, or None if the file gives none.
         probabilities: (rows, concepts) float32, or None if the file gives none.
         lines: (rows,) int64; the line of each row in a csv (its header is line 1), or the number
             of the row in a parquet file, from 1.
         unit: what ``lines`` counts: ``line`` or ``row``.
         concepts: canonical names in the order of the probabilities; () without probabilities.
-        source: name of the file or folder, without what stands above it.
+        source: name of the file or folder, without the path above it.
         sha256: hash of the file; for a folder see ``prediction_files.run.RawRun``.
         manifest: the run's manifest, or None.
         rejected: one fault for each row that was left out, with its line.
@@ -93,8 +93,8 @@ def read_predictions(
             rows that share an annotation id the first is kept.
 
     Raises:
-        InputError: the file as a whole is unusable, or has faulty rows (all of them; the first
-            1,000 are listed and the others counted), or has no sound row.
+        InputError: the file as a whole is unusable, has faulty rows (the first 1,000 are listed,
+            the others counted), or has no row without faults.
     """
     run = read_run(path)
     rows, problems = run.rows, _Problems(list)
@@ -141,7 +141,7 @@ def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
 
 
 def _whole_number(cell: object) -> int | None:
-    """An id in 0..LARGEST_ID as written in digits, else None."""
+    """The id in a cell, a number or digits in 0..LARGEST_ID; None for anything else."""
     if isinstance(cell, str):
         digits = cell.strip()
         # int() alone would take "1_000" and digits of other scripts.
@@ -182,7 +182,7 @@ def _concept_names(
 
 
 def _judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[str, str]:
-    """A concept's canonical name and "", or "" and what is wrong with it."""
+    """A concept's canonical name and "", or "" and what is wrong with the name."""
     written = str(cell if cell is not None else "")
     if not written.strip():
         return "", "concept_name is empty"
@@ -208,7 +208,7 @@ def _confidences(rows: RawRows, problems: _Problems) -> list[float] | None:
 
 
 def _number(cell: object) -> float:
-    """A cell as a number; NaN where it is none."""
+    """A cell as a number; NaN if it is not a number."""
     if isinstance(cell, float):
         return cell
     try:
@@ -241,7 +241,7 @@ def _canonical_concepts(run: RawRun, canonical: Names, suggest: Names | None) ->
     """The manifest's concepts in canonical spelling, in the order of the probabilities.
 
     Raises:
-        InputError: some are unknown or stand there twice.
+        InputError: some are unknown or repeated.
     """
     if run.rows.probabilities is None:
         return ()

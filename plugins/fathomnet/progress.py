@@ -1,4 +1,4 @@
-"""How a stage tells its caller how far it is."""
+"""How a stage reports its progress to its caller."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Progress = Callable[[float, str], None]
 
 
 def silent(share: float, label: str) -> None:
-    """A progress callback for callers that do not want to hear."""
+    """A progress callback that does nothing."""
 
 
 def throttled(progress: Progress, interval: float = 0.5) -> Progress:
     """Passes on at most one report in ``interval`` seconds, and always the last one.
 
-    Reports of a delegated operation are database writes, so a stage may report every item
-    without minding the cost.
+    A delegated operation writes each report to the database; throttled, a stage may report every
+    item regardless of that cost.
 
     Args:
         progress: the callback that is expensive to call.
@@ -43,7 +43,7 @@ def throttled(progress: Progress, interval: float = 0.5) -> Progress:
 
 
 def portion(progress: Progress, start: float, end: float, prefix: str = "") -> Progress:
-    """A callback for one part of a longer job: its 0..1 becomes ``start``..``end``.
+    """A callback for one part of a longer job, which maps its 0..1 to ``start``..``end``.
 
     Args:
         progress: the callback of the whole job.

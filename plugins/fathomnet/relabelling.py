@@ -98,7 +98,7 @@ def relabel_boxes(
         dry_run: say exactly what would change, and write nothing.
         note: why, for whoever reads the journal.
         taxonomy: the tree of concepts; None for the project's own.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: nobody knows the label, where the message suggests one; or ``view`` is a whole
@@ -136,7 +136,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     Args:
         dataset: a FiftyOne dataset.
         journal: key of the relabelling; empty for the last one that is not undone.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         DatasetError: there is no such relabelling, or none is left to undo.

@@ -51,7 +51,7 @@ def report_dataset(
         path: a folder, which is made where it is not there and takes ``data-card.md`` and
             ``data-card.html``; or a file that ends in one of these, beside which the other is
             written; empty to write nothing. Files of these names are replaced.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: the path is neither; nothing was written.

@@ -1,4 +1,4 @@
-"""What travels with the project: its data files, and its version."""
+"""What comes with an installation: the project's data files, and its version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def data_file(name: str) -> Path:
         name: the file's name, for example ``"taxonomy.csv"``.
 
     Raises:
-        SetupError: if no such file came with this installation.
+        SetupError: no such file came with this installation.
 
     Examples:
         >>> data_file("taxonomy.csv").name
@@ -42,7 +42,7 @@ def data_files(folder: str, suffix: str) -> tuple[Path, ...]:
 
     Args:
         folder: its name, for example ``"needles"``.
-        suffix: how their names end, for example ``".yaml"``.
+        suffix: the end of their names, for example ``".yaml"``.
     """
     for data in _FOLDERS:
         if found := sorted((data / folder).glob(f"*{suffix}")):
@@ -51,7 +51,7 @@ def data_files(folder: str, suffix: str) -> tuple[Path, ...]:
 
 
 def installed_version() -> str | None:
-    """This distribution's version; None where it runs from a folder without an installation."""
+    """This distribution's version; None if it runs from a folder without an installation."""
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:

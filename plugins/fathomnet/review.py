@@ -49,7 +49,7 @@ def find_label_errors(
             for the only one, if there is any.
         threshold: the score from which a box is a suspect, 0 to 1.
         taxonomy: the tree of concepts; None for the project's own.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: there is nothing to judge labels by, no such index, or a parameter is wrong;

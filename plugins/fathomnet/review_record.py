@@ -124,7 +124,7 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         dataset: a FiftyOne dataset.
         findings: what is written, in place of what an earlier run has found.
         result: what the record says of it.
-        progress: hears of every batch.
+        progress: called with the share done and a label.
     """
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
     found_at = datetime.now(UTC).isoformat(timespec="microseconds")

@@ -77,7 +77,7 @@ def ingest_dataset(
         mirror: local folder for images that FiftyOne cannot open in place; see ``plan_media``.
         limit: take the first so many images of each split; None for all.
         recreate: delete a dataset of this name that this project made, and make it anew.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault; nothing was written.

@@ -46,7 +46,7 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
 
     Args:
         media_root: ``gs://bucket/prefix`` or a folder to try; empty to skip it.
-        progress: told which check runs.
+        progress: called with the share done and a label.
     """
     steps: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
         ("Python", _python),

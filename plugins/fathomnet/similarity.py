@@ -95,7 +95,7 @@ def build_similarity_index(
         patches_field: the field of boxes; ``""`` for whole images.
         brain_key: the index's key; empty for one made of model and field.
         backend: ``sklearn`` for exact search on one machine; see the operator's page for others.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: the model or the backend is unknown, or the key cannot be used.

@@ -109,7 +109,7 @@ def split_by_dive(
         val_ratio: share of the images that should be validation images, between 0 and 1.
         seed: equal seeds divide equally.
         dry_run: say what would happen, and write nothing.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: ``val_ratio`` is not between 0 and 1.

@@ -1,7 +1,7 @@
-"""Where media live, behind one small interface: a bucket of Google Cloud Storage, or a folder.
+"""The small interface behind which media live: in a Google Cloud Storage bucket, or in a folder.
 
 Everything is asynchronous, because transfers overlap. Paths are relative to the store's root and
-use ``/``; the catalog has checked that file names cannot leave it.
+use ``/``; the catalog has checked that no file name leaves it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class StoredObject:
 
     Attributes:
         size: bytes.
-        crc32c: as in :class:`Digest`; None where the store knows it only by reading the object.
+        crc32c: as in :class:`Digest`; None if the store would have to read the object for it.
         generation: which version of the object this is: a bucket's generation, or a file's
             modification time in nanoseconds.
-        md5: MD5 in Base64, where the store knows it.
-        ours: whether the store itself says that this project put the object there whole.
+        md5: MD5 in Base64, if the store knows it.
+        ours: whether the store itself says that this project stored the object completely.
     """
 
     size: int
@@ -61,8 +61,8 @@ class Outgoing(Protocol):
     Attributes:
         size: bytes.
         content_type: ``image/png`` or ``image/jpeg``.
-        crc32c: where it is known beforehand, for the store to check; None otherwise.
-        digest: what went by; complete once ``chunks`` has ended.
+        crc32c: if it is known beforehand, for the store to check; otherwise None.
+        digest: of the bytes that have passed; complete once ``chunks`` has ended.
     """
 
     size: int
@@ -75,8 +75,8 @@ class Outgoing(Protocol):
     def chunks(self) -> AsyncIterator[bytes]:
         """The bytes as they arrive, once.
 
-        The last chunk comes only after everything before it and the chunk itself was found to be
-        a whole image, so that a store which never sees it has no object. Otherwise it raises.
+        The last chunk comes only once all chunks together have been found to be a whole image;
+        otherwise this raises. So a store that never sees the last chunk has no object.
         """
         ...
 
@@ -86,10 +86,10 @@ class Incoming:
     """An image that a source has begun to send.
 
     Attributes:
-        size: bytes that are announced.
+        size: bytes that the source announces.
         chunks: the bytes as they arrive, once.
-        crc32c: where the source announces it.
-        md5: where the source announces it, in Base64.
+        crc32c: if the source announces it.
+        md5: in Base64, if the source announces it.
     """
 
     size: int
@@ -102,8 +102,8 @@ class Store(Protocol):
     """A place that keeps media under a root.
 
     Used as an asynchronous context manager: entering connects, leaving releases connections.
-    Errors about one object are :class:`~.media.outcomes.ItemError`; where nothing at all can be
-    stored or read (no such bucket, no rights, a full disk), ``SetupError`` says what to do.
+    Errors about one object are :class:`~.media.outcomes.ItemError`. If nothing at all can be stored
+    or read (no such bucket, no rights, a full disk), ``SetupError`` says what to do.
 
     Attributes:
         root: ``gs://bucket/prefix`` or an absolute folder, without a trailing slash.
@@ -120,32 +120,32 @@ class Store(Protocol):
         ...
 
     async def find(self, path: str) -> StoredObject | None:
-        """The object as it is now, or None."""
+        """The object in its present version, or None."""
         ...
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
-        """The digest of an object, read from its bytes where the store does not know it."""
+        """The digest of an object; it is read from the bytes if the store does not know it."""
         ...
 
     async def put(
         self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
     ) -> StoredObject:
-        """Creates an object from a stream; it is there whole or not at all.
+        """Creates an object from a stream, completely or not at all.
 
         Args:
             path: below the root.
-            outgoing: the bytes and what is known of them.
-            replacing: the version that may be replaced; None where no object may be there.
+            outgoing: the bytes and what is known about them.
+            replacing: the version that may be replaced; None if no object may exist.
 
         Raises:
-            ConflictError: an object of another version is there.
-            ItemError: it could not be stored; whatever raised in ``outgoing.chunks`` may be the
-                cause, and the caller knows that better.
+            ConflictError: an object of another version exists.
+            ItemError: it could not be stored; an error in ``outgoing.chunks`` may be the cause,
+                which the caller knows better.
         """
         ...
 
     async def delete(self, path: str, stored: StoredObject) -> None:
-        """Deletes exactly this version of an object; nothing where it is not there any more."""
+        """Deletes exactly this version of an object; does nothing if it no longer exists."""
         ...
 
     def open(self, path: str) -> AbstractAsyncContextManager[Incoming]:

@@ -20,7 +20,7 @@ from .resources import data_file
 __all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
 
 MAX_DISTANCE: Final = 12
-"""Six steps up from a species to its kingdom and six down; also the score of an unknown name."""
+"""Six steps up from a species to its kingdom and six down; also the distance of an unknown name."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Taxonomy:
         return None if position is None else self.taxa[position]
 
     def canonical(self, name: str) -> str | None:
-        """The taxonomy's own spelling of a name, whatever its case and whitespace.
+        """The taxonomy's own spelling of a name, ignoring case and extra whitespace.
 
         Examples:
             >>> load_taxonomy().canonical("pandalus   PLATYCEROS")
@@ -68,7 +68,7 @@ class Taxonomy:
     def suggest(self, name: str, others: Iterable[str] = ()) -> str | None:
         """The known name closest to a misspelt one; None where nothing comes near.
 
-        Takes milliseconds: ask once for each distinct name.
+        Takes milliseconds: call it once per distinct name.
 
         Args:
             name: as it was spelt.
@@ -92,10 +92,10 @@ class Taxonomy:
         return tuple(taxon.name for taxon in self.taxa if taxon.parent == name)
 
     def within(self, name: str) -> tuple[str, ...]:
-        """A name, then all that descend from it, in tree order; empty for an unknown name.
+        """A name and all its descendants, in tree order; empty for an unknown name.
 
-        What is annotated at a rank between the seven holds itself alone: lineages do not say
-        what lies below.
+        A name whose rank is between the seven gives itself alone: lineages do not say what lies
+        below it.
 
         Examples:
             >>> load_taxonomy().within("Scotoplanes")
@@ -131,7 +131,7 @@ class Taxonomy:
         return taxon.lineage[RANKS.index(rank)] if taxon else None
 
     def lowest_common_ancestor(self, a: str | None, b: str | None) -> str | None:
-        """The deepest name that both names are or descend from.
+        """The deepest name that both names equal or descend from.
 
         Returns:
             The ancestor, or None where a name is unknown or the two share no kingdom.
@@ -190,13 +190,13 @@ class Taxonomy:
         return paired
 
     def positions(self, names: Sequence[str | None]) -> npt.NDArray[np.intp]:
-        """Where each name stands in ``names``; -1 for an unknown one.
+        """The position of each name in ``names``; -1 for an unknown one.
 
         Args:
             names: N names.
 
         Returns:
-            An array of shape (N,), which indexes ``distance_matrix`` where no name is unknown.
+            An array of shape (N,); it indexes ``distance_matrix`` if no name is unknown.
 
         Examples:
             >>> load_taxonomy().positions(["Animalia", "no such name"]).tolist()
@@ -219,7 +219,7 @@ class Taxonomy:
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int8]:
-        """The distance matrix and one more row and column, reached by -1: the unknown name's."""
+        """The distance matrix, and a last row and column (index -1) for unknown names."""
         table = np.full((len(self.taxa) + 1,) * 2, MAX_DISTANCE, np.int8)
         table[:-1, :-1] = _distance_matrix(self.taxa)
         table.setflags(write=False)
@@ -235,8 +235,8 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
     """Reads and checks a taxonomy.
 
     Args:
-        path: a csv file like ``data/taxonomy.csv``; None for that file itself, the one that the
-            project is pinned to, which is read once.
+        path: a csv file like ``data/taxonomy.csv``; None for that file itself, which the project
+            is pinned to and which is read only once.
 
     Raises:
         InputError: with every fault of the file and its line.

@@ -61,7 +61,7 @@ def add_tiles(
         field: takes the tiles; made where it is not there.
         columns: tiles side by side, each overlapping the next by half.
         rows: tiles one above the other.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
 
     Raises:
         InputError: ``field`` cannot be a field's name, or there are no or too many tiles.

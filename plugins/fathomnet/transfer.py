@@ -80,7 +80,7 @@ def upload_images(  # noqa: PLR0913  # the parameters of the operator
         allow_private_hosts: whether URLs may lead into private networks, or to this machine.
         recheck: ask again for images whose source said that there are none.
         shard: ``I/N``: one of N parts that several workers share; empty for all.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
         policy: how hard to try; ``concurrency`` is taken from above.
 
     Raises:

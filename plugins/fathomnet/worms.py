@@ -62,7 +62,7 @@ def refresh(write: Path | None = None, progress: Progress = silent) -> tuple[Dri
         write: where to write the fresh table; None writes nothing. Concepts keep their names,
             and those that WoRMS does not know keep their lineages. The pinned table is only
             rewritten if this is its path.
-        progress: told of each concept.
+        progress: called with the share done and a label.
 
     Raises:
         SetupError: fathomnet-py is not installed, or WoRMS cannot be reached.

@@ -35,7 +35,7 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
     Args:
         dataset: a FiftyOne dataset.
         content: what it holds.
-        progress: hears of every image.
+        progress: called with the share done and a label.
     """
     wanted = _wanted(content)
     absent = sorted(label for label, places in wanted.items() if not places)

@@ -1,1 +1,1 @@
-"""Reading and checking files that a user brought, without FiftyOne."""
+"""Reads and checks the files that users bring, without FiftyOne."""

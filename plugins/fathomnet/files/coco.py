@@ -1,8 +1,8 @@
 """The schema of a COCO file: JSON text -> typed records, each checked by itself.
 
-What a record means beside the others (unknown ids, boxes outside their image, ...) is the
-catalog's business. Members that the schema does not name, segmentation among them, are ignored
-whatever they hold; what the file says of itself and of licences is passed on as it is.
+How records relate to one another (unknown ids, boxes outside their image, ...) is checked by the
+catalog. Members that the schema does not name, such as segmentation, are ignored whatever they
+hold; what the file says about itself and about licences is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .faults import FaultList, shown
 from .json_text import JsonSyntaxError, parse_json
 
 LARGEST_SIDE: Final = 1_000_000
-"""Pixels; far beyond any camera, near enough to catch a number that is no size."""
+"""Pixels; more than any camera has, but few enough to catch a number that is not a size."""
 
 # Strict everywhere: "12", 12.0 and true are faults where a whole number is due.
 Id = Annotated[int, Field(strict=True, ge=0, le=LARGEST_ID)]
@@ -63,7 +63,7 @@ class Section(Generic[Record]):
     """One list of the file.
 
     Attributes:
-        records: one entry an item of the list, None where the item was refused.
+        records: one entry per item of the list; None where the item was refused.
         refused_ids: ids of the refused items; None stands for an id that could not be read.
         present: whether the file has this list at all.
     """
@@ -73,13 +73,13 @@ class Section(Generic[Record]):
     present: bool = False
 
     def certainly_lacks(self, record_id: int) -> bool:
-        """Whether no item that was refused, or never read, could have had an id."""
+        """Whether no refused or unread item can have had this id."""
         return bool(self.records) and self.refused_ids.isdisjoint((record_id, None))
 
 
 @dataclass(slots=True)
 class CocoFile:
-    """The lists that are checked, and two members as they are, None where they are not there."""
+    """The lists, which are checked, and two members as they stand; None where the file has none."""
 
     images: Section[RawImage] = field(default_factory=Section)
     annotations: Section[RawBox] = field(default_factory=Section)
@@ -90,9 +90,9 @@ class CocoFile:
 
 @dataclass(slots=True)
 class _SoundFile:
-    """A whole file in which nothing is wrong, as pydantic reads it in one go.
+    """A file without faults, as pydantic reads it in one go.
 
-    It gives up at the first fault of a list, so that a file of millions costs nothing here.
+    It gives up at the first fault of a list, so that a faulty file of millions costs little here.
     """
 
     images: Annotated[list[RawImage], FailFast()]
@@ -130,20 +130,20 @@ def parse_coco(text: str, faults: FaultList) -> CocoFile | None:
         faults: takes every fault, with its place.
 
     Returns:
-        The records; None if the text is not one JSON object to its end, so that what refers to
-        what cannot be known.
+        The records; None if the text is not one complete JSON object, because then nobody can
+        tell which record refers to which.
     """
     return _parse_sound(text) or _parse_carefully(text, faults)
 
 
 def _parse_sound(text: str) -> CocoFile | None:
-    """Reads a file that has no fault of its own, three times faster than item by item.
+    """Reads a file that has no faults, three times as fast as item by item.
 
     Returns:
-        The records; None if anything is wrong, which ``_parse_carefully`` then says.
+        The records; None if anything is wrong, which ``_parse_carefully`` then reports.
     """
     if any(text.count(f'"{name}"') > 1 for name in _SCHEMAS):
-        return None  # perhaps a list that stands in the file twice, of which one would be lost
+        return None  # the file may hold a list twice, and pydantic would drop the first
     try:
         file = _SOUND_FILE.validate_json(text)
     except ValidationError:

@@ -1,7 +1,7 @@
-"""What a COCO file says of itself and of its images' licences, made safe to keep and to show.
+"""What a COCO file says about itself and its images' licences, made safe to keep and to show.
 
-Images and boxes can be read without any of it. What is malformed is left out with a note, as a
-date is, and no file is refused for it.
+Images and boxes can be read without any of this. So malformed entries are left out with a note, as
+malformed dates are, and no file is refused because of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .coco_values import LARGEST_ID
 from .faults import FaultList, shown
 
 LONGEST: Final = 500
-"""Letters of a text that are kept."""
+"""Characters of a text that are kept."""
 MOST_LICENCES: Final = 1_000
 MOST_STATEMENTS: Final = 50
-"""Items of their lists that are kept: far more than a file needs, and few enough to store."""
+"""Items that are kept of either list: far more than a file needs, and few enough to store."""
 
 LicenceId = int | str
-"""COCO has whole numbers; some programs write the licence's name in their place."""
+"""COCO uses whole numbers; some programs write the licence's name instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Licence:
     Attributes:
         licence_id: what its images call it.
         name: as the file writes it, on one line; may be empty.
-        url: likewise; it is only ever shown, so that any text is taken.
+        url: likewise; any text is accepted, because it is only shown.
     """
 
     licence_id: LicenceId
@@ -42,14 +42,14 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing that the file says of itself, such as who contributed to it."""
+    """One thing that the file says about itself, such as who contributed to it."""
 
     name: str
     value: str
 
 
 def licence_id(value: object) -> LicenceId | None:
-    """What a record calls a licence; None where it names none.
+    """The id by which a record names a licence; None where it names none.
 
     Raises:
         ValueError: the value is neither a whole number nor a text.
@@ -102,7 +102,7 @@ def read_licences(value: object, notes: FaultList) -> tuple[Licence, ...]:
 
 
 def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
-    """The texts and numbers that a file says of itself, in its order.
+    """The texts and numbers that a file says about itself, in its order.
 
     Args:
         value: the file's member ``info``; None where it has none.
@@ -124,7 +124,7 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
 
 
 def one_line(text: str) -> str:
-    r"""A text with single spaces, no sign that cannot be printed, and a bearable length.
+    r"""A text with single spaces, no unprintable characters and a bounded length.
 
     Examples:
         >>> one_line("Monterey Bay\n  Aquarium")

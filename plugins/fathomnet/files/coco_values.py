@@ -1,7 +1,7 @@
 """What the values of a COCO file mean: file names, URLs, dates, category names, rectangles.
 
-Each function takes one value whose type is already known to be right and either gives its meaning
-or raises ``ValueError`` with the problem in plain words; the caller knows the place.
+Each function takes one value whose type has been checked, and either returns its meaning or raises
+``ValueError`` with the problem in plain words. The caller knows the place.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ LARGEST_ID = 2**63 - 1
 """What a whole number of a database and of a table's column can hold."""
 
 LONGEST_SEGMENT = 255
-"""Bytes in a file name that common file systems accept."""
+"""Bytes that common file systems accept in a file name."""
 
 SMALLEST_SIDE = 1e-6
-"""Pixels; a thinner box is none, and could vanish when it is given as a share of its image."""
+"""Pixels; a thinner box could vanish when it is expressed as a share of its image."""
 
 PixelBox = Sequence[float]
 """Four numbers: left, top, width, height in pixels."""
@@ -55,7 +55,7 @@ _FILE_NAME_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
 
 
 def safe_file_name(name: str) -> str:
-    """A file name that stays inside whatever folder or bucket it is put into.
+    """Returns a file name that stays inside whatever folder or bucket it is put into.
 
     Args:
         name: path relative to the media folder, with ``/`` between segments.
@@ -101,7 +101,7 @@ def web_url(url: str | None) -> str | None:
 
 
 def gives_away(url: str) -> bool:
-    """Whether whoever has the URL has a signature or a token, and so somebody's rights.
+    """Whether a URL carries a signature or a token, and so gives its holder somebody's rights.
 
     Examples:
         >>> gives_away("https://host.org/a.png?X-Goog-Signature=5f1c")
@@ -115,7 +115,9 @@ def gives_away(url: str) -> bool:
 
 
 def lasting_url(url: str) -> str:
-    """A URL as a dataset keeps it, whose readers are others than those of the annotations.
+    """A URL as a dataset may keep it: without a query that carries a secret.
+
+    A dataset may have other readers than the annotations have.
 
     Examples:
         >>> lasting_url("https://host.org/a.png?sig=5f1c")
@@ -127,7 +129,7 @@ def lasting_url(url: str) -> str:
 
 
 def moment(text: object) -> datetime | None:
-    """A date of COCO (``YYYY-MM-DD HH:MM:SS``, taken as UTC) or of ISO 8601.
+    """Reads a date in COCO's form (``YYYY-MM-DD HH:MM:SS``, taken as UTC) or in ISO 8601.
 
     Returns:
         The time in UTC as a naive datetime; None where the file gives none.
@@ -154,7 +156,7 @@ def category_name(name: str) -> str:
     """A category's name, trimmed and with single spaces.
 
     Raises:
-        ValueError: nothing is left of it, or it holds characters that cannot be seen.
+        ValueError: it is blank, or holds characters that cannot be seen.
 
     Examples:
         >>> category_name(" Sebastes   diploproa ")
@@ -177,14 +179,14 @@ def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
         height: the image's height in pixels.
 
     Returns:
-        The part inside, and by how many pixels at most the box stood out on a side (0.0 where it
-        lay inside; it is then returned unchanged).
+        The part inside, and the largest number of pixels by which the box exceeds the image on
+        one side (0.0 for a box that lies inside, which is returned unchanged).
 
     Raises:
         ValueError: the box has no width or height, or no part of it is inside.
 
     Examples:
-        A box that stands 10 pixels out of the left side and of the bottom:
+        A box that exceeds the image by 10 pixels on the left and at the bottom:
 
         >>> clip((-10, 20, 30, 40), width=100, height=50)
         ((0.0, 20, 20.0, 30), 10)

@@ -1,4 +1,4 @@
-"""Collecting every fault of an input before it is accepted or refused."""
+"""Collects every fault of an input before it is accepted or refused."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LONGEST_SHOWN = 80
 
 
 class FaultList:
-    """Faults found so far: the first ``limit`` are kept, all are counted.
+    """The faults found so far: the first ``limit`` are kept, all are counted.
 
-    The limit keeps a large file of garbage from filling the memory with its own faults.
+    The limit keeps a large file of garbage from filling the memory with faults.
 
     Examples:
         >>> faults = FaultList(limit=1)
@@ -45,7 +45,7 @@ class FaultList:
         self.count += number
 
     def all(self) -> tuple[Fault, ...]:
-        """The kept faults in the order found, and one more that counts those not kept."""
+        """The kept faults in the order in which they were found, and one that counts the rest."""
         hidden = self.count - len(self._kept)
         if not hidden:
             return tuple(self._kept)

@@ -1,4 +1,4 @@
-"""Python's garbage collector, told to wait, or where not to look."""
+"""Pauses Python's garbage collector, or keeps it from visiting lasting objects."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keeps the collector of reference cycles from running while many plain objects are made.
+    """Pauses the collector of reference cycles while many plain objects are made.
 
-    It runs whenever enough objects were made, and then visits the million that importing
-    FiftyOne leaves behind, over and over: half of the time of a large ingest. Records and
-    documents hold no cycles, so that nothing is kept that would have been freed.
+    Otherwise it runs each time enough objects have been made, and visits the million objects that
+    importing FiftyOne leaves behind over and over: half of the time of a large ingest. Records and
+    documents hold no cycles, so nothing is kept that would have been freed.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -26,15 +26,15 @@ def collector_paused() -> Iterator[None]:
 
 @contextmanager
 def lasting_objects_skipped() -> Iterator[None]:
-    """Keeps the collector from visiting what exists already, for work that runs for long.
+    """Keeps the collector from visiting objects that exist already, during long work.
 
     Modules and their functions outlive the work; visiting them takes a twentieth of the processor
-    time of a transfer. What is made meanwhile is collected as ever.
+    time of a transfer. New objects are collected as usual.
     """
     frozen_before = gc.get_freeze_count()
     gc.freeze()
     try:
         yield
     finally:
-        if not frozen_before:  # else the application keeps objects frozen for reasons of its own
+        if not frozen_before:  # otherwise the application has frozen objects for its own reasons
             gc.unfreeze()

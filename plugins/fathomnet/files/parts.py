@@ -1,4 +1,4 @@
-"""Whose a file is that is still being written: a process's that lives, or nobody's any more."""
+"""Tells whether a partly written file belongs to a live process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 UNLOCKABLE_PART_SECONDS: Final = 24 * 3600.0
-"""Where a file system has no locks, a part untouched for so long belongs to no run any more."""
+"""On a file system without locks, a part that nobody touched for this long is abandoned."""
 
 
 def remove_if_abandoned(path: Path) -> bool:
@@ -18,7 +18,7 @@ def remove_if_abandoned(path: Path) -> bool:
         Whether it was removed by this call.
 
     Raises:
-        OSError: it belongs to nobody, and cannot be removed either.
+        OSError: it is abandoned, but cannot be removed.
     """
     try:
         # Windows has neither of the two, and no links that a user without rights could lay.
@@ -43,7 +43,7 @@ def lock(descriptor: int, wait: bool = False) -> bool | None:
     """Locks a file or folder for this descriptor.
 
     Returns:
-        Whether it is locked now; None where the system or the file system has no locks.
+        Whether it is locked now; None where the system or the file system does not support locks.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""Image files that somebody brought, read whole and decoded by Pillow, or the reason why not."""
+"""Reads image files whole and decodes them with Pillow, or gives the reason why it cannot."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-"""Pillow knows more, and among them some that start other programs (EPS)."""
+"""Pillow knows more formats, some of which start other programs (EPS)."""
 
 MAX_PIXELS: Final = 89_478_485
-"""Where Pillow begins to warn of a decompression bomb; 350 MB of memory, an 8K frame has 33 M."""
+"""Pillow warns of a decompression bomb above this; 350 MB of memory. An 8K frame has 33 M."""
 
 _LONGEST_REASON: Final = 200
 
 
 class PictureError(ValueError):
-    """An image cannot be looked at; its text is the reason, without the path."""
+    """An image cannot be used; the message is the reason, without the path."""
 
 
 def read_picture(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        PictureError: it is missing, empty, no regular file, or cannot be read.
+        PictureError: the file is missing, empty, not a regular file, or cannot be read.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise PictureError("not a regular file")  # a pipe would be waited for without end
+            raise PictureError("not a regular file")  # reading a pipe could wait for ever
         if not status.st_size:
             raise PictureError("the file is empty")
         return path.read_bytes()
@@ -46,12 +46,12 @@ def read_picture(path: Path) -> bytes:
 
 
 def decode_picture(data: bytes) -> Image.Image:
-    """The picture in a file's bytes, decoded; of an animation the first one.
+    """Decodes the picture in a file's bytes; of an animation, the first frame.
 
-    An orientation in EXIF data is ignored.
+    The orientation in its EXIF data is ignored.
 
     Raises:
-        PictureError: it is damaged, too large, or no image.
+        PictureError: the bytes are damaged, too many pixels, or not an image.
     """
     with faults_in_words(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
@@ -63,7 +63,7 @@ def decode_picture(data: bytes) -> Image.Image:
 
 @contextmanager
 def faults_in_words() -> Iterator[None]:
-    """Around what decodes or converts: whatever goes wrong becomes a PictureError."""
+    """Turns any error of decoding or converting an image into a PictureError."""
     try:
         yield
     except PictureError:

@@ -1,4 +1,4 @@
-"""Reading a file that a user brought: its bytes, its hash and its text."""
+"""Reads a file that a user brought: its bytes, its hash and its text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIGNATURES = (
     (b"SQLite format 3", "an SQLite database"),
 )
 LARGEST: Final = 4 << 30
-"""Bytes; several hundred times the annotations of FathomNet 2025, and no more than memory holds."""
+"""Bytes; several hundred times the annotations of FathomNet 2025, and still fits in memory."""
 
 _SAVE_AS_UTF8 = "Save the file again as UTF-8 (in a spreadsheet: 'CSV UTF-8') and try once more."
 
@@ -52,10 +52,10 @@ class SourceFile:
 
 
 def read_source(path: str | Path) -> SourceFile:
-    """Reads a file whole.
+    """Reads a whole file.
 
     Raises:
-        InputError: the path is empty, names nothing, names a folder, or the file is empty, too
+        InputError: the path is empty, does not exist or is a folder; or the file is empty, too
             large to be held in memory, or cannot be read.
     """
     subject = str(path) or "(no path)"
@@ -78,11 +78,11 @@ def read_source(path: str | Path) -> SourceFile:
 
 
 def decode(source: SourceFile) -> str:
-    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+    """Decodes a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Raises:
-        InputError: the file is of a binary format, or is in another encoding; the message names
-            the line and the byte at which it fails.
+        InputError: the file has a binary format or another encoding; the message names the line
+            and the byte at which decoding fails.
     """
     content = source.content
     for signature, kind in _SIGNATURES:

@@ -1,4 +1,4 @@
-"""Texts in tables that a person may open in a spreadsheet."""
+"""Makes texts safe in tables that a person may open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cell(value: Any) -> Any:
-    """A value as a cell that no spreadsheet calculates.
+    """A value as a cell that no spreadsheet takes for a formula.
 
-    A text that would be a formula gets an apostrophe in front, which spreadsheets take for the sign
-    of a text; anything else is as it was.
+    A text that would be a formula gets an apostrophe in front, which marks it as text to a
+    spreadsheet; any other value is returned unchanged.
 
     Examples:
         >>> cell("=1+1"), cell("Sebastes"), cell(-1)

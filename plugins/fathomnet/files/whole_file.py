@@ -1,4 +1,4 @@
-"""Files that have their name when all of them is written, and never before."""
+"""Writes files that get their names only once they are complete."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .parts import lock, remove_if_abandoned
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that gets its name at the end, and replaces what had it.
+    """Opens a file for writing that gets its name at the end, replacing any file of that name.
 
-    It is made anew under a name that nobody foresees: in a folder that others may write to, a link
-    that was laid beforehand is replaced, not followed. What killed writers of the same file have
-    left is removed.
+    Until then it has an unpredictable name: in a folder that others may write to, a link that
+    somebody has planted is replaced, not followed. Remains of killed writers of the same file are
+    removed.
 
     Args:
-        path: its name at the end; the folder must be there.
+        path: its final name; the folder must exist.
 
     Raises:
-        OSError: it cannot be written; what had the name before still has it.
+        OSError: it cannot be written; a file that had the name before is untouched.
     """
     for abandoned in path.parent.glob(f".{escape(path.name)}.*.part"):
         with suppress(OSError):
@@ -38,20 +38,20 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             if sys.platform == "win32":
-                file.close()  # it renames no file that is open
+                file.close()  # Windows cannot rename an open file
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that its name always stands for a complete content; see ``whole_file``."""
+    """Writes a file whose name always stands for complete content; see ``whole_file``."""
     with whole_file(path) as file:
         file.write(content)
 
 
 def _begun(path: Path) -> tuple[Path, BinaryIO]:
-    """A part beside its final name, locked where there are locks."""
+    """Makes a part beside its final name, and locks it where locks are supported."""
     while True:
         part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
         file = part.open("xb")

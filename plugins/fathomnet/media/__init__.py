@@ -1,1 +1,1 @@
-"""Media: where each image lies and how it gets there, without FiftyOne."""
+"""Media: where each image is stored and how it gets there, without FiftyOne."""

@@ -1,4 +1,4 @@
-"""Which addresses on the network may be fetched from, and how a URL may be shown."""
+"""Decides which network addresses may be fetched from, and how a URL may be shown."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class PrivateAddressError(OSError):
 class GuardedResolver(AbstractResolver):
     """Looks up hosts in threads, as aiohttp does by default, and refuses what is not public.
 
-    A connection is made to the very addresses that were looked at here, so a name server that
-    answers differently the next time gains nothing.
+    Connections are made to the very addresses that were checked here, so a name server gains
+    nothing by answering differently the next time.
     """
 
     def __init__(self) -> None:
@@ -64,10 +64,10 @@ class GuardedResolver(AbstractResolver):
 
 
 def public(address: str) -> bool:
-    """Whether an IP address belongs to one machine of the public internet.
+    """Whether an IP address belongs to a single machine on the public internet.
 
     An IPv4 address that is wrapped in an IPv6 one (mapped, NAT64, 6to4, Teredo) is judged itself.
-    What is no IP address is not public.
+    Anything that is not an IP address is not public.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -77,22 +77,22 @@ def public(address: str) -> bool:
 
 
 def fetchable(url: str, allow_private_hosts: bool = False) -> URL:
-    """The address to request for a URL: as written, with what is illegal in it escaped.
+    """The address to request for a URL: as it is written, with illegal characters escaped.
 
-    Hosts that are written as an IP address are judged here, because nobody looks them up; those
-    with a name are left to :class:`GuardedResolver`.
+    Hosts that are written as IP addresses are checked here, because they are never looked up; named
+    hosts are left to :class:`GuardedResolver`.
 
     Args:
-        url: absolute; what is percent-encoded in it stays exactly so.
+        url: absolute; its percent-encoding is left exactly as it is.
         allow_private_hosts: whether addresses that are not public are allowed.
 
     Raises:
-        RejectedError: it may not be fetched, or is no URL.
+        RejectedError: it may not be fetched, or is not a URL.
     """
     try:
         parsed, written = URL(url), URL(url, encoded=True)
         path = quote(written.raw_path_qs, safe=_LEGAL_IN_PATH, errors="surrogateescape")
-    except ValueError:  # its words may repeat a password
+    except ValueError:  # its message may repeat a password
         raise RejectedError("not a URL that can be understood", again=False) from None
     if parsed.scheme not in ("http", "https"):
         raise RejectedError("not a URL that begins with http:// or https://", again=False)
@@ -108,12 +108,12 @@ def redirected(address: URL, location: str, allow_private_hosts: bool = False) -
     """The address to request after a redirect.
 
     Args:
-        address: of the request that was answered with the redirect.
+        address: the request that was answered with the redirect.
         location: its ``Location``, absolute or relative to ``address``; empty for none.
         allow_private_hosts: whether addresses that are not public are allowed.
 
     Raises:
-        RejectedError: it leads to what may not be fetched, or from https down to http.
+        RejectedError: the target may not be fetched, or leads from https down to http.
     """
     if not location:
         raise RejectedError("a redirect to nowhere")
@@ -129,7 +129,7 @@ def redirected(address: URL, location: str, allow_private_hosts: bool = False) -
 
 
 def shown(url: str) -> str:
-    """A URL as it may stand in a log: no query, fragment, user name or password, on one line."""
+    """A URL as a log may show it: on one line, without query, fragment, user name or password."""
     visible = re.split(r"[?#]", url, maxsplit=1)[0]
     visible = _USER_INFO.sub(r"\1\2", visible)
     return "".join(character if character.isprintable() else "?" for character in visible)

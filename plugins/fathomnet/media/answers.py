@@ -1,4 +1,4 @@
-"""What Cloud Storage's answers say, in their status, their headers and their bodies."""
+"""Interprets Cloud Storage's answers: their status, their headers and their bodies."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _REASON_MOST: Final = 300
 
 
 class ForbiddenError(ItemError):
-    """Whoever asks may not do that; somebody may be granting it at this moment."""
+    """The account is not allowed to do this; it may be granted the right at any moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service answered a request whose answer is small.
+    """The service's answer to a small request.
 
     Attributes:
-        status: of HTTP.
-        body: JSON, mostly.
-        wait: seconds that it asks to wait.
+        status: the HTTP status.
+        body: usually JSON.
+        wait: seconds that the service asks to wait.
     """
 
     status: int
@@ -39,7 +39,7 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     def json(self) -> dict[str, Any]:
-        """The body.
+        """The body as JSON.
 
         Raises:
             ItemError: it is not JSON.
@@ -66,7 +66,7 @@ class Answer:
         return f"Cloud Storage answers {self.status}" + (f": {text}" if text else "")
 
     def error(self) -> ItemError:
-        """What an answer that is not ``ok`` means for the object it is about.
+        """The error that an answer which is not ``ok`` means for its object.
 
         Examples:
             >>> Answer(429, b"", wait=30.0).error()
@@ -86,7 +86,7 @@ class Answer:
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> Answer:
-    """The whole of an answer; of a refusal, as much as came."""
+    """Reads a whole answer; of a refusal, as much as arrives."""
     try:
         body = await response.read()
     except (aiohttp.ClientError, HttpProcessingError, OSError):

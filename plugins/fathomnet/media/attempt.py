@@ -1,4 +1,4 @@
-"""One attempt to move one image: look what is there, fetch what is not, say what came of it."""
+"""One attempt to move one image: look what is stored, fetch what is not, report the outcome."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Item:
 
     Attributes:
         name: its file name in the catalog.
-        address: where the source has it, a URL or a path in a store; empty where nobody knows.
-        announced: what the source's listing says of its bytes, if it has one.
+        address: where the source has it, a URL or a path in a store; empty if unknown.
+        announced: what the source's listing says about its bytes, if there is a listing.
     """
 
     name: str
@@ -39,16 +39,16 @@ class Source(Protocol):
 
 
 class Journal(Protocol):
-    """Where outcomes are kept; the ledger.
+    """Keeps outcomes; the ledger is one.
 
     Attributes:
-        entries: the latest entry of every image that has one.
+        entries: the latest entry of each image that has one.
     """
 
     entries: dict[str, Entry]
 
     def record(self, entry: Entry) -> None:
-        """Keeps an entry for good."""
+        """Keeps an entry permanently."""
         ...
 
 
@@ -59,8 +59,8 @@ class Mover:
         source: where the images come from.
         store: where they go.
         folder: the folder below the store's root.
-        journal: what is known of the images; hears of each that is about to be stored.
-        stall_seconds: after which an attempt in which nothing moves is ended.
+        journal: what is known about the images; each image is recorded just before it is stored.
+        stall_seconds: an attempt in which nothing moves for so long is ended.
     """
 
     def __init__(
@@ -86,15 +86,15 @@ class Mover:
         Args:
             item: the image.
             number: of the attempt, from 1.
-            listed: what the store's listing has under its name.
+            listed: what the store's listing shows under its name.
             to_source: the turn at the source's host.
             to_store: the turn at the store.
 
         Returns:
-            The image's entry: it is in the store.
+            The image's entry; the image is in the store.
 
         Raises:
-            ItemError: it could not be moved, in whichever of its kinds fits.
+            ItemError: it could not be moved; the subclass says why.
             SetupError: nothing more can be moved.
         """
         path = f"{self._folder}/{item.name}"
@@ -169,7 +169,7 @@ class Mover:
         )
 
     async def _of_source(self, item: Item, stored: StoredObject, to_source: Turn) -> Digest | None:
-        """The digest of what the source has; None where it has nothing any more."""
+        """The digest of what the source has; None if it no longer has the image."""
         try:
             async with (
                 Watch(self._stall_seconds) as watch,
@@ -193,7 +193,7 @@ class Mover:
     def kept(
         self, item: Item, stored: StoredObject, digest: Digest | None = None, attempts: int = 0
     ) -> Entry:
-        """The entry of an image that is in the store already."""
+        """The entry of an image that is already in the store."""
         if digest is None:
             entry = self._journal.entries.get(item.name)
             digest = item.announced or (entry.digest if entry else None)

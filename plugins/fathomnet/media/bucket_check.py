@@ -1,4 +1,4 @@
-"""Whether a bucket can be listed, read and written, by whom, and what to do where it cannot."""
+"""Checks whether a bucket can be listed, read and written, by whom, and how to fix it if not."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _UNREACHABLE: Final = "check the network, and https_proxy where the machine has 
 
 
 def check_bucket(media_root: str, find: Callable[[], Access] = find_access) -> list[Check]:
-    """Looks at who this process is for Cloud Storage, and what it may do with a bucket.
+    """Checks who this process is to Cloud Storage, and what it may do with a bucket.
 
-    Where the server does not say what is allowed, as emulators do not, a small object is written
-    below the prefix and deleted again.
+    If the server does not say what is allowed, as emulators do not, a small object is written below
+    the prefix and deleted again.
 
     Args:
         media_root: ``gs://bucket/prefix``.
@@ -83,7 +83,7 @@ async def _media_root(media_root: str, access: Access) -> Check:
 
 
 def _rights(bucket: str, what: str, granted: frozenset[str], access: Access) -> Check:
-    """What the rights on a bucket are good for."""
+    """What can be done with a bucket, given the rights on it."""
     missing = [permission for permission in PERMISSIONS if permission not in granted]
     if not missing:
         return Check(MEDIA_ROOT, "ok", f"bucket {bucket} can be listed and written; {what}")
@@ -98,7 +98,7 @@ def _rights(bucket: str, what: str, granted: frozenset[str], access: Access) -> 
 
 
 async def _probed(store: GcsStore) -> frozenset[str]:
-    """The rights that trying shows; what cannot be written cannot be deleted."""
+    """The rights that a trial shows; without the right to write, deleting cannot be tried."""
     name = f".fathomnet-voxel51-{secrets.token_hex(8)}"
     granted = {_GET, _LIST}
     with contextlib.suppress(ForbiddenError):
@@ -110,7 +110,7 @@ async def _probed(store: GcsStore) -> frozenset[str]:
 
 
 class _Probe:
-    """A small object that shows whether one can be written."""
+    """A small object that shows whether objects can be written."""
 
     content = b"fathomnet-voxel51 check_setup"
     size = len(content)
@@ -124,7 +124,7 @@ class _Probe:
 
 
 def _failed(name: str, error: Exception) -> Check:
-    """A failure by what its error says first, and the advice that follows in the next lines."""
+    """A failed check: the error's first line says what failed, the next lines how to fix it."""
     detail, _, fix = str(error).partition("\n")
     if isinstance(error, TimeoutError):
         detail = f"no answer within {TIMEOUT_SECONDS:g} seconds"

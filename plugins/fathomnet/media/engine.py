@@ -20,7 +20,7 @@ from .plan import Step, next_step
 from .tally import Tally
 
 WORKERS_A_CONNECTION: Final = 2
-"""More images are in hand than connections are open: those that wait for another try cost none."""
+"""More images are in hand than connections are open, as those that wait to retry use none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Policy:
 
     Attributes:
         concurrency: connections at once, to the source and to the store each.
-        attempts: tries an image, those not counted in which a host refused everybody.
-        first_wait: seconds; the wait after try n is random between 0 and first_wait * 2^n.
-        longest_wait: seconds, of these.
-        stall_seconds: after which a transfer in which nothing moves is ended.
+        attempts: tries per image, not counting those in which a host refused everybody.
+        first_wait: seconds; the wait after attempt n is random between 0 and first_wait * 2^n.
+        longest_wait: the most seconds of such a wait.
+        stall_seconds: an attempt in which nothing moves for so long is ended.
         patience: with hosts that refuse everybody.
     """
 
@@ -44,7 +44,7 @@ class Policy:
     patience: Patience = field(default_factory=Patience)
 
     def jitter(self, number: int) -> float:
-        """Seconds to wait after a try, drawn anew: many that failed at once must not meet again."""
+        """Random seconds to wait after an attempt, so that many that fail at once retry apart."""
         longest = min(self.longest_wait, self.first_wait * 2**number)
         return random.uniform(0.0, longest)  # noqa: S311  # no secret
 
@@ -53,10 +53,10 @@ class Transfer:
     """One run: moves items from a source into a folder of a store.
 
     Args:
-        source: where the images come from, entered already.
-        store: where they go, entered already.
+        source: where the images come from; already entered.
+        store: where they go; already entered.
         folder: the folder below the store's root.
-        ledger: gets an entry for every image whose state changes.
+        ledger: receives an entry for every image whose state changes.
         tally: counts every image once.
         policy: how hard to try.
         recheck: whether sources that said "missing" are asked again.
@@ -84,7 +84,7 @@ class Transfer:
         self._connections = asyncio.Semaphore(policy.concurrency)
 
     async def run(self, items: Iterable[Item]) -> None:
-        """Moves every item that is not there yet.
+        """Moves every item that is not stored yet.
 
         Raises:
             SetupError: nothing more can be moved: no rights, a full disk. What was moved stays.
@@ -99,7 +99,7 @@ class Transfer:
             raise _most_telling(group) from group
 
     def _open_items(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items that something has to be done about; the others are counted on the way."""
+        """The items that need work; the others are counted in passing."""
         for item in items:
             entry = self._ledger.entries.get(item.name)
             stored = self._there.get(item.name)
@@ -116,7 +116,7 @@ class Transfer:
             self._record(await self._settle(item))
 
     def _record(self, entry: Entry, took_time: bool = True) -> None:
-        """Counts an image, and writes its entry where that says anything new."""
+        """Counts an image, and writes its entry if that says anything new."""
         assert entry.outcome != "sending"
         before = self._ledger.entries.get(entry.name)
         if entry.outcome != "present" or not _says_the_same(before, entry):
@@ -125,7 +125,7 @@ class Transfer:
         self._tally.add(entry.outcome, moved, took_time)
 
     async def _settle(self, item: Item) -> Entry:
-        """Tries an image until it is moved, or cannot be."""
+        """Tries an image until it has been moved, or cannot be."""
         for number in count(1):
             try:
                 return await self._try_while_hosts_answer(item, number)
@@ -136,7 +136,7 @@ class Transfer:
         raise AssertionError("there is always another number")
 
     async def _try_while_hosts_answer(self, item: Item, number: int) -> Entry:
-        """One attempt; what happens while a host refuses everybody does not count as one."""
+        """Makes one attempt; refusals by a host that refuses everybody do not count as attempts."""
         origin = self._host(urlsplit(item.address).hostname or "the source")
         keeper = self._host(self._store.root)
         listed = self._there.get(item.name)
@@ -147,7 +147,7 @@ class Transfer:
                 except BusyError as error:
                     if not error.for_everybody:
                         raise
-                    number += 1  # so that the store is asked again what it has
+                    number += 1  # a later attempt asks the store again what it has
 
     def _host(self, name: str) -> Host:
         if name not in self._hosts:
@@ -165,7 +165,7 @@ def _says_the_same(before: Entry | None, after: Entry) -> bool:
 
 
 def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error of several workers that says what to do."""
+    """The error, of those of several workers, that says what to do."""
     errors: list[BaseException] = []
     for error in group.exceptions:
         errors.append(_most_telling(error) if isinstance(error, BaseExceptionGroup) else error)

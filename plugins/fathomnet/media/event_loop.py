@@ -1,4 +1,4 @@
-"""Running asynchronous work from plain code, which may itself run inside an event loop."""
+"""Runs asynchronous work from synchronous code, which may itself run inside an event loop."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ REPORT_SECONDS: Final = 0.5
 
 
 def run_reporting(work: Coroutine[Any, Any, T], report: Callable[[], None]) -> T:
-    """Runs a coroutine in an event loop of its own, in a thread of its own.
+    """Runs a coroutine in its own event loop in its own thread.
 
-    A notebook has a loop already, and a progress report may be a slow write to a database: so the
-    calling thread does nothing but report, twice a second and once at the end.
+    A notebook already runs a loop, and a progress report may be a slow database write. So the
+    calling thread only reports, twice a second and once at the end.
 
     Args:
-        work: what to run. Where the calling thread is interrupted, it is cancelled and waited for.
+        work: what to run. If the calling thread is interrupted, it is cancelled and awaited.
         report: called in the calling thread.
 
     Returns:
@@ -42,7 +42,7 @@ def run_reporting(work: Coroutine[Any, Any, T], report: Callable[[], None]) -> T
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """The loop of libuv, which takes an eighth less processor time an image; Windows has none."""
+    """The loop of libuv, which takes an eighth less processor time per image; not for Windows."""
     if sys.platform == "win32":
         return asyncio.new_event_loop()
     import uvloop

@@ -1,4 +1,4 @@
-"""A local folder as a store: files appear under their names whole, or not at all."""
+"""A local folder as a store: files appear under their names complete, or not at all."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ from .part_files import (
 T = TypeVar("T")
 
 READ_PIECE: Final = 1 << 20
-"""Bytes that are read in one go, in a thread."""
+"""Bytes that are read at once, in a thread."""
 
 THREADS: Final = 8
-"""Files that are synchronised, read or looked up at once: more do not make a disk any faster."""
+"""Files that are synchronised, read or looked up at once; more would not make a disk faster."""
 
 
 class FolderStore:
     """A folder of this machine, see :class:`~..stores.Store`.
 
-    A file is written beside its final name, as a hidden part, and gets the name when all of it has
-    reached the disk: neither a kill nor a crash of the machine leaves a shorter file under it. That
-    makes the disk's own speed the limit: about 140 images of 2.6 MB a second on one that writes
-    380 MB/s, against 300 into the page cache. The name itself may be lost in a crash of the
-    machine; the next run then stores the image again.
+    A file is written as a hidden part beside its final name, and gets that name once all of it has
+    reached the disk, so neither a kill nor a crash of the machine leaves a truncated file under it.
+    That makes the disk's own speed the limit: about 140 images of 2.6 MB a second on a disk that
+    writes 380 MB/s, against 300 into the page cache. A crash of the machine may lose the name
+    itself; the next run then stores the image again.
 
-    Nothing leaves the folder: names that would are refused, and so are symbolic links that lead out
-    of it. An image itself may be no link at all.
+    Nothing is written outside the folder: names that would lead out of it are refused, and so are
+    symbolic links. An image itself must not be a link.
 
     Args:
-        root: the folder; made when the first image is stored.
-        durable: whether to wait for the disk as described; without it only a kill is survived.
+        root: the folder; created when the first image is stored.
+        durable: whether to wait for the disk as described; otherwise only kills are survived.
     """
 
     def __init__(self, root: str | Path, durable: bool = True) -> None:
@@ -71,23 +71,23 @@ class FolderStore:
         self._threads.shutdown(wait=True)
 
     async def listing(self, folder: str) -> dict[str, StoredObject]:
-        """Every file below a folder of the root; parts and symbolic links are passed over."""
+        """Every file below a folder of the root; parts and symbolic links are skipped."""
         return await self._in_thread(folder, READING, self._list, folder)
 
     async def find(self, path: str) -> StoredObject | None:
-        """The file as it is now, or None.
+        """The file in its present version, or None.
 
         Raises:
-            RejectedError: the name leads out of the root, or what has it is not a file.
+            RejectedError: the name leads out of the root, or does not belong to a file.
         """
         return await self._in_thread(path, READING, self._find, path)
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
-        """The digest of a file, from its bytes.
+        """The digest of a file, read from its bytes.
 
         Raises:
-            MissingError: it is not there any more.
-            ConflictError: it is not that version any more, or changes while it is read.
+            MissingError: the file no longer exists.
+            ConflictError: the file has another version, or changes while it is read.
         """
         return await self._in_thread(path, READING, self._read_digest, path, stored)
 
@@ -96,11 +96,11 @@ class FolderStore:
     ) -> StoredObject:
         """Stores an image; see :meth:`~..stores.Store.put`.
 
-        What ``outgoing`` raises goes through unchanged. However it ends, no part remains.
+        Errors of ``outgoing`` pass through unchanged. However this ends, no part remains.
 
         Raises:
             ConflictError: something else has the name, or what was to be replaced is gone.
-            RejectedError: the name leads out of the root, or belongs to something that is no file.
+            RejectedError: the name leads out of the root, or what has it is not a file.
             ItemError: the file cannot be written.
             SetupError: no file can be written: the disk is full, or there are no rights.
         """
@@ -121,7 +121,7 @@ class FolderStore:
         return StoredObject(size, outgoing.digest.crc32c, generation)
 
     async def delete(self, path: str, stored: StoredObject) -> None:
-        """Deletes exactly this version of a file; nothing where it is not there any more."""
+        """Deletes exactly this version of a file; does nothing if it no longer exists."""
         await self._in_thread(path, WRITING, self._delete, path, stored)
 
     @asynccontextmanager
@@ -129,7 +129,7 @@ class FolderStore:
         """Begins to read a file.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is no such file.
         """
         file, size = await self._in_thread(path, READING, self._open, path)
         try:
@@ -140,11 +140,11 @@ class FolderStore:
     async def sweep(self, folder: str) -> int:
         """Removes the parts that killed runs have left below a folder.
 
-        Parts of living processes stay, of this machine and of others that share the folder. Where
-        the file system has no locks, parts stay until nobody has touched them for a day.
+        Parts of live processes stay, on this machine and on others that share the folder. On a
+        file system without locks, parts stay until nobody has touched them for a day.
 
         Returns:
-            How many were removed.
+            The number of parts that were removed.
         """
         return await self._in_thread(folder, WRITING, self._sweep, folder)
 
@@ -221,10 +221,10 @@ class FolderStore:
     async def _in_thread(
         self, path: str, access: int, call: Callable[..., T], *arguments: object
     ) -> T:
-        """Runs blocking work in a thread, its errors in the words of stores.
+        """Runs blocking work in a thread, and translates its errors into those of stores.
 
-        Cancelled meanwhile, it still waits for the work to end: what cleans up after it must not
-        run beside it.
+        If it is cancelled, it still waits for the work to end, because the work must not overlap
+        with the cleaning up.
         """
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._threads, call, *arguments)
@@ -254,7 +254,7 @@ def _conflict(path: str) -> ConflictError:
 
 
 def _check(part: PartFile, outgoing: Outgoing) -> None:
-    """Whether what was written is what was announced.
+    """Checks that what was written is what was announced.
 
     Raises:
         ItemError: it is not.

@@ -1,4 +1,4 @@
-"""What a file system's errors mean for a store: nothing goes any more, or one file does not."""
+"""Tells whether a file system's error concerns one file or everything that follows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _NO_RIGHTS: Final = frozenset({errno.EACCES, errno.EPERM})
 _FINAL: Final = frozenset(
     {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.EISDIR}
 )
-"""Errors about one name, which another attempt would meet again."""
+"""Errors about one name, which another attempt would run into again."""
 
 
 def meaning(error: OSError, root: str, path: str, access: int) -> FathomNetError:
-    """The error in the words of stores.
+    """Translates a file system's error into one of stores.
 
     Args:
-        error: of the file system.
+        error: the file system's error.
         root: the store's folder.
-        path: of the file below it.
-        access: what was being done, :data:`READING` or :data:`WRITING`.
+        path: of the file, below the root.
+        access: what was attempted, :data:`READING` or :data:`WRITING`.
     """
     problem = error.strerror or str(error)
     if error.errno in _FULL:

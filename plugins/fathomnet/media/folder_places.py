@@ -1,4 +1,4 @@
-"""Where the files of a folder store lie: none outside of it, and nothing else passes for one."""
+"""Finds the places of files in a folder store, none of which may be outside it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .part_files import is_part
 
 
 def located(root: str, path: str) -> Path:
-    """Where an image lies, its folder's symbolic links followed.
+    """The place of an image, with its folder's symbolic links followed.
 
     Raises:
-        RejectedError: outside of the root, or where parts lie.
+        RejectedError: the place is outside the root, or the name is that of a part.
     """
     try:
         safe_file_name(path)
@@ -29,10 +29,10 @@ def located(root: str, path: str) -> Path:
 
 
 def located_folder(root: str, folder: str) -> Path:
-    """Where a folder of the root lies, symbolic links followed.
+    """The place of a folder of the root, with symbolic links followed.
 
     Raises:
-        RejectedError: outside of the root.
+        RejectedError: the place is outside the root.
     """
     # realpath, unlike resolve, leaves links that go in circles to the call that meets them.
     real = Path(os.path.realpath(Path(root, folder)))
@@ -63,10 +63,10 @@ def files_below(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 
 def status_of(target: Path, path: str) -> os.stat_result | None:
-    """What is known of a file; None where nothing has its name.
+    """The status of a file; None if nothing has its name.
 
     Raises:
-        RejectedError: what has the name is not a file.
+        RejectedError: the name does not belong to a file.
     """
     try:
         status = target.lstat()
@@ -80,10 +80,10 @@ def status_of(target: Path, path: str) -> os.stat_result | None:
 
 
 def make_folder_of(target: Path, path: str) -> None:
-    """Makes the folder that an image is to lie in.
+    """Makes the folder for an image.
 
     Raises:
-        RejectedError: a file lies there.
+        RejectedError: a file is in its place.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A bucket of Google Cloud Storage as a store: every object whole or not at all."""
+"""A Google Cloud Storage bucket as a store: every object is complete, or does not exist."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .paths import GCS
 PERMISSIONS: Final = tuple(
     f"storage.objects.{verb}" for verb in ("create", "get", "list", "delete")
 )
-"""What a store needs that is read and written."""
+"""What reading from and writing to a store requires."""
 
 
 class GcsStore:
     """The objects below a prefix of a bucket.
 
-    An object that is being read holds a connection until it is left: whoever reads from and
-    writes to the same bucket uses two stores.
+    An object that is being read holds a connection until its context is left, so to read from and
+    write to the same bucket, use two stores.
 
     Args:
         root: ``gs://bucket/prefix``, or ``gs://bucket``.
-        concurrency: connections at a time.
-        endpoint: where Cloud Storage is reached; by default what the environment says.
-        access: who asks; by default whom the environment names, or nobody at an endpoint given.
+        concurrency: simultaneous connections.
+        endpoint: the address of Cloud Storage; by default what the environment says.
+        access: the identity; by default the environment's, or none if an endpoint is given.
 
     Attributes:
         root: as given, without a trailing slash.
@@ -83,13 +83,13 @@ class GcsStore:
         found = {
             name.removeprefix(prefix): stored
             async for name, stored in objects(self._bucket, prefix)
-            if name != prefix  # a folder made in the Cloud console is an object too
+            if name != prefix  # a folder that the Cloud console made is an object too
         }
         self._bucket_seen = True
         return found
 
     async def peek(self) -> bool:
-        """Whether there is any object below the root; one request, not tried again.
+        """Whether there is any object below the root, by one request without retries.
 
         Raises:
             SetupError: there is no such bucket, or it may not be listed.
@@ -100,13 +100,13 @@ class GcsStore:
         return bool(page.get("items"))
 
     async def permissions(self) -> frozenset[str] | None:
-        """Which of :data:`PERMISSIONS` are there; None where the server does not say."""
+        """Which of :data:`PERMISSIONS` are granted; None if the server does not say."""
         query = "&".join(f"permissions={permission}" for permission in PERMISSIONS)
         answer = await self._bucket.ask("GET", f"/iam/testPermissions?{query}")
         return frozenset(answer.json().get("permissions", ())) if answer.ok else None
 
     async def find(self, path: str) -> StoredObject | None:
-        """The object as it is now, or None."""
+        """The object in its present version, or None."""
         answer = await self._ask("GET", path, {"fields": FIELDS})
         if answer.status == HTTPStatus.NOT_FOUND:
             await self._require_bucket()
@@ -122,16 +122,16 @@ class GcsStore:
     async def put(
         self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
     ) -> StoredObject:
-        """Creates an object from a stream, in one request; it is there whole or not at all.
+        """Creates an object from a stream, in one request, completely or not at all.
 
-        The service's checksum of what it stored is compared with that of what was sent; where they
+        The service's checksum of what it stored is compared with that of what was sent; if they
         differ, the object is deleted again.
 
         Raises:
-            ConflictError: an object of another version is there.
+            ConflictError: an object of another version exists.
             BusyError: there is no connection, or the service asks to wait.
-            ItemError: it was not stored, or nobody knows: an answer may be lost.
-            SetupError: the credentials are not valid any more.
+            ItemError: it was not stored, or that is unknown because the answer was lost.
+            SetupError: the credentials are no longer valid.
         """
         name = self._object_name(path)
         query: dict[str, str | int] = {
@@ -150,7 +150,7 @@ class GcsStore:
         return stored
 
     async def delete(self, path: str, stored: StoredObject) -> None:
-        """Deletes exactly this version of an object; nothing where it is not there any more."""
+        """Deletes exactly this version of an object; does nothing if it no longer exists."""
         answer = await self._ask("DELETE", path, {"ifGenerationMatch": stored.generation})
         if answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
             self._checked(answer)
@@ -163,7 +163,7 @@ class GcsStore:
             MissingError: there is no such object.
             BusyError: there is no connection, or the service asks to wait.
             ItemError: any other answer.
-            SetupError: there is no such bucket, or the credentials are not valid any more.
+            SetupError: there is no such bucket, or the credentials are no longer valid.
         """
         name = self._object_name(path)
         response = await self._bucket.begin(object_path(name), {"alt": "media"})
@@ -185,13 +185,13 @@ class GcsStore:
         return answer.error()
 
     async def _require_bucket(self) -> None:
-        """Raises if it is not the object that is missing, but the whole bucket."""
+        """Raises if the whole bucket is missing, not just the object."""
         if not self._bucket_seen:
             with contextlib.suppress(ItemError):
                 await self.peek()
 
     async def _discard(self, path: str, stored: StoredObject) -> None:
-        """Deletes what must not stay."""
+        """Deletes an object that must not remain."""
         problem = "Cloud Storage had stored other bytes than were sent"
         try:
             async for attempt in tries():

@@ -1,4 +1,4 @@
-"""Who asks Google Cloud Storage: credentials by the standard rules, tokens kept fresh."""
+"""The identity towards Google Cloud Storage: credentials by the standard rules, fresh tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCOPES: Final = ("https://www.googleapis.com/auth/devstorage.read_write",)
 EARLY_SECONDS: Final = 300.0
 """A token is replaced this long before it expires."""
 AT_LEAST_SECONDS: Final = 10.0
-"""A token that lives for less is not used any more."""
+"""A token that expires sooner is no longer used."""
 TOKEN_SECONDS: Final = 30.0
 """For one answer of the token server."""
 PAUSE_SECONDS: Final = 30.0
@@ -43,11 +43,11 @@ _secrets: ContextVar[Mapping[str, str] | None] = ContextVar("secrets", default=N
 
 
 class Access(Protocol):
-    """An identity, and what each request needs to carry to be its.
+    """An identity, and the headers that prove it.
 
     Attributes:
-        endpoint: where Cloud Storage is reached, without a trailing slash.
-        project: the project that is used where one is needed, if any is known.
+        endpoint: the address of Cloud Storage, without a trailing slash.
+        project: the project to use where one is needed, if any is known.
     """
 
     endpoint: str
@@ -60,20 +60,20 @@ class Access(Protocol):
 
     @property
     def member(self) -> str:
-        """Who this is, as ``gcloud`` wants it in ``--member``."""
+        """Who this is, in the form that ``gcloud`` expects for ``--member``."""
         ...
 
     async def headers(self) -> dict[str, str]:
         """The headers that prove the identity, valid for a request that starts now.
 
         Raises:
-            SetupError: the credentials are not valid any more.
-            ItemError: there is no token now; later there may be.
+            SetupError: the credentials are no longer valid.
+            ItemError: there is no token now, but there may be one later.
         """
         ...
 
     async def renew(self, refused: Mapping[str, str]) -> None:
-        """Gets another token, unless there is another than the one in refused headers already.
+        """Gets a new token, unless the one in the refused headers has already been replaced.
 
         Raises:
             SetupError: as for ``headers``.
@@ -84,7 +84,7 @@ class Access(Protocol):
 
 @contextlib.contextmanager
 def using_secrets(secrets: Mapping[str, str]) -> Iterator[None]:
-    """Uses FiftyOne's plugin secrets for what is found inside, in this context only."""
+    """Makes FiftyOne's plugin secrets available to ``find_access``, in this context only."""
     token = _secrets.set(secrets)
     try:
         yield
@@ -93,13 +93,14 @@ def using_secrets(secrets: Mapping[str, str]) -> Iterator[None]:
 
 
 def find_access() -> Access:
-    """Whom this process acts as: the emulator's nobody, the plugin secret, or the default.
+    """The identity of this process: nobody (for an emulator), the plugin secret's, or the default.
 
-    An emulator comes first, so that no real token is ever sent to one. It may read files and ask
-    Google's metadata server; call it in a thread.
+    The emulator is considered first, so that it is never sent a real token. This may read files and
+    ask Google's metadata server, so call it in a thread.
 
     Raises:
-        SetupError: there are no credentials, or they cannot be read; it says how to get them.
+        SetupError: there are no credentials, or they cannot be read; the message says how to get
+        them.
     """
     if host := os.environ.get(EMULATOR_VARIABLE):
         return Nobody(host if "://" in host else f"http://{host}")
@@ -109,7 +110,7 @@ def find_access() -> Access:
 
 
 class Nobody:
-    """Requests without credentials: what an emulator takes.
+    """Requests without credentials, for an emulator.
 
     Args:
         endpoint: where Cloud Storage is reached.
@@ -130,11 +131,11 @@ class Nobody:
 
 
 class GoogleAccess:
-    """Requests with credentials of google-auth, which one event loop uses.
+    """Requests with google-auth's credentials, for use by one event loop.
 
     Args:
-        credentials: of google-auth.
-        project: where one is known.
+        credentials: from google-auth.
+        project: if one is known.
         endpoint: where Cloud Storage is reached.
     """
 
@@ -194,7 +195,7 @@ class GoogleAccess:
         await asyncio.shield(self._start_renewal())
 
     def _start_renewal(self) -> asyncio.Task[None]:
-        """One renewal at a time, whoever asks."""
+        """Starts a renewal, or returns the one that is under way."""
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew_in_thread())
             # Nobody may be waiting for it; its failure is met again when the token has expired.
@@ -228,7 +229,7 @@ def _secret_key() -> str:
 
 
 def _from_secret(key: str) -> GoogleAccess:
-    """Access by a service account's key; nothing of it is shown, whatever is wrong with it."""
+    """Access by a service account's key, no part of which is shown, whatever is wrong with it."""
     from google.oauth2.service_account import Credentials
 
     shown = f"the plugin secret {KEY_SECRET}"
@@ -251,7 +252,7 @@ def _from_default() -> GoogleAccess:
 
     try:
         credentials, project = google.auth.default(scopes=SCOPES)
-    except Exception as error:  # google-auth lets through whatever a broken file leads to
+    except Exception as error:  # google-auth lets any error of a broken file through
         file = os.environ.get(KEY_VARIABLE)
         where = f"{KEY_VARIABLE} is {file}: " if file else "no credentials for Google Cloud: "
         known = isinstance(error, (GoogleAuthError, ValueError, OSError))

@@ -1,17 +1,17 @@
-"""The ``gcloud`` commands that put right what a bucket lacks."""
+"""The ``gcloud`` commands that give a bucket what it lacks."""
 
 from __future__ import annotations
 
 from typing import Final
 
 READ_AND_WRITE: Final = "roles/storage.objectAdmin"
-"""Creates, reads, lists, replaces and deletes objects."""
+"""The role to create, read, list, replace and delete objects."""
 READ: Final = "roles/storage.objectViewer"
-"""Reads and lists objects."""
+"""The role to read and list objects."""
 
 
 def create_bucket(bucket: str, project: str | None) -> str:
-    """Creates a bucket that nothing in it can be made public of, one rule for all objects."""
+    """The command that creates a bucket with uniform access whose objects cannot be made public."""
     chosen = f" --project={project}" if project else ""
     return (
         f"gcloud storage buckets create gs://{bucket}{chosen} --location=LOCATION"
@@ -20,7 +20,7 @@ def create_bucket(bucket: str, project: str | None) -> str:
 
 
 def grant(bucket: str, member: str, role: str = READ_AND_WRITE) -> str:
-    """Gives somebody a role on a bucket."""
+    """The command that grants somebody a role on a bucket."""
     return (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket}"
         f" --member={member} --role={role}"

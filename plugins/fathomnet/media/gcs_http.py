@@ -1,4 +1,4 @@
-"""The JSON API of one bucket over HTTP: connections, addresses, and what its answers mean."""
+"""The JSON API of one bucket over HTTP: connections, addresses and the meaning of answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .receiving import receiving_sockets
 
 CONNECT_SECONDS: Final = 15.0
 SMALL_SECONDS: Final = 60.0
-"""For a request that carries no image, from its start to the end of its answer."""
+"""For a request without an image, from its start to the end of its answer."""
 
 _READ_BUFFER: Final = 256 * 1024
 _SMALL: Final = aiohttp.ClientTimeout(total=SMALL_SECONDS, sock_connect=CONNECT_SECONDS)
@@ -31,15 +31,15 @@ _STREAM: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS,
 
 
 class Bucket:
-    """A bucket, over connections that are used again.
+    """A bucket, over connections that are reused.
 
     Used as an asynchronous context manager.
 
     Args:
         name: of the bucket.
-        access: who asks.
-        endpoint: where, without a trailing slash.
-        concurrency: connections at a time.
+        access: the identity.
+        endpoint: the address of Cloud Storage, without a trailing slash.
+        concurrency: simultaneous connections.
     """
 
     def __init__(self, name: str, access: Access, endpoint: str, concurrency: int) -> None:
@@ -71,10 +71,10 @@ class Bucket:
     async def ask(
         self, method: str, path: str, query: Mapping[str, str | int] | None = None
     ) -> Answer:
-        """One small request; a token that is refused is renewed once.
+        """Makes one small request; if its token is refused, renews it once.
 
         Args:
-            method: of HTTP.
+            method: the HTTP method.
             path: below the bucket, quoted.
             query: of the request.
 
@@ -91,7 +91,7 @@ class Bucket:
             raise self._unanswered(error) from None
 
     async def begin(self, path: str, query: Mapping[str, str | int]) -> aiohttp.ClientResponse:
-        """A request for what is large; the caller releases the response.
+        """Begins a request for something large; the caller releases the response.
 
         Raises:
             BusyError: as for ``ask``.
@@ -104,12 +104,12 @@ class Bucket:
             raise self._unanswered(error) from None
 
     async def upload(self, body: Upload, query: Mapping[str, str | int]) -> Answer:
-        """Sends an object; returns when it is there or its connection is dropped.
+        """Sends an object; returns once it is stored or its connection has been dropped.
 
         Raises:
             BusyError: no connection.
-            ItemError: no answer, whether or not the object came into being; or the image failed
-                to arrive with an error of another kind, which is the cause then.
+            ItemError: no answer, whether or not the object was created; or the image failed to
+                arrive with an error of another kind, which is then the cause.
             FathomNetError: the image failed to arrive with this error.
             SetupError: as for ``ask``.
         """
@@ -179,7 +179,7 @@ class Bucket:
         return URL(address, encoded=True)
 
     def _unanswered(self, error: Exception) -> ItemError | SetupError:
-        """What it means that a request got no answer."""
+        """The error for a request without an answer."""
         words = _in_words(error)
         match error:
             case aiohttp.ClientConnectorCertificateError():
@@ -194,7 +194,7 @@ class Bucket:
 
 
 def object_path(name: str) -> str:
-    """The address of an object below its bucket."""
+    """The path of an object below its bucket."""
     return f"/o/{quote(name, safe='')}"
 
 

@@ -1,4 +1,4 @@
-"""What a bucket holds, page by page."""
+"""Lists the objects of a bucket, page by page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .gcs_upload import WHOLE_KEY, WHOLE_VALUE
 from .outcomes import ItemError
 
 FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
-"""What is asked of an object's resource; :func:`stored_object` reads it."""
+"""The parts of an object's resource that are requested; :func:`stored_object` reads them."""
 
 _PAGE: Final = 5000
 _ATTEMPTS: Final = 6
@@ -35,7 +35,7 @@ _LONGEST_WAIT: Final = 10.0
 async def objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, StoredObject]]:
     """Every object whose name begins with a prefix, by its name.
 
-    A page that fails is asked for again, so that a long listing need not begin anew.
+    A page that fails is requested again, so a long listing need not restart.
 
     Raises:
         SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
@@ -58,7 +58,7 @@ async def objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, Store
 async def first_page(
     bucket: Bucket, prefix: str, most: int = 1, token: str = ""
 ) -> Mapping[str, Any]:
-    """One page of a listing, asked for once; the first, unless a token names another.
+    """Requests one page of a listing once: the first, unless a token names another.
 
     Raises:
         SetupError: there is no such bucket, or it may not be listed.
@@ -91,7 +91,7 @@ def stored_object(resource: Mapping[str, Any]) -> StoredObject:
 
 
 def tries() -> AsyncRetrying:
-    """Several attempts at a small request, with jitter between them."""
+    """Several attempts at a small request, with random waits between them."""
     return AsyncRetrying(
         retry=retry_if_exception(_may_pass),
         stop=stop_after_attempt(_ATTEMPTS),
@@ -110,7 +110,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _explained(bucket: Bucket, answer: Answer) -> str:
-    """Why a bucket cannot be listed, and what helps."""
+    """Why a bucket cannot be listed, and how to fix it."""
     access = bucket.access
     match answer.status:
         case HTTPStatus.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""One image as the body of one upload request, sent as it arrives."""
+"""The body of an upload request: one image, sent as it arrives."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..stores import Outgoing
 
 WHOLE_KEY: Final = "fathomnet-voxel51"
 WHOLE_VALUE: Final = "whole"
-"""Metadata of objects that this project streamed to their verified end."""
+"""Metadata that marks objects which this project streamed to a verified end."""
 
 
 class Upload(Payload):
     """A ``multipart/related`` body: the object's metadata, then its bytes.
 
-    Its length is known beforehand and announced, so that a body which breaks off creates nothing.
+    Its length is known and announced beforehand, so a body that breaks off creates nothing.
 
     Args:
         name: of the object.
         outgoing: its bytes.
 
     Attributes:
-        complete: whether everything was handed to the connection.
+        complete: whether all bytes were handed to the connection.
         failure: what went wrong in ``outgoing``, if anything did.
     """
 
@@ -44,7 +44,7 @@ class Upload(Payload):
         self._ended: asyncio.Event | None = None
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Called by aiohttp; any exception makes it drop the connection."""
+        """Sends the body; called by aiohttp, which drops the connection on any exception."""
         self._ended = asyncio.Event()
         try:
             await writer.write(self._preamble)
@@ -55,7 +55,7 @@ class Upload(Payload):
             self._ended.set()
 
     async def ended(self) -> None:
-        """Waits until ``outgoing`` is not read any more; only after its request is over."""
+        """Waits until ``outgoing`` is no longer read; call it only after the request has ended."""
         if self._ended is not None:
             await self._ended.wait()
 

@@ -1,4 +1,4 @@
-"""How much one host takes: everything for it waits while it refuses or cannot be reached."""
+"""Limits requests per host: all of them wait while a host refuses or cannot be reached."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .tally import time_text
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 SHARE_LEFT: Final = 0.5
-"""Of the requests at once, after a host has refused some."""
+"""Share of the simultaneous requests that remains after a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a host that answers nobody is waited for.
+    """How long to wait for a host that answers nobody.
 
     Attributes:
-        first_pause: seconds after the first refusal; each further one in a row doubles it.
-        longest_pause: seconds, at most.
-        give_up_after: seconds without one answer after which everything for the host fails.
+        first_pause: seconds after the first refusal; each further refusal in a row doubles it.
+        longest_pause: the most seconds of a pause.
+        give_up_after: seconds without any answer after which all requests to the host fail.
     """
 
     first_pause: float = FIRST_PAUSE
@@ -35,10 +35,10 @@ class Patience:
 
 
 class Host:
-    """One host: how many requests it gets at once, and when it gets none.
+    """Decides how many simultaneous requests one host gets, and when it gets none.
 
-    After a refusal (429, 503, no connection) all requests pause, as long as the host asks or with
-    jitter, and afterwards fewer go at once; every answer lets a little more through again.
+    After a refusal (429, 503, no connection) all requests pause for as long as the host asks, or
+    for a random time, and then fewer are made at once; every answer allows slightly more again.
     """
 
     def __init__(self, name: str, most: int, patience: Patience) -> None:
@@ -57,10 +57,10 @@ class Host:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
-        """Waits until the host may get one request more, for as long as the block runs.
+        """Waits until the host may get one more request, which lasts as long as the block.
 
         Raises:
-            ItemError: it has answered nobody for too long.
+            ItemError: the host has answered nobody for too long.
         """
         await self._admission()
         try:
@@ -71,7 +71,7 @@ class Host:
             self._admit()
 
     def answered(self) -> None:
-        """The host did what it was asked for, or refused one image only."""
+        """Records that the host answered, even if it refused one image."""
         self._answers += 1
         self._refusals = 0
         self._silent_since = None
@@ -79,15 +79,15 @@ class Host:
             self._allowed = min(self._most, self._allowed + 1 / self._allowed)
 
     def refused(self, turn: Turn, wait: float | None) -> bool:
-        """The host refuses everybody, or so it seems.
+        """Records that the host seems to refuse everybody.
 
         Args:
             turn: the request that was refused.
             wait: seconds that the host asked for, if it did.
 
         Returns:
-            Whether it does. Where it has answered others since the turn began, it does not, and
-            the image has to count the attempt.
+            Whether it does. If it has answered others since the turn began, it does not, and the
+            attempt counts against the image.
         """
         now = self._loop.time()
         if self._silent_since is None:
@@ -103,7 +103,7 @@ class Host:
         return self._answers == turn.answers_before
 
     async def _admission(self) -> None:
-        """Waits in line; whoever comes again does not overtake those that wait."""
+        """Waits in line; a request that returns does not overtake those that wait."""
         place = self._loop.create_future()
         self._queue.append(place)
         self._admit()
@@ -143,7 +143,7 @@ class Turn:
     Attributes:
         host: the host.
         began: when, by the clock of the event loop.
-        answers_before: how many answers the host had given by then.
+        answers_before: the number of answers that the host had given by then.
     """
 
     host: Host
@@ -152,7 +152,7 @@ class Turn:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Around what asks the host: tells it of the answer, or of the refusal."""
+        """Wraps a request: records the host's answer or refusal."""
         try:
             yield
         except BusyError as error:

@@ -1,4 +1,4 @@
-"""What HTTP answers say in their headers, and their bodies as they arrive, whoever sends them."""
+"""Reads the headers of HTTP answers, and their bodies as they arrive, whoever sends them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from multidict import CIMultiDictProxy
 from .outcomes import ItemError
 
 LONGEST_WAIT: Final = 600.0
-"""Seconds; a ``Retry-After`` of more is cut to it."""
+"""Seconds; a longer ``Retry-After`` is reduced to this."""
 
 _CRC32C_BYTES: Final = 4
 _MD5_BYTES: Final = 16
 
 
 def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
-    """Seconds that a ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None for nonsense."""
+    """Seconds that ``Retry-After`` asks for, at most :data:`LONGEST_WAIT`; None if invalid."""
     text = headers.get("Retry-After", "").strip()
     try:
         date = None if text.isdecimal() else parsedate_to_datetime(text)
@@ -34,7 +34,7 @@ def retry_after(headers: CIMultiDictProxy[str]) -> float | None:
 
 
 def announced_digests(headers: CIMultiDictProxy[str]) -> tuple[str | None, str | None]:
-    """CRC-32C and MD5 in Base64, each None where it is not announced."""
+    """CRC-32C and MD5 in Base64; each is None if it is not announced."""
     announced: dict[str, str] = {}
     for header in headers.getall("X-Goog-Hash", ()):
         for part in header.split(","):
@@ -52,11 +52,11 @@ def _digest(text: str, length: int) -> str | None:
 
 
 class Body(AsyncIterator[bytes]):
-    """The body of a response, chunk by chunk as it arrives; an ItemError where it breaks off.
+    """The body of a response, chunk by chunk as it arrives; raises ItemError if it breaks off.
 
     Args:
-        response: whose headers have come.
-        size: bytes that it announces.
+        response: its headers have arrived.
+        size: bytes that the response announces.
         sender: for the error: ``the source`` or ``the store``.
     """
 

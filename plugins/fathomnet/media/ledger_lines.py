@@ -1,4 +1,4 @@
-"""The lines of a ledger: what a job and an entry are, and how they are written and read."""
+"""The lines of a ledger: jobs and entries, and how they are written and read."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .outcomes import Outcome
 FORMAT: Final = "fathomnet-voxel51 transfer ledger"
 VERSION: Final = 1
 HOME_VARIABLE: Final = "FATHOMNET_LEDGERS"
-"""Environment variable: the folder of the ledgers of buckets, ``~/.fathomnet/ledgers`` if unset."""
+"""Environment variable: folder of the ledgers for buckets; ``~/.fathomnet/ledgers`` if unset."""
 
 _GCS: Final = "gs://"
 _FOLDER: Final = "ledgers"
 _IN_PLACE: Final = "the folder that holds this ledger"
 
 State = Outcome | Literal["sending"]
-"""An outcome, or ``sending``: the image was found whole and its last bytes are on their way."""
+"""An outcome, or ``sending``: the image is known to be whole and its last bytes are under way."""
 
 _STATES: Final = frozenset(get_args(Outcome)) | {"sending"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a ledger is about; a ledger of another job is refused.
+    """The job that a ledger belongs to; a ledger of another job is refused.
 
     Attributes:
         split: the split whose images move.
         annotations_sha256: hash of the COCO file that lists them.
-        source: ``urls``, or the bucket that they come from.
-        destination: the root of the store that they go to.
+        source: ``urls``, or the bucket from which the images come.
+        destination: the root of the store to which they go.
         shard: label of the part of the split, empty for all of it.
     """
 
@@ -48,7 +48,7 @@ class Job:
 
     @property
     def ledger(self) -> Path:
-        """Where this job's ledger lies: with the images, or, for a bucket, under the home."""
+        """The path of this job's ledger: beside the images or, for a bucket, in the home."""
         name = images_folder(self.split)
         if self.source.startswith(_GCS):
             name += ".from-bucket"
@@ -71,7 +71,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one image.
+    """What is known about one image.
 
     Attributes:
         name: the image's file name in the catalog.
@@ -81,7 +81,7 @@ class Entry:
         crc32c: CRC-32C of the stored object, in Base64.
         md5: MD5 of the stored object in Base64, where the store computes it.
         generation: version of the stored object, see ``stores.StoredObject``.
-        attempts: how often it was tried in the run that wrote the entry.
+        attempts: the number of attempts in the run that wrote the entry.
         time: when, UTC, ISO 8601.
     """
 
@@ -97,7 +97,7 @@ class Entry:
 
     @property
     def digest(self) -> Digest | None:
-        """What the image's bytes were found to be, where they were seen whole."""
+        """The digest of the image's bytes, if all of them were seen."""
         if self.bytes is None or self.crc32c is None:
             return None
         return Digest(self.bytes, self.crc32c)
@@ -108,7 +108,7 @@ _BLANK: Final = {field.name: field.default for field in fields(Entry)}
 
 
 def ledgers_of(root: str) -> Path:
-    """The folder of the ledgers about a store.
+    """The folder of a store's ledgers.
 
     Args:
         root: ``gs://bucket/prefix`` or a folder.
@@ -120,7 +120,7 @@ def ledgers_of(root: str) -> Path:
 
 
 def line_of(entry: Entry) -> bytes:
-    """An entry as it is written: what says nothing is left out."""
+    """An entry as it is written, without empty values."""
     values = {name: getattr(entry, name) for name in _BLANK}
     shown = {name: value for name, value in values.items() if value != _BLANK[name]}
     return _line({"time": entry.time, **shown})
@@ -131,10 +131,10 @@ def _line(values: dict[str, Any]) -> bytes:
 
 
 def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Entry]]:
-    """The header and the last entry of each name; a torn last line is passed over.
+    """The header and the last entry of each name; an incomplete last line is skipped.
 
     Raises:
-        InputError: a line is no line of a ledger, or of another version's.
+        InputError: a line is not a line of a ledger, or is of another version.
     """
     lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
     if not lines:
@@ -172,7 +172,7 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 
 def damaged(path: Path, number: int, problem: str) -> InputError:
-    """The error about a line that cannot be read."""
+    """The error for a line that cannot be read."""
     return InputError(
         str(path),
         [Fault(f"line {number:,}", problem)],
@@ -182,10 +182,10 @@ def damaged(path: Path, number: int, problem: str) -> InputError:
 
 
 def refuse_other_job(path: Path, header: dict[str, Any], job: Job) -> None:
-    """Raises where a ledger's header is not that of a job.
+    """Refuses a ledger whose header is not that of a job.
 
     Raises:
-        InputError: each part of the job that differs.
+        InputError: with each part of the job that differs.
     """
     wanted = job.header()
     faults = [

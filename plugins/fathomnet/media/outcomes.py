@@ -1,4 +1,4 @@
-"""What can become of one image, and the errors that say so."""
+"""The possible outcomes for an image, and the errors that stand for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 
 class ItemError(FathomNetError):
-    """One image could not be moved; the others go on.
+    """One image could not be moved; the transfer of others continues.
 
     Args:
         reason: what happened, without a URL's query, which may hold a signature.
@@ -42,23 +42,23 @@ class MissingError(ItemError):
 
 
 class RejectedError(ItemError):
-    """What the source sends is no whole image, or may not be fetched."""
+    """What the source sends is not a whole image, or may not be fetched."""
 
     outcome = "rejected"
 
 
 class BusyError(ItemError):
-    """A host as a whole refuses or does not answer: everything for it waits, not this image only.
+    """A host as a whole refuses or does not answer, so all requests to it wait, not just this one.
 
     Raised for 429 and 503, and where no connection can be made.
 
     Attributes:
-        for_everybody: whether the host has answered nobody meanwhile, so that the attempt says
-            nothing about this image; set by ``hosts``.
+        for_everybody: whether the host has answered nobody in the meantime, so that the attempt
+            says nothing about this image; set by ``hosts``.
     """
 
     for_everybody: bool = False
 
 
 class ConflictError(ItemError):
-    """An object of this name is there already, in a version that was not expected."""
+    """An object of this name exists already, in an unexpected version."""

@@ -1,4 +1,4 @@
-"""Files that are still being written: hidden beside the place where they will be seen whole."""
+"""Files that are still being written, hidden beside the final place of the complete file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..files.parts import lock
 
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT: Final = 24
-"""Characters of the final name that a part's name shows; all of them could exceed the longest name
-that the file system takes."""
+"""Characters of the final name that a part's name shows; with all of them, the name could be too
+long for the file system."""
 
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -26,11 +26,11 @@ _NO_LINKS: Final = frozenset(
 _sync = getattr(os, "fdatasync", os.fsync)
 
 Version = tuple[int, int]
-"""Which version of a file: its size, and its modification time in nanoseconds."""
+"""The version of a file: its size, and its modification time in nanoseconds."""
 
 
 class OtherVersionError(Exception):
-    """What lies under the final name is not what was expected there."""
+    """Something unexpected has the final name."""
 
 
 def is_part(name: str) -> bool:
@@ -44,15 +44,15 @@ def is_part(name: str) -> bool:
 
 
 def version_of(status: os.stat_result) -> Version:
-    """The version of a file from what ``stat`` says of it."""
+    """The version of a file, from its ``stat`` result."""
     return status.st_size, status.st_mtime_ns
 
 
 class PartFile:
     """One file on its way to its final name.
 
-    It is locked while this process writes it, so that another process can tell it from one that a
-    killed run has left behind.
+    It is locked while this process writes it, so that other processes can tell it from one that a
+    killed run left behind.
 
     Attributes:
         size: bytes written so far.
@@ -64,10 +64,10 @@ class PartFile:
         self._path: Path | None = None
 
     def create(self, target: Path) -> None:
-        """Begins a part beside its final name; the folder must be there.
+        """Creates a part beside its final name; the folder must exist.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         while True:
@@ -81,7 +81,7 @@ class PartFile:
             os.close(descriptor)
 
     def write(self, chunk: bytes) -> None:
-        """Appends bytes to the page cache: microseconds, for which no thread is worth its while.
+        """Appends bytes to the page cache; this takes microseconds and needs no thread.
 
         Raises:
             OSError: they cannot be written.
@@ -93,17 +93,17 @@ class PartFile:
         self.size += len(chunk)
 
     def publish(self, target: Path, expected: Version | None, durable: bool = True) -> Version:
-        """Gives the part its final name, at once and whole.
+        """Gives the complete part its final name, in one step.
 
         Args:
             target: the final name, in the part's folder.
-            expected: the version that is replaced; None where nothing may be there.
+            expected: the version that is replaced; None if nothing may exist.
             durable: whether the bytes reach the disk before the name does, so that not even a
-                crash of the machine leaves a shorter file under it.
+                crash of the machine leaves a truncated file under it.
 
         Raises:
-            OtherVersionError: something else is there; it stays untouched.
-            OSError: the bytes cannot be written, or the name not be given.
+            OtherVersionError: something else has the name; it is left untouched.
+            OSError: the bytes cannot be written, or the file cannot be renamed.
         """
         assert self._descriptor is not None and self._path is not None
         if durable:
@@ -119,7 +119,7 @@ class PartFile:
         return version
 
     def discard(self) -> None:
-        """Removes the part; nothing where it has its final name, or was never made."""
+        """Removes the part; does nothing if it has its final name, or was never created."""
         self._close()
         if self._path is not None:
             with suppress(OSError):
@@ -135,10 +135,10 @@ class PartFile:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Lets one writer of this project at a time look at a name in a folder and then act on it.
+    """Lets only one writer of this project at a time check a name in a folder and then act on it.
 
-    Where the file system has no locks the two steps have an instant between them, in which another
-    program could act on the same name.
+    On a file system without locks, another program could act on the same name between the two
+    steps.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""Where a dataset's images lie: the stored object, and the file that FiftyOne opens."""
+"""Where a dataset's images are: the stored object, and the file that FiftyOne opens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import Fault, InputError
 from ..fields import images_folder
 
 DEFAULT_MIRROR: Final = "~/fathomnet-media"
-"""Local folder of the images where FiftyOne cannot open the media root itself."""
+"""Local folder of the images if FiftyOne cannot open the media root itself."""
 
 GCS: Final = "gs://"
 _BUCKET_URI: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^?#]*)?")
@@ -25,8 +25,8 @@ class MediaPlan:
     """Where every image of a dataset is stored and opened.
 
     Attributes:
-        media_root: the store, a ``gs://`` URI or an absolute folder; empty where none is named.
-        filepath_root: what every sample's ``filepath`` starts with.
+        media_root: the store, a ``gs://`` URI or an absolute folder; empty if none is named.
+        filepath_root: the beginning of every sample's ``filepath``.
     """
 
     media_root: str
@@ -42,7 +42,7 @@ class MediaPlan:
         return _image_path(self.filepath_root, split, file_name)
 
     def media_uri(self, split: str, file_name: str) -> str | None:
-        """The stored object; None where no media root is named.
+        """The stored object; None if no media root is named.
 
         Examples:
             >>> MediaPlan("gs://lab/fathomnet", "/home/ada/fathomnet").media_uri("test", "a.png")
@@ -51,10 +51,10 @@ class MediaPlan:
         return _image_path(self.media_root, split, file_name) if self.media_root else None
 
     def files_present(self, split: str, file_names: Iterable[str]) -> frozenset[str]:
-        """Those of a split's images that lie on this machine, found without a call per file.
+        """Those of a split's images that are on this machine, found without a call per file.
 
         Args:
-            split: the split whose folder is looked at.
+            split: the split whose folder is searched.
             file_names: relative paths below that folder, as the catalog writes them.
         """
         if self.filepath_root.startswith(GCS):
@@ -74,7 +74,8 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
         opens_gcs: whether this FiftyOne opens ``gs://`` files itself (Enterprise).
 
     Raises:
-        InputError: the media root is neither of the two, or the mirror is not under the home.
+        InputError: the media root is neither of the two, or the mirror is not below the home
+        folder.
     """
     faults: list[Fault] = []
     root = checked_root(media_root, "media_root", faults)
@@ -98,12 +99,12 @@ def _files_in(folder: Path, below: PurePosixPath) -> Iterable[str]:
 
 
 def checked_root(root: str, place: str, faults: list[Fault]) -> str:
-    """A store's root in its one spelling: ``gs://bucket/prefix`` or an absolute folder.
+    """A store's root in its standard spelling: ``gs://bucket/prefix`` or an absolute folder.
 
     Args:
         root: what the user gave; empty stays empty.
-        place: the parameter's name, for faults.
-        faults: gets what is wrong with it.
+        place: the name of the parameter, for faults.
+        faults: receives what is wrong with it.
 
     Examples:
         >>> checked_root(" gs://lab/fathomnet/", "media_root", faults=[])

@@ -1,4 +1,4 @@
-"""What to do about one image, from what the ledger and the store say of it."""
+"""Decides what to do about one image, from what the ledger and the store say about it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def next_step(
     announced: Digest | None = None,
     recheck: bool = False,
 ) -> Step:
-    """Decides without asking anybody.
+    """Decides the next step for an image, without asking the network or the disk.
 
     Args:
         entry: the ledger's latest entry about the image.
-        stored: the object that the store holds under its name.
-        announced: what the source's own listing says of it, where the source is a bucket.
+        stored: the object that the store has under its name.
+        announced: what the source's own listing says about it, if the source is a bucket.
         recheck: whether a source that has said "missing" is asked again.
 
     Examples:
@@ -52,5 +52,5 @@ def next_step(
 
 
 def _is_same_version(entry: Entry | None, stored: StoredObject, known: Digest) -> bool:
-    """Whether this very object was seen to hold these bytes, so that it need not be read again."""
+    """Whether this very object is known to hold these bytes, so that it need not be read again."""
     return entry is not None and entry.generation == stored.generation and entry.digest == known

@@ -1,4 +1,4 @@
-"""How much a connection takes in ahead of its reader, in the kernel and in this process."""
+"""How much a connection receives ahead of its reader, in the kernel and in this process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 WINDOW: Final = 2 * 1024**2
-"""Bytes on their way to a connection. The kernel begins with a sixteenth, and what sends waits for
-each piece to be read: on a fast line that costs a fifth of the rate, and of the processor time."""
+"""Bytes under way to a connection. The kernel begins with a sixteenth of this, and the sender waits
+for each piece to be read; on a fast line that costs a fifth of the rate and processor time."""
 
 ALL_WINDOWS: Final = 100 * 1024**2
-"""Bytes of all connections together: the kernel's memory, where a store is slower than a source."""
+"""Bytes for all connections together: the kernel's memory if a store is slower than a source."""
 
 SMALLEST: Final = 512 * 1024
-"""Bytes; less is what the kernel finds by itself, which may grow further where a line is long."""
+"""Bytes; below this the kernel chooses by itself, and may grow further on a long line."""
 
 SocketFactory = Callable[[Any], socket.socket]
 
@@ -26,9 +26,9 @@ def receiving_sockets(concurrency: int) -> SocketFactory | None:
         concurrency: connections at a time.
 
     Returns:
-        None where the kernel is to choose: for very many connections, and on a system that allows
-        no window of this size (on Linux ``net.core.rmem_max``); what it does allow would be less
-        than what the kernel comes to by itself.
+        None if the kernel is to choose: for very many connections, and on a system that allows no
+        window of this size (on Linux ``net.core.rmem_max``); what it does allow would be less than
+        the kernel would choose itself.
     """
     window = min(WINDOW, ALL_WINDOWS // concurrency)
     if window < SMALLEST:

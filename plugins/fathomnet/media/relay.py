@@ -1,4 +1,4 @@
-"""One image on its way from a source to a store, checked as it passes."""
+"""Checks one image as it passes from a source to a store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESCHEDULE_SECONDS: Final = 1.0
 
 
 class Watch:
-    """Ends a transfer in which nothing moves any more; one that is only slow goes on.
+    """Ends a transfer that has stalled; one that is merely slow goes on.
 
     Used as an asynchronous context manager around everything that may stall.
     """
@@ -28,7 +28,7 @@ class Watch:
         self.waiting_for = "the source"
 
     def moved(self, waiting_for: str) -> None:
-        """Something moved; names whom the transfer waits for next."""
+        """Records that something moved, and what the transfer waits for next."""
         self.waiting_for = waiting_for
         now = self._loop.time()
         # Setting a timer anew for each of thousands of chunks a second would be felt.
@@ -59,9 +59,9 @@ class Relay:
     Attributes:
         size: bytes that the source announces.
         content_type: from the image's signature, whatever the source calls it.
-        crc32c: what the source announces, if it does.
-        error: what went wrong on the incoming side: whoever sends hides it in an error of its own.
-        released: whether the last chunk went out, so that the store may have the object.
+        crc32c: the one that the source announces, if it does.
+        error: what went wrong on the incoming side; the sending side hides it in its own error.
+        released: whether the last chunk was sent, so that the store may have the object.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Relay:
         self._digest: Digest | None = None
 
     async def begin(self) -> None:
-        """Reads as much as shows what kind of image it is, before the store hears of it.
+        """Reads enough to tell the kind of image, before anything is sent to the store.
 
         Raises:
-            RejectedError: it is none, or ends before that.
+            RejectedError: it is not an image, or ends too early.
         """
         while self._check.content_type is None:
             chunk = await self._next()
@@ -95,16 +95,16 @@ class Relay:
 
     @property
     def digest(self) -> Digest:
-        """What went by, once it has all gone by."""
+        """The digest of the whole image, once all of it has passed."""
         if self._digest is None:
             raise RuntimeError("the digest is asked for before the image has passed")
         return self._digest
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The image's bytes; the last ones only when it was found whole.
+        """The image's bytes; the last ones only once it is known to be whole.
 
-        A store gives an object its name when it has as many bytes as were announced, so that an
-        image which turns out bad at its very end never comes into being.
+        A store names an object once it has as many bytes as were announced, so an image that turns
+        out to be bad at its very end is never created.
         """
         try:
             held = self._first
@@ -122,7 +122,7 @@ class Relay:
         yield held
 
     async def drain(self) -> Digest:
-        """Reads the image to its end for its digest alone."""
+        """Reads the image to its end, only for its digest."""
         while await self._next():
             pass
         self._digest = self._check.finish()

@@ -1,4 +1,4 @@
-"""A transfer as it was asked for: checked whole, before anything is moved."""
+"""Checks a requested transfer completely before anything is moved."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .shards import Shard
 
 @dataclass(frozen=True, slots=True)
 class RequestedImage:
-    """What a transfer needs to know of an image.
+    """What a transfer needs to know about an image.
 
     Attributes:
         name: its file name in the catalog.
-        url: where it was published; empty where the catalog does not say.
+        url: where it was published; empty if the catalog does not say.
     """
 
     name: str
@@ -27,7 +27,7 @@ class RequestedImage:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What uploads and downloads have in common, as the caller gave it."""
+    """The options that uploads and downloads share, as the caller gave them."""
 
     limit: int | None
     concurrency: int
@@ -39,14 +39,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A transfer that was checked and can begin.
+    """A transfer that has been checked and can begin.
 
     Attributes:
-        verb: what is done, for messages: ``uploading``.
-        job: what the ledger is about.
+        verb: what is done, for messages, such as ``uploading``.
+        job: the job of the ledger.
         images: those of the job's shard, in the order of the catalog.
         policy: how hard to try.
-        options: the rest, as the caller gave it.
+        options: the rest, as the caller gave them.
     """
 
     verb: str
@@ -65,19 +65,19 @@ def checked_request(
     options: Options,
     faults: list[Fault],
 ) -> Request:
-    """Checks everything, the catalog last.
+    """Checks a request, the catalog last.
 
     Args:
         verb: what is done.
         annotations: COCO file that lists the images.
-        split: theirs.
-        source: ``urls`` or a bucket, checked already.
-        root: the destination, checked already.
+        split: the split of these images.
+        source: ``urls`` or a bucket, already checked.
+        root: the destination, already checked.
         options: checked here.
-        faults: what was found wrong with the others.
+        faults: what is wrong with the other parameters.
 
     Raises:
-        InputError: all that is wrong.
+        InputError: with everything that is wrong.
     """
     if split not in SPLITS:
         faults.append(Fault("split", f"{split!r} is none of {', '.join(SPLITS)}"))

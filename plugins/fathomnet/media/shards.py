@@ -1,4 +1,4 @@
-"""Shares of one job: which worker moves which image, without any of them asking the others."""
+"""Divides a job among workers, none of which needs to ask the others what to do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TEXT: Final = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several parts that a job's images fall into by their names.
+    """One of the parts into which a job's images are divided by their names.
 
     Attributes:
         index: which part, from 0.
-        count: how many there are; 1 means the whole.
+        count: the number of parts; 1 means the whole.
     """
 
     index: int = 0
@@ -30,10 +30,10 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads ``I/N``, or nothing for the whole.
+        """Reads ``I/N``; an empty text stands for the whole.
 
-        Parts may be counted from 0 or from 1, since N/N is the same part as 0/N: the workers 0/4 to
-        3/4 cover everything, and so do 1/4 to 4/4.
+        Parts may be counted from 0 or from 1, since N/N is the same part as 0/N: workers 0/4 to 3/4
+        cover everything, and so do 1/4 to 4/4.
 
         Raises:
             InputError: the text is neither; the fault's place is ``shard``.
@@ -53,7 +53,7 @@ class Shard:
         return cls(index % count, count)
 
     def owns(self, name: str) -> bool:
-        """Whether an image belongs to this part: the same answer on every machine, for ever.
+        """Whether an image belongs to this part; the answer is the same on every machine, for ever.
 
         Args:
             name: its file name in the catalog.
@@ -70,7 +70,7 @@ class Shard:
 
     @property
     def label(self) -> str:
-        """The part in a file's name, such as ``1-of-4``; empty for the whole.
+        """The part as it appears in file names, such as ``1-of-4``; empty for the whole.
 
         Examples:
             >>> Shard.parse("0/4").label, Shard().label

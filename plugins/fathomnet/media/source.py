@@ -1,4 +1,4 @@
-"""Images from URLs: one polite, wary HTTP client whose every failure says what it means."""
+"""Reads images from URLs, with a polite and wary HTTP client that explains every failure."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _MAY_HEAL: Final = (401, 403, 408, 425)
 
 
 class UrlSource:
-    """Reads images from http and https URLs, over connections that are used again.
+    """Reads images from http and https URLs, over connections that are reused.
 
-    Used as an asynchronous context manager. How long a source may be silent is for the caller to
-    watch: cancelling drops the connection.
+    Used as an asynchronous context manager. The caller limits how long a source may be silent;
+    cancelling drops the connection.
 
     Args:
-        concurrency: connections at a time.
-        allow_private_hosts: whether loopback and private networks may be read from.
+        concurrency: simultaneous connections.
+        allow_private_hosts: whether to read from loopback and private networks.
         largest: bytes that an image may have.
         connect_seconds: how long one attempt to connect may take.
     """
@@ -90,15 +90,15 @@ class UrlSource:
     async def open(self, url: str) -> AsyncIterator[Incoming]:
         """Begins to read an image; leaving before its end drops the connection.
 
-        Iterating over the chunks raises :class:`ItemError` where the body breaks off.
+        Iterating over the chunks raises :class:`ItemError` if the body breaks off.
 
         Args:
-            url: of an image. It is requested as it is written.
+            url: of an image; it is requested as it is written.
 
         Raises:
             MissingError: there is no such image (404, 410).
             BusyError: the host cannot be reached or asks to wait (429, 503).
-            RejectedError: it may not be fetched, or what is announced is no image.
+            RejectedError: it may not be fetched, or what is announced is not an image.
             ItemError: any other answer.
         """
         response = await self._answer(url)
@@ -128,10 +128,10 @@ class UrlSource:
 
 
 def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
-    """What a response announces, if that can be an image.
+    """The image that a response announces.
 
     Raises:
-        ItemError: it cannot be, in whichever of its kinds fits.
+        ItemError: it cannot be an image; the subclass says why.
     """
     if response.status != HTTPStatus.OK:
         raise _refusal(response)
@@ -161,7 +161,7 @@ def _announced_size(headers: CIMultiDictProxy[str]) -> int:
 
 
 def _refusal(response: aiohttp.ClientResponse) -> ItemError:
-    """What a status other than 200 means for an image."""
+    """The error that a status other than 200 means for an image."""
     status = response.status
     reason = f"the source answers {status}"
     if status in HTTPStatus.__members__.values():
@@ -176,7 +176,7 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
 
 
 def _unanswered(error: Exception, host: str) -> ItemError:
-    """What it means that a request got no proper answer."""
+    """The error for a request without a proper answer."""
     number = getattr(error, "errno", None)
     words = os.strerror(number) if number else "no answer"
     match error:

@@ -1,4 +1,4 @@
-"""Counts of a transfer while it runs, and the line that tells a person how far it is."""
+"""Counts a transfer while it runs, and words its progress for people."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 from .outcomes import Outcome
 
 WINDOW_SECONDS: Final = 30.0
-"""The rate is that of the last so many seconds."""
+"""The rate is averaged over this many seconds."""
 
 
 class Tally:
-    """How far a transfer is.
+    """Counts the images of a transfer by outcome.
 
     Attributes:
         total: images in all.
         counts: images by outcome.
-        bytes: moved into the store by this run.
+        bytes: those moved into the store by this run.
     """
 
     def __init__(self, verb: str, total: int) -> None:
@@ -30,7 +30,7 @@ class Tally:
         self._marks: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)])
 
     def add(self, outcome: Outcome, size: int = 0, took_time: bool = True) -> None:
-        """Counts an image; ``size`` is what was moved for it."""
+        """Counts an image; ``size`` is the number of bytes moved for it."""
         self.counts[outcome] += 1
         self.bytes += size
         self._moved += took_time
@@ -76,7 +76,7 @@ class Tally:
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them: "1.2 GB".
+    """Bytes in words, such as "1.2 GB".
 
     Examples:
         >>> size_text(999), size_text(1_240_000)
@@ -90,7 +90,7 @@ def size_text(size: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A duration as a person reads it: "3 min", "2 h 05 min".
+    """A duration in words, such as "3 min" or "2 h 05 min".
 
     Examples:
         >>> time_text(80), time_text(180), time_text(7_500)

@@ -1,7 +1,7 @@
-"""What Google's Storage Transfer Service needs to fetch images without us, for millions of them.
+"""Writes what Google's Storage Transfer Service needs to fetch millions of images by itself.
 
-The service takes a list of URLs, and names what it fetches by host and path. So a map belongs to a
-list, from those names to the ones that the dataset expects; ``renaming`` applies it.
+The service takes a list of URLs, and names what it fetches by host and path. So each list has a
+map from these names to those that the dataset expects; ``renaming`` applies it.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from .paths import GCS
 
 LIST_HEADER: Final = "TsvHttpData-1.0"
 LARGEST_LIST: Final = 128_000_000
-"""Bytes that the service takes in one list (cloud.google.com/storage-transfer/quotas)."""
+"""Bytes that the service accepts in one list (cloud.google.com/storage-transfer/quotas)."""
 
 MAP_HEADER: Final = ("transferred_name", "object_name")
 RENAMING: Final = "fathomnet-voxel51 rename-transferred"
 """The command that applies a map."""
 
 _LONGEST_NAME: Final = 1024
-"""Bytes that an object's name may have."""
+"""The most bytes of an object's name."""
 
 _MD5_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class TransferObject:
-    """One image that the service is to fetch.
+    """One image for the service to fetch.
 
     Attributes:
-        url: where it is now; empty or None where nobody knows.
-        file_name: what it is called below the destination.
-        size: bytes, where known.
-        md5: MD5 in Base64, where known.
+        url: where it is now; empty or None if unknown.
+        file_name: its name below the destination.
+        size: bytes, if known.
+        md5: MD5 in Base64, if known.
     """
 
     url: str | None
@@ -62,7 +62,7 @@ class LeftOut:
     """An image that the service cannot fetch; ``upload_images`` can, or says why not.
 
     Attributes:
-        file_name: what it is called below the destination.
+        file_name: its name below the destination.
         reason: why, without what a URL may hold in secret.
     """
 
@@ -72,15 +72,15 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class TransferJob:
-    """The files that were written, and what to do with them.
+    """The files that were written, and the commands that use them.
 
     Attributes:
-        lists: paths of the URL lists, in order; empty where no image can be fetched.
+        lists: paths of the URL lists, in order; empty if no image can be fetched.
         rename_map: path of a CSV with the columns ``transferred_name,object_name``, both names of
             objects in the destination's bucket. One transferred object may get several names.
-        urls: how many are listed.
-        left_out: images that are not, with reasons.
-        commands: shell commands that a person runs, in order; the first is to be completed.
+        urls: the number of listed URLs.
+        left_out: images that are not listed, with reasons.
+        commands: shell commands for a person to run, in order; the first must be completed.
     """
 
     lists: tuple[str, ...]
@@ -92,7 +92,7 @@ class TransferJob:
 
 @dataclass(slots=True)
 class _Listed:
-    """A URL of the list, and the names of the images that it is the source of."""
+    """A URL of the list, and the names of the images that come from it."""
 
     url: str
     size: int | None
@@ -100,7 +100,7 @@ class _Listed:
     file_names: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """As the service reads it: the size is optional, and MD5 comes only after a size."""
+        """The line that the service reads; the size is optional, and MD5 requires a size."""
         known = [value for value in (self.size, self.size and self.md5) if value]
         return "\t".join(map(str, (self.url, *known))) + "\n"
 
@@ -108,15 +108,15 @@ class _Listed:
 def write_transfer_job(
     items: Iterable[TransferObject], folder: str | Path, stem: str, destination: str
 ) -> TransferJob:
-    """Writes URL lists and a map of names; files of an earlier job of that stem are replaced.
+    """Writes URL lists and a map of names; files of an earlier job with the same stem are replaced.
 
-    All names are held in memory, about 0.7 kB an image, because lists are sorted.
+    All names are held in memory, about 0.7 kB per image, because the lists are sorted.
 
     Args:
         items: the images.
-        folder: where the files go; it must be there.
-        stem: what their names begin with, such as ``train_images``.
-        destination: ``gs://bucket/prefix/train_images``, below which images get their file names.
+        folder: where the files go; it must exist.
+        stem: the beginning of their names, such as ``train_images``.
+        destination: the images get their file names below it: ``gs://bucket/prefix/train_images``.
 
     Raises:
         InputError: the destination is not in a bucket; nothing was written.
@@ -155,7 +155,7 @@ def write_transfer_job(
 def _listed(
     items: Iterable[TransferObject], staging: str, images: str, left_out: list[LeftOut]
 ) -> dict[str, _Listed]:
-    """Each URL once, by the name that the service will give to what it fetches from there."""
+    """Each URL once, by the name that the service will give to its object."""
     listed: dict[str, _Listed] = {}
     for item in items:
         try:
@@ -174,16 +174,16 @@ def _listed(
             left_out.append(LeftOut(item.file_name, error.reason))
             continue
         if (entry.size, entry.md5) != (size, md5):
-            entry.size = entry.md5 = None  # they contradict one another: let it come unchecked
+            entry.size = entry.md5 = None  # they contradict one another, so fetch it unchecked
         entry.file_names.append(item.file_name)
     return listed
 
 
 def _transferable(url: str | None) -> URL:
-    """The URL as it stands in a list.
+    """The URL as it appears in a list.
 
     Raises:
-        RejectedError: the service cannot fetch it, or its name there would be uncertain.
+        RejectedError: the service cannot fetch it, or would give it an unpredictable name.
     """
     if not url:
         raise RejectedError("no URL")
@@ -205,7 +205,7 @@ def _valid_md5(text: str | None) -> str | None:
 
 
 def _write_lists(folder: Path, stem: str, lines: Iterable[str]) -> list[Path]:
-    """Writes as many lists as it takes, and removes those that an earlier job had beyond them."""
+    """Writes as many lists as it takes, and removes further lists of an earlier job."""
     paths = []
     for number, part in enumerate(_in_lists(lines), 1):
         path = folder / f"{stem}.urls-{number}.tsv"
@@ -221,14 +221,14 @@ def _write_lists(folder: Path, stem: str, lines: Iterable[str]) -> list[Path]:
 
 
 def _in_lists(lines: Iterable[str]) -> Iterator[Iterator[str]]:
-    """The lines in groups, none of which exceeds a list's size with its header."""
+    """Groups the lines so that no group with its header exceeds the size of a list."""
     waiting = iter(lines)
     line = next(waiting, "")
 
     def group() -> Iterator[str]:
         nonlocal line
         room = LARGEST_LIST - len(LIST_HEADER) - 1
-        while line and len(line) <= room:  # all of a line is ASCII
+        while line and len(line) <= room:  # lines are ASCII only
             room -= len(line)
             yield line
             line = next(waiting, "")
@@ -239,7 +239,7 @@ def _in_lists(lines: Iterable[str]) -> Iterator[Iterator[str]]:
 
 @contextmanager
 def _text_file(path: Path) -> Iterator[TextIO]:
-    """A text file that gets its name when all of it is written."""
+    """A text file that gets its name once it is complete."""
     with whole_file(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         yield text
@@ -249,7 +249,7 @@ def _text_file(path: Path) -> Iterator[TextIO]:
 def _commands(
     lists: Iterable[Path], rename_map: Path, bucket: str, staging: str
 ) -> tuple[str, ...]:
-    """What a person runs: the flags are those of gcloud 528."""
+    """The commands for a person to run; the flags are those of gcloud 528."""
     lists = tuple(lists)
     if not lists:
         return ()

@@ -1,4 +1,4 @@
-"""Whether the bytes that stream by are one whole PNG or JPEG, found without holding them."""
+"""Checks that bytes that stream by are one whole PNG or JPEG, without holding them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ENDINGS: Final = {PNG: b"\0\0\0\0IEND\xaeB`\x82", JPEG: b"\xff\xd9"}
 _NAMES: Final = {PNG: "PNG", JPEG: "JPEG"}
 _LONGEST_ENDING: Final = 12
 _HEADER: Final = struct.Struct(">I4s")
-"""Of a PNG chunk: its length and its type."""
+"""The header of a PNG chunk: its length and its type."""
 _HEAD: Final = 64
-"""Bytes that are looked at to name what is not an image."""
+"""Bytes that are examined to name what is not an image."""
 
 _OTHER_KINDS: Final = (
     (b"GIF8", "a GIF image"),
@@ -53,14 +53,14 @@ _TEXT_KINDS: Final = (
 class ImageCheck:
     """Follows one image as it streams by, and vouches for it at the end.
 
-    It looks at lengths, at the order of a PNG's chunks and at both ends; it decodes no pixel.
-    What is damaged inside without a change of length is for the checksums of both sides to find.
+    It checks lengths, the order of a PNG's chunks and both ends, but decodes no pixel. Damage
+    inside that does not change the length is left to the checksums of both sides.
 
     Args:
         size: bytes that the source announced.
 
     Attributes:
-        content_type: ``image/png`` or ``image/jpeg``; None until the signature has passed.
+        content_type: ``image/png`` or ``image/jpeg``; None until the signature has been seen.
     """
 
     def __init__(self, size: int) -> None:
@@ -76,7 +76,7 @@ class ImageCheck:
         """Takes the next bytes.
 
         Raises:
-            RejectedError: they cannot belong to a whole image of the announced size.
+            RejectedError: they cannot be part of a whole image of the announced size.
         """
         start = self._received
         self._received += len(chunk)
@@ -90,10 +90,10 @@ class ImageCheck:
             self._chunks.feed(chunk, start)
 
     def finish(self) -> Digest:
-        """Says what went by, once all of it has.
+        """The digest of the image, once all of it has passed.
 
         Raises:
-            RejectedError: it was no whole image of the announced size.
+            RejectedError: it was not a whole image of the announced size.
         """
         if self._received != self._size:
             raise RejectedError(f"only {self._received:,} of {self._size:,} announced bytes")
@@ -116,7 +116,7 @@ class ImageCheck:
 
 
 class _PngChunks:
-    """Steps from one chunk header of a PNG to the next, past everything that lies between."""
+    """Steps from one chunk header of a PNG to the next, skipping everything in between."""
 
     def __init__(self, size: int) -> None:
         self.ended = False
@@ -139,10 +139,10 @@ class _PngChunks:
             self._header = b""
 
     def _skip_pixels(self, piece: bytes, start: int) -> bool:
-        """Steps over pixel chunks whose headers lie in a piece: libpng writes one every 8 KiB.
+        """Skips the pixel chunks whose headers are in a piece; libpng writes one every 8 KiB.
 
         Returns:
-            Whether there was any.
+            Whether there were any.
         """
         before = at = self._header_at - start
         while at <= len(piece) - _HEADER.size:
@@ -177,7 +177,7 @@ class _PngChunks:
 
 
 def _described(head: bytes) -> str:
-    """What a person would call a file that begins with these bytes."""
+    """What people would call a file that begins with these bytes."""
     if not head:
         return "nothing at all"
     for signature, kind in _OTHER_KINDS:

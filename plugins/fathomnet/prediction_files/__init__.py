@@ -1,1 +1,1 @@
-"""The files of a prediction run: its manifest, its rows, and how they are written."""
+"""Reads and writes the files of a prediction run: its rows and its manifest."""

@@ -1,7 +1,7 @@
-"""The rows of a predictions file as they are written: csv or parquet -> columns, unjudged.
+"""Reads the rows of a predictions file as they are written: csv or parquet -> raw columns.
 
-What the values mean is the business of ``predictions``; here a file is refused only where it is
-no table of predictions at all.
+``predictions`` decides what the values mean; this module refuses only files that are not tables of
+predictions at all.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ REQUIRED: Final = (ANNOTATION_ID, CONCEPT_NAME)
 KNOWN: Final = (*REQUIRED, CONFIDENCE, OWN_RANK, PROBABILITIES)
 
 MOST_ROWS: Final = 10_000_000
-"""Four hundred times the boxes of FathomNet 2025. Rows that repeat one another take hardly any room
-in a file, and a hundred bytes each in memory."""
+"""Four hundred times the boxes of FathomNet 2025. Repeated rows take hardly any room in a file, but
+a hundred bytes each in memory."""
 MOST_PROBABILITIES: Final = 100 * MOST_ROWS
 
 _PARQUET_MARK: Final = b"PAR1"
@@ -39,17 +39,17 @@ _ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
-    """A table before its values are judged.
+    """A table whose values have not been checked yet.
 
     Attributes:
-        unit: what a row's number counts: ``line`` of a csv, the header being line 1, or ``row``
-            of a parquet file, the first being row 1.
+        unit: what a row's number counts: ``line`` of a csv, whose header is line 1, or ``row`` of
+            a parquet file, which begins with row 1.
         numbers: number of each row.
-        columns: cells of each known column that the file has, one for each of ``numbers``.
-        misshapen: problem of each row that does not fit the header, by its number; such rows are
-            not among ``numbers``.
-        probabilities: (rows, concepts) float32 if the file has them; NaN all along a row whose
-            list is missing or shorter than the others.
+        columns: cells of each known column of the file, one for each of ``numbers``.
+        misshapen: the problem of each row that does not fit the header, by its number; such rows
+            are not among ``numbers``.
+        probabilities: (rows, concepts) float32 if the file has them; a row whose list is missing
+            or shorter than the others is all NaN.
     """
 
     unit: str
@@ -60,10 +60,10 @@ class RawRows:
 
 
 def read_rows(source: SourceFile) -> RawRows:
-    r"""Reads a csv file or, going by its content, a parquet file.
+    r"""Reads a csv file or, judging by its content, a parquet file.
 
     Raises:
-        InputError: the file is neither, lacks a column, or has no rows.
+        InputError: the file is neither of these, lacks a column, or has no rows.
 
     Examples:
         >>> content = b"annotation_id,concept_name\n7,Sebastes\n"
@@ -97,7 +97,7 @@ def _read_csv(source: SourceFile) -> RawRows:
 
 
 def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line on which each begins; empty lines are passed over."""
+    """Rows with the number of the line on which each begins; empty lines are skipped."""
     # Universal newlines, so that lines are counted as an editor counts them.
     reader = csv.reader(io.StringIO(decode(source), newline=None), strict=True)
     line = 1
@@ -152,7 +152,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
 
 
 def _check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
-    """Refuses what a small file may hold and no memory could."""
+    """Refuses a small file whose content would not fit in memory."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = max(
         (
@@ -178,7 +178,7 @@ def _check_types(source: SourceFile, columns: Mapping[str, pa.ChunkedArray]) -> 
 
 
 def _wrong_type(name: str, kind: pa.DataType) -> str:
-    """What a column should hold, or "" where it does."""
+    """What a column should hold; "" if it holds that."""
     if name == ANNOTATION_ID:
         return "" if pa.types.is_integer(kind) else "whole numbers (int64)"
     if name == CONFIDENCE:

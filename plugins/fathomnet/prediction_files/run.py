@@ -25,15 +25,15 @@ _ADVICE: Final = "Write the run again, or name one of its files instead of the f
 
 @dataclass(frozen=True, slots=True)
 class RawRun:
-    """A run before the values of its rows are judged.
+    """A run whose rows have not been checked yet.
 
     Attributes:
         subject: the path as the user gave it, for messages.
-        name: of the file or folder, without what stands above it.
-        sha256: of the file; of a folder, that of the lines ``<sha256>  <name>`` of its files in
+        name: of the file or folder, without the path above it.
+        sha256: of the file; for a folder, of the lines ``<sha256>  <name>`` of its files in
             alphabetical order, as ``sha256sum manifest.json predictions.csv predictions.parquet |
             sha256sum`` prints it.
-        rows: the table, from the parquet file where there are both.
+        rows: the table; if there are both files, that of the parquet file.
         manifest: the run's manifest, if it has one.
     """
 
@@ -52,11 +52,11 @@ class RawRun:
 def read_run(path: str | Path) -> RawRun:
     """Reads the file or folder that ``import_predictions`` was given.
 
-    A lone parquet file with probabilities takes the manifest that lies beside it, because only
-    the manifest says which concept each probability belongs to.
+    For a parquet file with probabilities, the manifest beside it is read too, because only the
+    manifest says which concept each probability belongs to.
 
     Raises:
-        InputError: a file is missing, damaged or no table of predictions, or the files of the
+        InputError: a file is missing, damaged or not a table of predictions, or the files of the
             folder contradict one another.
     """
     if str(path) and Path(path).is_dir():
@@ -101,7 +101,7 @@ def read_manifest(source: SourceFile) -> dict[str, Any]:
     """The manifest of a run.
 
     Raises:
-        InputError: it is no JSON, of another version, or has no list of concepts.
+        InputError: it is not JSON, has another version, or has no list of concepts.
     """
     try:
         manifest = json.loads(decode(source))
@@ -133,7 +133,7 @@ def _manifest_faults(manifest: object) -> list[Fault]:
 def check_files(
     folder: Path, manifest: Mapping[str, Any], sources: Mapping[str, SourceFile]
 ) -> None:
-    """Compares the hashes that the manifest gives, if it gives any, with the files.
+    """Compares the files with the hashes that the manifest gives, if it gives any.
 
     Args:
         folder: of the run, for messages.
@@ -173,7 +173,7 @@ def _pairs(rows: RawRows) -> list[tuple[str, str]]:
 
 
 def _check_width(run: RawRun) -> None:
-    """Makes sure that it is known which concept each probability belongs to."""
+    """Checks that the run says which concept each probability belongs to."""
     if run.rows.probabilities is None:
         return
     width = run.rows.probabilities.shape[1]

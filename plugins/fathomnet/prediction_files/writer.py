@@ -1,4 +1,4 @@
-"""Writing the files of one prediction run, so that no reader ever takes half a run for a whole."""
+"""Writes the files of a prediction run so that no reader takes half a run for a whole one."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def write_predictions(
     writer that was killed between two renames.
 
     Args:
-        folder: made if it does not exist; files of these names in it are replaced.
-        rows: one row a box with the columns annotation_id, image_id, concept_name, confidence
-            and rank; the last two may hold missing values.
+        folder: created if it does not exist; existing files of these names are replaced.
+        rows: one row per box with the columns annotation_id, image_id, concept_name, confidence
+            and rank; the last two may have missing values.
         manifest: whatever describes the run; ``concepts`` lists the concepts in the order of the
             probabilities. ``format_version`` and ``files`` are added.
         probabilities: (rows, concepts), in the order of ``rows``.
         further: other files of the run, by name; the manifest carries their hashes too.
 
     Raises:
-        InputError: the arguments do not fit together; nothing was written.
+        InputError: the arguments do not fit one another; nothing was written.
     """
     faults = _faults(rows, manifest, probabilities)
     if faults:

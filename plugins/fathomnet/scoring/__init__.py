@@ -1,1 +1,1 @@
-"""The arithmetic of an evaluation, on arrays and names: nothing here knows FiftyOne."""
+"""The arithmetic of an evaluation, on arrays and names, without FiftyOne."""

@@ -13,13 +13,13 @@ from .pairs import Pairs, slots
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Each box counts once.
+    """Counts of boxes by how their prediction relates to the truth; each box counts once.
 
     Attributes:
         right: the true name.
         too_coarse: an ancestor of the true name: right, but it says too little.
         too_fine: a descendant of the true name: it says more than the annotator did.
-        elsewhere: a name on another branch, or a name that the taxonomy does not know.
+        elsewhere: a name on another branch, or one that the taxonomy does not know.
         missing: no prediction.
     """
 
@@ -32,11 +32,11 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class HierarchicalScore:
-    """Precision, recall and F1 of the taxa that names imply: each name's own and its ancestors'.
+    """Precision, recall and F1 of the taxa that names imply: each name and its ancestors.
 
-    Summed over all boxes (Kiritchenko et al. 2005; hiclass calls it ``micro``), the root left
-    out, at the seven ranks. An unknown or missing prediction implies no taxon: it costs recall.
-    None where there is nothing to divide by.
+    Summed over all boxes (Kiritchenko et al. 2005; hiclass calls it ``micro``) at the seven ranks,
+    without the root. An unknown or missing prediction implies no taxon and so costs recall. None
+    where there is nothing to divide by.
     """
 
     precision: float | None
@@ -60,7 +60,7 @@ def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
 
 
 def kinds_of_agreement(pairs: Pairs, taxonomy: Taxonomy) -> dict[str, npt.NDArray[np.bool_]]:
-    """Which pairs are of each kind that ``Agreement`` names, (N,) each; every pair is of one."""
+    """For each kind of ``Agreement`` which pairs are of it, (N,); every pair is of exactly one."""
     above = _is_ancestor(taxonomy)
     coarse = above[pairs.predicted_positions, pairs.true_positions]
     fine = above[pairs.true_positions, pairs.predicted_positions]
@@ -102,7 +102,7 @@ def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:
 
 
 def _is_ancestor(taxonomy: Taxonomy) -> npt.NDArray[np.bool_]:
-    """Whether a is an ancestor of b, (names + 1, names + 1); the unknown name is nobody's."""
+    """Whether a is an ancestor of b, (names + 1, names + 1); an unknown name has no relatives."""
     size = len(taxonomy.names)
     above = np.zeros((size + 1, size + 1), bool)
     position = {name: number for number, name in enumerate(taxonomy.names)}

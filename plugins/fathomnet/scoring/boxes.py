@@ -1,4 +1,4 @@
-"""The boxes of many images, flat: one entry a box in each column."""
+"""The boxes of many images as flat columns with one entry per box."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """N boxes, those of an image one after the other.
+    """N boxes, grouped by image.
 
     Attributes:
         owners: (N,) number of the image that each box is on, ascending.
         ids: the boxes' own ids.
         labels: their names; None where a box has none.
         rectangles: (N, 4) left, top, width, height, relative to the image.
-        annotation_ids: the catalog's number of each box; None where it has none.
-        confidences: None where a box has none.
-        crowds: (N,) whether a box stands for many at once.
+        annotation_ids: the catalog's number of each box; None for a box without one.
+        confidences: None for a box without one.
+        crowds: (N,) whether a box stands for a group.
     """
 
     owners: npt.NDArray[np.intp]
@@ -38,7 +38,7 @@ class Boxes:
 
     @classmethod
     def flattened(cls, columns: Sequence[Sequence[Sequence[Any]]]) -> Self:
-        """Makes them from columns of one list an image.
+        """Makes them from columns that hold one list per image.
 
         Args:
             columns: ids, labels, rectangles, annotation ids, confidences and crowd marks.

@@ -1,4 +1,4 @@
-"""What is taken for what: confusion at any rank, and the pairs of names that are confused most."""
+"""Confusion matrices at any rank, and the pairs of names that are confused most often."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .pairs import Name, Pairs, slots
 Numbers = npt.NDArray[np.intp]
 
 CONCEPT: Final = "concept"
-"""In place of a rank: the names as they are."""
+"""Used in place of a rank: the names as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Confusion:
 
     Attributes:
         rank: one of ``RANKS``, or ``CONCEPT``.
-        names: the K names that occur there in a pair that is counted, in the order of the tree;
-            names that it does not know come last, by alphabet.
+        names: the K names that occur at the rank in a counted pair, in tree order; names that the
+            tree does not know come last, in alphabetical order.
         counts: (K, K + 1) boxes; a row is a true name, a column a predicted one. The last column
             counts predictions that have no name at the rank: missing, unknown or too coarse.
-        rows: (N,) the row of each pair; -1 where the truth does not reach the rank, so that the
-            pair is not counted.
+        rows: (N,) the row of each pair; -1 if the truth does not reach the rank and the pair is
+            not counted.
         columns: (N,) the column of each pair.
     """
 
@@ -47,13 +47,13 @@ class Confusion:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether a pair is counted and has the same name twice."""
+        """(N,) whether a pair is counted and its two names are equal."""
         same: npt.NDArray[np.bool_] = (self.rows >= 0) & (self.rows == self.columns)
         return same
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether a pair is counted and has two names, or no predicted one."""
+        """(N,) whether a pair is counted and its names differ, or the predicted one is missing."""
         differ: npt.NDArray[np.bool_] = (self.rows >= 0) & (self.rows != self.columns)
         return differ
 
@@ -67,7 +67,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """A true name, what it was taken for, how often, and how far the two are apart."""
+    """A true name, the name it was taken for, how often, and the distance between the two."""
 
     true: str
     predicted: str
@@ -112,13 +112,13 @@ def confusion_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> Confusion:
 def most_confused(
     pairs: Pairs, taxonomy: Taxonomy, rank: str = CONCEPT, limit: int = 20
 ) -> tuple[Confused, ...]:
-    """The pairs of names that are confused most often; of equals the farthest apart first.
+    """The pairs of names that are confused most often; among equals, the farthest apart first.
 
     Args:
         pairs: what is counted.
         taxonomy: the tree of concepts.
         rank: one of ``RANKS``, or ``CONCEPT``.
-        limit: how many to give.
+        limit: the number of pairs to return.
 
     Examples:
         >>> from fathomnet_voxel51.scoring.pairs import pair_up

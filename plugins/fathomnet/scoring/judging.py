@@ -1,4 +1,4 @@
-"""Which boxes an evaluation counts, and what it makes of each."""
+"""Decides which boxes an evaluation counts, and as what."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .matching import NO_PARTNER, Matches, match_boxes
 from .pairs import Pairs, pair_up
 
 LEAST_IOU: Final = 0.5
-"""Intersection over union that makes a prediction one of a box, where no annotation id does."""
+"""The intersection over union that matches a prediction to a box without an annotation id."""
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.intp]
@@ -22,13 +22,13 @@ Positions = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Boxes and predictions, matched and sifted.
+    """Boxes and predictions, matched, with those that do not count marked.
 
-    A row is one thing that counts: a prediction and the box that it is about, a prediction about
-    no box, or a box without prediction.
+    A row is one thing that counts: a prediction and the box that it matches, a prediction that
+    matches no box, or a box without a prediction.
 
     Attributes:
-        matches: which belong together.
+        matches: which prediction belongs to which box.
         truth_kept: (T,) annotated boxes that count: those with a label, in images that count.
         predictions_kept: (P,) predictions that count.
         row_truth: (R,) the annotated box of each row; -1 for none.
@@ -45,14 +45,13 @@ class Judgement:
 def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) -> Judgement:
     """Matches predictions with boxes and decides what counts.
 
-    A box without a label says nothing about the prediction that it is matched with, so neither
-    counts.
+    A box without a label says nothing about the prediction that it matches, so neither counts.
 
     Args:
         truth: the annotated boxes.
         predictions: the predicted boxes of the same images.
-        images_kept: the images that count, by the numbers that ``owners`` has.
-        foreign: (P,) predictions that are known to be about a box that is not among these.
+        images_kept: whether each image counts, indexed by ``owners``.
+        foreign: (P,) whether a prediction is known to be about a box that is not among these.
     """
     matches = match_boxes(truth, predictions, LEAST_IOU, barred=foreign)
     labelled = np.array([label is not None for label in truth.labels], bool)
@@ -77,7 +76,7 @@ def pairs_of(
     """The names of the rows that have a box.
 
     Returns:
-        The pairs, and the row that each is of.
+        The pairs, and the row that each comes from.
     """
     rows = np.flatnonzero(judgement.row_truth != NO_PARTNER)
     true = [truth.labels[box] for box in judgement.row_truth[rows].tolist()]

@@ -1,4 +1,4 @@
-"""Which predicted box is about which annotated one."""
+"""Matches predicted boxes with annotated ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NO_PARTNER: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What was found.
+    """Which prediction belongs to which annotated box.
 
     Attributes:
-        of_predictions: (P,) the annotated box that each prediction is about; -1 for none.
+        of_predictions: (P,) the annotated box that each prediction matches; -1 for none.
         of_truth: (T,) the first, most confident prediction of each annotated box; -1 for none.
-        ious: (P,) intersection over union of a prediction and its box; 0 where it has none.
+        ious: (P,) intersection over union of a prediction and its box; 0 if it has none.
         by_annotation_id: how many predictions were matched by annotation id, not by overlap.
     """
 
@@ -39,9 +39,9 @@ def match_boxes(
 ) -> Matches:
     """Matches by annotation id where both sides have one, all others by overlap.
 
-    By overlap means as FiftyOne's COCO evaluation with ``classwise=False`` does it: predictions
-    choose in the order of their confidence, each the free box that it overlaps most; a crowd can
-    be chosen by many, but only under its own name.
+    Overlaps are matched as in FiftyOne's COCO evaluation with ``classwise=False``: predictions
+    choose in the order of their confidence, each the free box that it overlaps most. Many
+    predictions may choose a crowd, but only if they have its name.
 
     Args:
         truth: the annotated boxes.
@@ -63,9 +63,9 @@ def match_boxes(
 
 
 def _most_confident_first(predictions: Boxes) -> Positions:
-    """Predictions image by image, the most confident first, equals as they come.
+    """Predictions image by image, the most confident first; equals keep their order.
 
-    FiftyOne takes a confidence of 0 for none.
+    FiftyOne treats a confidence of 0 as none.
     """
     confidences = np.array([confidence or -1.0 for confidence in predictions.confidences], float)
     return np.lexsort((-confidences, predictions.owners))
@@ -141,7 +141,7 @@ def _candidates(
 
 
 def _ious(truth: Boxes, predictions: Boxes, boxes: Positions, ones: Positions) -> Floats:
-    """Intersection over union of pairs, (M,); over the prediction alone where the box is a crowd.
+    """Intersection over union of pairs, (M,); for a crowd, over the prediction's area alone.
 
     The steps are FiftyOne's, so that a pair on the threshold falls on the same side.
     """

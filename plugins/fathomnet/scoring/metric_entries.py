@@ -1,4 +1,4 @@
-"""The two metrics as FiftyOne keeps them beside an evaluation's results, and shows them."""
+"""The two metrics in the form in which FiftyOne keeps and shows them with an evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Entries = dict[str, dict[str, Any]]
 
 
 def mean_distance(pairs: Pairs) -> float | None:
-    """The mean over all pairs; None without any.
+    """The mean taxonomic distance of all pairs; None without any.
 
     Examples:
         >>> from fathomnet_voxel51.scoring.pairs import pair_up
@@ -36,7 +36,7 @@ def distance_entry(pairs: Pairs) -> Entries:
 
 
 def rank_entries(pairs: Pairs, taxonomy: Taxonomy) -> Entries:
-    """The accuracy at each rank that some box reaches, a line each in the App."""
+    """The accuracy at each rank that any box reaches; the App shows one line for each."""
     return {
         f"{RANKS_URI}/{one.rank}": {
             "key": f"accuracy_{one.rank}",

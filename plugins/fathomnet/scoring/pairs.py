@@ -17,12 +17,12 @@ Name = str | None
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """N boxes with a true name, and what was predicted of each.
+    """N boxes with a true name, and what was predicted for each.
 
     Attributes:
         true: the true names; any text.
         predicted: the predicted names; None where nothing was predicted.
-        true_positions: (N,) where the names stand in ``taxonomy.names``; -1 for an unknown one.
+        true_positions: (N,) positions of the names in ``taxonomy.names``; -1 for an unknown one.
         predicted_positions: (N,) likewise.
         distances: (N,) taxonomic distance, 0 to 12.
     """
@@ -38,7 +38,7 @@ class Pairs:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether the names are equal; names that no tree knows can be."""
+        """(N,) whether the names are equal; unknown names may be equal too."""
         equal = [a == b for a, b in zip(self.true, self.predicted, strict=True)]
         return np.array(equal, bool)
 
@@ -49,7 +49,7 @@ class Pairs:
 
 
 def pair_up(true: Sequence[Name], predicted: Sequence[Name], taxonomy: Taxonomy) -> Pairs:
-    """Pairs of names that belong to the same boxes.
+    """Pairs the true and the predicted names of the same boxes.
 
     Args:
         true: N names.
@@ -78,12 +78,12 @@ def pairs_of_results(results: Any, taxonomy: Taxonomy) -> tuple[Pairs, npt.NDArr
     """The pairs of a FiftyOne evaluation of classifications or detections.
 
     Args:
-        results: what ``dataset.load_evaluation_results(eval_key)`` gives.
+        results: what ``dataset.load_evaluation_results(eval_key)`` returns.
         taxonomy: the tree of concepts.
 
     Returns:
-        The pairs, and where each stands in ``results.ytrue``, ``ypred_ids`` and so on. A
-        prediction that is about no box has no true name and is left out.
+        The pairs, and the position of each in ``results.ytrue``, ``ypred_ids`` and so on. A
+        prediction that matches no box has no true name and is left out.
     """
     rows = np.flatnonzero(results.ytrue != results.missing)
     predicted = [None if name == results.missing else name for name in results.ypred[rows].tolist()]
@@ -93,8 +93,8 @@ def pairs_of_results(results: Any, taxonomy: Taxonomy) -> tuple[Pairs, npt.NDArr
 def slots(taxonomy: Taxonomy) -> npt.NDArray[np.intp]:
     """The lineage of every name as positions, (names + 1, 7), kingdom to species.
 
-    -1 is a slot that the lineage does not reach; the last row, reached by -1, is the unknown
-    name's.
+    A slot that the lineage does not reach is -1. The last row, which index -1 reaches, is that of
+    an unknown name.
     """
     table = np.full((len(taxonomy.names) + 1, len(RANKS)), -1, np.intp)
     for row, taxon in enumerate(taxonomy.taxa):

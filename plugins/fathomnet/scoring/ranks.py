@@ -19,10 +19,10 @@ class RankScore:
     Attributes:
         rank: one of ``RANKS``.
         boxes: boxes whose true lineage reaches the rank; only these count.
-        accuracy: the share of them whose prediction has the same name there. A prediction that
-            does not reach the rank, an unknown name and a missing one are wrong. None without
-            boxes.
-        macro_f1: the mean F1 of the names that occur there among truths or predictions.
+        accuracy: the share of these whose prediction has the same name at the rank. A prediction
+            that does not reach the rank, an unknown name and a missing one are wrong. None
+            without boxes.
+        macro_f1: the mean F1 of the names that occur at the rank as truths or predictions.
         names: how many those are.
     """
 

@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap over groups of boxes."""
+"""How certain a mean is: a bootstrap over groups of boxes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEED: Final = 51
 LEVEL: Final = 0.95
 
 _AT_ONCE: Final = 4_000_000
-"""Groups that are drawn at a time, which bounds the memory."""
+"""Groups that are drawn at a time; this bounds the memory."""
 
 Interval = tuple[float, float]
 
@@ -26,16 +26,16 @@ def intervals(
     """Percentile bootstrap intervals of the means of columns, by resampling whole groups.
 
     Boxes of one group (an image, a dive) resemble each other: the same animals, water and light.
-    Drawing boxes singly would take them for independent and give intervals that are too narrow.
+    Drawing single boxes would treat them as independent and make the intervals too narrow.
 
     Args:
         values: (N, K) K quantities of N boxes.
         groups: (N,) number of the group that each box belongs to, 0 to G - 1.
-        draws: how many data sets are drawn, each of G groups with replacement.
+        draws: the number of data sets to draw, each of G groups with replacement.
         seed: decides the draws.
 
     Returns:
-        The interval of ``LEVEL`` for each column; None where there are fewer than two groups.
+        The interval of ``LEVEL`` for each column; None with fewer than two groups.
 
     Examples:
         >>> two_dives = np.array([0, 0, 1, 1])

@@ -1,4 +1,4 @@
-"""What FiftyOne writes down of an evaluation: verdicts on boxes, counts an image, lines of results.
+"""What FiftyOne keeps of an evaluation: verdicts on boxes, counts per image, rows of results.
 
 The words and rules are those of its COCO evaluation with ``classwise=False``.
 """
@@ -24,12 +24,12 @@ Counts = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class BoxMarks:
-    """Of each box of a field what it gets; None all through for a box that was left out.
+    """What each box of a field is marked with; all None for a box that was left out.
 
     Attributes:
         verdicts: ``tp``, ``fp`` or ``fn``.
-        partners: id of the box on the other side; "" where it has none.
-        ious: intersection over union with it; None where it has none.
+        partners: id of the box on the other side; "" if it has none.
+        ious: intersection over union with it; None if it has none.
         distances: taxonomic distance to it.
     """
 
@@ -54,12 +54,12 @@ class BoxMarks:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Everything that is written.
+    """The marks that an evaluation writes.
 
     Attributes:
         truth: marks of the annotated boxes.
         predictions: marks of the predicted boxes.
-        counts: of each image; None for an image that was left out.
+        counts: those of each image; None for an image that was left out.
     """
 
     truth: BoxMarks
@@ -79,7 +79,7 @@ def make_marks(
     Args:
         truth: the annotated boxes.
         predictions: the predicted boxes.
-        judgement: what was made of them.
+        judgement: how they were matched, and which of them count.
         distances: (R,) taxonomic distance of each row.
         images_kept: the images that count.
     """
@@ -104,7 +104,7 @@ def make_marks(
 
 
 def list_matches(truth: Boxes, predictions: Boxes, judgement: Judgement) -> list[Match]:
-    """The rows of a judgement as FiftyOne's results take them."""
+    """The rows of a judgement in the form that FiftyOne's results expect."""
     ious = judgement.matches.ious.tolist()
     found: list[Match] = []
     columns = (judgement.row_truth.tolist(), judgement.row_prediction.tolist())

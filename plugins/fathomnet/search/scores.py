@@ -145,7 +145,7 @@ def similar_pairs(
         matrix: (N, D).
         inverse: what ``inverse_norms`` says of it.
         least: the lowest cosine that counts.
-        progress: hears which share of the rows is done.
+        progress: called with the share done.
         compared: groups of rows, and the rows that each group is compared with, see
             ``comparisons``; None for all with all.
     """

@@ -1,7 +1,7 @@
-"""Rows of a large array, some at a time: what is made of them then stays in the processor's cache.
+"""Cuts a large array into blocks of rows, so that results stay in the processor's cache.
 
-With all rows at once each step of a calculation would go through the memory, and need several times
-the array's size of it.
+With all rows at once, each step of a calculation would pass through main memory and need several
+times the array's size.
 """
 
 from __future__ import annotations

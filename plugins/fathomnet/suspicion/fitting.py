@@ -1,4 +1,4 @@
-"""How well some probabilities foresee labels of which a few are known to be wrong."""
+"""How well probabilities predict labels of which a few are assumed to be wrong."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 SHARE_WRONG: Final = 0.033
-"""Of the labels, before anything is known of these. What Northcutt, Athalye and Mueller found on
+"""The share of wrong labels that is assumed at first: what Northcutt, Athalye and Mueller found on
 average in the test sets of ten benchmarks ("Pervasive Label Errors in Test Sets", 2021)."""
 
 LEAST: Final = float(np.finfo(np.float32).eps)
-"""No probability is lower: those that models give are rounded to single precision."""
+"""The lowest probability: those that models give are rounded to single precision."""
 
 
 def foresight(of_given: npt.NDArray[np.floating], names: int) -> float:
-    """The mean log-likelihood of labels, a share of which says nothing.
+    """The mean log-likelihood of labels, a share of which is assumed to be random.
 
-    One wrong label of which a model is sure must not make all of its other answers doubtful, as
-    it would if the likelihood counted alone.
+    One wrong label must not discredit all other answers of a model that was sure about it, as it
+    would if the likelihood counted alone.
 
     Args:
-        of_given: (N,) the probability that was foretold of the label that each box has.
-        names: how many there are.
+        of_given: (N,) the probability that was predicted for the label that each box has.
+        names: the number of names.
 
     Examples:
         To be sure and right costs almost nothing; to be sure and wrong has a limit:

@@ -1,4 +1,4 @@
-"""Which boxes a suspect looks like: those that have the name which is suggested for it."""
+"""Finds the boxes that a suspect looks like, among those that have its suggested name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .names import Positions
 
 SHOWN: Final = 3
-"""Boxes beside a suspect."""
+"""Boxes that are shown beside a suspect."""
 
 
 def look_alikes(
@@ -20,16 +20,16 @@ def look_alikes(
     suspects: Positions,
     suggested: Positions,
 ) -> list[list[int]]:
-    """Of each suspect the nearest boxes with the suggested name, the nearest first.
+    """For each suspect the nearest boxes with its suggested name, the nearest first.
 
-    They are on other images and no suspects themselves. A box stands beside one suspect only,
+    They lie on other images and are not suspects themselves. A box is given to one suspect only,
     the first that it is near to, so that all can be shown in one view.
 
     Args:
         matrix: (N, D) rows of length 1.
         images: (N,) number of the image that each box is on.
         given: (N,) position of the label that each has.
-        suspects: (S,) numbers of the suspects, in the order of their turns.
+        suspects: (S,) numbers of the suspects, in the order in which they choose.
         suggested: (S,) position of the name that is suggested for each.
 
     Returns:

@@ -22,9 +22,9 @@ class Names:
     """K names, sorted.
 
     Attributes:
-        names: every one that a label or a prediction uses.
-        distances: (K, K) taxonomic distance, 0 on the diagonal; names that the tree does not
-            know are as far as can be from all others.
+        names: every name that a label or a prediction uses.
+        distances: (K, K) taxonomic distance, 0 on the diagonal; a name that the tree does not
+            know has the largest distance to all others.
     """
 
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ class Names:
 
     @classmethod
     def of(cls, used: Iterable[str], taxonomy: Taxonomy) -> Names:
-        """The distinct names among some.
+        """The distinct names among those that are used.
 
         Examples:
             >>> from fathomnet_voxel51.taxonomy import load_taxonomy
@@ -53,7 +53,7 @@ class Names:
         return cls(tuple(names), distances)
 
     def positions(self, labels: Sequence[str | None]) -> Positions:
-        """(N,) where each label stands in ``names``; -1 for none.
+        """(N,) the position of each label in ``names``; -1 for no label.
 
         Examples:
             >>> names = Names(("Elpidia", "Peniagone"), np.array([[0, 2], [2, 0]]))
@@ -65,10 +65,10 @@ class Names:
         return np.array(found, np.intp)
 
     def by_distance(self, weights: Floats) -> Floats:
-        """Shares of the other names, if a distance is as likely as its weight says.
+        """How likely each other name is, if a distance is as likely as its weight says.
 
         Args:
-            weights: (13,) of the distances 0 to 12; that of 0 is not looked at.
+            weights: (13,) of the distances 0 to 12; the weight of distance 0 is ignored.
 
         Returns:
             (K, K): a row sums to 1, its diagonal is 0; names at one distance share its weight.
@@ -90,12 +90,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one signal says of N boxes.
+    """What one signal says about N boxes.
 
     Attributes:
-        logs: (N, K) how much more likely it makes each name, as logarithms; 0 where it says
+        logs: (N, K) the logarithm of how much more likely it makes each name; 0 where it says
             nothing.
-        told: (N,) whether it says anything of a box.
+        told: (N,) whether it says anything about a box.
     """
 
     logs: Floats
@@ -103,12 +103,12 @@ class Evidence:
 
     @classmethod
     def nothing(cls, boxes: int, names: int) -> Evidence:
-        """That of a signal which is not there."""
+        """The evidence of a signal that says nothing."""
         return cls(np.zeros((boxes, names)), np.zeros(boxes, bool))
 
 
 def shares_of(given: Positions, names: int) -> Floats:
-    """(K,) how frequent each name is; one that is not seen counts as seen once.
+    """(K,) the share of each name among labels; every name counts once more than it is seen.
 
     Examples:
         >>> (6 * shares_of(np.array([0, 0, 1]), names=3)).tolist()

@@ -17,29 +17,29 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 NEIGHBOURS: Final = 20
-"""That vote for a box. Votes fall off with distance, so that more would add little."""
+"""Neighbours that vote for a box. Votes fall off with distance, so more would add little."""
 
 COMPARED: Final = 2**15
-"""Boxes that a box is compared with, at most: so many are all compared with all. It makes the work
-grow with the boxes, and not with their square."""
+"""The most boxes that a box is compared with; up to so many, all are compared with all. So the work
+grows with the number of boxes, not with its square."""
 
 _NOBODY: Final = -2.0
 """Lower than any cosine."""
 _SCORES_AT_ONCE: Final = 2**24
-"""64 MiB of them, in single precision."""
+"""64 MiB in single precision."""
 _REACHES: Final = 2.0 ** np.arange(-3, 4)
 """Tried as the distance at which a vote weighs 1/e, in units of the usual nearest distance."""
 _RESERVES: Final = 10.0 ** np.arange(-3, 4)
-"""Tried as the weight of what all boxes say together, in votes of the usual nearest box."""
+"""Tried as the weight of the overall shares of names, in votes of the usual nearest box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Of N boxes the nearest ones on other images, the nearest first.
+    """The nearest boxes on other images for each of N boxes, the nearest first.
 
     Attributes:
         rows: (N, k) their numbers.
-        cosines: (N, k) -2 where there are fewer.
+        cosines: (N, k) their cosines; -2 where a box has fewer neighbours.
     """
 
     rows: Positions
@@ -54,15 +54,15 @@ def nearest_elsewhere(
 ) -> Neighbours:
     """The boxes of other images whose cosine with each box is highest.
 
-    Boxes of the same image are left out: whoever labels one animal of a herd wrongly labels the
-    others likewise. Of more than ``COMPARED`` boxes each is compared with that many,
-    those of the groups most like its own.
+    Boxes of the same image are left out: whoever labels one animal of a herd wrongly is likely to
+    label the others the same. With more than ``COMPARED`` boxes, each is compared with that many,
+    from the groups most like its own.
 
     Args:
         matrix: (N, D) rows of length 1.
-        images: (N,) number of the image that each is on.
-        k: how many of each.
-        progress: hears which share of the boxes is done.
+        images: (N,) number of the image that each box is on.
+        k: the number of neighbours per box.
+        progress: called with the share done.
     """
     order = np.argsort(images, kind="stable")
     # In this order the boxes of an image stand together: they are taken out by a slice.

@@ -1,4 +1,4 @@
-"""How probable it is that a label is wrong, from all that is known of its box."""
+"""How probable it is that a label is wrong, given everything known about its box."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 _ROUNDS: Final = 50
 _SETTLED: Final = 1e-4
 _ASSUMED: Final = 1 / SHARE_WRONG
-"""Labels that count beside the real ones, one of them wrong."""
+"""Labels that are counted in addition to the real ones, one of them wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Slips:
     """How labels go wrong.
 
     Attributes:
-        rate: share of the labels that is wrong.
-        to: (K, K) of a box with the row's name that has a wrong label, how probable each is.
+        rate: the share of labels that are wrong.
+        to: (K, K) the probability of each wrong label, for a box whose true name is the row's.
     """
 
     rate: float
@@ -37,8 +37,8 @@ class Slips:
 def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> Floats:
     """The probability of every name, (N, K), by Bayes.
 
-    Each source of evidence is taken as independent of the others given the true name, and so is
-    the label that was given: it is right, or a slip.
+    Given the true name, each source of evidence is taken to be independent of the others and of the
+    label that was given, which is either right or a slip.
 
     Args:
         evidence: (N, K) log-likelihood ratios, the sum of all sources.
@@ -63,7 +63,7 @@ def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> 
 
 
 def wrongness(found: Floats, given: Positions) -> Floats:
-    """(N,) the probability that a label is wrong: that of all other names together.
+    """(N,) the probability that a label is wrong: the sum over all other names.
 
     Examples:
         >>> wrongness(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 0]))
@@ -75,7 +75,7 @@ def wrongness(found: Floats, given: Positions) -> Floats:
 
 
 def suggestions(found: Floats, given: Positions) -> Positions:
-    """(N,) the most probable name that a box does not have; of one name alone, itself.
+    """(N,) the most probable name other than a box's own; with one name only, that name.
 
     Examples:
         >>> suggestions(np.array([[0.7, 0.1, 0.2]]), np.array([0])).tolist()
@@ -88,12 +88,12 @@ def suggestions(found: Floats, given: Positions) -> Positions:
 
 
 def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -> Slips:
-    """How often and how far labels go wrong in these data, by expectation maximisation.
+    """Estimates how often and how far labels go wrong in these data, by expectation maximisation.
 
-    Begins with what is usual (``fitting.SHARE_WRONG``), and with all distances on the tree alike.
+    Starts from the usual rate (``fitting.SHARE_WRONG``), with all distances equally likely.
 
     Args:
-        evidence: see ``beliefs``, and so the others.
+        evidence: see ``beliefs``.
         given: likewise.
         prior: likewise.
         names: the K names.
@@ -118,7 +118,7 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
 
 
 def _available(names: Names) -> Floats:
-    """(13,) how many names are at each distance from a name, on average."""
+    """(13,) the mean number of names at each distance from a name."""
     counts = np.bincount(names.distances.ravel(), minlength=MAX_DISTANCE + 1).astype(np.float64)
     counts[0] -= len(names)
     return counts / max(len(names), 1)

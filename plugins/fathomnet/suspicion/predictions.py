@@ -20,12 +20,12 @@ _TEMPERATURES: Final = 2.0 ** np.linspace(-3, 3, 25)
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """The predictions of N boxes; each as detailed as its file was.
+    """The predictions for N boxes, each as detailed as its file.
 
     Attributes:
-        predicted: (N,) position of the predicted name; -1 where nothing was predicted.
-        confidences: (N,) NaN where the file gives none.
-        probabilities: (N, K) of all names; NaN in the rows where the file gives none. None where
+        predicted: (N,) position of the predicted name; -1 if nothing was predicted.
+        confidences: (N,) NaN if the file gives none.
+        probabilities: (N, K) of all names; NaN in the rows for which the file gives none. None if
             it gives none at all.
     """
 
@@ -35,14 +35,14 @@ class Opinions:
 
 
 def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) -> Evidence:
-    """How much more likely each name is made by a box's prediction, as logarithms.
+    """How much more likely a box's prediction makes each name, as logarithms.
 
-    A prediction without probabilities is spread out: its confidence, or where there is none the
-    share of predictions that agree with the labels, is that of the predicted name, and the other
-    names share the rest by how often disagreements are as far on the tree. Confidences and
-    probabilities are sharpened or softened until they foresee the labels best, for models are
-    often too sure, or not sure enough. A model also has
-    a prior of its own, which is what it says on average; it is taken out.
+    A prediction without probabilities is spread out: the predicted name gets its confidence (or,
+    without one, the share of predictions that agree with the labels), and the other names share
+    the rest by how often disagreements are as far away on the tree. Models are often too sure, or
+    not sure enough, so confidences and probabilities are sharpened or softened until they predict
+    the labels best. A model also has a prior of its own, namely what it says on average; that is
+    divided out.
 
     Args:
         opinions: of N boxes.
@@ -50,7 +50,7 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
         names: the K names.
 
     Returns:
-        The evidence; it says nothing where nothing was predicted.
+        The evidence; it says nothing about a box for which nothing was predicted.
     """
     evidence = Evidence.nothing(len(given), len(names))
     has = np.flatnonzero(opinions.predicted != NO_NAME)
@@ -68,7 +68,7 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
 
 
 def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Names) -> Floats:
-    """The probabilities of predictions of which the name is known, and perhaps a confidence."""
+    """The probabilities of predictions that give a name and perhaps a confidence."""
     predicted, labels = opinions.predicted[has], given[has]
     agree = predicted == labels
     # One more at each distance, so that what was not seen here is not impossible.
@@ -87,7 +87,7 @@ def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Nam
 
 
 def _tempered(shares: Floats, given: Positions) -> Floats:
-    """Probabilities, (H, C), sharpened or softened so that they foresee the labels best."""
+    """Probabilities, (H, C), sharpened or softened so that they predict the labels best."""
     of_given = np.empty((len(_TEMPERATURES), len(shares)))
     for rows in blocks(len(shares)):
         logs, own = _logs(shares[rows]), given[rows]

@@ -1,4 +1,4 @@
-"""Scores of labels: all signals about them put together."""
+"""Combines all signals about labels into scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Looks:
     Attributes:
         has: (M,) which of the N labelled boxes they are.
         matrix: (M, D) their vectors, each of length 1.
-        images: (M,) number of the image that each is on.
+        images: (M,) number of the image that each box is on.
     """
 
     has: Positions
@@ -38,12 +38,12 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """N labelled boxes, weighed.
+    """How doubtful the labels of N boxes are.
 
     Attributes:
-        score: (N,) NaN where there is no signal; likewise the parts.
-        by_model: (N,).
-        by_neighbours: (N,).
+        score: (N,) probability that the label is wrong; NaN without a signal, as in the parts.
+        by_model: (N,) the score by the predictions alone.
+        by_neighbours: (N,) the score by the neighbours alone.
         suggested: (N,) position of the most probable other name.
         suspects: (S,) numbers of the suspects, the most suspicious first.
     """
@@ -57,13 +57,13 @@ class Doubts:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is known of N labelled boxes.
+    """What is known about N labelled boxes.
 
     Attributes:
         given: (N,) position of the label of each.
         names: all names that may be true.
-        opinions: what was predicted of them; None without predictions.
-        looks: their vectors; None without.
+        opinions: what was predicted for them; None without predictions.
+        looks: their vectors; None without vectors.
     """
 
     given: Positions
@@ -73,12 +73,12 @@ class Case:
 
 
 def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
-    """Scores every label by how probably it is wrong.
+    """Scores every label by the probability that it is wrong.
 
     Args:
-        case: what is known.
+        case: what is known about the boxes.
         threshold: the score from which a box is a suspect.
-        progress: hears how far it is.
+        progress: called with the share done and a label.
     """
     given, names = case.given, case.names
     model = neighbours = Evidence.nothing(len(given), len(names))
@@ -114,7 +114,7 @@ def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
 
 
 def partners_of(case: Case, doubts: Doubts) -> dict[int, list[int]]:
-    """Of each suspect that looks like something, which of the labelled boxes that are."""
+    """The labelled boxes that each suspect looks like; a suspect without any is left out."""
     looks = case.looks
     if looks is None:
         return {}
