@@ -1,4 +1,4 @@
-"""On whose behalf work is done: FiftyOne's user where it has users, else the process's account."""
+"""On whose behalf work is done: FiftyOne's user if it has users, else the process's account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _name: Final[ContextVar[str]] = ContextVar("fathomnet_acting_user", default="")
 
 
 def acting_user() -> str:
-    """The name that a journal keeps; empty where nobody has one."""
+    """The name of the user, for a journal; empty if there is none."""
     if name := _name.get():
         return name
     try:
@@ -23,7 +23,7 @@ def acting_user() -> str:
 
 @contextlib.contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """Names whoever asked for what is done inside, in this context only; empty for nobody."""
+    """Sets the user who requested the work in the block, in this context only; empty for nobody."""
     token = _name.set(name)
     try:
         yield

@@ -1,4 +1,4 @@
-"""From parameter definitions to the options of a command."""
+"""Makes the options of a command from parameter definitions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _option_name(*names: str) -> str:
 def parameter_options(
     model: type[Parameters], prefix: tuple[str, ...] = ()
 ) -> Iterator[click.Option]:
-    """An option for each parameter of an operator, for its command."""
+    """The options of an operator's command, one for each of its parameters."""
     for name, info in model.model_fields.items():
         nested = info.annotation
         if isinstance(nested, type) and issubclass(nested, Parameters):
@@ -43,7 +43,7 @@ def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The texts of a literal type, or of one that may be None as well; else none."""
+    """The choices of a literal type, which may also allow None; none for other types."""
     is_union = typing.get_origin(annotation) in (typing.Union, python_types.UnionType)
     kinds = typing.get_args(annotation) if is_union else (annotation,)
     literals = (kind for kind in kinds if typing.get_origin(kind) is typing.Literal)
@@ -51,7 +51,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def given_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The options that were typed, nested again where their names were joined.
+    """The options that were given, nested again where their names were joined.
 
     Examples:
         >>> given_values({"stages": "ingest_dataset", "limit": None, "ingest_dataset__limit": 5})

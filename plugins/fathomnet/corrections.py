@@ -1,4 +1,4 @@
-"""What was relabelled and stands, as files for whoever keeps the annotations."""
+"""Exports the corrections that stand as files for those who maintain the annotations."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written.
+    """The outcome of ``export_corrections``.
 
     Attributes:
-        corrections: boxes whose label differs from what it was before all relabelling.
-        csv: the table.
-        coco: the boxes, as a COCO file.
+        corrections: boxes whose label differs from the one before any relabelling.
+        csv: path of the table.
+        coco: path of the COCO file with the boxes.
     """
 
     corrections: int
@@ -45,7 +45,7 @@ class ExportResult:
 
 @dataclass(frozen=True, slots=True)
 class _Correction:
-    """A box that has another label than it had first."""
+    """A box whose label differs from its first one."""
 
     sample_id: str
     label_id: str
@@ -59,15 +59,15 @@ def export_corrections(
 ) -> ExportResult:
     """Writes ``corrections.csv`` and ``corrections.json`` (COCO) into a folder.
 
-    In the table, a text that a spreadsheet would calculate has an apostrophe in front.
+    In the table, a text that a spreadsheet would take for a formula has an apostrophe in front.
 
-    A box counts once, with the label that it had before it was first relabelled and the one that
-    it has now; boxes that have their first label again are left out. Who, when and why are those
-    of the last relabelling.
+    Each box is listed once, with its label before it was first relabelled and its present one;
+    boxes that have their first label again are left out. Who, when and why are those of the last
+    relabelling.
 
     Args:
         dataset: a FiftyOne dataset.
-        folder: made where it is not there; the two files are replaced.
+        folder: created if it does not exist; the two files are replaced.
         field: the field of boxes.
         progress: called with the share done and a label.
 
@@ -97,7 +97,7 @@ def export_corrections(
 
 
 def correction_files(folder: str | Path) -> tuple[Path, Path]:
-    """The table and the COCO file that an export writes into a folder.
+    """The paths of the table and the COCO file that an export writes into a folder.
 
     Raises:
         InputError: no folder is named.
@@ -108,7 +108,7 @@ def correction_files(folder: str | Path) -> tuple[Path, Path]:
 
 
 def count_corrections(dataset: Any, field: str = GROUND_TRUTH) -> int:
-    """How many boxes of a field an export would list."""
+    """The number of boxes of a field that an export would list."""
     return len(_corrections(dataset, field, boxes_path(dataset, field)))
 
 
@@ -131,7 +131,7 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
 
 
 def _images(dataset: Any, path: str, samples: set[str]) -> dict[str, Mapping[str, Any]]:
-    """By sample id what the files say of an image, and its boxes by label id."""
+    """The values of each image that the files show, and its boxes by label id; by sample id."""
     view = dataset.select(list(samples))
     names = ("split", "image_id", "file_name", "metadata.width", "metadata.height")
     known = [name for name in names if dataset.get_field(name) is not None]
@@ -167,10 +167,10 @@ def _as_csv(corrections: Sequence[_Correction], images: Mapping[str, Mapping[str
 def _as_coco(
     corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The corrected boxes alone, with their images and the categories that they have now.
+    """The corrected boxes only, with their images and their present categories.
 
-    Ids are those of the catalogs where boxes and images have them. Splits number theirs
-    separately, so each image and box also names its split.
+    Ids are those of the catalogs if boxes and images have them. Each split has its own numbering,
+    so each image and box also names its split.
     """
     names = sorted({one.after for one in corrections if one.after is not None})
     categories = {name: number for number, name in enumerate(names, start=1)}
@@ -208,10 +208,10 @@ def _as_coco(
 
 
 def _licences(dataset: Any, images: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The licences under which the files that the images are from give their images.
+    """The licences that the annotation files of these images list.
 
-    A dataset keeps how many images of a split have which, not which image has which: so that no
-    image in the file names one.
+    A dataset keeps only how many images of a split have each licence, so no image in the file
+    names one.
     """
     kept = (
         read_ingest_record(dataset, split)

@@ -19,11 +19,11 @@ def use_deployment(
     folder: Path | None = None,
     environment: MutableMapping[str, str] | None = None,
 ) -> None:
-    """Sets the variables that FiftyOne reads when it is imported; call it before that.
+    """Sets the variables that FiftyOne reads when it is imported; call this before importing it.
 
     A ``.env`` file may hold ``FIFTYONE_API_URI`` and ``FIFTYONE_API_KEY``, and any number of
-    prefixed pairs such as ``LAB_FIFTYONE_API_URI``. Variables that are set already win over the
-    file's, except when a deployment is named.
+    prefixed pairs such as ``LAB_FIFTYONE_API_URI``. Variables that are already set take precedence
+    over the file's, except when a deployment is named.
 
     Args:
         name: the prefix of a pair, in any case; None for the unprefixed pair, if there is one.
@@ -31,7 +31,7 @@ def use_deployment(
         environment: the variables to read and change; the process's own by default.
 
     Raises:
-        InputError: no pair has that prefix, or one of its two variables is absent.
+        InputError: no pair has that prefix, or one of its two variables is missing.
     """
     environment = os.environ if environment is None else environment
     path = (folder or Path.cwd()) / ENV_FILE

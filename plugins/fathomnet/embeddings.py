@@ -1,4 +1,4 @@
-"""Boxes and images to vectors in the dataset, and maps of them."""
+"""Embeds boxes and images as vectors in the dataset, and makes maps of them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
 
 EMBEDDED_BY: Final = 0.9
-"""Share of a run's progress at which its map begins, where it makes one."""
+"""The share of a run's progress at which its map begins, if it makes one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsResult:
-    """What ``compute_embeddings`` did.
+    """The outcome of ``compute_embeddings``.
 
     Attributes:
         embedded: boxes or images that got a vector.
-        present: those that had theirs, of the same model and the same box.
-        skipped: those that got none; the run's record lists the reasons.
-        dimensions: of a vector.
-        brain_key: of the map; empty where none was made.
-        seconds: of the whole run.
+        present: those that already had one from the same model and the same box.
+        skipped: those that could not get one; the run's record lists the reasons.
+        dimensions: the length of a vector.
+        brain_key: the key of the map; empty if none was made.
+        seconds: the duration of the whole run.
     """
 
     embedded: int
@@ -56,22 +56,22 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     precision: str = "auto",
     progress: Progress = silent,
 ) -> EmbeddingsResult:
-    """Gives every box, or every image, the vector that a model makes of it, and draws their map.
+    """Gives every box or image the vector that a model makes of it, and draws a map of them.
 
     Every image is decoded once. Vectors are written batch by batch, as float32 and as the model's
-    library gives them, with a fingerprint of model and box beside them: a run that was killed goes
-    on where it was, and only boxes that changed, or whose vector is another model's, are embedded
-    again. What cannot be embedded is skipped and counted: images whose media are missing or
-    damaged, and boxes without a pixel in their image. The run
-    ``fields.embedding_run_key(model, patches_field)`` of the dataset says what made the vectors.
+    library returns them, together with a fingerprint of model and box. So a run that was killed
+    continues where it stopped, and only boxes that changed, or have another model's vector, are
+    embedded again. Images whose media are missing or damaged, and boxes without a pixel in their
+    image, are skipped and counted. The dataset's run
+    ``fields.embedding_run_key(model, patches_field)`` records what made the vectors.
 
     Args:
-        dataset_or_view: a FiftyOne dataset, or a view: only what it shows is embedded and mapped.
-        model: a name or path that ``models.model_spec`` knows.
+        dataset_or_view: a FiftyOne dataset or view; only what a view shows is embedded and mapped.
+        model: a name or path that ``models.model_spec`` accepts.
         patches_field: the field of boxes; ``""`` for whole images.
-        brain_key: the map's key; empty for one made of model, method and field.
+        brain_key: the map's key; empty derives it from model, method and field.
         method: ``umap``, ``pca`` or ``tsne``; ``none`` or ``""`` for no map.
-        batch_size: patches that go through the model at once; None for what suits the device.
+        batch_size: patches that go through the model at once; None chooses by the device.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         progress: called with the share done and a label.
@@ -98,12 +98,12 @@ class EmbeddingsPlan:
 
     Attributes:
         spec: the model.
-        field: what holds its vectors.
-        items: boxes or images that are looked at.
-        with_vector: those that have a vector, of whatever settings of the model.
-        brain_key: of the map; empty for none.
-        replaces: whether a map of this key is there.
-        method: of the map; ``none`` for no map.
+        field: the field or attribute that holds its vectors.
+        items: boxes or images to consider.
+        with_vector: those that have a vector, whatever the model's settings were.
+        brain_key: the key of the map; empty for none.
+        replaces: whether a map with this key exists.
+        method: that of the map; ``none`` for no map.
     """
 
     spec: ModelSpec
@@ -123,9 +123,9 @@ def check_embeddings(
     method: str = DEFAULT_METHOD,
     batch_size: int | None = None,
 ) -> EmbeddingsPlan:
-    """What ``compute_embeddings`` would do, without loading the model. Nothing is written.
+    """Says what ``compute_embeddings`` would do, without loading the model or writing anything.
 
-    The same errors are raised, but for those of the model's weights and of the device.
+    Raises the same errors, except for those about the model's weights and the device.
     """
     reload_known(dataset_or_view)
     return _plan(dataset_or_view, model, patches_field, brain_key, method, batch_size)
@@ -139,7 +139,7 @@ def _plan(
     method: str,
     batch_size: int | None,
 ) -> EmbeddingsPlan:
-    """The plan for a dataset whose document was just read."""
+    """The plan for a dataset whose document has just been read."""
     if batch_size is not None and batch_size < 1:
         raise InputError(
             EmbeddingRecord.METHOD, [Fault("batch_size", "take at least one patch at once")]
@@ -168,7 +168,7 @@ def _plan(
 def _carried_out(
     run: EmbeddingRun, view: Any, plan: EmbeddingsPlan, progress: Progress, start: float
 ) -> EmbeddingsResult:
-    """Embeds what the plan says, and draws the map."""
+    """Carries out a plan: embeds the boxes or images, and draws the map."""
     work = run.begin(view)
     run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
     made = None

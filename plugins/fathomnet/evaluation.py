@@ -1,4 +1,4 @@
-"""Predictions against true labels: a FiftyOne evaluation that knows the tree of life."""
+"""Scores predictions against true labels as a FiftyOne evaluation that knows the tree of life."""
 
 from __future__ import annotations
 
@@ -32,16 +32,15 @@ def evaluate_predictions(
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
 ) -> EvaluationResult:
-    """Scores predictions, and keeps that as a FiftyOne evaluation.
+    """Scores predictions, and stores the scores as a FiftyOne evaluation.
 
-    The run is one that ``evaluate_detections(..., classwise=False)`` could have made, with the
-    same fields, and the taxonomic distance of each box beside them. Predictions belong to the
-    box of their image with the same annotation id; where one side has none, to the box that they
-    overlap by half or more (``scoring.judging.LEAST_IOU``). An evaluation that had the key is
-    replaced.
+    The run looks as if ``evaluate_detections(..., classwise=False)`` had made it, with the same
+    fields, plus the taxonomic distance of each box. A prediction belongs to the box of its image
+    with the same annotation id or, if either side has none, to the box that it overlaps by half or
+    more (``scoring.judging.LEAST_IOU``). An existing evaluation with this key is replaced.
 
     Args:
-        samples: a FiftyOne dataset, or a view of its images; only boxes that it shows count.
+        samples: a FiftyOne dataset or a view of its images; only boxes that a view shows count.
         pred_field: the predicted boxes.
         gt_field: the annotated boxes.
         eval_key: key of the evaluation; empty for ``fields.evaluation_key(pred_field)``.
@@ -49,7 +48,7 @@ def evaluate_predictions(
         progress: called with the share done and a label.
 
     Raises:
-        InputError: no evaluation can have this key.
+        InputError: the key is not valid for an evaluation.
         DatasetError: a field holds no boxes, the key is taken, or no predicted box has a true
             label; nothing was written.
     """
@@ -83,7 +82,7 @@ def check_evaluation(
     eval_key: str = "",
     taxonomy: Taxonomy | None = None,
 ) -> EvaluationResult:
-    """What ``evaluate_predictions`` would find; nothing is written. The same errors are raised."""
+    """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors."""
     eval_key = eval_key or evaluation_key(pred_field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
@@ -136,13 +135,13 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
 
 
 def _images_kept(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
-    """The images whose split has a prediction; a model was not asked about the others."""
+    """The images whose split has predictions; the model was not asked about the others."""
     asked = {boxes.splits[owner] for owner in set(boxes.predictions.boxes.owners.tolist())}
     return np.array([split in asked for split in boxes.splits], bool)
 
 
 def _foreign(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
-    """The predictions that name a box of their image which the view hides."""
+    """The predictions about a box of their image that the view hides."""
     truth, predictions = boxes.truth, boxes.predictions.boxes
     shown: list[set[int | None]] = [set() for _ in boxes.sample_ids]
     for owner, number in zip(truth.boxes.owners.tolist(), truth.boxes.annotation_ids, strict=True):
@@ -157,7 +156,7 @@ def _foreign(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
 
 
 def _labelled_splits(samples: Any, gt_field: str) -> str:
-    """What could be evaluated instead, for a message."""
+    """Says what could be evaluated instead, for a message."""
     from fiftyone import ViewField
 
     dataset = samples._root_dataset

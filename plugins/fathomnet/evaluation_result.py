@@ -1,4 +1,4 @@
-"""What an evaluation says of scored boxes: how good the predictions are, and how sure that is."""
+"""The result of an evaluation: how good the predictions are, and how certain that is."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from .scoring.resampling import Interval, intervals
 from .taxonomy import MAX_DISTANCE, Taxonomy
 
 NAMES_KEPT: Final = 50
-"""Unknown names that a result lists."""
+"""The most unknown names that a result lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """How good predictions are.
 
-    A box is an annotated one with a true label. A box without prediction is wrong, at the
-    greatest distance, as an empty name would be; the two ``..._of_predicted`` leave such boxes
-    out, and are what the competition, which scored submitted rows, would say.
+    Boxes are annotated ones with a true label. A box without a prediction counts as wrong, at the
+    greatest distance, as an empty name would. The two ``..._of_predicted`` leave such boxes out,
+    like the competition, which scored submitted rows.
 
     Attributes:
         eval_key: key of the evaluation.
         boxes: how many boxes were scored.
-        accuracy: the share whose prediction is the true name.
-        accuracy_interval: 95 % of the bootstrap's draws; None where there is nothing to draw from.
+        accuracy: the share of boxes whose prediction is the true name.
+        accuracy_interval: 95 % of the bootstrap's draws; None if there are too few groups.
         mean_taxonomic_distance: 0 is best, 12 worst.
         mean_taxonomic_distance_interval: as for accuracy.
-        interval_by: what the bootstrap draws: ``dive`` or ``image``.
+        interval_by: the groups that the bootstrap draws: ``dive`` or ``image``.
         ranks: accuracy and macro F1 at the seven ranks.
         agreement: right, too coarse, too fine, elsewhere, missing.
         hierarchical: hierarchical precision, recall and F1.
-        boxes_without_prediction: scored boxes that have none.
-        accuracy_of_predicted: accuracy over the other ones.
-        mean_taxonomic_distance_of_predicted: mean distance over the other ones.
-        unlabelled_boxes: boxes without a true label: left out, and their predictions with them.
-        boxes_not_predicted: boxes in splits for which there is no prediction at all: left out.
-        predictions_without_box: predictions that are about no box. They lower FiftyOne's
-            precision, and no score here.
-        matched_by_annotation_id: predictions that were matched so, not by overlap.
+        boxes_without_prediction: scored boxes without a prediction.
+        accuracy_of_predicted: accuracy over the boxes with a prediction.
+        mean_taxonomic_distance_of_predicted: mean distance over the boxes with a prediction.
+        unlabelled_boxes: boxes without a true label; they and their predictions are left out.
+        boxes_not_predicted: boxes in splits without any prediction; they are left out.
+        predictions_without_box: predictions that match no box. They lower FiftyOne's precision,
+            but no score here.
+        matched_by_annotation_id: predictions that were matched by annotation id, not by overlap.
         unknown_names: true or predicted names that are not in the taxonomy, the first
             ``NAMES_KEPT``; each scores 12.
     """
@@ -75,11 +75,11 @@ class EvaluationResult:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What was read, and what was made of it.
+    """The boxes that were read, and how they were scored.
 
     Attributes:
-        boxes: both sides.
-        judgement: which prediction is about which box, and what counts.
+        boxes: the annotated and the predicted boxes.
+        judgement: which prediction matches which box, and what counts.
         pairs: the boxes that count, with their predictions.
         rows: (P,) the judgement's row of each pair.
         images_kept: (I,) the images whose split has a prediction.
@@ -100,7 +100,7 @@ class Scored:
 
 
 def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
-    """The result that an evaluation of this key has."""
+    """The result of an evaluation with this key."""
     pairs, judgement = scored.pairs, scored.judgement
     truth = scored.boxes.truth.boxes
     right, distances = pairs.right, pairs.distances
@@ -140,7 +140,7 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
 
 
 def _groups(scored: Scored) -> tuple[npt.NDArray[np.intp], str]:
-    """The group of each pair, numbered from 0: its dive where dives are known, else its image."""
+    """The group of each pair, numbered from 0: its dive if dives are known, otherwise its image."""
     dives = scored.boxes.dives
     by = "dive" if any(dive is not None for dive in dives) else "image"
     numbers: dict[Any, int] = {}

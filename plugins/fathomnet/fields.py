@@ -1,4 +1,4 @@
-"""The one home of the names that other programs see: fields, tags, keys and defaults."""
+"""The names that other programs see: fields, tags, keys and defaults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIMARY_LABEL: Final = "primary_label"
 MODEL_PREDICTIONS: Final = "model_predictions"
 
 FROM_URLS: Final = "urls"
-"""As a download's source: each image's own URL, rather than a bucket."""
+"""A download's source: each image's own URL, rather than a bucket."""
 CONCURRENCY: Final = 50
 
 ANNOTATION_ID: Final = "annotation_id"
@@ -30,25 +30,25 @@ OWN_RANK: Final = "rank"
 
 TAXONOMIC_DISTANCE: Final = "taxonomic_distance"
 RANK_ACCURACY: Final = "rank_accuracy"
-"""The metrics that FiftyOne's own evaluations can be given."""
+"""The metrics that FiftyOne's own evaluations can use."""
 
 DEFAULT_MODEL: Final = "clip"
-"""Of the embeddings."""
+"""The default embedding model."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-"""What a model computes in."""
+"""The precision in which a model computes."""
 MapMethod = Literal["umap", "pca", "tsne", "none"]
-"""How embeddings are brought to a plane."""
+"""The method that maps embeddings to a plane."""
 
 EXACT_BACKEND: Final = "sklearn"
-"""Of a similarity index: one machine, no server, exact. FiftyOne's own backend of this name gives
-wrong neighbours on small sets, so that here it means the project's."""
+"""The backend of similarity indexes on one machine, without a server, and exact. FiftyOne's own
+backend of this name gives wrong neighbours on small sets, so here it means the project's."""
 
 TILES: Final = "tiles"
-"""Field of the boxes that cover the whole of every image."""
+"""Field of the boxes that together cover every image."""
 TILE_COLUMNS: Final = 7
 TILE_ROWS: Final = 5
 MOST_TILES: Final = 50
-"""Along one side: 2,500 an image are more than any search repays."""
+"""Along one side; 2,500 tiles per image are more than any search is worth."""
 
 DUPLICATE_GROUP: Final = "duplicate_group"
 """Field of the images that are duplicates: the number of their group."""
@@ -70,14 +70,14 @@ SUGGESTED_LABEL: Final = "suggested_label"
 SUGGESTED_DISTANCE: Final = "suggested_label_distance"
 """Attribute of a suspect: taxonomic distance between its label and that name."""
 LOOK_ALIKE_PAIR: Final = "look_alike_pair"
-"""Attribute of a suspect and of the boxes that it looks like: a number that they share."""
+"""Attribute of a suspect and the boxes that it looks like: a number that they share."""
 SUSPECTS: Final = "suspects"
 LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
-"""Names of the saved views, of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
+"""Names of the saved views of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
 
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 3
-"""Form of what the project keeps on a dataset; ``dataset.schema_version`` says what each was."""
+"""Version of what the project keeps on a dataset; ``dataset.schema_version`` explains each."""
 SCHEMA_RUN_KEY: Final = "fathomnet_schema"
 """Key of the FiftyOne run that holds that number."""
 STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
@@ -95,7 +95,7 @@ def import_run_key(field: str, split: str) -> str:
 
 
 def tiles_run_key(field: str) -> str:
-    """Key of the FiftyOne run that says that a field's boxes are tiles, and of which grid."""
+    """Key of the FiftyOne run that records that a field's boxes are tiles, and their grid."""
     return f"tiles_{field}"
 
 
@@ -115,7 +115,7 @@ def view_of(name: str, gt_field: str) -> str:
 
 
 def evaluation_key(pred_field: str) -> str:
-    """Key of an evaluation of a field's predictions that was not given another."""
+    """Default key of an evaluation of a field's predictions."""
     return f"eval_{pred_field}"
 
 
@@ -125,7 +125,7 @@ def distance_attribute(eval_key: str) -> str:
 
 
 def images_folder(split: str) -> str:
-    """Folder of a split's images under a media root."""
+    """Folder of a split's images below a media root."""
     return f"{split}_images"
 
 
@@ -133,7 +133,7 @@ def embedding_field(model: str) -> str:
     """Attribute of the boxes, or field of the images, that holds a model's vectors.
 
     Args:
-        model: its name, see ``models``.
+        model: the model's name, see ``models``.
 
     Examples:
         >>> embedding_field("clip"), embedding_field("models/My ViT-B/")
@@ -143,7 +143,7 @@ def embedding_field(model: str) -> str:
 
 
 EMBEDDING_RUNS: Final = "embed_"
-"""What the keys of such runs begin with."""
+"""The beginning of the keys of such runs."""
 
 
 def embedding_run_key(model: str, patches_field: str) -> str:
@@ -152,12 +152,12 @@ def embedding_run_key(model: str, patches_field: str) -> str:
 
 
 def map_key(model: str, method: str, patches_field: str) -> str:
-    """Brain key of a map of embeddings that was not given another."""
+    """Default brain key of a map of embeddings."""
     return _brain_key(model, method, patches_field)
 
 
 def similarity_key(model: str, patches_field: str) -> str:
-    """Brain key of a similarity index that was not given another.
+    """Default brain key of a similarity index.
 
     Examples:
         >>> similarity_key("clip", "ground_truth"), similarity_key("clip", "")
@@ -167,7 +167,7 @@ def similarity_key(model: str, patches_field: str) -> str:
 
 
 def needles_run_key(pack: str, brain_key: str) -> str:
-    """Key of the FiftyOne run that records what a pack's last search of an index has found."""
+    """Key of the FiftyOne run that records what a pack's last search of an index found."""
     return f"needles_{pack}_{brain_key}"
 
 
@@ -187,5 +187,5 @@ def _brain_key(model: str, what: str, patches_field: str) -> str:
 
 
 def _word(text: str) -> str:
-    """What FiftyOne takes as a name: a model's name may be a folder's."""
+    """A name that FiftyOne accepts, as a model's name may be a path."""
     return re.sub(r"\W+", "_", text.rstrip("/").rsplit("/", 1)[-1]).strip("_").lower()

@@ -1,4 +1,4 @@
-"""What an ingest is about to make: its files and parameters, read and checked as a whole."""
+"""Reads and checks the files and parameters of an ingest, before anything is made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .taxonomy import load_taxonomy
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """What is to be in the dataset of one split."""
+    """What the dataset will hold of one split."""
 
     split: str
     catalog: Catalog
@@ -25,11 +25,11 @@ class SplitPlan:
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
-        """Those that are taken."""
+        """The images to take."""
         return self.catalog.images[: self.limit]
 
     def record(self, media: MediaPlan, complete: bool) -> IngestRecord:
-        """What the dataset keeps of where the split is from."""
+        """What the dataset records about the origin of the split."""
         return IngestRecord(
             split=self.split,
             source=self.catalog.source,
@@ -53,7 +53,7 @@ def read_ingest(
     mirror: str,
     limit: int | None,
 ) -> tuple[MediaPlan, list[SplitPlan]]:
-    """Where the images are, and what is to be in the dataset, split by split.
+    """Decides where the images are, and what the dataset will hold of each split.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault.
@@ -65,7 +65,7 @@ def read_ingest(
 
 
 def check_ingest(dataset_name: str, recreate: bool, **parameters: Any) -> list[SplitPlan]:
-    """What ``ingest_dataset`` would take; nothing is written. The same errors are raised."""
+    """Says what ``ingest_dataset`` would take; writes nothing, and raises the same errors."""
     media, plans = read_ingest(dataset_name, **parameters)
     dataset = find_dataset(dataset_name)
     if dataset is not None and not recreate:
@@ -95,7 +95,7 @@ def _checked_parameters(
 
 
 def _read_catalogs(paths: dict[str, str]) -> dict[str, Catalog]:
-    """Reads every file before it complains, so that all faults of both come at once."""
+    """Reads all files before it raises, so that the faults of all are reported at once."""
     catalogs = {}
     errors = []
     for split, path in paths.items():
@@ -116,10 +116,10 @@ def _read_catalogs(paths: dict[str, str]) -> dict[str, Catalog]:
 
 
 def refuse_other_source(dataset: Any, plan: SplitPlan, media: MediaPlan) -> None:
-    """Refuses a dataset whose split is of another file, or whose images are elsewhere.
+    """Refuses a dataset whose split came from another file, or whose images are elsewhere.
 
     Raises:
-        DatasetError: it is such a one.
+        DatasetError: it is such a dataset.
     """
     for split, record in read_ingest_records(dataset).items():
         advice = "use recreate to make the dataset anew, or choose another dataset_name"

@@ -1,4 +1,4 @@
-"""What befalls a stage from outside while it runs, in plain words: the database, or the disk."""
+"""Words failures of the database or the disk during a stage plainly."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ _AGAIN: Final = "What was written stays; run it again to go on from there."
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _WHAT_FOLLOWS: Final = re.compile(r" \(configured timeouts|, Timeout: |, full error: ")
-"""What the driver adds: its settings, what it knows of every server, the server's own words."""
+"""What the driver adds to a message: its settings, the state of every server, their words."""
 
 _CODES: Final = {
     91: "it is shutting down",
     11600: "it is shutting down",
     14031: "its disk is full",
 }
-"""MongoDB's numbers for what is no fault of a stage: it refuses everybody."""
+"""MongoDB's codes for errors that are not a stage's fault, because it refuses everybody."""
 
 
 @contextmanager
 def told_plainly(work: str) -> Iterator[None]:
-    """Around a stage: a database that went away and a disk that is full become errors of ours.
+    """Wraps a stage; turns a lost database or a full disk into one of our own errors.
 
-    Every stage can be killed at any instant and started again, so that the advice is always the
-    same.
+    Every stage can be killed at any instant and started again, so the advice is always the same.
 
     Args:
         work: what was being done, for the message.
 
     Raises:
-        SetupError: in place of the database's or the system's own error.
+        SetupError: instead of the database's or the system's own error.
     """
     try:
         yield
@@ -52,14 +51,14 @@ def told_plainly(work: str) -> Iterator[None]:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it: FiftyOne and its mapper wrap those of the driver."""
+    """An error and its causes, as FiftyOne and its mapper wrap the driver's errors."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _database_problem(error: BaseException) -> str:
-    """What is the matter with the database; empty where that is not what the error says."""
+    """What is wrong with the database; empty if the error is about something else."""
     pymongo = sys.modules.get("pymongo.errors")
     if pymongo is None or not isinstance(error, pymongo.PyMongoError):
         return ""

@@ -1,4 +1,4 @@
-"""Labels that follow from the boxes: an image's primary label, and every label's ranks."""
+"""Derives labels from the boxes: each image's primary label, and each label's ranks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
 
 @dataclass(frozen=True, slots=True)
 class PrimaryLabelResult:
-    """What a run gave to images.
+    """The outcome of ``add_primary_label``.
 
     Attributes:
-        labelled: images that have a primary label now.
-        unlabelled: images that have none, because no box of theirs has a concept.
+        labelled: images that now have a primary label.
+        unlabelled: images that have none, because none of their boxes has a concept.
     """
 
     labelled: int
@@ -38,11 +38,11 @@ class PrimaryLabelResult:
 
 @dataclass(frozen=True, slots=True)
 class RanksResult:
-    """What ``add_taxonomy_ranks`` found.
+    """The outcome of ``add_taxonomy_ranks``.
 
     Attributes:
-        boxes: labels whose concept is in the taxonomy, over all fields.
-        unknown_concepts: the other labels' names, sorted.
+        boxes: labels whose concept is in the taxonomy, in all fields.
+        unknown_concepts: the names of the other labels, sorted.
     """
 
     boxes: int
@@ -57,21 +57,21 @@ def add_primary_label(
 ) -> PrimaryLabelResult:
     """Gives every image the concept that most of its boxes have.
 
-    Of equally frequent concepts the one whose boxes cover more wins, then the first by name.
-    What a box covers is its ``area`` where every labelled box of the image has one, else its
-    width times its height. An image without a labelled box gets no value. Images whose value is
-    right already are not touched.
+    Among equally frequent concepts, the one whose boxes cover more wins, then the first by name. A
+    box covers its ``area`` if every labelled box of the image has one, otherwise its width times
+    its height. An image without a labelled box gets no value. Images whose value is already right
+    are not touched.
 
     Args:
         dataset: a FiftyOne dataset.
         source_field: a field of boxes.
-        field: the field that takes the labels; made where it is not there.
+        field: the field for the labels; created if it does not exist.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: ``field`` cannot be a field's name.
-        DatasetError: ``source_field`` holds no boxes, or ``field`` is there and holds something
-            else than one label an image.
+        InputError: ``field`` is not a valid field name.
+        DatasetError: ``source_field`` holds no boxes, or ``field`` exists and holds something other
+            than one label per image.
     """
     import fiftyone as fo
 
@@ -98,20 +98,20 @@ def add_taxonomy_ranks(
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
 ) -> RanksResult:
-    """Writes on every label its own rank and its lineage, kingdom to species.
+    """Writes its own rank and its lineage, kingdom to species, on every label.
 
-    A slot that the lineage does not reach is None, and so is every slot of a label that is
-    absent or not in the taxonomy. Images whose labels are right already are not touched.
+    A rank that the lineage does not reach is None, and so is every rank of a label that is absent
+    or not in the taxonomy. Images whose labels are already right are not touched.
 
     Args:
         dataset: a FiftyOne dataset.
-        label_fields: fields of boxes or of one label an image.
+        label_fields: fields of boxes, or of one label per image.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
 
     Raises:
         InputError: no field is named.
-        DatasetError: a field is not there or holds something else; none was changed.
+        DatasetError: a field does not exist or holds something else; nothing was changed.
     """
     names = (label_fields,) if isinstance(label_fields, str) else tuple(label_fields)
     if not names:
@@ -152,7 +152,7 @@ def primary_concept(
 
 
 def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
-    """A concept's own rank and its seven slots; all None where the name is unknown."""
+    """A concept's own rank and the seven slots of its lineage; all None for an unknown name."""
     taxon = taxonomy.taxon(label)
     if taxon is None:
         return dict.fromkeys(RANK_ATTRIBUTES)
@@ -160,7 +160,7 @@ def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | No
 
 
 def _set_primary_labels(dataset: Any, boxes: str, field: str) -> None:
-    """``primary_label_update`` through the public API."""
+    """Does what ``primary_label_update`` does, through the public API."""
     import fiftyone as fo
 
     has_areas = dataset.get_field(f"{boxes}.area") is not None
@@ -193,7 +193,7 @@ def _write_ranks(
 def _set_ranks(
     dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
 ) -> None:
-    """``rank_update`` through the public API."""
+    """Does what ``rank_update`` does, through the public API."""
     changed = {}
     for sample_id, value in zip(*dataset.values(["id", field]), strict=True):
         labels = () if value is None else value.detections if is_list else (value,)
@@ -205,7 +205,7 @@ def _set_ranks(
 
 
 def _set_attributes(label: Any, attributes: Mapping[str, str | None]) -> bool:
-    """Sets what differs, and says whether something did."""
+    """Sets the attributes that differ; returns whether any did."""
     differing = {
         name: value
         for name, value in attributes.items()

@@ -1,8 +1,8 @@
-"""The outcome of every image of a transfer, on disk: append-only, readable, safe from any kill.
+"""Keeps the outcome of every image of a transfer on disk: append-only, readable, safe from kills.
 
 A ledger is a file of JSON lines. The first line names the job; each further line is one entry, and
-of several entries with one name the last counts. A line is one write, so that a process that is
-killed leaves at most one torn line at the end, which is cut off when the file is opened again.
+of several entries with one name the last counts. Each line is a single write, so a process that is
+killed leaves at most one incomplete line at the end, which is cut off when the file is reopened.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _SETTLED: Final[Mapping[str, Entry]] = {
 
 
 class Ledger:
-    """The ledger of a run at work; made by :func:`open_ledger`.
+    """The ledger of a running job; see :func:`open_ledger`.
 
     Attributes:
         path: the file.
-        entries: the latest entry of each image, as the file had it when it was opened; of what this
-            run has stored or found, only the outcome.
+        entries: the latest entry of each image, as the file had it when it was opened; for images
+            that this run has stored or found, only the outcome.
     """
 
     def __init__(self, path: Path, descriptor: int, entries: dict[str, Entry]) -> None:
@@ -65,10 +65,10 @@ class Ledger:
         self._descriptor = descriptor
 
     def record(self, entry: Entry) -> None:
-        """Appends an entry; the time is filled in.
+        """Appends an entry, with the time filled in.
 
         Raises:
-            SetupError: the disk is full or the file cannot be written any more.
+            SetupError: the disk is full, or the file can no longer be written.
         """
         entry = replace(entry, time=datetime.now(UTC).isoformat(timespec="seconds"))
         _append(self._descriptor, line_of(entry), self.path)
@@ -78,10 +78,10 @@ class Ledger:
 
 @contextmanager
 def open_ledger(job: Job) -> Iterator[Ledger]:
-    """Opens a job's ledger, or begins it; one process at a time may hold it.
+    """Opens or creates a job's ledger; only one process at a time may hold it.
 
     Raises:
-        InputError: the file is no ledger, of another job, or damaged.
+        InputError: the file is not a ledger, belongs to another job, or is damaged.
         SetupError: another run holds it, or it cannot be written.
     """
     path = job.ledger
@@ -100,21 +100,21 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
 
 
 def ledgers_about(root: str, split: str) -> list[Path]:
-    """The ledgers of all jobs that brought a split's images into a store."""
+    """The ledgers of all jobs that moved a split's images into a store."""
     found = ledgers_of(root).glob(f"{images_folder(split)}.*jsonl")
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, Entry]:
-    """What all ledgers about a split's images in a store say together, shards merged.
+    """Merges the entries of all ledgers about a split's images in a store, shards included.
 
     Args:
         root: ``gs://bucket/prefix`` or a folder.
         split: the split.
-        annotations_sha256: hash of the COCO file; ledgers about another file are passed over.
+        annotations_sha256: hash of the COCO file; ledgers about another file are skipped.
 
     Returns:
-        entries by file name, each the latest of its image; empty where nothing was transferred.
+        The latest entry of each image by file name; empty if nothing was transferred.
 
     Raises:
         InputError: a ledger is damaged.
@@ -131,18 +131,18 @@ def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, 
 
 
 def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
-    """Lists every image of a run that is not in the store, beside the ledger.
+    """Writes a list of every image of a run that is not in the store, beside the ledger.
 
     Args:
         ledger: the run's ledger.
         images: name and source of each image of the run, the source without secrets.
 
     Returns:
-        a CSV with ``file_name,source,outcome,reason,attempts,time``; only its header where
-        everything is stored.
+        The path of a CSV with ``file_name,source,outcome,reason,attempts,time``; it has only its
+        header if everything is stored.
 
     Raises:
-        SetupError: the disk is full or the file cannot be written any more.
+        SetupError: the disk is full, or the file can no longer be written.
     """
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -195,7 +195,7 @@ def _open_locked(path: Path) -> int:
             "it, or let several workers share the job with shard I/N."
         ) from None
     except OSError:
-        pass  # some network file systems have no locks; the stores themselves take no harm
+        pass  # some network file systems have no locks; the stores are safe without them
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""The stages that need no FiftyOne, as operators and the command line run them."""
+"""Runs the stages that need no FiftyOne, for operators and the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .transfer import TransferResult, download_images, upload_images
 
 
 def run_upload(params: UploadImages, progress: Progress) -> Any:
-    """Uploads, or writes the transfer job where that is asked for."""
+    """Uploads images, or writes a transfer job if that was requested."""
     values = params.model_dump(exclude={"emit_transfer_job"})
     if params.emit_transfer_job:
         from .transfer_lists import emit_transfer_job
@@ -30,9 +30,9 @@ RUNNERS: Final[Mapping[str, Callable[[Any, Progress], Any]]] = {
     "upload_images": run_upload,
     "download_images": run_download,
 }
-"""By the operator's name."""
+"""The stages by the operator's name."""
 
 
 def not_moved(result: Mapping[str, Any]) -> int:
-    """How many images a run could not move; what is missing at its source is not among them."""
+    """The number of images that a run could not move, without those missing at their source."""
     return int(result.get("rejected", 0)) + int(result.get("failed", 0))

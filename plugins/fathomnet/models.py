@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 ZOO_PREFIX: Final = "fathomnet-"
 CHECKPOINT: Final = re.compile(r"(?P<architecture>[A-Za-z][\w.-]+):(?P<file>.+)")
-"""``ViT-B-32:/weights/mine.safetensors``; a drive's single letter is no architecture."""
+"""``ViT-B-32:/weights/mine.safetensors``; a single letter is a drive, not an architecture."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What is known of a model before anything heavy is loaded.
+    """What is known about a model before anything heavy is loaded.
 
     Attributes:
         name: ``clip``, ``dinov2``, ``bioclip``, ``demo-clip``, the path of a local folder, or an
             architecture and a local checkpoint, ``ViT-B-32:/weights/mine.safetensors``.
         zoo_name: its name in FiftyOne's model zoo, for example ``fathomnet-clip``.
         supports_prompts: whether it embeds text too.
-        title: what a person sees.
+        title: the name that people see.
     """
 
     name: str
@@ -57,11 +57,12 @@ class Embedder(Protocol):
 
     Attributes:
         spec: which model it is.
-        dimensions: of its vectors.
+        dimensions: the length of its vectors.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``fp32``, ``bf16`` or ``fp16``: what was chosen.
-        settings: what decides its vectors, to be recorded with them: the model, its architecture,
-            the weights' sha256, the input's size in pixels, the precision and the library.
+        precision: the one that was chosen: ``fp32``, ``bf16`` or ``fp16``.
+        settings: everything that determines its vectors, to be recorded with them: the model, its
+            architecture, the weights' sha256, the input's size in pixels, the precision and the
+            library.
     """
 
     spec: ModelSpec
@@ -71,18 +72,18 @@ class Embedder(Protocol):
     settings: Mapping[str, str | int | float]
 
     def prepare(self, patch: Image.Image) -> Any:
-        """The library's own preprocessing, to the bit; may be called from several threads.
+        """Does the library's own preprocessing, bit for bit; may be called from several threads.
 
         Args:
             patch: an RGB picture of any size.
 
         Returns:
-            a torch tensor, (3, height, width) float32.
+            A torch tensor, (3, height, width) float32.
         """
         ...
 
     def embed(self, batch: Any) -> npt.NDArray[np.float32]:
-        """Vectors of prepared pictures, as the library gives them: not normalised.
+        """The vectors of prepared pictures as the library returns them, not normalised.
 
         Args:
             batch: a torch tensor, (N, 3, height, width) float32, on the processor.
@@ -93,21 +94,21 @@ class Embedder(Protocol):
         ...
 
     def embed_prompts(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Vectors of texts, (N, dimensions), in the same space; nothing is put before a text.
+        """The vectors of texts, (N, dimensions), in the same space; the texts get no prefix.
 
         Raises:
-            InputError: the model embeds no text.
+            InputError: the model cannot embed text.
         """
         ...
 
 
 def model_names() -> tuple[str, ...]:
-    """The names of the known models; any local folder is a model's name too."""
+    """The names of the known models; the path of a local model is a name too."""
     return tuple(KNOWN)
 
 
 def model_spec(name: str) -> ModelSpec:
-    """What is known of a model without loading it; its weights need not be there.
+    """What is known about a model without loading it; its weights need not exist.
 
     Args:
         name: a known name, the path of a local folder that open_clip or transformers wrote, or
@@ -142,7 +143,8 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
 
     Raises:
         InputError: the name, the device or the precision is wrong.
-        SetupError: a package or the weights are not on this machine; says how to get them.
+        SetupError: a package or the weights are not on this machine; the message says how to get
+        them.
     """
     spec = model_spec(name)
     known = KNOWN.get(name)
@@ -155,13 +157,13 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
 
 
 def register_zoo_models(*also: str) -> None:
-    """Makes FiftyOne know the models by their zoo names, in this process and in later ones.
+    """Registers the models with FiftyOne's zoo, for this process and later ones.
 
-    Cheap and idempotent: an entry is a few small files in FiftyOne's folder of models, written
-    where they are absent or differ. The weights need not be there.
+    Cheap and idempotent: an entry is a few small files in FiftyOne's folder of models, written if
+    they are absent or differ. The weights need not exist.
 
     Args:
-        *also: local models beside the known ones, as ``model_spec`` takes them.
+        *also: names of local models to register too, see ``model_spec``.
 
     Raises:
         InputError: there is no such local model.
@@ -179,9 +181,9 @@ def register_zoo_models(*also: str) -> None:
 
 @lru_cache(maxsize=1)
 def load_zoo_model(name: str, device: str = "auto", precision: str = "auto") -> Any:
-    """A model as FiftyOne calls one; its zoo loads it by this.
+    """Loads a model in the form that FiftyOne uses; FiftyOne's zoo calls this.
 
-    The last one is kept: FiftyOne itself lets go of a model after every uploaded picture.
+    The last model is kept, because FiftyOne itself drops its model after every uploaded picture.
 
     Args:
         name: see ``model_spec``.
@@ -194,7 +196,7 @@ def load_zoo_model(name: str, device: str = "auto", precision: str = "auto") -> 
 
 
 class _Loaded:
-    """An ``Embedder``: a model of either library, and what is known of it."""
+    """An ``Embedder``: a model of either library, and what is known about it."""
 
     def __init__(
         self, spec: ModelSpec, family: Family, weights: Weights, device: str, precision: str
@@ -237,13 +239,13 @@ def _model_of(family: Family, weights: Weights, device: str, precision: str) -> 
         return model(weights, device, precision)
     except InputError:
         raise
-    except Exception as error:  # whatever two libraries raise for a damaged or foreign file
+    except Exception as error:  # the libraries raise anything for a damaged or foreign file
         problem = str(error).strip().split("\n")[0]
         raise SetupError(f"{weights.file} cannot be loaded by {family}: {problem}") from error
 
 
 def _require(family: Family) -> None:
-    """Whether the library is installed, before minutes are spent on anything else."""
+    """Refuses a missing library before minutes are spent on anything else."""
     absent = [name for name in ("torch", family) if importlib.util.find_spec(name) is None]
     if absent:
         raise SetupError(

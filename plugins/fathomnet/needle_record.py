@@ -1,4 +1,4 @@
-"""What a search for needles found, kept on the dataset: scores, saved views, and a record."""
+"""Keeps what a search for needles found on the dataset: scores, saved views and a record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .needle_packs import Pack
 from .progress import Progress
 
 _LONGEST_NAME: Final = 60
-"""Characters of a needle's name that a view is named after."""
+"""The most characters of a needle's name that a view's name shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A pack, and the index that it is looked for in; its grid where its boxes are tiles."""
+    """A pack and the index to search for it, with the grid if its boxes are tiles."""
 
     pack: Pack
     brain_key: str
@@ -32,15 +32,15 @@ class Search:
 
     @property
     def key(self) -> str:
-        """Of the run that records the search."""
+        """The key of the run that records the search."""
         return needles_run_key(self.pack.name, self.brain_key)
 
     def view(self, needle: str = "") -> str:
-        """Name of the view of a needle's hits, or of the whole pack's."""
+        """The name of the view of a needle's hits, or of all the pack's hits."""
         return f"{self.pack.name}{needle and ': '}{_short(needle)} ({self.brain_key})"
 
     def description(self, needle: str = "") -> str:
-        """Of that view: what it shows and what it came from."""
+        """The description of that view: what it shows and where it came from."""
         what = f"Hits of {needle}" if needle else "Hits of all needles"
         source = f"pack {self.pack.name}, version {self.pack.version}, {self.model}"
         return f"{what}, best first; {source}, {datetime.now(UTC):%Y-%m-%d}"
@@ -51,7 +51,7 @@ class NeedleHits:
     """What one needle found.
 
     Attributes:
-        threshold: what its hits exceed.
+        threshold: the score that its hits exceed.
         hits: best first.
     """
 
@@ -88,13 +88,13 @@ class NeedlesRecord:
 
 @dataclass(frozen=True, slots=True)
 class FoundNeedle:
-    """What one needle found, as its caller hears of it.
+    """What one needle found, for the caller of the search.
 
     Attributes:
-        prompt: the needle's name; of an own prompt, its text.
-        view: name of the saved view with its hits, best first; empty where there are none.
-        hits: how many there are.
-        new: how many of them the search before did not find.
+        prompt: the needle's name or, for a prompt of the caller's own, its text.
+        view: name of the saved view with its hits, best first; empty if there are none.
+        hits: the number of hits.
+        new: how many of them the previous search did not find.
     """
 
     prompt: str
@@ -110,15 +110,15 @@ def keep(
     there: set[str],
     progress: Progress,
 ) -> tuple[FoundNeedle, ...]:
-    """Writes scores, then views, and last the record, so that hits are new until all is written.
+    """Writes scores, then views, and last the record, so that hits stay new until all is written.
 
-    Needles that an earlier search with the same version of the pack looked for, and this one does
-    not, keep their hits and views: own prompts may be looked for one after the other.
+    Needles of an earlier search with the same version of the pack keep their hits and views even
+    if this search does not include them, so prompts may be searched for one after another.
 
     Args:
         dataset: a FiftyOne dataset.
-        search: what was looked for where.
-        found: by the needle's name.
+        search: what was searched for, and where.
+        found: hits by the needle's name.
         there: ids of the boxes or images that the dataset has now.
         progress: called with the share done and a label.
     """
@@ -149,7 +149,7 @@ def keep(
 def _same_version(
     record: NeedlesRecord | None, search: Search, there: set[str]
 ) -> dict[str, NeedleHits]:
-    """What the search before found of this version of the pack, where it is still there."""
+    """What the previous search found for this version of the pack, without deleted boxes."""
     version = (search.pack.version, search.pack.sha256)
     if record is None or (record.pack_version, record.pack_sha256) != version:
         return {}
@@ -195,9 +195,9 @@ def _ids(hits: Iterable[Hit]) -> set[str]:
 
 
 def _short(needle: str) -> str:
-    """A needle's name for a view: two needles have the same only if they are the same.
+    """A short name of a needle for a view, different for different needles.
 
-    FiftyOne makes a view's address from the letters, digits and hyphens of its name.
+    FiftyOne makes a view's URL from the letters, digits and hyphens of its name.
     """
     if len(needle) <= _LONGEST_NAME and re.fullmatch(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*|", needle):
         return needle

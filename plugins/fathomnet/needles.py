@@ -1,4 +1,4 @@
-"""Needles: text prompts, kept in packs, whose hits become saved views with scores."""
+"""Searches for needles, text prompts kept in packs, and saves the hits as views with scores."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HITS: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class NeedlesResult:
-    """What was found.
+    """The outcome of ``find_needles``.
 
     Attributes:
-        needles: one entry a needle, in the pack's order.
-        view: name of the saved view with the hits of them all, best first.
+        needles: one entry per needle, in the pack's order.
+        view: name of the saved view with the hits of all needles, best first.
     """
 
     needles: tuple[FoundNeedle, ...]
@@ -47,27 +47,27 @@ def find_needles(
     k: int = HITS,
     progress: Progress = silent,
 ) -> NeedlesResult:
-    """Looks for every needle of a pack, and saves what it found as views with scores.
+    """Searches for every needle of a pack, and saves the hits as views with scores.
 
-    A needle's score and its threshold are explained in ``needle_scores``. Hits get their best
-    score and the name of its needle as attributes, and every needle gets a saved view in the
-    order of its own scores. A repeat replaces both, and counts as new what the search before it,
-    in the same index, did not find; another version of the pack starts anew.
+    ``needle_scores`` explains a needle's score and threshold. Hits get their best score and the
+    name of its needle as attributes, and every needle gets a saved view in the order of its own
+    scores. A repeat replaces both, and counts hits as new that the previous search in the same
+    index did not find; another version of the pack starts afresh.
 
     Args:
         dataset: a FiftyOne dataset.
-        brain_key: of a similarity index whose model knows text; empty for that of the default
-            model, or for the only one that there is.
-        pack: the name of a pack, or the path of one's own; empty for debris, or for none where
-            there are prompts.
-        prompts: texts to look for as well.
-        k: the most hits to keep of each needle that does not say it itself.
+        brain_key: key of a similarity index whose model knows text; empty for that of the default
+            model, or for the only one there is.
+        pack: the name of a pack, or the path of one of your own; empty for debris or, if there are
+            prompts, for none.
+        prompts: further texts to search for.
+        k: the most hits to keep for each needle that does not set its own number.
         progress: called with the share done and a label.
 
     Raises:
         InputError: there is no such pack, its file has faults, or ``k`` is less than 1.
-        DatasetError: there is no such index, or its model knows no text.
-        SetupError: the model's weights are not there.
+        DatasetError: there is no such index, or its model does not know text.
+        SetupError: the model's weights are not on this machine.
     """
     if k < 1:
         raise InputError("find_needles", [Fault("k", f"should be at least 1, not {k}")])
@@ -92,7 +92,7 @@ def find_needles(
 
 
 def chosen_pack(pack: str, prompts: Sequence[str]) -> Pack:
-    """The pack that is looked for: by its name, with prompts added, or of prompts alone.
+    """The pack to search for: by its name, with prompts added, or made of prompts alone.
 
     Raises:
         InputError: there is no such pack, or its file has faults.
@@ -103,10 +103,10 @@ def chosen_pack(pack: str, prompts: Sequence[str]) -> Pack:
 
 
 def prompt_index(dataset: Any) -> str:
-    """The brain key of the index that is searched if none is named.
+    """The brain key of the index to search if none is named.
 
     Raises:
-        DatasetError: there is none whose model knows text, or there are several.
+        DatasetError: there is no index whose model knows text, or there are several.
     """
     keys = prompt_indexes(dataset)
     default = similarity_key(DEFAULT_MODEL, GROUND_TRUTH)

@@ -1,4 +1,4 @@
-"""From a predictions file to a field of a dataset: a predicted box for each box that it names."""
+"""Imports a predictions file into a field: one predicted box for each box that it names."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ BATCH: Final = 1_000
 """Samples that are written at once."""
 
 REJECTED_KEPT: Final = 1_000
-"""Rejected rows that the run's record lists; it always has their number."""
+"""The most rejected rows that the run's record lists; it always has their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What ``import_predictions`` did.
+    """The outcome of ``import_predictions``.
 
     Attributes:
         rows: rows of the file.
-        imported: rows that are predictions in the dataset now.
-        unmatched_rows: rows that are not, because they match no box or are faulty.
+        imported: rows that are now predictions in the dataset.
+        unmatched_rows: rows that were left out, because they match no box or are faulty.
         boxes_without_prediction: boxes of the split that no row names.
     """
 
@@ -68,7 +68,7 @@ class ImportResult:
 
 
 Change = tuple[str, Document | None]
-"""A sample's id and the field's new value; None where it is to have none."""
+"""A sample's id and the field's new value; None if it is to have no value."""
 
 
 def import_predictions(
@@ -80,20 +80,20 @@ def import_predictions(
     skip_bad_rows: bool = False,
     progress: Progress = silent,
 ) -> ImportResult:
-    """Makes a field say of one split exactly what a predictions file says.
+    """Makes a field hold exactly what a predictions file says about one split.
 
-    A row belongs to the box of the split that has its annotation id; the predicted box has the
-    same rectangle. Images of the split that the file does not name have no value afterwards,
-    images of other splits keep theirs, and images whose value is right already are not touched.
-    The run ``fields.import_run_key(field, split)`` of the dataset says where the field is from.
+    A row belongs to the box of the split that has its annotation id, and the predicted box has the
+    same rectangle. Images of the split that the file does not name lose their value, images of
+    other splits keep theirs, and images whose value is already right are not touched. The
+    dataset's run ``fields.import_run_key(field, split)`` records where the field came from.
 
     Args:
         dataset: a FiftyOne dataset.
         predictions: a csv or parquet file, or a folder; see ``predictions.read_predictions``.
-        split: the split that the file's annotation ids count.
-        gt_field: the field of boxes that the rows are matched with.
-        field: the field that takes the predictions; made where it is not there.
-        skip_bad_rows: import the sound rows of a file that has others, and record those.
+        split: the split to which the file's annotation ids belong.
+        gt_field: the field of boxes with which to match the rows.
+        field: the field for the predictions; created if it does not exist.
+        skip_bad_rows: import the rows without faults, and record the others.
         progress: called with the share done and a label.
 
     Raises:
@@ -129,7 +129,7 @@ def check_predictions(
     field: str = MODEL_PREDICTIONS,
     skip_bad_rows: bool = False,
 ) -> ImportResult:
-    """What ``import_predictions`` would do; nothing is written. The same errors are raised."""
+    """Says what ``import_predictions`` would do; writes nothing, and raises the same errors."""
     reload_known(dataset)
     table, boxes, _ = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
     return _result(table, boxes)
@@ -138,7 +138,7 @@ def check_predictions(
 def _match(
     dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
-    """The file's sound rows, the boxes they are about, and what is wrong with the other rows."""
+    """The rows without faults, the boxes they are about, and the faults of the other rows."""
     path = _checked_fields(dataset, split, gt_field, field)
     with collector_paused():
         table = read_rows(predictions, known_concepts(dataset, path))
@@ -150,7 +150,7 @@ def _match(
 
 
 def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
-    """The path of the boxes, after everything that can be said without the file."""
+    """Checks everything that can be checked without the file; returns the path of the boxes."""
     import fiftyone as fo
 
     if split not in SPLITS:
@@ -190,7 +190,7 @@ def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) 
 
 
 def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Change]:
-    """The samples whose value is not what it is to be."""
+    """The samples whose value needs to change."""
     columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
     for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
         wanted = documents.of_image(annotation_ids, bounding_boxes)
@@ -208,7 +208,7 @@ def _write_all(
 
 
 def _write(dataset: Any, field: str, batches: Iterator[list[Change]]) -> Iterator[int]:
-    """Writes the changes, batch by batch, and yields how many samples each one changed."""
+    """Writes the changes batch by batch, and yields how many samples each batch changed."""
     collection = sample_collection(dataset)
     if collection is None:
         yield from (_set_values(dataset, field, batch) for batch in batches)

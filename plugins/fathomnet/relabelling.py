@@ -1,4 +1,4 @@
-"""Bulk relabelling with a journal, and its undo: nobody's edit in between is overwritten."""
+"""Relabels boxes in bulk with a journal, and undoes it, without overwriting edits of others."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RelabelResult:
-    """What a relabelling did.
+    """The outcome of a relabelling.
 
     Attributes:
-        changed: boxes that got the label, or would in a dry run.
+        changed: boxes that got the label or, in a dry run, would get it.
         unchanged: boxes that had it already.
-        conflicts: boxes that somebody else changed or deleted meanwhile; they are as they left
-            them.
-        journal: key by which it can be undone; empty where nothing was changed.
-        differences: how many boxes of each label change.
+        conflicts: boxes that somebody else changed or deleted in the meantime; they are left
+            alone.
+        journal: key by which it can be undone; empty if nothing was changed.
+        differences: how many boxes of each former label change.
         dry_run: whether nothing was written.
     """
 
@@ -63,12 +63,12 @@ class RelabelResult:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What an undo did.
+    """The outcome of an undo.
 
     Attributes:
-        restored: boxes that are as they were before.
+        restored: boxes that are again as they were before the relabelling.
         conflicts: boxes that were edited or deleted after the relabelling; they are left alone.
-        journal: its key.
+        journal: the key of the relabelling.
     """
 
     restored: int
@@ -85,25 +85,24 @@ def relabel_boxes(
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
 ) -> RelabelResult:
-    """Gives every box of a view another label, and its ranks where boxes have ranks.
+    """Gives every box of a view another label, and its ranks if boxes have ranks.
 
-    Started again after a kill, it finishes what was begun. The dataset's primary labels are not
-    touched: ``add_primary_label`` finds them anew.
+    If it is started again after a kill, it finishes what was begun. It does not change the
+    dataset's primary labels; run ``add_primary_label`` again for these.
 
     Args:
-        view: the boxes: a view that filters, selects or cuts them out; ``dataset.view()`` for all.
-        label: the new label: a concept or other name of the taxonomy, or a label that the field
-            has already.
+        view: a view that filters, selects or cuts out the boxes; ``dataset.view()`` for all.
+        label: the new label: any name in the taxonomy, or a label that the field already has.
         field: the field of boxes.
-        dry_run: say exactly what would change, and write nothing.
-        note: why, for whoever reads the journal.
+        dry_run: report exactly what would change, without writing anything.
+        note: the reason, for the journal.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: nobody knows the label, where the message suggests one; or ``view`` is a whole
-            dataset, which somebody may have given without wanting all of it changed.
-        DatasetError: ``field`` holds no boxes, or the view holds none.
+        InputError: the label is unknown (the message may suggest one), or ``view`` is a whole
+            dataset, which the caller may not have meant to change.
+        DatasetError: ``field`` holds no boxes, or the view shows none.
     """
     dataset = _require_view(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
@@ -129,13 +128,14 @@ def relabel_boxes(
 
 
 def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
-    """Gives the boxes of a relabelling back what they had before.
+    """Restores the labels that boxes had before a relabelling.
 
-    Boxes that were edited since keep that edit. Started again after a kill, it finishes.
+    Boxes that have been edited since keep their edits. If it is started again after a kill, it
+    finishes.
 
     Args:
         dataset: a FiftyOne dataset.
-        journal: key of the relabelling; empty for the last one that is not undone.
+        journal: key of the relabelling; empty for the last one that has not been undone.
         progress: called with the share done and a label.
 
     Raises:
@@ -160,7 +160,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
 
 
 def journal_to_undo(dataset: Any, key: str = "") -> Journal:
-    """The journal of a relabelling; without a key that of the last one that is not undone.
+    """The journal of a relabelling; without a key, of the last that has not been undone.
 
     Raises:
         DatasetError: there is no such relabelling, or none is left to undo.
@@ -178,14 +178,14 @@ def journal_to_undo(dataset: Any, key: str = "") -> Journal:
 
 
 def boxes_to_restore(dataset: Any, journal: Journal) -> int:
-    """How many boxes of a relabelling have its label still: those that an undo restores."""
+    """The number of boxes that still have a relabelling's label, which an undo would restore."""
     boxes = _ids(states_before(dataset, journal))
     path = boxes_path(dataset, journal.field)
     return _labelled(dataset, path, boxes, journal.label)
 
 
 def _require_view(view: Any) -> Any:
-    """The dataset of a view, which must not be all of it."""
+    """The dataset of a view; refuses a whole dataset."""
     dataset = view._root_dataset
     if view is dataset:
         raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
@@ -202,7 +202,7 @@ def _boxes_of(view: Any, path: str, field: str) -> list[tuple[str, str]]:
 
 
 def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str) -> int:
-    """How many of the boxes have a label now."""
+    """The number of boxes that have a label now."""
     there = read_states(dataset, path, boxes, keys=("label",))
     return sum(one.state.get("label") == label for one in there)
 
@@ -219,11 +219,11 @@ def _check_label(dataset: Any, path: str, label: str, taxonomy: Taxonomy) -> Non
 def _finish_open(
     dataset: Any, taxonomy: Taxonomy, field: str, label: str, progress: Progress
 ) -> Journal | None:
-    """Finishes what killed processes have begun.
+    """Finishes the relabellings that killed processes have begun.
 
     Returns:
-        The last relabelling that was finished here and gave this label to this field, if any: what
-        is being asked for may be the same once more.
+        The last relabelling finished here that gave this label to this field, if any: the present
+        request may be a repeat of it.
     """
     same = None
     for journal in journals_of(dataset):
@@ -239,7 +239,7 @@ def _finish_open(
 def _carry_out(
     dataset: Any, journal: Journal, before: Sequence[BoxState], taxonomy: Taxonomy
 ) -> Journal:
-    """Changes the boxes of a journal that still have the label that it says, and closes it."""
+    """Changes the boxes that still have the label recorded in a journal, and closes it."""
     ranks = rank_attributes(journal.label, taxonomy)
     path = boxes_path(dataset, journal.field)
     apply_edits(dataset, path, edits_to(before, journal.label, ranks))

@@ -1,4 +1,4 @@
-"""A data card: what a dataset holds, where it came from, and what is known to be wrong with it."""
+"""Makes a data card: what a dataset holds, where it came from, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .progress import Progress, portion, silent
 from .taxonomy import load_taxonomy
 
 STEM: Final = "data-card"
-"""Name of the files in a folder, without their endings."""
+"""Name of the files in a folder, without their suffixes."""
 ENDINGS: Final = (".md", ".html")
 
 
@@ -32,7 +32,7 @@ class ReportResult:
 
     Attributes:
         markdown: the card.
-        files: paths of the files that were written; none where only the text was asked for.
+        files: paths of the files that were written; none if only the text was requested.
     """
 
     markdown: str
@@ -42,19 +42,19 @@ class ReportResult:
 def report_dataset(
     dataset: Any, path: str | Path = "", progress: Progress = silent
 ) -> ReportResult:
-    """Describes a dataset, as Markdown and, where a path is given, as a page with pictures too.
+    """Describes a dataset in Markdown and, if a path is given, also on a page with pictures.
 
-    The same dataset gives the same bytes. Nothing is written to the dataset.
+    The same dataset gives the same bytes. The dataset itself is not changed.
 
     Args:
         dataset: a FiftyOne dataset.
-        path: a folder, which is made where it is not there and takes ``data-card.md`` and
-            ``data-card.html``; or a file that ends in one of these, beside which the other is
-            written; empty to write nothing. Files of these names are replaced.
+        path: a folder for ``data-card.md`` and ``data-card.html``, created if it does not exist;
+            or a file name with either suffix, beside which the other file is written; empty to
+            write nothing. Existing files of these names are replaced.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: the path is neither; nothing was written.
+        InputError: the path is none of these; nothing was written.
         DatasetError: the files cannot be written.
     """
     files = report_files(path)
@@ -78,7 +78,7 @@ def report_dataset(
 
 
 def report_files(path: str | Path) -> tuple[Path, ...]:
-    """The two files that a path stands for, Markdown first; none for an empty path.
+    """The two files for which a path stands, Markdown first; none for an empty path.
 
     Raises:
         InputError: it is neither a folder nor ends in .md or .html.

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: suspects, what they may be, and what they look like."""
+"""Finds labels that are probably wrong: suspects, what they may be, and what they look like."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def find_label_errors(
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
 ) -> LabelErrorsResult:
-    """Scores every label by how probably it is wrong, and saves the suspects as views.
+    """Scores every label by the probability that it is wrong, and saves the suspects as views.
 
-    The score is a probability by Bayes' rule, from the predictions of the same boxes and from the
-    labels of the boxes that look most alike, each where it is there; ``suspicion`` explains how.
-    A repeat replaces scores and views.
+    The score is a probability by Bayes' rule, from the predictions for the same boxes and from the
+    labels of the boxes that look most alike, if there are any; ``suspicion`` explains how. A repeat
+    replaces scores and views.
 
     Args:
         dataset: a FiftyOne dataset.
         pred_field: the predicted boxes; empty to do without. The default field may be absent.
-        gt_field: the boxes whose labels are looked at.
-        index_key: of a similarity index of these boxes; empty for that of the default model, or
-            for the only one, if there is any.
+        gt_field: the boxes whose labels are scored.
+        index_key: key of a similarity index of these boxes; empty for that of the default model,
+            or for the only one, if there is any.
         threshold: the score from which a box is a suspect, 0 to 1.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: there is nothing to judge labels by, no such index, or a parameter is wrong;
-            nothing was written.
+        InputError: there is no signal by which to judge labels, no such index, or a parameter is
+            wrong; nothing was written.
         DatasetError: a field holds no boxes or no labels.
     """
     bring_up_to_date(dataset)
@@ -80,7 +80,7 @@ def check_label_errors(
     index_key: str = "",
     threshold: float = THRESHOLD,
 ) -> Sources:
-    """What ``find_label_errors`` would use; nothing is written. The same errors are raised."""
+    """Says what ``find_label_errors`` would use; writes nothing, and raises the same errors."""
     return _checked(dataset, pred_field, gt_field, index_key, threshold)
 
 

@@ -1,4 +1,4 @@
-"""Suspects kept on the dataset: scores on the boxes, saved views, and a record of the run."""
+"""Keeps suspects on the dataset: scores on the boxes, saved views and a record of the run."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LabelErrorsResult:
-    """What ``find_label_errors`` found.
+    """The outcome of ``find_label_errors``.
 
     Attributes:
-        scored: labelled boxes that have a score now.
+        scored: labelled boxes that now have a score.
         suspects: those whose score reaches the threshold.
-        view: name of the saved view of the suspects, the most suspicious first; empty where there
-            is none.
-        pairs_view: name of the saved view that shows each suspect and then the boxes that it
-            looks like; empty where there is none.
-        expected_errors: how many labels are wrong, by the sum of all scores.
-        unlabelled_boxes: boxes without a label: left out.
+        view: name of the saved view of the suspects, the most suspicious first; empty if there are
+            none.
+        pairs_view: name of the saved view that shows each suspect followed by the boxes that it
+            looks like; empty if there are none.
+        expected_errors: the expected number of wrong labels, which is the sum of all scores.
+        unlabelled_boxes: boxes without a label; they are left out.
         boxes_without_signal: labelled boxes that have neither a prediction nor a vector with
-            neighbours: left out.
-        signals: what was used: ``probabilities``, ``confidence`` or ``predictions`` (names
-            alone), and ``neighbours``.
-        index_key: of the index that the neighbours were found in; empty for none.
+            neighbours; they are left out.
+        signals: the signals that were used: ``probabilities``, ``confidence`` or ``predictions``
+            (names alone), and ``neighbours``.
+        index_key: key of the index that gave the neighbours; empty for none.
     """
 
     scored: int
@@ -100,13 +100,13 @@ def read_label_errors_record(dataset: Any, gt_field: str) -> LabelErrorsRecord |
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is kept.
+    """What a search for label errors found.
 
     Attributes:
-        sources: what it was found by.
-        labelled: the boxes.
-        doubts: about them.
-        partners: of each suspect that looks like something, which labelled boxes that are.
+        sources: the signals that were used.
+        labelled: the labelled boxes.
+        doubts: the scores of these boxes.
+        partners: the labelled boxes that a suspect looks like, by the suspect.
         threshold: the score from which a box is a suspect.
     """
 
@@ -166,7 +166,7 @@ def _declare(dataset: Any, gt_field: str) -> None:
 
 
 def _columns(findings: Findings) -> dict[str, list[Any]]:
-    """The attributes of all boxes; None where a box has none."""
+    """The attributes of all boxes; None for a box without one."""
     labelled, doubts, names = findings.labelled, findings.doubts, findings.labelled.names
     columns = {
         SUSPICION: _numbers(doubts.score),
@@ -191,7 +191,7 @@ def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
 
 
 def _of_all(labelled: Labelled, values: Sequence[Any]) -> list[Any]:
-    """Values of the labelled boxes as values of all boxes."""
+    """Spreads values of the labelled boxes over all boxes."""
     found: list[Any] = [None] * len(labelled.boxes)
     for row, value in zip(labelled.rows.tolist(), values, strict=True):
         found[row] = value
@@ -199,7 +199,7 @@ def _of_all(labelled: Labelled, values: Sequence[Any]) -> list[Any]:
 
 
 def _save(dataset: Any, name: str, findings: Findings, shown: Sequence[int]) -> None:
-    """Saves a view of labelled boxes in this order, or removes it where there is none."""
+    """Saves a view of labelled boxes in this order, or removes it if there are none."""
     field, boxes = findings.sources.gt_field, findings.labelled.boxes
     images = findings.labelled.all_boxes.sample_ids
     rows = findings.labelled.rows[np.array(shown, np.intp)].tolist()

@@ -1,4 +1,4 @@
-"""What there is to judge labels by: predictions of the same boxes, and boxes that look alike."""
+"""Collects the signals about labels: predictions for the same boxes, and boxes that look alike."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _ADVICE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the signals come from; empty for one that is not there.
+    """Where the signals come from; empty for a signal that is missing.
 
     Attributes:
         gt_field: the labelled boxes.
         pred_field: the predicted boxes.
-        index_key: of a similarity index of the labelled boxes.
+        index_key: key of a similarity index of the labelled boxes.
     """
 
     gt_field: str
@@ -56,12 +56,12 @@ class Labelled:
     """The boxes that have a label.
 
     Attributes:
-        all_boxes: these and the others, with their images.
+        all_boxes: all boxes, labelled or not, with their images.
         rows: (N,) which of ``all_boxes.truth.boxes`` they are.
         given: (N,) position of the label of each.
         names: all names that may be true.
-        opinions: what was predicted of them; None without predictions.
-        kind: ``probabilities``, ``confidence`` or ``predictions``: how detailed they are.
+        opinions: what was predicted for them; None without predictions.
+        kind: how detailed these are: ``probabilities``, ``confidence`` or ``predictions``.
     """
 
     all_boxes: EvaluatedBoxes
@@ -78,7 +78,7 @@ class Labelled:
 
 
 def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -> Sources:
-    """Checks which signals there are; what is named must be there, what is not is looked for.
+    """Finds the signals; those that are named must exist, others are looked for.
 
     Raises:
         InputError: there is no signal at all, no such index, or several to choose from.
@@ -100,7 +100,7 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
 
 
 def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelled:
-    """Reads the labelled boxes and what was predicted of them."""
+    """Reads the labelled boxes and what was predicted for them."""
     # Without predictions the labels are read on both sides, and the second is not looked at.
     pred_field = sources.pred_field or sources.gt_field
     boxes = read_evaluated_boxes(dataset, sources.gt_field, pred_field)
@@ -125,7 +125,7 @@ def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelle
 
 
 def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | None:
-    """The vectors that an index has of labelled boxes; None without boxes to compare."""
+    """The vectors of labelled boxes in an index; None without boxes to compare."""
     if not sources.index_key:
         return None
     index = open_index(dataset, sources.index_key)
@@ -143,7 +143,7 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
 
 
 def _index_of(dataset: Any, gt_field: str, index_key: str) -> str:
-    """The index that is named, or the one that there is; empty where there is none."""
+    """The index that is named, or the only one; empty if there is none."""
     keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
     known = ", ".join(keys) or "none"
     if index_key:
@@ -163,7 +163,7 @@ def _index_of(dataset: Any, gt_field: str, index_key: str) -> str:
 
 
 def no_signal_found(sources: Sources) -> InputError:
-    """The error where signals are there, but about none of the labelled boxes."""
+    """The error for signals that concern none of the labelled boxes."""
     field, key = sources.pred_field, sources.index_key
     return _no_signal(
         f"no labelled box has a prediction in {field!r}" if field else "there are no predictions",
@@ -185,9 +185,9 @@ def _no_signal(predictions: str, index: str) -> InputError:
 def _probabilities(
     dataset: Any, field: str
 ) -> tuple[tuple[str, ...], dict[str, npt.NDArray[np.float32]]]:
-    """The concepts that the probabilities of a field are of, and those of each predicted box.
+    """The concepts of a field's probabilities, and the probabilities of each predicted box.
 
-    Empty where the concepts are not known, or differ between the files that were imported.
+    Empty if the concepts are unknown, or differ between the files that were imported.
     """
     records = read_import_records(dataset, field).values()
     concepts = {record.concepts for record in records if record.concepts}
@@ -209,7 +209,7 @@ def _opinions(
     concepts: tuple[str, ...],
     table: dict[str, npt.NDArray[np.float32]],
 ) -> Opinions:
-    """The predictions of N boxes, whose numbers are ``partners``."""
+    """The predictions for N boxes, whose numbers are ``partners``."""
     columns = names.positions(concepts)
     shares = np.full((len(partners), len(names)), np.nan, np.float32) if table else None
     labels: list[str | None] = [None] * len(partners)

@@ -1,4 +1,4 @@
-"""From COCO catalogs to a FiftyOne dataset."""
+"""Makes a FiftyOne dataset from COCO catalogs."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What ``ingest_dataset`` did.
+    """The outcome of ``ingest_dataset``.
 
     Attributes:
         dataset: the dataset's name.
-        samples_added: samples that this run wrote; 0 where all were there.
-        samples_present: samples of these splits that were there before.
-        samples: samples of these splits that the dataset holds now, the sum of the two.
+        samples_added: samples that this run wrote; 0 if all existed already.
+        samples_present: samples of these splits that existed before.
+        samples: samples of these splits that the dataset now holds, the sum of the two.
         boxes: boxes on these samples.
-        unlabelled_boxes: those of them that have no label.
+        unlabelled_boxes: those of them without a label.
         splits: the splits that were named.
     """
 
@@ -64,7 +64,7 @@ def ingest_dataset(
     recreate: bool = False,
     progress: Progress = silent,
 ) -> IngestResult:
-    """Makes a persistent dataset of one or both splits, or completes the one that is there.
+    """Makes a persistent dataset of one or both splits, or completes an existing one.
 
     No image is opened. A dataset that is complete is left alone; one that was interrupted, that
     has fewer images than ``limit`` now allows, or that lacks a split, gets what is missing.
@@ -76,7 +76,7 @@ def ingest_dataset(
         media_root: where the images are stored: ``gs://bucket/prefix``, a folder, or empty.
         mirror: local folder for images that FiftyOne cannot open in place; see ``plan_media``.
         limit: take the first so many images of each split; None for all.
-        recreate: delete a dataset of this name that this project made, and make it anew.
+        recreate: first delete an existing dataset of this name, if this project made it.
         progress: called with the share done and a label.
 
     Raises:
@@ -135,10 +135,10 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
 
 
 def _refuse_if_incomplete(dataset: Any, plan: SplitPlan) -> None:
-    """Looks before the split is called complete, which no later run would doubt.
+    """Checks a split before it is recorded as complete, because no later run would check again.
 
-    Where FiftyOne's public API wrote it, a database that was killed has lost the last tenth of a
-    second of what it acknowledged, and the run goes on when it is there again.
+    If FiftyOne's public API wrote it, a database that was killed may have lost the last tenth of a
+    second of acknowledged writes, and the run goes on once the database is back.
     """
     gone = len(plan.images) - len(_of_splits(dataset, (plan.split,)))
     if gone > 0:

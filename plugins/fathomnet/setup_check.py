@@ -1,4 +1,4 @@
-"""What is installed, connected and reachable; each line with a fix."""
+"""Checks what is installed, connected and reachable; each line comes with a fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .model_parts.weights import fetching, find_known
 from .progress import Progress, silent
 
 DISK_WARN_BYTES = 30 * 1024**3
-"""The whole dataset's images take 24.15 GiB; below this free space a full mirror does not fit."""
+"""The whole dataset's images take 24.15 GiB; with less free space a full mirror does not fit."""
 DISK_FAIL_BYTES = 1024**3
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OLDEST_MONGODB = (6, 0)
@@ -32,20 +32,20 @@ OLDEST_MONGODB = (6, 0)
 
 @dataclass(frozen=True, slots=True)
 class SetupReport:
-    """What was looked at.
+    """The outcome of ``check_setup``.
 
     Attributes:
-        checks: each with its status, what was seen, and how to fix what is not right.
+        checks: each with its status, what was found, and how to fix it if it is not right.
     """
 
     checks: tuple[Check, ...]
 
 
 def check_setup(media_root: str = "", progress: Progress = silent) -> SetupReport:
-    """Looks at everything the stages rely on; never raises for what it finds.
+    """Checks everything that the stages rely on; never raises for what it finds.
 
     Args:
-        media_root: ``gs://bucket/prefix`` or a folder to try; empty to skip it.
+        media_root: ``gs://bucket/prefix`` or a folder to check; empty to skip this.
         progress: called with the share done and a label.
     """
     steps: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
@@ -66,10 +66,10 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
 
 
 def _safely(name: str, step: Callable[[], Iterator[Check]]) -> list[Check]:
-    """A check that itself breaks is a finding too: the report must always come."""
+    """Runs a check; one that itself breaks is a finding too, so that there is always a report."""
     try:
         return list(step())
-    except Exception as error:  # whatever a broken installation raises
+    except Exception as error:  # a broken installation may raise anything
         return [Check(name, "fail", f"{type(error).__name__}: {error}", "see the message")]
 
 

@@ -1,4 +1,4 @@
-"""Search by text, by image and by example: indexes of stored vectors, and their scores."""
+"""Builds and opens indexes of stored vectors, for search by text, by image and by example."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .search.scores import cosines
 
 @dataclass(frozen=True, slots=True)
 class SimilarityResult:
-    """What ``build_similarity_index`` made.
+    """The outcome of ``build_similarity_index``.
 
     Attributes:
         indexed: boxes or images that can be found.
@@ -43,14 +43,14 @@ class SimilarityResult:
 
 @dataclass(frozen=True, slots=True)
 class SearchIndex:
-    """An index opened for scores of all its members.
+    """An index that was opened to score all its members.
 
     Attributes:
-        ids: ids of the boxes; of the images, where it is of whole images.
-        sample_ids: the images that they are on, of the same length.
+        ids: ids of the boxes or, for an index of whole images, of the images.
+        sample_ids: ids of their images, of the same length.
         model: the name of the model that made the vectors, see ``models``.
         patches_field: the field of boxes; ``""`` for whole images.
-        rows: the vectors, memory-mapped, as they are stored.
+        rows: the vectors as they are stored, memory-mapped.
     """
 
     ids: Sequence[str]
@@ -61,7 +61,7 @@ class SearchIndex:
 
     @property
     def matrix(self) -> npt.NDArray[np.float32]:
-        """(N, D) float32, each row of length 1; a copy in memory."""
+        """The vectors scaled to length 1, (N, D) float32; a copy in memory."""
         return self.rows.matrix * self.rows.inverse[:, None]
 
     def scores(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -71,7 +71,7 @@ class SearchIndex:
             vectors: (Q, D), of any length.
 
         Returns:
-            (Q, N); a vector's scores do not depend on the vectors beside it.
+            (Q, N); a vector's scores do not depend on the other vectors.
         """
         return cosines(self.rows.matrix, np.atleast_2d(np.asarray(vectors, dtype=np.float64)))
 
@@ -84,16 +84,16 @@ def build_similarity_index(
     backend: str = EXACT_BACKEND,
     progress: Progress = silent,
 ) -> SimilarityResult:
-    """Makes an index of the vectors that ``compute_embeddings`` stored, or makes it anew.
+    """Makes an index of the vectors that ``compute_embeddings`` stored, or remakes it.
 
     Nothing is embedded and no model is loaded. The index remembers the model by its name in
-    FiftyOne's zoo, so that the App and later sessions embed queries with the same one.
+    FiftyOne's zoo, so the App and later sessions embed queries with the same model.
 
     Args:
-        dataset_or_view: a FiftyOne dataset, or a view: only what it shows is indexed.
+        dataset_or_view: a FiftyOne dataset or view; only what a view shows is indexed.
         model: the model that made the vectors.
         patches_field: the field of boxes; ``""`` for whole images.
-        brain_key: the index's key; empty for one made of model and field.
+        brain_key: the index's key; empty derives it from model and field.
         backend: ``sklearn`` for exact search on one machine; see the operator's page for others.
         progress: called with the share done and a label.
 
@@ -122,11 +122,11 @@ def build_similarity_index(
 
 
 def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, backend: str) -> str:
-    """The key that an index would get; raises what ``build_similarity_index`` raises for these.
+    """The key that an index would get; raises the errors of ``build_similarity_index``.
 
     Args:
         dataset: a FiftyOne dataset.
-        model: see ``build_similarity_index``, and so the others.
+        model: see ``build_similarity_index``.
         patches_field: likewise.
         brain_key: likewise.
         backend: likewise.
@@ -144,7 +144,7 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
 
 
 def open_index(dataset: Any, brain_key: str) -> SearchIndex:
-    """Opens an index for the scores of all its members.
+    """Opens an index to score all its members.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -183,7 +183,7 @@ def _rows(matrix: npt.NDArray[np.float32], ids: Any, sample_ids: Any) -> Rows:
 
 
 def _refuse_key(dataset: Any, key: str) -> None:
-    """Raises where a run may not get this key."""
+    """Refuses a key that a run may not have."""
     problem = None
     if not key.isidentifier():
         problem = f"{key!r} is no key: a letter, then letters, digits and _"

@@ -1,6 +1,6 @@
-"""Training and validation images of which no dive is on both sides, and what leaks between sides.
+"""Divides training from validation images so that no dive is on both sides, and finds leaks.
 
-Frames of one dive show the same animals, often seconds apart: a model that has learnt one of them
+Frames of one dive show the same animals, often seconds apart; a model that has learnt one of them
 is not tested by the next.
 """
 
@@ -24,19 +24,19 @@ from .progress import Progress, silent
 
 _SHOWN: Final = 20
 _DIVIDED: Final = frozenset({TRAIN_TAG, VALIDATION_TAG})
-"""Tags of the images that are divided anew."""
+"""Tags of the images that are divided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What is on both of two sides.
+    """What two sides share.
 
     Attributes:
-        sides: their tags.
-        dives: how many dives are on both.
-        images: how many images these dives have on the two sides together.
+        sides: the tags of the sides.
+        dives: the number of dives on both sides.
+        images: the number of images of these dives on the two sides together.
         examples: the first of these dives, by name.
-        near_duplicates: groups of near-duplicates on both, as ``find_duplicates`` found them.
+        near_duplicates: groups of near-duplicates on both sides, which ``find_duplicates`` found.
     """
 
     sides: tuple[str, str]
@@ -53,13 +53,13 @@ class SplitResult:
     Attributes:
         train: training images.
         val: validation images.
-        dives: dives in all, none of which is on both sides.
+        dives: the number of dives, none of which is on both sides.
         concepts_only_in_train: concepts that no validation image shows, sorted.
         concepts_only_in_val: concepts that no training image shows, sorted.
-        val_share: of the images; the groups may not allow exactly what was asked for.
+        val_share: share of validation images; the dives may not allow exactly what was requested.
         changed: images that change sides or get a side.
-        leaks_before: between tagged sides, as they were found.
-        leaks: as they are now, or would be after a dry run's split.
+        leaks_before: leaks between tagged sides before the split.
+        leaks: leaks as they are now or, in a dry run, would be after the split.
         dry_run: whether nothing was written.
     """
 
@@ -77,7 +77,7 @@ class SplitResult:
 
 @dataclass(frozen=True, slots=True)
 class _Images:
-    """The columns that matter, one entry an image of the dataset."""
+    """The relevant columns, with one entry per image of the dataset."""
 
     ids: list[str]
     tags: list[frozenset[str]]
@@ -100,15 +100,15 @@ def split_by_dive(
 ) -> SplitResult:
     """Tags the training images as ``train`` or ``val``, whole dives at a time.
 
-    Every concept gets about its share of boxes on either side, as far as the dives allow. Images
-    that were divided before are divided anew; tags of other names stay as they are, and so does
-    the official test split, which keeps its tag.
+    Each side gets about its share of every concept's boxes, as far as the dives allow. Images that
+    were divided before are divided again; other tags stay as they are, and the official test split
+    keeps its tag.
 
     Args:
         dataset: a FiftyOne dataset, or a view of one to divide only its images.
-        val_ratio: share of the images that should be validation images, between 0 and 1.
-        seed: equal seeds divide equally.
-        dry_run: say what would happen, and write nothing.
+        val_ratio: share of the images that should become validation images, between 0 and 1.
+        seed: the same seed always divides in the same way.
+        dry_run: report what would happen, without writing anything.
         progress: called with the share done and a label.
 
     Raises:
@@ -149,9 +149,9 @@ def _check_ratio(val_ratio: float) -> None:
 
 
 def find_leaks(dataset: Any) -> tuple[Leak, ...]:
-    """The dives that are on two sides of a split, whoever made it by the tags train, val, test.
+    """The dives on two sides of a split, whoever made it with the tags train, val and test.
 
-    Groups of near-duplicates on two sides are counted where ``find_duplicates`` has run.
+    Groups of near-duplicates on two sides are counted if ``find_duplicates`` has run.
 
     Args:
         dataset: a FiftyOne dataset or view.
@@ -181,7 +181,7 @@ def _group(places: Sequence[int], concepts: Sequence[Sequence[str]]) -> Group:
 
 
 def _members(images: _Images) -> dict[str, list[int]]:
-    """Of each dive the images that are divided."""
+    """The images of each dive that are divided."""
     members: dict[str, list[int]] = defaultdict(list)
     for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
         if tags & _DIVIDED:
@@ -190,7 +190,7 @@ def _members(images: _Images) -> dict[str, list[int]]:
 
 
 def _tags_after(images: _Images, side: Mapping[int, str]) -> list[frozenset[str]]:
-    """The tags of each image when those that are divided have the tag of their side."""
+    """The tags of each image once those that are divided have the tag of their side."""
     return [
         tags - _DIVIDED | {side[place]} if place in side else tags
         for place, tags in enumerate(images.tags)
@@ -256,7 +256,7 @@ def _concepts(groups: Iterable[Group]) -> set[str]:
 
 
 def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
-    """Gives images the tag of their side in place of the other's; each image in one write."""
+    """Replaces the tag of the other side by that of an image's own, in one write per image."""
     collection = sample_collection(dataset._root_dataset)
     if collection is None:
         _set_tags(dataset, sides)
@@ -277,7 +277,7 @@ def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
 
 
 def _set_tags(dataset: Any, sides: Mapping[str, str]) -> None:
-    """The same through the public API."""
+    """Does the same through the public API."""
     ids, tags = dataset.select(list(sides)).values(["id", "tags"])
     replaced = {
         sample_id: [

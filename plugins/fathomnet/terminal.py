@@ -1,4 +1,4 @@
-"""What the project's command lines share: exit statuses, progress, and results in print."""
+"""What the project's command lines share: exit statuses, progress and printed results."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .progress import throttled
 
 FAILED: Final = 1
 BAD_INPUT: Final = 2
-"""Nothing was written."""
+"""Bad input; nothing was written."""
 ITEMS_FAILED: Final = 3
-"""Finished, but for items that are listed."""
+"""Finished, except for items that are listed."""
 
 LOG_INTERVAL_SECONDS: Final = 2.0
 
@@ -30,7 +30,7 @@ errors = Console(stderr=True, highlight=False)
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Report]:
-    """A bar on a terminal, and a line now and then in a log."""
+    """Shows a progress bar on a terminal, or an occasional line in a log."""
     if not errors.is_terminal:
         yield throttled(
             lambda share, label: _say(f"{share:4.0%} {label}"),
@@ -52,7 +52,7 @@ def progress_bar() -> Iterator[Report]:
 
 @contextlib.contextmanager
 def exit_status() -> Iterator[None]:
-    """Ends the program with the status that belongs to an error, and its message."""
+    """Ends the program with an error's message and its exit status."""
     try:
         yield
     except (InputError, DatasetError) as error:
@@ -67,7 +67,7 @@ def exit_status() -> Iterator[None]:
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:
-    """Prints what was done on standard output, as JSON or for a person."""
+    """Prints a result on standard output, as JSON or for people to read."""
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
         return
@@ -76,13 +76,13 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
 
 
 def harmless(text: str) -> str:
-    """A text without the signs that would have a terminal do something, but for new lines."""
-    acts = ("Cc", "Cf", "Cs")  # control, formatting such as right to left, and halves of signs
+    """A text without characters that control a terminal, except for line breaks."""
+    acts = ("Cc", "Cf", "Cs")  # control, formatting such as right-to-left, and surrogates
     return "".join("?" if category(sign) in acts and sign not in "\n\t" else sign for sign in text)
 
 
 def _say(text: str, style: str | None = None) -> None:
-    """Prints to standard error; the terminal itself wraps, so that a path stays in one piece."""
+    """Prints to standard error; the terminal itself wraps lines, so a path stays in one piece."""
     errors.print(harmless(text), markup=False, style=style, soft_wrap=True)
 
 

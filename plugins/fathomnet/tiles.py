@@ -1,4 +1,4 @@
-"""Tiles: parts of images as boxes of a field, so that what lies in no box can be found."""
+"""Covers images with tiles, which are boxes, so that what nobody has annotated can be found."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ BATCH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class TilesResult:
-    """What images have tiles now.
+    """The outcome of ``add_tiles``.
 
     Attributes:
-        images: all of the dataset.
-        tiles: of them together.
+        images: all images of the dataset.
+        tiles: the tiles of all images together.
         changed: images that did not have these tiles before.
     """
 
@@ -52,20 +52,20 @@ def add_tiles(
 ) -> TilesResult:
     """Covers every image with overlapping tiles, which are boxes without a label.
 
-    Embedded and indexed like other boxes, they make small things searchable that nobody has
-    annotated: in the whole image these are too few pixels for a model. Images that have these
-    very tiles keep them, and their vectors with them; another grid replaces all.
+    Once embedded and indexed like other boxes, they make small things searchable that nobody has
+    annotated and that are too few pixels of the whole image for a model. Images that already have
+    these tiles keep them and their vectors; another grid replaces all.
 
     Args:
         dataset: a FiftyOne dataset.
-        field: takes the tiles; made where it is not there.
+        field: the field for the tiles; created if it does not exist.
         columns: tiles side by side, each overlapping the next by half.
         rows: tiles one above the other.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: ``field`` cannot be a field's name, or there are no or too many tiles.
-        DatasetError: ``field`` holds something else than tiles; nothing was changed.
+        InputError: ``field`` is not a valid field name, or there are no or too many tiles.
+        DatasetError: ``field`` holds something other than tiles; nothing was changed.
     """
     _require_size(columns, rows)
     bring_up_to_date(dataset)
@@ -93,7 +93,7 @@ def require_tiles_field(dataset: Any, field: str) -> None:
     """Refuses a field that cannot take tiles.
 
     Raises:
-        InputError: no field can have this name.
+        InputError: the name is not valid for a field.
         DatasetError: the field holds something else, for example annotated boxes.
     """
     import fiftyone as fo
@@ -129,7 +129,7 @@ def _store(
 
 
 def _updates(field: str, grid: TileGrid, sample_ids: Sequence[str]) -> Iterator[UpdateOne]:
-    """Images that have all of these tiles are not matched: an id says image, grid and place."""
+    """Images that have all these tiles do not match, as an id tells image, grid and place."""
     moment = now()
     for sample_id in sample_ids:
         tiles = list(grid.documents(sample_id))

@@ -1,4 +1,4 @@
-"""From URLs into a store, and from URLs or a bucket into a folder."""
+"""Moves images from URLs into a store, and from URLs or a bucket into a folder."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from .stores import Digest, Store, StoredObject
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """What became of the images of a split, or of one shard of it.
+    """The outcomes for the images of a split, or of one shard of it.
 
     Attributes:
-        total: images in all, the sum of the five that follow.
-        stored: moved by this run, whole.
-        present: there and whole before.
-        missing: their source answers 404 or 410; asked again only with ``recheck``.
-        rejected: what their source sends is no whole image, or may not be fetched.
-        failed: could not be moved for another reason; the next run tries again.
-        bytes: moved by this run.
-        seconds: that it took.
-        ledger: the file with the outcome of every image; beside it lies a CSV of those that are
-            not stored.
+        total: the number of images, the sum of the following five.
+        stored: images that this run moved completely.
+        present: images that were complete before.
+        missing: images whose source answers 404 or 410; asked again only with ``recheck``.
+        rejected: images whose source sends something else, or may not be fetched from.
+        failed: images that could not be moved for another reason; the next run tries again.
+        bytes: the number that this run moved.
+        seconds: the time that it took.
+        ledger: the file with the outcome of every image; beside it is a CSV of those that are not
+            stored.
     """
 
     total: int
@@ -72,20 +72,20 @@ def upload_images(  # noqa: PLR0913  # the parameters of the operator
     """Streams the images of a catalog from their URLs into a bucket or a folder.
 
     Args:
-        annotations: COCO file that lists them.
+        annotations: COCO file that lists the images.
         split: names the folder, ``<media_root>/<split>_images``.
         media_root: ``gs://bucket/prefix`` or a folder.
         limit: take the first so many images; None for all.
-        concurrency: connections at once.
-        allow_private_hosts: whether URLs may lead into private networks, or to this machine.
-        recheck: ask again for images whose source said that there are none.
+        concurrency: simultaneous connections.
+        allow_private_hosts: whether URLs may lead to private networks or to this machine.
+        recheck: ask again for images that were missing at their source.
         shard: ``I/N``: one of N parts that several workers share; empty for all.
         progress: called with the share done and a label.
-        policy: how hard to try; ``concurrency`` is taken from above.
+        policy: how hard to try; its ``concurrency`` is replaced by the one above.
 
     Raises:
         InputError: the catalog or a parameter is wrong; nothing was moved.
-        SetupError: the store cannot be used, or another run is at this job; what was moved stays.
+        SetupError: the store cannot be used, or another run holds this job; what was moved stays.
     """
     options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
@@ -112,11 +112,11 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
     """Brings the images of a catalog to a folder, from their URLs or from a bucket.
 
     Args:
-        annotations: COCO file that lists them.
+        annotations: COCO file that lists the images.
         split: names the folder, ``<destination>/<split>_images``.
         destination: a folder.
         source: ``urls``, or ``gs://bucket/prefix`` that holds ``<split>_images``.
-        limit: as for ``upload_images``; so are all that follow.
+        limit: as for ``upload_images``, like all that follow.
         concurrency: likewise.
         allow_private_hosts: likewise; a bucket is always allowed.
         recheck: likewise.
@@ -126,7 +126,7 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
 
     Raises:
         InputError: the catalog or a parameter is wrong; nothing was moved.
-        SetupError: a store cannot be used, or another run is at this job; what was moved stays.
+        SetupError: a store cannot be used, or another run holds this job; what was moved stays.
     """
     options = Options(limit, concurrency, allow_private_hosts, recheck, shard, policy)
     faults: list[Fault] = []
@@ -138,7 +138,7 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
 
 
 def upload_root(media_root: str, faults: list[Fault]) -> str:
-    """The root that an upload fills, in its one spelling; faults get what is wrong with it."""
+    """The root that an upload fills, in standard spelling; its faults go to ``faults``."""
     root = checked_root(media_root, "media_root", faults)
     if not media_root:
         faults.append(Fault("media_root", "name a folder or gs://bucket/prefix"))

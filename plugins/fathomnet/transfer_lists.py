@@ -1,4 +1,4 @@
-"""What Google's Storage Transfer Service needs to move the images without us."""
+"""Makes the lists with which Google's Storage Transfer Service moves the images by itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def emit_transfer_job(
     limit: int | None = None,
     shard: str = "",
 ) -> TransferJob:
-    """Writes what Google's Storage Transfer Service needs to move the images without us.
+    """Writes the lists with which Google's Storage Transfer Service moves the images by itself.
 
     Sizes and checksums are those that earlier runs have seen. Nothing is moved.
 
@@ -52,7 +52,7 @@ def emit_transfer_job(
 
 
 def job_root(media_root: str, faults: list[Fault]) -> str:
-    """The root that the service fills, in its one spelling; faults get what is wrong with it."""
+    """The root that the service fills, in standard spelling; its faults go to ``faults``."""
     root = checked_root(media_root, "media_root", faults)
     if not root.startswith(GCS):
         faults.append(Fault("media_root", "the service fills buckets: name gs://bucket/prefix"))

@@ -1,4 +1,4 @@
-"""Stages in order, as one operation: FiftyOne's queue is last in, first out."""
+"""Runs stages in order, as one operation, because FiftyOne's queue is last in, first out."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
     "split_by_dive": split_by_dive,
     "report_dataset": report_dataset,
 }
-"""Of each stage but those that move images, which need no dataset and come split by split."""
+"""The stage functions, without those that move images, which need no dataset and run by split."""
 
 
 def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
-    """What can be seen to be wrong before the first stage starts.
+    """Faults that can be seen before the first stage starts.
 
     Args:
         params: the stages and their parameters.
@@ -77,7 +77,7 @@ def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
 
 
 def _unknown_names(params: RunWorkflow) -> Iterator[Fault]:
-    """Models and packs that there are not, which would stop a stage that comes late."""
+    """Models and packs that do not exist, which would otherwise stop a late stage."""
     checks: dict[str, Callable[[], Any]] = {
         "compute_embeddings.model": lambda: model_spec(params.compute_embeddings.model),
         "build_similarity_index.model": lambda: model_spec(params.build_similarity_index.model),
@@ -96,15 +96,16 @@ def _unknown_names(params: RunWorkflow) -> Iterator[Fault]:
 def run_workflow(
     params: RunWorkflow, dataset: Any = None, progress: Progress = silent
 ) -> dict[str, Any]:
-    """Runs stages one after the other; each is skipped quickly where its work is done already.
+    """Runs stages one after another; a stage whose work is already done finishes quickly.
 
     Args:
         params: the stages in order, and each one's parameters.
         dataset: the dataset for stages that need one, when ``ingest_dataset`` is not among them.
-        progress: told the share of the whole, with labels such as ``"2/4 add primary label: ..."``.
+        progress: called with the share of the whole done and a label such as
+            ``"2/4 add primary label: ..."``.
 
     Returns:
-        one result a stage, by the stage's name; of a stage that moves images, one a split.
+        One result per stage, by the stage's name; for a stage that moves images, one per split.
 
     Raises:
         InputError: the parameters or the files cannot work; nothing was written.

@@ -1,4 +1,4 @@
-"""What the workflow is going to read, read and checked before its first stage writes anything."""
+"""Reads and checks the files of a workflow before its first stage writes anything."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
 
 
 def check_files(params: RunWorkflow, dataset: Any) -> None:
-    """Reads the annotations and the predictions that stages after the first one take.
+    """Checks the annotations and the predictions that stages after the first will read.
 
-    A stage that comes first checks its own. What is checked here may still have changed when its
-    stage reads it again.
+    The first stage checks its own files. Files that are checked here may still change before their
+    stage reads them again.
 
     Args:
         params: the stages and their parameters.
         dataset: the dataset that is open, or None.
 
     Raises:
-        InputError: a file is not what it must be, with every fault.
+        InputError: a file has faults; the error carries all of them.
         DatasetError: the dataset was made from other files, or its images are elsewhere.
     """
     later = params.stages[1:]
@@ -42,7 +42,7 @@ def check_files(params: RunWorkflow, dataset: Any) -> None:
 
 
 def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
-    """The predictions against the boxes that the dataset is going to have."""
+    """Checks the predictions against the boxes that the dataset will have."""
     own, ingest = params.import_predictions, params.ingest_dataset
     dataset = None if ingest.recreate else find_dataset(ingest.dataset_name)
     plan = next((one for one in plans if one.split == own.split), None)
@@ -64,7 +64,7 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
 
 
 def _limit(plan: SplitPlan, dataset: Any) -> int | None:
-    """How many images the split has afterwards: a smaller limit than before takes none away."""
+    """The number of images of the split afterwards; a smaller limit than before removes none."""
     record = None if dataset is None else read_ingest_record(dataset, plan.split)
     if record is None:
         return plan.limit

@@ -1,4 +1,4 @@
-"""What the workflow moves: the images of the files that it ingests, unless it is told of others."""
+"""Moves images in a workflow: those of the files that it ingests, unless others are named."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Move = UploadImages | DownloadImages
 
 
 def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
-    """What a stage moves: one split after the other.
+    """The moves of a stage, one for each split.
 
     Raises:
-        InputError: it does not say enough, or ``ingest_dataset`` names an impossible place.
+        InputError: the parameters are incomplete, or ``ingest_dataset`` names an impossible place.
     """
     own = params.stage(name).model_dump()
     ingest = params.ingest_dataset
@@ -51,7 +51,7 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
 
 
 def check_moves(name: MediaStage, params: RunWorkflow) -> Iterator[Fault]:
-    """What can be seen to be wrong with a stage before anything is moved."""
+    """Faults of a stage that can be seen before anything is moved."""
     faults: list[Fault] = []
     try:
         move = moves_of(name, params)[0]
@@ -69,7 +69,7 @@ def check_moves(name: MediaStage, params: RunWorkflow) -> Iterator[Fault]:
 def move_images(
     name: MediaStage, params: RunWorkflow, progress: Progress
 ) -> dict[str, TransferResult]:
-    """Moves the images of one split after the other; returns what became of them, by split."""
+    """Moves the images of one split after another; returns the outcomes by split."""
     moves = moves_of(name, params)
     results: dict[str, TransferResult] = {}
     for number, move in enumerate(moves):
@@ -79,7 +79,7 @@ def move_images(
 
 
 def _opened_from(params: RunWorkflow) -> str:
-    """Where FiftyOne opens what is ingested, on a machine where it opens no bucket itself."""
+    """Where FiftyOne opens the ingested images on a machine where it cannot open buckets."""
     ingest = params.ingest_dataset
     try:
         return plan_media(ingest.media_root, ingest.mirror).filepath_root

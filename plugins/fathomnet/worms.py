@@ -1,4 +1,4 @@
-"""What WoRMS, the World Register of Marine Species, says today about the pinned concepts."""
+"""Compares the pinned concepts with WoRMS, the World Register of Marine Species."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ INSTALL: Final = "pip install 'fathomnet-voxel51[worms]'"
 
 @dataclass(frozen=True, slots=True)
 class WormsRecord:
-    """The answer of WoRMS about one concept.
+    """WoRMS's answer about one concept.
 
     Attributes:
-        concept: the name that was asked for.
-        accepted_name: the name that WoRMS prefers today, which differs where the concept has
-            become a synonym; None where WoRMS does not know the concept.
-        taxon: the concept, under its own name, at the accepted name's place in the tree; None
-            where WoRMS does not know it.
+        concept: the name that was asked about.
+        accepted_name: the name that WoRMS prefers today, which differs if the concept has become a
+            synonym; None if WoRMS does not know the concept.
+        taxon: the concept, under its own name, at the accepted name's place in the tree; None if
+            WoRMS does not know it.
     """
 
     concept: str
@@ -43,7 +43,7 @@ class Drift:
 
     Attributes:
         concept: the pinned concept.
-        column: the table's column; ``concept`` where the accepted name has changed.
+        column: the table's column; ``concept`` if the accepted name has changed.
         pinned: what the pinned table says; None for an empty slot.
         fresh: what WoRMS says; None for an empty slot or, in the column ``concept``, for a
             concept that WoRMS does not know.
@@ -66,8 +66,8 @@ def refresh(write: Path | None = None, progress: Progress = silent) -> tuple[Dri
 
     Raises:
         SetupError: fathomnet-py is not installed, or WoRMS cannot be reached.
-        InputError: ``write`` is in no folder, or the fresh lineages do not make a sound table;
-            nothing was written.
+        InputError: the folder of ``write`` does not exist, or the fresh lineages do not make a
+            valid table; nothing was written.
     """
     if write is not None and not write.parent.is_dir():
         fault = Fault(str(write.parent), "is not a folder")
@@ -83,7 +83,7 @@ def refresh(write: Path | None = None, progress: Progress = silent) -> tuple[Dri
 def fetch_lineages(concepts: Sequence[str], progress: Progress = silent) -> tuple[WormsRecord, ...]:
     """Asks WoRMS for the lineage of each concept, through FathomNet's copy of it.
 
-    Set ``FATHOMNET_WORMS_API_URL`` to ask another server of the same kind.
+    Set ``FATHOMNET_WORMS_API_URL`` to ask another server with the same API.
 
     Raises:
         SetupError: fathomnet-py is not installed, or WoRMS cannot be reached.
@@ -111,7 +111,7 @@ def drift(pinned: Taxonomy, fresh: Iterable[WormsRecord]) -> tuple[Drift, ...]:
 
 
 def describe(drifts: Sequence[Drift]) -> str:
-    """The drift as text, one line a cell."""
+    """The drift as text, one line per cell."""
     if not drifts:
         return "WoRMS agrees with the pinned taxonomy on every concept."
     concepts = {cell.concept for cell in drifts}
@@ -138,8 +138,8 @@ def _drift(pinned: Taxonomy, record: WormsRecord) -> Iterator[Drift]:
 def _client() -> Any:
     """The WoRMS module of fathomnet-py.
 
-    It is imported by name at run time because its package shares the name of this package's own
-    folder: a type checker would take an import statement for this package.
+    It is imported by name at run time because its package has the name of this package's own
+    folder, and a type checker would take an import statement for this package.
     """
     try:
         return importlib.import_module("fathomnet.api.worms")
@@ -167,11 +167,12 @@ def _path(client: Any, name: str) -> list[Any]:
 
 
 def _ask(client: Any, endpoint: str, model: Any) -> Any | None:
-    """One answer of the service, parsed; None where it does not know the name.
+    """One answer of the service, parsed; None if it does not know the name.
 
-    The library's own functions wait for ever, so this calls what lies under them, which takes a
-    timeout. It raises ValueError for every HTTP error, with the status and the body in its text,
-    and the service answers 404 while it starts, too: only the body tells an unknown name.
+    The library's own functions may wait for ever, so this calls the function below them, which
+    takes a timeout. That raises ValueError for every HTTP error, with the status and the body in
+    its message. The service also answers 404 while it starts, so only the body tells an unknown
+    name.
     """
     try:
         answer = model.from_dict(client.Worms.get(endpoint, timeout=TIMEOUT_SECONDS))
