@@ -12,6 +12,7 @@ from .dataset.app_defaults import tick_new_field
 from .dataset.collection import now, reload_samples, sample_collection
 from .dataset.label_fields import boxes_path, labels_path, require_writable
 from .dataset.label_pipelines import primary_label_update, rank_update
+from .dataset.public_writes import save_pipeline
 from .dataset.schema import classification_schema, declare, rank_schema
 from .dataset.schema_version import bring_up_to_date
 from .errors import Fault, InputError
@@ -83,7 +84,7 @@ def add_primary_label(
     progress(0.0, "finding the primary labels")
     collection = sample_collection(dataset)
     if collection is None:
-        _set_primary_labels(dataset, boxes, field)
+        save_pipeline(dataset, primary_label_update(boxes, field), [field])
     else:
         collection.update_many({}, primary_label_update(boxes, field, now()))
         reload_samples(dataset)
@@ -159,58 +160,14 @@ def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | No
     return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}
 
 
-def _set_primary_labels(dataset: Any, boxes: str, field: str) -> None:
-    """Does what ``primary_label_update`` does, through the public API."""
-    import fiftyone as fo
-
-    has_areas = dataset.get_field(f"{boxes}.area") is not None
-    attributes = ("label", "area" if has_areas else "label", "bounding_box")
-    paths = ["id", f"{field}.label", *(f"{boxes}.{name}" for name in attributes)]
-    changed = {}
-    for sample_id, there, *columns in zip(*dataset.values(paths), strict=True):
-        labels, areas, rectangles = (column or () for column in columns)
-        areas = areas if has_areas else (None,) * len(labels)
-        wanted = primary_concept(zip(labels, areas, rectangles, strict=True))
-        if wanted != there:
-            changed[sample_id] = None if wanted is None else fo.Classification(label=wanted)
-    if changed:
-        dataset.set_values(field, changed, key_field="id")
-
-
 def _write_ranks(
     dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
 ) -> None:
     collection = sample_collection(dataset)
+    has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
     if collection is None:
-        _set_ranks(dataset, field, is_list, ranks)
+        change = [{"$match": has_labels}, *rank_update(field, is_list, ranks)]
+        save_pipeline(dataset, change, [field])
         return
-    has_labels = f"{field}.detections.0" if is_list else f"{field}._cls"
-    update = rank_update(field, is_list, ranks, now())
-    collection.update_many({has_labels: {"$exists": True}}, update)
+    collection.update_many(has_labels, rank_update(field, is_list, ranks, now()))
     reload_samples(dataset)
-
-
-def _set_ranks(
-    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
-) -> None:
-    """Does what ``rank_update`` does, through the public API."""
-    changed = {}
-    for sample_id, value in zip(*dataset.values(["id", field]), strict=True):
-        labels = () if value is None else value.detections if is_list else (value,)
-        differing = [_set_attributes(one, ranks.get(one.label or "", ranks[""])) for one in labels]
-        if any(differing):
-            changed[sample_id] = value
-    if changed:
-        dataset.set_values(field, changed, key_field="id")
-
-
-def _set_attributes(label: Any, attributes: Mapping[str, str | None]) -> bool:
-    """Sets the attributes that differ; returns whether any did."""
-    differing = {
-        name: value
-        for name, value in attributes.items()
-        if not label.has_field(name) or label[name] != value
-    }
-    for name, value in differing.items():
-        label[name] = value
-    return bool(differing)

@@ -24,6 +24,7 @@ from .dataset.collection import (
 from .dataset.documents import Document
 from .dataset.label_fields import boxes_path, require_writable
 from .dataset.prediction_documents import PredictionDocuments, is_same
+from .dataset.public_writes import ImageChange, write_changes
 from .dataset.run_records import read_record, write_record
 from .dataset.schema import declare, prediction_schema
 from .dataset.schema_version import bring_up_to_date, reload_known
@@ -211,7 +212,13 @@ def _write(dataset: Any, field: str, batches: Iterator[list[Change]]) -> Iterato
     """Writes the changes batch by batch, and yields how many samples each batch changed."""
     collection = sample_collection(dataset)
     if collection is None:
-        yield from (_set_values(dataset, field, batch) for batch in batches)
+        rows = (
+            ImageChange(sample_id, fields={field: value})
+            for batch in batches
+            for sample_id, value in batch
+        )
+        with collector_paused():
+            yield from (written for written, _ in write_changes(dataset, rows))
         return
     with collector_paused():
         yield from write_overlapped(batches, partial(_update_documents, collection, field))
@@ -231,17 +238,6 @@ def _update(field: str, value: Document | None, moment: datetime) -> Document:
     if value is None:
         return {"$set": {"last_modified_at": moment}, "$unset": {field: ""}}
     return {"$set": {field: value, "last_modified_at": moment}}
-
-
-def _set_values(dataset: Any, field: str, batch: list[Change]) -> int:
-    import fiftyone as fo
-
-    values = {
-        sample_id: None if value is None else fo.Detections.from_dict(value)
-        for sample_id, value in batch
-    }
-    dataset.set_values(field, values, key_field="id")
-    return len(batch)
 
 
 def _refuse_if_overtaken(dataset: Any, key: str, table: Predictions) -> None:

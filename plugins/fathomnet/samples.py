@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .dataset.app_defaults import save_concept_tree, save_split_view
-from .dataset.collection import batched
 from .dataset.datasets import (
     create_dataset,
     delete_dataset,
@@ -175,9 +174,9 @@ def _add_missing_samples(
     )
     done = len(plan.images) - len(missing)
     added = 0
-    for written in write_samples(dataset, batched(documents, BATCH)):
-        added += written
-        done = min(done + BATCH, len(plan.images))
+    for looked_at, new in write_samples(dataset, documents, BATCH):
+        added += new
+        done += looked_at
         label = f"adding samples {done:,}/{len(plan.images):,} ({plan.split})"
         progress(done / len(plan.images), label)
     return added

@@ -15,6 +15,7 @@ from .dataset.app_defaults import untick_new_fields
 from .dataset.collection import batched, now, reload_samples, sample_collection
 from .dataset.documents import Document
 from .dataset.label_fields import require_writable
+from .dataset.public_writes import ImageChange, write_changes
 from .dataset.run_records import write_record
 from .dataset.schema import boxes_schema, declare
 from .dataset.schema_version import bring_up_to_date
@@ -146,20 +147,14 @@ def _updates(field: str, grid: TileGrid, sample_ids: Sequence[str]) -> Iterator[
 
 
 def _set(dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]) -> int:
-    import fiftyone as fo
-
     view = dataset.select(list(sample_ids), ordered=True)
     there = view.values(f"{field}.detections.id")
-    wanting = {
-        sample_id: fo.Detections(
-            detections=[
-                fo.Detection(id=id_, bounding_box=box)
-                for id_, box in zip(grid.ids(sample_id), grid.boxes(), strict=True)
-            ]
+    wanting = (
+        ImageChange(
+            sample_id,
+            fields={field: {"_cls": "Detections", "detections": list(grid.documents(sample_id))}},
         )
         for sample_id, ids in zip(sample_ids, there, strict=True)
         if ids != grid.ids(sample_id)
-    }
-    if wanting:
-        dataset.set_values(field, wanting, key_field="id")
-    return len(wanting)
+    )
+    return sum(written for written, _ in write_changes(dataset, wanting))

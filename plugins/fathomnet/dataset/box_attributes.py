@@ -19,10 +19,10 @@ from .collection import (
     now,
     reload_samples,
     sample_collection,
-    set_label_values,
     write_overlapped,
 )
 from .documents import Document
+from .public_writes import ImageChange, write_changes
 
 BATCH: Final = 500
 """Images that are written at once."""
@@ -53,8 +53,11 @@ def write_attributes(
     """
     collection = sample_collection(dataset)
     if collection is None:
-        _set_values(dataset, field, sample_ids, boxes, columns)
-        yield len(sample_ids)
+        for written, lost in write_changes(
+            dataset, _changes(f"{field}.detections", sample_ids, boxes, columns)
+        ):
+            _refuse_lost(lost)
+            yield written
         return
     with collector_paused():
         updates = batched(_updates(field, sample_ids, boxes, columns), BATCH)
@@ -63,12 +66,15 @@ def write_attributes(
 
 
 def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
-    lost = len(batch) - collection.bulk_write(batch, ordered=False).matched_count
-    if lost:
-        raise DatasetError(
-            f"boxes of {lost:,} images were changed while they were looked at; run it again"
-        )
+    _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
     return len(batch)
+
+
+def _refuse_lost(images: int) -> None:
+    if images:
+        raise DatasetError(
+            f"boxes of {images:,} images were changed while they were looked at; run it again"
+        )
 
 
 def _updates(
@@ -95,9 +101,16 @@ def _updates(
         yield UpdateOne(where, {"$set": given, **({"$unset": taken} if taken else {})})
 
 
-def _set_values(
-    dataset: Any, field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
-) -> None:
-    owners = [sample_ids[owner] for owner in boxes.owners.tolist()]
-    for name, values in columns.items():
-        set_label_values(dataset, f"{field}.detections.{name}", owners, boxes.ids, values)
+def _changes(
+    path: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
+) -> Iterator[ImageChange]:
+    """The same for the public API, which finds boxes by their ids."""
+    starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
+    for number, sample_id in enumerate(sample_ids):
+        own = range(starts[number], starts[number + 1])
+        if own:
+            given = {
+                boxes.ids[box]: {name: values[box] for name, values in columns.items()}
+                for box in own
+            }
+            yield ImageChange(sample_id, boxes={path: given})

@@ -16,6 +16,7 @@ from pymongo.collection import Collection
 from ..fields import OWN_RANK, RANKS
 from .collection import now, reload_samples, sample_collection
 from .documents import Document
+from .public_writes import save_pipeline
 
 STATE_KEYS: Final = ("label", OWN_RANK, *RANKS)
 
@@ -118,7 +119,7 @@ def apply_edits(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
     collection = sample_collection(dataset)
     for edit in edits:
         if collection is None:
-            _set_values(dataset, path, edit)
+            _save(dataset, path, edit)
         else:
             _update(collection, path, edit)
     if collection is not None:
@@ -169,11 +170,18 @@ def _update(collection: Collection[Document], path: str, edit: Edit) -> None:
     )
 
 
-def _set_values(dataset: Any, path: str, edit: Edit) -> None:
-    """The same through the public API, which cannot look and write at once."""
-    there = read_states(dataset, path, edit.boxes)
-    same = [one.label_id for one in there if one.state.get("label") == edit.seen]
-    for key in STATE_KEYS:
-        if same and dataset.get_field(f"{path}.{key}") is not None:
-            value = edit.state.get(key)
-            dataset.set_label_values(f"{path}.{key}", dict.fromkeys(same, value))
+def _save(dataset: Any, path: str, edit: Edit) -> None:
+    """The same through the public API; the server looks just before it writes, not at once."""
+    samples = list({ObjectId(sample) for sample, _ in edit.boxes})
+    labels = {"$literal": [ObjectId(label) for _, label in edit.boxes]}
+    known = [key for key in STATE_KEYS if dataset.get_field(f"{path}.{key}") is not None]
+    state = {"$literal": {key: edit.state.get(key) for key in known}}
+    has_label = {"$eq": [{"$ifNull": ["$$this.label", None]}, {"$literal": edit.seen}]}
+    as_seen = {"$and": [{"$in": ["$$this._id", labels]}, has_label]}
+    box = {"$cond": [as_seen, {"$mergeObjects": ["$$this", state]}, "$$this"]}
+    seen = {"_id": {"$in": labels["$literal"]}, "label": edit.seen}
+    pipeline: list[Document] = [
+        {"$match": {"_id": {"$in": samples}, path: {"$elemMatch": seen}}},
+        {"$set": {path: {"$map": {"input": f"${path}", "in": box}}}},
+    ]
+    save_pipeline(dataset, pipeline, [path.partition(".")[0]])

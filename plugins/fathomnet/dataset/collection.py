@@ -27,6 +27,7 @@ from .documents import Document
 
 Batch = TypeVar("Batch")
 Item = TypeVar("Item")
+Written = TypeVar("Written")
 
 TESTED_SERIES: Final = ("1.22.",)
 """Releases of FiftyOne whose stored documents the tests compare with ours, field by field."""
@@ -201,21 +202,21 @@ def insert_missing(collection: Collection[Document], documents: Sequence[Documen
 
 
 def write_overlapped(
-    batches: Iterable[Batch], write: Callable[[Batch], int], writers: int = 1
-) -> Iterator[int]:
+    batches: Iterable[Batch], write: Callable[[Batch], Written], writers: int = 1
+) -> Iterator[Written]:
     """Writes each batch in a thread of its own while the next one is being made.
 
     Args:
         batches: made lazily, so that one more than there are writers is in memory.
-        write: writes one batch and returns how many items it changed; called in order, where
-            there is one writer.
+        write: writes one batch and returns what it did, say the number of items that it changed;
+            called in order, where there is one writer.
         writers: how many batches are written at once.
 
     Yields:
         What ``write`` returned, batch by batch.
     """
     with ThreadPoolExecutor(writers, thread_name_prefix="fathomnet-write") as pool:
-        pending: deque[Future[int]] = deque()
+        pending: deque[Future[Written]] = deque()
         for batch in batches:
             if len(pending) == writers:
                 yield pending.popleft().result()

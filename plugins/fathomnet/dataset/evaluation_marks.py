@@ -19,6 +19,7 @@ from ..scoring.verdicts import BoxMarks, Marks
 from .collection import batched, now, reload_samples, sample_collection, write_overlapped
 from .documents import Document
 from .evaluated_boxes import EvaluatedBoxes, Side
+from .public_writes import ImageChange, write_changes
 
 BATCH: Final = 500
 """Images that are written at once."""
@@ -60,8 +61,11 @@ def write_marks(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str
     """
     collection = sample_collection(samples._root_dataset)
     if collection is None:
-        _set_values(samples, boxes, marks, eval_key)
-        yield len(boxes.sample_ids)
+        with collector_paused():
+            public = _public_changes(boxes, marks, eval_key)
+            for written, lost in write_changes(samples._root_dataset, public):
+                _refuse_lost(lost)
+                yield written
         return
     with collector_paused():
         changes = batched(_changes(boxes, marks, eval_key), BATCH)
@@ -107,12 +111,15 @@ def _write(collection: Collection[Document], batch: list[_Change]) -> int:
         UpdateOne(one.where(checked=stamps.get(one.sample_id) != one.read_at), {"$set": one.values})
         for one in batch
     ]
-    lost = len(batch) - collection.bulk_write(updates, ordered=False).matched_count
-    if lost:
-        raise DatasetError(
-            f"boxes of {lost:,} images were removed while they were evaluated; run it again"
-        )
+    _refuse_lost(len(batch) - collection.bulk_write(updates, ordered=False).matched_count)
     return len(batch)
+
+
+def _refuse_lost(images: int) -> None:
+    if images:
+        raise DatasetError(
+            f"boxes of {images:,} images were removed while they were evaluated; run it again"
+        )
 
 
 def _changes(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[_Change]:
@@ -169,31 +176,23 @@ class _Paths:
         return self._known[place]
 
 
-def _set_values(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> None:
-    """``_updates`` through the public API."""
-    dataset = samples._root_dataset
+def _public_changes(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[ImageChange]:
+    """``_changes`` for the public API, which finds boxes by their ids."""
+    names = mark_names(eval_key)
+    sides = []
     for side, which in ((boxes.truth, marks.truth), (boxes.predictions, marks.predictions)):
-        owners = [boxes.sample_ids[owner] for owner in side.boxes.owners.tolist()]
-        columns: tuple[list[Any], ...] = (
-            which.verdicts,
-            which.partners,
-            which.ious,
-            which.distances,
-        )
-        for name, values in zip(mark_names(eval_key), columns, strict=True):
-            rows = zip(owners, side.boxes.ids, which.verdicts, values, strict=True)
-            wanted = [
-                {"sample_id": sample_id, "label_id": id_, "value": value}
-                for sample_id, id_, verdict, value in rows
-                if verdict is not None
-            ]
-            if wanted:
-                dataset.set_label_values(f"{side.field}.detections.{name}", wanted)
-    counted = {
-        sample_id: counts
-        for sample_id, counts in zip(boxes.sample_ids, marks.counts, strict=True)
-        if counts is not None
-    }
-    for position, name in enumerate(COUNTS):
-        by_sample = {sample_id: counts[position] for sample_id, counts in counted.items()}
-        dataset.set_values(f"{eval_key}_{name}", by_sample, key_field="id")
+        given: dict[int, dict[str, Document]] = {}
+        written = zip(which.verdicts, which.partners, which.ious, which.distances, strict=True)
+        owners = side.boxes.owners.tolist()
+        for owner, id_, values in zip(owners, side.boxes.ids, written, strict=True):
+            if values[0] is not None:
+                given.setdefault(owner, {})[id_] = dict(zip(names, values, strict=True))
+        sides.append((f"{side.field}.detections", given))
+    counts_of = [f"{eval_key}_{name}" for name in COUNTS]
+    for number, (sample_id, counts) in enumerate(zip(boxes.sample_ids, marks.counts, strict=True)):
+        if counts is not None:
+            yield ImageChange(
+                sample_id,
+                fields=dict(zip(counts_of, counts, strict=True)),
+                boxes={path: given.get(number, {}) for path, given in sides},
+            )

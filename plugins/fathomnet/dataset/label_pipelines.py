@@ -1,7 +1,9 @@
-"""The update pipelines by which MongoDB itself labels the samples of a dataset.
+"""The pipelines by which MongoDB itself labels the samples of a dataset.
 
-Each does what a function of ``labels`` does in Python; MongoDB leaves a document alone that comes
-out of a pipeline as it went in, so what is right already keeps its ``last_modified_at``.
+Each does what a function of ``labels`` says. As an update of the collection, MongoDB leaves a
+document alone that comes out of a pipeline as it went in, so what is right already keeps its
+``last_modified_at``. As an aggregation, whose outcome FiftyOne saves, a pipeline gives only the
+samples that change: it has no moment, because FiftyOne sets that itself.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ _BY_AREA: Final = "_fathomnet_by_area"
 _BEST: Final = "_fathomnet_best"
 
 
-def primary_label_update(boxes: str, field: str, moment: datetime) -> list[Document]:
+def primary_label_update(boxes: str, field: str, moment: datetime | None = None) -> list[Document]:
     """Gives every sample the label that ``labels.primary_concept`` finds.
 
     Args:
         boxes: path of the boxes.
         field: the field that takes the label; unset where no box has one.
-        moment: the ``last_modified_at`` of the samples that change.
+        moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
     """
     is_labelled = {"$gt": ["$$this.label", None]}
     labelled = {"$filter": {"input": {"$ifNull": [f"${boxes}", []]}, "cond": is_labelled}}
@@ -41,14 +43,17 @@ def primary_label_update(boxes: str, field: str, moment: datetime) -> list[Docum
         {"$set": {_BEFORE: f"${field}", _LABELLED: labelled}},
         {"$set": {_BY_AREA: {"$allElementsTrue": [areas]}}},
         {"$set": {_BEST: best}},
-        {"$set": {field: _label_of_best(field)}},
-        _modified_where_changed(field, moment),
+        {"$set": {field: _label_of_best(field, none="$$REMOVE" if moment else None)}},
+        _where_changed(field, moment),
         {"$unset": [_BEFORE, _LABELLED, _BY_AREA, _BEST]},
     ]
 
 
 def rank_update(
-    field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]], moment: datetime
+    field: str,
+    is_list: bool,
+    ranks: Mapping[str, Mapping[str, str | None]],
+    moment: datetime | None = None,
 ) -> list[Document]:
     """Writes rank attributes on every label of a field.
 
@@ -56,7 +61,7 @@ def rank_update(
         field: a field of boxes or of one label.
         is_list: whether it is a field of boxes.
         ranks: the attributes of every known label, and under ``""`` those of all others.
-        moment: the ``last_modified_at`` of the samples that change.
+        moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
     """
     names = [name for name in ranks if name]
     # $indexOfArray gives -1 for a name that it does not find, and -1 is the last element.
@@ -72,7 +77,7 @@ def rank_update(
     return [
         {"$set": {_BEFORE: f"${field}"}},
         {"$set": {path: value}},
-        _modified_where_changed(field, moment),
+        _where_changed(field, moment),
         {"$unset": [_BEFORE]},
     ]
 
@@ -96,8 +101,11 @@ def _candidates() -> Expression:
     }
 
 
-def _label_of_best(field: str) -> Expression:
-    """The label to store: none, the one that is there, or a new one as FiftyOne writes it."""
+def _label_of_best(field: str, none: str | None) -> Expression:
+    """The label to store: none, the one that is there, or a new one as FiftyOne writes it.
+
+    ``DatasetView.save`` leaves a field as it is that a sample does not have: for it none is None.
+    """
     label = f"${_BEST}.label"
     new = {
         "_id": _label_id(field),
@@ -108,7 +116,7 @@ def _label_of_best(field: str) -> Expression:
     return {
         "$switch": {
             "branches": [
-                {"case": {"$lte": [label, None]}, "then": "$$REMOVE"},
+                {"case": {"$lte": [label, None]}, "then": none},
                 {"case": {"$eq": [label, f"${field}.label"]}, "then": f"${field}"},
             ],
             "default": new,
@@ -128,6 +136,10 @@ def _label_id(field: str) -> Expression:
     return {"$toObjectId": {"$concat": [chosen, number]}}
 
 
-def _modified_where_changed(field: str, moment: datetime) -> Document:
-    changed = {"$ne": [f"${_BEFORE}", f"${field}"]}
+def _where_changed(field: str, moment: datetime | None) -> Document:
+    """Notes the moment on samples that change; without one, gives these alone."""
+    before, after = ({"$ifNull": [f"${name}", None]} for name in (_BEFORE, field))
+    changed = {"$ne": [before, after]}
+    if moment is None:
+        return {"$match": {"$expr": changed}}
     return {"$set": {"last_modified_at": {"$cond": [changed, moment, "$last_modified_at"]}}}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from ..files.garbage import collector_paused
 from .collection import (
+    batched,
     dataset_id,
     insert_missing,
     now,
@@ -14,38 +15,37 @@ from .collection import (
     write_overlapped,
 )
 from .documents import Document, stamped
+from .public_writes import SampleImport
+
+IMPORTED_AT_ONCE: Final = 4
+"""Batches that the public way takes together: each of its imports makes a dataset of its own."""
 
 
-def write_samples(dataset: Any, batches: Iterator[list[Document]]) -> Iterator[int]:
+def write_samples(
+    dataset: Any, documents: Iterable[Document], batch: int
+) -> Iterator[tuple[int, int]]:
     """Writes samples batch by batch; ids that are there already are left alone.
 
     Args:
         dataset: a FiftyOne dataset.
-        batches: what ``documents.sample_document`` makes.
+        documents: what ``documents.sample_document`` makes.
+        batch: how many are written at once.
 
     Yields:
-        How many samples each batch added.
+        How many samples were looked at, and how many of them were added.
     """
     collection = sample_collection(dataset)
     if collection is None:
-        yield from map(_public_writer(dataset), batches)
+        samples = SampleImport(dataset)
+        with collector_paused():
+            for some in batched(documents, IMPORTED_AT_ONCE * batch):
+                yield len(some), samples.add(some)
         return
     owner = dataset_id(dataset)
 
-    def insert(batch: list[Document]) -> int:
+    def insert(some: list[Document]) -> tuple[int, int]:
         moment = now()
-        return insert_missing(collection, [stamped(one, owner, moment) for one in batch])
+        return len(some), insert_missing(collection, [stamped(one, owner, moment) for one in some])
 
     with collector_paused():
-        yield from write_overlapped(batches, insert)
-
-
-def _public_writer(dataset: Any) -> Callable[[list[Document]], int]:
-    """Writes documents through FiftyOne's own objects; it gives the samples ids of its own."""
-    import fiftyone as fo
-
-    def add(batch: list[Document]) -> int:
-        samples = [fo.Sample.from_dict(document) for document in batch]
-        return len(dataset.add_samples(samples, progress=False))
-
-    return add
+        yield from write_overlapped(batched(documents, batch), insert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,9 +14,10 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..errors import DatasetError
-from .collection import batched, now, reload_samples, sample_collection, set_label_values
+from .collection import batched, now, reload_samples, sample_collection
 from .documents import Document
 from .label_fields import boxes_path
+from .public_writes import ImageChange, write_changes
 from .schema import declare
 from .stored_vectors import AS_THEY_ARE, VectorPacker, VectorUnpacker
 
@@ -175,7 +177,7 @@ def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows
     path = vector_path(dataset, patches_field, field)
     collection = sample_collection(dataset)
     if collection is None:
-        _set_vectors(dataset, bool(patches_field), path, rows)
+        deque(write_changes(dataset, _changes(path, rows), all_boxes=False), maxlen=0)
         return
     parent, _, name = path.rpartition(".")
     collection.bulk_write(_updates(parent, name, rows), ordered=False)
@@ -201,23 +203,23 @@ def _updates(parent: str, name: str, rows: VectorRows) -> list[UpdateOne]:
     return updates
 
 
-def _set_vectors(dataset: Any, is_boxes: bool, path: str, rows: VectorRows) -> None:
-    """The same through the public API, where it takes three writes.
-
-    The fingerprint goes first and comes back last: killed in between, a box has none, and its
-    vector is made again.
-    """
-    fingerprints = list(rows.fingerprints)
-    steps = (
-        (fingerprint_path(path), [None] * len(fingerprints)),
-        (path, list(rows.matrix)),
-        (fingerprint_path(path), fingerprints),
-    )
-    for place, values in steps:
-        if not is_boxes:
-            dataset.set_values(place, dict(zip(rows.ids, values, strict=True)), key_field="id")
-            continue
-        set_label_values(dataset, place, rows.sample_ids, rows.ids, values)
+def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:
+    """The same for the public API."""
+    packer = VectorPacker(rows.matrix, level=AS_THEY_ARE)
+    boxes, _, name = path.rpartition(".")
+    for sample_id, group in groupby(range(len(rows.ids)), key=rows.sample_ids.__getitem__):
+        given = {
+            rows.ids[row]: {
+                name: packer.stored(row),
+                fingerprint_path(name): rows.fingerprints[row],
+            }
+            for row in group
+        }
+        yield (
+            ImageChange(sample_id, boxes={boxes: given})
+            if boxes
+            else ImageChange(sample_id, fields=given[sample_id])
+        )
 
 
 Row = tuple[str, str, Any]
