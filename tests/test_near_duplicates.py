@@ -10,10 +10,12 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.media.gcs_access import EMULATOR_VARIABLE
 from fathomnet_voxel51.near_duplicates import find_duplicates
 from fathomnet_voxel51.search.mapped import HOME_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
 
+from tests.media.sink import BUCKET, Sink
 from tests.search.embedded import cosine, give_vectors
 
 IMAGES = 60
@@ -153,3 +155,42 @@ def test_without_vectors_or_with_a_wrong_threshold_nothing_is_written(dataset: A
     with pytest.raises(InputError, match=r"from 0.5 to 1, not 0\.2"):
         find_duplicates(dataset, threshold=0.2)
     assert not dataset.has_field("duplicate_group")
+
+
+def in_bucket(dataset: Any, sink: Sink) -> None:
+    """Every file becomes an object of a bucket, as FiftyOne Enterprise names it."""
+    names = [Path(path).name for path in dataset.values("filepath")]
+    for path, name in zip(dataset.values("filepath"), names, strict=True):
+        if Path(path).is_file():
+            sink.add(f"train_images/{name}", Path(path).read_bytes())
+    dataset.set_values("filepath", [f"gs://{BUCKET}/train_images/{name}" for name in names])
+
+
+def test_equal_objects_of_a_bucket_are_found_without_reading_them(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink() as sink:
+        monkeypatch.setenv(EMULATOR_VARIABLE, sink.url)
+        in_bucket(dataset, sink)
+        result = find_duplicates(dataset, threshold=0.98)
+        assert sink.requests.total() == sink.requests["GET"] == 1, "no more than a listing"
+    assert (result.exact_duplicates, result.unreadable) == (2, 1)
+    view = dataset.load_saved_view("exact_duplicates")
+    assert numbers(dataset, view.values("id")) == [10, 40, 42]
+    assert result.notes == ("1 image was not compared as files: it is not in the bucket",)
+
+
+def test_objects_that_nobody_can_look_at_are_counted_and_the_reason_is_told(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink() as sink:
+        monkeypatch.setenv(EMULATOR_VARIABLE, sink.url)
+        in_bucket(dataset, sink)
+        sink.refused.add("storage.objects.list")
+        refused = find_duplicates(dataset, threshold=0.98)
+    dataset.set_values("filepath", [f"s3://elsewhere/{number}.png" for number in range(IMAGES)])
+    elsewhere = find_duplicates(dataset, threshold=0.98)
+    for result, reason in ((refused, "may not list the bucket"), (elsewhere, "only objects of gs")):
+        assert (result.exact_duplicates, result.unreadable) == (0, IMAGES)
+        assert f"{IMAGES} images were not compared as files" in result.notes[0]
+        assert reason in result.notes[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ and not with their square."""
 
 _CALIBRATED_ON: Final = 2_000
 """Images whose nearest ones in other dives are looked at for a threshold."""
+_NOTES: Final = 5
 _DIFFERENT: Final = 0.75
 """Share of them that is taken to have no duplicate in another dive."""
 
@@ -58,6 +60,7 @@ class DuplicatesResult:
         exact_duplicates: images whose file is another one's, beyond the first of each.
         across_dives: groups whose images are of more than one dive.
         unreadable: images whose file could not be looked at.
+        notes: why not, with the number of images; the most frequent first.
         threshold: the cosine from which two images show the same.
         views: the saved views.
     """
@@ -70,6 +73,7 @@ class DuplicatesResult:
     unreadable: int
     threshold: float
     views: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,10 @@ def find_duplicates(
     groups = _groups(_similar(rows, threshold, portion(progress, 0.1, 0.6)), ids, dives)
     progress(0.6, "comparing the files")
     exact, unreadable = _same_files(dataset_or_view)
+    notes = tuple(
+        f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
+        for reason, count in unreadable.most_common(_NOTES)
+    )
     progress(0.9, f"writing {counted(len(groups), 'group', 'groups')}")
     _write_groups(dataset, groups)
     near = [one for group in groups for one in group.ids]
@@ -133,9 +141,10 @@ def find_duplicates(
         near_duplicates=sum(len(group.ids) - 1 for group in groups),
         exact_duplicates=sum(len(ids) - 1 for ids in exact),
         across_dives=sum(len(group.dives) > 1 for group in groups),
-        unreadable=unreadable,
+        unreadable=unreadable.total(),
         threshold=threshold,
         views=tuple(name for name in views if name),
+        notes=notes,
     )
 
 
@@ -225,23 +234,39 @@ def _firsts(pairs: Pairs) -> dict[int, tuple[float, int]]:
     return found
 
 
-def _same_files(view: Any) -> tuple[list[list[str]], int]:
-    """Ids of images with equal files, and how many files could not be looked at."""
+def _same_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
+    """Ids of images with equal files, and why how many files could not be looked at.
+
+    Files in buckets are compared by what the bucket says of them, and not read.
+    """
     import fiftyone.brain as fob
 
     sizes: dict[int, list[str]] = {}
-    unreadable = 0
+    remote: dict[str, list[str]] = {}
+    unreadable = Counter[str]()
     for one, path in zip(*view.values(["id", "filepath"]), strict=True):
+        if "://" in path:
+            remote.setdefault(path, []).append(one)
+            continue
         try:
             sizes.setdefault(Path(path).stat().st_size, []).append(one)
-        except OSError:
-            unreadable += 1
+        except OSError as error:
+            unreadable[error.strerror or type(error).__name__] += 1
+    of_bucket: list[list[str]] = []
+    if remote:
+        # Only here, because it imports an HTTP client.
+        from .media.bucket_digests import bucket_digests, same_bytes
+
+        known, unknown = bucket_digests(remote)
+        for path, reason in unknown.items():
+            unreadable[reason] += len(remote[path])
+        of_bucket = same_bytes((one, known[path]) for path in known for one in remote[path])
     # Files of different sizes differ: only the others are read.
     candidates = [one for ids in sizes.values() if len(ids) > 1 for one in ids]
     if not candidates:
-        return [], unreadable
+        return of_bucket, unreadable
     found = fob.compute_exact_duplicates(view.select(candidates), progress=False)
-    return [[first, *others] for first, others in found.items()], unreadable
+    return [*([first, *others] for first, others in found.items()), *of_bucket], unreadable
 
 
 def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:

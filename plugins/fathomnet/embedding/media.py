@@ -24,12 +24,16 @@ def local_file(dataset: Any, sample_id: str, filepath: str) -> Path:
     """
     if "://" not in filepath:
         return Path(filepath)
-    sample = dataset[sample_id]
-    if not hasattr(sample, "local_path"):
-        raise PictureError(
-            "this FiftyOne does not read remote media; download them, and ingest with their folder"
-        )
+    knows = True
     try:
+        sample = dataset[sample_id]
+        # Asking whether there is such a property would fetch the media already.
+        knows = hasattr(type(sample), "local_path")
         return Path(sample.local_path)
     except Exception as error:  # whatever the cloud's client raises is this image's alone
+        if isinstance(error, AttributeError) and not knows:
+            raise PictureError(
+                "this FiftyOne does not read remote media; "
+                "download them, and ingest with their folder"
+            ) from None
         raise PictureError(f"cannot be fetched: {error}") from error

@@ -40,4 +40,5 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         views = result.get("views") or ()
-        return (f"The groups are in the saved views {', '.join(views)}.",) if views else ()
+        shown = (f"The groups are in the saved views {', '.join(views)}.",) if views else ()
+        return (*shown, *(f"{note}." for note in result.get("notes") or ()))
