@@ -1,1 +1,1 @@
-"""What a data card says, and how it is written."""
+"""Collects what a data card says, and writes it."""

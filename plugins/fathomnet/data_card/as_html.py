@@ -1,4 +1,4 @@
-"""A data card as one HTML file that holds its pictures and asks nobody for anything."""
+"""Writes a data card as one HTML file that contains its pictures and loads nothing."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _ROW: Final = 20
 _NAMES, _BAR, _WIDTH = 260, 420, 760
 """Pixels: where the bars begin, how long the longest is, and the whole drawing."""
 _LONGEST_NAME: Final = 36
-"""Characters of a name that are drawn; the whole of it is the bar's title."""
+"""Characters of a name that are drawn; the bar's title has the whole name."""
 
 
 def as_html(card: Card) -> str:
-    """The card as a page."""
+    """The card as an HTML page."""
     title = escape(in_words(card.title))
     lines = [
         "<!doctype html>",

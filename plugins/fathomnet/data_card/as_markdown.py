@@ -1,4 +1,4 @@
-"""A data card as Markdown, in which names with signs of Markdown or HTML stay what they are."""
+"""Writes a data card as Markdown; markup in names is escaped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_BAR: Final = 30
 
 
 def as_markdown(card: Card) -> str:
-    """The card as text; its pictures are bars of characters, and crops are only counted."""
+    """The card as text; bars are drawn with characters, and crops are only counted."""
     lines = [f"# {_literal(in_words(card.title))}"]
     for section in card.sections:
         lines += ["", f"## {_literal(in_words(section.heading))}"]
@@ -54,5 +54,5 @@ def _row_of(cells: list[str]) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text as it is; some readers would make a link of an address, signs of Markdown included."""
+    """Escapes a text; some viewers would turn an address with escaped signs into a link."""
     return literal(text).replace("://", r"\://")

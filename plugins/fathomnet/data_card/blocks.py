@@ -1,4 +1,4 @@
-"""What a data card is made of, whatever it is written as."""
+"""The blocks of a data card, independent of its format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Cell = str | int | float | None
 
 
 class Hash(str):
-    """A hash, which is set apart from texts that a person reads."""
+    """A hash, set apart from texts for people to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Table:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Of each column, whether it holds numbers alone.
+        """Whether each column holds only numbers.
 
         Examples:
             >>> Table(("concept", "boxes"), (("Sebastes", 12), ("Elpidia", 7))).numeric
@@ -56,7 +56,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What a box shows.
+    """The picture of a box.
 
     Attributes:
         concept: its label.
@@ -69,7 +69,7 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """Pictures of boxes, those of a concept beside one another."""
+    """Pictures of boxes, grouped by concept."""
 
     pictures: tuple[Crop, ...]
 
@@ -79,7 +79,7 @@ Block = Note | Table | Bars | Crops
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the card with a heading of its own."""
+    """A part of the card with its own heading."""
 
     heading: str
     blocks: tuple[Block, ...]
@@ -94,7 +94,7 @@ class Card:
 
 
 def in_words(cell: Cell) -> str:
-    """A value as a person reads it, on one line: what cannot be printed becomes a space.
+    """A value in words, on one line; unprintable characters become spaces.
 
     Examples:
         >>> in_words(24_487), in_words(0.5), in_words(None)

@@ -1,4 +1,4 @@
-"""The images and boxes of a dataset as columns, in one reading."""
+"""Reads the images and boxes of a dataset as columns, in one pass."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ IMAGE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a dataset holds; an entry an image in every list.
+    """The images and boxes of a dataset; every list has one entry per image.
 
     Attributes:
-        ids: of the images.
-        columns: by the names of ``IMAGE``; None where an image does not say.
-        labels: of the boxes of ``GROUND_TRUTH``.
-        rectangles: of the same boxes, relative to the image.
+        ids: ids of the images.
+        columns: values by the names of ``IMAGE``; None for an image without a value.
+        labels: labels of the boxes of ``GROUND_TRUTH``.
+        rectangles: rectangles of the same boxes, relative to the image.
     """
 
     ids: list[str]
@@ -34,7 +34,7 @@ class Content:
     rectangles: list[Sequence[Sequence[float]]]
 
     def boxes(self) -> Iterator[tuple[int, str | None, Sequence[float]]]:
-        """Each box: the place of its image, its label, its rectangle."""
+        """Each box: the position of its image, its label and its rectangle."""
         for place, (labels, rectangles) in enumerate(
             zip(self.labels, self.rectangles, strict=True)
         ):
@@ -43,7 +43,7 @@ class Content:
 
 
 def read_content(dataset: Any) -> Content:
-    """Reads what a data card counts, in the order of the dataset."""
+    """Reads everything that a data card counts, in the order of the dataset."""
     import fiftyone as fo
 
     has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)

@@ -1,4 +1,4 @@
-"""What a dataset holds, counted: images, boxes, names at every rank, sizes."""
+"""Counts a dataset's images, boxes, names at every rank and sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .content import Content
 UNLABELLED: Final = "no label"
 UNKNOWN: Final = "not known"
 SHOWN: Final = 200
-"""Names of one kind that a card lists."""
+"""The most names of one kind that a card lists."""
 SIDES: Final = (16, 32, 64, 128, 256, 512, 1024)
 """Pixels: the bounds of the sizes of boxes, by the root of their area."""
 _MEDIA: Final = {

@@ -1,4 +1,4 @@
-"""A few boxes of each concept, cut out of their images."""
+"""Cuts out a few boxes of each concept from their images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .counts import SHOWN
 
 PER_CONCEPT: Final = 3
 LOOKED_AT: Final = 30
-"""Boxes of a concept, the largest ones, among which those are sought whose image is at hand."""
+"""The number of a concept's largest boxes among which those with an image at hand are sought."""
 _LARGEST: Final = (288, 96)
 """Pixels of a crop in the card."""
 
@@ -30,7 +30,7 @@ _Place = tuple[int, tuple[float, ...]]
 
 
 def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
-    """Example boxes of each concept, the largest; what cannot be shown is said.
+    """Shows the largest boxes of each concept as examples, and says what cannot be shown.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -79,7 +79,7 @@ def _blocks(crops: list[Crop], absent: list[str], problems: Counter[str]) -> Ite
 
 
 def _wanted(content: Content) -> dict[str, list[_Place]]:
-    """Of each concept the largest boxes whose file is at hand, one an image."""
+    """The largest boxes of each concept whose file is at hand, one per image."""
     found: dict[str, list[tuple[float, int, tuple[float, ...]]]] = {}
     for place, label, rectangle in content.boxes():
         if label is not None and len(rectangle) == 4:

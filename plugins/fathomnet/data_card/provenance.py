@@ -1,4 +1,4 @@
-"""Where what a dataset holds came from, and what was made of it: from its runs."""
+"""Reads from a dataset's runs where its content came from, and what was made of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OF_A_RUN: Final = (
     ("program", "code_version", ""),
     ("finished", "finished", ""),
 )
-"""What is told of a manifest: in which words, the member, and which part of it where it has any."""
+"""What the card shows of a manifest: the wording, the member, and its part if it has parts."""
 
 
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
@@ -99,7 +99,7 @@ def _predictions(dataset: Any) -> Iterable[Block]:
 
 
 def _origin(dataset: Any, field: str) -> Iterable[Block]:
-    """Which files the boxes of a field were imported from, and what made these."""
+    """The files from which the boxes of a field were imported, and what made these files."""
     from fiftyone import ViewField
 
     path = f"{field}.detections"
@@ -137,7 +137,7 @@ def _state(record: ImportRecord) -> str:
 
 
 def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:
-    """What a manifest, which anybody may have written, says of a part of one of its members."""
+    """What a manifest, which anybody may have written, says in a part of one of its members."""
     value = manifest.get(member)
     if isinstance(value, Mapping):
         value = value.get(part)

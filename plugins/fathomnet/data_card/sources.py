@@ -1,4 +1,4 @@
-"""Where images and boxes came from, and under which licences, by the annotation files."""
+"""The origins and licences of images and boxes, according to the annotation files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..plain import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
 
 SHOWN: Final = 100
-"""Licences that a card lists."""
+"""The most licences that a card lists."""
 _NAMELESS: Final = "no name"
 _UNDESCRIBED: Final = "named, but not described"
 _UNNAMED: Final = "none named"
@@ -24,7 +24,7 @@ _Licence = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What the record of a split's ingest says.
+    """The record of a split's ingest.
 
     Attributes:
         split: the split.
@@ -56,11 +56,11 @@ class _Source:
 
 
 def source_section(dataset: Any, splits: Counter[str | None]) -> Section:
-    """What is known of a dataset's files and licences.
+    """What is known about a dataset's files and licences.
 
     Args:
         dataset: a FiftyOne dataset.
-        splits: how many images of each split it has.
+        splits: the number of images of each split.
     """
     sources = [
         _Source(split, record, splits[split])
@@ -116,7 +116,7 @@ def _licences(sources: list[_Source]) -> Iterator[Block]:
 
 
 def _counts(licences: SplitLicences) -> Counter[_Licence]:
-    """Images by licence, those of no licence last."""
+    """Images by licence, those without a licence last."""
     found: Counter[_Licence] = Counter()
     for one in licences.described:
         found[one.name or _NAMELESS, one.url] += one.images
@@ -128,7 +128,7 @@ def _counts(licences: SplitLicences) -> Counter[_Licence]:
 
 
 def _remarks(source: _Source, licences: SplitLicences) -> Iterator[Block]:
-    """What the numbers do not say."""
+    """Remarks on what the numbers do not say."""
     if not licences.described:
         yield Note(
             f"{source.split}: {source.file} states no licence. Ask whoever published it before "
@@ -149,7 +149,7 @@ def _remarks(source: _Source, licences: SplitLicences) -> Iterator[Block]:
 
 
 def _added(dataset: Any, sources: list[_Source]) -> Iterator[Block]:
-    """What a person has said of the dataset as a whole."""
+    """What somebody has stated about the dataset as a whole."""
     added = dataset.info.get("license") or dataset.info.get("licence")
     if added:
         yield Note(f"By the dataset's info, its licence is: {added}")

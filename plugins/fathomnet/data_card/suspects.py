@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: how many, by what, where they are, and what became of them."""
+"""Describes labels that are probably wrong: how many, why, where, and what became of them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ..review_record import LabelErrorsRecord, LabelErrorsResult, read_label_err
 from .blocks import Block, Note, Section, Table
 
 PAIRS: Final = 10
-"""Labels with their suggestions that a card lists."""
+"""The most labels with suggestions that a card lists."""
 LIKELY: Final = 0.5
-"""A probability from which a signal speaks against a label by itself."""
+"""The probability from which a signal alone speaks against a label."""
 
 _SIGNALS: Final = {
     "probabilities": "the probabilities of the predictions in {record.pred_field}",
@@ -37,11 +37,11 @@ class _Suspect:
     """A box whose label was doubted.
 
     Attributes:
-        label: what it is now.
-        suggested: what it may be.
-        by_model: how probably the label is wrong by the predictions alone, if there are any.
+        label: its present label.
+        suggested: its suggested label.
+        by_model: the probability that the label is wrong by the predictions alone, if any.
         by_neighbours: the same by the neighbours alone.
-        is_changed: whether it has another label than the one that was doubted.
+        is_changed: whether its label has changed since it was doubted.
     """
 
     label: str | None
@@ -52,7 +52,7 @@ class _Suspect:
 
 
 def suspect_section(dataset: Any) -> Section:
-    """What ``find_label_errors`` has found in each field that it has looked at."""
+    """What ``find_label_errors`` found in each field that it searched."""
     import fiftyone as fo
 
     fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
@@ -97,7 +97,7 @@ def _blocks(dataset: Any, field: str, record: LabelErrorsRecord) -> Iterator[Blo
 
 
 def _by_signal(suspects: list[_Suspect]) -> Iterator[Block]:
-    """How many suspects each signal doubts by itself, where there are two."""
+    """How many suspects each signal doubts by itself, if there are two signals."""
     if not suspects or not (_says(suspects, "by_model") and _says(suspects, "by_neighbours")):
         return
     counts = Counter(
@@ -133,7 +133,7 @@ def _where(dataset: Any, found: LabelErrorsResult) -> Iterator[Block]:
 
 
 def _what(suspects: list[_Suspect]) -> Iterator[Block]:
-    """Which names are doubted most, of those that are left."""
+    """The names that are doubted most, among the suspects that are left."""
     pairs = Counter((one.label, one.suggested) for one in suspects if not one.is_changed)
     if not pairs:
         return
@@ -149,7 +149,7 @@ def _what(suspects: list[_Suspect]) -> Iterator[Block]:
 
 
 def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
-    """The suspects that are in the dataset now: only they have a suggestion."""
+    """The suspects that the dataset holds now; only they have a suggestion."""
     from fiftyone import ViewField
 
     names = ("id", "label", SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS)
@@ -174,7 +174,7 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
 
 
 def _labels_before(dataset: Any, field: str, found_at: str) -> dict[str, str | None]:
-    """What the boxes that were relabelled since a search were called before, by their ids."""
+    """The former labels of boxes that have been relabelled since a search, by their ids."""
     # Both are in UTC. The record of a search has a zone, in earlier versions no part of a second.
     moment = found_at.partition("+")[0]
     labels: dict[str, str | None] = {}

@@ -1,1 +1,1 @@
-"""The FiftyOne side: documents, schema, runs and views of a dataset, and writing them fast."""
+"""The FiftyOne side: documents, schema, runs and views of a dataset, and fast writes."""

@@ -1,4 +1,4 @@
-"""How a new dataset first looks in the App, and the tree of concepts that FiftyOne is told of."""
+"""Sets how a new dataset first looks in the App, and saves the tree of concepts in FiftyOne."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..fields import GROUND_TRUTH
 from ..taxonomy import Taxonomy
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
-"""Name of the concepts' tree among FiftyOne's ontologies, which all datasets share."""
+"""Name of the tree of concepts among FiftyOne's ontologies, which all datasets share."""
 
 SIDEBAR: Final = {
     "tags": ("tags", "_label_tags"),
@@ -31,13 +31,13 @@ COLOURS: Final = (
     *("#ffd23f", "#ff7aa2", "#7cf29c", "#5ad1ff", "#ff9f5a", "#c79bff"),
     *("#f6f5ae", "#3ddbd9", "#ff6b6b", "#a8e05f", "#ffb3de", "#9fc9ff"),
 )
-"""Bright colours: boxes are drawn on dark water, where FiftyOne's own first ones disappear."""
+"""Bright colours, because FiftyOne's own first ones are invisible on dark water."""
 
 _COLLAPSED: Final = ("metadata", "other")
 
 
 def set_app_defaults(dataset: Any) -> None:
-    """Colours by concept and groups the sidebar, on a dataset that nobody has seen yet."""
+    """Colours by concept and groups the sidebar of a new dataset."""
     import fiftyone as fo
     from fiftyone.core.odm import SidebarGroupDocument
 
@@ -50,9 +50,9 @@ def set_app_defaults(dataset: Any) -> None:
 
 
 def untick_new_fields(dataset: Any) -> None:
-    """Leaves the fields ticked in the sidebar that are there now, and those that come, not.
+    """Keeps the present fields ticked in the sidebar, and leaves new ones unticked.
 
-    Nothing is changed where somebody has chosen what is ticked.
+    Does nothing if somebody has already chosen which fields are ticked.
     """
     import fiftyone as fo
 
@@ -63,7 +63,7 @@ def untick_new_fields(dataset: Any) -> None:
 
 
 def tick_new_field(dataset: Any, field: str) -> None:
-    """Ticks a field in the sidebar that is about to be made, where new ones are not."""
+    """Ticks a field in the sidebar before it is made, if new fields are left unticked."""
     active = dataset.app_config.active_fields
     if active is None or active.exclude or dataset.get_field(field) is not None:
         return
@@ -73,7 +73,7 @@ def tick_new_field(dataset: Any, field: str) -> None:
 
 
 def save_split_view(dataset: Any, split: str) -> None:
-    """Saves the view of one split, named like it, unless a view of that name is there."""
+    """Saves a view of one split under its name, unless a view of that name exists."""
     from fiftyone import ViewField
 
     if not dataset.has_saved_view(split):
@@ -82,10 +82,10 @@ def save_split_view(dataset: Any, split: str) -> None:
 
 
 def save_concept_tree(taxonomy: Taxonomy) -> bool:
-    """Saves the concepts among FiftyOne's ontologies, where this FiftyOne has them.
+    """Saves the concepts as a FiftyOne ontology, if this FiftyOne supports ontologies.
 
     Returns:
-        Whether a version was written: not where the latest one is the same tree.
+        Whether a version was written; not if the latest one is the same tree.
     """
     import fiftyone as fo
 

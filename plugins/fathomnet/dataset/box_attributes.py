@@ -1,4 +1,4 @@
-"""Attributes of all boxes of a field, written at once."""
+"""Writes attributes of all boxes of a field at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH: Final = 500
 WRITERS: Final = 2
 
 Columns = Mapping[str, Sequence[Any]]
-"""Of each attribute, the value of every box; None takes the attribute from a box."""
+"""For each attribute, the value of every box; None removes the attribute from a box."""
 
 
 def write_attributes(
@@ -41,15 +41,15 @@ def write_attributes(
     Args:
         dataset: a FiftyOne dataset, whose attributes are declared.
         field: of the boxes.
-        sample_ids: ids of all images, by the numbers that ``owners`` has.
+        sample_ids: ids of all images, indexed by ``owners``.
         boxes: all boxes of the field, as they were read.
-        columns: what is written.
+        columns: the attributes to write.
 
     Yields:
-        How many images were written.
+        The number of images written so far.
 
     Raises:
-        DatasetError: somebody added or removed boxes since they were read.
+        DatasetError: somebody has added or removed boxes since they were read.
     """
     collection = sample_collection(dataset)
     if collection is None:
@@ -80,7 +80,7 @@ def _refuse_lost(images: int) -> None:
 def _updates(
     field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
 ) -> Iterator[UpdateOne]:
-    """One an image that has boxes: boxes by their places, on condition that they are there."""
+    """One update per image with boxes, which sets boxes by position if they are still there."""
     moment = now()
     starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
     for number, sample_id in enumerate(sample_ids):

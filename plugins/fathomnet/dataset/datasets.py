@@ -1,4 +1,4 @@
-"""Which FiftyOne datasets are ours, and how one comes into being and goes."""
+"""Finds, creates and deletes the FiftyOne datasets that are ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BEING_DELETED: Final = "being_deleted"
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with a dataset's name; None where FiftyOne would take it."""
+    """What is wrong with a dataset's name; None if FiftyOne would accept it."""
     import fiftyone as fo
     from fiftyone.core.utils import to_slug
 
@@ -40,11 +40,11 @@ def is_ours(dataset: Any) -> bool:
 
 
 def find_dataset(name: str) -> Any | None:
-    """Loads the dataset of this name, as the database has it now, and brings it up to date.
+    """Loads the dataset of this name from the database, and brings it up to date.
 
     Returns:
-        The dataset; None where there is none, or where one that was being deleted when its
-        process died could now be deleted to the end.
+        The dataset; None if there is none, or if it was being deleted when its process died, in
+        which case the deletion is completed.
 
     Raises:
         DatasetError: the dataset was not made by this project, or by a newer version of it.
@@ -70,14 +70,14 @@ def find_dataset(name: str) -> Any | None:
 
 
 def create_dataset(name: str, splits: Iterable[str]) -> Any:
-    """Makes an empty dataset of ours; where another process was faster, takes that one.
+    """Makes an empty dataset of ours; if another process was faster, returns that one.
 
-    It is made complete under a name of its own and then renamed, in one write that MongoDB
-    allows once: nobody ever sees half a dataset. Where the process dies before that, FiftyOne
-    removes the remains, because they are not persistent yet.
+    It is completed under a temporary name and then renamed, in one write that MongoDB allows only
+    once, so nobody ever sees half a dataset. If the process dies before that, FiftyOne removes the
+    remains, because they are not persistent yet.
 
     Args:
-        name: a name that ``name_problem`` has nothing against.
+        name: a name to which ``name_problem`` has no objection.
         splits: the splits that get a saved view.
     """
     import fiftyone as fo
@@ -103,19 +103,19 @@ def create_dataset(name: str, splits: Iterable[str]) -> Any:
 
 
 def delete_dataset(dataset: Any) -> None:
-    """Deletes a dataset of ours; killed on the way, the next ``find_dataset`` finishes it."""
+    """Deletes a dataset of ours; if it is killed, the next ``find_dataset`` finishes this."""
     dataset.info[MARKER] = {**dataset.info[MARKER], _BEING_DELETED: True}
     dataset.save()
     dataset.delete()
 
 
 def refuse_if_deleted(dataset: Any) -> None:
-    """Raises where another process deleted or recreated the dataset while this one worked on it.
+    """Raises if another process deleted or recreated the dataset while this one worked on it.
 
-    What was written into nowhere since then is removed. A dataset that was only renamed is there.
+    Orphaned data written since then is removed. A dataset that was only renamed still exists.
 
     Raises:
-        DatasetError: the dataset is not there any more.
+        DatasetError: the dataset no longer exists.
     """
     if is_there(dataset):
         return

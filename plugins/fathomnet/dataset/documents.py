@@ -1,7 +1,7 @@
-"""Samples and labels as the documents that FiftyOne keeps of them, and their lasting ids.
+"""Makes samples and labels as the documents that FiftyOne stores, with lasting ids.
 
-An id is made from what the catalog calls the thing: a second run, another machine, or two people
-at once give a box the same id, so that nothing is ever written twice.
+An id is made from the catalog's own number: a second run, another machine or two people at once
+give a box the same id, so nothing is ever written twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def id_prefix(kind: str, *scope: str) -> bytes:
 
     Args:
         kind: what is numbered: ``sample``, ``box``, ``prediction`` or ``primary label``.
-        scope: within what the numbers are unique, for example the split.
+        scope: within which the numbers are unique, for example the split.
     """
     return sha256(" ".join(("fathomnet", kind, *scope)).encode()).digest()[:4]
 
@@ -43,18 +43,18 @@ def lasting_id(prefix: bytes, number: int) -> ObjectId:
 def sample_document(
     image: ImageRecord, split: str, filepath: str, media_uri: str | None, media_status: str
 ) -> Document:
-    """One image of a catalog and its boxes as the document of a FiftyOne sample.
+    """An image of a catalog and its boxes as the document of a FiftyOne sample.
 
     Args:
         image: the image's record.
-        split: the split that it belongs to, also its tag.
+        split: the split to which it belongs, which is also its tag.
         filepath: what FiftyOne opens.
         media_uri: the stored object, or None.
         media_status: one of ``fields.MediaStatus``.
 
     Returns:
-        The document without what belongs to the dataset that takes it (``stamped`` adds that).
-        None is left out, as FiftyOne does.
+        The document without what depends on its dataset, which ``stamped`` adds. None is left
+        out, as FiftyOne does.
     """
     _id = lasting_id(id_prefix("sample", split), image.image_id)
     document: Document = {
@@ -79,7 +79,7 @@ def sample_document(
 
 
 def stamped(document: Document, dataset_id: ObjectId, moment: datetime) -> Document:
-    """Adds what FiftyOne adds to a sample's document when a dataset takes it."""
+    """Adds what FiftyOne adds to a sample's document when it is added to a dataset."""
     document["_dataset_id"] = dataset_id
     document["created_at"] = document["last_modified_at"] = moment
     return document

@@ -1,4 +1,4 @@
-"""Annotated and predicted boxes of a dataset or a view, read for an evaluation."""
+"""Reads the annotated and predicted boxes of a dataset or a view for an evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATTRIBUTES: Final = ("id", "label", "bounding_box", ANNOTATION_ID, "confidence"
 _IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at")
 
 _Columns = list[list[Sequence[Any]]]
-"""Of each attribute, of each image, the values of its boxes."""
+"""For each attribute and each image, the values of its boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Side:
 
     Attributes:
         field: its name.
-        boxes: those that the view shows.
-        stored_ids: of each image, the ids of all its boxes, those that the view hides included.
-        stored_numbers: of each image, their annotation ids.
+        boxes: the boxes that the view shows.
+        stored_ids: for each image, the ids of all its boxes, including those that the view hides.
+        stored_numbers: for each image, their annotation ids.
     """
 
     field: str
@@ -38,13 +38,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedBoxes:
-    """Everything that an evaluation reads; an entry an image in each list.
+    """Everything that an evaluation reads; every list has one entry per image.
 
     Attributes:
         sample_ids: ids of the images.
-        splits: their splits; None where the dataset has none.
-        dives: vehicle and dive of each; None where they are not known.
-        modified: when each was last written to.
+        splits: their splits; None if the dataset has none.
+        dives: vehicle and dive of each; None if unknown.
+        modified: the time of the last write to each.
         truth: the annotated boxes.
         predictions: the predicted boxes.
     """
@@ -91,7 +91,7 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
 def _stored_columns(
     samples: Any, fields: Sequence[str]
 ) -> tuple[list[str], list[list[Any]], list[_Columns]]:
-    """The columns from the collection, through the view's own stages."""
+    """Reads the columns from the collection, through the view's own stages."""
     wanted = dict.fromkeys(_IMAGE, True)
     names = ["_id", *_ATTRIBUTES[1:]]
     wanted |= {f"{field}.detections.{name}": True for field in fields for name in names}

@@ -1,4 +1,4 @@
-"""The evaluations that a dataset holds, read back: which there are, and what each box scored."""
+"""Lists and reads back the evaluations of a dataset, with the scores of each box."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class FinishedEvaluation:
         eval_key: its key.
         gt_field: the annotated boxes.
         pred_field: the predicted boxes.
-        details: its result, as ``EvaluationResult`` names it, and the hash of the taxonomy.
-        pairs: N true names with what was predicted.
+        details: its result, with the names of ``EvaluationResult``, and the hash of the taxonomy.
+        pairs: N true names with their predicted names.
         truth_ids: (N,) ids of the annotated boxes.
-        prediction_ids: (N,) ids of the predicted boxes; None where nothing was predicted.
+        prediction_ids: (N,) ids of the predicted boxes; None if nothing was predicted.
     """
 
     eval_key: str
@@ -46,12 +46,12 @@ def finished_evaluations(dataset: Any) -> tuple[str, ...]:
 
 
 def evaluation_version(dataset: Any, eval_key: str) -> str:
-    """What changes when an evaluation is made again, and at nothing else."""
+    """A text that changes when an evaluation is made again, and only then."""
     return str(dataset.get_evaluation_info(eval_key).timestamp)
 
 
 def check_readable(dataset: Any, eval_key: str) -> None:
-    """Checks that the boxes and the verdicts of an evaluation are still there.
+    """Checks that the boxes and the verdicts of an evaluation still exist.
 
     Raises:
         DatasetError: a field was deleted.
@@ -75,7 +75,7 @@ def read_evaluation(dataset: Any, eval_key: str, taxonomy: Taxonomy) -> Finished
         taxonomy: the tree of concepts.
 
     Raises:
-        DatasetError: it was not finished, or a field of it was deleted.
+        DatasetError: it was not finished, or one of its fields was deleted.
     """
     check_readable(dataset, eval_key)
     results = dataset.load_evaluation_results(eval_key, cache=False)

@@ -1,4 +1,4 @@
-"""Hits of a search on a dataset: their attributes, and the saved views that show them."""
+"""Writes the hits of a search on a dataset, as attributes and as saved views."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Hit:
     """A box, or a whole image, that a search found.
 
     Attributes:
-        id: of the box; of the sample for a whole image.
-        sample_id: of the sample that it is on.
-        score: the higher, the surer.
+        id: of the box or, for a whole image, of the sample.
+        sample_id: of its sample.
+        score: the higher, the more certain.
     """
 
     id: str
@@ -28,7 +28,7 @@ class Hit:
 
 
 def existing_ids(dataset: Any, patches_field: str) -> set[str]:
-    """The ids of the boxes of a field that are there now; of the samples where it is empty."""
+    """The ids of the boxes that a field has now; of the samples if the field's name is empty."""
     if not patches_field:
         return set(dataset.values("id"))
     return set(dataset.values(f"{boxes_path(dataset, patches_field)}.id", unwind=True))
@@ -37,14 +37,14 @@ def existing_ids(dataset: Any, patches_field: str) -> set[str]:
 def write_best(
     dataset: Any, patches_field: str, pack: str, brain_key: str, hits: Mapping[str, Sequence[Hit]]
 ) -> None:
-    """Gives every hit its best score and the needle that scored it; takes them from all others.
+    """Gives every hit its best score and that score's needle; removes both from all others.
 
     Args:
         dataset: a FiftyOne dataset.
         patches_field: field of the boxes; empty for whole images.
         pack: name of the pack.
-        brain_key: of the index that was searched.
-        hits: by the needle's name.
+        brain_key: key of the index that was searched.
+        hits: the hits by the needle's name.
     """
     import fiftyone as fo
 
@@ -71,7 +71,7 @@ def write_best(
 
 
 def best_first(hits: Mapping[str, Iterable[Hit]]) -> list[tuple[str, Hit]]:
-    """All hits with their needles, the best first; equal scores in the order given."""
+    """All hits with their needles, the best first; ties keep their order."""
     pairs = [(needle, hit) for needle, found in hits.items() for hit in found]
     return sorted(pairs, key=lambda pair: -pair[1].score)
 
@@ -79,20 +79,20 @@ def best_first(hits: Mapping[str, Iterable[Hit]]) -> list[tuple[str, Hit]]:
 def save_hits_view(
     dataset: Any, name: str, patches_field: str, hits: Sequence[Hit], description: str
 ) -> bool:
-    """Saves the view of some hits in their order, in place of the one of that name.
+    """Saves the view of hits in their order, in place of an existing one of that name.
 
-    At any instant either the old view or the new one is saved, though for a moment under a name
-    that ends in "(new)".
+    At any instant either the old view or the new one exists, though for a moment under a name that
+    ends in "(new)".
 
     Args:
         dataset: a FiftyOne dataset.
         name: of the view.
         patches_field: field of the boxes, each of which becomes a patch; empty for whole images.
-        hits: what it shows; without any the view is deleted.
+        hits: the hits to show; without any, the view is deleted.
         description: of the view.
 
     Returns:
-        Whether there is such a view now.
+        Whether the view exists now.
     """
     new = f"{name} (new)"
     if dataset.has_saved_view(new):
@@ -121,7 +121,7 @@ def _view(dataset: Any, patches_field: str, hits: Sequence[Hit]) -> Any:
 
 
 def _holders(dataset: Any, prefix: str, score: str) -> dict[str, str]:
-    """Ids of what has a score now, with the ids of their samples."""
+    """Ids of the boxes or images that have a score now, with the ids of their samples."""
     columns = dataset.values(["id", f"{prefix}id", score])
     if not prefix:
         return {id_: id_ for id_, _, value in zip(*columns, strict=True) if value is not None}

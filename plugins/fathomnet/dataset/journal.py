@@ -1,7 +1,7 @@
-"""What relabelling did to a dataset, kept on it as FiftyOne runs: who, when, why, before, after.
+"""Journals of relabelling, kept on the dataset as FiftyOne runs: who, when, why, before, after.
 
-A journal is written before the first box is changed. One that a killed process has left open says
-all that is needed to finish it.
+A journal is written before the first box is changed. One that a killed process left open holds
+everything that is needed to finish it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .run_records import read_record, write_record
 PREFIX: Final = "relabel_"
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
-"""``writing``: nothing is changed yet, and what was to be is not all known."""
+"""``writing``: nothing has been changed yet, and the plan is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Journal:
     """One relabelling.
 
     Attributes:
-        key: of the run.
-        stage: how far it is.
+        key: key of the run.
+        stage: the stage that it has reached.
         field: the field of boxes.
-        label: what they got.
-        note: why.
-        user: who.
+        label: the label that they got.
+        note: the reason.
+        user: who relabelled them.
         time: when, UTC, ISO 8601.
-        boxes: how many.
+        boxes: the number of boxes.
     """
 
     METHOD: ClassVar[str] = "relabel_boxes"
@@ -50,12 +50,12 @@ class Journal:
 
     @property
     def when(self) -> str:
-        """The minute of its time, for a person."""
+        """Its time to the minute, in words."""
         return f"{self.time[:16].replace('T', ' ')} UTC"
 
     @property
     def can_be_undone(self) -> bool:
-        """Whether it may have changed boxes that are not restored."""
+        """Whether it may have changed boxes that have not been restored."""
         return self.stage not in ("writing", "undone")
 
 
@@ -67,10 +67,10 @@ def begin_journal(
     Args:
         dataset: a FiftyOne dataset.
         field: the field of boxes.
-        label: what they get.
-        note: why.
-        user: who.
-        before: the boxes as they are.
+        label: the label that they get.
+        note: the reason.
+        user: who relabels them.
+        before: the boxes as they are now.
     """
     moment = now()
     key = f"{PREFIX}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
@@ -87,10 +87,10 @@ def begin_journal(
 
 
 def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
-    """Notes that a relabelling has come to another stage.
+    """Records that a relabelling has reached another stage.
 
     Raises:
-        DatasetError: somebody else deleted the journal. Another one could not say what was before.
+        DatasetError: somebody else deleted the journal. A new one could not say what was before.
     """
     dataset.reload()
     if not dataset.has_run(journal.key):
@@ -112,7 +112,7 @@ def journals_of(dataset: Any) -> list[Journal]:
 
 
 def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
-    """The boxes of a journal as they were."""
+    """The boxes of a journal as they were before."""
     results = dataset.load_run_results(journal.key, cache=False)
     return [
         BoxState(sample, label, group["state"])
@@ -124,8 +124,8 @@ def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
 def _boxes_of(group: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     """Sample id and label id of each box.
 
-    Journals of schema 1 hold pairs, and stay as they are: FiftyOne deletes a run's old results
-    before it writes the new ones, so that a kill while they were rewritten would cost the undo.
+    Journals of schema 1 hold pairs and are not rewritten: FiftyOne deletes a run's old results
+    before it writes new ones, so a kill in between would make the undo impossible.
     """
     boxes = group["boxes"]
     return map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes

@@ -1,4 +1,4 @@
-"""How many boxes each label has in a view, and how many of them an evaluation found right."""
+"""Counts the boxes of each label in a view, and how many of them an evaluation found right."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ RIGHT: Final = "tp"
 """The verdict of an evaluation on a box whose partner has the same name."""
 
 _Row = tuple[str | None, str | None, int | None, int]
-"""Label, verdict, distance, and the number of boxes that have all three."""
+"""Label, verdict, distance, and the number of boxes with these three."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """Boxes that have something in common, such as their label.
+    """Counts of boxes that have something in common, such as their label.
 
     Attributes:
-        boxes: how many there are.
-        scored: how many of them an evaluation gave a verdict.
-        right: how many it found right.
+        boxes: the number of boxes.
+        scored: how many of them got a verdict from an evaluation.
+        right: how many the evaluation found right.
         measured: how many have a taxonomic distance.
         distance: the sum of their distances.
     """
@@ -56,9 +56,9 @@ class LabelCount:
 
 
 def labels_in(view: Any) -> dict[str, str]:
-    """The fields of a dataset or view whose labels can be counted, with the path of these labels.
+    """The fields of a dataset or view whose labels can be counted, with the paths of the labels.
 
-    Boxes, one label an image, and, in a view of patches, the box that each patch is.
+    These hold boxes, one label per image or, in a view of patches, the box of each patch.
     """
     import fiftyone as fo
 
@@ -71,7 +71,7 @@ def labels_in(view: Any) -> dict[str, str]:
 
 
 def has_labels(samples: Any, field: str) -> bool:
-    """Whether some box of a field has a label; looks no further than the first.
+    """Whether any box of a field has a label; looks no further than the first that has.
 
     Args:
         samples: a FiftyOne dataset or view.
@@ -93,7 +93,7 @@ def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, 
     Args:
         view: a FiftyOne dataset or view.
         field: one of ``labels_in(view)``.
-        eval_key: an evaluation whose verdicts are counted along; empty for none.
+        eval_key: an evaluation whose verdicts are counted too; empty for none.
 
     Returns:
         The counts by label; boxes without a label are under None.

@@ -1,4 +1,4 @@
-"""What kind of labels a field of a dataset holds."""
+"""Tells what kind of labels a field of a dataset holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def boxes_path(dataset: Any, field: str) -> str:
-    """Path of the boxes in a Detections field.
+    """The path of the boxes in a Detections field.
 
     Raises:
         DatasetError: the dataset has no such field, or it holds something else.
@@ -27,7 +27,7 @@ def boxes_path(dataset: Any, field: str) -> str:
 
 
 def labels_path(dataset: Any, field: str) -> str:
-    """Path of the labels in a Detections or a Classification field.
+    """The path of the labels in a Detections or a Classification field.
 
     Raises:
         DatasetError: the dataset has no such field, or it holds something else.
@@ -45,7 +45,7 @@ def labels_path(dataset: Any, field: str) -> str:
 
 
 def label_type(dataset: Any, field: str) -> type | None:
-    """The label class that a top-level field holds; None where it holds none, or is not there."""
+    """The label class that a top-level field holds; None if it holds none or does not exist."""
     kind: type | None = label_types(dataset).get(field)
     return kind
 
@@ -56,7 +56,7 @@ def fields_holding(dataset: Any, *kinds: type) -> list[str]:
 
 
 def label_types(dataset: Any) -> dict[str, type]:
-    """The top-level fields of a dataset or view that hold labels, with the class of these."""
+    """The top-level fields of a dataset or view that hold labels, with the class of the labels."""
     import fiftyone as fo
 
     schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)
@@ -75,11 +75,11 @@ def require_writable(dataset: Any, field: str, kind: type) -> None:
     Args:
         dataset: a FiftyOne dataset.
         field: name of the field.
-        kind: the label class that it is to hold.
+        kind: the label class for which it is meant.
 
     Raises:
-        InputError: no field can have this name.
-        DatasetError: the field is there and holds something else.
+        InputError: the name is not valid for a field.
+        DatasetError: the field exists and holds something else.
     """
     import fiftyone as fo
 

@@ -83,7 +83,7 @@ def rank_update(
 
 
 def _candidates() -> Expression:
-    """Every concept of an image with its number of boxes and what they cover."""
+    """Every concept of an image with the number of its boxes and the area they cover."""
     own = {"$filter": {"input": f"${_LABELLED}", "cond": {"$eq": ["$$this.label", "$$name"]}}}
     sides = [{"$arrayElemAt": ["$$this.bounding_box", side]} for side in (2, 3)]
     covers = {"$cond": [f"${_BY_AREA}", "$$this.area", {"$multiply": sides}]}
@@ -125,7 +125,7 @@ def _label_of_best(field: str, none: str | None) -> Expression:
 
 
 def _label_id(field: str) -> Expression:
-    """A prefix for field and split, then the last eight bytes of the sample's own id."""
+    """A prefix for field and split, followed by the last eight bytes of the sample's own id."""
 
     def prefix(*scope: str) -> str:
         return id_prefix("primary label", field, *scope).hex()

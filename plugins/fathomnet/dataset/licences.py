@@ -1,7 +1,7 @@
-"""What an annotations file says of itself and of its images' licences, kept in its ingest's record.
+"""Keeps what an annotations file says about itself and its images' licences in its ingest's record.
 
-COCO gives every image a licence. A dataset keeps how many images have which, a split, so that no
-sample needs a field for it.
+COCO gives every image a licence. A dataset keeps how many images of each split have which licence,
+so no sample needs a field for it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final
 from ..catalog import Catalog
 
 SHOWN: Final = 20
-"""Ids of licences that no list describes."""
+"""The most ids of undescribed licences that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class LicenceCount:
-    """A licence that the file describes, and how many of the split's images have it.
+    """A licence that the file describes, and the number of the split's images that have it.
 
-    ``name`` or ``url`` may be empty, never both.
+    Either ``name`` or ``url`` may be empty, but not both.
     """
 
     name: str
@@ -33,11 +33,11 @@ class SplitLicences:
     """The licences of a split's images.
 
     Attributes:
-        described: those that the file lists, in its order.
-        undescribed: images whose licence the file names, but does not list.
-        undescribed_ids: what it calls them, the first ``SHOWN`` in the order of their names.
-        unnamed: images of which it names no licence.
-        statements: name and value of what the file says of itself, in its order.
+        described: the licences that the file lists, in its order.
+        undescribed: images whose licence the file names but does not list.
+        undescribed_ids: the ids of these licences, sorted, the first ``SHOWN``.
+        unnamed: images for which the file names no licence.
+        statements: names and values of what the file says about itself, in its order.
     """
 
     described: tuple[LicenceCount, ...]
@@ -48,7 +48,7 @@ class SplitLicences:
 
     @property
     def images(self) -> int:
-        """All that were counted."""
+        """The number of images that were counted."""
         return sum(one.images for one in self.described) + self.undescribed + self.unnamed
 
 

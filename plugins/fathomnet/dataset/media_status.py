@@ -1,4 +1,4 @@
-"""Which images are there, from the files on this machine and from the ledgers of transfers."""
+"""Tells which images exist, from the files on this machine and the ledgers of transfers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def media_statuses(
 ) -> dict[str, MediaStatus]:
     """The status of each image of a split.
 
-    An image is ``ok`` where its file is on this machine, or where a ledger says that it is whole
-    in the bucket; ``missing`` or ``rejected`` where the latest transfer has found it so;
-    ``unknown`` otherwise. No image is opened.
+    An image is ``ok`` if its file is on this machine, or if a ledger says that it is complete in
+    the bucket; ``missing`` or ``rejected`` if the latest transfer found it so; ``unknown``
+    otherwise. No image is opened.
 
     Raises:
         InputError: a ledger beside the images is damaged.
@@ -43,12 +43,12 @@ def media_statuses(
 
 
 def update_media_status(dataset: Any, split: str, statuses: Mapping[str, MediaStatus]) -> int:
-    """Tells the samples that are there what has become known since they were made.
+    """Updates the samples with what has become known since they were made.
 
-    What is not known now leaves a sample as it is: a folder may only be out of reach.
+    An unknown status leaves a sample as it is, because a folder may just be out of reach.
 
     Returns:
-        How many samples changed.
+        The number of samples that changed.
     """
     from fiftyone import ViewField
 

@@ -1,4 +1,4 @@
-"""Views of the boxes that some of an evaluation's pairs are of."""
+"""Makes views of the boxes of some of an evaluation's pairs."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from .documents import Document
 from .finished_evaluations import FinishedEvaluation
 
 MOST_IDS: Final = 2_000
-"""Boxes that a view names one by one; more are found by their names, in the database."""
+"""The most boxes that a view lists by id; more are found by their names, in the database."""
 
 Positions = npt.NDArray[np.intp]
 
 
 def is_named_one_by_one(positions: Positions) -> bool:
-    """Whether the view of these pairs lists ids, so that it can become patches at once."""
+    """Whether the view of these pairs lists ids, so that it can show patches at once."""
     return len(positions) <= MOST_IDS
 
 
 def view_of_pairs(
     dataset: Any, evaluation: FinishedEvaluation, positions: Positions, as_patches: bool
 ) -> Any:
-    """The annotated boxes of some pairs, and the predictions of these boxes, without any others.
+    """The annotated boxes of some pairs and their predictions, without any others.
 
     Args:
         dataset: the dataset that was evaluated.
-        evaluation: it.
-        positions: which pairs. Those of the same two names must all be among them: beyond
-            ``MOST_IDS`` the view is told the names, not the boxes.
-        as_patches: a patch a box, where there are not more than that; the images otherwise.
+        evaluation: the evaluation.
+        positions: positions of the pairs, including all pairs of the same two names: beyond
+            ``MOST_IDS`` the view selects by names, not by boxes.
+        as_patches: one patch per box, up to so many; otherwise the images.
 
     Returns:
         A view that FiftyOne can send to the App.
 
     Raises:
-        DatasetError: the boxes were all removed since.
+        DatasetError: all the boxes have been removed since.
     """
     if not is_named_one_by_one(positions):
         return _by_names(dataset, evaluation, positions)
@@ -48,7 +48,7 @@ def view_of_pairs(
 
 
 def _patches(images: Any, evaluation: FinishedEvaluation) -> Any:
-    """A patch a box, each with the predictions of this box only."""
+    """One patch per box, each with the predictions for this box only."""
     gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
     patches = images.to_patches(gt_field, other_fields=[pred_field])
     of_this = {"$eq": [f"$$this.{evaluation.eval_key}_id", {"$toString": f"${gt_field}._id"}]}
@@ -89,7 +89,7 @@ def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions
 
 
 class _Names:
-    """True names, each with the predicted names that are wanted with it; "" for no prediction."""
+    """True names, each with the predicted names to select; "" stands for no prediction."""
 
     def __init__(self, taken_for: Mapping[str, Iterable[str]]) -> None:
         # Literals, or a name that begins with a dollar would be read as a path.
@@ -102,14 +102,14 @@ class _Names:
         self._wanted = {"$literal": [*wanted, []]}
 
     def hold(self, true: str, predicted: str) -> Document:
-        """Whether a pair is wanted, as MongoDB works it out from two paths."""
+        """The MongoDB expression for whether a pair is selected, from two paths."""
         of_this_name = {"$arrayElemAt": [self._wanted, {"$indexOfArray": [self._true, true]}]}
         number = {"$indexOfArray": [self._predicted, {"$ifNull": [predicted, ""]}]}
         return {"$in": [number, of_this_name]}
 
 
 def _filters(evaluation: FinishedEvaluation, names: _Names) -> tuple[Document, Document]:
-    """Which boxes, ``$$this``, belong to wanted pairs: annotated ones, and predicted ones."""
+    """Expressions for the boxes, ``$$this``, of selected pairs: annotated and predicted ones."""
     verdict, partner = evaluation.eval_key, f"{evaluation.eval_key}_id"
     about_this = {"$eq": [f"$$one.{partner}", {"$toString": "$$this._id"}]}
     of_this = {"$eq": [{"$toString": "$$one._id"}, f"$$this.{partner}"]}
@@ -124,7 +124,7 @@ def _filters(evaluation: FinishedEvaluation, names: _Names) -> tuple[Document, D
 
 
 def _any(field: str, chosen: Document, holds: Document) -> Document:
-    """Whether something holds of any chosen box, ``$$one``, of a field of the image."""
+    """The expression for whether anything holds for any chosen box, ``$$one``, of a field."""
     boxes = {"$ifNull": [f"${field}.detections", []]}
     found = {"$filter": {"input": boxes, "as": "one", "cond": chosen}}
     return {"$anyElementTrue": [{"$map": {"input": found, "as": "one", "in": holds}}]}

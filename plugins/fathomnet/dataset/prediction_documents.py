@@ -1,4 +1,4 @@
-"""Predictions as the documents that FiftyOne keeps of them."""
+"""Makes predictions as the documents that FiftyOne stores."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .documents import Document, id_prefix, lasting_id
 from .stored_vectors import VectorPacker
 
 _WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
-"""What an import writes on a box, beside the rank."""
+"""The attributes that an import writes on a box, besides the rank."""
 
 
 class PredictionDocuments:
-    """The predicted boxes of one file, asked for image by image.
+    """The predicted boxes of one file, image by image.
 
     Args:
         table: the file's rows.
-        field: the field that takes them.
-        split: the split whose boxes they are for.
+        field: the field for the predictions.
+        split: the split of their boxes.
     """
 
     def __init__(self, table: Predictions, field: str, split: str) -> None:
@@ -34,7 +34,7 @@ class PredictionDocuments:
     def of_image(
         self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
     ) -> Document | None:
-        """The field's value for one image; None where the file names none of its boxes."""
+        """The field's value for one image; None if the file names none of its boxes."""
         boxes = [
             self._document(id_, self._row[id_], bounding_box)
             for id_, bounding_box in zip(annotation_ids, bounding_boxes, strict=True)
@@ -62,14 +62,14 @@ class PredictionDocuments:
 
 
 def is_same(wanted: Document | None, there: Document | None) -> bool:
-    """Whether a value of the field says already what the file says.
+    """Whether a value of the field already says what the file says.
 
-    Attributes that an import does not write are not looked at: ranks, tags or marks that were
-    put on a box since do not make it another prediction.
+    Attributes that an import does not write are ignored: ranks, tags or marks that a box has got
+    since do not make it another prediction.
 
     Args:
-        wanted: what ``PredictionDocuments.of_image`` gives.
-        there: what the sample has.
+        wanted: the value from ``PredictionDocuments.of_image``.
+        there: the value that the sample has.
     """
     if wanted is None or there is None:
         return wanted is there

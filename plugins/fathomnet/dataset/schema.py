@@ -1,4 +1,4 @@
-"""The fields of a dataset, declared before anything is written, so that the App knows them all."""
+"""Declares the fields of a dataset before anything is written, so that the App knows them all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .collection import make_durable
 
 
 def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
-    """Adds the fields that a dataset does not have yet, in one write, durably.
+    """Adds the fields that a dataset does not have yet, in one durable write.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -24,7 +24,7 @@ def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
 
 
 def sample_schema() -> dict[str, Any]:
-    """What ``ingest_dataset`` puts on every sample and every box of it."""
+    """The fields that ``ingest_dataset`` sets on every sample and every box."""
     import fiftyone as fo
 
     box = f"{GROUND_TRUTH}.detections"
@@ -47,7 +47,7 @@ def sample_schema() -> dict[str, Any]:
 
 
 def classification_schema(field: str) -> dict[str, Any]:
-    """A field with one label a sample."""
+    """A field with one label per sample."""
     import fiftyone as fo
 
     return {field: _embedded(field, fo.Classification)}

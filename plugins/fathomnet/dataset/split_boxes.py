@@ -1,4 +1,4 @@
-"""The boxes of one split as a dataset has them, for what is matched by annotation id."""
+"""Reads the boxes of one split, for matching by annotation id."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _Columns = tuple[list[str], list[list[int | None]], list[list[list[float]]], lis
 
 @dataclass(frozen=True, slots=True)
 class SplitBoxes:
-    """Every image of a split, one entry an image in each column.
+    """Every image of a split; each column has one entry per image.
 
     Attributes:
         sample_ids: ids of the samples.
-        annotation_ids: of each image, the annotation ids of its boxes; None for a box that no
-            catalog knows.
-        bounding_boxes: of each image, the rectangles of its boxes, ``[x, y, width, height]``
+        annotation_ids: for each image, the annotation ids of its boxes; None for a box that is in
+            no catalog.
+        bounding_boxes: for each image, the rectangles of its boxes, ``[x, y, width, height]``
             relative to the image.
-        values: what another field holds there, as a document; None for nothing.
+        values: the document in another field; None for no value.
     """
 
     sample_ids: list[str]
@@ -35,7 +35,7 @@ class SplitBoxes:
 
     @property
     def count(self) -> int:
-        """How many boxes there are."""
+        """The number of boxes."""
         return sum(map(len, self.annotation_ids))
 
     def known_ids(self) -> set[int]:
@@ -44,13 +44,13 @@ class SplitBoxes:
 
 
 def read_split_boxes(dataset: Any, split: str, boxes: str, field: str) -> SplitBoxes:
-    """Reads the boxes of a split, and with them the values of another field.
+    """Reads the boxes of a split together with the values of another field.
 
     Args:
         dataset: a FiftyOne dataset.
         split: the split.
         boxes: path of the boxes.
-        field: the other field; it need not be there.
+        field: the other field; it need not exist.
 
     Raises:
         DatasetError: the dataset has no image of this split.
@@ -68,7 +68,7 @@ def read_split_boxes(dataset: Any, split: str, boxes: str, field: str) -> SplitB
 
 
 def _stored_columns(dataset: Any, split: str, boxes: str, field: str) -> _Columns | None:
-    """The columns from the collection, where this project may use it."""
+    """Reads the columns from the collection, if this project may use it."""
     collection = sample_collection(dataset)
     if collection is None:
         return None
@@ -101,6 +101,6 @@ def _public_columns(dataset: Any, split: str, boxes: str, field: str) -> _Column
 
 
 def _as_stored(value: Any) -> Document:
-    """A label as MongoDB would give it back: FiftyOne's own document has another kind of bytes."""
+    """A label as MongoDB would return it; FiftyOne's own document has another type of bytes."""
     document: Document = bson.decode(bson.encode(value.to_dict()))
     return document

@@ -1,4 +1,4 @@
-"""Vectors as the bytes that FiftyOne keeps of them: zlib over numpy's own file format."""
+"""Packs vectors into the bytes that FiftyOne stores: numpy's own file format inside zlib."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 from ..errors import DatasetError
 
 AS_THEY_ARE: Final = 0
-"""zlib's level for embeddings, which look random: they would not become a tenth smaller."""
+"""zlib's level for embeddings, which look random and would hardly become a tenth smaller."""
 
 
 class VectorPacker:
-    """Rows of a matrix as stored vectors.
+    """Packs rows of a matrix as stored vectors.
 
-    The file's header is the same for every row, so it is made once.
+    The file's header is the same for every row, so it is made only once.
 
     Args:
         matrix: (N, D), N at least 1; kept as float32.
-        level: zlib's, -1 for its default; FiftyOne reads them all.
+        level: zlib's compression level, -1 for its default; FiftyOne reads any.
     """
 
     def __init__(self, matrix: npt.NDArray[np.float32], level: int = -1) -> None:
@@ -38,7 +38,7 @@ class VectorPacker:
 
 
 class VectorUnpacker:
-    """A matrix from stored vectors, one after the other; the first one says their length."""
+    """Builds a matrix from stored vectors, the first of which sets their length."""
 
     def __init__(self) -> None:
         self._rows = bytearray()
@@ -49,7 +49,7 @@ class VectorUnpacker:
         """Appends the vector of a document.
 
         Raises:
-            DatasetError: it is longer or shorter than the vectors before it.
+            DatasetError: its length differs from that of the vectors before it.
         """
         raw = zlib.decompress(stored)
         if self._header and raw.startswith(self._header):
@@ -60,7 +60,7 @@ class VectorUnpacker:
             self._header = raw[: -4 * self._dimensions]
 
     def add_array(self, vector: npt.ArrayLike) -> None:
-        """Appends a vector that is an array already; the same errors are raised."""
+        """Appends a vector that is already an array; raises the same errors."""
         row = np.asarray(vector, dtype=np.float32)
         self._dimensions = self._dimensions or row.size
         if row.ndim != 1 or row.size != self._dimensions:
@@ -70,6 +70,6 @@ class VectorUnpacker:
         self._rows += row.tobytes()
 
     def matrix(self) -> npt.NDArray[np.float32]:
-        """All vectors, (N, D), C-contiguous; (0, 0) where there is none."""
+        """All vectors, (N, D), C-contiguous; (0, 0) without any."""
         rows = np.frombuffer(self._rows, dtype=np.float32)
         return rows.reshape(-1, self._dimensions) if self._dimensions else rows.reshape(0, 0)

@@ -1,4 +1,4 @@
-"""The overlapping tiles of an image: where they lie, and which of them share a part of it."""
+"""The overlapping tiles of an image: their places, and which of them overlap."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .run_records import read_record
 
 @dataclass(frozen=True, slots=True)
 class TileGrid:
-    """Tiles that overlap their neighbours by half, so that what is small lies whole in one.
+    """Tiles that overlap their neighbours by half, so that one of them contains any small thing.
 
     Attributes:
-        columns: how many stand side by side.
-        rows: how many stand one above the other.
+        columns: the number of tiles side by side.
+        rows: the number of tiles one above another.
     """
 
     METHOD: ClassVar[str] = "add_tiles"
@@ -30,11 +30,11 @@ class TileGrid:
 
     @property
     def tiles(self) -> int:
-        """How many an image has."""
+        """The number of tiles per image."""
         return self.columns * self.rows
 
     def boxes(self) -> list[list[float]]:
-        """Each tile as FiftyOne's [x, y, width, height], shares of the image, row by row.
+        """Each tile as FiftyOne's [x, y, width, height], relative to the image, row by row.
 
         Examples:
             >>> TileGrid(columns=3, rows=1).boxes()
@@ -48,7 +48,7 @@ class TileGrid:
         ]
 
     def ids(self, sample_id: str) -> list[str]:
-        """The lasting ids of an image's tiles, row by row: the same grid gives the same ids."""
+        """The lasting ids of an image's tiles, row by row; the same grid gives the same ids."""
         stem = f"fathomnet tile {self.columns}x{self.rows} {sample_id}"
         return [sha256(f"{stem} {place}".encode()).hexdigest()[:24] for place in range(self.tiles)]
 
@@ -64,9 +64,9 @@ class TileGrid:
             }
 
     def apart(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-        """Hits without those that share a part of the image with a better one.
+        """The hits without those that overlap a better one.
 
-        Else one thing would be found four times, as often as there are tiles that hold it.
+        Otherwise one thing would be found four times, once for each tile that contains it.
 
         Args:
             hits: tiles, best first.

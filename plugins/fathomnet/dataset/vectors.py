@@ -1,4 +1,4 @@
-"""Embeddings on the boxes or images of a dataset: declared, read and written."""
+"""Declares, reads and writes embeddings on the boxes or images of a dataset."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .schema import declare
 from .stored_vectors import AS_THEY_ARE, VectorPacker, VectorUnpacker
 
 READ_AT_ONCE: Final = 1_000
-"""Samples of a view whose vectors are asked for at once."""
+"""Samples of a view whose vectors are requested at once."""
 
 Fingerprint = dict[str, str]
-"""What a vector was made from. A dictionary: the App offers none to filter or colour by."""
+"""What a vector was made from; a dictionary, which the App does not offer for filtering."""
 
 Columns = tuple[list[str], list[list[str]]]
-"""Ids of samples, and of each one the ids of its boxes; of whole images, the sample's own."""
+"""Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Vectors:
     """The vectors of boxes or of whole images, in the order of the dataset or view.
 
     Attributes:
-        ids: ids of the labels; of the samples, where whole images were embedded.
-        sample_ids: the samples that they belong to, of the same length.
-        matrix: (N, D), C-contiguous; (0, 0) where there is none.
+        ids: ids of the labels or, if whole images were embedded, of the samples.
+        sample_ids: ids of their samples, of the same length.
+        matrix: (N, D), C-contiguous; (0, 0) without any.
     """
 
     ids: list[str]
@@ -51,9 +51,9 @@ class VectorRows:
     """Vectors to write, and what each was made from.
 
     Attributes:
-        ids: ids of the labels; of the samples, where whole images were embedded.
-        sample_ids: the samples that they belong to, of the same length.
-        fingerprints: kept beside each vector, so that it can be told whether it is still right.
+        ids: ids of the labels or, if whole images were embedded, of the samples.
+        sample_ids: ids of their samples, of the same length.
+        fingerprints: kept beside each vector, to tell whether it is still right.
         matrix: (N, D).
     """
 
@@ -64,7 +64,7 @@ class VectorRows:
 
 
 def vector_path(dataset: Any, patches_field: str, field: str) -> str:
-    """Full path of the vectors below a field of boxes, or of whole images (``""``).
+    """The full path of the vectors below a field of boxes, or of whole images (``""``).
 
     Raises:
         DatasetError: the dataset has no such field of boxes.
@@ -73,7 +73,7 @@ def vector_path(dataset: Any, patches_field: str, field: str) -> str:
 
 
 def fingerprint_path(vectors: str) -> str:
-    """Path of the fingerprints that stand beside the vectors of a path."""
+    """The path of the fingerprints beside the vectors at a path."""
     return f"{vectors}_source"
 
 
@@ -102,7 +102,7 @@ def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
 
 
 def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
-    """Every vector that a dataset or view holds; boxes without one are left out.
+    """Reads every vector of a dataset or view; boxes without one are left out.
 
     Args:
         view: a FiftyOne dataset, a view of one, or a view of its patches.
@@ -110,8 +110,8 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
         field: the attribute of the boxes, or the field of the samples, that holds the vectors.
 
     Raises:
-        DatasetError: there is no such field of boxes, no such field of vectors, or its vectors
-            differ in length.
+        DatasetError: there is no such field of boxes or of vectors, or its vectors differ in
+            length.
     """
     import fiftyone as fo
 
@@ -135,18 +135,18 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
 
 
 def dataset_of(view: Any) -> Any:
-    """The dataset that a view shows, also of a view of its patches; of a dataset, itself."""
+    """The dataset of a view, even of a view of patches; a dataset itself."""
     import fiftyone as fo
 
     return view if isinstance(view, fo.Dataset) else fo.load_dataset(view.dataset_name)
 
 
 def ids_in(view: Any, patches_field: str) -> Columns:
-    """The samples of the dataset that a view shows, and of each the boxes that it shows.
+    """The samples that a view shows, and for each the boxes that it shows.
 
     Args:
         view: a FiftyOne dataset, a view of one, or a view of its patches, whose samples are boxes;
-            a sample of which several are shown stands there as often.
+            a sample with several patches is repeated.
         patches_field: the field of boxes; ``""`` for whole images.
 
     Raises:
@@ -166,13 +166,13 @@ def ids_in(view: Any, patches_field: str) -> Columns:
 
 
 def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows) -> None:
-    """Writes vectors and their fingerprints, both at once; boxes deleted since are left out.
+    """Writes vectors together with their fingerprints; boxes deleted since are left out.
 
     Args:
-        dataset: a FiftyOne dataset where ``declare_vectors`` has been.
+        dataset: a FiftyOne dataset for which ``declare_vectors`` was called.
         patches_field: the field of boxes; ``""`` for whole images.
-        field: what holds the vectors.
-        rows: at least one; those of one sample stand together.
+        field: the attribute or field for the vectors.
+        rows: at least one; those of one sample are adjacent.
     """
     path = vector_path(dataset, patches_field, field)
     collection = sample_collection(dataset)
@@ -223,11 +223,11 @@ def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:
 
 
 Row = tuple[str, str, Any]
-"""Id of a sample, id of the box or again of the sample, and its vector, stored or an array."""
+"""Id of a sample, id of the box (or again of the sample), and the vector, stored or an array."""
 
 
 class _Reader:
-    """Reads the vectors of a path: from the collection where it may, else through FiftyOne."""
+    """Reads the vectors at a path: from the collection if it may, otherwise through FiftyOne."""
 
     def __init__(self, dataset: Any, patches_field: str, path: str) -> None:
         self._dataset = dataset
@@ -236,12 +236,12 @@ class _Reader:
         self._boxes, _, self._name = path.rpartition(".")
 
     def all_rows(self) -> Iterator[Row]:
-        """Of the whole dataset."""
+        """The rows of the whole dataset."""
         for sample_id, found in self._samples(None):
             yield from ((sample_id, id_, vector) for id_, vector in found.items())
 
     def rows(self, columns: Columns) -> Iterator[Row]:
-        """Of these samples and boxes, in their order."""
+        """The rows of these samples and boxes, in their order."""
         for batch in batched(zip(*columns, strict=True), READ_AT_ONCE):
             of_samples = dict(self._samples([sample_id for sample_id, _ in batch]))
             for sample_id, ids in batch:
@@ -249,7 +249,7 @@ class _Reader:
                 yield from ((sample_id, id_, found[id_]) for id_ in ids if id_ in found)
 
     def _samples(self, ids: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Ids of samples, and of each the vectors of its boxes by their ids, or its own by its."""
+        """Ids of samples, with the vectors of their boxes by id, or their own by their id."""
         if self._collection is None:
             yield from self._public_samples(ids)
             return

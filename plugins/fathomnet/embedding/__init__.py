@@ -1,1 +1,1 @@
-"""From boxes to vectors: pictures decoded once, patches cut from them, batches across images."""
+"""Turns boxes into vectors: pictures decoded once, patches cut from them, batches across images."""

@@ -1,4 +1,4 @@
-"""Full batches across images, through the model, and what happens when its memory runs out."""
+"""Runs full batches across images through the model, and copes when its memory runs out."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NO_MEMORY: Final = (
     "alloc_failed",
     "could not create a memory object",
 )
-"""In the messages of PyTorch's allocators and of the libraries beneath it."""
+"""Phrases in the messages of PyTorch's allocators and of the libraries beneath it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Model(Protocol):
-    """What is asked of a model here; see ``models.Embedder``."""
+    """What this module needs from a model; see ``models.Embedder``."""
 
     device: str
 
@@ -38,23 +38,24 @@ Vector = tuple[Patch, npt.NDArray[np.float32]]
 
 
 def default_batch_size(device: str) -> int:
-    """Patches that go through a model at once, where nobody says how many.
+    """The default number of patches that go through a model at once.
 
-    More make no processor faster; a GPU is kept busy, and its memory mostly free.
+    More would make no processor faster; on a GPU this many keep it busy and most of its memory
+    free.
     """
     return {"cpu": 16, "mps": 32}.get(device.partition(":")[0], 128)
 
 
 class Batcher:
-    """Puts patches through a model, always as many at once.
+    """Puts patches through a model, always the same number at once.
 
-    A shorter batch is filled up with empty patches: libraries sum in another order when a batch
-    has another size, and a vector must not depend on which others are missing, nor on how far an
-    earlier run came.
+    A shorter batch is filled up with empty patches, because libraries sum in another order for
+    another batch size, and a vector must depend neither on which others are missing nor on how far
+    an earlier run got.
 
     Args:
         model: makes the vectors.
-        size: patches of a batch; halved, for good, each time that memory runs out.
+        size: patches per batch; halved permanently each time memory runs out.
     """
 
     def __init__(self, model: Model, size: int) -> None:
@@ -62,10 +63,10 @@ class Batcher:
         self.size = size
 
     def embed(self, patches: Sequence[Patch]) -> npt.NDArray[np.float32]:
-        """Vectors (N, D) of any number of patches, in their order.
+        """The vectors, (N, D), of any number of patches, in their order.
 
         Raises:
-            SetupError: there is not even memory for one.
+            SetupError: there is not even memory for one patch.
         """
         made: list[npt.NDArray[np.float32]] = []
         done = 0
@@ -80,7 +81,7 @@ class Batcher:
         return np.concatenate(made)
 
     def _attempt(self, batch: Sequence[Patch]) -> npt.NDArray[np.float32] | None:
-        """The vectors of one batch; None where memory ran out."""
+        """The vectors of one batch; None if memory ran out."""
         import torch
 
         try:
@@ -117,7 +118,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def full_batches(patches: Iterator[Patch], batcher: Batcher) -> Iterator[list[Patch]]:
-    """Lists of as many patches as the batcher takes at the moment; the last may be shorter."""
+    """Lists of as many patches as the batcher takes at present; the last may be shorter."""
     batch: list[Patch] = []
     for patch in patches:
         batch.append(patch)

@@ -1,4 +1,4 @@
-"""Which pixels of an image a box holds."""
+"""Finds the pixels of an image that a box holds."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from PIL import Image
 from .pictures import Pixels
 
 CROP_RULE: Final = 1
-"""Counted up when the pixels of a box change, so that its vectors are made again."""
+"""Increased when the rule changes which pixels a box holds, so that vectors are made again."""
 
 _LOST: Final = 1e-6
-"""Far less than a pixel, and more than a division and a product of floats lose."""
+"""Far less than a pixel, but more than a division and a multiplication of floats lose."""
 
 BoundingBox = Sequence[float]
 """FiftyOne's: left, top, width and height, relative to the image."""
 
 
 class BoxError(ValueError):
-    """A box holds no pixel; its text is the reason."""
+    """A box holds no pixel; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Window:
 
 
 def window_of(bounding_box: BoundingBox, width: int, height: int) -> Window:
-    """The pixels of a box: each edge at the whole pixel below it, as FiftyOne cuts its patches.
+    """The pixels of a box, with each edge rounded down, as FiftyOne cuts its patches.
 
-    Other than FiftyOne's, an edge that was a whole pixel in the catalog stays one, although it
-    was divided by the image's size since; what reaches beyond the image is left out; and a box
-    that is narrower than a pixel holds the pixel where it begins.
+    Unlike in FiftyOne, an edge that was a whole pixel in the catalog stays one, although it has
+    been divided by the image's size since; parts beyond the image are left out; and a box narrower
+    than a pixel holds the pixel where it begins.
 
     Raises:
-        BoxError: the box has no area, lies outside the image, or has a number that is not finite.
+        BoxError: the box has no area, lies outside the image, or has a non-finite number.
 
     Examples:
         >>> window_of((0.25, 0.5, 0.5, 0.75), width=100, height=60)
@@ -69,6 +69,6 @@ def _span(start: float, extent: float, length: int) -> tuple[int, int]:
 
 
 def cut(picture: Pixels, window: Window) -> Image.Image:
-    """The patch of an image, as a picture of its own."""
+    """Cuts a patch out of an image, as a picture of its own."""
     rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
     return Image.fromarray(np.ascontiguousarray(picture[rows, columns]))

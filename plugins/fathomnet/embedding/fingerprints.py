@@ -1,4 +1,4 @@
-"""What a vector was made from, in a few characters, so that a rerun can tell whether it stands."""
+"""Records what a vector was made from in a few characters, to tell whether it is still valid."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Fingerprints:
     """Fingerprints of the vectors of one model.
 
     Args:
-        settings: everything about the model that its vectors depend on.
+        settings: everything about the model on which its vectors depend.
     """
 
     def __init__(self, settings: Mapping[str, str | int | float]) -> None:
         self.model = _digest({"crop_rule": CROP_RULE, **settings})
 
     def of(self, bounding_box: Sequence[float] | None) -> Fingerprint:
-        """Of the vector of a box; of a whole image where it is None."""
+        """The fingerprint of a box's vector, or of a whole image's if the box is None."""
         return {"model": self.model, "box": _digest(bounding_box)}
 
 

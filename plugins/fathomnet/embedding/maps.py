@@ -1,4 +1,4 @@
-"""Maps of stored vectors by FiftyOne's brain: seeded, and of exactly the boxes that have one."""
+"""Draws maps of stored vectors by FiftyOne's brain, seeded, and of exactly the boxes with one."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ..fields import MapMethod
 
 SEED: Final = 51
 FEWEST: Final = 2
-"""Fewer points have no plane."""
+"""Fewer points do not span a plane."""
 NEIGHBOURS: Final = 15
-"""Of a point in umap."""
+"""Neighbours of a point in umap."""
 PERPLEXITY: Final = 30.0
-"""Of t-SNE, which wants more than three times as many points."""
+"""Perplexity of t-SNE, which needs more than three times as many points."""
 FEWEST_TO_LEARN: Final = 10
-"""Below, umap and t-SNE fail or draw noise, and pca draws the map."""
+"""With fewer points, umap and t-SNE fail or draw noise, so pca draws the map."""
 PCA_FIRST: Final = 50
-"""Dimensions that t-SNE starts from."""
+"""Dimensions to which vectors are reduced before t-SNE."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapMade:
-    """What became of a map.
+    """The outcome of making a map.
 
     Attributes:
-        points: boxes or images on it; 0 where there is none.
+        points: boxes or images on it; 0 if there is no map.
         method: how it was drawn.
-        remark: what a person should know; empty for nothing.
+        remark: a remark for the user; empty for none.
     """
 
     points: int
@@ -40,10 +40,10 @@ class MapMade:
 
 
 def check_map(dataset: Any, method: str, key: str) -> None:
-    """Refuses what cannot become a map, before the work of a run.
+    """Refuses a map that cannot be made, before the work of a run.
 
     Raises:
-        InputError: there is no such method, or the key is none.
+        InputError: there is no such method, or the key is not valid.
         DatasetError: the key belongs to something else.
         SetupError: umap is not installed.
     """
@@ -77,14 +77,14 @@ def _require_umap() -> None:
 
 
 def make_map(view: Any, patches_field: str, field: str, method: str, key: str) -> MapMade:
-    """Draws the map of the vectors that a dataset or view holds; nothing is embedded.
+    """Draws the map of the vectors in a dataset or view, without embedding anything.
 
-    The new map is complete before the old one goes, and a map that fails leaves no key behind.
+    The new map is complete before the old one is deleted, and a failed map leaves no key behind.
 
     Args:
         view: a FiftyOne dataset, a view of one, or a view of its patches.
         patches_field: the field of boxes; ``""`` for whole images.
-        field: what holds the vectors.
+        field: the attribute or field of the vectors.
         method: ``umap``, ``pca`` or ``tsne``.
         key: the map's brain key.
     """
@@ -109,7 +109,7 @@ def make_map(view: Any, patches_field: str, field: str, method: str, key: str) -
 
 
 def _with_vectors(view: Any, patches_field: str, field: str) -> tuple[Any, int]:
-    """What the brain is given, and how many vectors are in it."""
+    """The samples to give to the brain, and the number of vectors among them."""
     from fiftyone import ViewField
     from fiftyone.core.patches import EvaluationPatchesView, PatchesView
 

@@ -1,4 +1,4 @@
-"""How far a run is and how fast it goes, in words."""
+"""Words the progress and the speed of a run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .skips import Skips
 
 
 class Pace:
-    """Counts from when it is made.
+    """Measures from its creation.
 
     Args:
-        total: what is to be embedded.
-        noun: what it is: boxes or images.
+        total: the number of boxes or images to embed.
+        noun: ``boxes`` or ``images``.
     """
 
     def __init__(self, total: int, noun: str) -> None:
@@ -21,7 +21,7 @@ class Pace:
         self._start = time.monotonic()
 
     def report(self, embedded: int, skips: Skips) -> tuple[float, str]:
-        """The share done, and for example ``embedding 412/24,487 boxes, images missing: 3``."""
+        """The share done, and a label such as ``embedding 412/24,487 boxes, images missing: 3``."""
         done = embedded + skips.items
         rate = embedded / max(time.monotonic() - self._start, 1e-3)
         words = [f"embedding {done:,}/{self._total:,} {self._noun}"]

@@ -1,7 +1,7 @@
-"""Images in, prepared patches out: in order, ahead of whoever takes them, in flat memory.
+"""Prepares patches of images in order, ahead of their use, in constant memory.
 
-Threads, not processes: decoding and resizing let go of the interpreter's lock, and a prepared
-patch (0.6 MB) then need not travel between processes.
+It uses threads, not processes: decoding and resizing release the interpreter's lock, and prepared
+patches (0.6 MB each) need not travel between processes.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .pictures import Pixels, open_picture
 from .work import ImageWork, Item
 
 PART: Final = 16
-"""Patches that are made in one go: an image with thousands must not fill the memory."""
+"""Patches that are made at once; an image with thousands must not fill the memory."""
 
 GIVE_WAY: Final = 10
-"""Added to the niceness of the threads that decode where the model shares their processors. Its
-own threads wait for each other many times a batch, so each one that is held up holds up all."""
+"""Added to the niceness of the decoding threads if the model shares their processors. The model's
+threads wait for one another many times per batch, so one that is delayed delays all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A patch as the model takes it.
+    """A patch, prepared for the model.
 
     Attributes:
         sample_id: of its image.
@@ -51,13 +51,13 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """What cannot be embedded.
+    """A box or image that cannot be embedded.
 
     Attributes:
         filepath: of the image.
-        id: of the box; empty where the image itself cannot be used.
-        items: how many are lost by it.
-        reason: why, for a person.
+        id: of the box; empty if the image itself cannot be used.
+        items: the number of boxes or images that are lost.
+        reason: why, in words.
     """
 
     filepath: str
@@ -69,14 +69,14 @@ class Unusable:
 Part = list[Patch | Unusable]
 
 Prepare = Callable[[Image.Image], Any]
-"""A patch -> a (3, H, W) float32 tensor; used by several threads at once."""
+"""A patch -> a (3, H, W) float32 tensor; called from several threads at once."""
 
 Locate = Callable[[ImageWork], Path]
-"""The file that holds an image; raises PictureError."""
+"""Finds the file of an image; raises PictureError."""
 
 
 def make_patches(image: ImageWork, locate: Locate, prepare: Prepare) -> Iterator[Part]:
-    """The patches of one image, which is decoded once for all of them."""
+    """Makes the patches of one image, which is decoded only once."""
     try:
         if image.lost:
             raise PictureError(image.lost)
@@ -88,7 +88,7 @@ def make_patches(image: ImageWork, locate: Locate, prepare: Prepare) -> Iterator
         items = image.items[first : first + PART]
         part: Part = [_patch(image, item, picture, prepare) for item in items]
         if first + PART >= len(image.items):
-            del picture  # the last part may wait to be taken, and needs 0.6 MB a patch, not 6
+            del picture  # the last part may wait, and needs 0.6 MB per patch, not the whole picture
         yield part
 
 
@@ -115,12 +115,12 @@ def read_ahead(
     """Makes patches in threads and hands them over in the images' order.
 
     Args:
-        images: what to look at.
+        images: the images.
         locate: finds their files.
         prepare: makes tensors of the patches.
-        workers: threads.
-        ahead: patches that may wait, made or being made, before no further image is begun.
-        give_way: whether the threads leave the processors to others that want them.
+        workers: the number of threads.
+        ahead: the most patches that wait, made or being made, before another image is begun.
+        give_way: whether the threads yield the processors to others that need them.
     """
     executor = ThreadPoolExecutor(
         workers, thread_name_prefix="fathomnet-patches", initializer=_give_way if give_way else None
@@ -155,7 +155,7 @@ class _Running:
         self._part = self._executor.submit(next, self._parts)
 
     def take(self) -> tuple[Part, bool]:
-        """The part, and whether the image has another, which is then begun."""
+        """Waits for the part; returns it and whether the image has another, which is begun."""
         part: Part = self._part.result()
         is_whole = len(part) == 1 and isinstance(part[0], Unusable) and not part[0].id
         more = self._left > 0 and not is_whole

@@ -1,4 +1,4 @@
-"""An image file as the pixels that Pillow gives, by a faster decoder where the two agree."""
+"""Decodes image files to the pixels that Pillow gives, with a faster decoder where both agree."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Pixels = npt.NDArray[np.uint8]
 
 _PNG_START: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PLAIN_COLOURS: Final = (0, 2, 6)
-"""Grey, RGB and RGBA, by their numbers in a PNG's header."""
+"""Grey, RGB and RGBA, by their codes in a PNG's header."""
 
 
 def open_picture(path: Path) -> Pixels:
-    """Reads and decodes a file whole: what Pillow's ``convert("RGB")`` gives, pixel for pixel.
+    """Reads and decodes a whole file, pixel for pixel as Pillow's ``convert("RGB")`` does.
 
-    So transparency is dropped, palettes and 1-bit pictures become the colours they stand for,
-    and what Pillow makes of 16-bit grey is what there is. An orientation in EXIF data is ignored.
-    Of an animation it is the first picture.
+    So transparency is dropped, palettes and 1-bit pictures become the colours they stand for, and
+    16-bit grey becomes whatever Pillow makes of it. The orientation in EXIF data is ignored. Of an
+    animation, the first frame is taken.
 
     Raises:
-        PictureError: the file is missing, too large, damaged, or no image.
+        PictureError: the file is missing, too large, damaged, or not an image.
     """
     data = read_picture(path)
     pixels = _plain_png(data)
@@ -35,10 +35,10 @@ def open_picture(path: Path) -> Pixels:
 
 
 def _plain_png(data: bytes) -> Pixels | None:
-    """The pixels of a PNG that libspng decodes like Pillow, in less than half the time.
+    """The pixels of a PNG that libspng decodes as Pillow does, in less than half the time.
 
     Returns:
-        None for every other file, and where libspng finds a fault: Pillow then judges.
+        The pixels; None for any other file, and if libspng finds a fault, so that Pillow decides.
     """
     if not data.startswith(_PNG_START) or len(data) < 29:
         return None
@@ -53,7 +53,7 @@ def _plain_png(data: bytes) -> Pixels | None:
         return None
     try:
         decoded: Pixels = spng_decode(data)
-    except Exception:  # whatever it is, Pillow finds the words for it, or decodes it after all
+    except Exception:  # whatever it is, Pillow reports it, or decodes the file after all
         return None
     if decoded.ndim == 2:
         return np.repeat(decoded[..., None], 3, axis=2)
@@ -63,5 +63,5 @@ def _plain_png(data: bytes) -> Pixels | None:
 def _by_pillow(data: bytes) -> Pixels:
     with faults_in_words():
         image = decode_picture(data)
-        image.info.pop("transparency", None)  # Pillow would warn of what it does not apply
+        image.info.pop("transparency", None)  # Pillow would warn that it does not apply it
         return np.asarray(image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""One run of embeddings: patches through the model, and their vectors onto the dataset."""
+"""Runs embeddings: puts patches through the model, and writes the vectors to the dataset."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ class EmbeddingRecord:
 
 
 class EmbeddingRun:
-    """One run: what it has done, and what it could not do.
+    """One run, with counts of what it has done and what it could not do.
 
     Attributes:
         patches_field: the field of boxes; ``""`` for whole images.
         embedder: the model.
-        embedded: boxes or images that got a vector so far.
-        skips: those that got none so far.
+        embedded: boxes or images that have got a vector so far.
+        skips: those that could not be embedded so far.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class EmbeddingRun:
         self.skips = Skips()
 
     def begin(self, view: Any) -> Work:
-        """What there is to embed; from here on the dataset has a place for it, and a record."""
+        """Finds what there is to embed, and prepares the dataset's fields and the run's record."""
         declare_vectors(self._dataset, self.patches_field, self._field)
         fingerprints = Fingerprints(self.embedder.settings)
         work = find_work(view, self.patches_field, self._field, fingerprints)
@@ -104,7 +104,7 @@ class EmbeddingRun:
         return work
 
     def embed(self, work: Work, progress: Progress) -> None:
-        """Embeds what there is to embed; every batch is written while the next one is made."""
+        """Embeds the work; each batch is written while the next one is computed."""
         pace = Pace(work.items, "boxes" if self.patches_field else "images")
         for written in write_overlapped(self._batches(work), self._write):
             self.embedded += written
@@ -131,7 +131,7 @@ class EmbeddingRun:
                 )
 
     def _patches(self, work: Work) -> Iterator[Patch]:
-        """The patches of the work; what is unusable is counted on the way."""
+        """The patches of the work; unusable boxes and images are counted in passing."""
         on_processor = self.embedder.device == "cpu"
         workers = _processors()
         parts = read_ahead(
@@ -159,7 +159,7 @@ class EmbeddingRun:
         return len(rows.ids)
 
     def record(self, state: str, work: Work, made: MapMade | None) -> None:
-        """Keeps what made the vectors, and what became of the run so far, on the dataset."""
+        """Records on the dataset what made the vectors, and the outcome of the run so far."""
         spec = self.embedder.spec
         record = EmbeddingRecord(
             state=state,
@@ -184,7 +184,7 @@ class EmbeddingRun:
 
 
 def _processors() -> int:
-    """The processors that this process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

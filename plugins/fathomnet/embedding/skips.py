@@ -1,4 +1,4 @@
-"""What could not be embedded, counted by its reason."""
+"""Counts what could not be embedded, by reason."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Final
 
 EXAMPLES_KEPT: Final = 50
-"""Of each run, in its record; the counts are always whole."""
+"""Examples in the record of a run; its counts always include everything."""
 
 
 class Skips:
-    """Counts boxes and images that were skipped; it holds no more than a number of examples."""
+    """Counts boxes and images that were skipped, and keeps a limited number of examples."""
 
     def __init__(self) -> None:
         self.items = 0
@@ -20,12 +20,12 @@ class Skips:
         self.examples: list[str] = []
 
     def image(self, filepath: str, items: int, reason: str) -> None:
-        """An image that cannot be looked at, with all that was to be embedded of it."""
+        """Counts an unusable image, with everything that was to be embedded of it."""
         self.images += 1
         self._count(filepath, items, reason)
 
     def box(self, filepath: str, id_: str, reason: str) -> None:
-        """A box that cannot be embedded, of an image that can be looked at."""
+        """Counts a box that cannot be embedded, of a usable image."""
         self.boxes += 1
         self._count(f"{filepath} box {id_}", 1, reason)
 

@@ -1,4 +1,4 @@
-"""What there is to embed in a dataset or view, and what is embedded already."""
+"""Finds what there is to embed in a dataset or view, and what has a vector already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .crops import BoundingBox
 from .fingerprints import Fingerprints
 
 _LOST: Final = ("missing", "rejected")
-"""Tombstones: images that a transfer did not get; see ``fields.MediaStatus``."""
+"""Tombstones: images that a transfer could not get; see ``fields.MediaStatus``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Item:
     """A box, or a whole image.
 
     Attributes:
-        id: of the label; of the sample, for a whole image.
+        id: of the label or, for a whole image, of the sample.
         bounding_box: None for a whole image.
-        fingerprint: what its vector is to carry.
+        fingerprint: the one that its vector is to have.
     """
 
     id: str
@@ -32,12 +32,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ImageWork:
-    """An image of which something is to be embedded.
+    """An image with something to embed.
 
     Attributes:
         sample_id: its id.
-        filepath: where FiftyOne has it.
-        lost: why it is not even to be looked for; empty where it is.
+        filepath: its path in FiftyOne.
+        lost: why its file is not even looked for; empty if it is.
         items: at least one.
     """
 
@@ -49,12 +49,12 @@ class ImageWork:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run has before it.
+    """The work of a run.
 
     Attributes:
-        images: the images of which something is to be embedded.
-        items: what is to be embedded of them.
-        present: how many have their vector already, of the same model and the same box.
+        images: the images with something to embed.
+        items: the number of boxes or images to embed.
+        present: how many already have a vector from the same model and the same box.
     """
 
     images: tuple[ImageWork, ...]
@@ -63,13 +63,13 @@ class Work:
 
 
 def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerprints) -> Work:
-    """Compares what a dataset or view holds with what it is to hold.
+    """Compares the vectors that a dataset or view holds with those that it is to hold.
 
     Args:
         view: a FiftyOne dataset, a view of one, or a view of its patches.
         patches_field: the field of boxes; ``""`` for whole images.
-        field: what holds the vectors, declared.
-        fingerprints: of the model.
+        field: the attribute or field of the vectors, already declared.
+        fingerprints: those of the model.
     """
     dataset = dataset_of(view)
     wanted: Collection[str] | None = None
@@ -96,11 +96,11 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
 
 
 _Found = tuple[str, BoundingBox | None, Fingerprint | None]
-"""Id of a box or sample, its rectangle, and the fingerprint of the vector that it has."""
+"""Id of a box or sample, its rectangle, and the fingerprint of its present vector."""
 
 
 def _rows(view: Any, patches_field: str, field: str) -> list[tuple[str, str, str, list[_Found]]]:
-    """Every sample: its id, file, media status, and the boxes in it or itself."""
+    """Every sample: its id, file, media status, and its boxes or itself."""
     from fiftyone import ViewField
 
     path = vector_path(view, patches_field, field)

@@ -1,4 +1,4 @@
-"""The metrics that FiftyOne's own evaluation form offers: one file each."""
+"""The metrics that FiftyOne's own evaluation form offers, one file each."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..taxonomy import load_taxonomy
 
 
 class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
-    """A line for each rank, from kingdom to species."""
+    """The accuracy at each rank, one line per rank from kingdom to species."""
 
     @property
     def config(self) -> Any:
@@ -28,7 +28,7 @@ class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is u
         )
 
     def compute(self, samples: Any, results: Any, **kwargs: Any) -> None:
-        """Adds the ranks to the results by itself: FiftyOne has room for one value a metric.
+        """Adds the ranks to the results itself, because FiftyOne allows one value per metric.
 
         A label counts at the ranks that its true lineage reaches; a missing prediction is wrong.
         """

@@ -15,7 +15,7 @@ from ..taxonomy import load_taxonomy
 
 
 class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
-    """The mean taxonomic distance, and the distance of each label as its attribute."""
+    """The mean taxonomic distance, and the distance of each label as an attribute."""
 
     @property
     def config(self) -> Any:
@@ -33,7 +33,7 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
     def compute(self, samples: Any, results: Any, **kwargs: Any) -> float | None:
         """The mean over all labels that have a true name; a missing prediction counts 12.
 
-        Where the evaluation is kept under a key, the distance becomes an attribute of the labels.
+        If the evaluation is stored under a key, the distance becomes an attribute of the labels.
         """
         pairs, rows = pairs_of_results(results, load_taxonomy())
         if results.key is not None:

@@ -1,1 +1,1 @@
-"""The parts of an embedding model: which are known, where weights are, device, pixels, loading."""
+"""The parts of an embedding model: known models, weights, devices, pixels and loading."""

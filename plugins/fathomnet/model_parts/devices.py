@@ -1,4 +1,4 @@
-"""Which device a model runs on, and in which precision."""
+"""Chooses the device and the precision for a model."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ..errors import Fault, InputError, SetupError
 from ..fields import Precision
 
 BF16_UNIT: Final = "amx_bf16"
-"""What an x86 processor calls the unit that computes in bfloat16 faster than in float32.
+"""The x86 feature flag of the unit that computes faster in bfloat16 than in float32.
 
-The instructions called ``avx512_bf16`` alone are no reason: on an Intel processor that has these
-and not that unit, CLIP's ViT-B/32 took 1.8 times as long in bfloat16 (``benchmarks.embeddings``).
+The ``avx512_bf16`` instructions alone are not enough: on an Intel processor with these but without
+that unit, CLIP's ViT-B/32 took 1.8 times as long in bfloat16 (``benchmarks.embeddings``).
 """
 FIRST_WITH_BF16: Final = (8, 0)
-"""CUDA capability of Ampere; Turing and Volta compute in float16 only."""
+"""The CUDA capability of Ampere; Turing and Volta have units for float16 only."""
 FIRST_WITH_FAST_FP16: Final = (7, 0)
 
 
 def choose_device(device: str) -> str:
-    """The device to run on.
+    """The device on which to run.
 
     Args:
-        device: ``auto`` for the best there is, or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: ``auto`` for the best available, or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
-        InputError: no such device is known to torch.
-        SetupError: this machine has none.
+        InputError: torch knows no such device.
+        SetupError: this machine has no such device.
     """
     _let_waiting_threads_sleep()
     import torch
@@ -48,10 +48,10 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(precision: str, device: str) -> str:
-    """``fp32``, ``bf16`` or ``fp16``.
+    """The precision: ``fp32``, ``bf16`` or ``fp16``.
 
-    ``auto`` takes the half precision that the device computes in faster than in float32, and
-    float32 where it has none.
+    ``auto`` chooses the half precision in which the device is faster than in float32, or float32
+    if there is none.
 
     Raises:
         InputError: the precision is none of these.
@@ -75,10 +75,10 @@ def torch_dtype(precision: str) -> Any:
 
 
 def _let_waiting_threads_sleep() -> None:
-    """Has the threads of a model on a processor sleep while they wait for one another.
+    """Makes a model's threads on a CPU sleep while they wait for one another.
 
-    They would spin, and keep the threads that decode the next images from the processors. OpenMP
-    reads this once, when torch is imported: where something else has done that, nothing changes.
+    Otherwise they would spin and keep the processors from the threads that decode the next images.
+    OpenMP reads this once, when torch is imported; if that has already happened, nothing changes.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

@@ -1,4 +1,4 @@
-"""The models that have a name: what they are, who made them and where their weights come from."""
+"""The known models: what they are, who made them and where their weights come from."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ OPEN_CLIP_WEIGHTS: Final = (
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
 )
-"""In the order in which open_clip itself chooses."""
+"""In open_clip's own order of preference."""
 TRANSFORMERS_CONFIG: Final = "config.json"
 TRANSFORMERS_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model by name.
+    """A known model.
 
     Attributes:
-        title: what a person sees.
+        title: the name that people see.
         family: the library that runs it.
-        architecture: its name in that library, for weights that come without a configuration.
-        repository: on huggingface.co; empty for the model that comes with the project.
+        architecture: its name in that library, for weights without a configuration.
+        repository: on huggingface.co; empty for the project's own model.
         license: of the weights.
-        settings: the file of settings beside the weights.
-        weights: file names, the first that is there is taken.
+        settings: names of the files of settings beside the weights.
+        weights: file names, of which the first that exists is used.
     """
 
     title: str
@@ -79,4 +79,4 @@ KNOWN: Final[dict[str, KnownModel]] = {
         weights=OPEN_CLIP_WEIGHTS,
     ),
 }
-"""In the order that a person sees them."""
+"""In the order in which people see them."""

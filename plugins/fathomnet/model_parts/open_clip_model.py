@@ -1,4 +1,4 @@
-"""CLIP-like models as open_clip runs them: images and text in one space."""
+"""CLIP-like models, run by open_clip: images and texts in one space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class OpenClipModel:
-    """A loaded model; ``models.Embedder`` says what its methods promise."""
+    """A loaded model; ``models.Embedder`` describes its methods."""
 
     library = "open-clip-torch"
 
@@ -59,9 +59,9 @@ class OpenClipModel:
 
 
 def _tokenizer_settings(weights: Weights) -> dict[str, bool]:
-    """What overrides the settings in a model's folder: they could have a program in it run.
+    """Settings that override those in a model's folder, which could make a program there run.
 
-    Only tokenizers that transformers loads know that setting; open_clip's own refuses it.
+    Only tokenizers that transformers loads accept this setting; open_clip's own refuses it.
     """
     if weights.folder is None:
         return {}
@@ -71,7 +71,7 @@ def _tokenizer_settings(weights: Weights) -> dict[str, bool]:
 
 
 def _preparation(settings: dict[str, Any]) -> Callable[[Image.Image], Any]:
-    """open_clip's own preprocessing, its last two steps looked up."""
+    """The preprocessing of open_clip, with its last two steps looked up in a table."""
     import torch
     from open_clip.transform import PreprocessCfg, image_transform_v2
     from torchvision.transforms import Compose, Normalize, ToTensor

@@ -1,4 +1,4 @@
-"""Pixels as a library's own preprocessing gives them, bit for bit, in less time."""
+"""Does a library's own preprocessing of pixels bit for bit, in less time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 
 class LevelTable:
-    """What a preprocessing makes of each of a channel's 256 levels, looked up.
+    """Looks up what a library's preprocessing makes of each of a channel's 256 levels.
 
-    Scaling to 0..1 and normalising look at one value at a time, so asking the library for all
-    256 levels once gives the same floats as computing them for every pixel.
+    Scaling to 0..1 and normalising treat each value separately, so asking the library once for all
+    256 levels gives the same floats as computing them for every pixel.
 
     Args:
-        of_levels: the library's scaling and normalising of a (height, width, 3) uint8 picture,
-            giving (3, height, width) float32.
+        of_levels: the library's function that scales and normalises a (height, width, 3) uint8
+            picture to (3, height, width) float32.
     """
 
     def __init__(self, of_levels: Callable[[npt.NDArray[np.uint8]], Any]) -> None:

@@ -1,4 +1,4 @@
-"""Image models as transformers runs them: DINOv2 and its kin."""
+"""Image models, run by transformers: DINOv2 and similar ones."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .weights import Weights
 Floats = npt.NDArray[np.float32]
 
 WITH_CLASS_TOKEN: Final = ("dinov2", "dinov2_with_registers", "dinov3_vit", "vit")
-"""Kinds of model whose first token, after the last norm, stands for the whole picture."""
+"""Model types whose first token, after the last norm, represents the whole picture."""
 
 
 class TransformersModel:
-    """A loaded model; ``models.Embedder`` says what its methods promise."""
+    """A loaded model; ``models.Embedder`` describes its methods."""
 
     library = "transformers"
 

@@ -1,4 +1,4 @@
-"""Where a model's weights are: a folder of the user's, the hub's cache, or the project's own."""
+"""Finds a model's weights: in a folder of the user's, in the hub's cache, or in the project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..resources import data_file
 from .known import KNOWN, OPEN_CLIP_CONFIG, KnownModel
 
 MODELS_FOLDER: Final = "FATHOMNET_MODELS"
-"""Environment variable: a folder with a subfolder for each model, named as the model is."""
+"""Environment variable: a folder with a subfolder for each model, named after the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Weights:
     """A model's files on this machine.
 
     Attributes:
-        folder: that holds its settings; None where only a checkpoint is there.
-        file: the weights themselves.
-        architecture: of a checkpoint without settings; else empty.
+        folder: the folder with its settings; None if there is only a checkpoint.
+        file: the file of the weights.
+        architecture: that of a checkpoint without settings; otherwise empty.
     """
 
     folder: Path | None
@@ -32,16 +32,16 @@ class Weights:
     architecture: str = ""
 
     def sha256(self) -> str:
-        """Of the weights; reads the whole file."""
+        """The hash of the weights; reads the whole file."""
         with self.file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def find_known(name: str) -> Weights:
-    """The files of a model that has a name.
+    """The files of a known model.
 
     Raises:
-        SetupError: they are not on this machine; says which, from where, and how to fetch them.
+        SetupError: they are not on this machine; the message says how to fetch them.
     """
     model = KNOWN[name]
     looked = []
@@ -76,7 +76,7 @@ def find_local(folder: Path, names: Sequence[str]) -> Weights:
 
 
 def fetching(name: str) -> str:
-    """How to bring the weights of a known model to this machine."""
+    """Explains how to bring the weights of a known model to this machine."""
     model = KNOWN[name]
     files = (*model.settings, model.weights[0])
     command = f"hf download {model.repository} {' '.join(files)}"
@@ -87,12 +87,12 @@ def fetching(name: str) -> str:
 
 
 def first_there(folder: Path, names: Sequence[str]) -> Path | None:
-    """The first of several files that is in a folder."""
+    """The first of several files that exists in a folder."""
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _folders(name: str, model: KnownModel) -> list[Path]:
-    """Where a model may be, the user's own folder first."""
+    """The folders where a model may be, the user's own first."""
     places = []
     if os.environ.get(MODELS_FOLDER):
         places.append(Path(os.environ[MODELS_FOLDER]).expanduser() / name)
@@ -102,7 +102,7 @@ def _folders(name: str, model: KnownModel) -> list[Path]:
 
 
 def _cached(model: KnownModel) -> list[Path]:
-    """Snapshots of the hub's cache that hold the weights; nothing is fetched."""
+    """Snapshots in the hub's cache that hold the weights; nothing is fetched."""
     from huggingface_hub import try_to_load_from_cache
 
     found = (try_to_load_from_cache(model.repository, file) for file in model.weights)

@@ -1,4 +1,4 @@
-"""The operators: one file each, all made by the same base."""
+"""The operators, one file each, all built on the same base."""
 
 from __future__ import annotations
 

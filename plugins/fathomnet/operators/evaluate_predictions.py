@@ -16,7 +16,7 @@ from .forms import Preview, problem_with
 from .suggestions import boxes_fields
 
 LARGEST_PREVIEWED: Final = 20_000
-"""Images; with more the form would wait seconds at every keystroke."""
+"""Images; with more, the form would wait for seconds at every keystroke."""
 
 
 class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):

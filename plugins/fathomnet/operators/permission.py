@@ -1,6 +1,6 @@
-"""Who may change what: FiftyOne Enterprise says it of the user who runs an operator.
+"""Checks who may change what: FiftyOne Enterprise knows the rights of an operator's user.
 
-Open-source FiftyOne has no users: there everybody may do everything.
+Open-source FiftyOne has no users, so everybody may do everything.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..errors import DatasetError
 READS_ONLY: Final = frozenset(
     ("check_setup", "upload_images", "download_images", "export_corrections", "report_dataset")
 )
-"""The operators that leave every dataset as it is."""
+"""The operators that change no dataset."""
 
 _MAY_EDIT: Final = ("EDIT", "MANAGE")
 _ADMIN: Final = "ADMIN"
 
 
 def require_permission(ctx: Any, operator: str) -> None:
-    """Refuses a user who may only look at, or tag, the dataset that is open.
+    """Refuses a user who may only view or tag the open dataset.
 
     Args:
         ctx: FiftyOne's execution context.
@@ -44,16 +44,16 @@ def require_permission(ctx: Any, operator: str) -> None:
 
 
 def require_open(ctx: Any, name: str) -> None:
-    """Refuses a user a dataset that is there and is not the one that is open.
+    """Refuses an existing dataset that is not the open one.
 
-    FiftyOne says what the user may do with the open dataset, and nothing of others.
+    FiftyOne says what the user may do with the open dataset, but nothing about others.
 
     Args:
         ctx: FiftyOne's execution context.
-        name: the dataset that a run would write to.
+        name: the dataset to which a run would write.
 
     Raises:
-        DatasetError: it is another one, and the user is no admin.
+        DatasetError: it is another dataset, and the user is not an admin.
     """
     user = getattr(ctx, "user", None)
     if user is None or _word(getattr(user, "role", None)) == _ADMIN or not fo.dataset_exists(name):
@@ -66,12 +66,12 @@ def require_open(ctx: Any, name: str) -> None:
 
 
 def user_name(ctx: Any) -> str:
-    """What the user is called who runs an operator; empty where FiftyOne knows no users."""
+    """The name of the user who runs an operator; empty if FiftyOne has no users."""
     user = getattr(ctx, "user", None)
     names = (getattr(user, attribute, None) for attribute in ("name", "email", "id"))
     return next((str(name) for name in names if name), "")
 
 
 def _word(value: Any) -> str:
-    """The name of a role or permission, which may be a text or a member of an enumeration."""
+    """The name of a role or permission, which may be a string or a member of an enumeration."""
     return "" if value is None else str(getattr(value, "name", value)).upper()

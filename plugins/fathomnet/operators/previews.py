@@ -1,4 +1,4 @@
-"""Reading an input once for a form that is redrawn at every keystroke."""
+"""Reads an input only once for a form that is redrawn at every keystroke."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LARGEST_PREVIEWED = 64 * 1024 * 1024
-"""Bytes; reading more would make the form wait, so larger files are checked when they are used."""
+"""Bytes; larger files would make the form wait, so they are checked only when they are used."""
 
 
 def once_a_version(read: Callable[[str], T]) -> Callable[[str], T]:

@@ -44,5 +44,5 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
 
 
 def _with_small_headings(card: str) -> str:
-    """The card for a dialog, in which the App's largest headings would take half of the room."""
+    """The card for a dialog, where the App's largest headings would take half of the space."""
     return re.sub(r"^#+ ", "##### ", card, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""How a result is shown in the App: a line a value, a table for a list of records."""
+"""Shows a result in the App: one line per value, and a table for a list of records."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..media.tally import size_text
 from ..plain import literal, shortened
 
 LINE: Final = 80
-"""Characters; a list that is longer is shown as a line an item, and cut in a table."""
+"""Characters; a longer list is shown with one line per item, and cut off in a table."""
 
 DIGITS: Final = 3
-"""Of a fraction, after the point."""
+"""Digits of a fraction after the decimal point."""
 
 
 def build(
@@ -82,7 +82,7 @@ def _table(records: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _readable(name: str, value: Any) -> str:
-    """A value as a person reads it."""
+    """A value in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -93,7 +93,7 @@ def _readable(name: str, value: Any) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value in a table, where the App would show the items of a list as one word."""
+    """A value for a table, where the App would run the items of a list together."""
     return shortened(_joined(value), LINE) if _is_list(value) else _rounded(value)
 
 
@@ -102,10 +102,10 @@ def _joined(values: Sequence[Any]) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """A fraction with the digits that a person reads; anything else as it is."""
+    """A fraction rounded for people to read; anything else unchanged."""
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def words(name: str) -> str:
-    """A result key as a person reads it."""
+    """A result key in words."""
     return name.replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""What the fields of a form offer: names that the project or the open dataset knows."""
+"""Suggests values for the fields of a form: names that the project or the open dataset knows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..search.backends import backend_names
 from ..taxonomy import load_taxonomy
 
 Choice = tuple[str, str]
-"""A value, and what is said about it."""
+"""A value and its description."""
 
 
 def boxes_fields(dataset: Any) -> list[str]:
@@ -33,10 +33,10 @@ def label_fields(dataset: Any) -> list[str]:
 
 
 def suggestions(kind: Widget | None, dataset: Any) -> Any:
-    """The view of a field that takes any text and offers some; None where there is none to offer.
+    """The view of a field that accepts any text and suggests some; None without suggestions.
 
     Args:
-        kind: of the parameter.
+        kind: the parameter's widget.
         dataset: the dataset that is open, or None.
     """
     choices = [*_KNOWN[kind]()] if kind in _KNOWN else []

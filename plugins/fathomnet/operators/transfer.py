@@ -1,4 +1,4 @@
-"""What the operators that move images have in common: their preview and their result."""
+"""What the operators that move images share: their preview and their result."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .previews import once_a_version, too_large
 P = TypeVar("P", UploadImages, DownloadImages)
 
 Listed = tuple[str, tuple[tuple[str, bool], ...]]
-"""A catalog's hash, and of each image its name and whether it has a URL."""
+"""A catalog's hash, and for each image its name and whether it has a URL."""
 
 SOON_DONE: Final = 1_000
-"""Images that move within the ten minutes that the App waits, at 5 MB a second."""
+"""Images that move within the ten minutes for which the App waits, at 5 MB a second."""
 SLOW: Final = (
     "The App waits ten minutes for what it executes, and does not hear of the end of what takes "
     "longer: schedule it, or run it on the command line"
@@ -42,7 +42,7 @@ def _listed(path: str) -> Listed:
 
 
 def _outcomes(root: str, split: str, sha256: str) -> Mapping[str, str]:
-    """What earlier runs have found of each image, by name."""
+    """The outcomes of earlier runs for each image, by name."""
     states = ((path, path.stat()) for path in ledgers_about(root, split))
     versions = tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
     return _outcomes_of_version(root, split, sha256, versions)
@@ -75,14 +75,14 @@ class TransferOperator(StageOperator[P]):
     def describe(
         self, params: P, root: str, action: str, problems: Iterable[Fault], moves: bool = True
     ) -> Preview:
-        """What would be moved where, and what earlier runs have seen to already.
+        """Describes what would be moved where, and what earlier runs have already done.
 
         Args:
-            params: parameters that are right each for itself.
+            params: parameters, each of which is valid by itself.
             root: the destination, checked.
             action: what happens to the images.
             problems: what is wrong with source and destination.
-            moves: whether images move now, or are only listed.
+            moves: whether images are moved now, or only listed.
         """
         problems = list(problems)
         if not params.annotations:
@@ -115,7 +115,7 @@ def _after_earlier_runs(
     sha256: str,
     names: Iterable[str],
 ) -> Preview:
-    """The preview of a job that may have been begun already."""
+    """The preview of a job that may already have been begun."""
     try:
         known = _outcomes(root, params.split, sha256)
     except FathomNetError as error:
@@ -128,7 +128,7 @@ def _after_earlier_runs(
 
 
 def _earlier(seen: Mapping[str, int], recheck: bool) -> Iterator[str]:
-    """What earlier runs have seen to, by outcome, and what becomes of it now."""
+    """What earlier runs have done, by outcome, and what happens to it now."""
     again = "asked again" if recheck else "asked again only with Recheck"
     for count, words in (
         (seen["stored"] + seen["present"], "there already"),

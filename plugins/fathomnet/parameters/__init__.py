@@ -1,4 +1,4 @@
-"""Every operator's parameters, once: forms, command line and validation are made from these.
+"""Every operator's parameters, from which forms, command line and validation are made.
 
 Nothing here imports FiftyOne, so that the command line can list and check them without it.
 """

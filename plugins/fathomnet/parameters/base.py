@@ -20,7 +20,7 @@ class Parameters(BaseModel):
         heading: its name in the App.
         summary: what it does, in a line.
         needs_dataset: whether it works on a dataset that exists already.
-        takes_dataset: whether it can be given one.
+        takes_dataset: whether it can be given a dataset.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -36,8 +36,8 @@ class Parameters(BaseModel):
         """Checks values from a form, a program or the command line.
 
         Args:
-            values: parameter names and values; defaults fill what is absent. Keys that start
-                with an underscore, and FiftyOne's own ``view_target``, are the form's and are
+            values: parameter names and values; missing ones take their defaults. Keys that start
+                with an underscore, and FiftyOne's own ``view_target``, belong to the form and are
                 ignored.
 
         Raises:
@@ -76,5 +76,5 @@ def _listed(model: type[Parameters]) -> str:
 
 
 def title(info: FieldInfo, name: str) -> str:
-    """The words that a person sees for a parameter."""
+    """The title of a parameter for people to read."""
     return info.title or name.replace("_", " ").capitalize()

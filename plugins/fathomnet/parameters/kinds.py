@@ -15,7 +15,7 @@ from .. import fields
 
 
 class Widget(Enum):
-    """How a form shows a parameter whose type alone does not say it."""
+    """How a form shows a parameter, if its type alone does not tell."""
 
     FILE = "file"
     PLACE = "a folder or a gs:// address"
@@ -33,7 +33,7 @@ class Widget(Enum):
 
 
 def _path_text(value: Any) -> Any:
-    """The path from what a file browser sends, also when it is cleared, or from typed text."""
+    """The path that a file browser sent (perhaps after it was cleared) or that was typed."""
     if isinstance(value, Mapping):
         value = value.get("absolute_path")
     if value is None:
@@ -45,12 +45,12 @@ def _path_text(value: Any) -> Any:
 
 
 def none_if_empty(value: Any) -> Any:
-    """What a form sends for a number that was cleared, as no number."""
+    """None for the empty text that a form sends for a cleared number."""
     return None if value == "" else value
 
 
 def _empty_if_none(value: Any) -> Any:
-    """What a form sends for a text with suggestions that was cleared, as an empty text."""
+    """An empty text for the None that a form sends for a cleared text with suggestions."""
     return "" if value is None else value
 
 

@@ -1,4 +1,4 @@
-"""Parameters of the operators that change labels by hand, and of those that take it back."""
+"""Parameters of the operators that change labels by hand, undo this, and export it."""
 
 from __future__ import annotations
 

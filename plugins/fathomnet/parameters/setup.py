@@ -1,4 +1,4 @@
-"""Parameters of the check of the setup."""
+"""Parameters of the operator that checks the setup."""
 
 from __future__ import annotations
 

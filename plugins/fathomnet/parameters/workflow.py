@@ -49,7 +49,7 @@ MAIN_JOB: tuple[StageName, ...] = (
     "add_taxonomy_ranks",
     "import_predictions",
 )
-"""What runs if no stages are named: what needs neither a model nor its weights."""
+"""The stages that run if none are named; they need neither a model nor its weights."""
 
 StageAnnotations = Annotated[
     PathText,
@@ -67,7 +67,7 @@ StageSplit = Annotated[
 
 
 class MediaStage(Parameters):
-    """A stage that moves images; what it is not told follows from ``ingest_dataset``."""
+    """A stage that moves images; empty parameters follow from ``ingest_dataset``."""
 
     needs_dataset = False
     takes_dataset = False

@@ -1,1 +1,1 @@
-"""The parts of a similarity index: exact scores, the mapped file, and FiftyOne's own interface."""
+"""The parts of a similarity index: exact scores, mapped vectors, and FiftyOne's interface."""

@@ -1,4 +1,4 @@
-"""The similarity backends by name: the project's exact one, and every one that FiftyOne knows."""
+"""The similarity backends by name: the project's exact one, and all that FiftyOne knows."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ _CLIENTS: Final = {
     "qdrant": ("qdrant-client",),
     "redis": ("redis",),
 }
-"""The distributions that a backend needs, one of which is enough, as FiftyOne itself asks for
-them."""
+"""The distributions of which a backend needs one, by the names that FiftyOne itself uses."""
 
 
 def backend_names() -> tuple[str, ...]:
-    """All that can be chosen here: ours first, then FiftyOne's as configured."""
+    """The backends to choose from: ours first, then FiftyOne's as configured."""
     import fiftyone.brain as fob
 
     others = sorted(set(fob.brain_config.similarity_backends) - {SKLEARN})
@@ -44,7 +43,7 @@ def check_backend(name: str, patches_field: str) -> None:
     """Refuses a backend that cannot be used for these vectors, before anything is read.
 
     Raises:
-        InputError: there is none of this name, or it cannot hold vectors of boxes.
+        InputError: there is no such backend, or it cannot hold vectors of boxes.
         SetupError: its client is not installed.
     """
     known = backend_names()
@@ -62,11 +61,11 @@ def check_backend(name: str, patches_field: str) -> None:
 
 
 def make_config(name: str, field: str, **settings: Any) -> Any:
-    """The settings of a run with one of FiftyOne's backends, as its configuration has them.
+    """The configuration of a run with one of FiftyOne's backends.
 
     Args:
-        name: one of ``backend_names``, but the exact one.
-        field: what holds the vectors.
+        name: one of ``backend_names``, except for the exact one.
+        field: the attribute or field of the vectors.
         **settings: of ``fiftyone.brain.similarity.SimilarityConfig``.
     """
     import fiftyone.brain as fob
@@ -89,10 +88,10 @@ def make_config(name: str, field: str, **settings: Any) -> Any:
 
 
 def build_index(config: Any, dataset: Any, brain_key: str, vectors: Vectors) -> None:
-    """Registers a run and gives its backend the vectors; where that fails nothing is left.
+    """Registers a run and gives its backend the vectors; if that fails, nothing is left.
 
     Raises:
-        SetupError: the backend could not be reached or refused them; its own error is the cause.
+        SetupError: the backend could not be reached or refused them; its error is the cause.
     """
     try:
         run = config.build()

@@ -1,4 +1,4 @@
-"""Indexes made and replaced: what was there stays until the new one is whole, where it can."""
+"""Makes and replaces indexes; where possible the old one stays until the new one is complete."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Which index is to be made.
+    """The index to make.
 
     Attributes:
-        model: what made the vectors.
+        model: the model that made the vectors.
         patches_field: the field of boxes; ``""`` for whole images.
         brain_key: the index's key.
         backend: one of ``backends.backend_names``.
@@ -36,11 +36,11 @@ class RunSettings:
 
     @property
     def field(self) -> str:
-        """What holds the vectors."""
+        """The attribute or field of the vectors."""
         return embedding_field(self.model.name)
 
     def of_run(self) -> dict[str, Any]:
-        """As a run of the brain keeps them; FiftyOne says None for whole images."""
+        """The settings as a brain run stores them, with None for whole images."""
         return {
             "model": self.model.zoo_name,
             "patches_field": self.patches_field or None,
@@ -53,7 +53,7 @@ def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progre
     """Makes an exact index of what a view shows.
 
     Returns:
-        How many vectors it has; where there are none, nothing was written.
+        The number of its vectors; if there are none, nothing was written.
     """
     state = state_of(dataset)
     members, rows = read_members(view, settings.patches_field, settings.field)
@@ -70,7 +70,7 @@ def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progre
 def build_elsewhere(view: Any, dataset: Any, settings: RunSettings, progress: Progress) -> int:
     """Makes an index of what a view shows with one of FiftyOne's backends.
 
-    It is made beside the one that is there, and then takes its place.
+    It is made beside the existing one, and then replaces it.
 
     Returns:
         How many vectors it has; where there are none, nothing was written.
@@ -92,20 +92,20 @@ def build_elsewhere(view: Any, dataset: Any, settings: RunSettings, progress: Pr
 
 
 def remove_index(dataset: Any, brain_key: str) -> None:
-    """Deletes an index, also what its backend keeps elsewhere; nothing where there is none."""
+    """Deletes an index and what its backend keeps elsewhere; does nothing if there is none."""
     if not dataset.has_brain_run(brain_key):
         return
     try:
         index = dataset.load_brain_results(brain_key)
         if index is not None:
             index.cleanup()
-    except Exception as error:  # a server that is gone raises what it likes
+    except Exception as error:  # a server that is gone may raise anything
         logger.warning("What index %s keeps outside FiftyOne was not removed: %s", brain_key, error)
     dataset.delete_brain_run(brain_key)
 
 
 def _store(index: ExactSimilarityIndex, dataset: Any, brain_key: str) -> None:
-    """Keeps an exact index as a run; one of the same key is changed in place where it is exact."""
+    """Stores an exact index as a run; an exact one with the same key is changed in place."""
     run = index.backend
     there = dataset.has_brain_run(brain_key)
     if there and dataset.get_brain_info(brain_key).config.method != METHOD:

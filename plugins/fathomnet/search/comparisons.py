@@ -1,6 +1,6 @@
-"""Which rows are compared with which: all with all, or, if very many, with those most alike.
+"""Decides which rows to compare: all with all or, if they are many, with those most alike.
 
-All with all is work that grows with the square of the rows.
+Comparing all with all is work that grows with the square of the number of rows.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ Positions = npt.NDArray[np.intp]
 Vectors = npt.NDArray[np.float32]
 
 GROUP: Final = 2**10
-"""Rows that are compared with the same others, at most."""
+"""The most rows that are compared with the same others."""
 
 _SEED: Final = 51
 _SEEN: Final = 32
-"""Rows of each group by which its centre is found."""
+"""Rows per group that are used to find the centres."""
 _ROUNDS: Final = 5
 _AT_ONCE: Final = 2**14
 
 
 def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Positions]]:
-    """Groups of rows, and the rows that each group is compared with.
+    """Groups of rows, each with the rows to compare it with.
 
-    Very many rows are put into groups by k-means, and a group is compared with itself and with the
-    groups whose centres are most like its own.
+    Many rows are divided into groups by k-means, and a group is compared with itself and with the
+    groups whose centres are most similar to its own.
 
     Args:
         vectors: (N, D) of length 1.
-        compared: rows that each is compared with, at most; so many are all compared with all.
+        compared: the most rows to compare each with; up to so many, all are compared with all.
 
     Yields:
-        Sorted numbers of the rows of a group, and of those that they are compared with. The
-        groups together are all rows, each once.
+        Sorted numbers of the rows of a group, and of those to compare them with. The groups
+        together hold all rows, each once.
     """
     everything = np.arange(len(vectors))
     if len(vectors) <= compared:
@@ -55,7 +55,7 @@ def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Po
 
 
 def _groups(vectors: Vectors) -> list[Positions]:
-    """Numbers of the rows nearest to each centre, in parts where they are too many."""
+    """Numbers of the rows nearest to each centre, divided further if they are too many."""
     nearest = _nearest(vectors, _centres(vectors))
     order = np.argsort(nearest, kind="stable")
     starts = np.flatnonzero(np.diff(nearest[order])) + 1
@@ -67,7 +67,7 @@ def _groups(vectors: Vectors) -> list[Positions]:
 
 
 def _centres(vectors: Vectors) -> Vectors:
-    """By k-means of some of the rows, always the same ones."""
+    """The centres of groups, by k-means of a fixed sample of the rows."""
     count = -(-2 * len(vectors) // GROUP)
     rng = np.random.default_rng(_SEED)
     seen = vectors[rng.choice(len(vectors), min(len(vectors), count * _SEEN), replace=False)]

@@ -1,4 +1,4 @@
-"""The vectors of a run in memory: mapped from this machine's copy, which is made where it lacks."""
+"""The vectors of a run in memory, mapped from this machine's copy, which is made if necessary."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .stored import read_rows, state_of
 logger = logging.getLogger(__name__)
 
 _FORMAT: Final = "1"
-"""Changes when the copies are laid out in another way."""
+"""Changes when the layout of the copies changes."""
 
 
 class RowsOfRun:
-    """The rows of one index, opened when they are first asked for.
+    """The rows of one index, opened when they are first needed.
 
     Attributes:
         dataset: the FiftyOne dataset.
         patches_field: the field of boxes; ``""`` for whole images.
-        field: what holds the vectors.
-        members: the ids that the index is of.
+        field: the attribute or field of the vectors.
+        members: the ids of the boxes or images in the index.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RowsOfRun:
         """The vectors.
 
         Raises:
-            DatasetError: what is stored now are no vectors of one length.
+            DatasetError: the stored values are not vectors of one length.
         """
         if self._rows is None:
             self._rows = self._opened()
@@ -55,35 +55,35 @@ class RowsOfRun:
 
     @property
     def ids(self) -> npt.NDArray[Any]:
-        """The rows' ids as text."""
+        """The ids of the rows as text."""
         return self._text()[0]
 
     @property
     def sample_ids(self) -> npt.NDArray[Any]:
-        """The rows' samples as text."""
+        """The sample ids of the rows as text."""
         return self._text()[1]
 
     def place(self, id_: str) -> int | None:
-        """The row of an id; None where it is not in the index."""
+        """The row of an id; None if it is not in the index."""
         if self._places is None:
             self._places = {one: row for row, one in enumerate(self.ids.tolist())}
         return self._places.get(id_)
 
     def keep(self, rows: Rows, state: str) -> None:
-        """Takes rows that were just read, and keeps a copy of them for other processes.
+        """Adopts rows that have just been read, and keeps a copy of them for other processes.
 
         Args:
-            rows: of all members.
-            state: of the dataset before they were read.
+            rows: the rows of all members.
+            state: the state of the dataset before they were read.
         """
         self._rows = self._kept(rows, self._version(state))
 
     def forget(self) -> None:
-        """Has the next use look at the database again."""
+        """Makes the next use check the database again."""
         self._rows = self._texts = self._places = None
 
     def remove(self) -> None:
-        """Removes this machine's copies; what is mapped stays usable."""
+        """Removes this machine's copies; mapped rows stay usable."""
         if self._folder is not None:
             remove_versions(self._folder)
 

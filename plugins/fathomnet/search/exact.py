@@ -1,8 +1,8 @@
 """An exact similarity backend for FiftyOne's brain that needs no server.
 
-The vectors are the ones stored on the boxes. Beside them the run keeps the ids that it is of; a
-copy of their vectors lies in a folder of the user's and is mapped into memory. The copy is of one
-state of the dataset: where that has changed, or on another machine, it is made anew.
+The vectors are those stored on the boxes. The run keeps the ids of its members; a copy of their
+vectors is kept in a folder of the user's and mapped into memory. The copy reflects one state of the
+dataset; if that has changed, or on another machine, it is made again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ExactSimilarityConfig(RunOfOurs, SimilarityConfig):  # type: ignore[misc] 
 
 
 class ExactSimilarity(Similarity):  # type: ignore[misc]
-    """Makes exact indexes, and removes what this machine keeps of one that is deleted."""
+    """Makes exact indexes, and removes this machine's copies of one that is deleted."""
 
     def initialize(self, samples: Any, brain_key: str | None) -> ExactSimilarityIndex:
         config = self.config
@@ -87,13 +87,13 @@ class ExactSimilarity(Similarity):  # type: ignore[misc]
 
 
 class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  # type: ignore[misc]
-    """FiftyOne's interface to the rows of a run; its base class describes every method.
+    """FiftyOne's interface to the rows of a run; the base class describes its methods.
 
     Args:
         samples: the dataset.
         config: the run's settings.
-        brain_key: its key, None where it is not kept.
-        members: what the index is of.
+        brain_key: its key; None if it is not stored.
+        members: the boxes or images in the index.
         backend: the factory that made it.
     """
 
@@ -122,12 +122,12 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
 
     @property
     def copies(self) -> RowsOfRun:
-        """Where the rows come from."""
+        """The source of the rows."""
         return self._copies
 
     @property
     def members(self) -> dict[str, str]:
-        """What the database keeps of the index."""
+        """What the database stores of the index."""
         return self._copies.members.packed()
 
     @property
@@ -165,7 +165,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         warn_existing: bool = False,
         reload: bool = True,
     ) -> None:
-        """Writes vectors onto boxes or images, and makes these members of the index."""
+        """Writes vectors to boxes or images, and makes these members of the index."""
         vectors = np.asarray(embeddings, dtype=np.float32)
         rules = (overwrite, allow_existing, warn_existing)
         self._change_members(added(self._copies, vectors, sample_ids, label_ids, *rules), reload)
@@ -178,7 +178,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         warn_missing: bool = False,
         reload: bool = True,
     ) -> None:
-        """Takes boxes or images out of the index; their vectors stay, they are not the index's."""
+        """Removes boxes or images from the index; their vectors stay on the dataset."""
         rules = (allow_missing, warn_missing)
         self._change_members(removed(self._copies, sample_ids, label_ids, *rules), reload)
 
@@ -270,7 +270,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         return self._formatted(found, queries, return_dists)
 
     def _formatted(self, found: list[Neighbours], queries: Queries, return_dists: bool) -> Any:
-        """Ids, and where wanted distances, in FiftyOne's form: a list of lists, or one list."""
+        """Ids, and distances if requested, in FiftyOne's form: a list of lists, or one list."""
         columns = [[self.sample_ids[one.rows].tolist() for one in found], None]
         if self.label_ids is not None:
             columns[1] = [self.label_ids[one.rows].tolist() for one in found]

@@ -1,4 +1,4 @@
-"""What an index finds among the rows that the App or a script looks at."""
+"""Searches the rows of an index that a view shows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .stored import existing
 
 Numbers = npt.NDArray[np.intp]
 Found = tuple[list[Numbers], list[npt.NDArray[np.float64]]]
-"""Of each row in the view the others that were found, as places in it, and their distances."""
+"""For each row in the view, the other rows found, as positions in it, and their distances."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowsInView:
-    """The rows of an index that may be found.
+    """The rows of an index among which to search.
 
     Attributes:
         copies: all rows.
-        view: the numbers of those in a view; None for all that still exist.
+        view: the numbers of the rows in a view; None for all that still exist.
     """
 
     copies: RowsOfRun
@@ -33,13 +33,13 @@ class RowsInView:
     def nearest(
         self, vector: npt.NDArray[Any], k: int | None, reverse: bool, row: int | None
     ) -> Neighbours:
-        """The neighbours of one vector; labels that were deleted are not among them.
+        """The neighbours of one vector, without deleted labels.
 
         Args:
             vector: (D,).
-            k: how many; None for all.
+            k: the number of neighbours; None for all.
             reverse: find the farthest instead.
-            row: the row that the vector is.
+            row: the row to which the vector belongs.
         """
         wanted = k
         while True:
@@ -51,7 +51,7 @@ class RowsInView:
             wanted *= 2
 
     def within(self, vectors: npt.NDArray[Any], thresh: float) -> list[Neighbours]:
-        """Of each vector the rows that are no farther away."""
+        """The rows within a distance of each vector."""
         numbers = self._numbers
         found = []
         for scores in cosines(self._rows.matrix[numbers], vectors):
@@ -60,7 +60,7 @@ class RowsInView:
         return found
 
     def nearest_of_all(self, k: int | None, reverse: bool) -> Found:
-        """The neighbours of each row but itself."""
+        """The neighbours of each row, without itself."""
         numbers, matrix, inverse = self._numbers, self._rows.matrix, self._rows.inverse
         places = np.empty(len(matrix), dtype=np.intp)
         places[numbers] = np.arange(len(numbers))
@@ -74,7 +74,7 @@ class RowsInView:
         return inds, dists
 
     def within_of_all(self, thresh: float) -> Found:
-        """The rows that are no farther away from each than that."""
+        """The rows within a distance of each row."""
         matrix, inverse = self._rows.matrix, self._rows.inverse
         if self.view is not None:
             matrix, inverse = matrix[self.view], inverse[self.view]

@@ -1,8 +1,8 @@
-"""FiftyOne's LanceDB backend, with its folder remembered.
+"""FiftyOne's LanceDB backend, extended to remember its folder.
 
-FiftyOne does not store a LanceDB index's folder with the run, so that a fresh process looks for it
-elsewhere, and it sees ten tables of a folder at most. Here each index has a folder of its own,
-which the run names.
+FiftyOne does not store a LanceDB index's folder with the run, so a new process looks for it
+elsewhere; and it sees at most ten tables of a folder. Here each index has its own folder, which the
+run records.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _TABLE: Final = "vectors"
 
 
 def new_folder(configured: str | None) -> str:
-    """A folder for one index: below the one that FiftyOne's configuration names, or our own.
+    """A folder for one index, below the one that FiftyOne's configuration names, or below our own.
 
     Args:
-        configured: FiftyOne's ``uri`` for LanceDB, where the user set one.
+        configured: FiftyOne's ``uri`` for LanceDB, if the user has set one.
     """
     root = Path(configured).expanduser() if configured else home() / "lancedb"
     return str(root.absolute() / f"fathomnet-{secrets.token_hex(8)}")
 
 
 class RememberedLanceDBSimilarityConfig(RunOfOurs, LanceDBSimilarityConfig):  # type: ignore[misc]  # FiftyOne is untyped
-    """LanceDB's settings, its folder among them."""
+    """LanceDB's settings, including its folder."""
 
     def __init__(self, table_name: str = _TABLE, **settings: Any) -> None:
         super().__init__(table_name=table_name, **settings)
@@ -47,7 +47,7 @@ class RememberedLanceDBSimilarityConfig(RunOfOurs, LanceDBSimilarityConfig):  # 
         return [*super().attributes(), "uri"]
 
     def load_credentials(self, uri: str | None = None) -> None:
-        """Keeps the run's own folder, whatever is configured now, unless one is named."""
+        """Keeps the run's own folder, whatever the present configuration, unless one is given."""
         if uri is not None:
             self.uri = uri
 

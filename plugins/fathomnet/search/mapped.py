@@ -1,7 +1,7 @@
-"""Vectors in a folder of the user's, mapped into memory: a copy of what the database holds.
+"""Keeps a copy of the database's vectors in a folder of the user's, mapped into memory.
 
-A version of an index is a folder that gets its name when it is whole, by one rename. Nothing is
-lost when it is removed: the next reader makes it anew from the database.
+A version of an index is a folder that gets its name by one rename, once it is complete. Nothing is
+lost if it is removed, because the next reader makes it again from the database.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEFAULT_HOME: Final = "~/.fathomnet/similarity"
 _ARRAYS: Final = ("matrix", "inverse", "ids", "sample_ids")
 _PART: Final = ".part"
 _ABANDONED_SECONDS: Final = 3_600.0
-"""A part untouched for so long belongs to a process that was killed."""
+"""A part that nobody touched for this long belongs to a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Rows:
     """The vectors of an index.
 
     Attributes:
-        matrix: (N, D) float32, as they are stored.
+        matrix: (N, D) float32, as stored.
         inverse: (N,) float32, one over each row's length.
-        ids: (N, 12), of the labels or of the samples.
-        sample_ids: (N, 12).
+        ids: (N, 12) ids of the labels or of the samples.
+        sample_ids: (N, 12) ids of the samples.
     """
 
     matrix: npt.NDArray[np.float32]
@@ -48,12 +48,12 @@ class Rows:
 
     @classmethod
     def of(cls, matrix: npt.NDArray[np.float32], ids: Ids, sample_ids: Ids) -> Rows:
-        """The rows of a matrix."""
+        """Makes rows from a matrix."""
         return cls(matrix, inverse_norms(matrix), ids, sample_ids)
 
     @property
     def is_sound(self) -> bool:
-        """Whether the arrays belong together."""
+        """Whether the arrays fit one another."""
         size = len(self.matrix)
         return (
             self.matrix.ndim == 2
@@ -69,12 +69,12 @@ def home() -> Path:
 
 
 def folder_of(dataset_id: str, brain_key: str) -> Path:
-    """Where this machine keeps the versions of an index."""
+    """The folder in which this machine keeps the versions of an index."""
     return home() / dataset_id / brain_key
 
 
 def open_version(folder: Path, version: str) -> Rows | None:
-    """The rows of a version, mapped; None where it is not there."""
+    """The rows of a version, mapped; None if it does not exist."""
     try:
         arrays = {name: _mapped(folder / version / f"{name}.npy") for name in _ARRAYS}
     except (OSError, ValueError, EOFError):
@@ -107,7 +107,7 @@ def write_version(folder: Path, version: str, rows: Rows) -> None:
 
 
 def remove_versions(folder: Path) -> None:
-    """Removes what this machine keeps of an index."""
+    """Removes this machine's copies of an index."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

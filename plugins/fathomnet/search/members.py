@@ -1,4 +1,4 @@
-"""Which boxes or images an index is of: kept with its run in the database, 12 bytes an id."""
+"""The boxes or images in an index, stored with its run in the database, 12 bytes per id."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Members:
     """The boxes or images of an index, in its order.
 
     Attributes:
-        ids: of the labels; of the samples, where the index is of whole images.
-        sample_ids: the samples that they belong to, of the same length.
+        ids: ids of the labels or, in an index of whole images, of the samples.
+        sample_ids: ids of their samples, of the same length.
     """
 
     ids: Ids
@@ -32,25 +32,25 @@ class Members:
 
     @property
     def digest(self) -> str:
-        """Tells two sets of members, or two orders of one, apart."""
+        """A hash that distinguishes sets of members and their orders."""
         return hashlib.sha256(self.ids.tobytes() + self.sample_ids.tobytes()).hexdigest()
 
     def packed(self) -> dict[str, str]:
-        """As text that a run's results can hold."""
+        """Packs the members as text that a run's results can hold."""
         return {"ids": _packed(self.ids), "sample_ids": _packed(self.sample_ids)}
 
     @classmethod
     def unpacked(cls, texts: dict[str, str]) -> Members:
-        """From what ``packed`` gave."""
+        """Unpacks what ``packed`` returned."""
         return cls(_unpacked(texts["ids"]), _unpacked(texts["sample_ids"]))
 
     @classmethod
     def of(cls, ids: Sequence[str], sample_ids: Sequence[str]) -> Members:
-        """From ids in FiftyOne's form, 24 hexadecimal digits."""
+        """Makes members from ids in FiftyOne's form, 24 hexadecimal digits."""
         return cls(to_bytes(ids), to_bytes(sample_ids))
 
     def with_others(self, others: Members) -> Members:
-        """These, and after them those of the others that are new."""
+        """These members, followed by those of the others that are new."""
         known = set(to_text(self.ids))
         new = [row for row, one in enumerate(to_text(others.ids)) if one not in known]
         return Members(
@@ -60,12 +60,12 @@ class Members:
 
 
 def to_bytes(ids: Sequence[str]) -> Ids:
-    """(N, 12) from hexadecimal text."""
+    """Converts hexadecimal text to bytes, (N, 12)."""
     return np.frombuffer(bytes.fromhex("".join(ids)), dtype=np.uint8).reshape(-1, ID_BYTES)
 
 
 def to_text(ids: Ids) -> npt.NDArray[Any]:
-    """An array of hexadecimal text, as FiftyOne keeps ids in memory.
+    """Converts bytes to an array of hexadecimal text, as FiftyOne keeps ids in memory.
 
     Examples:
         >>> to_text(to_bytes(["64b0c1d2e3f4a5b6c7d8e9f0"])).tolist()

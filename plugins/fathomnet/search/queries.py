@@ -1,4 +1,4 @@
-"""What an index is asked: ids or vectors, one or several."""
+"""Parses the queries of an index: one or several ids or vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Queries:
 
     Attributes:
         vectors: (Q, D).
-        rows: the rows that they are, where the index was asked by ids.
+        rows: the rows to which they belong, if the queries are ids.
         is_single: whether the answer is one list rather than a list of lists.
     """
 
@@ -30,7 +30,7 @@ class Queries:
         return iter(zip(self.vectors, self.rows, strict=True))
 
     def mean(self) -> Queries:
-        """The mean of all as one query; one alone stays what it is."""
+        """The mean of all queries as one query; a single query is unchanged."""
         if len(self.rows) == 1:
             return Queries(self.vectors, self.rows, is_single=True)
         mean = self.vectors.mean(axis=0, dtype=np.float64)
@@ -38,10 +38,10 @@ class Queries:
 
 
 def parse_queries(copies: RowsOfRun, query: Any) -> Queries:
-    """From an id, ids, a vector or an array of vectors.
+    """Parses an id, ids, a vector or an array of vectors.
 
     Raises:
-        ValueError: an id is not in the index, or a vector has another length than its own.
+        ValueError: an id is not in the index, or a vector's length is not that of the index.
     """
     is_text = isinstance(query, str)
     values = np.asarray([query] if is_text else query)

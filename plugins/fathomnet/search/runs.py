@@ -1,4 +1,4 @@
-"""What every similarity run of ours keeps beside FiftyOne's own settings."""
+"""What every similarity run of ours stores besides FiftyOne's own settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .importable import stored_path
 
 
 class StoredByOneName:
-    """A run's class that any process finds by the path that is stored with the run."""
+    """A run's class that any process finds by the import path stored with the run."""
 
     @property
     def cls(self) -> str:
@@ -20,7 +20,7 @@ class StoredByOneName:
 
 
 class RunOfOurs(StoredByOneName):
-    """Settings of a similarity run: whoever loads them can load its model by its zoo name.
+    """Settings of a similarity run, loading which makes its model known to FiftyOne's zoo.
 
     Attributes:
         fathomnet_model: the model's name in this project, see ``models``.
@@ -35,10 +35,10 @@ class RunOfOurs(StoredByOneName):
 
 
 def know_model(name: str) -> None:
-    """Has this process's FiftyOne know a model's zoo name.
+    """Registers a model's zoo name with FiftyOne in this process.
 
     Args:
-        name: see ``models``; empty for the known ones only.
+        name: see ``models``; empty for only the known models.
 
     Raises:
         FathomNetError: a local model is not on this machine, or FiftyOne's folder of models cannot

@@ -1,9 +1,9 @@
-"""Exact nearest neighbours by cosine: a fast product finds who may be among them, a slow one says.
+"""Exact nearest neighbours by cosine: a fast product finds candidates, a slow one decides.
 
-A product in single precision gives slightly different scores for the same row, depending on where
-in the matrix it stands and on how many queries are asked at once. So the product only finds the
-rows that can be among the nearest, by a bound on its error that holds always; their scores are
-then computed in double precision, each row alone.
+A product in single precision gives slightly different scores for the same row, depending on its
+position in the matrix and on the number of simultaneous queries. So the product only finds the rows
+that can be among the nearest, by a strict bound on its error; their scores are then computed in
+double precision, row by row.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.intp]
 
 DIGITS: Final = 13
-"""Decimals of a score that count: of two rows that differ in less, the earlier one is nearer."""
+"""Decimals of a score that count; of two rows that differ by less, the earlier one is nearer."""
 
 _ROWS_AT_ONCE: Final = 4_096
 _QUERIES_AT_ONCE: Final = 512
@@ -40,7 +40,7 @@ class Neighbours:
 
     @property
     def distances(self) -> npt.NDArray[np.float64]:
-        """Cosine distances, none of them below 0 by rounding."""
+        """Cosine distances, clipped at 0 against rounding."""
         return np.maximum(0.0, 1.0 - self.scores)
 
 
@@ -50,7 +50,7 @@ class Pairs:
 
     Attributes:
         first: number of one row.
-        second: number of the other, always the higher.
+        second: number of the other row, always the higher number.
         scores: their cosines.
     """
 
@@ -60,9 +60,9 @@ class Pairs:
 
 
 def inverse_norms(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """One over each row's length, float32.
+    """One over the length of each row, float32.
 
-    It is 0 for a row of zeros, which is like nothing, and NaN for a row that is not finite.
+    It is 0 for a row of zeros, which resembles nothing, and NaN for a row that is not finite.
     """
     inverse = np.zeros(len(matrix), dtype=np.float32)
     for part in _blocks(len(matrix)):
@@ -73,7 +73,7 @@ def inverse_norms(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def cosines(matrix: npt.NDArray[np.float32], queries: Floats) -> npt.NDArray[np.float32]:
-    """The cosine of every row with every query, (Q, N), the same however many are asked at once.
+    """The cosine of every row with every query, (Q, N), whatever the number of queries.
 
     Args:
         matrix: (N, D).
@@ -99,16 +99,16 @@ def nearest(
     farthest: bool = False,
     first: int | None = None,
 ) -> Neighbours:
-    """The rows whose cosine with the query is highest, in that order; of equals the earlier first.
+    """The rows with the highest cosine with the query, highest first; among equals, the earlier.
 
     Args:
         matrix: (N, D).
-        inverse: what ``inverse_norms`` says of it.
+        inverse: the result of ``inverse_norms`` for it.
         query: (D,).
-        k: how many; None for all.
-        rows: the rows that may be found, in the order that decides between equals; None for all.
-        farthest: find those whose cosine is lowest instead.
-        first: the row that the query is; it comes before its equals.
+        k: the number of rows to find; None for all.
+        rows: the rows to search, in the order that decides between equals; None for all.
+        farthest: find the rows with the lowest cosine instead.
+        first: the row to which the query belongs; it comes before its equals.
 
     Examples:
         >>> matrix = np.array([[1, 0], [0, 1], [3, 3]], np.float32)
@@ -139,15 +139,15 @@ def similar_pairs(
     progress: Callable[[float], None] | None = None,
     compared: Iterable[tuple[Numbers, Numbers]] | None = None,
 ) -> Pairs:
-    """All pairs of rows whose cosine is at least so high.
+    """All pairs of rows with at least a given cosine.
 
     Args:
         matrix: (N, D).
-        inverse: what ``inverse_norms`` says of it.
+        inverse: the result of ``inverse_norms`` for it.
         least: the lowest cosine that counts.
         progress: called with the share done.
-        compared: groups of rows, and the rows that each group is compared with, see
-            ``comparisons``; None for all with all.
+        compared: groups of rows, each with the rows to compare it with, see ``comparisons``; None
+            compares all with all.
     """
     error = (2 * matrix.shape[1] + 8) * _SINGLE
     firsts, seconds = [np.arange(0)], [np.arange(0)]
@@ -175,7 +175,7 @@ def similar_pairs(
 def _compared(
     size: int, groups: Iterable[tuple[Numbers, Numbers]] | None
 ) -> Iterator[tuple[Numbers, Numbers | slice]]:
-    """Blocks of rows and what they are multiplied by; a slice, where it can be one, is no copy."""
+    """Blocks of rows and what to multiply them by; if possible a slice, which needs no copy."""
     if groups is None:
         for start in range(0, size, _QUERIES_AT_ONCE):
             # Of each pair only the one whose first row is the earlier is looked at.
@@ -201,7 +201,7 @@ def _pair_scores(
 
 
 def _candidates(scores: npt.NDArray[np.float32], k: int, error: float) -> Numbers:
-    """Places of all scores that can be among the k highest, each being off by ``error`` at most."""
+    """Positions of all scores that can be among the k highest, given errors of up to ``error``."""
     if k <= 0:
         return np.arange(0)
     last = np.partition(scores, len(scores) - k)[len(scores) - k]

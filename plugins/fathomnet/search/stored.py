@@ -1,4 +1,4 @@
-"""What the database says: which vectors there are, which boxes still exist, whether it changed."""
+"""Reads from the database which vectors there are, which boxes still exist, and if it changed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .mapped import Rows
 from .members import Members, to_text
 
 _SELECT_BELOW: Final = 0.5
-"""Share of the dataset's samples below which only those of the index are read."""
+"""If an index has less than this share of the dataset's samples, only these are read."""
 
 _INDEX: Final = "last_modified_at_1"
-"""FiftyOne makes it for every dataset."""
+"""An index that FiftyOne makes for every dataset."""
 
 
 _EARLIEST: Final = datetime(1970, 1, 2)
@@ -29,10 +29,10 @@ _EARLIEST: Final = datetime(1970, 1, 2)
 
 
 def read_members(view: Any, patches_field: str, field: str) -> tuple[Members, Rows]:
-    """Every vector below a field of a dataset or view.
+    """Reads every vector below a field of a dataset or view.
 
     Raises:
-        DatasetError: there is no such field, or what it holds are no vectors of one length.
+        DatasetError: there is no such field, or it does not hold vectors of one length.
     """
     vectors = read_vectors(view, patches_field, field)
     members = Members.of(vectors.ids, vectors.sample_ids)
@@ -40,10 +40,10 @@ def read_members(view: Any, patches_field: str, field: str) -> tuple[Members, Ro
 
 
 def read_rows(dataset: Any, patches_field: str, field: str, members: Members) -> Rows:
-    """The vectors of an index's members, in its order; those that have none now are left out.
+    """Reads the vectors of an index's members, in its order; members without one are left out.
 
     Raises:
-        DatasetError: what the field holds are no vectors of one length.
+        DatasetError: the field does not hold vectors of one length.
     """
     samples = list(dict.fromkeys(to_text(members.sample_ids).tolist()))
     is_small = len(samples) < _SELECT_BELOW * dataset.count()
@@ -77,8 +77,8 @@ def _checked(vectors: Vectors, members: Members, patches_field: str, field: str)
 def state_of(dataset: Any) -> str:
     """A digest that changes when a sample is added, changed or removed, whoever did it.
 
-    FiftyOne and this project note the time at every write to a sample. The sum of these times is
-    read from their index alone, and differs also where another machine's clock is behind.
+    FiftyOne and this project record the time of every write to a sample. The sum of these times is
+    read from their index alone, and changes even if another machine's clock is behind.
     """
     collection = sample_collection(dataset)
     if collection is None:
@@ -96,12 +96,12 @@ def state_of(dataset: Any) -> str:
 
 
 def existing(dataset: Any, patches_field: str, sample_ids: Collection[str]) -> set[str]:
-    """The ids of the boxes that these samples have now; without a field, of the samples that are.
+    """The ids of the boxes that these samples have now; without a field, of the samples that exist.
 
     Args:
         dataset: a FiftyOne dataset.
         patches_field: the field of boxes; ``""`` for whole images.
-        sample_ids: the samples to look at.
+        sample_ids: the samples to check.
     """
     collection = sample_collection(dataset)
     if collection is None:

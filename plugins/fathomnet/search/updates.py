@@ -1,4 +1,4 @@
-"""Boxes or images that join an index or leave it, by the rules of FiftyOne's interface."""
+"""Adds boxes or images to an index or removes them, by the rules of FiftyOne's interface."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def added(
     allow_existing: bool,
     warn_existing: bool,
 ) -> Members:
-    """Writes vectors onto boxes or images.
+    """Writes vectors to boxes or images.
 
     Returns:
-        The members with those that are new.
+        The members, including the new ones.
 
     Raises:
-        ValueError: some are members, and that is not allowed.
+        ValueError: some are members already, and that is not allowed.
     """
     samples = np.asarray(sample_ids, dtype=str)
     ids = np.asarray(label_ids, dtype=str) if copies.patches_field else samples
@@ -62,7 +62,7 @@ def added(
 def removed(
     copies: RowsOfRun, sample_ids: Any, label_ids: Any, allow_missing: bool, warn_missing: bool
 ) -> Members:
-    """The members without those of some samples and labels.
+    """The members without those of given samples and labels.
 
     Raises:
         ValueError: an id is not in the index, and that is not allowed.
@@ -80,11 +80,11 @@ def removed(
 def selected(
     copies: RowsOfRun, sample_ids: Any, label_ids: Any, allow_missing: bool, warn_missing: bool
 ) -> npt.NDArray[np.intp]:
-    """The rows of labels, in the order asked for, or of samples; all where neither is named.
+    """The rows of labels, in the given order, or of samples; all rows if neither is given.
 
     Raises:
-        ValueError: an id is not in the index, and that is not allowed; or labels are asked for in
-            an index of whole images.
+        ValueError: an id is not in the index, and that is not allowed; or labels are requested
+            from an index of whole images.
     """
     if label_ids is not None and not copies.patches_field:
         raise ValueError("this index is of whole images: it has no labels")
@@ -107,7 +107,7 @@ def _names(ids: Any) -> list[str]:
 def _report(
     names: Sequence[str], known: npt.NDArray[Any], allow_missing: bool, warn_missing: bool
 ) -> None:
-    """Raises or warns where ids are not in the index, as the caller wants it."""
+    """Raises or warns about ids that are not in the index, as the caller wishes."""
     if allow_missing and not warn_missing:
         return
     missing = sorted(set(names).difference(known.tolist()))
