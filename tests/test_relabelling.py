@@ -9,7 +9,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import relabelling
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.journal import journals_of
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import add_taxonomy_ranks

@@ -13,7 +13,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from bs4 import BeautifulSoup
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.run_records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions

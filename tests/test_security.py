@@ -27,7 +27,7 @@ import pytest
 from fathomnet_voxel51 import delegation, terminal
 from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.corrections import export_corrections
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import InputError, SetupError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.files.coco_values import gives_away, lasting_url

@@ -8,7 +8,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.fields import DUPLICATE_GROUP
 from fathomnet_voxel51.splits import Leak, find_leaks, split_by_dive

@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.hits import Hit
 from fathomnet_voxel51.dataset.tile_grid import TileGrid, tile_grid
 from fathomnet_voxel51.errors import DatasetError, InputError

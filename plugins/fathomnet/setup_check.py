@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .checks import Check
+from .dataset import door
 from .dataset.collection import is_enterprise
 from .errors import SetupError
 from .fields import PLUGIN_NAME
@@ -113,6 +114,7 @@ def _database() -> Iterator[Check]:
         yield Check("database", "fail", detail, "use MongoDB 6.0 or newer")
     else:
         yield Check("database", "ok", detail)
+    yield _writing()
     yield from _shared_database()
 
 
@@ -154,6 +156,17 @@ def _database_folder() -> Path | None:
         return None
     folder = options.get("storage", {}).get("dbPath")
     return Path(folder) if folder and host in LOOPBACK else None
+
+
+def _writing() -> Check:
+    way = door.way()
+    if way.is_open:
+        return Check("writing", "ok", f"straight into the collection: {way.reason}")
+    detail = f"through FiftyOne's public API, which takes longer: {way.reason}"
+    if way.is_forced:
+        return Check("writing", "ok", detail)
+    fix = "nothing needs to be done: the results are the same; do tell the project of it"
+    return Check("writing", "warn", detail, fix)
 
 
 def _media(media_root: str) -> Iterator[Check]:

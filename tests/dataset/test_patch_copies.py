@@ -7,7 +7,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.patch_copies import update_patches
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel

@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.vectors import (
     VectorRows,
     declare_vectors,

@@ -11,7 +11,7 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from fathomnet_voxel51 import embeddings
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute_embeddings

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import fiftyone.core.cli as fiftyone_cli
 from bson import ObjectId
-from fathomnet_voxel51.dataset.collection import DELETES_NOTHING
+from fathomnet_voxel51.dataset.door import DELETES_NOTHING
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 from pymongo import monitoring

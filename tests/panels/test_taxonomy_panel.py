@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.collection import PUBLIC_API
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.label_counts import count_labels
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.fields import RANKS

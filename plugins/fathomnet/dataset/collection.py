@@ -1,15 +1,14 @@
-"""The one door to the MongoDB collection behind a FiftyOne dataset, and what to use in its place.
+"""The MongoDB collection behind a FiftyOne dataset, and what to use in its place.
 
 FiftyOne's public API writes through Python objects, one a label, which is most of the cost of a
-large write. On the versions that this project was tested with, stages write the same documents
+large write. Where ``door`` has proved that this does the same, stages write the same documents
 straight into the collection. Everywhere else ``sample_collection`` returns None, and they take
-the public API, with the same results.
+the public API (``public_writes``), with the same results.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,20 +22,13 @@ from pymongo.errors import BulkWriteError
 from pymongo.write_concern import WriteConcern
 
 from ..errors import DatasetError
+from . import door
 from .documents import Document
+from .door import DELETES_NOTHING
 
 Batch = TypeVar("Batch")
 Item = TypeVar("Item")
 Written = TypeVar("Written")
-
-TESTED_SERIES: Final = ("1.22.",)
-"""Releases of FiftyOne whose stored documents the tests compare with ours, field by field."""
-
-PUBLIC_API: Final = "FATHOMNET_PUBLIC_API"
-"""Environment variable: ``1`` makes every stage use FiftyOne's public API only."""
-
-DELETES_NOTHING: Final = "waits until what was written before is durable"
-"""What the database's own log says of a command that is sent for its wait."""
 
 _DUPLICATE_KEY: Final = 11000
 
@@ -51,12 +43,12 @@ def sample_collection(dataset: Any) -> Collection[Document] | None:
         dataset: a FiftyOne dataset.
 
     Returns:
-        The collection; None where the public API is to be used: a FiftyOne that the tests have
-        not seen, a connection through the Enterprise API, or ``FATHOMNET_PUBLIC_API=1``.
+        The collection, or what offers its methods; None where the public API is to be used, for
+        the reason that ``door.way`` tells.
     """
-    collection = getattr(dataset, "_sample_collection", None) if _is_tested() else None
-    if not isinstance(collection, Collection):
+    if not door.way().is_open:
         return None
+    collection: Collection[Document] = dataset._sample_collection
     return collection.with_options(write_concern=WriteConcern(j=True))
 
 
@@ -72,14 +64,6 @@ def make_durable(dataset: Any) -> None:
     collection = sample_collection(dataset)
     if collection is not None:
         collection.delete_one({"_id": ObjectId()}, comment=DELETES_NOTHING)
-
-
-def _is_tested() -> bool:
-    import fiftyone as fo
-
-    if os.environ.get(PUBLIC_API) == "1" or os.environ.get("FIFTYONE_API_URI"):
-        return False
-    return fo.__version__.startswith(TESTED_SERIES) and not is_enterprise()
 
 
 def set_label_values(
@@ -109,7 +93,7 @@ def drop_orphans(dataset: Any) -> None:
     """Removes samples that were written into a dataset after somebody else deleted it."""
     from fiftyone.core.odm import get_db_conn
 
-    if _is_tested():
+    if door.way().is_open:
         get_db_conn().drop_collection(dataset._doc.sample_collection_name)
 
 
@@ -156,7 +140,7 @@ def is_there(dataset: Any) -> bool:
     import fiftyone as fo
     from fiftyone.core.odm import get_db_conn
 
-    if _is_tested():
+    if door.way().is_open:
         return bool(get_db_conn().datasets.count_documents({"_id": dataset_id(dataset)}))
     if not fo.dataset_exists(dataset.name):
         return False

@@ -107,11 +107,10 @@ def _box_document(box: BoxRecord, prefix: bytes) -> Document:
 
 
 def _metadata(image: ImageRecord) -> Document:
-    document: Document = {"_cls": "ImageMetadata", "width": image.width, "height": image.height}
     mime_type = _mime_type(image.file_name.rpartition(".")[2])
-    if mime_type:
-        document["mime_type"] = mime_type
-    return document
+    known = {"mime_type": mime_type} if mime_type else {}
+    # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+    return {"_cls": "ImageMetadata", **known, "width": image.width, "height": image.height}
 
 
 @cache

@@ -50,10 +50,11 @@ class PredictionDocuments:
             "tags": [],
             "label": self._labels[row],
             "bounding_box": bounding_box,
-            ANNOTATION_ID: annotation_id,
         }
+        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
         if self._confidences is not None:
             document["confidence"] = self._confidences[row]
+        document[ANNOTATION_ID] = annotation_id
         if self._ranks is not None:
             document[OWN_RANK] = self._ranks[row]
         if self._vectors is not None:
