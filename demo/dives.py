@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import Final
 from urllib.parse import quote
@@ -98,7 +98,9 @@ def take_frame(dive: Dive, seconds: float, rng: Random) -> Frame:
         seconds: time since the start of the recording.
         rng: decides the identifiers, the padding of the dive's number and the file's style.
     """
-    start = datetime(dive.day.year, dive.day.month, dive.day.day, HOURS_BEFORE_DESCENT, tzinfo=UTC)
+    start = datetime(
+        dive.day.year, dive.day.month, dive.day.day, HOURS_BEFORE_DESCENT, tzinfo=timezone.utc
+    )
     moment = start + timedelta(seconds=seconds)
     undated = rng.random() < UNKNOWN_DATES
     folder = dive.folder(padded=not undated and rng.random() < 0.85)

@@ -16,7 +16,7 @@ def mongod() -> Path:
     """Where FiftyOne looks for its server."""
     spec = importlib.util.find_spec("fiftyone")
     if spec is None or spec.origin is None:
-        sys.exit("FiftyOne is not installed in this environment: pip install 'fiftyone>=1.22'")
+        sys.exit("FiftyOne is not installed in this environment: pip install 'fiftyone>=1.11.1'")
     return Path(spec.origin).parent / "db" / "bin" / "mongod"
 
 

@@ -6,13 +6,13 @@ import ast
 import importlib
 import importlib.util
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
 import click
 import pytest
+import tomllib
 from fathomnet_inference.cli import main as infer
 from fathomnet_voxel51.cli import main as voxel51
 from fathomnet_voxel51.command_options import given_values, parameter_options

@@ -13,7 +13,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tomllib
 from fathomnet_voxel51 import delegation, terminal
 from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.corrections import export_corrections

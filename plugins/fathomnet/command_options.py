@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic.fields import FieldInfo
 
-from .parameters import Parameters, title
+from .parameters import Parameters, nested, title
 
 
 def _option_name(*names: str) -> str:
@@ -22,9 +22,8 @@ def parameter_options(
 ) -> Iterator[click.Option]:
     """The options of an operator's command, one for each of its parameters."""
     for name, info in model.model_fields.items():
-        nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, Parameters):
-            yield from parameter_options(nested, (*prefix, name))
+        if inner := nested(info):
+            yield from parameter_options(inner, (*prefix, name))
         else:
             yield _option((*prefix, name), info)
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -70,7 +70,7 @@ class Ledger:
         Raises:
             SetupError: the disk is full, or the file can no longer be written.
         """
-        entry = replace(entry, time=datetime.now(UTC).isoformat(timespec="seconds"))
+        entry = replace(entry, time=datetime.now(timezone.utc).isoformat(timespec="seconds"))
         _append(self._descriptor, line_of(entry), self.path)
         # Nobody asks again about what is stored, and there may be a million of it.
         self.entries[entry.name] = _SETTLED.get(entry.outcome, entry)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, ClassVar, Final
 
 from .dataset.hits import Hit, best_first, save_hits_view, write_best
@@ -43,7 +43,7 @@ class Search:
         """The description of that view: what it shows and where it came from."""
         what = f"Hits of {needle}" if needle else "Hits of all needles"
         source = f"pack {self.pack.name}, version {self.pack.version}, {self.model}"
-        return f"{what}, best first; {source}, {datetime.now(UTC):%Y-%m-%d}"
+        return f"{what}, best first; {source}, {datetime.now(timezone.utc):%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _write(dataset: Any, search: Search, needles: Mapping[str, NeedleHits]) -> N
         pack_sha256=search.pack.sha256,
         brain_key=search.brain_key,
         model=search.model,
-        searched_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        searched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         views=tuple(search.view(name) for name in needles),
         needles=needles,
     )

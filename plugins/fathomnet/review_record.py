@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -127,7 +127,7 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         progress: called with the share done and a label.
     """
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
-    found_at = datetime.now(UTC).isoformat(timespec="microseconds")
+    found_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
     key, field = label_errors_run_key(sources.gt_field), sources.gt_field
     record = LabelErrorsRecord(
         sources.gt_field,

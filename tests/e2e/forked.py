@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -37,7 +38,9 @@ def _serve(port: int, log: str, environment: dict[str, str]) -> None:
     with Path(os.devnull).open("rb") as nothing, Path(log).open("wb") as output:
         for stream, file in ((0, nothing), (1, output), (2, output)):
             os.dup2(file.fileno(), stream)
-    fiftyone_server.start_server(port=port, address="127.0.0.1")
+    sys.argv = [fiftyone_server.__name__, "--port", str(port), "--address", "127.0.0.1"]
+    # Not by a function of the module's: FiftyOne 1.11 has none.
+    runpy.run_path(fiftyone_server.__file__, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import quote, unquote
 
 from PIL import Image
+from typing_extensions import Self
 
 HTML = b"<!DOCTYPE html><html><body>Down for maintenance</body></html>"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -9,10 +9,11 @@ import struct
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from typing_extensions import Self
 
 START_SECONDS: Final = 10.0
 BACKLOG: Final = 512

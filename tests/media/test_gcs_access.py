@@ -55,7 +55,7 @@ def key(sink: Sink, tmp_path: Path) -> Path:
 
 
 def expires_in(access: GoogleAccess, seconds: float) -> None:
-    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     access._credentials.expiry = now + datetime.timedelta(seconds=seconds)
 
 

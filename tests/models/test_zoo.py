@@ -128,7 +128,7 @@ def test_the_plugin_alone_is_enough(models_folder: Path, tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
-    assert answer["from"] == "fiftyone.plugins.orgs.fathomnet.voxel51"
+    assert answer["from"] == "fathomnet_voxel51"
     _expect(answer, "clip")
     # And a later process, which has not loaded the plugin, takes the code from where it is.
     later = _ask("fathomnet-clip", **environment)

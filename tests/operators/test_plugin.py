@@ -187,7 +187,8 @@ results["run_workflow"] = run("run_workflow", stages=["ingest_dataset", "add_pri
     ingest_dataset={"dataset_name": name, "test_annotations": annotations, "media_root": media,
     "limit": 10})
 module = type(foo.get_operator("@fathomnet/voxel51/check_setup")).__module__
-print(json.dumps({"results": results, "module": module}))
+file = sys.modules[module].__file__
+print(json.dumps({"results": results, "module": module, "file": file}))
 """
 
 
@@ -218,7 +219,8 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
         )
     answer = json.loads(finished.stdout.splitlines()[-1])
     assert sorted(answer["results"]) == sorted(DECLARED)
-    assert answer["module"].startswith("fiftyone.plugins.orgs.")
+    assert answer["module"] == "fathomnet_voxel51.operators.check_setup"
+    assert Path(answer["file"]).is_relative_to(plugins), "not the package that is installed"
     assert answer["results"]["upload_images"]["stored"] == 2
     assert (tmp_path / "down" / "test_images" / "b.png").stat().st_size == 6_000
     assert answer["results"]["ingest_dataset"]["samples_added"] == 10

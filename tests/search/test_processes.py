@@ -48,7 +48,7 @@ import sys
 import fiftyone as fo, fiftyone.operators as foo
 stage = foo.get_operator("@fathomnet/voxel51/add_taxonomy_ranks")
 module = type(stage).__module__
-assert module.startswith("fiftyone.plugins.orgs."), module
+assert module.startswith("fathomnet_voxel51."), module
 import importlib
 similarity = importlib.import_module(module.rsplit(".", 2)[0] + ".similarity")
 similarity.build_similarity_index(fo.load_dataset(sys.argv[1]))

@@ -12,7 +12,7 @@ import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -218,4 +218,4 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def now() -> datetime:
     """The current time as FiftyOne stores it: UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    return datetime.now(timezone.utc).replace(tzinfo=None)

@@ -7,9 +7,15 @@ Each function takes one value whose type has been checked, and either returns it
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from urllib.parse import parse_qsl
+
+if sys.version_info >= (3, 11):
+    from_iso = datetime.fromisoformat
+else:  # its own reads hardly more than what isoformat() writes
+    from backports.datetime_fromisoformat import datetime_fromisoformat as from_iso
 
 LARGEST_ID = 2**63 - 1
 """What a whole number of a database and of a table's column can hold."""
@@ -146,8 +152,8 @@ def moment(text: object) -> datetime | None:
     if not isinstance(text, str):
         raise ValueError("is not a date in text form and was left out")
     try:
-        time = datetime.fromisoformat(text.strip())
-        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+        time = from_iso(text.strip())
+        return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out") from None
 

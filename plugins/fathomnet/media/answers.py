@@ -8,9 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 
-from .http_answers import retry_after
+from .http_answers import NO_ANSWER, retry_after
 from .outcomes import BusyError, ConflictError, ItemError
 
 _REASON_MOST: Final = 300
@@ -89,7 +88,7 @@ async def read_answer(response: aiohttp.ClientResponse) -> Answer:
     """Reads a whole answer; of a refusal, as much as arrives."""
     try:
         body = await response.read()
-    except (aiohttp.ClientError, HttpProcessingError, OSError):
+    except NO_ANSWER:
         if response.status < HTTPStatus.BAD_REQUEST:
             raise
         body = b""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import google_crc32c
+from async_timeout import timeout
 
 from ..checks import Check
 from ..errors import SetupError
@@ -47,7 +48,7 @@ async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
     try:
         access = await asyncio.to_thread(find)
         await asyncio.wait_for(access.headers(), TIMEOUT_SECONDS)
-    except (SetupError, ItemError, TimeoutError) as error:
+    except (SetupError, ItemError, asyncio.TimeoutError) as error:
         fix = "what the line above says"
         skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not looked at", fix)
         return [_failed(CREDENTIALS, error), skipped]
@@ -70,14 +71,14 @@ async def _media_root(media_root: str, access: Access) -> Check:
         return Check(MEDIA_ROOT, "fail", "no bucket is named", "give gs://bucket/prefix")
     try:
         async with (
-            asyncio.timeout(TIMEOUT_SECONDS),
+            timeout(TIMEOUT_SECONDS),
             GcsStore(media_root, 1, access=access) as store,
         ):
             what = "objects are there" if await store.peek() else "it is empty"
             granted = await store.permissions()
             if granted is None:
                 granted = await _probed(store)
-    except (SetupError, ItemError, TimeoutError) as error:
+    except (SetupError, ItemError, asyncio.TimeoutError) as error:
         return _failed(MEDIA_ROOT, error)
     return _rights(bucket, f"under {prefix or '/'} {what}", granted, access)
 
@@ -126,6 +127,6 @@ class _Probe:
 def _failed(name: str, error: Exception) -> Check:
     """A failed check: the error's first line says what failed, the next lines how to fix it."""
     detail, _, fix = str(error).partition("\n")
-    if isinstance(error, TimeoutError):
+    if isinstance(error, asyncio.TimeoutError):
         detail = f"no answer within {TIMEOUT_SECONDS:g} seconds"
     return Check(name, "fail", detail, fix or _UNREACHABLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -91,12 +91,18 @@ class Transfer:
         """
         self._there = await self._store.listing(self._folder)
         open_items = self._open_items(items)
+        hands = self._policy.concurrency * WORKERS_A_CONNECTION
+        workers = [asyncio.create_task(self._work(open_items)) for _ in range(hands)]
         try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(self._policy.concurrency * WORKERS_A_CONNECTION):
-                    workers.create_task(self._work(open_items))
-        except BaseExceptionGroup as group:
-            raise _most_telling(group) from group
+            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            # Whether one failed or the whole transfer is cancelled: nobody is left behind.
+            for worker in workers:
+                worker.cancel()
+            ends = await asyncio.gather(*workers, return_exceptions=True)
+        errors = [end for end in ends if isinstance(end, Exception)]
+        if errors:
+            raise _most_telling(errors)
 
     def _open_items(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items that need work; the others are counted in passing."""
@@ -164,9 +170,6 @@ def _says_the_same(before: Entry | None, after: Entry) -> bool:
     )
 
 
-def _most_telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _most_telling(errors: Sequence[Exception]) -> Exception:
     """The error, of those of several workers, that says what to do."""
-    errors: list[BaseException] = []
-    for error in group.exceptions:
-        errors.append(_most_telling(error) if isinstance(error, BaseExceptionGroup) else error)
     return next((error for error in errors if isinstance(error, SetupError)), errors[0])

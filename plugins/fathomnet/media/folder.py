@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
 import google_crc32c
+from typing_extensions import Self
 
 from ..errors import SetupError
 from ..files.parts import remove_if_abandoned

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from typing import Final, Self
+from typing import Final
+
+from typing_extensions import Self
 
 from ..stores import Digest, Incoming, Outgoing, StoredObject
 from .answers import Answer, read_answer

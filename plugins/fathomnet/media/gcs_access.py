@@ -185,9 +185,9 @@ class GoogleAccess:
         expiry = self._credentials.expiry
         if expiry is None:
             return math.inf
-        left: datetime.timedelta = expiry.replace(tzinfo=datetime.UTC) - datetime.datetime.now(
-            datetime.UTC
-        )
+        left: datetime.timedelta = expiry.replace(
+            tzinfo=datetime.timezone.utc
+        ) - datetime.datetime.now(datetime.timezone.utc)
         return left.total_seconds()
 
     async def _renewed(self) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import urllib.request
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
+from typing_extensions import Self
 from yarl import URL
 
 from ..errors import FathomNetError, SetupError
 from .answers import Answer, read_answer
 from .gcs_access import Access
 from .gcs_upload import Upload
+from .http_answers import NO_ANSWER
 from .outcomes import BusyError, ItemError
 from .receiving import receiving_sockets
 
@@ -87,7 +89,7 @@ class Bucket:
         try:
             async with await self._request(method, address, _SMALL) as response:
                 return await read_answer(response)
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except NO_ANSWER as error:
             raise self._unanswered(error) from None
 
     async def begin(self, path: str, query: Mapping[str, str | int]) -> aiohttp.ClientResponse:
@@ -100,7 +102,7 @@ class Bucket:
         """
         try:
             return await self._request("GET", self._address("", path, query), _STREAM)
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except NO_ANSWER as error:
             raise self._unanswered(error) from None
 
     async def upload(self, body: Upload, query: Mapping[str, str | int]) -> Answer:
@@ -118,7 +120,7 @@ class Bucket:
         try:
             async with await self._send("POST", address, headers, _STREAM, body) as response:
                 answer = await self._answer_to_upload(response, body)
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except NO_ANSWER as error:
             if body.failure is not None:
                 raise _not_arrived(body.failure) from body.failure
             raise self._unanswered(error) from None
@@ -187,7 +189,7 @@ class Bucket:
                 return SetupError(f"the certificate of {self._host} is not valid\n{advice}")
             case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
                 return BusyError(f"no connection to {self._host} ({words})")
-            case TimeoutError():
+            case asyncio.TimeoutError():
                 return ItemError(f"{self._host} did not answer within {SMALL_SECONDS:g} seconds")
             case _:
                 return ItemError(f"{self._host} closed the connection without an answer ({words})")

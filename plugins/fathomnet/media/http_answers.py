@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Final, Self
+from typing import Final
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDictProxy
+from typing_extensions import Self
 
 from .outcomes import ItemError
+
+NO_ANSWER: Final = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
+"""What aiohttp raises where an answer does not come, or not whole.
+
+Python 3.10 knows asyncio's ``TimeoutError`` and the built-in one, an ``OSError``, as two.
+"""
 
 LONGEST_WAIT: Final = 600.0
 """Seconds; a longer ``Retry-After`` is reduced to this."""
@@ -73,7 +81,7 @@ class Body(AsyncIterator[bytes]):
         try:
             # Unlike readany, it never joins (and so copies) what has piled up.
             chunk, _ = await self._content.readchunk()
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except NO_ANSWER as error:
             reason = f"{self._sender} broke off after {self._received:,} of {self._size:,} bytes"
             raise ItemError(reason) from error
         if not chunk:

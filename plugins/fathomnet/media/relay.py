@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
+
+from async_timeout import timeout
+from typing_extensions import Self
 
 from ..stores import Digest, Incoming
 from .outcomes import ItemError
@@ -22,7 +25,7 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._timeout = asyncio.timeout(seconds)
+        self._timeout = timeout(seconds)
         self._loop = asyncio.get_running_loop()
         self._moved_at = self._loop.time()
         self.waiting_for = "the source"
@@ -34,7 +37,7 @@ class Watch:
         # Setting a timer anew for each of thousands of chunks a second would be felt.
         if now - self._moved_at > min(_RESCHEDULE_SECONDS, self._seconds / 10):
             self._moved_at = now
-            self._timeout.reschedule(now + self._seconds)
+            self._timeout.update(now + self._seconds)
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
@@ -48,7 +51,7 @@ class Watch:
     ) -> None:
         try:
             await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError as stalled:
+        except asyncio.TimeoutError as stalled:
             reason = f"nothing moved for {self._seconds:g} seconds; {self.waiting_for} stalled"
             raise ItemError(reason) from stalled
 

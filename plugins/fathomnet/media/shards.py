@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, Self
+from typing import Final
+
+from typing_extensions import Self
 
 from ..errors import Fault, InputError
 

@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Final, Self
+from typing import Final
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDictProxy
+from typing_extensions import Self
 from yarl import URL
 
 from ..resources import DISTRIBUTION, installed_version

@@ -15,6 +15,7 @@ from .known import KNOWN, OPEN_CLIP_CONFIG, KnownModel
 
 MODELS_FOLDER: Final = "FATHOMNET_MODELS"
 """Environment variable: a folder with a subfolder for each model, named after the model."""
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,11 @@ class Weights:
 
     def sha256(self) -> str:
         """The hash of the weights; reads the whole file."""
+        digest = hashlib.sha256()
         with self.file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
 
 
 def find_known(name: str) -> Weights:

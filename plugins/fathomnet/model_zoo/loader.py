@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PLUGIN = "fiftyone.plugins.orgs.fathomnet.voxel51"
 PACKAGE = "fathomnet_voxel51"
 
 
@@ -23,10 +22,7 @@ def load_model(model_name: str, model_path: str, **settings: Any) -> Any:
 
 def _models(folder: Path) -> Any:
     """The project's module of models: as it is loaded or installed, else from its folder."""
-    for package in (PLUGIN, PACKAGE):
-        if package in sys.modules:
-            return importlib.import_module(f"{package}.models")
-    if importlib.util.find_spec(PACKAGE) is None:
+    if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
         _import_from(folder if folder.is_dir() else _plugin_folder(folder))
     return importlib.import_module(f"{PACKAGE}.models")
 

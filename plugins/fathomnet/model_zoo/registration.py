@@ -56,8 +56,10 @@ def register(entries: Iterable[ZooEntry]) -> None:
             f"cannot write {home}: {error}; set FIFTYONE_MODEL_ZOO_DIR to a folder that can be "
             f"written, the same for the App, its workers and every session"
         ) from error
-    if changed:
-        fozm._invalidate_zoo_models_manifest()
+    # Releases that keep the manifests in memory have to be told; the others read them each time.
+    forget = getattr(fozm, "_invalidate_zoo_models_manifest", None)
+    if changed and forget is not None:
+        forget()
 
 
 def _manifest(entry: ZooEntry) -> str:

@@ -42,8 +42,11 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     """Whether it works on a view: in the App on what is shown or selected, else on all."""
     changes_labels: ClassVar[bool] = False
     """Whether labels or ranks that the App shows may be others afterwards."""
-    place: ClassVar[Any] = None
-    """One of ``types.Places``: where the App has a button that opens its form; None for nowhere."""
+    place: ClassVar[str] = ""
+    """The name of one of ``types.Places``: where the App has a button that opens its form.
+
+    Empty for nowhere. Releases that lack the place have no button.
+    """
 
     @property
     def config(self) -> Any:
@@ -118,10 +121,11 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         return result
 
     def resolve_placement(self, ctx: Any) -> Any:
-        if self.place is None:
+        place = getattr(types.Places, self.place, None) if self.place else None
+        if place is None:
             return None
         button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
-        return types.Placement(self.place, button)
+        return types.Placement(place, button)
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name
         if type == "inputs":

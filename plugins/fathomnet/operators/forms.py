@@ -12,7 +12,7 @@ from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
 from ..errors import FathomNetError, Fault, InputError
-from ..parameters import Parameters, Widget, title, widget
+from ..parameters import Parameters, Widget, nested, title, widget
 from ..plain import literal
 from .suggestions import boxes_fields, label_fields, suggestions
 
@@ -72,9 +72,9 @@ def _add_fields(
     problems: Iterable[Fault],
 ) -> None:
     for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Parameters):
+        if stage := nested(info):
             if name in (values.get("stages") or model.model_fields["stages"].default):
-                _add_stage(inputs, name, info.annotation, values.get(name) or {}, dataset, problems)
+                _add_stage(inputs, name, stage, values.get(name) or {}, dataset, problems)
             continue
         prop = _add_field(inputs, name, info, values.get(name), dataset)
         messages = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
@@ -115,7 +115,7 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.file(name, view=view, **words)
     words["default"] = None if info.is_required() else info.default
     if typing.get_origin(annotation) is tuple:
-        return _add_list(inputs, name, info, dataset, words)
+        return _add_list(inputs, name, info, value, dataset, words)
     if choices := _choices(annotation, info, dataset):
         return inputs.enum(name, choices, view=types.DropdownView(), **words)
     if annotation is bool:
@@ -141,14 +141,19 @@ def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
 
 
 def _add_list(
-    inputs: Any, name: str, info: FieldInfo, dataset: Any, words: Mapping[str, Any]
+    inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any, words: Mapping[str, Any]
 ) -> Any:
     """A choice of several: the literals of the type, or the label fields of the dataset.
 
-    Texts that can be anything are typed into one field instead.
+    Texts that can be anything are typed into one field instead. A program may give a text or a
+    list for either, and FiftyOne accepts for a property what has its type only.
     """
-    if widget(info) is Widget.TEXTS:
-        return inputs.str(name, allow_empty=True, **{**words, "default": "; ".join(info.default)})
+    typed = widget(info) is Widget.TEXTS
+    if (value and isinstance(value, str)) or (typed and not isinstance(value, list | tuple)):
+        joined = ("; " if typed else ", ").join(info.default)
+        return inputs.str(name, allow_empty=True, **{**words, "default": joined})
+    if typed:
+        return inputs.list(name, types.String(), **{**words, "default": list(info.default)})
     element = typing.get_args(info.annotation)[0]
     known = typing.get_args(element) or (
         tuple(label_fields(dataset)) if dataset is not None else tuple(info.default)

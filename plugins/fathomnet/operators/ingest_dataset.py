@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import fiftyone as fo
-from fiftyone.operators import types
 
 from .. import parameters
 from ..catalog import read_catalog
@@ -23,7 +22,7 @@ from .previews import once_a_version, too_large
 class IngestDataset(StageOperator[parameters.IngestDataset]):
     model = parameters.IngestDataset
     icon = "/plugins/fathomnet/assets/ingest.svg"
-    place = types.Places.HEADER_ACTIONS  # where datasets are chosen
+    place = "HEADER_ACTIONS"  # where datasets are chosen
 
     def run(
         self, params: parameters.IngestDataset, dataset: Any, progress: Progress

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fiftyone.operators import types
-
 from .. import parameters
 from ..errors import Fault, InputError
 from ..plain import counted
@@ -22,7 +20,7 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
     icon = "/plugins/fathomnet/assets/relabel.svg"
     on_view = True
     changes_labels = True
-    place = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS  # boxes are selected below it
+    place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # boxes are selected below it
 
     def run(
         self, params: parameters.RelabelBoxes, dataset: Any, progress: Progress

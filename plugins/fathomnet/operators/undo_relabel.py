@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fiftyone.operators import types
-
 from .. import parameters
 from ..errors import DatasetError, Fault
 from ..plain import counted
@@ -20,7 +18,7 @@ class UndoRelabel(StageOperator[parameters.UndoRelabel]):
     model = parameters.UndoRelabel
     icon = "/plugins/fathomnet/assets/undo.svg"
     changes_labels = True
-    place = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS  # beside what it takes back
+    place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # beside what it takes back
 
     def run(self, params: parameters.UndoRelabel, dataset: Any, progress: Progress) -> UndoResult:
         return undo_relabel(dataset, params.journal, progress)

@@ -5,7 +5,7 @@ Nothing here imports FiftyOne, so that the command line can list and check them 
 
 from __future__ import annotations
 
-from .base import Parameters, title
+from .base import Parameters, nested, title
 from .dataset import (
     AddPrimaryLabel,
     AddTaxonomyRanks,
@@ -77,6 +77,7 @@ __all__ = [
     "UndoRelabel",
     "UploadImages",
     "Widget",
+    "nested",
     "title",
     "widget",
 ]

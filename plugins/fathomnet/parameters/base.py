@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import typing
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+from typing_extensions import Self
 
 from ..errors import Fault, InputError
 
@@ -73,6 +75,15 @@ class Parameters(BaseModel):
 
 def _listed(model: type[Parameters]) -> str:
     return ", ".join(model.model_fields)
+
+
+def nested(info: FieldInfo) -> type[Parameters] | None:
+    """The parameters that a parameter consists of, where it is a stage of the workflow."""
+    annotation = info.annotation
+    # Python 3.10 takes tuple[str, ...] for a class, until it is asked for its bases.
+    if typing.get_origin(annotation) is not None or not isinstance(annotation, type):
+        return None
+    return annotation if issubclass(annotation, Parameters) else None
 
 
 def title(info: FieldInfo, name: str) -> str:

@@ -6,10 +6,10 @@ The words and rules are those of its COCO evaluation with ``classwise=False``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from .boxes import Boxes
 from .judging import Judgement

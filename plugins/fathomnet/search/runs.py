@@ -7,16 +7,16 @@ from functools import cache
 from typing import Any
 
 from ..errors import FathomNetError
+from ..fields import STORED_CLASSES
 from ..models import model_names, register_zoo_models
-from .importable import stored_path
 
 
 class StoredByOneName:
-    """A run's class that any process finds by the import path stored with the run."""
+    """A class of ``stored_classes``, which every process finds under the path stored with a run."""
 
     @property
     def cls(self) -> str:
-        return stored_path(type(self))
+        return f"{STORED_CLASSES}.{type(self).__qualname__}"
 
 
 class RunOfOurs(StoredByOneName):
