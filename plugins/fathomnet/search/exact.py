@@ -26,7 +26,7 @@ from .finding import RowsInView
 from .mapped import Rows, folder_of, remove_versions
 from .members import Members
 from .queries import Queries, parse_queries
-from .runs import RunOfOurs, know_model
+from .runs import RunOfOurs, StoredByOneName, know_model
 from .scores import Neighbours
 from .stored import read_members
 from .updates import added, removed, selected
