@@ -31,6 +31,22 @@ _SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenBoxes:
+    """Boxes that somebody chose one by one.
+
+    Attributes:
+        dataset: a FiftyOne dataset.
+        boxes: sample id and label id of each.
+        labels: the label that each had then, by label id: one that has neither this nor the new
+            label any more is a conflict. None where they were chosen this moment.
+    """
+
+    dataset: Any
+    boxes: tuple[tuple[str, str], ...]
+    labels: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """Boxes that change from one label to another."""
 
@@ -91,7 +107,8 @@ def relabel_boxes(
     dataset's primary labels; run ``add_primary_label`` again for these.
 
     Args:
-        view: a view that filters, selects or cuts out the boxes; ``dataset.view()`` for all.
+        view: a view that filters, selects or cuts out the boxes; ``dataset.view()`` for all;
+            or ``ChosenBoxes``.
         label: the new label: any name in the taxonomy, or a label that the field already has.
         field: the field of boxes.
         dry_run: report exactly what would change, without writing anything.
@@ -113,6 +130,9 @@ def relabel_boxes(
     boxes = _boxes_of(view, path, field)
     finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
     states = read_states(dataset, path, boxes)
+    if isinstance(view, ChosenBoxes) and view.labels is not None:
+        seen = view.labels
+        states = [one for one in states if one.state.get("label") in (seen[one.label_id], label)]
     differing = [one for one in states if one.state.get("label") != label]
     differences = _differences(differing, label)
     if dry_run or not differing:
@@ -186,6 +206,8 @@ def boxes_to_restore(dataset: Any, journal: Journal) -> int:
 
 def _require_view(view: Any) -> Any:
     """The dataset of a view; refuses a whole dataset."""
+    if isinstance(view, ChosenBoxes):
+        return view.dataset
     dataset = view._root_dataset
     if view is dataset:
         raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
@@ -193,7 +215,7 @@ def _require_view(view: Any) -> Any:
 
 
 def _boxes_of(view: Any, path: str, field: str) -> list[tuple[str, str]]:
-    boxes = box_ids(view, path)
+    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
     if not boxes:
         raise DatasetError(
             f"the view holds no box of {field}: select boxes, or choose another view"

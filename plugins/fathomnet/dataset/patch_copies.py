@@ -1,27 +1,42 @@
-"""The patches that FiftyOne shows are a copy of boxes, which it makes once and then leaves."""
+"""The patches that FiftyOne shows are a copy of boxes, which it makes once and then leaves.
+
+A saved view of patches remembers the name of its copy. FiftyOne clones a dataset with its saved
+views, and with these names: both datasets then show the same copy, whatever their own boxes say.
+What is written here is written into a copy that belongs to one dataset.
+"""
 
 from __future__ import annotations
 
+import copy
+import re
+from collections.abc import Sequence
 from typing import Any
+
+from bson import ObjectId, json_util
 
 from .box_states import STATE_KEYS, box_ids, read_states
 from .label_fields import boxes_path, fields_holding
 from .schema import declare
 
 
-def update_patches(view: Any) -> None:
+def update_patches(view: Any) -> Any:
     """Gives the patches that a view shows the labels and ranks that their boxes have now.
 
     They are changed where they are: a copy made anew would take the old one from under whoever
-    else looks at it.
+    else looks at it. Only where another dataset's saved views show the same copy does this dataset
+    get its own, which its saved views show from then on.
 
     Args:
         view: any view; one that shows no patches of boxes is left alone.
+
+    Returns:
+        The same view of the dataset's own copy; ``view`` itself where that was it already.
     """
     import fiftyone as fo
 
     if not view._is_patches:
-        return
+        return view
+    view = _own(view)
     dataset, patches = view._root_dataset, view._dataset
     for field in fields_holding(patches, fo.Detection):
         path = boxes_path(dataset, field)
@@ -39,3 +54,64 @@ def update_patches(view: Any) -> None:
             if values:
                 # A patch has the id of its box.
                 patches.set_values(f"{field}.{key}", values, key_field="id")
+    return view
+
+
+def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> Any:
+    """A view of some boxes, like another one: of patches if that is, else of images.
+
+    Args:
+        view: what is shown now.
+        field: the field of the boxes.
+        boxes: sample id and label id of each.
+    """
+    ids = [label for _, label in boxes]
+    if view._is_patches and field in view._label_fields:
+        same = view._base_view.select(ids)
+        if len(same) == len(ids):
+            return same
+    images = view._root_dataset.select(list(dict.fromkeys(sample for sample, _ in boxes)))
+    wanted = {"$in": ["$$this._id", [ObjectId(id_) for id_ in ids]]}
+    found = images.filter_labels(field, wanted)
+    return found.to_patches(field) if view._is_patches else found
+
+
+def _own(view: Any) -> Any:
+    """A view of patches on a copy that no other dataset's saved views show."""
+    dataset, shared = view._root_dataset, view._dataset.name
+    if not any(one.dataset_id != dataset._doc.id for one in _saved_views_of(shared)):
+        return view
+    stage = copy.deepcopy(view._patches_stage)
+    stage._state = None  # or FiftyOne would take the copy that it names
+    own = stage.load_view(view._source_collection)
+    for saved in _saved_views_of(shared):
+        if saved.dataset_id == dataset._doc.id:
+            saved.view_stages = [
+                _renamed(one, shared, own._dataset.name) for one in saved.view_stages
+            ]
+            saved.save()
+    dataset.reload()
+    for name in dataset.list_saved_views():
+        # Loading is what makes FiftyOne keep the copy of a saved view.
+        if any(own._dataset.name in one for one in dataset._get_saved_view_doc(name).view_stages):
+            dataset.load_saved_view(name)
+    for later in view._stages:
+        own = own.add_stage(later)
+    return own
+
+
+def _saved_views_of(copy_name: str) -> list[Any]:
+    """The saved views of any dataset that show a copy of this name."""
+    from fiftyone.core.odm.views import SavedViewDocument
+
+    named = re.compile(re.escape(f'"name": "{copy_name}"'))
+    return list(SavedViewDocument.objects(view_stages=named))
+
+
+def _renamed(stage: str, before: str, after: str) -> str:
+    """A stage as it is stored, with another copy."""
+    document = json_util.loads(stage)
+    for argument in document["kwargs"]:
+        if argument[0] == "_state" and argument[1] and argument[1].get("name") == before:
+            argument[1]["name"] = after
+    return str(json_util.dumps(document))

@@ -19,6 +19,7 @@ from ..media.gcs_access import using_secrets
 from ..parameters import Parameters
 from ..plain import plain
 from ..progress import Progress, silent, throttled
+from ..seen import Target, see
 from . import forms, results
 from .forms import Preview
 from .permission import require_open, require_permission, user_name
@@ -66,8 +67,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
         Args:
             params: checked parameters.
-            dataset: the FiftyOne dataset, or None where the operator needs none; a view of it
-                where ``on_view``.
+            dataset: the FiftyOne dataset, or None where the operator needs none; a view of it,
+                or a ``Target``, where the operator works on what is seen.
             progress: told how far the stage is.
 
         Returns:
@@ -101,7 +102,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             # Opening a dataset from the home page would take the result away; it has a link.
             return
         if self.changes_labels:
-            update_patches(ctx.view)
+            shown = see(ctx)
+            own = update_patches(shown)
+            if own is not shown:
+                ctx.ops.set_view(own)
         dataset = self.made(result)
         if dataset is None:
             ctx.ops.reload_dataset()
@@ -142,13 +146,14 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         try:
             params = self._permitted(ctx)
             if with_preview:
-                preview = self.preview(params, self._target(ctx))
+                preview = self.preview(params, self._target(ctx, params))
         except InputError as error:
             preview = Preview(problems=error.faults)
         except DatasetError as error:
             preview = Preview(problems=(Fault("dataset", str(error)),))
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
         if self.on_view and ctx.dataset is not None:
+            see(ctx)
             inputs.view_target(ctx)
         return types.Property(inputs, view=types.View(label=self.model.heading))
 
@@ -161,8 +166,12 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             require_open(ctx, name)
         return params
 
-    def _target(self, ctx: Any) -> Any:
-        return ctx.target_view() if self.on_view and ctx.dataset is not None else ctx.dataset
+    def _target(self, ctx: Any, params: P) -> Any:
+        """What the operator works on: the dataset, or what of it is seen or selected."""
+        if not self.on_view or ctx.dataset is None:
+            return ctx.dataset
+        see(ctx)
+        return ctx.target_view()
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
@@ -170,7 +179,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             with using_secrets(ctx.secrets), acting_as(user_name(ctx)):
                 result = self.run_to_dict(
                     params,
-                    self._target(ctx),
+                    self._target(ctx, params),
                     lambda share, label: ctx.set_progress(progress=share, label=label),
                 )
         except FathomNetError as error:
@@ -210,6 +219,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
 
 def _refuse_if_deleted(dataset: Any) -> None:
+    if isinstance(dataset, Target):
+        dataset = dataset.dataset
     if dataset is not None:
         refuse_if_deleted(dataset._root_dataset)
 

@@ -28,11 +28,35 @@ class Preview:
         facts: lines for a person, such as ``"Test split: 325 images, 788 boxes"``.
         warnings: what would work but may not be what was meant.
         problems: what stands in the way; the place of each is a parameter's name.
+        target: what the run is about, said above the fields whatever else is the case.
+        question: what must be ticked before it runs, if anything.
     """
 
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     problems: tuple[Fault, ...] = ()
+    target: str = ""
+    question: Question | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether this is meant, which somebody at a form answers by a tick.
+
+    Attributes:
+        name: of the tick among the form's values. It is another one for everything that a tick
+            could be about, so that none answers a later question.
+        words: what is said yes to.
+        reasons: why it is asked.
+    """
+
+    name: str
+    words: str
+    reasons: tuple[str, ...]
+
+    def is_answered(self, values: Mapping[str, Any]) -> bool:
+        """Whether it was ticked."""
+        return values.get(self.name) is True
 
 
 def problem_with(parameter: str, error: FathomNetError) -> Fault:
@@ -59,9 +83,24 @@ def build(
         a FiftyOne ``types.Object``; a field with a problem is marked and blocks execution.
     """
     inputs = types.Object()
+    if preview.target:
+        inputs.view("_target", types.Notice(label=preview.target))
     _add_fields(inputs, model, values, dataset, preview.problems)
     _add_preview(inputs, model, preview)
+    if preview.question is not None and not preview.problems:
+        _add_question(inputs, preview.question, values)
     return inputs
+
+
+def _add_question(inputs: Any, question: Question, values: Mapping[str, Any]) -> None:
+    for number, reason in enumerate(question.reasons):
+        inputs.view(f"_reason_{number}", types.Warning(label=reason))
+    tick = inputs.bool(
+        question.name, label=question.words, default=False, view=types.CheckboxView()
+    )
+    if not question.is_answered(values):
+        tick.invalid = True
+        tick.error_message = "Tick it if this is meant"
 
 
 def _add_fields(

@@ -10,6 +10,7 @@ from fiftyone.operators import types
 
 from ..fields import PLUGIN_NAME
 from ..plain import literal
+from ..seen import see
 
 _EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
 """Style of the frame around a panel, in the App's own units."""
@@ -53,6 +54,11 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
             icon=self.icon,
             category=foo.Categories.ANALYZE,
         )
+
+    def execute(self, ctx: Any) -> Any:
+        """Handles an event; what it is told of the App is what the App shows."""
+        see(ctx)
+        return super().execute(ctx)
 
     def gap(self, ctx: Any) -> Gap | None:
         """What is missing; None where the panel has something to show."""

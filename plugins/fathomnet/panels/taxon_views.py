@@ -100,7 +100,7 @@ def _names(condition: Any) -> list[str]:
 
 
 def _rebuilt(view: Any, stages: list[Any]) -> Any:
-    whole = view._root_dataset.view()
+    whole = view._base_view  # of patches these very patches, else the whole dataset
     for stage in stages:
         whole = whole.add_stage(stage)
     return whole

@@ -1,0 +1,323 @@
+"""What a person sees in the App, and what of it she has selected: one answer for every door.
+
+With every request the App sends, on FiftyOne 1.11 as on 1.22:
+
+- ``view``: the stages of the view bar, also those of a saved view; ``view_name``: its name.
+- ``filters``: of the sidebar of the grid. ``extended``: the stages of a lasso (``MatchLabels`` with
+  ``ids`` and ``fields`` above images, ``Select`` above patches), of a sort, of a similarity search.
+- ``selected``: samples, or in a view of patches the patches. ``selected_labels``: labels that were
+  clicked in an image; they stay selected after it was closed.
+- ``current_sample``: the image, or the patch, that is open in front of the grid.
+- ``active_fields``: the fields that are drawn. ``prompt_id``: of the form; no program sends one.
+
+The grid asks the server for ``view`` with ``filters`` and ``extended`` upon it. FiftyOne's own
+``ctx.view`` is another where a saved view is open: it loads ``view_name`` and leaves both out.
+
+What the App does not send, and nobody here can know: the filters of the sidebar beside an opened
+image, labels hidden in it, and how far the grid was scrolled.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import fiftyone as fo
+from fiftyone.server import view as server_view
+
+from .dataset.box_states import box_ids
+from .dataset.label_fields import boxes_path, fields_holding
+from .dataset.partners import Box, partners
+from .errors import DatasetError
+from .plain import counted
+
+_LASSO: Final = "fiftyone.core.stages.MatchLabels"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The boxes that a run is about, found from what is on the screen.
+
+    Attributes:
+        dataset: the FiftyOne dataset.
+        field: the field of the boxes.
+        boxes: sample id and label id of each, each once.
+        shown: how many boxes the App shows, of ``shown_field``.
+        shown_field: the field of what is shown.
+        how: why these boxes, for a person: "selected", "in the opened image".
+        reasons: why somebody should be asked whether these are the boxes that are meant.
+        prompt: id of the App's form; empty where a program asks, which nobody can answer for.
+        labels: the label that each box had when the form was sent, by its id; None where the boxes
+            were looked up this moment.
+    """
+
+    dataset: Any
+    field: str
+    boxes: tuple[Box, ...]
+    shown: int
+    shown_field: str
+    how: str
+    reasons: tuple[str, ...] = ()
+    prompt: str = ""
+    labels: dict[str, str | None] | None = None
+
+    def __str__(self) -> str:
+        """``12 boxes in 5 images, of 20 shown: selected``."""
+        owners = len({sample for sample, _ in self.boxes})
+        boxes, images = counted(len(self.boxes), "box", "boxes"), counted(owners, "image", "images")
+        other = "" if self.shown_field == self.field else f" boxes of {self.shown_field}"
+        return f"{boxes} in {images}, of {self.shown:,}{other} shown: {self.how}"
+
+    def number(self, *about: str) -> str:
+        """Another one for every other target, form, or anything else that it is about."""
+        told = [self.field, self.prompt, *about, *(label for _, label in sorted(self.boxes))]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+def see(ctx: Any) -> Any:
+    """The view that the App's grid shows; from here on it is the context's own, too.
+
+    Args:
+        ctx: FiftyOne's execution context, in which a dataset is open.
+
+    Returns:
+        A FiftyOne view; the whole dataset's where nothing is chosen from it.
+    """
+    dataset, sent = ctx.dataset, ctx.request_params
+    if dataset is None:
+        return None
+    # FiftyOne changes what it is given: a value to an id, a sort taken out.
+    filters, extended = (copy.deepcopy(_decoded(sent.get(one))) for one in ("filters", "extended"))
+    stages, name = sent.get("view"), sent.get("view_name")
+    if name and not stages:
+        base = dataset.load_saved_view(name)
+    else:
+        base = server_view.get_view(dataset, stages=stages)
+    if filters or extended:
+        base = server_view.get_extended_view(base, filters or None, extended_stages=extended)
+    # target_view() and the form's choice of a target are made from it.
+    ctx._view = base
+    return base
+
+
+def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:
+    """The boxes that a person means: those that are selected, else those that are seen.
+
+    Labels that were clicked come first, then the opened image, the selected images or patches, the
+    lassoed boxes, and last everything that is shown.
+
+    Args:
+        ctx: FiftyOne's execution context, in which a dataset is open.
+        field: the field of the boxes that are meant.
+        saved_view: the name of a view whose boxes are meant instead; it must exist.
+
+    Returns:
+        None where the whole dataset is open and nothing in it was chosen.
+
+    Raises:
+        DatasetError: it cannot be known which boxes are meant.
+    """
+    dataset = ctx.dataset
+    boxes_path(dataset, field)
+    view = see(ctx)
+    _refuse_groups(view)
+    choice = ctx.params.get("view_target") or ctx.request_params.get("view_target")
+    narrowed, how, reasons = _chosen(ctx, view, saved_view, choice)
+    if narrowed is None:
+        return None
+    _refuse_groups(narrowed)
+    source = how.field or _shown_field(narrowed, field)
+    shown_field = _shown_field(view, field)
+    found = list(dict.fromkeys(_boxes(narrowed, source)))
+    if how.ids is not None:
+        wanted = set(how.ids)
+        found = [box for box in found if box[1] in wanted]
+    boxes = found
+    if source != field:
+        belonging = partners(dataset, source, found, field)
+        boxes = list(dict.fromkeys(box for box in belonging if box is not None))
+        reasons = (*reasons, *_left_over(belonging, source, field))
+        how = replace(how, words=f"those that boxes of {source} belong to that are {how.words}")
+    if not boxes:
+        raise DatasetError(f"what is {how.words} holds no box of {field}: choose something else")
+    shown = _count(view, shown_field)
+    if source != field:
+        reasons = (f"Boxes of {source} are shown, and boxes of {field} change.", *reasons)
+    if len(boxes) != shown:
+        reasons = (f"{shown:,} are shown, and {len(boxes):,} change.", *reasons)
+    active = ctx.request_params.get("active_fields")
+    if active and source not in active:
+        reasons = (*reasons, f"Boxes of {source} are not drawn: they are not ticked on the left.")
+    prompt = str(ctx.request_params.get("prompt_id") or "")
+    return Target(
+        dataset, field, tuple(boxes), shown, shown_field, how.words, tuple(reasons), prompt
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """Why some boxes are meant.
+
+    Attributes:
+        words: for a person.
+        field: the field that was chosen in; empty for the one that the view shows.
+        ids: the only labels that are meant; None for all of the view.
+    """
+
+    words: str
+    field: str = ""
+    ids: tuple[str, ...] | None = None
+
+
+_Chosen = tuple[Any, _How, tuple[str, ...]]
+
+
+def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen:
+    """The view that holds what is meant, why, and what speaks against it."""
+    opened, by_hand = ctx.current_sample, choice in (None, "SELECTED_SAMPLES")
+    lassoed = _lassoed(ctx)
+    found: _Chosen
+    if saved_view:
+        found = ctx.dataset.load_saved_view(saved_view), _How("in the saved view"), ()
+    elif ctx.selected_labels:
+        found = _clicked(ctx, view, opened)
+    elif choice == "DATASET_VIEW":
+        found = ctx.dataset.view(), _How("in the dataset"), ()
+    elif by_hand and opened:
+        found = _opened(ctx, view, opened)
+    elif by_hand and ctx.selected:
+        narrowed = view.select(ctx.selected)
+        hidden = len(set(ctx.selected)) - len(narrowed)
+        missing = f"{hidden:,} of {len(ctx.selected):,} that are selected are not shown."
+        how = _How("selected", _lasso_field(ctx), lassoed)
+        found = narrowed, how, (missing,) if hidden else ()
+    elif lassoed is not None:
+        found = view, _How("lassoed", _lasso_field(ctx), lassoed), ()
+    elif choice == "DATASET" or not ctx.has_custom_view:
+        found = None, _How(""), ()
+    else:
+        found = view, _How("shown"), ()
+    return found
+
+
+def _opened(ctx: Any, view: Any, opened: str) -> _Chosen:
+    """The image or patch that is open in front of the grid."""
+    if ctx.selected and set(ctx.selected) != {opened}:
+        raise DatasetError(
+            "one image is open and others are selected behind it: close the image, or clear the "
+            "selection"
+        )
+    narrowed = view.select(opened)
+    if not len(narrowed):
+        raise DatasetError("what is open is not among what is shown behind it: close it")
+    unknown = (
+        "It is open: boxes that are hidden only there change too, FiftyOne does not tell them."
+    )
+    return narrowed, _How("in what is open"), (unknown,)
+
+
+def _clicked(ctx: Any, view: Any, opened: str | None) -> _Chosen:
+    """Labels that were clicked in an image, which may have been closed since."""
+    fields = sorted({str(one["field"]) for one in ctx.selected_labels})
+    if len(fields) > 1:
+        raise DatasetError(
+            f"boxes of {' and of '.join(fields)} are selected: select boxes of one field"
+        )
+    field, ids = fields[0], tuple(str(one["label_id"]) for one in ctx.selected_labels)
+    how = _How("selected", field, ids)
+    if not opened:
+        seen = view
+        there = {label for _, label in _boxes(seen, field)} if _holds(view, field) else set()
+        if hidden := len(set(ids) - there):
+            raise DatasetError(
+                f"{counted(hidden, 'box', 'boxes')} selected in an image that is closed now "
+                f"{'is' if hidden == 1 else 'are'} not shown: clear the selection, or show them"
+            )
+        return seen, how, ("They were selected in an image that is closed now.",)
+    one_open = "One image is open." if not view._is_patches else "One box is open."
+    # Clicked in what is open, they are seen whatever the grid behind it filters.
+    return ctx.dataset.select_labels(ids=list(ids), fields=field), how, (one_open,)
+
+
+def _lassoed(ctx: Any) -> tuple[str, ...] | None:
+    """The labels around which a line was drawn in a map; None without one.
+
+    Above images the App shows all boxes of theirs, and says the ids of those that were lassoed in
+    the stage by which it finds these images.
+    """
+    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
+    ids = stage.get("ids")
+    return tuple(map(str, ids)) if ids else None
+
+
+def _lasso_field(ctx: Any) -> str:
+    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
+    fields = stage.get("fields") or []
+    return str(fields[0] if isinstance(fields, list) else fields) if fields else ""
+
+
+def _decoded(sent: Any) -> Any:
+    return json.loads(sent) if isinstance(sent, str) else sent
+
+
+def _refuse_groups(view: Any) -> None:
+    if view._is_dynamic_groups:
+        raise DatasetError(
+            "images are grouped, and of each group the App shows one: take the grouping away, so "
+            "that all that changes is seen"
+        )
+
+
+def _shown_field(view: Any, field: str) -> str:
+    """The field whose boxes a person looks at, when she means boxes of a field.
+
+    Patches are what they are patches of. Of images it is the field itself, unless only another
+    one's boxes were filtered, such as those of one predicted taxon.
+
+    Raises:
+        DatasetError: the boxes of several other fields were filtered.
+    """
+    if view._is_patches:
+        own = list(view._label_fields)
+        return field if field in own else str(own[0])
+    boxes = fields_holding(view._root_dataset, fo.Detections)
+    filtered = {path.split(".")[0] for path in view._get_filtered_fields() or ()}
+    others = [name for name in boxes if name in filtered]
+    if field in others or not others:
+        return field
+    if len(others) > 1:
+        raise DatasetError(
+            f"boxes of {' and of '.join(others)} are filtered, those of {field} are not: filter "
+            f"those of {field}, or those of one other field"
+        )
+    return others[0]
+
+
+def _holds(view: Any, field: str) -> bool:
+    return field in view.get_field_schema()
+
+
+def _boxes(view: Any, field: str) -> list[Box]:
+    if not _holds(view, field):
+        raise DatasetError(f"what is shown holds no boxes of {field}: show them, or their images")
+    return box_ids(view, boxes_path(view._root_dataset, field))
+
+
+def _count(view: Any, field: str) -> int:
+    """How many boxes of a field a view shows."""
+    path = boxes_path(view._root_dataset, field)
+    is_one = view.get_field(path) is None
+    return int(view.count(field if is_one else path))
+
+
+def _left_over(found: Sequence[Box | None], source: str, field: str) -> tuple[str, ...]:
+    """That some boxes belong to none, and several to the same."""
+    alone = sum(box is None for box in found)
+    if not alone:
+        return ()
+    what = counted(alone, "box", "boxes")
+    return (f"{what} of {source} {'belongs' if alone == 1 else 'belong'} to no box of {field}.",)
