@@ -26,7 +26,7 @@ import numpy as np
 from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embedding.batches import default_batch_size
-from fathomnet_voxel51.embedding.crops import cut, window_of
+from fathomnet_voxel51.embedding.crops import cut_patch, window_of
 from fathomnet_voxel51.embedding.pictures import open_picture
 from fathomnet_voxel51.models import Embedder, load_embedder
 
@@ -211,7 +211,7 @@ def _ready(embedder: Embedder, path: str, boxes: list[list[float]]) -> Any:
 
     picture = open_picture(Path(path))
     height, width = picture.shape[:2]
-    patches = [embedder.prepare(cut(picture, window_of(box, width, height))) for box in boxes]
+    patches = [embedder.prepare(cut_patch(picture, window_of(box, width, height))) for box in boxes]
     size = default_batch_size(embedder.device)
     return torch.stack((patches * size)[:size])
 

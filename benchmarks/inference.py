@@ -25,7 +25,7 @@ from fathomnet_inference.annotations import Box, ImageBoxes
 from fathomnet_inference.crops import SIDE
 from fathomnet_inference.device import Precision
 from fathomnet_inference.model import WholeImages, WinnerModel
-from fathomnet_inference.pipeline import BoxCrops, prepare
+from fathomnet_inference.pipeline import BoxCrops, prepare_image
 from fathomnet_inference.predict import PredictSettings, predict
 from fathomnet_inference.runner import CPU_BATCH, Runner
 from fathomnet_inference.size import ModelSize
@@ -190,7 +190,7 @@ def _bare(model: WinnerModel, boxes: int) -> None:
 
 def _host_alone(images: Sequence[ImageBoxes], folder: Path) -> None:
     for image in images:
-        list(prepare(folder, image))
+        list(prepare_image(folder, image))
 
 
 def _ours(model: WinnerModel, images: Sequence[ImageBoxes], folder: Path) -> None:
@@ -229,7 +229,7 @@ def rates(
     batch = settings.batch_size or CPU_BATCH
     runner = Runner(model, settings.chosen_device, settings.chosen_dtype, batch, batch)
     many = [*images] * (1 + 4 * batch // BOXES)
-    parts = chain.from_iterable(prepare(folder, image) for image in many)
+    parts = chain.from_iterable(prepare_image(folder, image) for image in many)
     prepared = [one for one in islice(chain(*parts), batch) if isinstance(one, BoxCrops)]
 
     def crops() -> None:

@@ -19,7 +19,7 @@ import torch
 from fathomnet_inference.annotations import Box, ImageBoxes
 from fathomnet_inference.crops import SIDE, windows_of
 from fathomnet_inference.normalise import MEAN, STD, Normaliser
-from fathomnet_inference.pipeline import BoxCrops, prepare
+from fathomnet_inference.pipeline import BoxCrops, prepare_image
 from PIL import Image
 
 FRAMES: Final = {"1920x1080": (1920, 1080), "720x486": (720, 486)}
@@ -82,7 +82,7 @@ def our_pixels(folder: Path, images: Sequence[ImageBoxes]) -> Numbers:
     normalise = Normaliser(torch.device("cpu"))
     found = []
     for image in images:
-        boxes = [one for part in prepare(folder, image) for one in part]
+        boxes = [one for part in prepare_image(folder, image) for one in part]
         crops = [box for box in boxes if isinstance(box, BoxCrops)]
         wholes = list(dict.fromkeys(box.whole for box in crops))
         views = chain(*((box.object, box.context_3, box.context_5) for box in crops))

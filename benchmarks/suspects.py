@@ -118,7 +118,7 @@ def _scores(dataset: Any) -> tuple[list[int], Scores]:
     from fathomnet_voxel51.review import find_label_errors
     from fathomnet_voxel51.review_signals import find_sources, read_labelled, read_looks
     from fathomnet_voxel51.suspicion.neighbours import nearest_elsewhere
-    from fathomnet_voxel51.suspicion.weighing import Case, weigh
+    from fathomnet_voxel51.suspicion.weighing import Case, weigh_labels
     from fathomnet_voxel51.taxonomy import load_taxonomy
 
     sources = find_sources(dataset, "model_predictions", GROUND_TRUTH, "")
@@ -141,8 +141,8 @@ def _scores(dataset: Any) -> tuple[list[int], Scores]:
     for title, opinions in (("names", named), ("confidence", confident), ("probabilities", full)):
         for suffix, own in (("", None), (" + neighbours", looks)):
             case = Case(given, labelled.names, opinions, own)
-            scores[f"ours: {title}{suffix}"] = weigh(case, 0.5).score
-    scores["ours: neighbours"] = weigh(Case(given, labelled.names, None, looks), 0.5).score
+            scores[f"ours: {title}{suffix}"] = weigh_labels(case, 0.5).score
+    scores["ours: neighbours"] = weigh_labels(Case(given, labelled.names, None, looks), 0.5).score
     find_label_errors(dataset)
     box = f"{GROUND_TRUTH}.detections"
     stored = np.array(dataset.values(f"{box}.{SUSPICION}", unwind=True), float)

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from fathomnet_voxel51.group_split import Group, divide
+from fathomnet_voxel51.group_split import Group, divide_groups
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ def test_the_share_is_within_two_points_wherever_the_groups_allow_it(
     sizes: list[int], share: float, seed: int
 ) -> None:
     groups = [Group(size, {}) for size in sizes]
-    missed = abs(images_chosen(groups, divide(groups, share, seed)) - share * sum(sizes))
+    missed = abs(images_chosen(groups, divide_groups(groups, share, seed)) - share * sum(sizes))
     nearest = nearest_possible(sizes, share * sum(sizes))
     assert missed <= max(0.02 * sum(sizes), nearest + 1e-9)
 
@@ -48,7 +48,7 @@ def test_the_share_is_within_two_points_wherever_the_groups_allow_it(
 def test_both_sides_have_something_on_every_seed(
     drawn: list[tuple[int, dict[str, int]]], seed: int
 ) -> None:
-    chosen = divide([Group(images, boxes) for images, boxes in drawn], 0.2, seed)
+    chosen = divide_groups([Group(images, boxes) for images, boxes in drawn], 0.2, seed)
     assert len(chosen) == len(drawn)
     assert any(chosen)
     assert not all(chosen)
@@ -56,15 +56,15 @@ def test_both_sides_have_something_on_every_seed(
 
 def test_equal_seeds_divide_equally_and_others_do_not() -> None:
     groups = [Group(1 + index % 7, {"ab"[index % 2]: 3}) for index in range(60)]
-    assert divide(groups, 0.2, 42) == divide(groups, 0.2, 42)
-    assert len({tuple(divide(groups, 0.2, seed)) for seed in range(5)}) > 1
+    assert divide_groups(groups, 0.2, 42) == divide_groups(groups, 0.2, 42)
+    assert len({tuple(divide_groups(groups, 0.2, seed)) for seed in range(5)}) > 1
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_concept_gets_about_its_share(seed: int) -> None:
     """A concept a dive: without regard to concepts many would be on one side only."""
     groups = [Group(10, {f"concept {index % 20}": 10}) for index in range(200)]
-    chosen = divide(groups, 0.2, seed)
+    chosen = divide_groups(groups, 0.2, seed)
     counts: Counter[str] = Counter()
     for group, taken in zip(groups, chosen, strict=True):
         counts.update(group.boxes if taken else {})
@@ -74,4 +74,4 @@ def test_every_concept_gets_about_its_share(seed: int) -> None:
 def test_a_concept_of_one_dive_stays_where_it_can_be_learnt() -> None:
     groups = [Group(10, {"common": 10}) for _ in range(50)] + [Group(10, {"rare": 1})]
     for seed in range(20):
-        assert not divide(groups, 0.2, seed)[-1]
+        assert not divide_groups(groups, 0.2, seed)[-1]

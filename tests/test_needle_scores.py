@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.needle_scores import needle_scores, soft_maximum, threshold
+from fathomnet_voxel51.needle_scores import hit_threshold, needle_scores, soft_maximum
 
 SILENT = np.full((1, 5), 0.2, dtype=np.float32)
 """A negative that fits every picture alike, and so explains nothing."""
@@ -56,7 +56,7 @@ def test_negatives_that_say_the_same_count_once() -> None:
 def test_the_threshold_grows_with_the_number_of_pictures(
     pictures: int, k: int, expected_score: float
 ) -> None:
-    assert threshold(pictures, k) == pytest.approx(expected_score, abs=1e-3)
+    assert hit_threshold(pictures, k) == pytest.approx(expected_score, abs=1e-3)
 
 
 def test_chance_alone_passes_as_rarely_as_promised() -> None:

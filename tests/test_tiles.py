@@ -112,5 +112,5 @@ def test_of_tiles_that_share_a_part_the_best_is_kept() -> None:
     best, beside, below, across, apart = (ids[place] for place in (0, 1, 4, 5, 2))
     hits = [Hit(id_, "a", 9.0 - n) for n, id_ in enumerate((best, beside, below, across, apart))]
     elsewhere = Hit(grid.ids("b")[1], "b", 1.0)
-    kept = grid.apart([*hits, elsewhere])
+    kept = grid.without_overlaps([*hits, elsewhere])
     assert [hit.id for hit in kept] == [best, apart, elsewhere.id]

@@ -82,13 +82,13 @@ def calibrate(annotations: str | Path, predictions: str | Path, output: str | Pa
         problem = "no predicted box has a label that the model knows"
         raise InputError(str(annotations), [Fault("annotations", problem)])
     shares, truth = results.probabilities[known].astype(np.float64), places[known]
-    factor = fit(shares, truth)
+    factor = fit_temperature(shares, truth)
     calibration = Calibration(
         temperature=round(float(manifest["settings"]["temperature"]) * factor, 6),
         boxes=len(truth),
         unknown_labels=sum(label is not None for label in labels) - len(truth),
-        nll_before=nll(shares, truth, 1.0),
-        nll_after=nll(shares, truth, factor),
+        nll_before=negative_log_likelihood(shares, truth, 1.0),
+        nll_after=negative_log_likelihood(shares, truth, factor),
         accuracy=float((shares.argmax(axis=1) == truth).mean()),
         checkpoint_sha256=manifest["checkpoint"]["sha256"],
         annotations_sha256=labelled.sha256,
@@ -103,7 +103,7 @@ def _places(labels: Sequence[str | None], concepts: Sequence[str]) -> npt.NDArra
     return np.array([-1 if one is None else place.get(folded(one), -1) for one in labels], np.intp)
 
 
-def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
+def fit_temperature(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
     """The temperature at which the truth is likeliest, by golden section over its logarithm.
 
     The mean negative log-likelihood is convex in the inverse of the temperature, so it has one
@@ -120,14 +120,14 @@ def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
     Examples:
         A model is 90 % sure but right in three of four cases, so odds of 9 should be odds of 3:
 
-        >>> round(fit(np.array([[0.9, 0.1]] * 4), np.array([0, 0, 0, 1])), 3)
+        >>> round(fit_temperature(np.array([[0.9, 0.1]] * 4), np.array([0, 0, 0, 1])), 3)
         2.0
     """
     golden = (math.sqrt(5) - 1) / 2
     low, high = math.log(COLDEST), math.log(HOTTEST)
 
     def cost(at: float) -> float:
-        return nll(shares, truth, math.exp(at))
+        return negative_log_likelihood(shares, truth, math.exp(at))
 
     left, right = high - golden * (high - low), low + golden * (high - low)
     cost_left, cost_right = cost(left), cost(right)
@@ -143,12 +143,14 @@ def fit(shares: Floats, truth: npt.NDArray[np.intp]) -> float:
     return math.exp((low + high) / 2)
 
 
-def nll(shares: Floats, truth: npt.NDArray[np.intp], temperature: float) -> float:
+def negative_log_likelihood(
+    shares: Floats, truth: npt.NDArray[np.intp], temperature: float
+) -> float:
     """Mean negative log-likelihood of the truth at a temperature relative to the present one.
 
     Examples:
-        >>> even_odds = np.array([[0.5, 0.5]])
-        >>> math.isclose(nll(even_odds, np.array([0]), temperature=1.0), math.log(2))
+        >>> even_odds, truth = np.array([[0.5, 0.5]]), np.array([0])
+        >>> math.isclose(negative_log_likelihood(even_odds, truth, temperature=1.0), math.log(2))
         True
     """
     logits = np.log(np.maximum(shares, SMALLEST))

@@ -23,7 +23,7 @@ from fathomnet_voxel51.terminal import (
 )
 
 from .decide import ARGMAX, RULES
-from .stop import StoppedError, listening
+from .stop import StoppedError, handled_signals
 
 CONTINUE: Final = 75
 """Exit status of a run that was asked to stop: EX_TEMPFAIL of sysexits.h, "try again"."""
@@ -100,7 +100,7 @@ def run(as_json: bool, **options: Any) -> None:
     # third of the time of a small model. The setting is read when PyTorch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with _status():
-        with progress_bar() as report, listening() as stop:
+        with progress_bar() as report, handled_signals() as stop:
             from .request import RunRequest
             from .run import run as run_stage
 

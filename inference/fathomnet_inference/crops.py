@@ -94,7 +94,7 @@ def _span(centre: int, reach: int, length: int) -> tuple[int, int]:
     return first, after
 
 
-def cut(image: Image.Image, window: Window) -> Pixels:
+def cut_window(image: Image.Image, window: Window) -> Pixels:
     """Cuts out a window of an image, stretched to SIDE x SIDE (section 6, steps 4 and 5).
 
     Args:
@@ -103,7 +103,7 @@ def cut(image: Image.Image, window: Window) -> Pixels:
         window: inside the image.
 
     Examples:
-        >>> cut(Image.new("RGB", (100, 80)), Window(39, 24, 61, 46)).shape
+        >>> cut_window(Image.new("RGB", (100, 80)), Window(39, 24, 61, 46)).shape
         (3, 256, 256)
     """
     if window.empty:

@@ -16,7 +16,7 @@ from .checkpoint import load_model
 from .device import DTYPES
 from .manifest import Manifest
 from .model import WinnerModel
-from .parts import Part, cut
+from .parts import Part, cut_into_parts
 from .pipeline import Unpredicted
 from .predict import BoxLogits, PredictSettings, predict
 from .request import Work
@@ -60,7 +60,7 @@ class Engine:
 
     def parts(self) -> list[tuple[ImageBoxes, ...]]:
         """The images, cut into the parts that are kept together."""
-        return cut(self._work.images, self._boxes_a_part)
+        return cut_into_parts(self._work.images, self._boxes_a_part)
 
     def predict(self, images: Sequence[ImageBoxes], progress: Progress) -> Part:
         """Predicts one part."""

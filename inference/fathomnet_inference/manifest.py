@@ -131,7 +131,7 @@ class Counts:
     decisions: Mapping[str, int]
 
 
-def finished(
+def finished_manifest(
     identity: Manifest,
     counts: Counts,
     unpredicted: Iterable[Unpredicted],
@@ -152,13 +152,15 @@ def finished(
         "device": device,
         "slurm": slurm_ids(),
         "started": started,
-        "finished": now(),
+        "finished": utc_now(),
         "counts": asdict(counts),
         "not_predicted": [asdict(box) for box in unpredicted],
     }
 
 
-def differences(one: Manifest, other: Manifest, ignored: Iterable[str] = ()) -> Iterator[str]:
+def manifest_differences(
+    one: Manifest, other: Manifest, ignored: Iterable[str] = ()
+) -> Iterator[str]:
     """The members of an identity in which two manifests differ.
 
     Args:
@@ -203,7 +205,7 @@ def shard_of(manifest: Manifest) -> Shard:
     return Shard.parse(label.replace("-of-", "/"))
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -16,7 +16,7 @@ from fathomnet_voxel51.files.faults import FaultList
 from fathomnet_voxel51.media.shards import Shard
 from fathomnet_voxel51.progress import Progress, silent
 
-from .manifest import Manifest, differences, shard_of, slurm_ids
+from .manifest import Manifest, manifest_differences, shard_of, slurm_ids
 from .parts import FOLDER, START_OVER
 from .results import Results, read_manifest, read_results, write_results
 
@@ -116,7 +116,7 @@ def _read(folder: Path, faults: FaultList) -> list[_Shard]:
 def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
     """Compares every shard with the first."""
     for shard in shards[1:]:
-        for difference in differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
+        for difference in manifest_differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
             what, values = difference.split(": ", 1)
             there = f"there being {shards[0].folder}"
             faults.add(str(shard.folder), f"{what} differs: {values} ({there})")
@@ -225,7 +225,9 @@ def _refuse_other(target: Path, manifest: Manifest) -> None:
         raise InputError(str(target), [Fault("folder", problem)], START_OVER)
     there = read_manifest(target)
     if there is not None:
-        found = [Fault(*d.split(": ", 1)) for d in differences(manifest, there, MAY_DIFFER)]
+        found = [
+            Fault(*d.split(": ", 1)) for d in manifest_differences(manifest, there, MAY_DIFFER)
+        ]
         if found or there["settings"]["shard"]:
             found = found or [Fault("settings.shard", "the folder holds a shard, not the whole")]
             raise InputError(f"{target} holds another run", found, START_OVER)

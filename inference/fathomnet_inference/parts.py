@@ -25,7 +25,7 @@ from fathomnet_voxel51.errors import Fault, InputError, SetupError
 from fathomnet_voxel51.files.whole_file import write_whole
 
 from .annotations import ImageBoxes
-from .manifest import IDENTITY, Manifest, differences, now
+from .manifest import IDENTITY, Manifest, manifest_differences, utc_now
 from .pipeline import Unpredicted
 
 FOLDER: Final = "unfinished"
@@ -53,7 +53,7 @@ class Part:
         return len(self.annotation_id) + len(self.unpredicted)
 
 
-def cut(images: Iterable[ImageBoxes], boxes: int) -> list[tuple[ImageBoxes, ...]]:
+def cut_into_parts(images: Iterable[ImageBoxes], boxes: int) -> list[tuple[ImageBoxes, ...]]:
     """Cuts images into parts of at least so many boxes each, except for the last one."""
     parts: list[tuple[ImageBoxes, ...]] = []
     part: list[ImageBoxes] = []
@@ -152,7 +152,7 @@ def open_parts(output: Path, identity: Manifest) -> Iterator[PartStore]:
         _hold(lock, output)
         kept = kept_identity(output)
         if kept is None:
-            kept = {**identity, "started": now()}
+            kept = {**identity, "started": utc_now()}
             _write(folder / IDENTITY_NAME, (json.dumps(kept, indent=2) + "\n").encode())
         refuse_other(output, identity, kept)
         yield PartStore(folder, str(kept.get("started", "")))
@@ -166,7 +166,9 @@ def refuse_other(output: Path, identity: Manifest, there: Manifest) -> None:
     Raises:
         InputError: with every difference.
     """
-    faults = [Fault(*difference.split(": ", 1)) for difference in differences(identity, there)]
+    faults = [
+        Fault(*difference.split(": ", 1)) for difference in manifest_differences(identity, there)
+    ]
     if faults:
         raise InputError(f"{output} holds another run", faults, START_OVER)
 

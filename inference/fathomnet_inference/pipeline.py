@@ -17,7 +17,7 @@ from fathomnet_voxel51.files.pictures import PictureError
 from PIL import Image
 
 from .annotations import Box, ImageBoxes
-from .crops import Pixels, Window, Windows, cut, windows_of
+from .crops import Pixels, Window, Windows, cut_window, windows_of
 from .images import open_image
 
 PART: Final = 32
@@ -69,7 +69,7 @@ Part = list[Prepared]
 """PART boxes of one image, or its remaining boxes, in their order."""
 
 
-def prepare(folder: Path, image: ImageBoxes) -> Iterator[Part]:
+def prepare_image(folder: Path, image: ImageBoxes) -> Iterator[Part]:
     """Prepares the crops of an image's boxes; the image is decoded only once.
 
     Args:
@@ -113,18 +113,18 @@ class _Cutter:
         return BoxCrops(
             box.annotation_id,
             self._image_id,
-            cut(picture, windows.object),
-            cut(picture, windows.context_3),
-            cut(picture, windows.context_5),
+            cut_window(picture, windows.object),
+            cut_window(picture, windows.context_3),
+            cut_window(picture, windows.context_5),
             self._whole(windows.whole),
         )
 
     def _whole(self, window: Window) -> WholeCrop:
         """The whole-image crop; it is the whole image only if the box's centre is inside (6.1)."""
         if window != self._everything:
-            return WholeCrop(cut(self._picture, window), shared=False)
+            return WholeCrop(cut_window(self._picture, window), shared=False)
         if self._shared is None:
-            self._shared = WholeCrop(cut(self._picture, window), shared=True)
+            self._shared = WholeCrop(cut_window(self._picture, window), shared=True)
         return self._shared
 
 
@@ -141,7 +141,7 @@ def read_ahead(
     """
     if not workers:
         for image in images:
-            yield from prepare(folder, image)
+            yield from prepare_image(folder, image)
         return
     executor = ThreadPoolExecutor(workers, thread_name_prefix="crops")
     try:
@@ -154,7 +154,7 @@ class _Running:
     """An image whose next part is being prepared in a thread."""
 
     def __init__(self, folder: Path, image: ImageBoxes, executor: Executor) -> None:
-        self._parts = prepare(folder, image)
+        self._parts = prepare_image(folder, image)
         self._executor = executor
         self._left = len(image.boxes)
         self._begin()

@@ -109,7 +109,7 @@ class Work:
         ).described()
 
 
-def check(request: RunRequest) -> Work:
+def check_request(request: RunRequest) -> Work:
     """Checks everything about a run before anything is predicted.
 
     Raises:

@@ -56,7 +56,9 @@ class Results:
         return dict(sorted(kinds.items()))
 
 
-def decided(parts: Sequence[Part], decider: Decider, temperature: float, concepts: int) -> Results:
+def decided_results(
+    parts: Sequence[Part], decider: Decider, temperature: float, concepts: int
+) -> Results:
     """Chooses names for everything that the model has predicted.
 
     Args:

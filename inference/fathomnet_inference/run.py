@@ -11,11 +11,11 @@ from fathomnet_voxel51.progress import Progress, silent
 
 from .annotations import ImageBoxes
 from .engine import Engine
-from .manifest import Counts, Manifest, finished
+from .manifest import Counts, Manifest, finished_manifest
 from .parts import Part, PartStore, kept_identity, open_parts, refuse_other
 from .pipeline import Unpredicted
-from .request import RunRequest, Work, check
-from .results import decided, read_manifest, write_results
+from .request import RunRequest, Work, check_request
+from .results import decided_results, read_manifest, write_results
 from .stop import Stop
 
 LAST: Final = 0.999
@@ -66,7 +66,7 @@ def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = No
     began = time.monotonic()
     stop = stop or Stop()
     progress(0.0, "reading annotations and checkpoint")
-    work = check(request)
+    work = check_request(request)
     engine = Engine(work)
     there = kept_identity(work.output)
     manifest = read_manifest(work.output) if there is None else None
@@ -106,7 +106,7 @@ def _write(
     parts: Sequence[Part],
     unpredicted: Sequence[Unpredicted],
 ) -> Manifest:
-    results = decided(parts, work.decider, work.temperature, len(work.checkpoint.concepts))
+    results = decided_results(parts, work.decider, work.temperature, len(work.checkpoint.concepts))
     counts = Counts(
         images=len(work.images),
         boxes=work.boxes,
@@ -115,7 +115,9 @@ def _write(
         boxes_of_all_shards=work.boxes_of_all_shards,
         decisions=results.tally(),
     )
-    manifest = finished(engine.identity(), counts, unpredicted, engine.device_name(), started)
+    manifest = finished_manifest(
+        engine.identity(), counts, unpredicted, engine.device_name(), started
+    )
     write_results(work.output, results, manifest)
     return manifest
 

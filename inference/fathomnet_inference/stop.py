@@ -57,7 +57,7 @@ class Stop:
 
 
 @contextmanager
-def listening() -> Iterator[Stop]:
+def handled_signals() -> Iterator[Stop]:
     """Handles the signals in the block; only the main thread may use it."""
     stop = Stop()
     before = {number: signal.signal(number, stop._hear) for number in SIGNALS}

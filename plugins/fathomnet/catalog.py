@@ -19,7 +19,7 @@ from .files.coco_licences import (
     read_statements,
 )
 from .files.coco_reader import CocoReader
-from .files.coco_values import clip, moment, web_url
+from .files.coco_values import clip_to_image, parse_date, web_url
 from .files.faults import FaultList
 from .files.garbage import collector_paused
 from .files.sourcefile import decode, read_source
@@ -167,7 +167,7 @@ def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[
         if image is None:
             continue
         try:
-            inside, excess = clip(raw.bbox, image.width, image.height)
+            inside, excess = clip_to_image(raw.bbox, image.width, image.height)
         except ValueError as error:
             reader.faults.add(f"{place}.bbox", str(error))
             continue
@@ -204,7 +204,7 @@ def _read_image(
     except ValueError as error:
         reader.faults.add(f"{place}.coco_url", str(error))
     try:
-        captured = moment(raw.date_captured)
+        captured = parse_date(raw.date_captured)
     except ValueError as error:
         reader.notes.add(f"{place}.date_captured", str(error))
     try:

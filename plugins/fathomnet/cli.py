@@ -16,7 +16,13 @@ from .errors import DatasetError, Fault, InputError
 from .interruptions import told_plainly
 from .parameters import OPERATORS, Parameters, Widget, widget
 from .plain import plain
-from .terminal import ITEMS_FAILED, exit_status, harmless, print_result, progress_bar
+from .terminal import (
+    ITEMS_FAILED,
+    exit_status,
+    print_result,
+    progress_bar,
+    without_control_characters,
+)
 
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
 
@@ -144,7 +150,7 @@ def rename_transferred(rename_map: str, bucket: str) -> None:
     if result.absent:
         click.echo(f"{len(result.absent):,} not fetched:", err=True)
         for name in result.absent:
-            click.echo(f"  {harmless(name)}", err=True)
+            click.echo(f"  {without_control_characters(name)}", err=True)
         sys.exit(ITEMS_FAILED)
 
 

@@ -17,7 +17,7 @@ from .dataset.label_fields import boxes_path
 from .dataset.schema_version import reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import ANNOTATION_ID, GROUND_TRUTH
-from .files.spreadsheet import cell
+from .files.spreadsheet import spreadsheet_cell
 from .files.whole_file import write_whole
 from .plain import counted
 from .progress import Progress, silent
@@ -160,7 +160,7 @@ def _as_csv(corrections: Sequence[_Correction], images: Mapping[str, Mapping[str
             *(one.before, one.after),
             *(one.journal.user, one.journal.time, one.journal.note, one.journal.key),
         )
-        table.writerow(map(cell, row))
+        table.writerow(map(spreadsheet_cell, row))
     return text.getvalue()
 
 

@@ -15,7 +15,7 @@ from .scoring.judging import Judgement
 from .scoring.matching import NO_PARTNER
 from .scoring.pairs import Pairs
 from .scoring.ranks import RankScore, rank_table
-from .scoring.resampling import Interval, intervals
+from .scoring.resampling import Interval, bootstrap_intervals
 from .taxonomy import MAX_DISTANCE, Taxonomy
 
 NAMES_KEPT: Final = 50
@@ -107,7 +107,7 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
     alone = judgement.row_prediction[scored.rows] == NO_PARTNER
     groups, by = _groups(scored)
     values = np.stack([right, distances], axis=1).astype(np.float64)
-    bounds = intervals(values, groups) or (None, None)
+    bounds = bootstrap_intervals(values, groups) or (None, None)
     predicted = ~alone
     labelled = np.array([label is not None for label in truth.labels], bool)
     kept = scored.images_kept[truth.owners]

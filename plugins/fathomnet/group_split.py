@@ -42,7 +42,7 @@ class Group:
     boxes: Mapping[str, int]
 
 
-def divide(groups: Sequence[Group], share: float, seed: int) -> list[bool]:
+def divide_groups(groups: Sequence[Group], share: float, seed: int) -> list[bool]:
     """Chooses the groups of the smaller side.
 
     Args:
@@ -55,7 +55,7 @@ def divide(groups: Sequence[Group], share: float, seed: int) -> list[bool]:
 
     Examples:
         >>> large, small = Group(80, {"Sebastes": 160}), Group(20, {"Sebastes": 40})
-        >>> divide([large, small], share=0.2, seed=42)
+        >>> divide_groups([large, small], share=0.2, seed=42)
         [False, True]
     """
     random = Random(seed)  # noqa: S311  # no secret

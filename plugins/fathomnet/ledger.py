@@ -19,13 +19,13 @@ from typing import Final
 
 from .errors import SetupError
 from .fields import images_folder
-from .files.spreadsheet import cell
+from .files.spreadsheet import spreadsheet_cell
 from .files.whole_file import write_whole
 from .media.ledger_lines import (
     HOME_VARIABLE,
     Entry,
     Job,
-    damaged,
+    damaged_line,
     ledgers_of,
     line_of,
     read_lines,
@@ -156,7 +156,7 @@ def write_not_stored(ledger: Ledger, images: Iterable[tuple[str, str]]) -> Path:
             row = (name, url, entry.outcome, entry.reason, entry.attempts, entry.time)
         else:
             continue
-        table.writerow(map(cell, row))
+        table.writerow(map(spreadsheet_cell, row))
     path = not_stored_list(ledger.path)
     try:
         write_whole(path, text.getvalue().encode())
@@ -204,7 +204,7 @@ def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry
     whole = content.rfind(b"\n") + 1
     if not whole:
         if not job.line().startswith(content):
-            raise damaged(path, 1, "is no line of a ledger")
+            raise damaged_line(path, 1, "is no line of a ledger")
         os.ftruncate(descriptor, 0)
         _append(descriptor, job.line(), path)
         return {}

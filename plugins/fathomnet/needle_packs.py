@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from .errors import Fault, InputError
-from .files.faults import FaultList, shown
+from .files.faults import FaultList, value_in_words
 from .files.sourcefile import SourceFile, decode, read_source
 from .resources import data_file, data_files
 
@@ -250,14 +250,16 @@ def _described(detail: Mapping[str, Any], lines: _Lines) -> tuple[str, str]:
         case "missing":
             problem = "is missing"
         case "model_type":
-            problem = f"should be a mapping of names to values, not {shown(detail['input'])}"
+            problem = (
+                f"should be a mapping of names to values, not {value_in_words(detail['input'])}"
+            )
         case "too_short":
             problem = "is empty; write at least one"
         case "string_pattern_mismatch":
             problem = "should be one word: a letter, then letters, digits and _"
         case _:
             message = str(detail["msg"]).removeprefix("Input ")
-            problem = f"{message}, not {shown(detail['input'])}"
+            problem = f"{message}, not {value_in_words(detail['input'])}"
     return _place(path, lines), problem
 
 

@@ -103,7 +103,7 @@ class FoundNeedle:
     new: int
 
 
-def keep(
+def keep_hits(
     dataset: Any,
     search: Search,
     found: Mapping[str, NeedleHits],
@@ -165,7 +165,7 @@ def _save_view_of_all(dataset: Any, search: Search, hits: Mapping[str, Iterable[
         every.setdefault(hit.id, hit)
     shown = tuple(every.values())
     if search.grid:
-        shown = search.grid.apart(shown)
+        shown = search.grid.without_overlaps(shown)
     words = search.description()
     save_hits_view(dataset, search.view(), search.patches_field, shown, words)
 

@@ -56,17 +56,17 @@ def needle_scores(
     Args:
         prompt: (N,) cosine similarities of the pictures to the needle.
         negatives: (M, N) their similarities to its negative prompts, M at least 1.
-        k: the most hits that are requested; see ``threshold``.
+        k: the most hits that are requested; see ``hit_threshold``.
     """
     if not prompt.size:
-        return NeedleScores(np.empty(0), threshold(0, k))
+        return NeedleScores(np.empty(0), hit_threshold(0, k))
     contrast = prompt - soft_maximum(negatives)
     contrast -= np.median(contrast)
     # A median of distances, because a few needles must not widen what is taken for chance.
     spread = float(np.median(np.abs(contrast))) / MAD_OF_NORMAL
     # float32 cosines are no finer than this.
     unit = max(spread, float(np.finfo(np.float32).eps))
-    return NeedleScores(contrast / unit, threshold(contrast.size, k))
+    return NeedleScores(contrast / unit, hit_threshold(contrast.size, k))
 
 
 def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -83,7 +83,7 @@ def soft_maximum(negatives: NDArray[np.float32]) -> NDArray[np.float64]:
     return TEMPERATURE * np.asarray(largest + np.log(np.exp(scaled - largest).mean(axis=0)))
 
 
-def threshold(pictures: int, k: int) -> float:
+def hit_threshold(pictures: int, k: int) -> float:
     """The score that at most a tenth of ``k`` pictures would exceed by chance.
 
     By chance means: if no picture showed the needle and the contrasts with the negatives had a
@@ -92,7 +92,7 @@ def threshold(pictures: int, k: int) -> float:
     Examples:
         With 1,000 pictures and 25 hits, 2.5 pictures may pass by chance:
 
-        >>> round(threshold(1_000, k=25), 2)
+        >>> round(hit_threshold(1_000, k=25), 2)
         2.81
     """
     chance = min(CHANCE_SHARE * k / max(pictures, 1), LARGEST_CHANCE)

@@ -16,7 +16,7 @@ from .errors import DatasetError, Fault, InputError
 from .fields import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
 from .models import Embedder, load_embedder, model_spec
 from .needle_packs import Needle, Pack, read_pack, with_prompts
-from .needle_record import FoundNeedle, NeedleHits, Search, keep
+from .needle_record import FoundNeedle, NeedleHits, Search, keep_hits
 from .needle_scores import needle_scores
 from .plain import counted
 from .progress import Progress, portion, silent
@@ -85,7 +85,7 @@ def find_needles(
         progress(0.2 + 0.3 * done / len(wanted.needles), f"looking for {needle.name}")
         found[needle.name] = _look_for(needle, index, texts, needle.k or k, there, grid)
     search = Search(wanted, brain_key, index.model, index.patches_field, grid)
-    needles = keep(dataset, search, found, there, portion(progress, 0.5, 1.0))
+    needles = keep_hits(dataset, search, found, there, portion(progress, 0.5, 1.0))
     hits = counted(sum(needle.hits for needle in needles), "hit", "hits")
     progress(1.0, f"{hits} of {counted(len(needles), 'needle', 'needles')}")
     return NeedlesResult(needles, search.view() if any(n.hits for n in needles) else "")
@@ -164,7 +164,7 @@ def _look_for(
     hits = tuple(
         Hit(index.ids[at], index.sample_ids[at], float(scores.values[at])) for at in positions
     )
-    return NeedleHits(scores.threshold, (grid.apart(hits) if grid else hits)[:k])
+    return NeedleHits(scores.threshold, (grid.without_overlaps(hits) if grid else hits)[:k])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from .review_signals import (
     read_labelled,
     read_looks,
 )
-from .suspicion.weighing import Case, partners_of, weigh
+from .suspicion.weighing import Case, partners_of, weigh_labels
 from .taxonomy import Taxonomy, load_taxonomy
 
 THRESHOLD: Final = 0.5
@@ -62,7 +62,7 @@ def find_label_errors(
     labelled = read_labelled(dataset, sources, taxonomy or load_taxonomy())
     looks = read_looks(dataset, sources, labelled)
     case = Case(labelled.given, labelled.names, labelled.opinions, looks)
-    doubts = weigh(case, threshold, portion(progress, 0.1, 0.6))
+    doubts = weigh_labels(case, threshold, portion(progress, 0.1, 0.6))
     if np.isnan(doubts.score).all():
         raise no_signal_found(sources)
     findings = Findings(sources, labelled, doubts, partners_of(case, doubts), threshold)

@@ -20,7 +20,7 @@ from .errors import SetupError
 from .fields import PLUGIN_NAME
 from .media.paths import GCS
 from .model_parts.known import KNOWN
-from .model_parts.weights import fetching, find_known
+from .model_parts.weights import fetch_advice, find_known
 from .progress import Progress, silent
 
 DISK_WARN_BYTES = 30 * 1024**3
@@ -230,5 +230,5 @@ def _weights(name: str, title: str) -> Check:
         file = find_known(name).file
     except SetupError:
         detail = f"{title}: its weights are not on this machine"
-        return Check(f"model {name}", "warn", detail, fetching(name))
+        return Check(f"model {name}", "warn", detail, fetch_advice(name))
     return Check(f"model {name}", "ok", f"{title}: {file}")

@@ -13,12 +13,12 @@ from itertools import combinations
 from typing import Any, Final
 
 from .dataset.collection import now, reload_samples, sample_collection
-from .dataset.image_dives import column, image_dives
+from .dataset.image_dives import field_values, image_dives
 from .dataset.label_fields import boxes_path
 from .dataset.schema_version import bring_up_to_date, reload_known
 from .errors import DatasetError, Fault, InputError
 from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
-from .group_split import Group, divide
+from .group_split import Group, divide_groups
 from .plain import counted
 from .progress import Progress, silent
 
@@ -126,7 +126,7 @@ def split_by_dive(
     progress(0.3, f"dividing {size} of {counted(len(members), 'dive', 'dives')}")
     dives = sorted(members)
     groups = [_group(members[dive], concepts) for dive in dives]
-    chosen = divide(groups, val_ratio, seed)
+    chosen = divide_groups(groups, val_ratio, seed)
     side = {
         place: VALIDATION_TAG if is_chosen else TRAIN_TAG
         for dive, is_chosen in zip(dives, chosen, strict=True)
@@ -167,7 +167,7 @@ def read_images(dataset: Any) -> _Images:
         [frozenset(some or ()) for some in tags],
         # Images of which nothing is known are one dive: that leaks nothing.
         [dive or "unknown" for dive in image_dives(dataset)],
-        column(dataset, DUPLICATE_GROUP, len(ids)),
+        field_values(dataset, DUPLICATE_GROUP, len(ids)),
     )
 
 

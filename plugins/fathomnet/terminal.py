@@ -46,7 +46,10 @@ def progress_bar() -> Iterator[Report]:
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield throttled(
-            lambda share, label: bar.update(task, completed=share, description=harmless(label)), 0.1
+            lambda share, label: bar.update(
+                task, completed=share, description=without_control_characters(label)
+            ),
+            0.1,
         )
 
 
@@ -72,10 +75,10 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
         return
     for line in _lines(result):
-        click.echo(harmless(line))
+        click.echo(without_control_characters(line))
 
 
-def harmless(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """A text without characters that control a terminal, except for line breaks."""
     acts = ("Cc", "Cf", "Cs")  # control, formatting such as right-to-left, and surrogates
     return "".join("?" if category(sign) in acts and sign not in "\n\t" else sign for sign in text)
@@ -83,7 +86,7 @@ def harmless(text: str) -> str:
 
 def _say(text: str, style: str | None = None) -> None:
     """Prints to standard error; the terminal itself wraps lines, so a path stays in one piece."""
-    errors.print(harmless(text), markup=False, style=style, soft_wrap=True)
+    errors.print(without_control_characters(text), markup=False, style=style, soft_wrap=True)
 
 
 def _lines(result: dict[str, Any], indent: str = "") -> Iterator[str]:

@@ -12,7 +12,7 @@ from .errors import Fault
 from .fields import CONCURRENCY, FROM_URLS, images_folder
 from .files.garbage import lasting_objects_skipped
 from .ledger import Ledger, open_ledger, write_not_stored
-from .media.addresses import shown
+from .media.addresses import loggable_url
 from .media.attempt import Item, Source
 from .media.engine import Policy, Transfer
 from .media.event_loop import run_reporting
@@ -172,7 +172,7 @@ def _run(request: Request, progress: Progress) -> TransferResult:
                 run_reporting(_move(request, ledger, tally), lambda: progress(*tally.report()))
         finally:
             not_stored = write_not_stored(
-                ledger, ((image.name, shown(image.url)) for image in request.images)
+                ledger, ((image.name, loggable_url(image.url)) for image in request.images)
             )
     result = TransferResult(
         total=tally.total,

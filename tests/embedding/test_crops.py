@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.embedding.crops import BoxError, Window, cut, window_of
+from fathomnet_voxel51.embedding.crops import BoxError, Window, cut_patch, window_of
 from fiftyone.utils.torch import _to_eta_bbox
 
 WORKED_BY_HAND = {
@@ -64,5 +64,5 @@ def test_other_boxes_are_cut_as_fiftyone_cuts_them() -> None:
         x, y = draw.uniform(0, 0.9), draw.uniform(0, 0.9)
         box = [x, y, draw.uniform(0.01, 1 - x), draw.uniform(0.01, 1 - y)]
         expected = _to_eta_bbox(box).extract_from(picture)
-        ours = np.asarray(cut(picture, window_of(box, 307, 211)))
+        ours = np.asarray(cut_patch(picture, window_of(box, 307, 211)))
         np.testing.assert_array_equal(ours, expected)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fathomnet_inference.calibrate import Calibration, calibrate, fit, nll, read_temperature
+from fathomnet_inference.calibrate import (
+    Calibration,
+    calibrate,
+    fit_temperature,
+    negative_log_likelihood,
+    read_temperature,
+)
 from fathomnet_inference.decide import probabilities
 from fathomnet_inference.results import read_results
 from fathomnet_inference.run import run
@@ -30,28 +36,34 @@ def drawn(temperature: float, boxes: int = 20_000) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8, 4.0])
 def test_the_temperature_of_the_labels_is_found(temperature: float) -> None:
     shares, labels = drawn(temperature)
-    assert fit(shares, labels) == pytest.approx(temperature, rel=0.05)
+    assert fit_temperature(shares, labels) == pytest.approx(temperature, rel=0.05)
 
 
 def test_the_fit_is_scipys() -> None:
     shares, labels = drawn(2.5, boxes=300)
     found = minimize_scalar(
-        lambda at: nll(shares, labels, np.exp(at)), bounds=(-3, 3), method="bounded"
+        lambda at: negative_log_likelihood(shares, labels, np.exp(at)),
+        bounds=(-3, 3),
+        method="bounded",
     )
-    assert fit(shares, labels) == pytest.approx(np.exp(found.x), rel=1e-3)
+    assert fit_temperature(shares, labels) == pytest.approx(np.exp(found.x), rel=1e-3)
 
 
 def test_the_likelihood_is_worked_by_hand() -> None:
     shares = np.array([[0.8, 0.2], [0.5, 0.5]])
     labels = np.array([0, 1])
-    assert nll(shares, labels, 1.0) == pytest.approx(-(np.log(0.8) + np.log(0.5)) / 2)
+    assert negative_log_likelihood(shares, labels, 1.0) == pytest.approx(
+        -(np.log(0.8) + np.log(0.5)) / 2
+    )
     tempered = np.sqrt(0.8) / (np.sqrt(0.8) + np.sqrt(0.2))
-    assert nll(shares, labels, 2.0) == pytest.approx(-(np.log(tempered) + np.log(0.5)) / 2)
+    assert negative_log_likelihood(shares, labels, 2.0) == pytest.approx(
+        -(np.log(tempered) + np.log(0.5)) / 2
+    )
 
 
 def test_probabilities_that_were_rounded_to_nothing_do_no_harm() -> None:
     shares = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    temperature = fit(shares, np.array([0, 1, 1]))
+    temperature = fit_temperature(shares, np.array([0, 1, 1]))
     assert np.isfinite(temperature) and temperature > 1
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fathomnet_inference.annotations import Box, read_annotations
-from fathomnet_inference.crops import SIDE, Window, Windows, cut, windows_of
+from fathomnet_inference.crops import SIDE, Window, Windows, cut_window, windows_of
 from fathomnet_inference.images import open_image
 from fathomnet_inference.model import BRANCHES
 from fathomnet_inference.normalise import MEAN, STD, Normaliser, normalisation_table
@@ -55,7 +55,7 @@ def test_pixels_are_bitwise_those_of_the_original_program() -> None:
     for image in read_annotations(FIXTURE / "dataset_test.json").images:
         picture = open_image(FIXTURE / "images", image.file_name)
         for box in image.boxes:
-            crops = [cut(picture, window) for window in four(windows_of(box, *picture.size))]
+            crops = [cut_window(picture, window) for window in four(windows_of(box, *picture.size))]
             found = normalise(torch.from_numpy(np.stack(crops))).numpy()
             for name, pixels in zip(("obj", *BRANCHES), found, strict=True):
                 np.testing.assert_array_equal(pixels, expected[name][order[box.annotation_id]])
@@ -71,7 +71,7 @@ side = st.floats(0, 150) | st.integers(0, 150).map(float)
 @given(st.builds(Box, st.just(1), coordinate, coordinate, side, side))
 def test_any_box_is_cut_as_the_description_says(box: Box) -> None:
     picture = Image.fromarray(FRAME)
-    crops = [cut(picture, window) for window in four(windows_of(box, WIDTH, HEIGHT))]
+    crops = [cut_window(picture, window) for window in four(windows_of(box, WIDTH, HEIGHT))]
     for found, expected in zip(crops, as_described(FRAME, box), strict=True):
         np.testing.assert_array_equal(found, expected.transpose(2, 0, 1))
 
@@ -107,7 +107,7 @@ def test_a_window_left_of_the_image_wraps_round() -> None:
 def test_a_window_outside_the_image_is_black(box: Box) -> None:
     for window in four(windows_of(box, WIDTH, HEIGHT)):
         assert window.empty
-        assert not cut(Image.fromarray(FRAME), window).any()
+        assert not cut_window(Image.fromarray(FRAME), window).any()
 
 
 def test_a_box_of_less_than_two_pixels_has_black_contexts() -> None:
@@ -139,7 +139,7 @@ def test_alpha_weighs_the_colours_and_is_dropped(mode: str) -> None:
     pixels[..., -1] = 255
     pixels[:, :4, :colours] = 255
     pixels[:, :4, -1] = 0
-    found = cut(Image.fromarray(pixels), Window(0, 0, 8, 8))
+    found = cut_window(Image.fromarray(pixels), Window(0, 0, 8, 8))
     assert found.shape == (3, SIDE, SIDE)
     assert found.max() < 130  # next to no alpha, the colour is rounded coarsely
     assert (found[:, :, 3 * SIDE // 4 :] == 100).all()

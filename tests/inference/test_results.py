@@ -21,14 +21,14 @@ from fathomnet_inference.manifest import (
     Manifest,
     NamedFile,
     Settings,
-    differences,
-    finished,
+    finished_manifest,
+    manifest_differences,
 )
-from fathomnet_inference.parts import Part, cut, kept_identity, open_parts
+from fathomnet_inference.parts import Part, cut_into_parts, kept_identity, open_parts
 from fathomnet_inference.pipeline import Unpredicted
 from fathomnet_inference.results import (
     Results,
-    decided,
+    decided_results,
     no_results,
     read_manifest,
     read_results,
@@ -69,12 +69,14 @@ def part(ids: Sequence[int], seed: int = 0, lost: Sequence[Unpredicted] = ()) ->
 
 def described(results: Results, identity: Identity = IDENTITY) -> Manifest:
     counts = Counts(4, 4, len(results.rows), 1, 4, results.tally())
-    return finished(identity.described(), counts, [LOST], "cpu", "2025-01-01T00:00:00+00:00")
+    return finished_manifest(
+        identity.described(), counts, [LOST], "cpu", "2025-01-01T00:00:00+00:00"
+    )
 
 
 def write(folder: Path, rule: str = "argmax", parts: Sequence[Part] | None = None) -> Results:
     parts = parts or [part([9, 2]), part([5], seed=1)]
-    results = decided(parts, Decider(rule, CONCEPTS, TAXONOMY), 1.0, len(CONCEPTS))
+    results = decided_results(parts, Decider(rule, CONCEPTS, TAXONOMY), 1.0, len(CONCEPTS))
     write_results(folder, results, described(results, replace(IDENTITY, decision=rule)))
     return results
 
@@ -205,7 +207,7 @@ def test_a_damaged_folder_is_refused(damage: Any, place: str, tmp_path: Path) ->
 def test_a_large_run_is_decided_in_pieces_with_the_same_result() -> None:
     whole = part(range(9_000))
     decider = Decider(EXPECTED_DISTANCE, CONCEPTS, TAXONOMY)
-    results = decided([whole], decider, 2.0, len(CONCEPTS))
+    results = decided_results([whole], decider, 2.0, len(CONCEPTS))
     names = decider.decide(probabilities(whole.logits[-5:], 2.0)).concept_name
     assert results.rows["concept_name"].tolist()[-5:] == list(names)
     assert results.rows["annotation_id"].tolist() == list(range(9_000))
@@ -216,10 +218,10 @@ def test_parts_have_whole_images_and_at_least_so_many_boxes() -> None:
         ImageBoxes(n, f"{n}.png", tuple(Box(100 * n + k, 0, 0, 1, 1) for k in range(count)))
         for n, count in enumerate((3, 1, 1, 9, 2, 2))
     ]
-    parts = cut(images, 4)
+    parts = cut_into_parts(images, 4)
     assert [[image.image_id for image in part] for part in parts] == [[0, 1], [2, 3], [4, 5]]
-    assert [image for part in cut(images, 100) for image in part] == images
-    assert cut([], 4) == []
+    assert [image for part in cut_into_parts(images, 100) for image in part] == images
+    assert cut_into_parts([], 4) == []
 
 
 def test_a_part_reads_back_as_it_was_kept(tmp_path: Path) -> None:
@@ -247,12 +249,12 @@ def test_an_identity_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_differences_name_the_member_and_both_values() -> None:
     other = replace(IDENTITY, settings=replace(SETTINGS, precision="fp16"), concepts=("a",))
     renamed = replace(other, annotations=NamedFile("other.json", "a" * 64))
-    assert list(differences(IDENTITY.described(), renamed.described())) == [
+    assert list(manifest_differences(IDENTITY.described(), renamed.described())) == [
         "concepts: 79 names here, 1 names there",
         "settings.precision: fp32 here, fp16 there",
     ]
     ignored = ("concepts", "settings.precision")
-    assert not list(differences(IDENTITY.described(), renamed.described(), ignored))
+    assert not list(manifest_differences(IDENTITY.described(), renamed.described(), ignored))
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from fathomnet_voxel51.media.addresses import (
     GuardedResolver,
     PrivateAddressError,
-    fetchable,
-    public,
-    redirected,
-    shown,
+    fetchable_url,
+    is_public,
+    loggable_url,
+    redirect_target,
 )
 from fathomnet_voxel51.media.outcomes import RejectedError
 from hypothesis import given
@@ -34,12 +34,12 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_an_address_of_the_internet_is_public(address: str) -> None:
-    assert public(address)
+    assert is_public(address)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_every_other_address_is_not(address: str) -> None:
-    assert not public(address)
+    assert not is_public(address)
 
 
 @given(st.ip_addresses(v=4) | st.sampled_from([ipaddress.IPv4Address("10.1.2.3")]))
@@ -53,7 +53,7 @@ def test_an_address_in_an_address_is_judged_by_what_it_leads_to(v4: ipaddress.IP
         "Teredo": 0x20010000 << 96 | number << 64 | (number ^ 0xFFFFFFFF),
     }
     for way, address in wrapped.items():
-        assert public(str(ipaddress.IPv6Address(address))) == public(str(v4)), way
+        assert is_public(str(ipaddress.IPv6Address(address))) == is_public(str(v4)), way
 
 
 @pytest.mark.parametrize(
@@ -72,22 +72,24 @@ def test_an_address_in_an_address_is_judged_by_what_it_leads_to(v4: ipaddress.IP
 )
 def test_every_way_to_write_this_machine_is_refused(host: str) -> None:
     leads_to = socket.getaddrinfo(host.strip("[]"), 80, type=socket.SOCK_STREAM)[0][4][0]
-    assert not public(str(leads_to)), "the test holds an address that is harmless"
+    assert not is_public(str(leads_to)), "the test holds an address that is harmless"
     for url in (f"http://{host}/a.png", f"https://{host}:8443/a.png"):
         with pytest.raises(RejectedError) as caught:
-            fetchable(url)
+            fetchable_url(url)
         assert not caught.value.again
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "192.168.7.7"])
 def test_a_private_address_may_be_allowed(host: str) -> None:
-    assert str(fetchable(f"http://{host}:81/a", allow_private_hosts=True)) == f"http://{host}:81/a"
+    assert (
+        str(fetchable_url(f"http://{host}:81/a", allow_private_hosts=True)) == f"http://{host}:81/a"
+    )
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "127.0.0.1."])
 def test_an_unusual_notation_is_never_allowed(host: str) -> None:
     with pytest.raises(RejectedError, match="unusual notation"):
-        fetchable(f"http://{host}/a", allow_private_hosts=True)
+        fetchable_url(f"http://{host}/a", allow_private_hosts=True)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_an_unusual_notation_is_never_allowed(host: str) -> None:
 )
 def test_what_is_no_proper_url_is_refused(url: str, reason: str) -> None:
     with pytest.raises(RejectedError, match=reason) as caught:
-        fetchable(url)
+        fetchable_url(url)
     assert not caught.value.again
     assert "secret" not in caught.value.reason
 
@@ -145,7 +147,7 @@ def test_what_is_no_proper_url_is_refused(url: str, reason: str) -> None:
     ],
 )
 def test_a_url_is_requested_as_it_is_written(url: str, requested: str) -> None:
-    assert str(fetchable(url)) == requested
+    assert str(fetchable_url(url)) == requested
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_a_url_is_requested_as_it_is_written(url: str, requested: str) -> None:
     ],
 )
 def test_a_redirect_is_followed(location: str, requested: str) -> None:
-    assert str(redirected(URL("https://example.org/x/a.png?old=1"), location)) == requested
+    assert str(redirect_target(URL("https://example.org/x/a.png?old=1"), location)) == requested
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_a_redirect_is_followed(location: str, requested: str) -> None:
 )
 def test_a_redirect_into_the_forbidden_is_refused(location: str, reason: str) -> None:
     with pytest.raises(RejectedError, match=reason) as caught:
-        redirected(URL("https://example.org/x/a.png"), location)
+        redirect_target(URL("https://example.org/x/a.png"), location)
     assert "s3cret" not in caught.value.reason
 
 
@@ -202,7 +204,7 @@ def test_a_redirect_into_the_forbidden_is_refused(location: str, reason: str) ->
     ],
 )
 def test_no_secret_of_a_url_is_shown(url: str, visible: str) -> None:
-    assert shown(url) == visible
+    assert loggable_url(url) == visible
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.suspicion.look_alikes import look_alikes
+from fathomnet_voxel51.suspicion.look_alikes import find_look_alikes
 from fathomnet_voxel51.suspicion.names import Names, shares_of
 from fathomnet_voxel51.suspicion.neighbours import (
     Neighbours,
@@ -13,13 +13,13 @@ from fathomnet_voxel51.suspicion.neighbours import (
 )
 from fathomnet_voxel51.suspicion.posterior import (
     Slips,
-    beliefs,
+    error_probabilities,
     fit_slips,
-    suggestions,
-    wrongness,
+    name_probabilities,
+    suggested_names,
 )
 from fathomnet_voxel51.suspicion.predictions import Opinions, evidence_of_predictions
-from fathomnet_voxel51.suspicion.weighing import Case, Looks, weigh
+from fathomnet_voxel51.suspicion.weighing import Case, Looks, weigh_labels
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())
@@ -49,17 +49,17 @@ def test_bayes_by_hand() -> None:
     """
     evidence = np.log([[0.1, 0.9], [0.5, 0.5]])
     slips = Slips(0.1, np.array([[0.0, 1.0], [1.0, 0.0]]))
-    found = beliefs(evidence, positions(0, 0), np.array([0.5, 0.5]), slips)
+    found = name_probabilities(evidence, positions(0, 0), np.array([0.5, 0.5]), slips)
     # Without evidence a label is as wrong as labels are.
-    assert wrongness(found, positions(0, 0)) == pytest.approx([0.5, 0.1])
-    assert suggestions(found, positions(0, 0)).tolist() == [1, 1]
+    assert error_probabilities(found, positions(0, 0)) == pytest.approx([0.5, 0.1])
+    assert suggested_names(found, positions(0, 0)).tolist() == [1, 1]
 
 
 def test_a_prior_that_favours_the_other_name_makes_a_label_more_doubtful() -> None:
     """P(wrong) = 0.8 x 0.1 / (0.8 x 0.1 + 0.2 x 0.9) = 4/13."""
     slips = Slips(0.1, np.array([[0.0, 1.0], [1.0, 0.0]]))
-    found = beliefs(np.zeros((1, 2)), positions(0), np.array([0.2, 0.8]), slips)
-    assert wrongness(found, positions(0)) == pytest.approx([4 / 13])
+    found = name_probabilities(np.zeros((1, 2)), positions(0), np.array([0.2, 0.8]), slips)
+    assert error_probabilities(found, positions(0)) == pytest.approx([4 / 13])
 
 
 def test_the_rate_of_slips_is_found_where_the_evidence_is_plain() -> None:
@@ -175,7 +175,7 @@ def test_each_look_alike_stands_beside_one_suspect() -> None:
     )
     images = positions(0, 1, 2, 3, 4, 5, 0)
     given = positions(0, 1, 1, 1, 1, 0, 1)
-    found = look_alikes(matrix, images, given, positions(0, 5), positions(1, 1))
+    found = find_look_alikes(matrix, images, given, positions(0, 5), positions(1, 1))
     # Number 6 is on the first suspect's image; the nearest three go to the first in turn.
     assert found == [[1, 2, 3], [4, 6]]
 
@@ -190,7 +190,7 @@ def test_scores_are_probabilities_whatever_there_is(seed: int) -> None:
     confidences = np.where(rng.random(size) < 0.5, rng.random(size).round(), np.nan)
     predicted = rng.integers(-1, 3, size).astype(np.intp)
     opinions = Opinions(predicted, confidences, shares if rng.random() < 0.5 else None)
-    doubts = weigh(Case(given, NAMES, opinions, None), threshold=0.5)
+    doubts = weigh_labels(Case(given, NAMES, opinions, None), threshold=0.5)
     told = ~np.isnan(doubts.score)
     assert ((doubts.score[told] >= 0) & (doubts.score[told] <= 1)).all()
     assert (told == (predicted != -1)).all()
@@ -204,7 +204,7 @@ def test_vectors_that_say_nothing_raise_no_doubt() -> None:
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     given = rng.integers(0, 3, 600).astype(np.intp)
     looks = Looks(np.arange(600), matrix, np.arange(600) // 2)
-    doubts = weigh(Case(given, NAMES, None, looks), threshold=0.5)
+    doubts = weigh_labels(Case(given, NAMES, None, looks), threshold=0.5)
     assert np.nanmax(doubts.score) < 0.1
     assert len(doubts.suspects) == 0
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.collection import sample_collection
-from ..dataset.image_dives import column
+from ..dataset.image_dives import field_values
 from ..dataset.label_fields import fields_holding
 from ..fields import GROUND_TRUTH
 
@@ -50,7 +50,7 @@ def read_content(dataset: Any) -> Content:
     if sample_collection(dataset) is not None:
         return _stored(dataset, has_boxes)
     ids = dataset.values("id")
-    columns = {name: column(dataset, name, len(ids)) for name in IMAGE}
+    columns = {name: field_values(dataset, name, len(ids)) for name in IMAGE}
     names = [f"{GROUND_TRUTH}.detections.{name}" for name in ("label", "bounding_box")]
     found = dataset.values(names) if has_boxes else [[None] * len(ids)] * 2
     labels, rectangles = ([one or () for one in values] for values in found)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..embedding.crops import BoxError, cut, window_of
+from ..embedding.crops import BoxError, cut_patch, window_of
 from ..embedding.media import local_file
 from ..embedding.pictures import Pixels, open_picture
 from ..files.pictures import PictureError
@@ -103,7 +103,7 @@ def _at_hand(path: str) -> bool:
 
 def _jpeg(picture: Pixels, rectangle: tuple[float, ...]) -> bytes:
     height, width = picture.shape[:2]
-    patch = cut(picture, window_of(rectangle, width, height))
+    patch = cut_patch(picture, window_of(rectangle, width, height))
     patch.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
     sink = io.BytesIO()
     patch.save(sink, "JPEG", quality=80)

@@ -63,7 +63,7 @@ class TileGrid:
                 "bounding_box": box,
             }
 
-    def apart(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    def without_overlaps(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         """The hits without those that overlap a better one.
 
         Otherwise one thing would be found four times, once for each tile that contains it.

@@ -68,7 +68,7 @@ def _span(start: float, extent: float, length: int) -> tuple[int, int]:
     return max(0, first), min(length, end)
 
 
-def cut(picture: Pixels, window: Window) -> Image.Image:
+def cut_patch(picture: Pixels, window: Window) -> Image.Image:
     """Cuts a patch out of an image, as a picture of its own."""
     rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
     return Image.fromarray(np.ascontiguousarray(picture[rows, columns]))

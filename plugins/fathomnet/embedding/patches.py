@@ -20,7 +20,7 @@ from typing import Any, Final
 from PIL import Image
 
 from ..files.pictures import PictureError
-from .crops import BoxError, Window, cut, window_of
+from .crops import BoxError, Window, cut_patch, window_of
 from .pictures import Pixels, open_picture
 from .work import ImageWork, Item
 
@@ -101,7 +101,7 @@ def _patch(image: ImageWork, item: Item, picture: Pixels, prepare: Prepare) -> P
             window = window_of(item.bounding_box, width, height)
     except BoxError as error:
         return Unusable(image.filepath, item.id, 1, str(error))
-    return Patch(image.sample_id, image.filepath, item, prepare(cut(picture, window)))
+    return Patch(image.sample_id, image.filepath, item, prepare(cut_patch(picture, window)))
 
 
 def read_ahead(

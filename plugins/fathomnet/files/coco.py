@@ -14,7 +14,7 @@ from pydantic import FailFast, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from .coco_values import LARGEST_ID
-from .faults import FaultList, shown
+from .faults import FaultList, value_in_words
 from .json_text import JsonSyntaxError, parse_json
 
 LARGEST_SIDE: Final = 1_000_000
@@ -165,7 +165,7 @@ def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
         faults.add(error.place, error.problem)
         return None
     if not isinstance(content, dict):
-        problem = f"should be an object with images and annotations, not {shown(content)}"
+        problem = f"should be an object with images and annotations, not {value_in_words(content)}"
         faults.add("top level", problem)
         return None
     coco = CocoFile(licenses=content.get("licenses"), info=content.get("info"))
@@ -178,7 +178,7 @@ def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
         if isinstance(content[name], list):
             _read_section(content[name], name, section, faults)
         else:
-            faults.add(name, f"should be a list, not {shown(content[name])}")
+            faults.add(name, f"should be a list, not {value_in_words(content[name])}")
     return coco
 
 
@@ -234,6 +234,10 @@ def _problem(detail: ErrorDetails) -> str:
         return "is missing"
     if kind in _BOUNDS:
         words, limit = _BOUNDS[kind]
-        return f"should be {words} {detail['ctx'][limit]:,}, not {shown(detail['input'])}"
+        return f"should be {words} {detail['ctx'][limit]:,}, not {value_in_words(detail['input'])}"
     expected = _EXPECTED.get(kind)
-    return f"should be {expected}, not {shown(detail['input'])}" if expected else detail["msg"]
+    return (
+        f"should be {expected}, not {value_in_words(detail['input'])}"
+        if expected
+        else detail["msg"]
+    )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..plain import shortened
 from .coco import place_of
 from .coco_values import LARGEST_ID
-from .faults import FaultList, shown
+from .faults import FaultList, value_in_words
 
 LONGEST: Final = 500
 """Characters of a text that are kept."""
@@ -64,7 +64,7 @@ def licence_id(value: object) -> LicenceId | None:
         return value
     if isinstance(value, str):
         return one_line(value) or None
-    raise ValueError(f"should be a whole number, not {shown(value)}, and was left out")
+    raise ValueError(f"should be a whole number, not {value_in_words(value)}, and was left out")
 
 
 def read_licences(value: object, notes: FaultList) -> tuple[Licence, ...]:
@@ -84,7 +84,7 @@ def read_licences(value: object, notes: FaultList) -> tuple[Licence, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        notes.add("licenses", f"should be a list, not {shown(value)}, and was left out")
+        notes.add("licenses", f"should be a list, not {value_in_words(value)}, and was left out")
         return ()
     if len(value) > MOST_LICENCES:
         notes.add("licenses", f"has {len(value):,} items, of which {MOST_LICENCES:,} were read")
@@ -115,7 +115,7 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
     if value is None:
         return ()
     if not isinstance(value, dict):
-        notes.add("info", f"should be an object, not {shown(value)}, and was left out")
+        notes.add("info", f"should be an object, not {value_in_words(value)}, and was left out")
         return ()
     found = list(_statements(value))
     if len(found) > MOST_STATEMENTS:
@@ -136,7 +136,7 @@ def one_line(text: str) -> str:
 
 def _licence(item: object) -> Licence:
     if not isinstance(item, dict):
-        raise ValueError(f"should be an object, not {shown(item)}, and was left out")
+        raise ValueError(f"should be an object, not {value_in_words(item)}, and was left out")
     name, url = (_text(item.get(member)) for member in ("name", "url"))
     known_as = licence_id(item.get("id"))
     if known_as is None:

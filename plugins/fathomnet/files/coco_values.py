@@ -134,7 +134,7 @@ def lasting_url(url: str) -> str:
     return _QUERY.split(url)[0] if gives_away(url) else url
 
 
-def moment(text: object) -> datetime | None:
+def parse_date(text: object) -> datetime | None:
     """Reads a date in COCO's form (``YYYY-MM-DD HH:MM:SS``, taken as UTC) or in ISO 8601.
 
     Returns:
@@ -144,7 +144,7 @@ def moment(text: object) -> datetime | None:
         ValueError: the value is not such a date.
 
     Examples:
-        >>> moment("2014-06-12 08:30:00"), moment("2014-06-12T08:30:00-07:00")
+        >>> parse_date("2014-06-12 08:30:00"), parse_date("2014-06-12T08:30:00-07:00")
         (datetime.datetime(2014, 6, 12, 8, 30), datetime.datetime(2014, 6, 12, 15, 30))
     """
     if text is None or text == "":
@@ -176,7 +176,7 @@ def category_name(name: str) -> str:
     return trimmed
 
 
-def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
+def clip_to_image(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
     """The part of a box that lies in its image.
 
     Args:
@@ -194,7 +194,7 @@ def clip(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:
     Examples:
         A box that exceeds the image by 10 pixels on the left and at the bottom:
 
-        >>> clip((-10, 20, 30, 40), width=100, height=50)
+        >>> clip_to_image((-10, 20, 30, 40), width=100, height=50)
         ((0.0, 20, 20.0, 30), 10)
     """
     left, top, box_width, box_height = box

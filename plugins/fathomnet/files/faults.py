@@ -62,11 +62,11 @@ class FaultList:
             raise InputError(subject, self.all(), advice)
 
 
-def shown(value: object) -> str:
+def value_in_words(value: object) -> str:
     """A value from a file, short enough for a message and in the words of JSON.
 
     Examples:
-        >>> shown("12"), shown([1, 2, 3]), shown(None)
+        >>> value_in_words("12"), value_in_words([1, 2, 3]), value_in_words(None)
         ("the text '12'", 'a list of 3', 'null')
     """
     match value:

@@ -27,7 +27,7 @@ def remove_if_abandoned(path: Path) -> bool:
     except (FileNotFoundError, PermissionError):
         return False
     try:
-        locked = lock(descriptor)
+        locked = lock_file(descriptor)
         if locked is None:
             locked = time.time() - os.fstat(descriptor).st_mtime > UNLOCKABLE_PART_SECONDS
         if locked:
@@ -39,7 +39,7 @@ def remove_if_abandoned(path: Path) -> bool:
         os.close(descriptor)
 
 
-def lock(descriptor: int, wait: bool = False) -> bool | None:
+def lock_file(descriptor: int, wait: bool = False) -> bool | None:
     """Locks a file or folder for this descriptor.
 
     Returns:

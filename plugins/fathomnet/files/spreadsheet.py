@@ -8,14 +8,14 @@ _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def cell(value: Any) -> Any:
+def spreadsheet_cell(value: Any) -> Any:
     """A value as a cell that no spreadsheet takes for a formula.
 
     A text that would be a formula gets an apostrophe in front, which marks it as text to a
     spreadsheet; any other value is returned unchanged.
 
     Examples:
-        >>> cell("=1+1"), cell("Sebastes"), cell(-1)
+        >>> spreadsheet_cell("=1+1"), spreadsheet_cell("Sebastes"), spreadsheet_cell(-1)
         ("'=1+1", 'Sebastes', -1)
     """
     is_formula = isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA)

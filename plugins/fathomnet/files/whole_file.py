@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from .parts import lock, remove_if_abandoned
+from .parts import lock_file, remove_if_abandoned
 
 
 @contextmanager
@@ -56,6 +56,6 @@ def _begun(path: Path) -> tuple[Path, BinaryIO]:
         part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
         file = part.open("xb")
         # Between the two calls another writer may have taken it for one that nobody holds.
-        if lock(file.fileno()) is not False and os.fstat(file.fileno()).st_nlink:
+        if lock_file(file.fileno()) is not False and os.fstat(file.fileno()).st_nlink:
             return part, file
         file.close()

@@ -55,7 +55,7 @@ class GuardedResolver(AbstractResolver):
         """
         found = await self._resolver.resolve(host, port, family)
         for result in found:
-            if not public(result["host"]):
+            if not is_public(result["host"]):
                 raise PrivateAddressError(f"{host} leads to {result['host']}")
         return found
 
@@ -63,7 +63,7 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def public(address: str) -> bool:
+def is_public(address: str) -> bool:
     """Whether an IP address belongs to a single machine on the public internet.
 
     An IPv4 address that is wrapped in an IPv6 one (mapped, NAT64, 6to4, Teredo) is judged itself.
@@ -73,10 +73,10 @@ def public(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return all(_is_public(each) for each in _unwrapped(parsed))
+    return all(_is_public_address(each) for each in _unwrapped(parsed))
 
 
-def fetchable(url: str, allow_private_hosts: bool = False) -> URL:
+def fetchable_url(url: str, allow_private_hosts: bool = False) -> URL:
     """The address to request for a URL: as it is written, with illegal characters escaped.
 
     Hosts that are written as IP addresses are checked here, because they are never looked up; named
@@ -104,7 +104,7 @@ def fetchable(url: str, allow_private_hosts: bool = False) -> URL:
     return URL(f"{parsed.origin()}{path}", encoded=True)
 
 
-def redirected(address: URL, location: str, allow_private_hosts: bool = False) -> URL:
+def redirect_target(address: URL, location: str, allow_private_hosts: bool = False) -> URL:
     """The address to request after a redirect.
 
     Args:
@@ -118,17 +118,17 @@ def redirected(address: URL, location: str, allow_private_hosts: bool = False) -
     if not location:
         raise RejectedError("a redirect to nowhere")
     try:
-        target = fetchable(urljoin(str(address), location), allow_private_hosts)
+        target = fetchable_url(urljoin(str(address), location), allow_private_hosts)
     except ValueError:
         raise RejectedError("a redirect to what is not a URL", again=False) from None
     except RejectedError as error:
         raise RejectedError(f"a redirect to {error.reason}", again=False) from None
     if address.scheme == "https" and target.scheme != "https":
-        raise RejectedError(f"a redirect from https to {shown(str(target))}", again=False)
+        raise RejectedError(f"a redirect from https to {loggable_url(str(target))}", again=False)
     return target
 
 
-def shown(url: str) -> str:
+def loggable_url(url: str) -> str:
     """A URL as a log may show it: on one line, without query, fragment, user name or password."""
     visible = re.split(r"[?#]", url, maxsplit=1)[0]
     visible = _USER_INFO.sub(r"\1\2", visible)
@@ -146,11 +146,11 @@ def _check_host(host: str, allow_private_hosts: bool) -> None:
         return
     if "%" in host:
         raise RejectedError("an IP address with a zone", again=False)
-    if not allow_private_hosts and not public(host):
+    if not allow_private_hosts and not is_public(host):
         raise RejectedError(f"{address} is not an address of the public internet", again=False)
 
 
-def _is_public(address: _Address) -> bool:
+def _is_public_address(address: _Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         return address in _GLOBAL_UNICAST and address.is_global
     special = address.is_multicast or address.is_reserved or address in _PROTOCOLS

@@ -19,7 +19,7 @@ from .answers import ForbiddenError
 from .event_loop import run_reporting
 from .gcs import PERMISSIONS, GcsStore
 from .gcs_access import PROJECT_VARIABLE, Access, Nobody, find_access
-from .gcs_commands import READ_AND_WRITE, grant
+from .gcs_commands import READ_AND_WRITE, grant_role
 from .outcomes import ItemError
 from .paths import GCS
 
@@ -88,7 +88,7 @@ def _rights(bucket: str, what: str, granted: frozenset[str], access: Access) -> 
     missing = [permission for permission in PERMISSIONS if permission not in granted]
     if not missing:
         return Check(MEDIA_ROOT, "ok", f"bucket {bucket} can be listed and written; {what}")
-    fix = grant(bucket, access.member, READ_AND_WRITE)
+    fix = grant_role(bucket, access.member, READ_AND_WRITE)
     lacks = f"{access.account} lacks {', '.join(missing)} on bucket {bucket}"
     if _GET in missing or _LIST in missing:
         return Check(MEDIA_ROOT, "fail", f"{lacks}: it cannot be used; {what}", fix)

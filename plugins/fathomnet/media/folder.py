@@ -18,8 +18,8 @@ from typing_extensions import Self
 from ..errors import SetupError
 from ..files.parts import remove_if_abandoned
 from ..stores import Digest, Incoming, Outgoing, StoredObject
-from .folder_errors import READING, WRITING, meaning
-from .folder_places import files_below, located, located_folder, make_folder_of, status_of
+from .folder_errors import READING, WRITING, store_error
+from .folder_places import files_below, located_file, located_folder, make_folder_of, status_of
 from .outcomes import ConflictError, ItemError, MissingError
 from .part_files import (
     OtherVersionError,
@@ -112,7 +112,7 @@ class FolderStore:
                 try:
                     part.write(chunk)
                 except OSError as error:
-                    raise meaning(error, self.root, path, WRITING) from error
+                    raise store_error(error, self.root, path, WRITING) from error
             _check(part, outgoing)
             size, generation = await self._in_thread(
                 path, WRITING, self._publish, part, target, replacing
@@ -163,7 +163,7 @@ class FolderStore:
         return sum(map(remove_if_abandoned, parts))
 
     def _find(self, path: str) -> StoredObject | None:
-        status = status_of(located(self.root, path), path)
+        status = status_of(located_file(self.root, path), path)
         return _stored(status) if status else None
 
     def _read_digest(self, path: str, stored: StoredObject) -> Digest:
@@ -179,7 +179,7 @@ class FolderStore:
         return Digest(stored.size, base64.b64encode(checksum.digest()).decode())
 
     def _begin(self, part: PartFile, path: str, replacing: StoredObject | None) -> Path:
-        target = located(self.root, path)
+        target = located_file(self.root, path)
         status = status_of(target, path)
         if (version_of(status) if status else None) != _expected(replacing):
             raise _conflict(path)
@@ -197,14 +197,14 @@ class FolderStore:
             raise _conflict(str(target.relative_to(self.root))) from None
 
     def _delete(self, path: str, stored: StoredObject) -> None:
-        target = located(self.root, path)
+        target = located_file(self.root, path)
         with suppress(FileNotFoundError), alone_in(target.parent):
             status = status_of(target, path)
             if status and version_of(status) == _expected(stored):
                 target.unlink()
 
     def _open(self, path: str) -> tuple[FileIO, int]:
-        target = located(self.root, path)
+        target = located_file(self.root, path)
         status = status_of(target, path)
         if status is None:
             raise MissingError(f"there is no file {path} in {self.root}")
@@ -232,7 +232,7 @@ class FolderStore:
         try:
             return await asyncio.shield(work)
         except OSError as error:
-            raise meaning(error, self.root, path, access) from error
+            raise store_error(error, self.root, path, access) from error
         except asyncio.CancelledError:
             while not work.done():
                 with suppress(asyncio.CancelledError):

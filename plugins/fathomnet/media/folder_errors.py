@@ -21,7 +21,7 @@ _FINAL: Final = frozenset(
 """Errors about one name, which another attempt would run into again."""
 
 
-def meaning(error: OSError, root: str, path: str, access: int) -> FathomNetError:
+def store_error(error: OSError, root: str, path: str, access: int) -> FathomNetError:
     """Translates a file system's error into one of stores.
 
     Args:

@@ -12,7 +12,7 @@ from .outcomes import RejectedError
 from .part_files import is_part
 
 
-def located(root: str, path: str) -> Path:
+def located_file(root: str, path: str) -> Path:
     """The place of an image, with its folder's symbolic links followed.
 
     Raises:

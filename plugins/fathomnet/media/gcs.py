@@ -14,7 +14,7 @@ from ..stores import Digest, Incoming, Outgoing, StoredObject
 from .answers import Answer, read_answer
 from .gcs_access import Access, Nobody, find_access
 from .gcs_http import Bucket, object_path
-from .gcs_listing import FIELDS, first_page, objects, stored_object, tries
+from .gcs_listing import FIELDS, first_page, list_objects, request_attempts, stored_object
 from .gcs_upload import Upload
 from .http_answers import Body, announced_digests
 from .outcomes import ItemError, MissingError
@@ -84,7 +84,7 @@ class GcsStore:
         prefix = self._object_name(f"{folder}/" if folder else "")
         found = {
             name.removeprefix(prefix): stored
-            async for name, stored in objects(self._bucket, prefix)
+            async for name, stored in list_objects(self._bucket, prefix)
             if name != prefix  # a folder that the Cloud console made is an object too
         }
         self._bucket_seen = True
@@ -196,7 +196,7 @@ class GcsStore:
         """Deletes an object that must not remain."""
         problem = "Cloud Storage had stored other bytes than were sent"
         try:
-            async for attempt in tries():
+            async for attempt in request_attempts():
                 with attempt:
                     await self.delete(path, stored)
         except ItemError as error:

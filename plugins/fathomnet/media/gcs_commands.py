@@ -19,7 +19,7 @@ def create_bucket(bucket: str, project: str | None) -> str:
     )
 
 
-def grant(bucket: str, member: str, role: str = READ_AND_WRITE) -> str:
+def grant_role(bucket: str, member: str, role: str = READ_AND_WRITE) -> str:
     """The command that grants somebody a role on a bucket."""
     return (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket}"

@@ -18,7 +18,7 @@ from ..errors import SetupError
 from ..stores import StoredObject
 from .answers import Answer, ForbiddenError
 from .gcs_access import GET_CREDENTIALS
-from .gcs_commands import create_bucket, grant
+from .gcs_commands import create_bucket, grant_role
 from .gcs_http import Bucket
 from .gcs_upload import WHOLE_KEY, WHOLE_VALUE
 from .outcomes import ItemError
@@ -32,7 +32,7 @@ _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 10.0
 
 
-async def objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, StoredObject]]:
+async def list_objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, StoredObject]]:
     """Every object whose name begins with a prefix, by its name.
 
     A page that fails is requested again, so a long listing need not restart.
@@ -43,7 +43,7 @@ async def objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, Store
     token = ""
     while True:
         try:
-            async for attempt in tries():
+            async for attempt in request_attempts():
                 with attempt:
                     page = await first_page(bucket, prefix, _PAGE, token)
         except ItemError as error:
@@ -90,7 +90,7 @@ def stored_object(resource: Mapping[str, Any]) -> StoredObject:
     )
 
 
-def tries() -> AsyncRetrying:
+def request_attempts() -> AsyncRetrying:
     """Several attempts at a small request, with random waits between them."""
     return AsyncRetrying(
         retry=retry_if_exception(_may_pass),
@@ -118,7 +118,7 @@ def _explained(bucket: Bucket, answer: Answer) -> str:
             advice = create_bucket(bucket.name, access.project)
         case HTTPStatus.FORBIDDEN:
             problem = f"{access.account} may not list the bucket {bucket.name}"
-            advice = grant(bucket.name, access.member)
+            advice = grant_role(bucket.name, access.member)
         case _:
             problem = f"the credentials of {access.account} are refused"
             advice = GET_CREDENTIALS

@@ -141,7 +141,7 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
         return {}, {}
     header = _record(path, 1, lines[0])
     if header.get("format") != FORMAT:
-        raise damaged(path, 1, f"does not begin with the words {FORMAT!r}: it is no ledger")
+        raise damaged_line(path, 1, f"does not begin with the words {FORMAT!r}: it is no ledger")
     if header.get("version") != VERSION:
         raise InputError(
             str(path),
@@ -153,10 +153,10 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
     for number, line in enumerate(lines[1:], 2):
         values = _record(path, number, line)
         if not values.keys() <= _KEYS or values.get("outcome") not in _STATES:
-            raise damaged(path, number, "is no entry of a ledger")
+            raise damaged_line(path, number, "is no entry of a ledger")
         entry = Entry(**values) if "name" in values else None
         if entry is None or not isinstance(entry.name, str):
-            raise damaged(path, number, "names no image")
+            raise damaged_line(path, number, "names no image")
         entries[entry.name] = entry
     return header, entries
 
@@ -167,11 +167,11 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
     except ValueError:
         values = None
     if not isinstance(values, dict):
-        raise damaged(path, number, "is not a JSON object")
+        raise damaged_line(path, number, "is not a JSON object")
     return values
 
 
-def damaged(path: Path, number: int, problem: str) -> InputError:
+def damaged_line(path: Path, number: int, problem: str) -> InputError:
     """The error for a line that cannot be read."""
     return InputError(
         str(path),

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ..files.parts import lock
+from ..files.parts import lock_file
 
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT: Final = 24
@@ -75,7 +75,7 @@ class PartFile:
             path = target.with_name(name)
             descriptor = os.open(path, flags, 0o666)
             # Between the two calls a sweep may have taken it for one that nobody holds.
-            if lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
+            if lock_file(descriptor) is not False and os.fstat(descriptor).st_nlink:
                 self._descriptor, self._path = descriptor, path
                 return
             os.close(descriptor)
@@ -142,7 +142,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        lock(descriptor, wait=True)
+        lock_file(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

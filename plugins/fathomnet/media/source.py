@@ -16,7 +16,7 @@ from yarl import URL
 
 from ..resources import DISTRIBUTION, installed_version
 from ..stores import Incoming
-from .addresses import GuardedResolver, PrivateAddressError, fetchable, redirected
+from .addresses import GuardedResolver, PrivateAddressError, fetchable_url, redirect_target
 from .http_answers import Body, announced_digests, retry_after
 from .outcomes import BusyError, ItemError, MissingError, RejectedError
 from .receiving import receiving_sockets
@@ -109,14 +109,14 @@ class UrlSource:
             response.release()
 
     async def _answer(self, url: str) -> aiohttp.ClientResponse:
-        address = fetchable(url, self._allow_private_hosts)
+        address = fetchable_url(url, self._allow_private_hosts)
         for _ in range(MOST_REDIRECTS + 1):
             response = await self._request(address)
             if response.status not in _REDIRECTS:
                 return response
             response.release()
             location = response.headers.get("Location", "")
-            address = redirected(address, location, self._allow_private_hosts)
+            address = redirect_target(address, location, self._allow_private_hosts)
         raise RejectedError(f"more than {MOST_REDIRECTS} redirects", again=False)
 
     async def _request(self, address: URL) -> aiohttp.ClientResponse:

@@ -22,7 +22,7 @@ from yarl import URL
 from ..errors import Fault, InputError, SetupError
 from ..files.coco_values import gives_away
 from ..files.whole_file import whole_file
-from .addresses import fetchable
+from .addresses import fetchable_url
 from .outcomes import RejectedError
 from .paths import GCS
 
@@ -187,7 +187,7 @@ def _transferable(url: str | None) -> URL:
     """
     if not url:
         raise RejectedError("no URL")
-    address = fetchable(url)
+    address = fetchable_url(url)
     if address.raw_query_string:
         if gives_away(url):
             raise RejectedError("a URL with a signature or token, which a list would give away")

@@ -51,7 +51,7 @@ def find_known(name: str) -> Weights:
     looked = []
     for folder in _folders(name, model):
         looked.append(str(folder))
-        found = first_there(folder, model.weights)
+        found = first_existing(folder, model.weights)
         if found is None:
             continue
         if all((folder / settings).is_file() for settings in model.settings):
@@ -63,7 +63,7 @@ def find_known(name: str) -> Weights:
         f"the weights of {name} ({model.title}) are not on this machine: "
         f"{' or '.join(model.weights)}, beside {' and '.join(model.settings)}, "
         f"of https://huggingface.co/{model.repository} (license {model.license}); "
-        f"looked in {places}. {fetching(name)}"
+        f"looked in {places}. {fetch_advice(name)}"
     )
 
 
@@ -73,13 +73,13 @@ def find_local(folder: Path, names: Sequence[str]) -> Weights:
     Raises:
         SetupError: it holds no weights.
     """
-    found = first_there(folder, names)
+    found = first_existing(folder, names)
     if found is None:
         raise SetupError(f"the model in {folder} has no weights: put {' or '.join(names)} there")
     return Weights(folder, found)
 
 
-def fetching(name: str) -> str:
+def fetch_advice(name: str) -> str:
     """Explains how to bring the weights of a known model to this machine."""
     model = KNOWN[name]
     files = (*model.settings, model.weights[0])
@@ -90,7 +90,7 @@ def fetching(name: str) -> str:
     )
 
 
-def first_there(folder: Path, names: Sequence[str]) -> Path | None:
+def first_existing(folder: Path, names: Sequence[str]) -> Path | None:
     """The first of several files that exists in a folder."""
     return next((folder / name for name in names if (folder / name).is_file()), None)
 

@@ -42,18 +42,20 @@ def build(
 def _add(outputs: Any, result: Mapping[str, Any]) -> None:
     for name, value in result.items():
         if isinstance(value, Mapping):
-            outputs.define_property(name, _nested(value), label=words(name))
+            outputs.define_property(name, _nested(value), label=key_in_words(name))
         elif _is_records(value):
             # Under another name than the value's, or the App would show that as it is.
             rows = [{key: _cell(cell) for key, cell in record.items()} for record in value]
-            shown = {"view": _table(value), "label": words(name), "default": rows}
+            shown = {"view": _table(value), "label": key_in_words(name), "default": rows}
             outputs.list(f"_{name}", types.Object(), **shown)
         elif _is_long(value):
             listing = "\n".join(f"- {literal(str(item))}" for item in value)
-            outputs.md(f"{words(name)}:\n\n{listing}", name=f"_{name}")
+            outputs.md(f"{key_in_words(name)}:\n\n{listing}", name=f"_{name}")
         else:
             line = types.LabelValueView(read_only=True)
-            outputs.str(f"_{name}", label=words(name), default=_readable(name, value), view=line)
+            outputs.str(
+                f"_{name}", label=key_in_words(name), default=_readable(name, value), view=line
+            )
 
 
 def _nested(value: Mapping[str, Any]) -> Any:
@@ -77,7 +79,7 @@ def _is_list(value: Any) -> bool:
 def _table(records: Sequence[Mapping[str, Any]]) -> Any:
     table = types.TableView()
     for column in records[0]:
-        table.add_column(column, label=words(column))
+        table.add_column(column, label=key_in_words(column))
     return table
 
 
@@ -106,6 +108,6 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def words(name: str) -> str:
+def key_in_words(name: str) -> str:
     """A result key in words."""
     return name.replace("_", " ").capitalize()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..errors import Fault, InputError
 from ..fields import ANNOTATION_ID
-from ..files.faults import shown
+from ..files.faults import value_in_words
 from ..files.sourcefile import SourceFile, decode, read_source
 from .rows import CONCEPT_NAME, RawRows, read_rows
 
@@ -118,15 +118,19 @@ def read_manifest(source: SourceFile) -> dict[str, Any]:
 
 def _manifest_faults(manifest: object) -> list[Fault]:
     if not isinstance(manifest, dict):
-        return [Fault("top level", f"should be an object, not {shown(manifest)}")]
+        return [Fault("top level", f"should be an object, not {value_in_words(manifest)}")]
     faults = []
     version = manifest.get("format_version")
     if version != FORMAT_VERSION:
-        problem = f"should be {FORMAT_VERSION}, not {shown(version)}; the file may be of a newer"
+        problem = (
+            f"should be {FORMAT_VERSION}, not {value_in_words(version)}; the file may be of a newer"
+        )
         faults.append(Fault("format_version", f"{problem} version of this project"))
     concepts = manifest.get("concepts")
     if not isinstance(concepts, list) or not all(isinstance(name, str) for name in concepts):
-        faults.append(Fault("concepts", f"should be a list of names, not {shown(concepts)}"))
+        faults.append(
+            Fault("concepts", f"should be a list of names, not {value_in_words(concepts)}")
+        )
     return faults
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy import Taxonomy
-from .pairs import Pairs, slots
+from .pairs import Pairs, lineage_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:
         >>> score.precision, score.recall == 6 / 7
         (1.0, True)
     """
-    table = slots(taxonomy)
+    table = lineage_positions(taxonomy)
     known = pairs.true_positions >= 0
     true = table[pairs.true_positions[known]]
     predicted = table[pairs.predicted_positions[known]]

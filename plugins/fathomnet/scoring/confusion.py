@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..fields import RANKS
 from ..taxonomy import Taxonomy
-from .pairs import Name, Pairs, slots
+from .pairs import Name, Pairs, lineage_positions
 
 Numbers = npt.NDArray[np.intp]
 
@@ -139,7 +139,7 @@ def _names_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> tuple[Sequence[Nam
         return pairs.true, pairs.predicted
     if rank not in RANKS:
         raise ValueError(f"{rank!r} is neither {CONCEPT} nor one of {', '.join(RANKS)}")
-    column = slots(taxonomy)[:, RANKS.index(rank)]
+    column = lineage_positions(taxonomy)[:, RANKS.index(rank)]
     names: list[Name] = [*taxonomy.names, None]
     true = [names[position] for position in column[pairs.true_positions].tolist()]
     return true, [names[position] for position in column[pairs.predicted_positions].tolist()]

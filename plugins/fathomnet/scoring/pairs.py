@@ -90,7 +90,7 @@ def pairs_of_results(results: Any, taxonomy: Taxonomy) -> tuple[Pairs, npt.NDArr
     return pair_up(results.ytrue[rows].tolist(), predicted, taxonomy), rows
 
 
-def slots(taxonomy: Taxonomy) -> npt.NDArray[np.intp]:
+def lineage_positions(taxonomy: Taxonomy) -> npt.NDArray[np.intp]:
     """The lineage of every name as positions, (names + 1, 7), kingdom to species.
 
     A slot that the lineage does not reach is -1. The last row, which index -1 reaches, is that of

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..fields import RANKS
 from ..taxonomy import Taxonomy
-from .pairs import Pairs, slots
+from .pairs import Pairs, lineage_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def rank_table(pairs: Pairs, taxonomy: Taxonomy) -> tuple[RankScore, ...]:
         >>> [(score.rank, score.accuracy) for score in rank_table(pairs, load_taxonomy())][-3:]
         [('family', 1.0), ('genus', 0.5), ('species', None)]
     """
-    table = slots(taxonomy)
+    table = lineage_positions(taxonomy)
     true = table[pairs.true_positions]
     predicted = table[pairs.predicted_positions]
     return tuple(

@@ -17,7 +17,7 @@ _AT_ONCE: Final = 4_000_000
 Interval = tuple[float, float]
 
 
-def intervals(
+def bootstrap_intervals(
     values: npt.NDArray[np.float64],
     groups: npt.NDArray[np.intp],
     draws: int = DRAWS,
@@ -39,9 +39,9 @@ def intervals(
 
     Examples:
         >>> two_dives = np.array([0, 0, 1, 1])
-        >>> intervals(np.ones((4, 1)), two_dives)
+        >>> bootstrap_intervals(np.ones((4, 1)), two_dives)
         ((1.0, 1.0),)
-        >>> intervals(np.ones((4, 1)), np.zeros(4, int)) is None
+        >>> bootstrap_intervals(np.ones((4, 1)), np.zeros(4, int)) is None
         True
     """
     number = int(groups.max(initial=-1)) + 1

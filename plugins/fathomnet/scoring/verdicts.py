@@ -42,7 +42,7 @@ class BoxMarks:
     def blank(cls, size: int) -> Self:
         return cls([None] * size, [None] * size, [None] * size, [None] * size)
 
-    def put(
+    def mark(
         self, box: int, verdict: str, partner: str, iou: float | None, distance: int | None
     ) -> None:
         """Fills in one box."""
@@ -89,15 +89,15 @@ def make_marks(
     columns = (judgement.row_truth, judgement.row_prediction, distances)
     for box, one, distance in zip(*(column.tolist() for column in columns), strict=True):
         if box == NO_PARTNER:
-            marks[1].put(one, "fp", "", None, None)
+            marks[1].mark(one, "fp", "", None, None)
         elif one == NO_PARTNER:
-            marks[0].put(box, "fn", "", None, distance)
+            marks[0].mark(box, "fn", "", None, distance)
         else:
             right = truth.labels[box] == predictions.labels[one]
-            marks[1].put(one, "tp" if right else "fp", truth.ids[box], ious[one], distance)
+            marks[1].mark(one, "tp" if right else "fp", truth.ids[box], ious[one], distance)
             if firsts[box] == one:
                 partner = predictions.ids[one]
-                marks[0].put(box, "tp" if right else "fn", partner, ious[one], distance)
+                marks[0].mark(box, "tp" if right else "fn", partner, ious[one], distance)
     counts = _tally(truth, predictions, judgement, len(images_kept))
     listed = zip(counts.tolist(), images_kept.tolist(), strict=True)
     return Marks(*marks, [(tp, fp, fn) if kept else None for (tp, fp, fn), kept in listed])

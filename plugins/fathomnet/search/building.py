@@ -62,7 +62,7 @@ def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progre
     progress(0.7, f"writing the index of {counted(len(members.ids), 'vector', 'vectors')}")
     config = ExactSimilarityConfig(embeddings_field=settings.field, **settings.of_run())
     index = ExactSimilarityIndex(dataset, config, settings.brain_key, members)
-    index.copies.keep(rows, state)
+    index.copies.adopt(rows, state)
     _store(index, dataset, settings.brain_key)
     return len(members.ids)
 

@@ -63,13 +63,13 @@ class RowsOfRun:
         """The sample ids of the rows as text."""
         return self._text()[1]
 
-    def place(self, id_: str) -> int | None:
+    def row_of(self, id_: str) -> int | None:
         """The row of an id; None if it is not in the index."""
         if self._places is None:
             self._places = {one: row for row, one in enumerate(self.ids.tolist())}
         return self._places.get(id_)
 
-    def keep(self, rows: Rows, state: str) -> None:
+    def adopt(self, rows: Rows, state: str) -> None:
         """Adopts rows that have just been read, and keeps a copy of them for other processes.
 
         Args:

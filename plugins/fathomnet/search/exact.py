@@ -29,7 +29,7 @@ from .queries import Queries, parse_queries
 from .runs import RunOfOurs, StoredByOneName, know_model
 from .scores import Neighbours
 from .stored import read_members
-from .updates import added, removed, selected
+from .updates import add_vectors, remove_members, select_rows
 
 METHOD: Final = "fathomnet-exact"
 
@@ -168,7 +168,9 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         """Writes vectors to boxes or images, and makes these members of the index."""
         vectors = np.asarray(embeddings, dtype=np.float32)
         rules = (overwrite, allow_existing, warn_existing)
-        self._change_members(added(self._copies, vectors, sample_ids, label_ids, *rules), reload)
+        self._change_members(
+            add_vectors(self._copies, vectors, sample_ids, label_ids, *rules), reload
+        )
 
     def remove_from_index(
         self,
@@ -180,7 +182,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
     ) -> None:
         """Removes boxes or images from the index; their vectors stay on the dataset."""
         rules = (allow_missing, warn_missing)
-        self._change_members(removed(self._copies, sample_ids, label_ids, *rules), reload)
+        self._change_members(remove_members(self._copies, sample_ids, label_ids, *rules), reload)
 
     def _change_members(self, members: Members, reload: bool) -> None:
         self._copies.members = members
@@ -196,7 +198,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         allow_missing: bool = True,
         warn_missing: bool = False,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any], npt.NDArray[Any] | None]:
-        rows = selected(self._copies, sample_ids, label_ids, allow_missing, warn_missing)
+        rows = select_rows(self._copies, sample_ids, label_ids, allow_missing, warn_missing)
         labels = None if self.label_ids is None else self.label_ids[rows]
         return self.rows.matrix[rows], self.sample_ids[rows], labels
 

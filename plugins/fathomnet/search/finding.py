@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .copies import RowsOfRun
 from .mapped import Rows
 from .scores import Neighbours, cosines, nearest, similar_pairs
-from .stored import existing
+from .stored import existing_member_ids
 
 Numbers = npt.NDArray[np.intp]
 Found = tuple[list[Numbers], list[npt.NDArray[np.float64]]]
@@ -96,6 +96,6 @@ class RowsInView:
 
     def _alive(self, found: Neighbours) -> npt.NDArray[np.bool_]:
         samples = set(self.copies.sample_ids[found.rows].tolist())
-        there = existing(self.copies.dataset, self.copies.patches_field, samples)
+        there = existing_member_ids(self.copies.dataset, self.copies.patches_field, samples)
         ids = self.copies.ids[found.rows].tolist()
         return np.fromiter((one in there for one in ids), dtype=bool, count=len(ids))

@@ -17,7 +17,7 @@ from fiftyone.brain.internal.core.lancedb import (
     LanceDBSimilarityConfig,
 )
 
-from .mapped import home
+from .mapped import index_home
 from .runs import RunOfOurs
 
 _TABLE: Final = "vectors"
@@ -29,7 +29,7 @@ def new_folder(configured: str | None) -> str:
     Args:
         configured: FiftyOne's ``uri`` for LanceDB, if the user has set one.
     """
-    root = Path(configured).expanduser() if configured else home() / "lancedb"
+    root = Path(configured).expanduser() if configured else index_home() / "lancedb"
     return str(root.absolute() / f"fathomnet-{secrets.token_hex(8)}")
 
 

@@ -63,14 +63,14 @@ class Rows:
         )
 
 
-def home() -> Path:
+def index_home() -> Path:
     """The user's folder of indexes: ``FATHOMNET_INDEX_HOME``, or one below the home folder."""
     return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser()
 
 
 def folder_of(dataset_id: str, brain_key: str) -> Path:
     """The folder in which this machine keeps the versions of an index."""
-    return home() / dataset_id / brain_key
+    return index_home() / dataset_id / brain_key
 
 
 def open_version(folder: Path, version: str) -> Rows | None:

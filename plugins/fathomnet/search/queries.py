@@ -47,7 +47,7 @@ def parse_queries(copies: RowsOfRun, query: Any) -> Queries:
     values = np.asarray([query] if is_text else query)
     if np.issubdtype(values.dtype, np.number):
         return _vectors(copies, values)
-    places = [copies.place(str(one)) for one in values.tolist()]
+    places = [copies.row_of(str(one)) for one in values.tolist()]
     rows = [place for place in places if place is not None]
     if len(rows) < len(places):
         unknown = [str(one) for one, place in zip(values, places, strict=True) if place is None]

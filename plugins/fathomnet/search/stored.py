@@ -95,7 +95,7 @@ def state_of(dataset: Any) -> str:
     return _digest(found["n"], found["sum"], found["last"])
 
 
-def existing(dataset: Any, patches_field: str, sample_ids: Collection[str]) -> set[str]:
+def existing_member_ids(dataset: Any, patches_field: str, sample_ids: Collection[str]) -> set[str]:
     """The ids of the boxes that these samples have now; without a field, of the samples that exist.
 
     Args:

@@ -16,7 +16,7 @@ from .members import Members
 logger = logging.getLogger(__name__)
 
 
-def added(
+def add_vectors(
     copies: RowsOfRun,
     vectors: npt.NDArray[np.float32],
     sample_ids: Any,
@@ -59,7 +59,7 @@ def added(
     return copies.members.with_others(Members.of(ids.tolist(), samples.tolist()))
 
 
-def removed(
+def remove_members(
     copies: RowsOfRun, sample_ids: Any, label_ids: Any, allow_missing: bool, warn_missing: bool
 ) -> Members:
     """The members without those of given samples and labels.
@@ -77,7 +77,7 @@ def removed(
     return Members.of(left, copies.sample_ids[~leaving].tolist())
 
 
-def selected(
+def select_rows(
     copies: RowsOfRun, sample_ids: Any, label_ids: Any, allow_missing: bool, warn_missing: bool
 ) -> npt.NDArray[np.intp]:
     """The rows of labels, in the given order, or of samples; all rows if neither is given.
@@ -96,7 +96,7 @@ def selected(
         _report(names, copies.sample_ids, allow_missing, warn_missing)
         return np.flatnonzero(np.isin(copies.sample_ids, names))
     _report(names, copies.ids, allow_missing, warn_missing)
-    places = [copies.place(one) for one in names]
+    places = [copies.row_of(one) for one in names]
     return np.array([place for place in places if place is not None], dtype=np.intp)
 
 

@@ -12,11 +12,11 @@ from typing import Final
 ROWS: Final = 4_096
 
 
-def blocks(rows: int) -> Iterator[slice]:
+def row_blocks(rows: int) -> Iterator[slice]:
     """Slices of consecutive rows, at least one.
 
     Examples:
-        >>> list(blocks(5_000))
+        >>> list(row_blocks(5_000))
         [slice(0, 4096, None), slice(4096, 8192, None)]
     """
     for start in range(0, max(rows, 1), ROWS):

@@ -15,7 +15,7 @@ LEAST: Final = float(np.finfo(np.float32).eps)
 """The lowest probability: those that models give are rounded to single precision."""
 
 
-def foresight(of_given: npt.NDArray[np.floating], names: int) -> float:
+def mixed_log_likelihood(of_given: npt.NDArray[np.floating], names: int) -> float:
     """The mean log-likelihood of labels, a share of which is assumed to be random.
 
     One wrong label must not discredit all other answers of a model that was sure about it, as it
@@ -28,8 +28,10 @@ def foresight(of_given: npt.NDArray[np.floating], names: int) -> float:
     Examples:
         To be sure and right costs almost nothing; to be sure and wrong has a limit:
 
-        >>> [round(foresight(np.array([foretold]), names=79), 2) for foretold in (1.0, 0.0)]
-        [-0.03, -7.78]
+        >>> round(mixed_log_likelihood(np.array([1.0]), names=79), 2)
+        -0.03
+        >>> round(mixed_log_likelihood(np.array([0.0]), names=79), 2)
+        -7.78
     """
     mixed = (1 - SHARE_WRONG) * of_given + SHARE_WRONG / names
     return float(np.log(np.maximum(mixed, LEAST)).mean())

@@ -13,7 +13,7 @@ SHOWN: Final = 3
 """Boxes that are shown beside a suspect."""
 
 
-def look_alikes(
+def find_look_alikes(
     matrix: npt.NDArray[np.float32],
     images: Positions,
     given: Positions,
@@ -38,7 +38,7 @@ def look_alikes(
     Examples:
         >>> vectors, images = np.array([[1, 0], [0, 1], [1, 0]], np.float32), np.array([0, 1, 2])
         >>> labels, suspects, suggested = np.array([0, 1, 1]), np.array([0]), np.array([1])
-        >>> look_alikes(vectors, images, labels, suspects, suggested)
+        >>> find_look_alikes(vectors, images, labels, suspects, suggested)
         [[2, 1]]
     """
     is_sound = np.ones(len(given), bool)

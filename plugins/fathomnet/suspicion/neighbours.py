@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..search.comparisons import comparisons
-from .fitting import LEAST, foresight
+from .fitting import LEAST, mixed_log_likelihood
 from .names import Evidence, Positions, shares_of
 
 Floats = npt.NDArray[np.float64]
@@ -161,7 +161,7 @@ def _best_weights(
         sums, own = weights.sum(axis=1), (weights * agree).sum(axis=1)
         for reserve in _RESERVES.tolist():
             share = (own + reserve * prior[given]) / (sums + reserve)
-            quality = foresight(share[has], len(prior))
+            quality = mixed_log_likelihood(share[has], len(prior))
             if quality > best:
                 best, found = quality, (weights, reserve)
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy import MAX_DISTANCE
-from .blocks import blocks
+from .blocks import row_blocks
 from .fitting import SHARE_WRONG
 from .names import Names, Positions
 
@@ -34,7 +34,7 @@ class Slips:
     to: Floats
 
 
-def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> Floats:
+def name_probabilities(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> Floats:
     """The probability of every name, (N, K), by Bayes.
 
     Given the true name, each source of evidence is taken to be independent of the others and of the
@@ -49,7 +49,7 @@ def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> 
     Examples:
         >>> one_in_ten = Slips(rate=0.1, to=np.array([[0.0, 1.0], [1.0, 0.0]]))
         >>> nothing_known, even = np.zeros((1, 2)), np.array([0.5, 0.5])
-        >>> beliefs(nothing_known, np.array([0]), even, one_in_ten).round(2)
+        >>> name_probabilities(nothing_known, np.array([0]), even, one_in_ten).round(2)
         array([[0.9, 0.1]])
     """
     rows = np.arange(len(given))
@@ -62,11 +62,11 @@ def beliefs(evidence: Floats, given: Positions, prior: Floats, slips: Slips) -> 
     return probabilities
 
 
-def wrongness(found: Floats, given: Positions) -> Floats:
+def error_probabilities(found: Floats, given: Positions) -> Floats:
     """(N,) the probability that a label is wrong: the sum over all other names.
 
     Examples:
-        >>> wrongness(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 0]))
+        >>> error_probabilities(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 0]))
         array([0.25, 0.75])
     """
     others = found.copy()
@@ -74,11 +74,11 @@ def wrongness(found: Floats, given: Positions) -> Floats:
     return np.asarray(np.minimum(others.sum(axis=1), 1.0))
 
 
-def suggestions(found: Floats, given: Positions) -> Positions:
+def suggested_names(found: Floats, given: Positions) -> Positions:
     """(N,) the most probable name other than a box's own; with one name only, that name.
 
     Examples:
-        >>> suggestions(np.array([[0.7, 0.1, 0.2]]), np.array([0])).tolist()
+        >>> suggested_names(np.array([[0.7, 0.1, 0.2]]), np.array([0])).tolist()
         [2]
     """
     others = found.copy()
@@ -93,7 +93,7 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
     Starts from the usual rate (``fitting.SHARE_WRONG``), with all distances equally likely.
 
     Args:
-        evidence: see ``beliefs``.
+        evidence: see ``name_probabilities``.
         given: likewise.
         prior: likewise.
         names: the K names.
@@ -104,8 +104,8 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
     slips = Slips(SHARE_WRONG, names.by_distance(available))
     for _ in range(_ROUNDS):
         seen = np.zeros_like(available)
-        for rows in blocks(len(given)):
-            found = beliefs(evidence[rows], given[rows], prior, slips)
+        for rows in row_blocks(len(given)):
+            found = name_probabilities(evidence[rows], given[rows], prior, slips)
             found[np.arange(len(found)), given[rows]] = 0.0
             distances = names.distances[given[rows]].ravel()
             seen += np.bincount(distances, weights=found.ravel(), minlength=len(available))

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy import MAX_DISTANCE
-from .blocks import blocks
-from .fitting import LEAST, foresight
+from .blocks import row_blocks
+from .fitting import LEAST, mixed_log_likelihood
 from .names import NO_NAME, Evidence, Names, Positions
 
 Floats = npt.NDArray[np.float64]
@@ -89,14 +89,14 @@ def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Nam
 def _tempered(shares: Floats, given: Positions) -> Floats:
     """Probabilities, (H, C), sharpened or softened so that they predict the labels best."""
     of_given = np.empty((len(_TEMPERATURES), len(shares)))
-    for rows in blocks(len(shares)):
+    for rows in row_blocks(len(shares)):
         logs, own = _logs(shares[rows]), given[rows]
         for number, temperature in enumerate(_TEMPERATURES):
             of_given[number, rows] = _softmax(logs / temperature)[np.arange(len(own)), own]
-    qualities = [foresight(one, shares.shape[1]) for one in of_given]
+    qualities = [mixed_log_likelihood(one, shares.shape[1]) for one in of_given]
     best = _TEMPERATURES[int(np.argmax(qualities))]
     tempered = np.empty_like(shares)
-    for rows in blocks(len(shares)):
+    for rows in row_blocks(len(shares)):
         tempered[rows] = _softmax(_logs(shares[rows]) / best)
     return tempered
 

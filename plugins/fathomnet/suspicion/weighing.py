@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..progress import Progress, silent
-from .blocks import blocks
-from .look_alikes import look_alikes
+from .blocks import row_blocks
+from .look_alikes import find_look_alikes
 from .names import Evidence, Names, Positions, shares_of
 from .neighbours import evidence_of_neighbours, nearest_elsewhere
-from .posterior import beliefs, fit_slips, suggestions, wrongness
+from .posterior import error_probabilities, fit_slips, name_probabilities, suggested_names
 from .predictions import Opinions, evidence_of_predictions
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ class Case:
     looks: Looks | None
 
 
-def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
+def weigh_labels(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
     """Scores every label by the probability that it is wrong.
 
     Args:
@@ -94,13 +94,13 @@ def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
 
     def judged(judge: Callable[[Floats, Positions], Judged], one: Evidence) -> Judged:
         parts = [
-            judge(beliefs(one.logs[rows], given[rows], prior, slips), given[rows])
-            for rows in blocks(len(given))
+            judge(name_probabilities(one.logs[rows], given[rows], prior, slips), given[rows])
+            for rows in row_blocks(len(given))
         ]
         return np.concatenate(parts)
 
     def score_by(one: Evidence) -> Floats:
-        return np.where(one.told, judged(wrongness, one), np.nan)
+        return np.where(one.told, judged(error_probabilities, one), np.nan)
 
     score = score_by(both)
     order = np.argsort(-np.where(told, score, -1.0), kind="stable")
@@ -108,7 +108,7 @@ def weigh(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
         score=score,
         by_model=score_by(model),
         by_neighbours=score_by(neighbours),
-        suggested=judged(suggestions, both),
+        suggested=judged(suggested_names, both),
         suspects=order[told[order] & (score[order] >= threshold)],
     )
 
@@ -122,7 +122,7 @@ def partners_of(case: Case, doubts: Doubts) -> dict[int, list[int]]:
     row[looks.has] = np.arange(len(looks.has))
     suspects = doubts.suspects[row[doubts.suspects] >= 0]
     given, suggested = case.given[looks.has], doubts.suggested[suspects]
-    found = look_alikes(looks.matrix, looks.images, given, row[suspects], suggested)
+    found = find_look_alikes(looks.matrix, looks.images, given, row[suspects], suggested)
     pairs = zip(suspects.tolist(), found, strict=True)
     return {suspect: looks.has[others].tolist() for suspect, others in pairs if others}
 

@@ -139,7 +139,7 @@ def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
             part.unlink()
         return lock(descriptor, wait)
 
-    monkeypatch.setattr(part_files, "lock", swept_first)
+    monkeypatch.setattr(part_files, "lock_file", swept_first)
     put(root, Sent())
     assert len(swept) == 1
     assert files(root) == {NAME: CONTENT}
