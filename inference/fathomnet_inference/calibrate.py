@@ -178,7 +178,7 @@ def read_temperature(given: str, checkpoint_sha256: str) -> float:
         temperature = float(content["temperature"])
         made_for = str(content["checkpoint_sha256"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        problem = "is no calibration that fathomnet-infer calibrate wrote"
+        problem = "was not written by fathomnet-infer calibrate"
         raise InputError(source.subject, [Fault("file", problem)]) from None
     if made_for != checkpoint_sha256:
         problem = f"was fitted to checkpoint {made_for[:12]}..., not {checkpoint_sha256[:12]}..."
@@ -200,7 +200,7 @@ def _check_same_boxes(labelled: Annotations, predicted: Mapping[int, int]) -> No
     """
     images = {box.annotation_id: image.image_id for image in labelled.images for box in image.boxes}
     faults = [
-        Fault(f"annotation {box}", f"lies on image {images.get(box)}, predicted was one on {image}")
+        Fault(f"annotation {box}", f"is on image {images.get(box)}, its prediction is for {image}")
         for box, image in predicted.items()
         if images.get(box) != image
     ]

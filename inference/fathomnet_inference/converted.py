@@ -201,7 +201,7 @@ def _leftover(weights: Path, checkpoint: Checkpoint) -> Version | None:
     except (safetensors.SafetensorError, OSError):
         source = None
     if source != checkpoint.sha256:
-        raise _refused(weights.parent, WEIGHTS_NAME, "is there already, and not from this file")
+        raise _refused(weights.parent, WEIGHTS_NAME, "exists already, but not from this file")
     return version_of(weights.stat())
 
 

@@ -118,8 +118,7 @@ def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
     for shard in shards[1:]:
         for difference in manifest_differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
             what, values = difference.split(": ", 1)
-            there = f"there being {shards[0].folder}"
-            faults.add(str(shard.folder), f"{what} differs: {values} ({there})")
+            faults.add(str(shard.folder), f"{what} differs: {values} (there: {shards[0].folder})")
 
 
 def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:

@@ -66,7 +66,7 @@ def _database_problem(error: BaseException) -> str:
         said = _WHAT_FOLLOWS.split(str(error), maxsplit=1)[0]
         return f"the database does not answer ({said}). See that it runs."
     problem = next((_CODES[code] for code in _codes(error) if code in _CODES), None)
-    return f"the database does not take anything any more: {problem}." if problem else ""
+    return f"the database refuses all requests: {problem}." if problem else ""
 
 
 def _codes(error: Any) -> Iterator[int]:
@@ -80,6 +80,4 @@ def _disk_problem(error: BaseException) -> str:
     if not isinstance(error, OSError) or error.errno not in _FULL:
         return ""
     place = f" {error.filename}" if error.filename else " a file"
-    return (
-        f"the disk takes no more ({error.strerror}), so that{place} cannot be written. Make room."
-    )
+    return f"the disk takes no more ({error.strerror}), so{place} cannot be written. Make room."

@@ -204,7 +204,7 @@ def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry
     whole = content.rfind(b"\n") + 1
     if not whole:
         if not job.line().startswith(content):
-            raise damaged_line(path, 1, "is no line of a ledger")
+            raise damaged_line(path, 1, "is not a line of a ledger")
         os.ftruncate(descriptor, 0)
         _append(descriptor, job.line(), path)
         return {}

@@ -246,7 +246,7 @@ def _described(detail: Mapping[str, Any], lines: _Lines) -> tuple[str, str]:
             known = ", ".join(
                 _NeedleEntry.model_fields if len(path) > 1 else _PackFile.model_fields
             )
-            problem = f"is no part of a pack; known here: {known}"
+            problem = f"is not part of a pack; known here: {known}"
         case "missing":
             problem = "is missing"
         case "model_type":

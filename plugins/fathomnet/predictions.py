@@ -135,7 +135,7 @@ def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
             problems[index].append(_id_problem(cell))
         elif first.setdefault(number, index) != index:
             where = f"{rows.unit} {rows.numbers[first[number]]}"
-            problems[index].append(f"annotation_id {number} stands already on {where}")
+            problems[index].append(f"annotation_id {number} is already on {where}")
         ids.append(number or 0)
     return ids
 
@@ -249,7 +249,7 @@ def _canonical_concepts(run: RawRun, canonical: Names, suggest: Names | None) ->
     for index, written in enumerate(run.concepts):
         name, problem = _judge_name(written, canonical, suggest)
         if name and name in names:
-            problem = f"{name!r} stands there twice"
+            problem = f"{name!r} is listed twice"
         if problem:
             faults.append(Fault(f"{MANIFEST_NAME}: concepts[{index}]", problem))
         names.append(name)

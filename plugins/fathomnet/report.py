@@ -87,7 +87,7 @@ def report_files(path: str | Path) -> tuple[Path, ...]:
         return ()
     target = Path(path)
     if "://" in str(path):
-        problem = f"{path} is no place on this machine: name a folder"
+        problem = f"{path} is not a place on this machine; name a folder"
     elif target.is_dir() or not (target.suffix or target.exists()):
         return tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
     elif target.suffix in ENDINGS:

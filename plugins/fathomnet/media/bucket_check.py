@@ -50,7 +50,7 @@ async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
         await asyncio.wait_for(access.headers(), TIMEOUT_SECONDS)
     except (SetupError, ItemError, asyncio.TimeoutError) as error:
         fix = "what the line above says"
-        skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not looked at", fix)
+        skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not checked", fix)
         return [_failed(CREDENTIALS, error), skipped]
     return [_who(access), await _media_root(media_root, access)]
 

@@ -141,7 +141,7 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
         return {}, {}
     header = _record(path, 1, lines[0])
     if header.get("format") != FORMAT:
-        raise damaged_line(path, 1, f"does not begin with the words {FORMAT!r}: it is no ledger")
+        raise damaged_line(path, 1, f"does not begin with the words {FORMAT!r}: it is not a ledger")
     if header.get("version") != VERSION:
         raise InputError(
             str(path),
@@ -153,7 +153,7 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
     for number, line in enumerate(lines[1:], 2):
         values = _record(path, number, line)
         if not values.keys() <= _KEYS or values.get("outcome") not in _STATES:
-            raise damaged_line(path, number, "is no entry of a ledger")
+            raise damaged_line(path, number, "is not a ledger entry")
         entry = Entry(**values) if "name" in values else None
         if entry is None or not isinstance(entry.name, str):
             raise damaged_line(path, number, "names no image")

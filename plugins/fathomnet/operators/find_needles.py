@@ -35,7 +35,7 @@ class FindNeedles(StageOperator[parameters.FindNeedles]):
             brain_key = params.brain_key or prompt_index(dataset)
             if brain_key not in prompt_indexes(dataset):
                 known = ", ".join(prompt_indexes(dataset)) or "none"
-                problem = f"is no index whose model knows text; there are: {known}"
+                problem = f"is not an index whose model knows text; these are: {known}"
                 problems.append(Fault("brain_key", problem))
             facts.append(f"looked for in the index {brain_key}")
         except FathomNetError as error:

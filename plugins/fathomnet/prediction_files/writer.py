@@ -84,7 +84,7 @@ def _faults(
     faults = []
     twice = rows[ANNOTATION_ID][rows[ANNOTATION_ID].duplicated()].unique()
     if len(twice):
-        faults.append(Fault(ANNOTATION_ID, f"{twice[0]} stands in more than one row"))
+        faults.append(Fault(ANNOTATION_ID, f"{twice[0]} is in more than one row"))
     concepts = manifest.get("concepts", [])
     if probabilities is not None and probabilities.shape != (len(rows), len(concepts)):
         expected = (len(rows), len(concepts))
