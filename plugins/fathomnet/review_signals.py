@@ -88,7 +88,7 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
     if dataset.count(f"{path}.label") == 0:
         raise _no_labels(dataset, gt_field)
     if pred_field == gt_field:
-        raise DatasetError(f"the labels in {gt_field!r} cannot be compared with themselves")
+        raise DatasetError(f"the labels in {gt_field!r} cannot be judged by themselves")
     if pred_field == MODEL_PREDICTIONS and dataset.get_field(pred_field) is None:
         pred_field = ""
     if pred_field:
