@@ -65,7 +65,7 @@ def make(
         output: the folder for it.
         settings: numbers and seed; a folder made with others is made anew.
         workers: number of processes that draw.
-        progress: hears of every image.
+        progress: called with the share done and a label.
         taxonomy: the csv with the concepts.
 
     Raises:

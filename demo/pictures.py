@@ -54,7 +54,7 @@ def draw_pictures(pictures: Sequence[Picture], workers: int, progress: Progress)
     Args:
         pictures: what to make.
         workers: number of processes; 1 draws in this one.
-        progress: hears of every image.
+        progress: called with the share done and a label.
     """
     missing = [picture for picture in pictures if not is_whole(picture)]
     present = len(pictures) - len(missing)

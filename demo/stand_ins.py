@@ -53,7 +53,7 @@ def draw_stand_ins(
         annotations: the COCO file.
         folder: where the images go, under the names that the file gives.
         workers: number of processes that draw.
-        progress: hears of every image.
+        progress: called with the share done and a label.
         taxonomy: the csv with the concepts.
 
     Raises:
