@@ -6,11 +6,31 @@ so that what one sets in the environment does not reach the processes of another
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 from multiprocessing import forkserver
-from typing import Final
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, Final
 
-forking: Final = multiprocessing.get_context("forkserver")
+WAY: Final = "FATHOMNET_PUBLIC_API"
+"""Which way a test takes goes with its processes; ``dataset.door`` says what it means."""
+
+
+class _Process(ForkServerProcess):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._way = os.environ.get(WAY)
+
+    def run(self) -> None:
+        if self._way is not None:
+            os.environ[WAY] = self._way
+        super().run()
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+forking: Final = _Context()
 
 
 def start_server() -> None:

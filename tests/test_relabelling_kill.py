@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,13 @@ SLOW = 0.02
 
 
 def slowly() -> None:
-    update = box_states._update
+    for name in ("_update", "_save"):
+        setattr(box_states, name, partial(slow, getattr(box_states, name)))
 
-    def slow_update(*arguments: Any) -> None:
-        time.sleep(SLOW)
-        update(*arguments)
 
-    box_states._update = slow_update
+def slow(update: Callable[..., None], *arguments: Any) -> None:
+    time.sleep(SLOW)
+    update(*arguments)
 
 
 def relabel() -> None:
@@ -84,7 +85,7 @@ def state(dataset: Any) -> Any:
     happens="it is killed at three random instants",
     end="run again, every box is as it was before the relabelling",
 )
-def test_relabelling_and_undo_survive_kills(dataset: Any) -> None:
+def test_relabelling_and_undo_survive_kills(dataset: Any, either_way: str) -> None:
     dice = random.Random(4)
     before = state(dataset)
     run(relabel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import review
-from fathomnet_voxel51.dataset import box_attributes
+from fathomnet_voxel51.dataset import box_attributes, public_writes
 from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.prediction_import import import_predictions
 from fathomnet_voxel51.samples import ingest_dataset
@@ -29,15 +29,15 @@ SLOW = 0.04
 """Seconds that each of the 30 batches is made to last, so that most kills meet the middle."""
 
 
+def slowly(seconds: float, write: Callable[..., Any], *arguments: Any) -> Any:
+    time.sleep(seconds)
+    return write(*arguments)
+
+
 def find(threshold: float, slow: float = 0.0) -> None:
-    write = box_attributes._write
-
-    def slowly(*arguments: Any) -> int:
-        time.sleep(slow)
-        return write(*arguments)
-
-    box_attributes._write = slowly
-    box_attributes.BATCH = 10
+    for module, name in ((box_attributes, "_write"), (public_writes, "save_pipeline")):
+        setattr(module, name, partial(slowly, slow, getattr(module, name)))
+    box_attributes.BATCH = public_writes.BATCH = 10
     box_attributes.WRITERS = 1
     review.find_label_errors(fo.load_dataset(NAME), threshold=threshold)
 
@@ -83,7 +83,7 @@ def state() -> Any:
     happens="it is killed at six random instants, replacing suspects of other settings",
     end="run again, the scores, views and record of an undisturbed run",
 )
-def test_a_killed_run_is_finished_by_the_next(dataset: Any) -> None:
+def test_a_killed_run_is_finished_by_the_next(dataset: Any, either_way: str) -> None:
     dice = random.Random(5)
     targets = {}
     run(LOW)

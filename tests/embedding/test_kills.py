@@ -70,8 +70,9 @@ def run(target: Callable[..., None], *arguments: Any) -> Any:
     end="run again, the same vectors; only batches in flight are embedded twice",
 )
 def test_a_run_that_is_killed_and_repeated_gives_the_undisturbed_vectors(
-    dataset: Any, tmp_path: Path
+    dataset: Any, tmp_path: Path, either_way: str
 ) -> None:
+    start_over(dataset)
     process = run(embed, str(tmp_path / "undisturbed"))
     process.join()
     assert process.exitcode == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import fiftyone as fo
 from fathomnet_voxel51 import embeddings, operators, prediction_import, samples
-from fathomnet_voxel51.dataset import evaluation_marks
+from fathomnet_voxel51.dataset import evaluation_marks, public_writes, sample_writer
 from fathomnet_voxel51.dataset.journal import PREFIX
 from PIL import Image
 
@@ -88,17 +88,18 @@ def operator(name: str, **values: Any) -> dict[str, Any]:
 
 
 def ingest(files: Files) -> dict[str, Any]:
-    samples.BATCH = BATCH
+    samples.BATCH, sample_writer.IMPORTED_AT_ONCE = BATCH, 1
     return operator("ingest_dataset", train_annotations=files.catalog, media_root=files.media)
 
 
 def import_(files: Files) -> dict[str, Any]:
-    prediction_import.BATCH = BATCH
+    prediction_import.BATCH = public_writes.BATCH = BATCH
     return operator("import_predictions", predictions=files.predictions, split="train")
 
 
 def evaluate(files: Files) -> dict[str, Any]:
     evaluation_marks.BATCH, evaluation_marks.WRITERS = BATCH, 1
+    public_writes.BATCH = BATCH
     return operator("evaluate_predictions")
 
 
@@ -128,38 +129,66 @@ Stage = Callable[[Files], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """A stage, what must be there before it, and where its middle is."""
+    """A stage, what must be there before it, and where its middle is, either way."""
 
     name: str
     stage: Stage
     before: tuple[Stage, ...]
-    middle: Point
+    collection: Point
+    public: Point
 
+    def middle(self, way: str) -> Point:
+        """The point, by what ``either_way`` says."""
+        return self.public if way == "public API" else self.collection
+
+
+SAVES = Point("dataset.public_writes", "save_pipeline", 3)
 
 CASES = (
-    Case("ingest_dataset", ingest, (), Point("dataset.sample_writer", "insert_missing", 3)),
+    Case(
+        "ingest_dataset",
+        ingest,
+        (),
+        Point("dataset.sample_writer", "insert_missing", 3),
+        Point("dataset.public_writes", "_merge", 3),
+    ),
     Case(
         "import_predictions",
         import_,
         (ingest,),
         Point("prediction_import", "_update_documents", 3),
+        SAVES,
     ),
-    Case("compute_embeddings", embed, (ingest,), Point("dataset.vectors", "_updates", 3)),
+    Case("compute_embeddings", embed, (ingest,), Point("dataset.vectors", "_updates", 3), SAVES),
     Case(
         "evaluate_predictions",
         evaluate,
         (ingest, import_),
         # Beyond the look that its third batch takes at the images, which would be asked again.
         Point("dataset.evaluation_marks", "UpdateOne", 2 * BATCH + 1),
+        SAVES,
     ),
-    Case("relabel_boxes", relabel, (ingest, ranks), Point("dataset.box_states", "_update", 3)),
+    Case(
+        "relabel_boxes",
+        relabel,
+        (ingest, ranks),
+        Point("dataset.box_states", "_update", 3),
+        Point("dataset.box_states", "_save", 3),
+    ),
     Case(
         "undo_relabel",
         undo,
         (ingest, ranks, relabel),
         Point("dataset.box_states", "_update", 3),
+        Point("dataset.box_states", "_save", 3),
     ),
-    Case("add_primary_label", primary_label, (ingest,), Point("labels", "primary_label_update")),
+    Case(
+        "add_primary_label",
+        primary_label,
+        (ingest,),
+        Point("labels", "primary_label_update"),
+        Point("labels", "save_pipeline"),
+    ),
 )
 OF_NAME = {case.name: case for case in CASES}
 

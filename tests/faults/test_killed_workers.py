@@ -11,6 +11,7 @@ from typing import Any, Final
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fiftyone.operators.executor import ExecutionRunState
 
 from demo.story import MODEL
@@ -66,6 +67,32 @@ CASES: Final = (
     killed("split_by_dive", "the tags of an undisturbed run"),
     killed("report_dataset", "the files of an undisturbed run", path="{out}"),
     killed("run_workflow", "the dataset of an undisturbed run, all stages done", **WORKFLOW),
+)
+
+
+WRITE_BOTH_WAYS: Final = (
+    "ingest_dataset",
+    "add_primary_label",
+    "add_taxonomy_ranks",
+    "add_tiles",
+    "compute_embeddings",
+    "import_predictions",
+    "evaluate_predictions",
+    "find_label_errors",
+    "relabel_boxes",
+    "undo_relabel",
+    "split_by_dive",
+)
+EITHER_WAY: Final = (
+    *(
+        pytest.param(*case.values, "0", id=f"{case.id}-collection", marks=case.marks)
+        for case in CASES
+    ),
+    *(
+        pytest.param(*case.values, "1", id=f"{case.id}-public API", marks=case.marks)
+        for case in CASES
+        if case.id in WRITE_BOTH_WAYS
+    ),
 )
 
 
@@ -125,10 +152,17 @@ class Case:
         return written, content(NAME) if fo.dataset_exists(NAME) else None
 
 
-@pytest.mark.parametrize(("operator", "values"), CASES)
+@pytest.mark.parametrize(("operator", "values", "public"), EITHER_WAY)
 def test_what_was_killed_and_rerun_ends_as_undisturbed(
-    operator: str, values: Mapping[str, Any], whole: Any, files: Files, tmp_path: Path
+    operator: str,
+    values: Mapping[str, Any],
+    public: str,
+    whole: Any,
+    files: Files,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(PUBLIC_API, public)
     places = {**vars(files), "out": str(tmp_path / "out")}
     case = Case(operator, filled(values, places), whole, tmp_path)
     operation = case.queue_anew()

@@ -53,10 +53,10 @@ def marked(happens: str, end: str) -> list[Any]:
     ),
 )
 def test_a_stage_waits_for_a_database_that_is_started_again(
-    case: Case, database: Database, files: Files, undisturbed: dict[str, Any]
+    case: Case, database: Database, files: Files, undisturbed: dict[str, Any], either_way: str
 ) -> None:
     alone(stages.prepare, files, case.before, uri=database.uri)
-    running = Held(case.stage, files, point=case.middle, uri=database.uri)
+    running = Held(case.stage, files, point=case.middle(either_way), uri=database.uri)
     running.wait()
     database.stop(signal.SIGTERM)
     running.go_on()
@@ -74,10 +74,10 @@ def test_a_stage_waits_for_a_database_that_is_started_again(
     ),
 )
 def test_a_stage_whose_database_is_killed_is_finished_by_the_next_run(
-    case: Case, database: Database, files: Files, undisturbed: dict[str, Any]
+    case: Case, database: Database, files: Files, undisturbed: dict[str, Any], either_way: str
 ) -> None:
     alone(stages.prepare, files, case.before, uri=database.uri)
-    running = Held(case.stage, files, point=case.middle, uri=database.uri)
+    running = Held(case.stage, files, point=case.middle(either_way), uri=database.uri)
     running.wait()
     database.freeze()
     running.go_on()

@@ -39,7 +39,7 @@ def take_all_room(disk: SmallDisk, database: Database) -> None:
                 size //= 2
 
 
-def imported_without_room(place: Path, files: Files) -> tuple[Any, ...]:
+def imported_without_room(place: Path, files: Files, way: str) -> tuple[Any, ...]:
     """Imports while nothing more fits on the database's disk, and once more when there is room."""
     disk = SmallDisk(place, DISK_KILOBYTES)
     (place / "files").mkdir()
@@ -47,7 +47,7 @@ def imported_without_room(place: Path, files: Files) -> tuple[Any, ...]:
     database.start()
     os.environ["FIFTYONE_DATABASE_URI"] = fo.config.database_uri = f"{database.uri}/?{IMPATIENT}"
     stages.ingest(files)
-    at(OF_NAME["import_predictions"].middle, lambda: take_all_room(disk, database))
+    at(OF_NAME["import_predictions"].middle(way), lambda: take_all_room(disk, database))
     error: FathomNetError | None = None
     try:
         stages.import_(files)
@@ -68,10 +68,12 @@ def imported_without_room(place: Path, files: Files) -> tuple[Any, ...]:
     happens="the disk of the database is full",
     end="it says so; with room and the database started again, a run ends as undisturbed",
 )
-def test_an_import_goes_on_when_the_database_has_room_again(files: Files, tmp_path: Path) -> None:
+def test_an_import_goes_on_when_the_database_has_room_again(
+    files: Files, tmp_path: Path, either_way: str
+) -> None:
     alone(stages.prepare, files, (stages.ingest,))
     undisturbed = alone(stages.after, files, stages.import_)
-    error, left, last = on_small_disk(imported_without_room, tmp_path / "disk", files)
+    error, left, last = on_small_disk(imported_without_room, tmp_path / "disk", files, either_way)
     assert isinstance(error, SetupError), error
     assert "import_predictions was interrupted" in str(error)
     assert left != undisturbed and last == undisturbed

@@ -15,11 +15,11 @@ from tests.faults.stages import OF_NAME, Files, dataset
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-def interrupted(name: str, files: Files, delete: Any) -> Any:
+def interrupted(name: str, files: Files, delete: Any, way: str) -> Any:
     """How a stage ends in whose middle something is deleted."""
     case = OF_NAME[name]
     alone(stages.prepare, files, case.before)
-    running = Held(case.stage, files, point=case.middle)
+    running = Held(case.stage, files, point=case.middle(way))
     running.wait()
     delete(dataset())
     running.go_on()
@@ -31,11 +31,11 @@ def interrupted(name: str, files: Files, delete: Any) -> Any:
     happens="somebody deletes its journal in the middle",
     end="it says that what it changed cannot be undone by it; no journal without its boxes is left",
 )
-def test_a_journal_that_is_deleted_in_the_middle(files: Files) -> None:
+def test_a_journal_that_is_deleted_in_the_middle(files: Files, either_way: str) -> None:
     def delete(there: Any) -> None:
         there.delete_run(journals_of(there)[-1].key)
 
-    ended = interrupted("relabel_boxes", files, delete)
+    ended = interrupted("relabel_boxes", files, delete, either_way)
     assert isinstance(ended, DatasetError), repr(ended)
     assert "was deleted by somebody else during the run" in str(ended)
     assert journals_of(dataset()) == []
@@ -46,12 +46,12 @@ def test_a_journal_that_is_deleted_in_the_middle(files: Files) -> None:
     happens="somebody deletes the evaluation in the middle",
     end="it says so; run again, it ends as undisturbed",
 )
-def test_an_evaluation_that_is_deleted_in_the_middle(files: Files) -> None:
+def test_an_evaluation_that_is_deleted_in_the_middle(files: Files, either_way: str) -> None:
     def delete(there: Any) -> None:
         (key,) = there.list_evaluations()
         there.delete_evaluation(key)
 
-    ended = interrupted("evaluate_predictions", files, delete)
+    ended = interrupted("evaluate_predictions", files, delete, either_way)
     assert isinstance(ended, DatasetError), repr(ended)
     assert "was deleted by somebody else during the run" in str(ended)
     there = dataset()

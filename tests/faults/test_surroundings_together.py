@@ -14,11 +14,9 @@ from fathomnet_voxel51.errors import DatasetError
 from demo import processes
 from tests.faults import stages
 from tests.faults.held import Held, alone, held
-from tests.faults.stages import CASES, NAME, Files
+from tests.faults.stages import CASES, NAME, OF_NAME, Files
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-MIDDLE = {case.name: case.middle for case in CASES}
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +45,10 @@ def cases(*names: str) -> list[Any]:
     cases("ingest_dataset", "import_predictions", "compute_embeddings", "add_primary_label"),
 )
 def test_a_second_run_in_the_middle_of_the_first_changes_nothing(
-    case: stages.Case, files: Files, undisturbed: dict[str, Any]
+    case: stages.Case, files: Files, undisturbed: dict[str, Any], either_way: str
 ) -> None:
     alone(stages.prepare, files, case.before)
-    with held(case.stage, files, point=case.middle) as first:
+    with held(case.stage, files, point=case.middle(either_way)) as first:
         second = alone(case.stage, files)
     ended = first.result()
     assert alone(stages.after, files) == undisturbed[case.name]
@@ -64,10 +62,10 @@ def test_a_second_run_in_the_middle_of_the_first_changes_nothing(
     end="the second run finishes the first one's work under the first one's journal",
 )
 def test_a_second_relabelling_in_the_middle_of_the_first(
-    files: Files, undisturbed: dict[str, Any]
+    files: Files, undisturbed: dict[str, Any], either_way: str
 ) -> None:
     alone(stages.prepare, files, (stages.ingest, stages.ranks))
-    with held(stages.relabel, files, point=MIDDLE["relabel_boxes"]) as first:
+    with held(stages.relabel, files, point=OF_NAME["relabel_boxes"].middle(either_way)) as first:
         second = alone(stages.relabel, files)
     assert first.result()["journal"] == second["journal"]
     assert alone(stages.after, files) == undisturbed["relabel_boxes"]
@@ -78,12 +76,14 @@ def test_a_second_relabelling_in_the_middle_of_the_first(
     happens="somebody else imports another file into the same field in the middle",
     end="the first run says so; the import that is run again decides what the field holds",
 )
-def test_two_files_into_one_field(files: Files, undisturbed: dict[str, Any]) -> None:
+def test_two_files_into_one_field(
+    files: Files, undisturbed: dict[str, Any], either_way: str
+) -> None:
     alone(stages.prepare, files, (stages.ingest,))
     other = Path(files.predictions).with_name("other.csv")
     other.write_text("annotation_id,concept_name\n1,Aegina\n")
     theirs = Files(files.catalog, str(other), files.media)
-    running = Held(stages.import_, files, point=MIDDLE["import_predictions"])
+    running = Held(stages.import_, files, point=OF_NAME["import_predictions"].middle(either_way))
     running.wait()
     alone(stages.import_, theirs)
     running.go_on()

@@ -12,14 +12,13 @@ from fathomnet_voxel51.errors import DatasetError
 
 from tests.faults import stages
 from tests.faults.held import Held, alone, held
-from tests.faults.stages import CASES, NAME, NEW_LABEL, Case, Files, dataset
+from tests.faults.stages import CASES, NAME, NEW_LABEL, OF_NAME, Case, Files, dataset
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 OWN = "Sebastolobus"
 """The label that the other user gives."""
 
-MIDDLE = {case.name: case.middle for case in CASES}
 RECTANGLE = [0.5, 0.5, 0.2, 0.2]
 
 
@@ -66,10 +65,10 @@ def placed(label: str) -> list[tuple[int, int]]:
     happens="somebody edits, deletes and adds boxes in the middle",
     end="every edit stands and is counted as a conflict; the journal undoes the other boxes",
 )
-def test_edits_in_the_middle_of_a_relabelling_stand(files: Files) -> None:
+def test_edits_in_the_middle_of_a_relabelling_stand(files: Files, either_way: str) -> None:
     alone(stages.prepare, files, (stages.ingest, stages.ranks))
     before = dataset().values("ground_truth.detections.label")
-    with held(stages.relabel, files, point=MIDDLE["relabel_boxes"]) as running:
+    with held(stages.relabel, files, point=OF_NAME["relabel_boxes"].middle(either_way)) as running:
         (done, place), *_ = placed(NEW_LABEL)
         left = [number for number in range(1, 61) if box(number, 0).label != NEW_LABEL]
         edit(done, place)
@@ -93,9 +92,9 @@ def test_edits_in_the_middle_of_a_relabelling_stand(files: Files) -> None:
     happens="somebody edits, deletes and adds boxes in the middle",
     end="every edit stands and is counted as a conflict; the other boxes are restored",
 )
-def test_edits_in_the_middle_of_an_undo_stand(files: Files) -> None:
+def test_edits_in_the_middle_of_an_undo_stand(files: Files, either_way: str) -> None:
     alone(stages.prepare, files, (stages.ingest, stages.ranks, stages.relabel))
-    with held(stages.undo, files, point=MIDDLE["undo_relabel"]) as running:
+    with held(stages.undo, files, point=OF_NAME["undo_relabel"].middle(either_way)) as running:
         (first, place), (second, other), *_ = placed(NEW_LABEL)
         edit(first, place)
         add(first)
@@ -113,9 +112,13 @@ def test_edits_in_the_middle_of_an_undo_stand(files: Files) -> None:
     happens="somebody relabels boxes in the middle",
     end="the edits stand, and the primary label is that of the boxes as they are",
 )
-def test_a_primary_label_is_that_of_boxes_edited_in_the_middle(files: Files) -> None:
+def test_a_primary_label_is_that_of_boxes_edited_in_the_middle(
+    files: Files, either_way: str
+) -> None:
     alone(stages.prepare, files, (stages.ingest,))
-    with held(stages.primary_label, files, point=MIDDLE["add_primary_label"]) as running:
+    with held(
+        stages.primary_label, files, point=OF_NAME["add_primary_label"].middle(either_way)
+    ) as running:
         for place in range(3):
             edit(5, place)
         remove(6, 0)
@@ -130,9 +133,11 @@ def test_a_primary_label_is_that_of_boxes_edited_in_the_middle(files: Files) -> 
     happens="somebody edits, deletes and adds boxes, and deletes an image, in the middle",
     end="every edit stands, and the deleted image stays away",
 )
-def test_edits_in_the_middle_of_an_import_stand(files: Files) -> None:
+def test_edits_in_the_middle_of_an_import_stand(files: Files, either_way: str) -> None:
     alone(stages.prepare, files, (stages.ingest,))
-    with held(stages.import_, files, point=MIDDLE["import_predictions"]) as running:
+    with held(
+        stages.import_, files, point=OF_NAME["import_predictions"].middle(either_way)
+    ) as running:
         for number in (1, 60):
             edit(number, 0)
             remove(number, 1)
@@ -150,9 +155,11 @@ def test_edits_in_the_middle_of_an_import_stand(files: Files) -> None:
     happens="somebody moves, relabels, deletes and adds boxes in the middle",
     end="every edit stands; the next run embeds the moved and the new boxes alone",
 )
-def test_edits_in_the_middle_of_an_embedding_stand(files: Files) -> None:
+def test_edits_in_the_middle_of_an_embedding_stand(files: Files, either_way: str) -> None:
     alone(stages.prepare, files, (stages.ingest,))
-    with held(stages.embed, files, point=MIDDLE["compute_embeddings"]) as running:
+    with held(
+        stages.embed, files, point=OF_NAME["compute_embeddings"].middle(either_way)
+    ) as running:
         for number in (1, 60):
             edit(number, 0, bounding_box=RECTANGLE)
             remove(number, 1)
@@ -167,13 +174,38 @@ def test_edits_in_the_middle_of_an_embedding_stand(files: Files) -> None:
 
 
 @pytest.mark.fault(
+    operator="evaluate_predictions",
+    happens="somebody deletes boxes in the middle, of images that have no verdicts yet",
+    end="it says so and scores nothing; run again, it ends with the boxes that are there",
+)
+def test_boxes_that_are_deleted_in_the_middle_of_an_evaluation_are_missed(
+    files: Files, either_way: str
+) -> None:
+    case = OF_NAME["evaluate_predictions"]
+    alone(stages.prepare, files, case.before)
+    running = Held(case.stage, files, point=case.middle(either_way))
+    running.wait()
+    remove(60, 1)
+    edit(58, 0)
+    running.go_on()
+    ended = running.end()
+    assert isinstance(ended, DatasetError), repr(ended)
+    assert "boxes of 1 images were removed while they were evaluated; run it again" in str(ended)
+    assert box(58, 0).label == OWN
+    assert len(image(60).ground_truth.detections) == 2
+    assert alone(case.stage, files)["boxes"] == 179
+
+
+@pytest.mark.fault(
     operator="ingest_dataset",
     happens="images that are written already go missing in the middle",
     end="it says so and does not call the split complete; run again, it is whole",
 )
-def test_images_that_go_missing_in_the_middle_of_an_ingest_are_missed(files: Files) -> None:
+def test_images_that_go_missing_in_the_middle_of_an_ingest_are_missed(
+    files: Files, either_way: str
+) -> None:
     alone(stages.delete)
-    running = Held(stages.ingest, files, point=MIDDLE["ingest_dataset"])
+    running = Held(stages.ingest, files, point=OF_NAME["ingest_dataset"].middle(either_way))
     running.wait()
     dataset().delete_samples([image(1).id, image(2).id])
     running.go_on()
@@ -209,10 +241,12 @@ def marked(happens: str, end: str, *names: str) -> list[Any]:
         "add_primary_label",
     ),
 )
-def test_a_dataset_that_is_deleted_in_the_middle_is_reported(case: Case, files: Files) -> None:
+def test_a_dataset_that_is_deleted_in_the_middle_is_reported(
+    case: Case, files: Files, either_way: str
+) -> None:
     alone(stages.prepare, files, case.before)
     collection = dataset()._sample_collection
-    running = Held(case.stage, files, point=case.middle)
+    running = Held(case.stage, files, point=case.middle(either_way))
     running.wait()
     fo.delete_dataset(NAME)
     running.go_on()
@@ -237,9 +271,11 @@ FIELDS = {
         *FIELDS,
     ),
 )
-def test_a_field_that_is_deleted_in_the_middle_is_reported(case: Case, files: Files) -> None:
+def test_a_field_that_is_deleted_in_the_middle_is_reported(
+    case: Case, files: Files, either_way: str
+) -> None:
     alone(stages.prepare, files, case.before)
-    running = Held(case.stage, files, point=case.middle)
+    running = Held(case.stage, files, point=case.middle(either_way))
     running.wait()
     dataset().delete_sample_field(FIELDS[case.name])
     running.go_on()
@@ -258,9 +294,9 @@ def test_a_field_that_is_deleted_in_the_middle_is_reported(case: Case, files: Fi
     happens="somebody renames the dataset in the middle",
     end="it is whole, under its new name",
 )
-def test_a_dataset_that_is_renamed_in_the_middle_is_finished(files: Files) -> None:
+def test_a_dataset_that_is_renamed_in_the_middle_is_finished(files: Files, either_way: str) -> None:
     alone(stages.delete)
-    with held(stages.ingest, files, point=MIDDLE["ingest_dataset"]) as running:
+    with held(stages.ingest, files, point=OF_NAME["ingest_dataset"].middle(either_way)) as running:
         renamed = dataset()
         renamed.name = f"{NAME}-renamed"
     try:

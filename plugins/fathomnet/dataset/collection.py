@@ -128,6 +128,12 @@ def drop_values(dataset: Any, paths: Iterable[str]) -> None:
     """
     collection = sample_collection(dataset)
     if collection is None:
+        import fiftyone as fo
+
+        # With a field that is there again, whatever its kind, FiftyOne deletes the values.
+        fields = {path: fo.StringField() for path in paths}
+        dataset.add_dynamic_sample_fields(fields)
+        dataset.delete_sample_fields(list(fields))
         return
     for path in paths:
         parent, _, name = path.rpartition(".")

@@ -91,11 +91,11 @@ def write_changes(
     """
     for batch in _batches(changes):
         found = [{"$match": _those_with_boxes(batch) if all_boxes else _those(batch)}]
-        lost = len(batch) - dataset.mongo(found).count()
         roots = dict.fromkeys(batch[0].fields)
         roots |= dict.fromkeys(path.partition(".")[0] for path in batch[0].boxes)
         save_pipeline(dataset, [*found, *_pipeline(batch)], roots)
-        yield len(batch), lost
+        # Afterwards: whoever removed a box while this was written is noticed as well.
+        yield len(batch), len(batch) - dataset.mongo(found).count()
 
 
 def _batches(changes: Iterable[ImageChange]) -> Iterator[list[ImageChange]]:

@@ -1,0 +1,162 @@
+"""The main job by a plain loop, by FiftyOne's public API and by the collection, in one run.
+
+Run it as ``python -m benchmarks.public_way``. The public way is what stages take where the door to
+the collection stays shut (``fathomnet_voxel51.dataset.door``). Processor seconds are those of the
+process and of the MongoDB server together, since some ways have the server do the work; FiftyOne
+is imported and connected before the clock starts. The ways take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from fathomnet_voxel51.dataset import door
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.labels import add_taxonomy_ranks, rank_attributes
+from fathomnet_voxel51.taxonomy import load_taxonomy
+
+from benchmarks import ours, plain
+from benchmarks.database import private_run, run_step
+from benchmarks.job import Inputs, Job
+from demo.synthetic import write_catalog, write_predictions_csv
+
+MODULE: Final = "benchmarks.public_way"
+RESULTS: Final = Path(__file__).parent / "results" / "public_way.md"
+IMAGES: Final = 9_306
+BOXES: Final = 24_487
+KEY: Final = "measured"
+GOALS: Final = {"ingest": 8, "primary": 11, "ranks": 5, "predictions": 4, "evaluation": 6}
+"""How many times faster than the plain loop the public way is to be."""
+WAYS: Final = {"plain": "", "public": "1", "collection": ""}
+"""Of each way the value of ``door.PUBLIC_API``; empty to have the door decide."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("way", nargs="?", choices=["prepare", *WAYS])
+    parser.add_argument("stage", nargs="?", choices=list(GOALS))
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--boxes", type=int, default=BOXES)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--plain-repeats", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.way == "prepare":
+        catalog = write_catalog(_inputs("").catalog, arguments.images, arguments.boxes, seed=1)
+        write_predictions_csv(_inputs("").predictions, catalog)
+        print("prepared")
+    elif arguments.way:
+        print(json.dumps(_measure(arguments.way, arguments.stage)))
+    else:
+        _run_all(arguments)
+
+
+def _inputs(way: str) -> Inputs:
+    home = Path.home()
+    return Inputs(home / "coco.json", home / "predictions.csv", "", f"job-{way}")
+
+
+def _run_all(arguments: argparse.Namespace) -> None:
+    found: dict[str, dict[str, list[dict[str, float]]]] = {stage: {} for stage in GOALS}
+    with private_run() as (_, environment):
+        environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+        size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
+        run_step(MODULE, ["prepare", *size], environment)
+        for number in range(arguments.repeats):
+            for way, value in WAYS.items():
+                if way == "plain" and number >= arguments.plain_repeats:
+                    continue
+                for stage in GOALS:
+                    own = environment | {door.PUBLIC_API: value}
+                    one = json.loads(run_step(MODULE, [way, stage], own))
+                    found[stage].setdefault(way, []).append(one)
+                    print(f"{stage} {way}: {one}", flush=True)
+    text = _table(found)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _table(found: dict[str, dict[str, list[dict[str, float]]]]) -> str:
+    lines = [
+        "| stage | plain loop | public way | collection | plain / public | goal |",
+        "|---|---|---|---|---|---|",
+    ]
+    for stage, ways in found.items():
+        made = {one["made"] for of_way in ways.values() for one in of_way}
+        if len(made) > 1:
+            raise ValueError(f"the ways did not make the same at {stage}: {made}")
+        processor = {way: median(one["processor"] for one in some) for way, some in ways.items()}
+        least = {way: min(one["seconds"] for one in some) for way, some in ways.items()}
+        cells = [f"{processor[way]:.1f} ({least[way]:.1f})" for way in WAYS]
+        times = processor["plain"] / processor["public"]
+        lines.append(f"| {stage} | {' | '.join(cells)} | {times:.1f} | {GOALS[stage]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _measure(way: str, stage: str) -> dict[str, float]:
+    import fiftyone as fo
+    import fiftyone.core.odm as foo
+
+    inputs = _inputs(way)
+    if stage == "ingest" and fo.dataset_exists(inputs.dataset):
+        fo.delete_dataset(inputs.dataset)
+    if way == "collection" and not door.way().is_open:
+        raise RuntimeError(door.way().reason)
+
+    def processor() -> float:
+        server = foo.get_db_conn().command("serverStatus")["extra_info"]
+        micros = server["user_time_us"] + server["system_time_us"]
+        return time.process_time() + float(micros) / 1e6
+
+    job = _job(way, stage, inputs)
+    started, worked = time.perf_counter(), processor()
+    made = job()
+    return {
+        "made": made,
+        "processor": processor() - worked,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _job(way: str, stage: str, inputs: Inputs) -> Job:
+    if stage in ("ingest", "primary", "predictions"):
+        make: Callable[[Inputs], Job] = getattr(plain if way == "plain" else ours, stage)
+        return make(inputs)
+    import fiftyone as fo
+
+    dataset = fo.load_dataset(inputs.dataset)
+    jobs: dict[tuple[bool, str], Job] = {
+        (True, "ranks"): lambda: _plain_ranks(dataset),
+        (True, "evaluation"): lambda: _plain_evaluation(dataset),
+        (False, "ranks"): lambda: add_taxonomy_ranks(dataset).boxes,
+        (False, "evaluation"): lambda: evaluate_predictions(dataset, eval_key=KEY).boxes,
+    }
+    return jobs[way == "plain", stage]
+
+
+def _plain_ranks(dataset: Any) -> int:
+    """A loop that saves each sample."""
+    taxonomy, boxes = load_taxonomy(), 0
+    for sample in dataset:
+        for box in sample.ground_truth.detections:
+            for name, value in rank_attributes(box.label, taxonomy).items():
+                box[name] = value
+            boxes += 1
+        sample.save()
+    return boxes
+
+
+def _plain_evaluation(dataset: Any) -> int:
+    """FiftyOne's own."""
+    results = dataset.evaluate_detections("model_predictions", eval_key=KEY, classwise=False)
+    return sum(one != results.missing for one in results.ytrue)
+
+
+if __name__ == "__main__":
+    main()
