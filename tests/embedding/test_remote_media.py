@@ -13,7 +13,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import embeddings
-from fathomnet_voxel51.dataset.run_records import read_record
+from fathomnet_voxel51.dataset.run_records import read_values
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embedding.media import local_file
 from fathomnet_voxel51.embeddings import compute_embeddings
@@ -70,7 +70,7 @@ def test_an_image_that_cannot_be_brought_costs_its_own_boxes(
     have_some = set(read_vectors(dataset, "ground_truth", "clip_embedding").sample_ids)
     ids = dataset.values("id")
     assert have_some == {*ids} - {ids[GONE]}
-    record = read_record(dataset, embedding_run_key("clip", "ground_truth")) or {}
+    record = read_values(dataset, embedding_run_key("clip", "ground_truth")) or {}
     (example,) = record["examples"]
     assert example.startswith(f"{in_bucket[GONE]}: cannot be fetched: ")
 
