@@ -3,9 +3,22 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= fathomnet-demo
 
+EXTRAS = fiftyone,models,worms,demo,test,lint,bench
+TESTS =
+
+# make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
+# of its own beside the other. .ci holds the versions that the releases of CI are tested with.
+ifdef FIFTYONE
+VENV := $(VENV)-fiftyone-$(FIFTYONE)
+LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
+TESTS = tests/operators tests/dataset tests/test_samples.py tests/test_labels.py \
+	tests/test_prediction_import.py tests/test_relabelling.py tests/evaluation tests/metrics \
+	tests/embedding tests/models tests/search tests/test_similarity.py tests/panels \
+	tests/test_delegation.py tests/test_setup_check.py tests/e2e/test_main_job.py
+endif
+
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
-EXTRAS = fiftyone,models,worms,demo,test,lint,bench
 
 # The App, its workers and the command line find the plugin in this checkout.
 export FIFTYONE_PLUGINS_DIR = $(CURDIR)
@@ -22,6 +35,7 @@ help:
 	@echo "            (ANNOTATIONS=test.json PREDICTIONS=predictions.csv DATASET=name for real files)"
 	@echo "make app    open the result in the FiftyOne App"
 	@echo "make test   install everything and run the tests"
+	@echo "            (FIFTYONE=1.11.1 for what works on FiftyOne, with another release of it)"
 	@echo "make lint   style, types and import rules"
 	@echo "make docs   write the reference and the fault table again, from the code and the tests"
 	@echo "make bench  measure each stage beside its baseline"
@@ -30,14 +44,27 @@ help:
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+ifdef FIFTYONE
+# By uv, which takes a minute for what takes pip several.
+$(INSTALLED): pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
-		--editable '.[$(EXTRAS)]' --editable ./inference
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --constraint ,$(LOCK)) \
+		'fiftyone==$(FIFTYONE)' --editable '.[fiftyone,models,worms,demo,test]'
 	$(BIN)/python scripts/ensure_mongod.py
 	touch $@
+else
+# The inference package, which runs on a cluster, needs Python 3.11; everything else 3.10.
+$(INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Python 3.10 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--editable '.[$(EXTRAS)]' \
+		$$($(BIN)/python -c 'import sys; print("--editable ./inference" * (sys.version_info >= (3, 11)))')
+	$(BIN)/python scripts/ensure_mongod.py
+	touch $@
+endif
 
 demo: install
 	$(BIN)/python -m demo run --dataset $(DATASET) \
@@ -52,13 +79,15 @@ app: install
 # Side by side, a file of tests in one process: each process has a database and a home of its own.
 # In the order of tests/conftest.py, which spreads those that drive a browser.
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
+		$(TESTS) $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vermin --quiet --violations --no-tips --eval-annotations --target=3.10- plugins demo
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -87,7 +116,19 @@ faults: install
 dist: install
 	$(BIN)/python -m scripts.build_dist
 
+# What else CI tests with: the oldest release, with the oldest version of everything that the project
+# asks for, and one between with the newest.
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
+	--no-header --no-annotate --no-emit-index-url
+# FiftyOne 1.11 takes any later version of these; those of today are too new for it.
+OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3' 'starlette>=0.49,<0.53' 'strawberry-graphql>=0.285,<0.292'
+EARLIER = $(addprefix --extra ,fiftyone models worms demo test)
+
 lock: install
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--upgrade --no-header --no-annotate --no-emit-index-url --output-file constraints.txt
+	$(COMPILE) pyproject.toml --all-extras --output-file constraints.txt
+	printf '%s\n' 'fiftyone==1.11.1' $(OF_THOSE_DAYS) \
+		| $(COMPILE) pyproject.toml - $(EARLIER) --resolution lowest-direct \
+			--output-file .ci/fiftyone-1.11.1.txt
+	{ echo 'fiftyone==1.16.0'; grep '^torch' constraints.txt; } \
+		| $(COMPILE) pyproject.toml - $(EARLIER) --output-file .ci/fiftyone-1.16.0.txt

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import click
 import pytest
-import tomllib
 from fathomnet_inference.cli import main as infer
 from fathomnet_voxel51.cli import main as voxel51
 from fathomnet_voxel51.command_options import given_values, parameter_options
@@ -20,6 +19,7 @@ from fathomnet_voxel51.parameters import OPERATORS
 
 from demo.__main__ import _parser as demo_parser
 from tests.conftest import REPOSITORY
+from tests.manifest import PROJECT
 from tests.pages import OTHERS, OURS, Block, Command
 
 ELIDED: Final = ("...", "…")
@@ -112,11 +112,10 @@ def check_make(command: Command, arguments: list[str]) -> None:
 
 def check_pip(command: Command, arguments: list[str]) -> None:
     assert arguments[0] in ("check", "install"), command
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     for wanted in arguments[1:]:
         found = re.fullmatch(r"fathomnet-voxel51\[([\w,]+)\].*", wanted)
         if found:
-            assert {*found[1].split(",")} <= project["optional-dependencies"].keys(), command
+            assert {*found[1].split(",")} <= PROJECT["optional-dependencies"].keys(), command
         elif wanted.startswith("."):
             assert (REPOSITORY / re.sub(r"\[.*", "", wanted) / "pyproject.toml").is_file(), command
 

@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from tests.conftest import REPOSITORY
+from tests.manifest import PROJECT
 
 DEPLOYMENT = (REPOSITORY / "docs/deployment.md").read_text()
 THREATS = (REPOSITORY / "docs/threat-model.md").read_text()
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
 def names_in(file: str) -> set[str]:

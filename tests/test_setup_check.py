@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fathomnet_voxel51.setup_check import check_setup
 
 from demo.emulator import emulator
 from demo.stand_in_models import write_stand_in
+from tests.conftest import REPOSITORY
 from tests.media.outgoing import Bytes
 
 
@@ -50,6 +52,19 @@ def test_a_working_setup_is_reported_line_by_line() -> None:
     assert checks["FiftyOne"].status == "ok" and "open source" in checks["FiftyOne"].detail
     assert checks["database"].status == "ok" and "MongoDB" in checks["database"].detail
     assert checks["plugin"].status == "ok"
+
+
+def test_what_this_release_of_fiftyone_lacks_is_named_as_in_the_page_on_deployment() -> None:
+    """Each row of the page's table, against the releases themselves: CI runs this with three."""
+    page = (REPOSITORY / "docs/deployment.md").read_text()
+    rows = re.findall(r"^\| ([^|]+?) \| 1\.(\d+) \| ([^|]+?) \|$", page, re.MULTILINE)
+    assert [name.strip("`") for name, _, _ in rows] == [one.name for one in setup_check.FEATURES]
+    release = int(fo.__version__.split(".")[1])
+    warned = [one.detail for one in check_setup().checks if one.name == "FiftyOne features"]
+    lacking = [(name, without) for name, since, without in rows if release < int(since)]
+    assert len(warned) == len(lacking)
+    for (name, without), detail in zip(lacking, warned, strict=True):
+        assert name.strip("`") in detail and without.replace("`", "") in detail
 
 
 @pytest.mark.usefixtures("no_credentials")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import platform
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from .checks import Check
 from .dataset import door
@@ -29,6 +31,53 @@ DISK_FAIL_BYTES = 1024**3
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OLDEST_MONGODB = (6, 0)
 """FiftyOne 1.22's minimum; older servers lack the aggregation stages that labels use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something of FiftyOne's that the project uses where the release has it.
+
+    Attributes:
+        name: as the page on deployment calls it.
+        since: the first release that has it, for a person to read.
+        without: what there is instead.
+        is_there: whether this release has it.
+    """
+
+    name: str
+    since: str
+    without: str
+    is_there: Callable[[], bool]
+
+
+def _has(module: str, path: str) -> bool:
+    """Whether a module of FiftyOne's has something, by its name and those above it."""
+    found: object = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found is not None
+
+
+FEATURES: Final = (
+    Feature(
+        "fiftyone delegated rerun",
+        "1.12",
+        "what a worker left unfinished is started again from its form or its command",
+        lambda: _has("fiftyone.core.cli", "DelegatedRerunCommand"),
+    ),
+    Feature(
+        "buttons in the App's header",
+        "1.16",
+        "ingest_dataset is opened from the operator browser",
+        lambda: _has("fiftyone.operators.types", "Places.HEADER_ACTIONS"),
+    ),
+    Feature(
+        "ontologies",
+        "1.18",
+        "the tree of concepts is in the taxonomy panel only",
+        lambda: _has("fiftyone", "Taxonomy"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +132,12 @@ def _fiftyone() -> Iterator[Check]:
     version = metadata.version("fiftyone")
     edition = "Enterprise" if is_enterprise() else "open source"
     yield Check("FiftyOne", "ok", f"{version}, {edition}")
+    for feature in FEATURES:
+        if not feature.is_there():
+            detail = f"this release has no {feature.name}: {feature.without}"
+            yield Check(
+                "FiftyOne features", "warn", detail, f"install FiftyOne {feature.since} or newer"
+            )
 
 
 def _plugin() -> Iterator[Check]:

@@ -21,6 +21,7 @@ from fiftyone.operators.executor import ExecutionError
 from fiftyone.plugins.context import build_plugin_contexts
 
 from tests.conftest import REPOSITORY
+from tests.manifest import PROJECT
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
 from tests.served import serving
@@ -51,12 +52,9 @@ def test_what_is_declared_has_parameters_and_a_command() -> None:
 
 
 def test_the_requirements_of_the_plugin_are_those_of_the_package() -> None:
-    import tomllib
-
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    assert [line for line in lines if not line.startswith("#")] == project["dependencies"]
-    assert fop.get_plugin(PLUGIN_NAME).version == project["version"]
+    assert [line for line in lines if not line.startswith("#")] == PROJECT["dependencies"]
+    assert fop.get_plugin(PLUGIN_NAME).version == PROJECT["version"]
 
 
 @pytest.mark.parametrize("operator", DECLARED)

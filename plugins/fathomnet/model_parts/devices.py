@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from ..errors import Fault, InputError, SetupError
@@ -102,5 +103,17 @@ def _of_gpu(device: str) -> str:
 def _has_bf16_unit() -> bool:
     import torch
 
-    has_unit = bool(torch.cpu.get_capabilities().get(BF16_UNIT))
-    return has_unit and torch.backends.mkldnn.is_available()
+    return _processor_has(BF16_UNIT) and bool(torch.backends.mkldnn.is_available())
+
+
+def _processor_has(unit: str) -> bool:
+    """Whether the processor has a unit, by torch, or by Linux where torch does not say."""
+    import torch
+
+    if hasattr(torch.cpu, "get_capabilities"):
+        return bool(torch.cpu.get_capabilities().get(unit))
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return unit in flags

@@ -34,12 +34,13 @@ class TransformersModel:
         if config.model_type not in WITH_CLASS_TOKEN:
             problem = f"a {config.model_type} is none of {', '.join(WITH_CLASS_TOKEN)}"
             raise InputError(f"model {weights.folder}", [Fault("config.json", problem)])
+        # In the type in which its weights are stored or, by earlier releases, in float32, which
+        # holds the same numbers: what it runs in is said below.
         model = AutoModel.from_pretrained(
             weights.folder,
             **local,
             use_safetensors=weights.file.suffix == ".safetensors",
             weights_only=True,
-            dtype=torch.float32,
         )
         processor = AutoImageProcessor.from_pretrained(weights.folder, **local)
         self.version = metadata.version("transformers")
