@@ -8,6 +8,9 @@ TESTS =
 
 # make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
 # of its own beside the other. .ci holds the versions that the releases of CI are tested with.
+# Earlier releases take, by themselves or by what they need, any later version of it, and do not work with it.
+OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
+
 ifdef FIFTYONE
 VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
@@ -50,7 +53,7 @@ $(INSTALLED): pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --constraint ,$(LOCK)) \
-		'fiftyone==$(FIFTYONE)' --editable '.[fiftyone,models,worms,demo,test]'
+		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test]'
 	$(BIN)/python scripts/ensure_mongod.py
 	touch $@
 else
@@ -120,15 +123,14 @@ dist: install
 # asks for, and one between with the newest.
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
 	--no-header --no-annotate --no-emit-index-url
-# FiftyOne 1.11 takes any later version of these; those of today are too new for it.
-OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3' 'starlette>=0.49,<0.53' 'strawberry-graphql>=0.285,<0.292'
 EARLIER = $(addprefix --extra ,fiftyone models worms demo test)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) pyproject.toml --all-extras --output-file constraints.txt
-	printf '%s\n' 'fiftyone==1.11.1' $(OF_THOSE_DAYS) \
+	printf '%s\n' 'fiftyone==1.11.1' $(OF_THOSE_DAYS) 'starlette>=0.49,<0.53' \
+		'strawberry-graphql>=0.285,<0.292' \
 		| $(COMPILE) pyproject.toml - $(EARLIER) --resolution lowest-direct \
 			--output-file .ci/fiftyone-1.11.1.txt
-	{ echo 'fiftyone==1.16.0'; grep '^torch' constraints.txt; } \
+	{ printf '%s\n' 'fiftyone==1.16.0' $(OF_THOSE_DAYS); grep '^torch' constraints.txt; } \
 		| $(COMPILE) pyproject.toml - $(EARLIER) --output-file .ci/fiftyone-1.16.0.txt
