@@ -141,9 +141,9 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:
         belonging = partners(dataset, source, found, field)
         boxes = list(dict.fromkeys(box for box in belonging if box is not None))
         reasons = (*reasons, *_left_over(belonging, source, field))
-        how = replace(how, words=f"those that boxes of {source} belong to that are {how.words}")
+        how = replace(how, words=f"{how.words}, by the boxes of {source}")
     if not boxes:
-        raise DatasetError(f"what is {how.words} holds no box of {field}: choose something else")
+        raise DatasetError(f"there is no box of {field} to change ({how.words}): choose others")
     shown = _count(view, shown_field)
     if source != field:
         reasons = (f"Boxes of {source} are shown, and boxes of {field} change.", *reasons)
@@ -200,7 +200,7 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen
     elif choice == "DATASET" or not ctx.has_custom_view:
         found = None, _How(""), ()
     else:
-        found = view, _How("shown"), ()
+        found = view, _How("all that is shown"), ()
     return found
 
 

@@ -109,6 +109,11 @@ class App:
             name, exact=True
         ).click()
 
+    def choose_other_view(self, name: str) -> None:
+        """Chooses another saved view while one is open."""
+        self.page.locator("[data-cy=saved-views-selection-container]").click()
+        self.page.get_by_text(name, exact=True).last.click()
+
     def wait_for_samples(self, count: int) -> None:
         """Waits until the view that is open counts ``count`` samples."""
         counter = self.page.locator("[data-cy=entry-counts]")
@@ -187,6 +192,12 @@ class App:
             with self._form_answers():
                 box.set_checked(on)
 
+    def confirm(self) -> None:
+        """Ticks what the form asks before it changes anything."""
+        box = self.form.get_by_role("checkbox", name=re.compile("^Change th(is|ese) "))
+        with self._form_answers():
+            box.check()
+
     def submit(self, how: Literal["Execute", "Schedule"]) -> None:
         """Runs the form at once, or leaves it to a worker; waits until the form allows it."""
         self.wait_until_ready()
@@ -255,9 +266,32 @@ class App:
         self.page.keyboard.press("Escape")
         return values
 
+    def values_shown(self, path: str) -> list[str]:
+        """The few values of an attribute in what is shown, which the sidebar offers to tick."""
+        field = path.split(".", maxsplit=1)[0]
+        boxes = self.page.locator(f"[data-cy='categorical-filter-{path}'] [data-cy^='checkbox-']")
+        if not boxes.first.is_visible():
+            self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
+            expect(boxes.first).to_be_visible(timeout=PATIENCE)
+        names = boxes.evaluate_all("found => found.map(one => one.getAttribute('data-cy'))")
+        return [name.removeprefix("checkbox-") for name in names]
+
     def filter(self, path: str, value: str) -> None:
-        """Leaves only the samples that have a value, chosen among those that the sidebar offers."""
-        self._open_values(path).get_by_text(value, exact=True).click()
+        """Leaves only the samples that have a value, chosen among those that the sidebar offers.
+
+        A few values are boxes to tick, many are a list that is searched.
+        """
+        few = f"[data-cy='categorical-filter-{path}'] [data-cy='checkbox-{value}']"
+        many = f"[data-cy='selector-sidebar-search-{path}']"
+        either = self.page.locator(f"{few}, {many}").first
+        if not either.is_visible():
+            field = path.split(".", maxsplit=1)[0]
+            self.page.locator(f"[data-cy=sidebar-field-arrow-enabled-{field}]").click()
+            expect(either).to_be_visible(timeout=PATIENCE)
+        if self.page.locator(few).first.is_visible():
+            self.page.locator(few).first.click()
+        else:
+            self._open_values(path).get_by_text(value, exact=True).click()
 
     def select(self, *indexes: int) -> None:
         """Selects tiles of the grid, counted from 0."""

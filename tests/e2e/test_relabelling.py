@@ -69,6 +69,7 @@ def schedule(app: App, label: str) -> None:
     """Leaves the relabelling of what is selected to a worker, and waits until it is done."""
     app.open_operator(RELABEL)
     app.fill("New label", label)
+    app.confirm()
     app.submit("Schedule")
     app.close()
     result = delegation.follow(newest_operation("relabel_boxes"), silent)
@@ -100,6 +101,8 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
     app.wait_until_blocked(f"'{NEW[:-1]}' {known}; did you mean {NEW}?")
     app.fill("New label", NEW)
     app.fill("Note", "a sea pig")
+    app.wait_until_blocked("Tick it if this is meant")
+    app.confirm()
     app.wait_until_ready()
     told = [f"1 box: {before[box]['label']} becomes {NEW}" for box in chosen]
     assert sorted(app.facts()) == sorted(told)
@@ -114,6 +117,7 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
     app.open_operator(RELABEL)
     app.fill("New label", NEW)
     app.fill("Note", "a sea pig")
+    app.confirm()
     app.submit("Execute")
     result = figures(app.result())
     app.screenshot(pictures / "relabel-result.png")
@@ -125,7 +129,9 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
     assert boxes_of(dataset) == {
         box: stored | changed if box in chosen else stored for box, stored in before.items()
     }
-    for place in places:
+    # Those that were changed are what is shown now.
+    expect(app.page.locator("[data-cy=entry-counts]")).to_have_text("2 patches", timeout=PATIENCE)
+    for place in range(len(places)):
         wait_for_label(app, place, NEW)
     app.screenshot(pictures / "relabelled.png")
 
@@ -151,6 +157,7 @@ def test_boxes_are_lassoed_in_the_map_and_no_others_of_their_images_are_relabell
     app.wait_for_text(f"{len(first)} selected")
     app.open_operator(RELABEL)
     app.fill("New label", OTHER)
+    app.confirm()
     app.wait_until_ready()
     assert sum(int(fact.split()[0]) for fact in app.facts()) == len(first)
     app.submit("Execute")
@@ -165,6 +172,7 @@ def test_a_box_that_is_clicked_in_an_image_is_relabelled_alone(app: App, dataset
     box = select_in_image(app, dataset)
     app.open_operator(RELABEL)
     app.fill("New label", OTHER)
+    app.confirm()
     app.wait_until_ready()
     assert app.facts() == [f"1 box: {box.label} becomes {OTHER}"]
     app.submit("Execute")
