@@ -22,6 +22,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -36,6 +37,21 @@ from .errors import DatasetError
 from .plain import counted
 
 _LASSO: Final = "fiftyone.core.stages.MatchLabels"
+_OF_SCREEN: Final = (
+    "view",
+    "view_name",
+    "view_target",
+    "filters",
+    "extended",
+    "selected",
+    "selected_samples",
+    "selected_labels",
+    "current_sample",
+    "group_slice",
+    "active_fields",
+    "prompt_id",
+)
+_REMEMBERED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,10 @@ class Target:
         """Another one for every other target, form, or anything else that it is about."""
         told = [self.field, self.prompt, *about, *(label for _, label in sorted(self.boxes))]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+_found: Final[dict[str, Target | None]] = {}
+_lock: Final = threading.Lock()
 
 
 def see(ctx: Any) -> Any:
@@ -156,6 +176,26 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:
     return Target(
         dataset, field, tuple(boxes), shown, shown_field, how.words, tuple(reasons), prompt
     )
+
+
+def boxes_of_form(ctx: Any, field: str) -> Target | None:
+    """The same for a form that is drawn at every keystroke: found once while nothing changes.
+
+    What is written without FiftyOne's note of the time is missed, so a run must not use it.
+    """
+    newest = ctx.dataset.sort_by("last_modified_at", reverse=True).limit(1)
+    state = [str(ctx.dataset._doc.id), len(ctx.dataset), str(newest.values("last_modified_at"))]
+    of_screen = {name: ctx.request_params.get(name) for name in _OF_SCREEN}
+    key = json.dumps([state, field, of_screen, ctx.params.get("view_target")], default=str)
+    with _lock:
+        if key in _found:
+            return _found[key]
+    found = boxes_meant(ctx, field)
+    with _lock:
+        _found[key] = found
+        while len(_found) > _REMEMBERED:
+            del _found[next(iter(_found))]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

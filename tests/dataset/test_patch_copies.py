@@ -8,7 +8,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.patch_copies import update_patches
+from fathomnet_voxel51.dataset.patch_copies import update_patches, view_of_boxes
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.samples import ingest_dataset
@@ -60,3 +60,43 @@ def test_patches_of_deleted_boxes_and_other_views_are_left_alone(dataset: Any) -
     assert patches.values(SHOWN[:2]) == before
     update_patches(dataset.view())
     update_patches(dataset.limit(2))
+
+
+@pytest.mark.parametrize("edited", ["the original", "the clone"])
+def test_a_dataset_and_its_clone_have_patches_of_their_own_once_one_is_edited(
+    dataset: Any, edited: str
+) -> None:
+    dataset.save_view("all", dataset.to_patches("ground_truth"))
+    dataset.save_view("few", dataset.load_saved_view("all").limit(4))
+    clone = dataset.clone(f"{dataset.name}-clone")
+    try:
+        both = [dataset, clone]
+        views = [one.load_saved_view("all") for one in both]
+        assert views[0]._dataset.name == views[1]._dataset.name, "FiftyOne gives each its own now"
+        mine, other = both if edited == "the original" else both[::-1]
+        before = other.to_patches("ground_truth").values(SHOWN[:2])
+        some = mine.load_saved_view("few")
+        relabel_boxes(some, NEW)
+        shown = update_patches(some)
+        assert shown.values("ground_truth.label") == [NEW] * 4
+        for one in both:
+            one.reload()
+        assert other.load_saved_view("all").values(SHOWN[:2]) == before
+        for name in ("all", "few"):
+            saved = mine.load_saved_view(name)
+            assert saved._dataset.name == shown._dataset.name and saved._dataset.persistent
+            assert saved.limit(4).values("ground_truth.label") == [NEW] * 4
+        # Once they have parted nothing is made anew.
+        assert update_patches(mine.load_saved_view("all"))._dataset.name == shown._dataset.name
+    finally:
+        fo.delete_dataset(clone.name)
+
+
+@pytest.mark.parametrize("patches", [True, False], ids=["patches", "images"])
+def test_boxes_are_shown_as_what_was_shown_before(dataset: Any, patches: bool) -> None:
+    chosen = dataset.to_patches("ground_truth").values(["sample_id", "id"])
+    boxes = [(str(sample), box) for sample, box in zip(*chosen, strict=True)][3:17:5]
+    before = dataset.to_patches("ground_truth").skip(2) if patches else dataset.limit(3)
+    view = view_of_boxes(before, "ground_truth", boxes)
+    path = "ground_truth.id" if patches else "ground_truth.detections.id"
+    assert sorted(view.values(path, unwind=True)) == sorted(box for _, box in boxes)

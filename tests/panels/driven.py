@@ -41,6 +41,7 @@ class DrivenPanel:
         data: the pictures that it has sent.
         page: what it shows, as the App is sent it.
         view: the stages of the view that the App shows; none for the whole dataset.
+        sent: what else the App sends of its screen.
     """
 
     def __init__(self, name: str, dataset: Any) -> None:
@@ -50,11 +51,13 @@ class DrivenPanel:
         self.data: dict[str, Any] = {}
         self.page: Any = None
         self.view: list[dict[str, Any]] = []
+        self.sent: dict[str, Any] = {}
 
     def fire(self, method: str, **params: Any) -> Told:
         """Sends an event and takes in what the App is told."""
         plumbing = {"panel_id": "driven", "panel_state": self.state, "__method__": method}
         request: dict[str, Any] = {"params": params | plumbing}
+        request |= self.sent
         if self.view:
             request["view"] = self.view
         if self._dataset is not None:

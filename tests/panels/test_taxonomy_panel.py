@@ -335,3 +335,32 @@ def test_a_view_without_such_boxes_leaves_the_way_back(panel: DrivenPanel, datas
     panel.view = dataset.match(F("image_id") < 0)._serialize()
     panel.fire("on_change_view")
     assert "no such boxes" in json.dumps(shown(panel, "nothing"))
+
+
+@pytest.mark.parametrize("open_view", ["saved", "patches", "none"])
+def test_a_filter_of_the_sidebar_is_counted_whatever_is_open(
+    dataset: Any, panel: DrivenPanel, open_view: str
+) -> None:
+    labels = labels_of(dataset)
+    (common, boxes), (other, _), *_ = labels.most_common()
+    path = PATH
+    if open_view != "none":
+        view = dataset.filter_labels("ground_truth", F("label").is_in([common, other]))
+        if open_view == "patches":
+            view, path = view.to_patches("ground_truth"), "ground_truth.label"
+        dataset.save_view("opened", view)
+        panel.view = dataset.load_saved_view("opened")._serialize()
+        panel.sent = {"view_name": "opened"}
+    try:
+        panel.sent["filters"] = {path: {"values": [common], "exclude": False, "isMatching": False}}
+        panel.fire("on_change_view")
+        known = rows(panel, "known") or rows(panel, "others")
+        assert [(row["name"], row["boxes"]) for row in known] == [(common, f"{boxes:,}")]
+        # A click stays among what is seen.
+        opened = panel.opened(panel.fire("on_node", key=known[0]["id"]))
+        assert opened._is_patches == (open_view == "patches")
+        found = opened.values("ground_truth.label" if opened._is_patches else PATH, unwind=True)
+        assert Counter(found) == {common: boxes}
+    finally:
+        if open_view != "none":
+            dataset.delete_saved_view("opened")

@@ -146,7 +146,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         try:
             params = self._permitted(ctx)
             if with_preview:
-                preview = self.preview(params, self._target(ctx, params))
+                preview = self.preview(params, self._target_of_form(ctx, params))
         except InputError as error:
             preview = Preview(problems=error.faults)
         except DatasetError as error:
@@ -172,6 +172,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             return ctx.dataset
         see(ctx)
         return ctx.target_view()
+
+    def _target_of_form(self, ctx: Any, params: P) -> Any:
+        """The same for a form, which is drawn again at every keystroke."""
+        return self._target(ctx, params)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:

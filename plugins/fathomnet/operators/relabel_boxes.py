@@ -16,7 +16,7 @@ from ..labels import rank_attributes
 from ..plain import counted
 from ..progress import Progress, silent
 from ..relabelling import ChosenBoxes, RelabelResult, journal_to_undo, relabel_boxes
-from ..seen import Target, boxes_meant, see
+from ..seen import Target, boxes_meant, boxes_of_form, see
 from ..taxonomy import load_taxonomy
 from .base import StageOperator
 from .forms import Preview, Question
@@ -107,6 +107,11 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
         if params.view:
             _saved_view(ctx.dataset, params.view)
         return boxes_meant(ctx, params.field, params.view) or ctx.dataset
+
+    def _target_of_form(self, ctx: Any, params: parameters.RelabelBoxes) -> Any:
+        if ctx.dataset is None or params.view:
+            return self._target(ctx, params)
+        return boxes_of_form(ctx, params.field) or ctx.dataset
 
     def _asked(self, ctx: Any, params: parameters.RelabelBoxes) -> Any:
         """The target of a form that is being sent.
