@@ -67,6 +67,17 @@ def test_boxes_get_the_label_with_its_ranks_and_undo_gives_all_back(dataset: Any
     assert without_none(documents(dataset, DICE_AND_TIMES)) == without_none(before)
 
 
+def test_a_relabelling_that_was_done_either_way_is_undone_by_the_other(
+    dataset: Any, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = documents(dataset, DICE_AND_TIMES)
+    changed = relabel_boxes(dataset.limit(30), NEW).changed
+    monkeypatch.setenv(PUBLIC_API, "0" if door == "public" else "1")
+    result = undo_relabel(dataset)
+    assert (result.restored, result.conflicts) == (changed, 0)
+    assert without_none(documents(dataset, DICE_AND_TIMES)) == without_none(before)
+
+
 def test_a_dry_run_tells_the_difference_and_writes_nothing(dataset: Any) -> None:
     before = documents(dataset, frozenset())
     told = relabel_boxes(dataset.limit(10), NEW, dry_run=True)

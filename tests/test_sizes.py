@@ -12,7 +12,7 @@ import pytest
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 PRODUCT: Final = ("plugins", "inference", "demo", "scripts", "benchmarks")
 
-MODULE_LINES: Final = 400
+MODULE_LINES: Final = 450
 FUNCTION_LINES: Final = 50
 """From ``def`` to the last line, the docstring included: all of it is read on one screen."""
 

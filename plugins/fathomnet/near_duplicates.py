@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from .dataset.image_dives import image_dives
 from .dataset.schema import declare
 from .dataset.schema_version import bring_up_to_date
 from .dataset.vectors import dataset_of
+from .equal_files import equal_files
 from .errors import DatasetError, Fault, InputError
 from .fields import (
     DEFAULT_MODEL,
@@ -124,11 +124,7 @@ def find_duplicates(
     threshold = threshold or calibrated_threshold(rows, [dives.get(one) for one in ids])
     groups = _groups(_similar(rows, threshold, portion(progress, 0.1, 0.6)), ids, dives)
     progress(0.6, "comparing the files")
-    exact, unreadable = _same_files(dataset_or_view)
-    notes = tuple(
-        f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
-        for reason, count in unreadable.most_common(_NOTES)
-    )
+    exact, unreadable = equal_files(dataset_or_view)
     progress(0.9, f"writing {counted(len(groups), 'group', 'groups')}")
     _write_groups(dataset, groups)
     near = [one for group in groups for one in group.ids]
@@ -144,7 +140,7 @@ def find_duplicates(
         unreadable=unreadable.total(),
         threshold=threshold,
         views=tuple(name for name in views if name),
-        notes=notes,
+        notes=_notes(unreadable),
     )
 
 
@@ -234,39 +230,11 @@ def _firsts(pairs: Pairs) -> dict[int, tuple[float, int]]:
     return found
 
 
-def _same_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
-    """Ids of images with equal files, and why how many files could not be looked at.
-
-    Files in buckets are compared by what the bucket says of them, and not read.
-    """
-    import fiftyone.brain as fob
-
-    sizes: dict[int, list[str]] = {}
-    remote: dict[str, list[str]] = {}
-    unreadable = Counter[str]()
-    for one, path in zip(*view.values(["id", "filepath"]), strict=True):
-        if "://" in path:
-            remote.setdefault(path, []).append(one)
-            continue
-        try:
-            sizes.setdefault(Path(path).stat().st_size, []).append(one)
-        except OSError as error:
-            unreadable[error.strerror or type(error).__name__] += 1
-    of_bucket: list[list[str]] = []
-    if remote:
-        # Only here, because it imports an HTTP client.
-        from .media.bucket_digests import bucket_digests, same_bytes
-
-        known, unknown = bucket_digests(remote)
-        for path, reason in unknown.items():
-            unreadable[reason] += len(remote[path])
-        of_bucket = same_bytes((one, known[path]) for path in known for one in remote[path])
-    # Files of different sizes differ: only the others are read.
-    candidates = [one for ids in sizes.values() if len(ids) > 1 for one in ids]
-    if not candidates:
-        return of_bucket, unreadable
-    found = fob.compute_exact_duplicates(view.select(candidates), progress=False)
-    return [*([first, *others] for first, others in found.items()), *of_bucket], unreadable
+def _notes(unreadable: Counter[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
+        for reason, count in unreadable.most_common(_NOTES)
+    )
 
 
 def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:

@@ -174,7 +174,9 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
         apply_edits(dataset, path, edits)
         move_to(dataset, entry, "undone")
     there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
-    restored = sum(there.get(one.label_id) == one.state for one in before)
+    restored = sum(
+        one.label_id in there and _given(there[one.label_id]) == _given(one.state) for one in before
+    )
     progress(1.0, f"{counted(restored, 'box is', 'boxes are')} as before")
     return UndoResult(restored, len(before) - restored, entry.key)
 
@@ -300,6 +302,11 @@ def _differences(states: Sequence[BoxState], label: str) -> tuple[Difference, ..
         Difference(before, label, count)
         for before, count in sorted(counts.items(), key=lambda item: (-item[1], item[0] or ""))
     )
+
+
+def _given(state: Mapping[str, str | None]) -> dict[str, str]:
+    """A state less every None, which FiftyOne's public API reads for what is absent."""
+    return {key: value for key, value in state.items() if value is not None}
 
 
 def _ids(states: Sequence[BoxState]) -> list[tuple[str, str]]:
