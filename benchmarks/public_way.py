@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, default=BOXES)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plain-repeats", type=int, default=1)
+    parser.add_argument("--stages", default=",".join(GOALS), help="from the first one on")
     arguments = parser.parse_args()
     if arguments.way == "prepare":
         catalog = write_catalog(_inputs("").catalog, arguments.images, arguments.boxes, seed=1)
@@ -62,7 +63,9 @@ def _inputs(way: str) -> Inputs:
 
 
 def _run_all(arguments: argparse.Namespace) -> None:
-    found: dict[str, dict[str, list[dict[str, float]]]] = {stage: {} for stage in GOALS}
+    found: dict[str, dict[str, list[dict[str, float]]]] = {
+        stage: {} for stage in arguments.stages.split(",")
+    }
     with private_run() as (_, environment):
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
         size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
@@ -71,7 +74,7 @@ def _run_all(arguments: argparse.Namespace) -> None:
             for way, value in WAYS.items():
                 if way == "plain" and number >= arguments.plain_repeats:
                     continue
-                for stage in GOALS:
+                for stage in arguments.stages.split(","):
                     own = environment | {door.PUBLIC_API: value}
                     one = json.loads(run_step(MODULE, [way, stage], own))
                     found[stage].setdefault(way, []).append(one)

@@ -106,8 +106,7 @@ def find_duplicates(
     Args:
         dataset_or_view: a FiftyOne dataset, or a view: only its images are compared.
         model: the model whose vectors of whole images are compared.
-        threshold: the cosine from which two images show the same, 0.5 to 1; None to derive it
-            from how alike images of different dives are.
+        threshold: the cosine from which two images show the same, 0.5 to 1; None to derive it.
         progress: hears how far it is.
 
     Raises:

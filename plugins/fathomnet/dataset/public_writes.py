@@ -192,7 +192,8 @@ class SampleImport:
 
         name = f"{self._dataset.name[:40]} {SCRATCH} {uuid4().hex}"
         try:
-            return _merge(self._dataset, self._import(name, documents))
+            ids = [str(one["_id"]) for one in documents]
+            return _merge(self._dataset, self._import(name, documents), ids)
         finally:
             if fo.dataset_exists(name):
                 fo.delete_dataset(name)
@@ -218,7 +219,7 @@ class SampleImport:
         return scratch
 
 
-def _merge(dataset: Any, scratch: Any) -> int:
+def _merge(dataset: Any, scratch: Any, ids: Sequence[str]) -> int:
     from fiftyone import ViewField as F
 
     began = now()
@@ -227,7 +228,6 @@ def _merge(dataset: Any, scratch: Any) -> int:
         scratch, key_field="id", skip_existing=True, include_info=False, progress=False
     )
     # Another process's samples have the time of its own merge.
-    ids = scratch.values("id")
     created = F("created_at")
     return int(dataset.select(ids).match((created >= began) & (created <= now())).count())
 

@@ -17,7 +17,7 @@ from .collection import (
 from .documents import Document, stamped
 from .public_writes import SampleImport
 
-IMPORTED_AT_ONCE: Final = 4
+IMPORTED_AT_ONCE: Final = 10
 """Batches that the public way takes together: each of its imports makes a dataset of its own."""
 
 
