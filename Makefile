@@ -6,11 +6,11 @@ DATASET ?= fathomnet-demo
 EXTRAS = fiftyone,models,worms,demo,test,lint,bench
 TESTS =
 
-# make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
-# of its own beside the other. .ci holds the versions that the releases of CI are tested with.
-# Earlier releases take, by themselves or by what they need, any later version of it, and do not work with it.
+# Earlier releases of FiftyOne take any later version of it, and cannot be imported with today's.
 OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 
+# make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
+# of its own beside the other. .ci holds the versions that CI tests two of them with.
 ifdef FIFTYONE
 VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)

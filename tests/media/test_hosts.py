@@ -9,6 +9,8 @@ import pytest
 from fathomnet_voxel51.media.hosts import Host, Patience
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 
+from tests.media.together import Barrier
+
 QUICK = Patience(first_pause=0.05, longest_pause=0.2, give_up_after=0.6)
 
 
@@ -81,14 +83,14 @@ def test_one_wave_of_refusals_counts_once() -> None:
     async def allowed() -> float:
         host = Host("h", 8, QUICK)
 
-        async def visit(everybody_is_in: asyncio.Barrier) -> None:
+        async def visit(everybody_is_in: Barrier) -> None:
             with pytest.raises(BusyError):
                 async with host.turn() as turn:
                     await everybody_is_in.wait()
                     with turn.asking():
                         raise BusyError("no connection")
 
-        barrier = asyncio.Barrier(8)
+        barrier = Barrier(8)
         await asyncio.gather(*(visit(barrier) for _ in range(8)))
         return host._allowed
 

@@ -13,6 +13,7 @@ from fathomnet_voxel51.media.outcomes import ConflictError, MissingError
 from fathomnet_voxel51.stores import StoredObject
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, failing, files, put, read, write
+from tests.media.together import Barrier
 
 # Storing
 
@@ -60,7 +61,7 @@ def test_of_many_at_once_for_one_name_one_is_stored(
 
     async def race() -> list[StoredObject | BaseException]:
         async with FolderStore(root) as store, FolderStore(root) as other:
-            everybody_began = asyncio.Barrier(len(contents))
+            everybody_began = Barrier(len(contents))
             return await asyncio.gather(
                 *(
                     (store, other)[number % 2].put(NAME, Sent(content, everybody_began.wait))
