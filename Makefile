@@ -53,7 +53,7 @@ $(INSTALLED): pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --constraint ,$(LOCK)) \
-		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test]'
+		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test,bench]'
 	$(BIN)/python scripts/ensure_mongod.py
 	touch $@
 else
@@ -123,7 +123,7 @@ dist: install
 # asks for, and one between with the newest.
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
 	--no-header --no-annotate --no-emit-index-url
-EARLIER = $(addprefix --extra ,fiftyone models worms demo test)
+EARLIER = $(addprefix --extra ,fiftyone models worms demo test bench)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
