@@ -79,6 +79,7 @@ def test_a_dataset_and_its_clone_have_patches_of_their_own_once_one_is_edited(
         relabel_boxes(some, NEW)
         shown = update_patches(some)
         assert shown.values("ground_truth.label") == [NEW] * 4
+        assert shown._dataset.name != some._dataset.name
         for one in both:
             one.reload()
         assert other.load_saved_view("all").values(SHOWN[:2]) == before

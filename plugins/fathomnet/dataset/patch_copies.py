@@ -79,21 +79,20 @@ def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> An
 def _own(view: Any) -> Any:
     """A view of patches on a copy that no other dataset's saved views show."""
     dataset, shared = view._root_dataset, view._dataset.name
-    if not any(one.dataset_id != dataset._doc.id for one in _saved_views_of(shared)):
+    # A saved view gives its dataset's id as text, the dataset as an id.
+    if all(str(one.dataset_id) == str(dataset._doc.id) for one in _saved_views_of(shared)):
         return view
     stage = copy.deepcopy(view._patches_stage)
     stage._state = None  # or FiftyOne would take the copy that it names
     own = stage.load_view(view._source_collection)
-    for saved in _saved_views_of(shared):
-        if saved.dataset_id == dataset._doc.id:
-            saved.view_stages = [
-                _renamed(one, shared, own._dataset.name) for one in saved.view_stages
-            ]
-            saved.save()
-    dataset.reload()
+    dataset._doc.reload("saved_views")
     for name in dataset.list_saved_views():
-        # Loading is what makes FiftyOne keep the copy of a saved view.
-        if any(own._dataset.name in one for one in dataset._get_saved_view_doc(name).view_stages):
+        saved = dataset._get_saved_view_doc(name)
+        stages = [_renamed(one, shared, own._dataset.name) for one in saved.view_stages]
+        if stages != list(saved.view_stages):
+            saved.view_stages = stages
+            saved.save()
+            # Loading is what makes FiftyOne keep the copy of a saved view.
             dataset.load_saved_view(name)
     for later in view._stages:
         own = own.add_stage(later)
@@ -109,9 +108,10 @@ def _saved_views_of(copy_name: str) -> list[Any]:
 
 
 def _renamed(stage: str, before: str, after: str) -> str:
-    """A stage as it is stored, with another copy."""
+    """A stage as it is stored, with another copy where it names one."""
     document = json_util.loads(stage)
-    for argument in document["kwargs"]:
-        if argument[0] == "_state" and argument[1] and argument[1].get("name") == before:
-            argument[1]["name"] = after
+    state = dict(document["kwargs"]).get("_state")
+    if not state or state.get("name") != before:
+        return stage
+    state["name"] = after  # the very dict that is among the arguments
     return str(json_util.dumps(document))

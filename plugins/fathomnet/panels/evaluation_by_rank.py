@@ -165,6 +165,9 @@ def _open(ctx: Any, pick: Callable[[EvaluationAtRank], Chosen], level: str = "")
         ctx.ops.notify(str(error), variant="error")
         return
     ctx.panel.state.opened = str(chosen)
+    if ctx.request_params.get("filters"):
+        # They would hide some of what the panel says it has opened.
+        ctx.ops.clear_sidebar_filters()
     ctx.ops.set_view(view)
 
 
