@@ -370,3 +370,11 @@ def test_boxes_that_were_removed_since_are_not_opened(small: Callable[..., Any])
     told = panel.fire("open_cell", idx=[0, 0], trace="concept")
     assert not told.of("set_view")
     assert "removed since" in told.of("notify")[0]["message"]
+
+
+def test_filters_that_would_hide_what_is_opened_are_cleared(panel: DrivenPanel) -> None:
+    assert not panel.fire("open_kind", trace_idx=0).of("clear_sidebar_filters")
+    panel.sent = {"filters": {"split": {"values": ["test"], "exclude": False, "isMatching": True}}}
+    told = panel.fire("open_kind", trace_idx=0)
+    names = [name for name, _ in told.requests]
+    assert names.index("clear_sidebar_filters") < names.index("set_view")
