@@ -13,7 +13,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[1]
 PRODUCT: Final = ("plugins", "inference", "demo", "scripts", "benchmarks")
 
 MODULE_LINES: Final = 450
-FUNCTION_LINES: Final = 50
+FUNCTION_LINES: Final = 60
 """From ``def`` to the last line, the docstring included: all of it is read on one screen."""
 
 
@@ -48,7 +48,7 @@ def test_no_function_is_too_long() -> None:
     assert found == {}
 
 
-@pytest.mark.parametrize(("lines", "expected"), [(50, []), (51, [("grows", 51)])])
+@pytest.mark.parametrize(("lines", "expected"), [(60, []), (61, [("grows", 61)])])
 def test_a_function_is_as_long_as_its_docstring_and_its_body(
     lines: int, expected: list[tuple[str, int]]
 ) -> None:
