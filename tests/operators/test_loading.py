@@ -78,7 +78,7 @@ def expect_all(loaded: dict[str, Any], log: str, folder: Path) -> None:
         assert sorted(loaded[kind]) == sorted(MANIFEST[kind])
     assert loaded["modules"] == ["fathomnet_voxel51"]
     assert loaded["same"]
-    assert loaded["stored_as"] == "fathomnet_voxel51.search.exact.ExactSimilarityConfig"
+    assert loaded["stored_as"] == "fathomnet_voxel51.stored_classes.ExactSimilarityConfig"
     for file in loaded["files"]:
         assert Path(file).is_relative_to(folder), "another installation's code"
 

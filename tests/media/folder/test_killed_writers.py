@@ -129,7 +129,7 @@ def test_a_sweep_touches_nothing_but_parts(root: Path) -> None:
 def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = part_files.lock
+    lock = part_files.lock_file
     swept = []
 
     def swept_first(descriptor: int, wait: bool = False) -> bool | None:
