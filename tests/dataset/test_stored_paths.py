@@ -12,7 +12,7 @@ from bson import ObjectId, json_util
 from fathomnet_voxel51 import stored_classes
 from fathomnet_voxel51.dataset.run_records import read_values, write_schema_number
 from fathomnet_voxel51.dataset.schema_version import bring_up_to_date, reload_known
-from fathomnet_voxel51.dataset.stored_paths import use_lasting_paths
+from fathomnet_voxel51.dataset.stored_paths import outdated_runs, use_lasting_paths
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.fields import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
@@ -138,6 +138,19 @@ def test_two_at_once_leave_one_set_of_results(dataset: Any) -> None:
     _, results = raw(dataset, KEY)
     assert results["cls"] == f"{STORED_CLASSES}.ExactSimilarityIndex"
     assert results["members"] == STORED["results"][KEY]["members"]
+
+
+def test_results_that_another_process_has_replaced_meanwhile_are_left_to_it(dataset: Any) -> None:
+    stale = fo.load_dataset(dataset.name)
+    (run,) = [one for one in outdated_runs(stale) if one.key == KEY]
+    assert run.results, "this process knows where the old results are"
+    forked = forking.Process(target=_migrate, args=(dataset.name,))
+    forked.start()
+    forked.join()
+    assert forked.exitcode == 0
+    done = raw(dataset, KEY)
+    use_lasting_paths(stale)
+    assert raw(dataset, KEY) == done
 
 
 def test_every_class_that_a_database_holds_has_a_lasting_path(dataset_name: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bson import json_util
+from gridfs.errors import NoFile
 
 from ..fields import STORED_CLASSES
 
@@ -48,8 +49,15 @@ def _change(run: Any) -> None:
     results = run.results
     written = None
     if results:
-        results.seek(0)
-        content = json_util.loads(results.read().decode())
+        try:
+            stored = results.fs.get(results.grid_id).read()
+        except NoFile:
+            # Another process has turned the run to its new results since this one read the run.
+            run.reload()
+            if _is_outdated(run.config.get("cls")):
+                raise
+            return
+        content = json_util.loads(stored.decode())
         if _is_outdated(content.get("cls")):
             content["cls"] = _lasting(content["cls"])
             encoded = json_util.dumps(content).encode()
