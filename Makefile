@@ -14,9 +14,9 @@ OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 ifdef FIFTYONE
 VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
-TESTS = tests/operators tests/dataset tests/test_samples.py tests/test_labels.py \
-	tests/test_prediction_import.py tests/test_relabelling.py tests/evaluation tests/metrics \
-	tests/embedding tests/models tests/search tests/test_similarity.py tests/panels \
+TESTS = tests/operators tests/dataset tests/ingest/test_ingest.py tests/labels/test_labels.py \
+	tests/predictions/test_importing.py tests/relabelling/test_relabel.py tests/evaluation tests/test_metrics.py \
+	tests/embeddings tests/models tests/similarity tests/similarity/test_index.py tests/panels \
 	tests/test_delegation.py tests/test_setup_check.py tests/e2e/test_main_job.py
 endif
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.private_database import private_database
+from tests.support.private_database import private_database
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.taxonomy import Taxonomy, load_taxonomy
 
 PAIRS = 1_000_000

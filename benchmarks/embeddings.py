@@ -23,12 +23,12 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
-from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.vectors import read_vectors
-from fathomnet_voxel51.embedding.batches import default_batch_size
-from fathomnet_voxel51.embedding.crops import cut_patch, window_of
-from fathomnet_voxel51.embedding.pictures import open_picture
+from fathomnet_voxel51.embeddings import compute as embeddings
+from fathomnet_voxel51.embeddings.batches import default_batch_size
 from fathomnet_voxel51.models import Embedder, load_embedder
+from fathomnet_voxel51.pictures.crops import cut_patch, window_of
+from fathomnet_voxel51.pictures.decoding import open_picture
 
 from benchmarks.database import private_run, run_step
 from benchmarks.embeddings_inputs import BOXES_AN_IMAGE, write_inputs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 
 from benchmarks.job import MEDIA_ROOT, SPLIT, Inputs, Job
 

@@ -16,8 +16,8 @@ from statistics import median
 from typing import Any, Final
 
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 
 from benchmarks.database import private_run, run_step
 from demo.synthetic import write_catalog, write_predictions_csv

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from fathomnet_voxel51.dataset import door
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.labels import add_taxonomy_ranks, rank_attributes
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.labels.ranks import rank_attributes
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from benchmarks import ours, plain

@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.samples import ingest_dataset
 
 from benchmarks.database import private_run
 from demo.synthetic import write_catalog

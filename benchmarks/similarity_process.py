@@ -18,13 +18,9 @@ from typing import Any, Final
 import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
-from fathomnet_voxel51.dataset.vectors import (
-    VectorRows,
-    declare_vectors,
-    ids_in,
-    write_vectors,
-)
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.dataset.columns import ids_in
+from fathomnet_voxel51.dataset.vectors import VectorRows, declare_vectors, write_vectors
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from benchmarks.memory import count_peak_from_here, peak_mb

@@ -54,7 +54,7 @@ def _precisions(scratch: Path, demo_set: int, seeds: int) -> list[dict[str, floa
 
     from demo.generate import Settings, make
     from demo.wrong_labels import plant
-    from tests.planted import MODEL, average_precision, is_wrong, planted_dataset
+    from tests.support.planted import MODEL, average_precision, is_wrong, planted_dataset
 
     folder = scratch / f"demo-{demo_set}"
     demo = make(folder, Settings(test=1, seed=demo_set), workers=os.cpu_count() or 1)
@@ -81,7 +81,7 @@ def _same_vectors(dataset: Any, model: str, vectors: dict[int, Any]) -> None:
         read_vectors,
         write_vectors,
     )
-    from fathomnet_voxel51.fields import ANNOTATION_ID, GROUND_TRUTH, embedding_field
+    from fathomnet_voxel51.names import ANNOTATION_ID, GROUND_TRUTH, embedding_field
     from fathomnet_voxel51.similarity import build_similarity_index
 
     field = embedding_field(model)
@@ -114,11 +114,11 @@ def _same_vectors(dataset: Any, model: str, vectors: dict[int, Any]) -> None:
 
 def _scores(dataset: Any) -> tuple[list[int], Scores]:
     """The labelled boxes' annotation ids, and their scores by every way."""
-    from fathomnet_voxel51.fields import ANNOTATION_ID, GROUND_TRUTH, SUSPICION
-    from fathomnet_voxel51.review import find_label_errors
-    from fathomnet_voxel51.review_signals import find_sources, read_labelled, read_looks
-    from fathomnet_voxel51.suspicion.neighbours import nearest_elsewhere
-    from fathomnet_voxel51.suspicion.weighing import Case, weigh_labels
+    from fathomnet_voxel51.label_errors import find_label_errors
+    from fathomnet_voxel51.label_errors.from_neighbours import nearest_elsewhere
+    from fathomnet_voxel51.label_errors.signals import find_sources, read_labelled, read_looks
+    from fathomnet_voxel51.label_errors.weighing import Case, weigh_labels
+    from fathomnet_voxel51.names import ANNOTATION_ID, GROUND_TRUTH, SUSPICION
     from fathomnet_voxel51.taxonomy import load_taxonomy
 
     sources = find_sources(dataset, "model_predictions", GROUND_TRUTH, "")
@@ -178,13 +178,13 @@ def _table(found: list[dict[str, float]], arguments: argparse.Namespace) -> str:
 def _timing(scratch: Path, boxes: int) -> str:
     """One run, and a second that replaces it, on drawn-up boxes and random vectors."""
     import fiftyone as fo
-    from fathomnet_voxel51.prediction_import import import_predictions
-    from fathomnet_voxel51.review import find_label_errors
-    from fathomnet_voxel51.samples import ingest_dataset
+    from fathomnet_voxel51.ingest import ingest_dataset
+    from fathomnet_voxel51.label_errors import find_label_errors
+    from fathomnet_voxel51.predictions import import_predictions
     from fathomnet_voxel51.similarity import build_similarity_index
 
     from demo.synthetic import write_catalog, write_predictions_csv
-    from tests.search.embedded import give_vectors
+    from tests.similarity.embedded import give_vectors
 
     catalog = write_catalog(scratch / "coco.json", round(boxes * IMAGES / BOXES), boxes, seed=1)
     rows = write_predictions_csv(scratch / "predictions.csv", catalog)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from fathomnet_voxel51.errors import FathomNetError
-from fathomnet_voxel51.fields import Split, images_folder
+from fathomnet_voxel51.names import Split, images_folder
 from fathomnet_voxel51.progress import throttled
 
 from demo.emulator import emulator

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from fathomnet_voxel51.fields import SPLITS, Split, images_folder
+from fathomnet_voxel51.names import SPLITS, Split, images_folder
 from fathomnet_voxel51.progress import Progress, silent
 
 from demo import coco

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from fathomnet_voxel51.fields import Split, images_folder
+from fathomnet_voxel51.names import Split, images_folder
 
 from demo import coco
 

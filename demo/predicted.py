@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from fathomnet_voxel51.fields import ANNOTATION_ID, OWN_RANK, RANKS
-from fathomnet_voxel51.prediction_files.writer import write_predictions
+from fathomnet_voxel51.names import ANNOTATION_ID, OWN_RANK, RANKS
+from fathomnet_voxel51.prediction_files import write_predictions
 
 from demo.concepts import Lineages
 from demo.mistakes import mistaken, probabilities

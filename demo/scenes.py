@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 import numpy as np
-from fathomnet_voxel51.fields import Split
+from fathomnet_voxel51.names import Split
 
 from demo.coco import Frame
 from demo.dives import Dive, draw_dive, take_frame

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS, TILES, similarity_key
+from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, TILES, similarity_key
 from fathomnet_voxel51.parameters.workflow import StageName
 
 from demo.run import Chapter, Results, made_of_files

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fathomnet_voxel51 import corrections, relabelling, setup_check, transfer
-from fathomnet_voxel51.workflow import STAGE_FUNCTIONS
+from fathomnet_voxel51 import setup_check
+from fathomnet_voxel51.media import transfer
+from fathomnet_voxel51.relabelling import corrections
+from fathomnet_voxel51.relabelling import relabel as relabelling
+from fathomnet_voxel51.workflow.workflow import STAGE_FUNCTIONS
 
 STAGES: Final[Mapping[str, Callable[..., Any]]] = {
     **STAGE_FUNCTIONS,

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 
-from tests.drawn import Drawn, drawing_in
-from tests.private_database import private_database
+from tests.support.drawn import Drawn, drawing_in
+from tests.support.private_database import private_database
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = Path(os.environ.get("FATHOMNET_SHARED_DATA", REPOSITORY / "../shared/data"))
@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Before a test sets anything in the environment."""
-    if forking := sys.modules.get("tests.forking"):
+    if forking := sys.modules.get("tests.support.forking"):
         forking.start_server()
 
 
@@ -89,7 +89,7 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    """Draws sets of the demo, each once for all test processes: see ``tests.drawn``."""
+    """Draws sets of the demo, each once for all test processes: see ``tests.support.drawn``."""
     own = tmp_path_factory.getbasetemp()
     return drawing_in(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 

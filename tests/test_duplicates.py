@@ -9,14 +9,14 @@ import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
 import pytest
+from fathomnet_voxel51.duplicates import find_duplicates
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.media.gcs_access import EMULATOR_VARIABLE
-from fathomnet_voxel51.near_duplicates import find_duplicates
-from fathomnet_voxel51.search.mapped import HOME_VARIABLE
+from fathomnet_voxel51.media.gcs.access import EMULATOR_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 
 from tests.media.sink import BUCKET, Sink
-from tests.search.embedded import cosine, give_vectors
+from tests.similarity.embedded import cosine, give_vectors
 
 IMAGES = 60
 DIVES = ("D1", "D2", "D3")

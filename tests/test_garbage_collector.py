@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-from fathomnet_voxel51.files.garbage import collector_paused, lasting_objects_skipped
+from fathomnet_voxel51.garbage_collector import collector_paused, lasting_objects_skipped
 
 
 class Cyclic:

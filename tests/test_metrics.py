@@ -9,7 +9,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 
 DISTANCE = "@fathomnet/voxel51/taxonomic_distance"
 ACCURACY = "@fathomnet/voxel51/rank_accuracy"

@@ -19,10 +19,10 @@ import pytest
 from bson import ObjectId
 from fathomnet_voxel51.dataset.label_fields import boxes_path
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.tiles import add_tiles
 from fiftyone import ViewField as F
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -34,7 +34,7 @@ from fiftyone.operators.executor import (
 )
 
 from demo.synthetic import write_catalog, write_predictions_csv
-from tests import screens
+from tests.support import screens
 
 RELABEL = f"{PLUGIN_NAME}/relabel_boxes"
 NEW = "Scotoplanes globosa"

@@ -8,11 +8,10 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.hits import Hit
-from fathomnet_voxel51.dataset.tile_grid import TileGrid, tile_grid
+from fathomnet_voxel51.dataset.hit_views import Hit
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.labels import add_primary_label
-from fathomnet_voxel51.tiles import TilesResult, add_tiles
+from fathomnet_voxel51.tiles import TileGrid, TilesResult, add_tiles, tile_grid
 
 
 @pytest.fixture(params=["collection", "public API"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fathomnet_voxel51.fields import images_folder
+from fathomnet_voxel51.names import images_folder
 
 SPLIT: Final = "train"
 BUCKET: Final = "bench"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fathomnet_voxel51.transfer import upload_images
+from fathomnet_voxel51.media.transfer import upload_images
 
 from benchmarks.media.job import SPLIT, Job
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import google_crc32c
-from fathomnet_voxel51.fields import images_folder
+from fathomnet_voxel51.names import images_folder
 
 from benchmarks.media.images import Pack, base64_crc32c
 from benchmarks.media.job import BUCKET, PREFIX, SPLIT

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from fathomnet_voxel51.fields import GROUND_TRUTH, MODEL_PREDICTIONS, similarity_key
+from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, similarity_key
 from fathomnet_voxel51.parameters.workflow import StageName
 
 from benchmarks.media.job import BUCKET, GCS, PREFIX, SPLIT

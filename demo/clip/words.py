@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 
 from demo.clip.pictures import Shown
 from demo.concepts import Lineages, read_lineages

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fathomnet_voxel51.files.coco import LARGEST_SIDE, RawBox, parse_coco
-from fathomnet_voxel51.files.coco_reader import CocoReader
+from fathomnet_voxel51.catalog.coco import LARGEST_SIDE, RawBox, parse_coco
+from fathomnet_voxel51.catalog.coco_reader import CocoReader
 from fathomnet_voxel51.files.faults import FaultList
-from fathomnet_voxel51.files.garbage import collector_paused
-from fathomnet_voxel51.files.sourcefile import decode, read_source
+from fathomnet_voxel51.files.reading import decode, read_source
+from fathomnet_voxel51.garbage_collector import collector_paused
 from fathomnet_voxel51.media.shards import Shard
 
 

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import click
-from fathomnet_voxel51.command_options import given_values, parameter_options
-from fathomnet_voxel51.media_stages import not_moved, run_download
-from fathomnet_voxel51.parameters import DownloadImages
-from fathomnet_voxel51.plain import plain
-from fathomnet_voxel51.terminal import (
+from fathomnet_voxel51.command_line.options import given_values, parameter_options
+from fathomnet_voxel51.command_line.terminal import (
     ITEMS_FAILED,
     errors,
     exit_status,
     print_result,
     progress_bar,
 )
+from fathomnet_voxel51.media.stages import not_moved, run_download
+from fathomnet_voxel51.parameters import DownloadImages
+from fathomnet_voxel51.text import as_plain
 
 from .decide import ARGMAX, RULES
 from .stop import StoppedError, handled_signals
@@ -105,7 +105,7 @@ def run(as_json: bool, **options: Any) -> None:
             from .run import run as run_stage
 
             result = run_stage(RunRequest(**options), report, stop)
-        print_result(plain(result), as_json)
+        print_result(as_plain(result), as_json)
         _end(result.not_predicted, "boxes are not predicted", f"{result.output}/manifest.json")
 
 
@@ -120,7 +120,7 @@ def merge(shards: tuple[str, ...], output: str, as_json: bool) -> None:
     with _status():
         with progress_bar() as report:
             result = merge_stage(shards, output, report)
-        print_result(plain(result), as_json)
+        print_result(as_plain(result), as_json)
         _end(result.not_predicted, "boxes are not predicted", f"{result.output}/manifest.json")
 
 
@@ -134,7 +134,7 @@ def inspect(checkpoint: str, as_json: bool) -> None:
 
         with progress_bar() as report:
             found = inspect_stage(checkpoint, report)
-        result = plain(found)
+        result = as_plain(found)
         if not as_json:
             del result["hyper_parameters"]
             result["concepts"] = len(found.concepts)
@@ -165,14 +165,14 @@ def calibrate(annotations: str, predictions: str, output: str, as_json: bool) ->
     from .calibrate import calibrate as calibrate_stage
 
     with _status():
-        print_result(plain(calibrate_stage(annotations, predictions, output)), as_json)
+        print_result(as_plain(calibrate_stage(annotations, predictions, output)), as_json)
 
 
 def _download(as_json: bool, **values: Any) -> None:
     with _status():
         params = DownloadImages.parse(given_values(values))
         with progress_bar() as report:
-            result = plain(run_download(params, report))
+            result = as_plain(run_download(params, report))
         print_result(result, as_json)
         _end(not_moved(result), "images are not there", result["ledger"])
 

@@ -15,8 +15,8 @@ from typing import Final, Literal
 import pydantic
 import safetensors
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
-from fathomnet_voxel51.files.parts import remove_if_abandoned
-from fathomnet_voxel51.media.part_files import (
+from fathomnet_voxel51.files.writing import remove_if_abandoned
+from fathomnet_voxel51.media.folder.part_files import (
     OtherVersionError,
     PartFile,
     Version,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 from fathomnet_voxel51.errors import Fault, InputError
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.taxonomy import Taxonomy
 
 Rule = Literal["argmax", "expected-distance"]

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from fathomnet_voxel51.errors import Fault, InputError
-from fathomnet_voxel51.fields import ANNOTATION_ID
 from fathomnet_voxel51.files.faults import FaultList
 from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.names import ANNOTATION_ID
 from fathomnet_voxel51.progress import Progress, silent
 
 from .manifest import Manifest, manifest_differences, shard_of, slurm_ids

@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
-from fathomnet_voxel51.fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from fathomnet_voxel51.files.sourcefile import SourceFile, read_source
+from fathomnet_voxel51.files.reading import SourceFile, read_source
+from fathomnet_voxel51.names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from fathomnet_voxel51.prediction_files import run as run_files
+from fathomnet_voxel51.prediction_files import write_predictions
 from fathomnet_voxel51.prediction_files.rows import CONCEPT_NAME, CONFIDENCE
 from fathomnet_voxel51.prediction_files.run import CSV_NAME, MANIFEST_NAME, PARQUET_NAME
-from fathomnet_voxel51.prediction_files.writer import IMAGE_ID, write_predictions
+from fathomnet_voxel51.prediction_files.writing import IMAGE_ID
 
 from .decide import ARGMAX, Decider, Decisions, probabilities
 from .manifest import IDENTITY, Manifest

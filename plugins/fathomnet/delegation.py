@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .errors import FathomNetError, OperationFailedError, SetupError
-from .fields import PLUGIN_NAME
+from .names import PLUGIN_NAME
 from .progress import Progress
 
 POLL_SECONDS = 0.5

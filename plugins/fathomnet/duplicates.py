@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from .dataset.image_dives import image_dives
+from .dataset.columns import dataset_of, image_dives
+from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
-from .dataset.schema_version import bring_up_to_date
-from .dataset.vectors import dataset_of
-from .equal_files import equal_files
 from .errors import DatasetError, Fault, InputError
-from .fields import (
+from .models import model_spec
+from .names import (
     DEFAULT_MODEL,
     DUPLICATE_DIVES,
     DUPLICATE_GROUP,
@@ -24,14 +24,51 @@ from .fields import (
     NEAR_DUPLICATES,
     embedding_field,
 )
-from .models import model_spec
-from .plain import counted
 from .progress import Progress, portion, silent
-from .search.comparisons import comparisons
-from .search.mapped import Rows
-from .search.members import to_text
-from .search.scores import Pairs, cosines, similar_pairs
-from .search.stored import read_members
+from .similarity.mapped import Rows, to_text
+from .similarity.neighbours import Pairs, comparisons, cosines, similar_pairs
+from .similarity.rows import read_members
+from .text import counted
+
+
+def equal_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
+    """Groups images with equal files; files in buckets are compared by what the bucket says.
+
+    Args:
+        view: a FiftyOne dataset or view.
+
+    Returns:
+        Ids of the images of each group, and why how many files could not be looked at.
+    """
+    import fiftyone.brain as fob
+
+    sizes: dict[int, list[str]] = {}
+    remote: dict[str, list[str]] = {}
+    unreadable = Counter[str]()
+    for one, path in zip(*view.values(["id", "filepath"]), strict=True):
+        if "://" in path:
+            remote.setdefault(path, []).append(one)
+            continue
+        try:
+            sizes.setdefault(Path(path).stat().st_size, []).append(one)
+        except OSError as error:
+            unreadable[error.strerror or type(error).__name__] += 1
+    of_bucket: list[list[str]] = []
+    if remote:
+        # Only here, because it imports an HTTP client.
+        from .media.gcs.digests import bucket_digests, same_bytes
+
+        known, unknown = bucket_digests(remote)
+        for path, reason in unknown.items():
+            unreadable[reason] += len(remote[path])
+        of_bucket = same_bytes((one, known[path]) for path in known for one in remote[path])
+    # Files of different sizes differ: only the others are read.
+    candidates = [one for ids in sizes.values() if len(ids) > 1 for one in ids]
+    if not candidates:
+        return of_bucket, unreadable
+    found = fob.compute_exact_duplicates(view.select(candidates), progress=False)
+    return [*([first, *others] for first, others in found.items()), *of_bucket], unreadable
+
 
 WRITTEN: Final = (DUPLICATE_GROUP, DUPLICATE_SIMILARITY, DUPLICATE_DIVES)
 

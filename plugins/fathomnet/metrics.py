@@ -1,4 +1,4 @@
-"""The competition's score as a metric of any FiftyOne evaluation of labels."""
+"""Metrics for FiftyOne's own evaluations: distance on the tree, and accuracy at a rank."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 
-from ..dataset.label_fields import labels_path
-from ..fields import TAXONOMIC_DISTANCE, distance_attribute
-from ..scoring.metric_entries import DISTANCE_LABEL, mean_distance
-from ..scoring.pairs import pairs_of_results
-from ..taxonomy import load_taxonomy
+from .dataset.label_fields import labels_path
+from .evaluation.scoring.columns import pairs_of_results
+from .evaluation.scoring.scores import DISTANCE_LABEL, mean_distance, rank_entries
+from .names import RANK_ACCURACY, TAXONOMIC_DISTANCE, distance_attribute
+from .taxonomy import load_taxonomy
 
 
 class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
@@ -74,3 +74,33 @@ def _set_attribute(samples: Any, field: str, name: str, by_id: dict[str | None, 
         dataset.add_sample_field(path, fo.IntField)
     if by_id:
         dataset.set_label_values(path, by_id)
+
+
+class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
+    """The accuracy at each rank, one line per rank from kingdom to species."""
+
+    @property
+    def config(self) -> Any:
+        return foo.EvaluationMetricConfig(
+            name=RANK_ACCURACY,
+            label="Accuracy at each rank",
+            description="The share of labels whose kingdom, phylum ... species is right",
+            eval_types=["classification", "detection"],
+            lower_is_better=False,
+            unlisted=True,
+            icon="/plugins/fathomnet/assets/tree.svg",
+        )
+
+    def compute(self, samples: Any, results: Any, **kwargs: Any) -> None:
+        """Adds the ranks to the results itself, because FiftyOne allows one value per metric.
+
+        A label counts at the ranks that its true lineage reaches; a missing prediction is wrong.
+        """
+        taxonomy = load_taxonomy()
+        pairs, _ = pairs_of_results(results, taxonomy)
+        results.custom_metrics = (results.custom_metrics or {}) | rank_entries(pairs, taxonomy)
+
+
+METRICS: tuple[type[Any], ...] = (TaxonomicDistance, RankAccuracy)
+
+__all__ = ["METRICS"]

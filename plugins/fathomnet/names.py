@@ -77,7 +77,7 @@ LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
 
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 3
-"""Version of what the project keeps on a dataset; ``dataset.schema_version`` explains each."""
+"""Version of what the project keeps on a dataset; ``dataset.records`` explains each."""
 SCHEMA_RUN_KEY: Final = "fathomnet_schema"
 """Key of the FiftyOne run that holds that number."""
 STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"

@@ -15,14 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from .checks import Check
 from .dataset import door
 from .dataset.collection import is_enterprise
 from .errors import SetupError
-from .fields import PLUGIN_NAME
+from .media.checks import Check
 from .media.paths import GCS
-from .model_parts.known import KNOWN
-from .model_parts.weights import fetch_advice, find_known
+from .models.weights import KNOWN, fetch_advice, find_known
+from .names import PLUGIN_NAME
 from .progress import Progress, silent
 
 DISK_WARN_BYTES = 30 * 1024**3
@@ -227,7 +226,7 @@ def _writing() -> Check:
 def _media(media_root: str) -> Iterator[Check]:
     if media_root.startswith(GCS):
         # Only here, because it imports an HTTP client.
-        from .media.bucket_check import check_bucket
+        from .media.gcs.check import check_bucket
 
         yield from check_bucket(media_root)
         return

@@ -6,8 +6,8 @@ The modules that define these classes may move; this module, and the names in it
 
 from __future__ import annotations
 
-from .search.exact import ExactSimilarity, ExactSimilarityConfig, ExactSimilarityIndex
-from .search.lance import RememberedLanceDBSimilarity, RememberedLanceDBSimilarityConfig
+from .similarity.exact import ExactSimilarity, ExactSimilarityConfig, ExactSimilarityIndex
+from .similarity.lance import RememberedLanceDBSimilarity, RememberedLanceDBSimilarityConfig
 
 __all__ = [
     "ExactSimilarity",

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """A result as JSON would read it back: dicts, lists, texts and numbers."""
     return json.loads(json.dumps(value, default=dataclasses.asdict))
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.catalog import Catalog, read_catalog
+from fathomnet_voxel51.catalog.licences import Licence
 from fathomnet_voxel51.errors import FAULTS_SHOWN, InputError
-from fathomnet_voxel51.files.coco_licences import Licence
 
 from tests.conftest import SHARED_DATA
-from tests.malformed import MALFORMED_COCO, MalformedFile
-from tests.malformed_coco import coco_bytes
+from tests.support.malformed import MALFORMED_COCO, MalformedFile
+from tests.support.malformed_coco import coco_bytes
 
 REAL_FILE = SHARED_DATA / "dataset_test.json"
 KNOWN = ("Funiculina", "Porifera")

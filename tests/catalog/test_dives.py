@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime
 
 import pytest
-from fathomnet_voxel51.dives import DiveOrigin, dive_name, parse_dive, parse_time
+from fathomnet_voxel51.catalog.dives import DiveOrigin, dive_name, parse_dive, parse_time
 
 from tests.conftest import SHARED_DATA
 

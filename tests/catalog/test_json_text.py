@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from fathomnet_voxel51.files.json_text import JsonSyntaxError, parse_json
+from fathomnet_voxel51.catalog.coco import JsonSyntaxError, parse_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 from click.testing import CliRunner, Result
-from fathomnet_voxel51.cli import main
+from fathomnet_voxel51.command_line.main import main
 from fathomnet_voxel51.parameters import OPERATORS
 
 COMMAND = Path(sys.executable).parent / "fathomnet-voxel51"

@@ -19,7 +19,7 @@ WITHOUT_FIFTYONE = """
 import sys
 for name in ("fiftyone", "torch", "pandas", "pyarrow"):
     sys.modules[name] = None  # importing it fails
-from fathomnet_voxel51.cli import main
+from fathomnet_voxel51.command_line.main import main
 main()
 """
 

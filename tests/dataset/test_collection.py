@@ -14,25 +14,20 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 from fathomnet_voxel51.catalog import ImageRecord, read_catalog
-from fathomnet_voxel51.dataset.collection import (
-    batched,
-    insert_missing,
-    make_durable,
-    sample_collection,
-    write_overlapped,
-)
+from fathomnet_voxel51.dataset.batches import batched, write_overlapped
+from fathomnet_voxel51.dataset.collection import insert_missing, make_durable, sample_collection
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
-from fathomnet_voxel51.prediction_files.writer import write_predictions
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.names import RANKS
+from fathomnet_voxel51.prediction_files import write_predictions
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from pymongo import MongoClient
 
 from demo.synthetic import write_catalog
 from tests.faults.database import Database
-from tests.stored import documents, schema, settings
+from tests.support.stored import documents, schema, settings
 
 MEDIA = "/media/fathomnet"
 CONCEPTS = load_taxonomy().concepts

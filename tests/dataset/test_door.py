@@ -20,16 +20,16 @@ from bson import ObjectId
 from fathomnet_voxel51.dataset import door
 from fathomnet_voxel51.dataset.collection import sample_collection
 from fathomnet_voxel51.dataset.documents import id_prefix, lasting_id
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
-from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.setup_check import check_setup
 from fiftyone.core.dataset import _list_datasets
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from demo.synthetic import write_catalog
-from tests.forking import forking
-from tests.stored import documents
+from tests.support.forking import forking
+from tests.support.stored import documents
 
 Document = dict[str, Any]
 Alteration = Callable[[pytest.MonkeyPatch], None]

@@ -6,8 +6,8 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.partners import partners
 from fathomnet_voxel51.errors import DatasetError
+from fathomnet_voxel51.seen import partners
 
 
 def boxes(*numbers: int | None) -> fo.Detections:

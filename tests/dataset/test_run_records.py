@@ -6,12 +6,16 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.ingest_record import IngestRecord, read_ingest_record
-from fathomnet_voxel51.dataset.journal import Journal, journals_of
-from fathomnet_voxel51.dataset.licences import LicenceCount, SplitLicences
-from fathomnet_voxel51.dataset.run_records import read_record, read_values, write_record
-from fathomnet_voxel51.dataset.tile_grid import TileGrid
+from fathomnet_voxel51.dataset.ingest_record import (
+    IngestRecord,
+    LicenceCount,
+    SplitLicences,
+    read_ingest_record,
+)
+from fathomnet_voxel51.dataset.records import read_record, read_values, write_record
 from fathomnet_voxel51.errors import DatasetError
+from fathomnet_voxel51.relabelling.journal import Journal, journals_of
+from fathomnet_voxel51.tiles import TileGrid
 
 LICENCES = SplitLicences(
     described=(LicenceCount("CC BY-NC-ND 4.0", "", 3), LicenceCount("", "https://a.org/l", 0)),

@@ -11,27 +11,29 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.corrections import export_corrections
-from fathomnet_voxel51.dataset import run_records, schema_version
-from fathomnet_voxel51.dataset.journal import journals_of, move_to
-from fathomnet_voxel51.dataset.run_records import (
+from fathomnet_voxel51.dataset import records as run_records
+from fathomnet_voxel51.dataset import records as schema_version
+from fathomnet_voxel51.dataset.records import (
+    STEPS,
+    bring_up_to_date,
     read_values,
+    reload_known,
     write_schema_number,
     write_values,
 )
 from fathomnet_voxel51.dataset.schema import declare
-from fathomnet_voxel51.dataset.schema_version import STEPS, bring_up_to_date, reload_known
 from fathomnet_voxel51.errors import DatasetError
-from fathomnet_voxel51.fields import PLUGIN_NAME, SCHEMA_RUN_KEY, SCHEMA_VERSION
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.names import PLUGIN_NAME, SCHEMA_RUN_KEY, SCHEMA_VERSION
 from fathomnet_voxel51.parameters import OPERATORS
-from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.relabelling import export_corrections, relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling.journal import journals_of, move_to
 from fathomnet_voxel51.tiles import add_tiles
 
 from demo.synthetic import write_catalog
-from tests.forking import forking
-from tests.stored import DICE_AND_TIMES, documents, settings, without_none
+from tests.support.forking import forking
+from tests.support.stored import DICE_AND_TIMES, documents, settings, without_none
 
 NEW = "Scotoplanes globosa"
 

@@ -10,19 +10,25 @@ import fiftyone as fo
 import pytest
 from bson import ObjectId, json_util
 from fathomnet_voxel51 import stored_classes
-from fathomnet_voxel51.dataset.run_records import read_values, write_schema_number
-from fathomnet_voxel51.dataset.schema_version import bring_up_to_date, reload_known
-from fathomnet_voxel51.dataset.stored_paths import outdated_runs, use_lasting_paths
+from fathomnet_voxel51.dataset.records import (
+    bring_up_to_date,
+    outdated_runs,
+    read_values,
+    reload_known,
+    use_lasting_paths,
+    write_schema_number,
+)
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
-from fathomnet_voxel51.search.members import Members, to_text
-from fathomnet_voxel51.search.runs import StoredByOneName
-from fathomnet_voxel51.similarity import build_similarity_index, open_index
+from fathomnet_voxel51.names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
+from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.similarity.index import open_index
+from fathomnet_voxel51.similarity.mapped import Members, to_text
+from fathomnet_voxel51.similarity.runs import StoredByOneName
 from fiftyone.core.odm import get_db_conn
 
-from tests.forking import forking
-from tests.search.embedded import boxes_dataset, brute_force, offset_vectors
+from tests.similarity.embedded import boxes_dataset, brute_force, offset_vectors
+from tests.support.forking import forking
 
 STORED = json_util.loads((Path(__file__).with_name("runs_of_schema_2.json")).read_text())
 """What version 0.1.0 kept in the database while its classes were named by their modules."""

@@ -20,7 +20,7 @@ from demo.generate import Settings
 from demo.needles import NEEDLES
 from demo.recipes import RECIPES
 from demo.train_clip import SEED
-from tests.drawn import UNSEEN, Drawn
+from tests.support.drawn import UNSEEN, Drawn
 
 FOLDER = data_file("models/demo-clip/README.md").parent
 

@@ -6,13 +6,13 @@ import json
 
 import fiftyone as fo
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.fields import TILES
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.names import TILES
 from fathomnet_voxel51.needles import find_needles
-from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.tiles import add_tiles
 
-from tests.drawn import UNSEEN, Drawn
+from tests.support.drawn import UNSEEN, Drawn
 
 FIRST = 20
 

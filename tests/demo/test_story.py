@@ -10,7 +10,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.parameters import RunWorkflow
-from fathomnet_voxel51.plain import plain
+from fathomnet_voxel51.text import as_plain
 from fathomnet_voxel51.workflow import run_workflow
 
 from demo import story as told
@@ -18,7 +18,7 @@ from demo.emulator import emulator
 from demo.origin import MISSING, published
 from demo.run import Chapter
 from demo.wrong_labels import plant
-from tests.drawn import LARGE, Drawn
+from tests.support.drawn import LARGE, Drawn
 
 TRAIN, TEST = LARGE.train, LARGE.test
 
@@ -75,5 +75,5 @@ def test_the_story_is_told_from_urls_to_a_data_card(
 
 
 def _run(chapter: Chapter, dataset: Any) -> Mapping[str, Any]:
-    results: Mapping[str, Any] = plain(run_workflow(RunWorkflow.parse(chapter.values), dataset))
+    results: Mapping[str, Any] = as_plain(run_workflow(RunWorkflow.parse(chapter.values), dataset))
     return results

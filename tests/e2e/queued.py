@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fiftyone.operators.delegated import DelegatedOperationService
 
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import fiftyone as fo
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
 
 from demo.generate import Settings
-from tests.drawn import Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.search import LOADING
+from tests.support.drawn import Drawn
 
 IMAGES = 24
 

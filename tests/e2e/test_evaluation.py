@@ -7,8 +7,8 @@ from pathlib import Path
 
 import fiftyone as fo
 from fathomnet_voxel51.evaluation import check_evaluation
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from playwright.sync_api import expect
 
 from demo.generate import Settings, make

@@ -9,14 +9,14 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from playwright.sync_api import expect
 
-from tests.drawn import MANY_PREDICTED, Drawn
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.plots import click, largest_mistake, plot
+from tests.support.drawn import MANY_PREDICTED, Drawn
 
 PANEL = "FathomNet: evaluation by rank"
 

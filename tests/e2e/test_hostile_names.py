@@ -9,8 +9,8 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.relabelling import relabel_boxes
-from fathomnet_voxel51.samples import ingest_dataset
 from playwright.sync_api import expect
 
 from demo.synthetic import write_catalog

@@ -10,10 +10,10 @@ from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.wrong_labels import plant
-from tests.drawn import LARGE, Drawn
 from tests.e2e.app import App
 from tests.e2e.search import Search
-from tests.planted import MODEL, planted_dataset
+from tests.support.drawn import LARGE, Drawn
+from tests.support.planted import MODEL, planted_dataset
 
 
 def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_first(

@@ -12,9 +12,9 @@ from fathomnet_voxel51.progress import silent
 
 from demo.generate import DemoSet
 from demo.stand_ins import draw_stand_ins
-from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App
 from tests.e2e.queued import newest_operation
+from tests.support.drawn import MEDIUM, Drawn
 
 CORES = os.cpu_count() or 1
 

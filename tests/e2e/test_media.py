@@ -12,11 +12,11 @@ import pytest
 from fathomnet_voxel51 import delegation
 
 from demo.generate import DemoSet
-from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.queued import newest_operation
 from tests.media.origin import Origin
 from tests.media.sink import Sink
+from tests.support.drawn import MEDIUM, Drawn
 
 
 @pytest.fixture(scope="module")

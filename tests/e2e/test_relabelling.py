@@ -13,22 +13,16 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 from fathomnet_voxel51 import delegation
-from fathomnet_voxel51.dataset.journal import journals_of
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.relabelling import relabel_boxes
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.relabelling.journal import journals_of
 from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
 from tests.e2e.app import PATIENCE, App, figures
-from tests.e2e.boxes import (
-    boxes_of,
-    patches_of,
-    select_in_image,
-    unlike,
-    wait_for_label,
-)
+from tests.e2e.boxes import boxes_of, patches_of, select_in_image, unlike, wait_for_label
 from tests.e2e.maps import lasso_left_half, open_map
 from tests.e2e.queued import newest_operation
 from tests.e2e.search import Search

@@ -9,18 +9,18 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.fields import map_key
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.names import map_key
 from fathomnet_voxel51.similarity import build_similarity_index
 from playwright.sync_api import Browser
 
 from demo.generate import DemoSet
-from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, browser_page
 from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import LOADING, Search
 from tests.e2e.servers import app_server
+from tests.support.drawn import MEDIUM, Drawn
 
 MODEL = "demo-clip"
 INDEX = "demo_clip_similarity"

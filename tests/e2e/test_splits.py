@@ -10,13 +10,13 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.progress import silent
-from fathomnet_voxel51.samples import ingest_dataset
 
 from demo.generate import DemoSet
-from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import App, figures
 from tests.e2e.queued import newest_operation
+from tests.support.drawn import MEDIUM, Drawn
 
 SPLIT = "FathomNet: split by dive"
 DIVES, FRAMES_PER_DIVE = 8, 4

@@ -10,19 +10,19 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.parameters import OPERATORS
-from fathomnet_voxel51.review import find_label_errors
 from fathomnet_voxel51.similarity import build_similarity_index
 from playwright.sync_api import expect
 
 from demo.workspaces import save_workspaces
 from demo.wrong_labels import plant
-from tests.drawn import MEDIUM, Drawn
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.maps import colour_by_phylum, open_map
 from tests.e2e.search import Search
-from tests.planted import MODEL, planted_dataset
+from tests.support.drawn import MEDIUM, Drawn
+from tests.support.planted import MODEL, planted_dataset
 
 NAME = "tutorial"
 

@@ -1,7 +1,7 @@
 """In the real App an edit touches exactly what is on the screen, whatever way led there.
 
-``tests/test_seen.py`` tries all ways, without a browser, with the requests of ``tests.screens``;
-here the App's own requests are compared with these.
+``tests/test_seen.py`` tries all ways, without a browser, with the requests of
+``tests.support.screens``; here the App's own requests are compared with these.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.tiles import add_tiles
 from fiftyone import ViewField as F
 from playwright.sync_api import Request, expect
 
 from demo.generate import DemoSet, Settings, make
-from tests import screens
 from tests.e2e.app import PATIENCE, App, figures
 from tests.e2e.boxes import Boxes, boxes_of, wait_for_label
 from tests.e2e.search import Search
+from tests.support import screens
 
 IMAGES = 12
 RELABEL = "FathomNet: relabel boxes"

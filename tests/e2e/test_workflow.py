@@ -6,8 +6,8 @@ from pathlib import Path
 
 import fiftyone as fo
 
-from tests.drawn import SMALL, Drawn
 from tests.e2e.app import App
+from tests.support.drawn import SMALL, Drawn
 
 
 def test_wrong_files_are_said_in_the_form_and_sound_ones_are_run(

@@ -36,7 +36,7 @@ def make_dataset() -> Iterator[Callable[[Sequence[Any]], Any]]:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[TinyEmbedder], TinyEmbedder]:
     """Makes ``clip`` the name of a tiny model, whose weights need not be fetched."""
-    from fathomnet_voxel51 import embeddings
+    from fathomnet_voxel51.embeddings import compute as embeddings
 
     def use(embedder: TinyEmbedder) -> TinyEmbedder:
         monkeypatch.setattr(embeddings, "load_embedder", lambda name, device, precision: embedder)

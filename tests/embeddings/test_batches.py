@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fathomnet_voxel51.embedding.batches import Batcher, full_batches
-from fathomnet_voxel51.embedding.patches import Patch
-from fathomnet_voxel51.embedding.work import Item
+from fathomnet_voxel51.embeddings.batches import Batcher, full_batches
+from fathomnet_voxel51.embeddings.patches import Patch
+from fathomnet_voxel51.embeddings.work import Item
 from fathomnet_voxel51.errors import SetupError
 
 from .tiny import TinyEmbedder, picture

@@ -10,10 +10,10 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.run_records import read_values
+from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.dataset.vectors import read_vectors
+from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
 from PIL import Image
@@ -289,7 +289,7 @@ def test_only_what_a_view_shows_is_embedded(make_dataset: Make, use: Use, tmp_pa
 def test_an_image_is_opened_once_and_only_where_something_is_missing(
     make_dataset: Make, use: Use, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fathomnet_voxel51.embedding import patches
+    from fathomnet_voxel51.embeddings import patches
 
     use(TinyEmbedder())
     dataset = make_dataset(write_images(tmp_path, [40, 1, 0]))

@@ -13,11 +13,11 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51 import embeddings
 from fathomnet_voxel51.dataset.vectors import read_vectors
+from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
 
-from tests.forking import forking
+from tests.support.forking import forking
 
 from .tiny import TinyEmbedder, write_images
 

@@ -11,9 +11,8 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset.vectors import VectorRows, declare_vectors, write_vectors
-from fathomnet_voxel51.embedding import maps
-from fathomnet_voxel51.embedding.maps import MapMade, check_map, make_map
-from fathomnet_voxel51.embeddings import compute_embeddings
+from fathomnet_voxel51.embeddings import compute_embeddings, maps
+from fathomnet_voxel51.embeddings.maps import MapMade, check_map, make_map
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from sklearn.decomposition import PCA

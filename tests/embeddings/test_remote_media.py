@@ -12,13 +12,13 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import embeddings
-from fathomnet_voxel51.dataset.run_records import read_values
+from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.dataset.vectors import read_vectors
-from fathomnet_voxel51.embedding.media import local_file
+from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.fields import embedding_run_key
-from fathomnet_voxel51.files.pictures import PictureError
+from fathomnet_voxel51.names import embedding_run_key
+from fathomnet_voxel51.pictures.decoding import PictureError
+from fathomnet_voxel51.pictures.local import local_file
 from fathomnet_voxel51.report import report_dataset
 
 from .tiny import TinyEmbedder, write_images

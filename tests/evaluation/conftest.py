@@ -49,7 +49,7 @@ def make_dataset() -> Iterator[Callable[..., Any]]:
 @pytest.fixture(scope="module")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """300 images and 800 boxes, a prediction of each."""
-    from tests.predicted import predicted_dataset
+    from tests.support.predicted import predicted_dataset
 
     dataset = predicted_dataset(tmp_path_factory.mktemp("synthetic"), "test-evaluated")
     yield dataset

@@ -12,7 +12,7 @@ from fathomnet_voxel51.evaluation import check_evaluation, evaluate_predictions
 from fiftyone import ViewField as F
 
 from tests.evaluation.boxes import LEFT, RIGHT
-from tests.stored import documents, settings
+from tests.support.stored import documents, settings
 
 
 def test_a_check_tells_the_result_and_writes_nothing(synthetic: Any) -> None:

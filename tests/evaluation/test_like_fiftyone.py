@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from fathomnet_voxel51.dataset.evaluation_run import read_details
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.plain import plain
+from fathomnet_voxel51.evaluation.run import read_details
+from fathomnet_voxel51.text import as_plain
 
 from tests.evaluation.boxes import LEFT, RIGHT, Box
-from tests.stored import documents, without_none
+from tests.support.stored import documents, without_none
 
 
 def test_the_run_is_the_one_that_fiftyone_would_have_made(synthetic: Any, either_way: str) -> None:
@@ -143,6 +143,6 @@ print(json.dumps([results.metrics()["accuracy"], results.metrics()["taxonomic_di
     accuracy, distance, metrics, details = json.loads(printed.splitlines()[-1])
     assert (accuracy, distance) == (result.accuracy, result.mean_taxonomic_distance)
     assert len(metrics) == 8
-    assert plain(result).items() <= details.items()
+    assert as_plain(result).items() <= details.items()
     assert read_details(synthetic, "e") == details
     synthetic.delete_evaluation("e")

@@ -10,10 +10,10 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import RANKS
-from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.names import RANKS
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.samples import ingest_dataset
 
 from tests.evaluation.boxes import LEFT, RIGHT
 

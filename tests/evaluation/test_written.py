@@ -12,7 +12,7 @@ from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 
 from tests.evaluation.boxes import LEFT, RIGHT
-from tests.stored import documents, settings, without_none
+from tests.support.stored import documents, settings, without_none
 
 
 def test_what_else_images_and_boxes_hold_is_left_as_it_is(

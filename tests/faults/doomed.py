@@ -28,7 +28,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 from pymongo import monitoring
 
-from tests.forking import forking
+from tests.support.forking import forking
 
 WRITING: Final = frozenset({"insert", "update", "delete", "findAndModify", "create", "drop"})
 """Not ``createIndexes``, which FiftyOne sends whenever it connects."""
@@ -94,7 +94,7 @@ def _for_writing(flags: int) -> bool:
 
 def work(log: Path, folder: Path, fatal: int, environment: Mapping[str, str]) -> None:
     """The worker, in a process of its own."""
-    importlib.import_module("tests.preloaded")  # mostly there already
+    importlib.import_module("tests.support.preloaded")  # mostly there already
     os.environ.update(environment)
     writes = Writes(log, folder, fatal)
     for name, module in sys.modules.items():

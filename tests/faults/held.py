@@ -13,7 +13,7 @@ from typing import Any
 
 import fiftyone as fo
 
-from tests.forking import forking
+from tests.support.forking import forking
 
 REACHED, DONE, FAILED = "reached", "done", "failed"
 WAIT_SECONDS = 120

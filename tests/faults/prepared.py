@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import fiftyone as fo
-from fathomnet_voxel51.dataset.journal import PREFIX, journals_of
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.relabelling.journal import PREFIX, journals_of
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.generate import Settings, make
 from demo.story import MODEL
 from demo.synthetic import write_predictions_csv
-from tests.stored import DICE_AND_TIMES, documents, settings, strict
+from tests.support.stored import DICE_AND_TIMES, documents, settings, strict
 
 IMAGES: Final = 12
 OF_A_RUN: Final = DICE_AND_TIMES | {

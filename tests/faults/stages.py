@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-from fathomnet_voxel51 import embeddings, operators, prediction_import, samples
-from fathomnet_voxel51.dataset import evaluation_marks, public_writes, sample_writer
-from fathomnet_voxel51.dataset.journal import PREFIX
+from fathomnet_voxel51 import operators
+from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.embeddings import compute as embeddings
+from fathomnet_voxel51.evaluation import marks as evaluation_marks
+from fathomnet_voxel51.ingest import ingest as samples
+from fathomnet_voxel51.ingest import writing as sample_writer
+from fathomnet_voxel51.predictions import importing as prediction_import
+from fathomnet_voxel51.relabelling.journal import PREFIX
 from PIL import Image
 
-from tests.embedding.tiny import HEIGHT, WIDTH, TinyEmbedder
+from tests.embeddings.tiny import HEIGHT, WIDTH, TinyEmbedder
 from tests.faults.held import Point
-from tests.stored import documents, settings
+from tests.support.stored import documents, settings
 
 NAME = "test-surroundings"
 IMAGES = 60
@@ -149,14 +154,14 @@ CASES = (
         "ingest_dataset",
         ingest,
         (),
-        Point("dataset.sample_writer", "insert_missing", 3),
+        Point("ingest.writing", "insert_missing", 3),
         Point("dataset.public_writes", "_merge", 3),
     ),
     Case(
         "import_predictions",
         import_,
         (ingest,),
-        Point("prediction_import", "_update_documents", 3),
+        Point("predictions.importing", "_update_documents", 3),
         SAVES,
     ),
     Case("compute_embeddings", embed, (ingest,), Point("dataset.vectors", "_updates", 3), SAVES),
@@ -165,29 +170,29 @@ CASES = (
         evaluate,
         (ingest, import_),
         # Beyond the look that its third batch takes at the images, which would be asked again.
-        Point("dataset.evaluation_marks", "UpdateOne", 2 * BATCH + 1),
+        Point("evaluation.marks", "UpdateOne", 2 * BATCH + 1),
         SAVES,
     ),
     Case(
         "relabel_boxes",
         relabel,
         (ingest, ranks),
-        Point("dataset.box_states", "_update", 3),
-        Point("dataset.box_states", "_save", 3),
+        Point("relabelling.box_states", "_update", 3),
+        Point("relabelling.box_states", "_save", 3),
     ),
     Case(
         "undo_relabel",
         undo,
         (ingest, ranks, relabel),
-        Point("dataset.box_states", "_update", 3),
-        Point("dataset.box_states", "_save", 3),
+        Point("relabelling.box_states", "_update", 3),
+        Point("relabelling.box_states", "_save", 3),
     ),
     Case(
         "add_primary_label",
         primary_label,
         (ingest,),
-        Point("labels", "primary_label_update"),
-        Point("labels", "save_pipeline"),
+        Point("dataset.label_pipelines", "primary_label_update"),
+        Point("dataset.public_writes", "save_pipeline"),
     ),
 )
 OF_NAME = {case.name: case for case in CASES}

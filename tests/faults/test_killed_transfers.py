@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 from fathomnet_voxel51 import delegation
-from fathomnet_voxel51.ledger import known_outcomes
+from fathomnet_voxel51.media.ledger import known_outcomes
 from fiftyone.operators.executor import ExecutionRunState
 
 from demo.processes import background

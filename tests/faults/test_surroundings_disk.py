@@ -12,8 +12,8 @@ import pytest
 import torch
 from fathomnet_inference.run import run as predict
 from fathomnet_voxel51.errors import DatasetError, FathomNetError, SetupError
-from fathomnet_voxel51.search.mapped import HOME_VARIABLE
-from fathomnet_voxel51.transfer import download_images, upload_images
+from fathomnet_voxel51.media.transfer import download_images, upload_images
+from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 
 from tests.faults import stages
 from tests.faults.held import alone

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fathomnet_voxel51.dataset.journal import journals_of
 from fathomnet_voxel51.errors import DatasetError
+from fathomnet_voxel51.relabelling.journal import journals_of
 
 from tests.faults import stages
 from tests.faults.held import Held, alone

@@ -11,9 +11,9 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.media.hosts import Patience
+from fathomnet_voxel51.media.moving.hosts import Patience
+from fathomnet_voxel51.media.transfer import download_images, upload_images
 from fathomnet_voxel51.operators.run_workflow import RunWorkflow
-from fathomnet_voxel51.transfer import download_images, upload_images
 
 from tests.media.jobs import QUICK, write_coco
 from tests.media.origin import Origin, png

@@ -7,8 +7,8 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.collection import dataset_id
-from fathomnet_voxel51.dataset.journal import journals_of
 from fathomnet_voxel51.errors import DatasetError
+from fathomnet_voxel51.relabelling.journal import journals_of
 
 from tests.faults import stages
 from tests.faults.held import Held, alone, held

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fathomnet_voxel51.files.whole_file import whole_file, write_whole
+from fathomnet_voxel51.files.writing import whole_file, write_whole
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fathomnet_voxel51.files.whole_file import whole_file
+from fathomnet_voxel51.files.writing import whole_file
 with whole_file(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()

@@ -13,7 +13,7 @@ from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.media.shards import Shard
 
 from tests.conftest import SHARED_DATA
-from tests.malformed import MALFORMED_COCO, MalformedFile
+from tests.support.malformed import MALFORMED_COCO, MalformedFile
 
 FIXTURE = SHARED_DATA / "winner-fixture" / "dataset_test.json"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fathomnet_inference.images import open_image
-from fathomnet_voxel51.files.pictures import MAX_PIXELS, PictureError
+from fathomnet_voxel51.pictures.decoding import MAX_PIXELS, PictureError
 from PIL import Image
 
 COLOURS = np.random.default_rng(3).integers(0, 256, (20, 30, 3), np.uint8)

@@ -36,7 +36,7 @@ from fathomnet_inference.results import (
 )
 from fathomnet_inference.run import run
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.predictions import read_predictions
+from fathomnet_voxel51.prediction_files import read_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from PIL import Image
 
@@ -279,8 +279,8 @@ def test_a_run_on_real_annotations_goes_into_a_dataset(
     real: Toy, shared_data: Path, dataset_name: str, one_thread: None, tmp_path: Path
 ) -> None:
     import fiftyone as fo
-    from fathomnet_voxel51.prediction_import import import_predictions
-    from fathomnet_voxel51.samples import ingest_dataset
+    from fathomnet_voxel51.ingest import ingest_dataset
+    from fathomnet_voxel51.predictions import import_predictions
 
     output = tmp_path / "predictions"
     result = run(real.request(output, decision=EXPECTED_DISTANCE, temperature="2"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.ledger import Entry, Job, open_ledger
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.media.ledger import Entry, Job, open_ledger
 
 from tests.media.jobs import write_coco
 

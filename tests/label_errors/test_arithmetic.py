@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.suspicion.look_alikes import find_look_alikes
-from fathomnet_voxel51.suspicion.names import Names, shares_of
-from fathomnet_voxel51.suspicion.neighbours import (
+from fathomnet_voxel51.label_errors.evidence import Names, shares_of
+from fathomnet_voxel51.label_errors.from_neighbours import (
     Neighbours,
     evidence_of_neighbours,
     nearest_elsewhere,
 )
-from fathomnet_voxel51.suspicion.posterior import (
+from fathomnet_voxel51.label_errors.from_predictions import Opinions, evidence_of_predictions
+from fathomnet_voxel51.label_errors.posterior import (
     Slips,
     error_probabilities,
     fit_slips,
     name_probabilities,
     suggested_names,
 )
-from fathomnet_voxel51.suspicion.predictions import Opinions, evidence_of_predictions
-from fathomnet_voxel51.suspicion.weighing import Case, Looks, weigh_labels
+from fathomnet_voxel51.label_errors.weighing import Case, Looks, find_look_alikes, weigh_labels
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())
@@ -96,7 +95,7 @@ def test_blocks_find_what_one_product_finds(monkeypatch: pytest.MonkeyPatch) -> 
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     images = np.arange(50, dtype=np.intp) // 3
     whole = nearest_elsewhere(matrix, images, k=4)
-    monkeypatch.setattr("fathomnet_voxel51.suspicion.neighbours._SCORES_AT_ONCE", 350)
+    monkeypatch.setattr("fathomnet_voxel51.label_errors.from_neighbours._SCORES_AT_ONCE", 350)
     parts: list[float] = []
     found = nearest_elsewhere(matrix, images, k=4, progress=parts.append)
     assert len(parts) == 8
@@ -218,8 +217,8 @@ def test_of_many_boxes_each_is_compared_with_those_most_like_it(
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     images = np.arange(3_000, dtype=np.intp) // 3
     whole = nearest_elsewhere(matrix, images)
-    monkeypatch.setattr("fathomnet_voxel51.suspicion.neighbours.COMPARED", 600)
-    monkeypatch.setattr("fathomnet_voxel51.search.comparisons.GROUP", 60)
+    monkeypatch.setattr("fathomnet_voxel51.label_errors.from_neighbours.COMPARED", 600)
+    monkeypatch.setattr("fathomnet_voxel51.similarity.neighbours.GROUP", 60)
     parts: list[float] = []
     found = nearest_elsewhere(matrix, images, progress=parts.append)
     assert parts[-1] == 1.0

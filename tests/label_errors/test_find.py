@@ -9,25 +9,19 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51.dataset.run_records import read_values
+from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.review import LabelErrorsResult, find_label_errors
+from fathomnet_voxel51.label_errors import LabelErrorsResult, find_label_errors
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from sklearn.metrics import average_precision_score
 
 from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant
-from tests.drawn import LARGE, Drawn
-from tests.planted import (
-    BOXES,
-    MODEL,
-    average_precision,
-    is_wrong,
-    planted_dataset,
-)
-from tests.search.embedded import boxes_dataset
-from tests.stored import DICE_AND_TIMES, documents
+from tests.similarity.embedded import boxes_dataset
+from tests.support.drawn import LARGE, Drawn
+from tests.support.planted import BOXES, MODEL, average_precision, is_wrong, planted_dataset
+from tests.support.stored import DICE_AND_TIMES, documents
 
 ATTRIBUTES = (
     "suspicion",

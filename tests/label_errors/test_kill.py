@@ -11,15 +11,16 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import review
-from fathomnet_voxel51.dataset import box_attributes, public_writes
-from fathomnet_voxel51.dataset.run_records import read_values
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.dataset.records import read_values
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.label_errors import find as review
+from fathomnet_voxel51.label_errors import record as box_attributes
+from fathomnet_voxel51.predictions import import_predictions
 
 from demo.synthetic import write_catalog, write_predictions_csv
-from tests.forking import forking
-from tests.stored import DICE_AND_TIMES, documents
+from tests.support.forking import forking
+from tests.support.stored import DICE_AND_TIMES, documents
 
 NAME = "test-review-killed"
 LOW, HIGH = 0.0003, 0.01

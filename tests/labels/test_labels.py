@@ -9,14 +9,14 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import (
     PrimaryLabelResult,
     RanksResult,
     add_primary_label,
     add_taxonomy_ranks,
-    primary_concept,
 )
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.labels.primary import primary_concept
 
 Box = tuple[str | None, float | None, tuple[float, float, float, float]]
 

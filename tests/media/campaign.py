@@ -21,13 +21,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from fathomnet_voxel51.ledger import Job, Ledger, open_ledger
-from fathomnet_voxel51.media.attempt import Item
-from fathomnet_voxel51.media.engine import Transfer
-from fathomnet_voxel51.media.gcs import GcsStore
-from fathomnet_voxel51.media.gcs_access import SCOPES, GoogleAccess
-from fathomnet_voxel51.media.source import UrlSource
-from fathomnet_voxel51.media.tally import Tally
+from fathomnet_voxel51.media.gcs.access import SCOPES, GoogleAccess
+from fathomnet_voxel51.media.gcs.store import GcsStore
+from fathomnet_voxel51.media.ledger import Job, Ledger, open_ledger
+from fathomnet_voxel51.media.moving.attempt import Item
+from fathomnet_voxel51.media.moving.engine import Transfer
+from fathomnet_voxel51.media.moving.tally import Tally
+from fathomnet_voxel51.media.web.source import UrlSource
 from google.oauth2.service_account import Credentials
 
 from tests.media import origin as source

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from fathomnet_voxel51.media.engine import Policy
-from fathomnet_voxel51.media.hosts import Patience
+from fathomnet_voxel51.media.moving.engine import Policy
+from fathomnet_voxel51.media.moving.hosts import Patience
 
 QUICK = Policy(
     first_wait=0.01,

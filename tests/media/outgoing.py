@@ -7,7 +7,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 
 import google_crc32c
-from fathomnet_voxel51.stores import Digest
+from fathomnet_voxel51.media.store import Digest
 
 CHUNK = 1 << 16
 

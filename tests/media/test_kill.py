@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fathomnet_voxel51 import transfer
-from fathomnet_voxel51.ledger import known_outcomes
-from fathomnet_voxel51.transfer import TransferResult
+from fathomnet_voxel51.media import transfer
+from fathomnet_voxel51.media.ledger import known_outcomes
+from fathomnet_voxel51.media.transfer import TransferResult
 
-from tests.forking import forking
 from tests.media.jobs import QUICK, write_coco
 from tests.media.origin import Origin, png
 from tests.media.sink import BUCKET, Sink
+from tests.support.forking import forking
 
 IMAGES = 400
 KILLS = 50

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.ledger import Entry, Job, known_outcomes, open_ledger, write_not_stored
+from fathomnet_voxel51.media.ledger import Entry, Job, known_outcomes, open_ledger, write_not_stored
 
 STORED = Entry("a.png", "stored", bytes=5, crc32c="AAAAAA==", generation=7, attempts=1)
 GONE = Entry("b.png", "missing", "the source answered 404", attempts=1)
@@ -153,7 +153,7 @@ def test_one_run_at_a_time_holds_it(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_gives_it_free_with_all_that_it_recorded(tmp_path: Path) -> None:
     script = f"""
 import os, signal
-from fathomnet_voxel51.ledger import Entry, Job, open_ledger
+from fathomnet_voxel51.media.ledger import Entry, Job, open_ledger
 with open_ledger({job(tmp_path)!r}) as ledger:
     for number in range(100):
         ledger.record(Entry(str(number), "stored", bytes=number, crc32c="x"))

@@ -16,8 +16,8 @@ import open_clip
 import pytest
 import torch
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.model_parts.devices import choose_device, choose_precision
 from fathomnet_voxel51.models import Embedder, load_embedder, model_names, model_spec
+from fathomnet_voxel51.models.devices import choose_device, choose_precision
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 

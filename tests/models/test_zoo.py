@@ -34,7 +34,7 @@ name, prompt = sys.argv[1:]
 model = foz.load_zoo_model(name)
 picture = np.random.default_rng(5).integers(0, 256, (60, 90, 3), np.uint8)
 texts = model.embed_prompts([prompt]).tolist() if model.can_embed_prompts else None
-package = type(model).__module__.split(".model_zoo")[0]
+package = type(model).__module__.split(".models.")[0]
 print(json.dumps({"image": model.embed(picture).tolist(), "texts": texts, "from": package}))
 """
 """What the App's server does with an uploaded picture and a typed query."""

@@ -12,13 +12,13 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from fathomnet_voxel51 import needles
-from fathomnet_voxel51.dataset.run_records import read_values
+from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.needles import find as needles
 from fathomnet_voxel51.needles import find_needles
 from fathomnet_voxel51.similarity import build_similarity_index
 
-from tests.forking import forking
+from tests.support.forking import forking
 
 IMAGES = 30
 FIELD = "demo_clip_embedding"

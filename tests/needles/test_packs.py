@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.needle_packs import BACKGROUND, pack_names, read_pack, with_prompts
+from fathomnet_voxel51.needles.packs import BACKGROUND, pack_names, read_pack, with_prompts
 
 SOUND = """\
 name: wrecks

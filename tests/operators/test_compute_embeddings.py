@@ -12,11 +12,11 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fiftyone.operators.executor import ExecutionContext
 
 from demo.stand_in_models import write_stand_in
-from tests.embedding.tiny import sample, write_images
+from tests.embeddings.tiny import sample, write_images
 
 URI = f"{PLUGIN_NAME}/compute_embeddings"
 BOXES = "ground_truth.detections"

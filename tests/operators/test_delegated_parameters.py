@@ -11,7 +11,7 @@ import fiftyone.operators as foo
 import pytest
 from bson import ObjectId
 from fathomnet_voxel51 import delegation
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.parameters import OPERATORS, Parameters
 from fiftyone.operators.delegated import DelegatedOperationService
 

@@ -10,8 +10,8 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from click.testing import CliRunner
-from fathomnet_voxel51.cli import main
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.command_line.main import main
+from fathomnet_voxel51.names import PLUGIN_NAME
 
 URI = f"{PLUGIN_NAME}/evaluate_predictions"
 KEYS = {"boxes", "accuracy", "mean_taxonomic_distance", "ranks"}

@@ -11,10 +11,10 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from click.testing import CliRunner
-from fathomnet_voxel51.cli import main
-from fathomnet_voxel51.fields import PLUGIN_NAME
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.command_line.main import main
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.predictions import import_predictions
 
 from demo.synthetic import write_catalog, write_predictions_csv
 

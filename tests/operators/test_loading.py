@@ -18,7 +18,7 @@ import yaml
 
 from tests.conftest import REPOSITORY
 from tests.operators.test_plugin import BIN, plugin_zip
-from tests.search.test_processes import WITHOUT_PACKAGE
+from tests.similarity.test_processes import WITHOUT_PACKAGE
 
 __all__ = ["plugin_zip"]
 
@@ -37,7 +37,7 @@ for one in plugin.instances:
 files = [sys.modules[type(one).__module__].__file__ for one in plugin.instances]
 again = PluginContext(plugin.plugin_definition)
 again.register_all()
-from fathomnet_voxel51.search.exact import ExactSimilarityConfig
+from fathomnet_voxel51.similarity.exact import ExactSimilarityConfig
 from fathomnet_voxel51.errors import InputError
 print(json.dumps({**kinds, "files": files, "errors": plugin.errors + again.errors,
     "modules": sorted({type(one).__module__.split(".")[0] for one in plugin.instances}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fiftyone.operators.executor import ExecutionError
 
 from tests.media.jobs import write_coco

@@ -8,10 +8,10 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.patch_copies import update_patches, view_of_boxes
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.operators.patch_copies import update_patches, view_of_boxes
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.samples import ingest_dataset
 
 from demo.synthetic import write_catalog
 

@@ -15,13 +15,13 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.parameters import OPERATORS
-from fathomnet_voxel51.samples import ingest_dataset
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
-from tests.stored import documents, settings
+from tests.support.stored import documents, settings
 
 READ_ONLY = ("report_dataset", "export_corrections", "check_setup")
 MOVE_MEDIA = ("upload_images", "download_images")

@@ -15,16 +15,16 @@ import fiftyone.operators as foo
 import fiftyone.plugins as fop
 import pytest
 import yaml
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.parameters import OPERATORS
 from fiftyone.operators.executor import ExecutionError
 from fiftyone.plugins.context import build_plugin_contexts
 
 from tests.conftest import REPOSITORY
-from tests.manifest import PROJECT
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
-from tests.served import serving
+from tests.support.manifest import PROJECT
+from tests.support.served import serving
 
 MANIFEST = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())
 METRICS = ["taxonomic_distance", "rank_accuracy"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fathomnet_voxel51.operators.results import build
-from fathomnet_voxel51.plain import literal
+from fathomnet_voxel51.text import literal
 
 
 def shown(result: dict[str, Any]) -> dict[str, Any]:

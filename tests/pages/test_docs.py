@@ -13,7 +13,7 @@ import click
 import pytest
 import yaml
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.fields import (
+from fathomnet_voxel51.names import (
     GROUND_TRUTH,
     LOOK_ALIKE_PAIRS,
     NEAR_DUPLICATES,
@@ -30,8 +30,8 @@ from demo.workspaces import BESIDE_THE_GRID
 from demo.wrong_labels import SHARE
 from scripts.write_reference import REFERENCE
 from tests.conftest import REPOSITORY
-from tests.page_checks import OPERATOR, check_code, check_command
-from tests.pages import PAGES, Block, Command, anchors, blocks, commands, links
+from tests.support.page_checks import OPERATOR, check_code, check_command
+from tests.support.pages import PAGES, Block, Command, anchors, blocks, commands, links
 
 NO_CODE: Final = {"docs/architecture.md": "fiftyone.yml ", "docs/inference.md": "argmax\n"}
 """How the block of a page begins that is neither commands nor code."""
@@ -178,7 +178,7 @@ def test_a_wrong_command_is_found(line: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from fathomnet_voxel51.taxonomy import load_taxonomies",
+        "from fathomnet_voxel51.taxonomy.tree import load_taxonomies",
         "import fathomnet_voxel51.taxonomies",
         'foo.get_operator("@fathomnet/voxel51/ingest_dataset")(dataset="x")',
         'ingest = foo.get_operator("@fathomnet/voxel51/ingest_dataset")\ningest(media_rot="x")',

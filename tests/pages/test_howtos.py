@@ -12,12 +12,12 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import numpy as np
 import pytest
-from fathomnet_voxel51.cli import main as voxel51
-from fathomnet_voxel51.terminal import BAD_INPUT
+from fathomnet_voxel51.command_line.main import main as voxel51
+from fathomnet_voxel51.command_line.terminal import BAD_INPUT
 from PIL import Image
 
-from tests.reader import Reader
-from tests.served import serving
+from tests.support.reader import Reader
+from tests.support.served import serving
 
 SIDE: Final = 200
 CONCEPTS: Final = ("Sebastes", "Lionfish", "Brain coral")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.manifest import PROJECT
+from tests.support.manifest import PROJECT
 
 DEPLOYMENT = (REPOSITORY / "docs/deployment.md").read_text()
 THREATS = (REPOSITORY / "docs/threat-model.md").read_text()

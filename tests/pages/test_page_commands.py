@@ -18,8 +18,8 @@ from demo.emulator import emulator
 from demo.generate import Settings, make
 from demo.origin import published
 from demo.wrong_labels import plant
-from tests.pages import blocks
-from tests.reader import MODEL, Reader
+from tests.support.pages import blocks
+from tests.support.reader import MODEL, Reader
 
 TRAIN, TEST = 20, 4
 IN_ORDER = (

@@ -11,7 +11,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pydash
-from fathomnet_voxel51.fields import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 
@@ -29,7 +29,7 @@ class Told:
 def plugin_module(name: str) -> ModuleType:
     """A module as FiftyOne has loaded it, under a name of its own, with the plugin."""
     panel = foo.get_operator(f"{PLUGIN_NAME}/evaluation_by_rank")
-    package = type(panel).__module__.removesuffix(".panels.evaluation_by_rank")
+    package = type(panel).__module__.removesuffix(".panels.evaluation.panel")
     return importlib.import_module(f"{package}.{name}")
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from fathomnet_voxel51.embedding import pictures
-from fathomnet_voxel51.embedding.pictures import open_picture
-from fathomnet_voxel51.files.pictures import PictureError
+from fathomnet_voxel51.pictures import decoding as pictures
+from fathomnet_voxel51.pictures.decoding import PictureError, open_picture
 from PIL import Image
 
-from .tiny import picture
+from ..embeddings.tiny import picture
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.predictions import Predictions, read_predictions, write_predictions
+from fathomnet_voxel51.prediction_files import Predictions, read_predictions
+from fathomnet_voxel51.prediction_files.reading import write_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from tests.conftest import REPOSITORY, SHARED_DATA
-from tests.malformed import MALFORMED_COCO, MALFORMED_PREDICTIONS, MalformedFile
-from tests.malformed_predictions import CONCEPTS, SOUND_PREDICTIONS, run_rows
+from tests.support.malformed import MALFORMED_COCO, MALFORMED_PREDICTIONS, MalformedFile
+from tests.support.malformed_predictions import CONCEPTS, SOUND_PREDICTIONS, run_rows
 
 REAL_FILE = SHARED_DATA / "submission_experiment-final014.csv"
 PROBABILITIES = np.array([[0.25, 0.5, 0.25], [1, 0, 0], [0, 1, 0]], dtype=np.float32)
@@ -203,8 +204,8 @@ def test_a_writer_killed_between_two_renames_leaves_a_run_that_is_refused(
 def test_a_writer_killed_at_work_leaves_whole_files(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from fathomnet_voxel51.predictions import write_predictions\n"
-        "from tests.malformed_predictions import run_rows\n"
+        "from fathomnet_voxel51.prediction_files.reading import write_predictions\n"
+        "from tests.support.malformed_predictions import run_rows\n"
         "while True:\n"
         "    write_predictions(sys.argv[1], run_rows(), {})\n"
         "    print('written', flush=True)\n"

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.prediction_files.writer import write_predictions
-from fathomnet_voxel51.prediction_import import ImportResult, check_predictions, import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.prediction_files import write_predictions
+from fathomnet_voxel51.predictions import ImportResult, check_predictions, import_predictions
 
-from tests.stored import documents, settings
+from tests.support.stored import documents, settings
 
 EVERYTHING: frozenset[str] = frozenset()
 COCO: dict[str, Any] = {

@@ -10,10 +10,9 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.corrections import export_corrections
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.relabelling import export_corrections, relabel_boxes, undo_relabel
 
 from demo.synthetic import write_catalog
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import relabelling
-from fathomnet_voxel51.dataset import box_states
-from fathomnet_voxel51.dataset.journal import journals_of
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.relabelling import box_states
+from fathomnet_voxel51.relabelling import relabel as relabelling
+from fathomnet_voxel51.relabelling.journal import journals_of
 
 from demo.synthetic import write_catalog
-from tests.forking import forking
-from tests.stored import DICE_AND_TIMES, documents
+from tests.support.forking import forking
+from tests.support.stored import DICE_AND_TIMES, documents
 
 NAME = "test-relabelling-killed"
 NEW = "Scotoplanes globosa"

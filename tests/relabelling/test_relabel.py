@@ -8,17 +8,18 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import relabelling
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.journal import journals_of
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.relabelling import Difference, relabel_boxes, undo_relabel
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.relabelling import relabel as relabelling
+from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling.journal import journals_of
+from fathomnet_voxel51.relabelling.relabel import Difference
 from fiftyone import ViewField as F
 
 from demo.synthetic import write_catalog
-from tests.stored import DICE_AND_TIMES, documents, without_none
+from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 NEW = "Scotoplanes globosa"
 

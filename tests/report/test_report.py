@@ -14,20 +14,20 @@ import fiftyone as fo
 import pytest
 from bs4 import BeautifulSoup
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.run_records import read_values, write_values
+from fathomnet_voxel51.dataset.records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.prediction_import import import_predictions
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.report import report_dataset
-from fathomnet_voxel51.samples import ingest_dataset
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fathomnet_voxel51.tiles import add_tiles
 from markdown_it import MarkdownIt
 
 from demo.generate import DemoSet
 from demo.synthetic import write_catalog
-from tests.cards import bars, notes, read_page, rows, section
-from tests.drawn import SMALL, Drawn
+from tests.support.cards import bars, notes, read_page, rows, section
+from tests.support.drawn import SMALL, Drawn
 
 HOSTILE = "<script>alert(1)</script> | `x` *y* [z](http://a) & \n# heading \u202e"
 

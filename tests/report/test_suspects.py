@@ -10,16 +10,15 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from bs4 import BeautifulSoup
+from fathomnet_voxel51.label_errors import LabelErrorsResult, find_label_errors
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
-from fathomnet_voxel51.review import find_label_errors
-from fathomnet_voxel51.review_record import LabelErrorsResult
 
 from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant
-from tests.cards import notes, read_page, rows, section
-from tests.drawn import LARGE, Drawn
-from tests.planted import planted_dataset
+from tests.support.cards import notes, read_page, rows, section
+from tests.support.drawn import LARGE, Drawn
+from tests.support.planted import planted_dataset
 
 LEFT = "suspects that are left to look at"
 CHANGED = "suspects that were relabelled since"

@@ -8,7 +8,7 @@ import fiftyone as fo
 import numpy as np
 import numpy.typing as npt
 from fathomnet_voxel51.dataset.vectors import VectorRows, declare_vectors, write_vectors
-from fathomnet_voxel51.fields import embedding_field
+from fathomnet_voxel51.names import embedding_field
 
 BOX = [0.1, 0.1, 0.2, 0.2]
 FIELD = "ground_truth"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.search.comparisons import comparisons
-from fathomnet_voxel51.search.scores import Pairs, inverse_norms, similar_pairs
+from fathomnet_voxel51.similarity.neighbours import Pairs, comparisons, inverse_norms, similar_pairs
 
 
 def clustered_vectors(rows: int) -> np.ndarray:
@@ -29,7 +28,7 @@ def test_few_rows_are_all_compared_with_all() -> None:
 def test_many_are_each_in_one_group_that_is_compared_with_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fathomnet_voxel51.search.comparisons.GROUP", 60)
+    monkeypatch.setattr("fathomnet_voxel51.similarity.neighbours.GROUP", 60)
     groups = list(comparisons(clustered_vectors(3_000), 600))
     assert sorted(row for group, _ in groups for row in group) == list(range(3_000))
     assert all(len(group) <= 60 and len(others) <= 600 for group, others in groups)
@@ -39,7 +38,7 @@ def test_many_are_each_in_one_group_that_is_compared_with_itself(
 def test_pairs_that_are_almost_equal_are_found_among_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fathomnet_voxel51.search.comparisons.GROUP", 60)
+    monkeypatch.setattr("fathomnet_voxel51.similarity.neighbours.GROUP", 60)
     matrix = clustered_vectors(3_000)
     rng = np.random.default_rng(6)
     matrix[2_000:2_400] = matrix[:400] + rng.normal(0, 1e-3, (400, 16)).astype(np.float32)

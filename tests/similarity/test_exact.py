@@ -10,11 +10,11 @@ import fiftyone.brain as fob
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fathomnet_voxel51.search.exact import ExactSimilarityConfig
-from fathomnet_voxel51.search.mapped import HOME_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.similarity.exact import ExactSimilarityConfig
+from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 
-from tests.search.embedded import (
+from tests.similarity.embedded import (
     FIELD,
     boxes_dataset,
     brute_force,
@@ -259,7 +259,7 @@ def test_duplicates_are_found_as_with_the_brain_s_own_backend(dataset_name: str)
 
 @pytest.fixture
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
-    from fathomnet_voxel51.search import copies
+    from fathomnet_voxel51.similarity import rows as copies
 
     reads: list[int] = []
     read_rows = copies.read_rows

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError, SetupError
 from fathomnet_voxel51.models import load_embedder
-from fathomnet_voxel51.search.mapped import HOME_VARIABLE
-from fathomnet_voxel51.similarity import SimilarityResult, build_similarity_index, open_index
+from fathomnet_voxel51.similarity import SimilarityResult, build_similarity_index
+from fathomnet_voxel51.similarity.index import open_index
+from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 from fiftyone.brain.internal.core.sklearn import SklearnSimilarityConfig
 
 from demo.stand_in_models import write_stand_in
-from tests.forking import forking
-from tests.search.embedded import FIELD, boxes_dataset, brute_force, cosine, offset_vectors
+from tests.similarity.embedded import FIELD, boxes_dataset, brute_force, cosine, offset_vectors
+from tests.support.forking import forking
 
 KEY = "clip_similarity"
 KILLS = 8

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.search import mapped
-from fathomnet_voxel51.search.mapped import Rows, open_version, write_version
+from fathomnet_voxel51.similarity import mapped
+from fathomnet_voxel51.similarity.mapped import Rows, open_version, write_version
 
 KILLS = 15
 DIMENSIONS = 256

@@ -11,11 +11,11 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.search.mapped import HOME_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 
 from tests.conftest import REPOSITORY
-from tests.search.embedded import FIELD, boxes_dataset, brute_force, offset_vectors
+from tests.similarity.embedded import FIELD, boxes_dataset, brute_force, offset_vectors
 
 KEY = "clip_similarity"
 
@@ -88,7 +88,7 @@ def test_an_index_built_either_way_is_searched_either_way(
     prelude = "" if searcher == "package" else WITHOUT_PACKAGE + WITH_PLUGIN
     answer = json.loads(run(prelude + SEARCH, dataset.name, ids[4]).splitlines()[-1])
     assert answer["found"] == expected
-    assert answer["module"] == "fathomnet_voxel51.search.exact"
+    assert answer["module"] == "fathomnet_voxel51.similarity.exact"
     assert Path(answer["file"]).is_relative_to(REPOSITORY)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.search.scores import cosines, inverse_norms, nearest, similar_pairs
+from fathomnet_voxel51.similarity.neighbours import cosines, inverse_norms, nearest, similar_pairs
 
-from tests.search.embedded import brute_force, cosine, offset_vectors
+from tests.similarity.embedded import brute_force, cosine, offset_vectors
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0, 10.0])

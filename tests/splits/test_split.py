@@ -10,8 +10,9 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.fields import DUPLICATE_GROUP
-from fathomnet_voxel51.splits import Leak, find_leaks, split_by_dive
+from fathomnet_voxel51.names import DUPLICATE_GROUP
+from fathomnet_voxel51.splits import split_by_dive
+from fathomnet_voxel51.splits.leaks import Leak, find_leaks
 
 CONCEPTS = ("Beroe", "Aegina", "Scotoplanes globosa", "Sebastes")
 STILLS = "https://a.org/framegrabs/Ventana/stills/2000/123"

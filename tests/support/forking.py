@@ -35,5 +35,5 @@ forking: Final = _Context()
 
 def start_server() -> None:
     """Has it import, while tests that need none of its processes go on."""
-    forking.set_forkserver_preload(["tests.preloaded"])
+    forking.set_forkserver_preload(["tests.support.preloaded"])
     forkserver.ensure_running()

@@ -6,8 +6,8 @@ stages and look whether anything was written.
 
 from __future__ import annotations
 
-from tests.malformed_coco import MALFORMED_COCO
-from tests.malformed_file import MalformedFile
-from tests.malformed_predictions import MALFORMED_PREDICTIONS
+from tests.support.malformed_coco import MALFORMED_COCO
+from tests.support.malformed_file import MalformedFile
+from tests.support.malformed_predictions import MALFORMED_PREDICTIONS
 
 __all__ = ["MALFORMED_COCO", "MALFORMED_PREDICTIONS", "MalformedFile"]

@@ -12,7 +12,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from tests.malformed_file import MalformedFile
+from tests.support.malformed_file import MalformedFile
 
 URL = "https://database.fathomnet.org/static/m3/framegrabs/Ventana/images/3980/08_10_20_27.png"
 SOUND_COCO: dict[str, Any] = {

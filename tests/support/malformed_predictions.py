@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.malformed_file import MalformedFile
+from tests.support.malformed_file import MalformedFile
 
 _HEADER = b"annotation_id,concept_name\n"
 _ROWS = b"1,Funiculina\n2,Porifera\n3,Scotoplanes globosa\n"

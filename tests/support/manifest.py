@@ -12,6 +12,6 @@ else:
     import tomli as tomllib
 
 SETTINGS: dict[str, Any] = tomllib.loads(
-    Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
+    Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8")
 )
 PROJECT: dict[str, Any] = SETTINGS["project"]

@@ -13,14 +13,14 @@ from typing import Any, Final
 import click
 import pytest
 from fathomnet_inference.cli import main as infer
-from fathomnet_voxel51.cli import main as voxel51
-from fathomnet_voxel51.command_options import given_values, parameter_options
+from fathomnet_voxel51.command_line.main import main as voxel51
+from fathomnet_voxel51.command_line.options import given_values, parameter_options
 from fathomnet_voxel51.parameters import OPERATORS
 
 from demo.__main__ import _parser as demo_parser
 from tests.conftest import REPOSITORY
-from tests.manifest import PROJECT
-from tests.pages import OTHERS, OURS, Block, Command
+from tests.support.manifest import PROJECT
+from tests.support.pages import OTHERS, OURS, Block, Command
 
 ELIDED: Final = ("...", "…")
 """What a page leaves out of a command."""

@@ -9,8 +9,8 @@ import fiftyone as fo
 import numpy as np
 import numpy.typing as npt
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.generate import DemoSet

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 
 from demo.synthetic import write_catalog, write_predictions_csv
 

@@ -1,4 +1,4 @@
-"""What processes that are forked for a test have imported: see :mod:`tests.forking`."""
+"""What processes that are forked for a test have imported: see :mod:`tests.support.forking`."""
 
 from __future__ import annotations
 

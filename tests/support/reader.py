@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import pytest
-from fathomnet_voxel51.cli import main as voxel51
-from fathomnet_voxel51.terminal import ITEMS_FAILED
+from fathomnet_voxel51.command_line.main import main as voxel51
+from fathomnet_voxel51.command_line.terminal import ITEMS_FAILED
 
-from tests.pages import blocks, shell_commands
+from tests.support.pages import blocks, shell_commands
 
 MODEL: Final = "demo-clip"
 """Its weights come with the project; those of the models in the pages do not."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.lineages import ALL_RANKS, read_table, render_table, write_table
 from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.taxonomy.table import ALL_RANKS, read_table, render_table, write_table
 
 HEADER = "concept,rank,kingdom,phylum,class,order,family,genus,species"
 ACTINIARIA = "Actiniaria,order,Animalia,Cnidaria,Hexacorallia,Actiniaria,,,"

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.taxonomy import MAX_DISTANCE, Taxonomy, load_taxonomy
+from fathomnet_voxel51.taxonomy import Taxonomy, load_taxonomy
+from fathomnet_voxel51.taxonomy.tree import MAX_DISTANCE
 
 OUTSIDE_THE_SEVEN = {
     "Acanthascinae": "Rossellidae",

@@ -15,12 +15,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from fathomnet_voxel51 import worms
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.taxonomy import load_taxonomy
-from fathomnet_voxel51.worms import Drift
+from fathomnet_voxel51.taxonomy import load_taxonomy, worms
+from fathomnet_voxel51.taxonomy.worms import Drift
 
 Node = dict[str, Any]
 

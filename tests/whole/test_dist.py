@@ -18,9 +18,9 @@ from fathomnet_voxel51.errors import InputError
 from scripts import check_dist
 from scripts.build_dist import build
 from scripts.check_dist import SHIPPED, check, plugin_files
-from tests.clean_environment import environment_with, output_of
 from tests.conftest import REPOSITORY
-from tests.served import serving
+from tests.support.clean_environment import environment_with, output_of
+from tests.support.served import serving
 
 BIN = Path(sys.executable).parent
 LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = {
     "fathomnet_voxel51": REPOSITORY / "plugins/fathomnet",
     "fathomnet_inference": REPOSITORY / "inference/fathomnet_inference",

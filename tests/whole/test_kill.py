@@ -11,12 +11,16 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51 import evaluation, prediction_import, samples
-from fathomnet_voxel51.dataset import evaluation_marks, public_writes, sample_writer
+from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.evaluation import evaluate as evaluation
+from fathomnet_voxel51.evaluation import marks as evaluation_marks
+from fathomnet_voxel51.ingest import ingest as samples
+from fathomnet_voxel51.ingest import writing as sample_writer
+from fathomnet_voxel51.predictions import importing as prediction_import
 
 from demo.synthetic import write_catalog, write_predictions_csv
-from tests.forking import forking
-from tests.stored import documents, settings
+from tests.support.forking import forking
+from tests.support.stored import documents, settings
 
 IMAGES = 800
 BOXES = 2_000

@@ -9,12 +9,12 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.samples import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.predictions import import_predictions
 
-from tests.malformed import MALFORMED_COCO, MALFORMED_PREDICTIONS, MalformedFile
-from tests.malformed_coco import coco_bytes
-from tests.stored import documents, settings
+from tests.support.malformed import MALFORMED_COCO, MALFORMED_PREDICTIONS, MalformedFile
+from tests.support.malformed_coco import coco_bytes
+from tests.support.stored import documents, settings
 
 EVERYTHING: frozenset[str] = frozenset()
 

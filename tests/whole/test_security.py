@@ -23,39 +23,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fathomnet_voxel51 import delegation, terminal
+from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.catalog import read_catalog
-from fathomnet_voxel51.corrections import export_corrections
+from fathomnet_voxel51.command_line import terminal
+from fathomnet_voxel51.command_line.terminal import exit_status, print_result
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import InputError, SetupError
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.files.coco_values import gives_away, lasting_url
+from fathomnet_voxel51.files.safe_values import gives_away, lasting_url
+from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
-from fathomnet_voxel51.ledger import (
+from fathomnet_voxel51.media.ledger import (
     Entry,
     Job,
     not_stored_list,
     open_ledger,
     write_not_stored,
 )
-from fathomnet_voxel51.needle_packs import read_pack
+from fathomnet_voxel51.media.transfer import upload_images
+from fathomnet_voxel51.needles.packs import read_pack
 from fathomnet_voxel51.parameters import OPERATORS
 from fathomnet_voxel51.prediction_files.run import read_run
-from fathomnet_voxel51.prediction_import import import_predictions
-from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.relabelling import export_corrections, relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
-from fathomnet_voxel51.samples import ingest_dataset
-from fathomnet_voxel51.search.mapped import open_version
-from fathomnet_voxel51.terminal import exit_status, print_result
-from fathomnet_voxel51.transfer import upload_images
+from fathomnet_voxel51.similarity.mapped import open_version
 from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 from rich.console import Console
 
 from tests.conftest import REPOSITORY
-from tests.manifest import SETTINGS
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
+from tests.support.manifest import SETTINGS
 
 SECRET = "deepwater7"
 """In every token, key and signature that the first tests give away to the stages."""
@@ -365,10 +365,10 @@ def test_a_name_in_the_progress_is_no_markup(monkeypatch: pytest.MonkeyPatch) ->
 
 
 ACCEPTED = {
-    ("S105", "gcs_access.py"),
+    ("S105", "access.py"),
     ("S311", "hosts.py"),
     ("S311", "engine.py"),
-    ("S311", "group_split.py"),
+    ("S311", "search.py"),
 }
 """The name of a secret; random numbers by which nothing is protected."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clean_environment import environment_with, output_of, pip
 from tests.conftest import REPOSITORY
+from tests.support.clean_environment import environment_with, output_of, pip
 
 SOURCES = ("LICENSE", "README.md", "data", "plugins", "pyproject.toml")
 

@@ -7,22 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from ..errors import Fault
+from ..files.faults import FaultList
+from ..files.reading import decode, read_source
+from ..files.safe_values import web_url
+from ..garbage_collector import collector_paused
+from .coco import RawImage, parse_coco
+from .coco_reader import CocoReader
 from .dives import parse_dive, parse_time
-from .errors import Fault
-from .files.coco import RawImage, parse_coco
-from .files.coco_licences import (
-    Licence,
-    LicenceId,
-    Statement,
-    licence_id,
-    read_licences,
-    read_statements,
-)
-from .files.coco_reader import CocoReader
-from .files.coco_values import clip_to_image, parse_date, web_url
-from .files.faults import FaultList
-from .files.garbage import collector_paused
-from .files.sourcefile import decode, read_source
+from .licences import Licence, LicenceId, Statement, licence_id, read_licences, read_statements
+from .values import clip_to_image, parse_date
 
 ROUNDING = 1.0
 """Pixels by which a box may exceed its image before clipping it is worth a note."""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 from unicodedata import normalize
 
+from ..files.faults import FaultList
+from ..files.safe_values import safe_file_name
 from .coco import CocoFile, RawBox, RawImage, Section, place_of
-from .coco_values import category_name, safe_file_name
-from .faults import FaultList
+from .values import category_name
 
 Record = TypeVar("Record")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..plain import shortened
+from ..files.faults import FaultList, value_in_words
+from ..files.safe_values import LARGEST_ID
+from ..text import shortened
 from .coco import place_of
-from .coco_values import LARGEST_ID
-from .faults import FaultList, value_in_words
 
 LONGEST: Final = 500
 """Characters of a text that are kept."""

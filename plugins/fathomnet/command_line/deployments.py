@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from .errors import Fault, InputError
+from ..errors import Fault, InputError
 
 API_VARIABLES = ("FIFTYONE_API_URI", "FIFTYONE_API_KEY")
 ENV_FILE = ".env"

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from . import delegation, media_stages
-from .command_options import given_values, parameter_options
+from .. import delegation
+from ..errors import DatasetError, Fault, InputError
+from ..interruptions import told_plainly
+from ..media import stages as media_stages
+from ..parameters import OPERATORS, Parameters, Widget, widget
+from ..text import as_plain
 from .deployments import use_deployment
-from .errors import DatasetError, Fault, InputError
-from .interruptions import told_plainly
-from .parameters import OPERATORS, Parameters, Widget, widget
-from .plain import plain
+from .options import given_values, parameter_options
 from .terminal import (
     ITEMS_FAILED,
     exit_status,
@@ -78,9 +79,9 @@ def _execute(
     """
     if params.operator in media_stages.RUNNERS and not delegate:
         with progress_bar() as report:
-            result = plain(media_stages.RUNNERS[params.operator](params, report))
+            result = as_plain(media_stages.RUNNERS[params.operator](params, report))
         return result, media_stages.not_moved(result)
-    from . import operators
+    from .. import operators
 
     operator = next(kind for kind in operators.OPERATORS if kind.model is type(params))()
     dataset = _load_dataset(dataset_name, type(params))
@@ -129,7 +130,7 @@ for _model in OPERATORS.values():
 @click.option("--write", type=click.Path(path_type=Path), help="Write the fresh table here.")
 def refresh_taxonomy(write: Path | None) -> None:
     """Ask WoRMS for the lineages again and print what drifted."""
-    from . import worms
+    from ..taxonomy import worms
 
     with exit_status():
         with progress_bar() as report:
@@ -142,7 +143,7 @@ def refresh_taxonomy(write: Path | None) -> None:
 @click.argument("bucket")
 def rename_transferred(rename_map: str, bucket: str) -> None:
     """Rename what a transfer job has fetched into BUCKET, by the map RENAME_MAP."""
-    from .media import renaming
+    from ..media.storage_transfer import renaming
 
     with exit_status():
         result = renaming.rename_transferred(rename_map, bucket)

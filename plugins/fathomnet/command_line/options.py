@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic.fields import FieldInfo
 
-from .parameters import Parameters, nested, title
+from ..parameters import Parameters, nested, title
 
 
 def _option_name(*names: str) -> str:

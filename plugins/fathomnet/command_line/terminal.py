@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from .errors import DatasetError, FathomNetError, InputError
-from .progress import Progress as Report
-from .progress import throttled
+from ..errors import DatasetError, FathomNetError, InputError
+from ..progress import Progress as Report
+from ..progress import throttled
 
 FAILED: Final = 1
 BAD_INPUT: Final = 2

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pymongo.errors import PyMongoError
-
-from ..fields import GROUND_TRUTH
-from ..taxonomy import Taxonomy
+from ..names import GROUND_TRUTH
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
 """Name of the tree of concepts among FiftyOne's ontologies, which all datasets share."""
@@ -79,58 +76,3 @@ def save_split_view(dataset: Any, split: str) -> None:
     if not dataset.has_saved_view(split):
         view = dataset.match(ViewField("split") == split)
         dataset.save_view(split, view, description=f"The images of the {split} split")
-
-
-def save_concept_tree(taxonomy: Taxonomy) -> bool:
-    """Saves the concepts as a FiftyOne ontology, if this FiftyOne supports ontologies.
-
-    Returns:
-        Whether a version was written; not if the latest one is the same tree.
-    """
-    import fiftyone as fo
-
-    if not hasattr(fo, "Taxonomy"):
-        return False
-    tree = _concept_tree(taxonomy)
-    if _latest_tree() == tree.root.to_dict():
-        return False
-    try:
-        tree.save(overwrite=True)
-    except (ValueError, PyMongoError):
-        # Of two processes that save it at once, one is refused: what counts is that it is there.
-        if _latest_tree() != tree.root.to_dict():
-            raise
-        return False
-    return True
-
-
-def _latest_tree() -> dict[str, Any] | None:
-    import fiftyone as fo
-
-    if TAXONOMY_NAME not in fo.list_ontologies():
-        return None
-    tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
-    return tree
-
-
-def _concept_tree(taxonomy: Taxonomy) -> Any:
-    import fiftyone as fo
-
-    children: dict[str | None, list[str]] = {}
-    for taxon in taxonomy.taxa:
-        children.setdefault(taxon.parent, []).append(taxon.name)
-    concepts = frozenset(taxonomy.concepts)
-
-    def node(name: str) -> Any:
-        taxon = taxonomy.taxon(name)
-        below = [node(child) for child in children.get(name, ())]
-        return fo.Node(
-            name=name,
-            description=taxon.rank if taxon else None,
-            can_select=name in concepts,
-            values=below or None,
-        )
-
-    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
-    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
-    return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)

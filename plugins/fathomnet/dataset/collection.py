@@ -9,12 +9,8 @@ the public API (``public_writes``), with the same results.
 from __future__ import annotations
 
 import importlib.util
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timezone
-from itertools import islice
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -25,10 +21,6 @@ from ..errors import DatasetError
 from . import door
 from .documents import Document
 from .door import DELETES_NOTHING
-
-Batch = TypeVar("Batch")
-Item = TypeVar("Item")
-Written = TypeVar("Written")
 
 _DUPLICATE_KEY: Final = 11000
 
@@ -189,39 +181,3 @@ def insert_missing(collection: Collection[Document], documents: Sequence[Documen
         if any(e["code"] != _DUPLICATE_KEY for e in details.get("writeErrors", ())):
             raise
         return int(details["nInserted"])
-
-
-def write_overlapped(
-    batches: Iterable[Batch], write: Callable[[Batch], Written], writers: int = 1
-) -> Iterator[Written]:
-    """Writes each batch in a thread of its own while the next one is being made.
-
-    Args:
-        batches: made lazily, so that one more than there are writers is in memory.
-        write: writes one batch and returns what it did, say the number of items that it changed;
-            called in order, where there is one writer.
-        writers: how many batches are written at once.
-
-    Yields:
-        What ``write`` returned, batch by batch.
-    """
-    with ThreadPoolExecutor(writers, thread_name_prefix="fathomnet-write") as pool:
-        pending: deque[Future[Written]] = deque()
-        for batch in batches:
-            if len(pending) == writers:
-                yield pending.popleft().result()
-            pending.append(pool.submit(write, batch))
-        while pending:
-            yield pending.popleft().result()
-
-
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of ``size`` consecutive items; the last one may be shorter."""
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
-
-
-def now() -> datetime:
-    """The current time as FiftyOne stores it: UTC, without a zone."""
-    return datetime.now(timezone.utc).replace(tzinfo=None)

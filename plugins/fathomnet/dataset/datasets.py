@@ -9,12 +9,11 @@ from uuid import uuid4
 from pymongo.errors import DuplicateKeyError
 
 from ..errors import DatasetError
-from ..fields import SCHEMA_VERSION
+from ..names import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import drop_orphans, is_there
-from .run_records import write_schema_number
+from .records import MARKER, bring_up_to_date, write_schema_number
 from .schema import declare, sample_schema
-from .schema_version import MARKER, bring_up_to_date
 
 _BEING_DELETED: Final = "being_deleted"
 

@@ -1,25 +1,92 @@
-"""Makes samples and labels as the documents that FiftyOne stores, with lasting ids.
-
-An id is made from the catalog's own number: a second run, another machine or two people at once
-give a box the same id, so nothing is ever written twice.
-"""
+"""Samples, predictions and vectors as FiftyOne itself would store them."""
 
 from __future__ import annotations
 
+import io
 import mimetypes
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import numpy.typing as npt
 from bson import ObjectId
 
-from ..fields import ANNOTATION_ID, GROUND_TRUTH
-from ..files.coco_values import lasting_url
+from ..errors import DatasetError
+from ..files.safe_values import lasting_url
+from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES
+from ..prediction_files import Predictions
 
 if TYPE_CHECKING:
     from ..catalog import BoxRecord, ImageRecord
+
+
+AS_THEY_ARE: Final = 0
+"""zlib's level for embeddings, which look random and would hardly become a tenth smaller."""
+
+
+class VectorPacker:
+    """Packs rows of a matrix as stored vectors.
+
+    The file's header is the same for every row, so it is made only once.
+
+    Args:
+        matrix: (N, D), N at least 1; kept as float32.
+        level: zlib's compression level, -1 for its default; FiftyOne reads any.
+    """
+
+    def __init__(self, matrix: npt.NDArray[np.float32], level: int = -1) -> None:
+        self._matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        self._level = level
+        sample = io.BytesIO()
+        np.save(sample, self._matrix[0], allow_pickle=False)
+        self._header = sample.getvalue()[: -self._matrix[0].nbytes]
+
+    def stored(self, row: int) -> bytes:
+        """The bytes of one row."""
+        return zlib.compress(self._header + self._matrix[row].tobytes(), self._level)
+
+
+class VectorUnpacker:
+    """Builds a matrix from stored vectors, the first of which sets their length."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+        self._header = b""
+        self._dimensions = 0
+
+    def add(self, stored: bytes) -> None:
+        """Appends the vector of a document.
+
+        Raises:
+            DatasetError: its length differs from that of the vectors before it.
+        """
+        raw = zlib.decompress(stored)
+        if self._header and raw.startswith(self._header):
+            self._rows += memoryview(raw)[len(self._header) :]
+            return
+        self.add_array(np.load(io.BytesIO(raw), allow_pickle=False))
+        if raw.endswith(self._rows[-4 * self._dimensions :]):
+            self._header = raw[: -4 * self._dimensions]
+
+    def add_array(self, vector: npt.ArrayLike) -> None:
+        """Appends a vector that is already an array; raises the same errors."""
+        row = np.asarray(vector, dtype=np.float32)
+        self._dimensions = self._dimensions or row.size
+        if row.ndim != 1 or row.size != self._dimensions:
+            raise DatasetError(
+                f"a vector of shape {row.shape} stands beside others of {self._dimensions} numbers"
+            )
+        self._rows += row.tobytes()
+
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """All vectors, (N, D), C-contiguous; (0, 0) without any."""
+        rows = np.frombuffer(self._rows, dtype=np.float32)
+        return rows.reshape(-1, self._dimensions) if self._dimensions else rows.reshape(0, 0)
+
 
 Document = dict[str, Any]
 
@@ -50,7 +117,7 @@ def sample_document(
         split: the split to which it belongs, which is also its tag.
         filepath: what FiftyOne opens.
         media_uri: the stored object, or None.
-        media_status: one of ``fields.MediaStatus``.
+        media_status: one of ``names.MediaStatus``.
 
     Returns:
         The document without what depends on its dataset, which ``stamped`` adds. None is left
@@ -122,3 +189,77 @@ def _rand(_id: ObjectId) -> float:
     # FiftyOne draws it from [0.999, 1) and shuffles by it; from the id, a seeded ``take`` gives
     # everybody the same images.
     return 0.999 + zlib.crc32(_id.binary) / 2**32 * 0.001
+
+
+_WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
+"""The attributes that an import writes on a box, besides the rank."""
+
+
+class PredictionDocuments:
+    """The predicted boxes of one file, image by image.
+
+    Args:
+        table: the file's rows.
+        field: the field for the predictions.
+        split: the split of their boxes.
+    """
+
+    def __init__(self, table: Predictions, field: str, split: str) -> None:
+        self._row = {id_: row for row, id_ in enumerate(table.annotation_id.tolist())}
+        self._prefix = id_prefix("prediction", field, split)
+        self._labels = list(table.concept_name)
+        self._confidences = None if table.confidence is None else table.confidence.tolist()
+        self._ranks = None if table.rank is None else list(table.rank)
+        self._vectors = None if table.probabilities is None else VectorPacker(table.probabilities)
+
+    def of_image(
+        self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
+    ) -> Document | None:
+        """The field's value for one image; None if the file names none of its boxes."""
+        boxes = [
+            self._document(id_, self._row[id_], bounding_box)
+            for id_, bounding_box in zip(annotation_ids, bounding_boxes, strict=True)
+            if id_ is not None and id_ in self._row
+        ]
+        return {"_cls": "Detections", "detections": boxes} if boxes else None
+
+    def _document(self, annotation_id: int, row: int, bounding_box: Sequence[float]) -> Document:
+        document: Document = {
+            "_id": lasting_id(self._prefix, annotation_id),
+            "_cls": "Detection",
+            "attributes": {},
+            "tags": [],
+            "label": self._labels[row],
+            "bounding_box": bounding_box,
+        }
+        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+        if self._confidences is not None:
+            document["confidence"] = self._confidences[row]
+        document[ANNOTATION_ID] = annotation_id
+        if self._ranks is not None:
+            document[OWN_RANK] = self._ranks[row]
+        if self._vectors is not None:
+            document[PROBABILITIES] = self._vectors.stored(row)
+        return document
+
+
+def is_same(wanted: Document | None, there: Document | None) -> bool:
+    """Whether a value of the field already says what the file says.
+
+    Attributes that an import does not write are ignored: ranks, tags or marks that a box has got
+    since do not make it another prediction.
+
+    Args:
+        wanted: the value from ``PredictionDocuments.of_image``.
+        there: the value that the sample has.
+    """
+    if wanted is None or there is None:
+        return wanted is there
+    a, b = wanted["detections"], there.get("detections") or ()
+    return len(a) == len(b) and all(map(_is_same_box, a, b))
+
+
+def _is_same_box(wanted: Document, there: Document) -> bool:
+    # Where the file gives no rank, the taxonomy's may have been written since.
+    same_rank = wanted.get(OWN_RANK) in (None, there.get(OWN_RANK))
+    return same_rank and all(wanted.get(name) == there.get(name) for name in _WRITTEN)

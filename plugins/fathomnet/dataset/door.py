@@ -32,7 +32,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from ..catalog import BoxRecord, ImageRecord
-from ..fields import (
+from ..names import (
     ANNOTATION_ID,
     GROUND_TRUTH,
     MODEL_PREDICTIONS,
@@ -40,10 +40,9 @@ from ..fields import (
     PRIMARY_LABEL,
     PROBABILITIES,
 )
-from ..predictions import Predictions
-from .documents import Document, sample_document, stamped
+from ..prediction_files import Predictions
+from .documents import Document, PredictionDocuments, sample_document, stamped
 from .label_pipelines import primary_label_update, rank_update
-from .prediction_documents import PredictionDocuments
 
 PUBLIC_API: Final = "FATHOMNET_PUBLIC_API"
 """Environment variable: ``1`` makes every stage use FiftyOne's public API only, ``0`` makes it

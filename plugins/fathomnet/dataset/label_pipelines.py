@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ..fields import SPLITS
+from ..names import SPLITS
 from .documents import Document, id_prefix
 
 Expression = dict[str, Any]

@@ -24,7 +24,7 @@ from uuid import uuid4
 import bson
 from bson import ObjectId, json_util
 
-from .collection import now
+from .batches import now
 from .documents import Document
 
 BATCH: Final = 500

@@ -11,20 +11,218 @@ preview, through ``reload_known``. What each number stands for:
 3. Similarity indexes name their classes by ``stored_classes``; before, by the module in which a
    class stood.
 
-To change a form: raise ``fields.SCHEMA_VERSION``, say here what it stands for, and append a step.
+To change a form: raise ``names.SCHEMA_VERSION``, say here what it stands for, and append a step.
 A step may be killed, repeated and run by two processes at once, and the dataset may hold some of
 the new form already.
+
+What a stage did to a dataset, kept on the dataset as a FiftyOne custom run.
+
+Each kind of record is a frozen dataclass, which ``write_record`` keeps under a key and
+``read_record`` gives back. A member named ``key`` is the run's own. A member that an older version
+did not write yet needs a default.
+
+Runs that name a class of the project by the module that once defined it, and their cure.
+
+FiftyOne keeps a class's path twice: in a run's settings, and at the head of its results. A run
+whose class cannot be imported is loaded as FiftyOne's own base class, which can do nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Final, Protocol, TypeVar
+
+from bson import json_util
+from gridfs.errors import NoFile
+from pydantic import TypeAdapter, ValidationError
 
 from ..errors import DatasetError
-from ..fields import SCHEMA_RUN_KEY, SCHEMA_VERSION
-from .run_records import SchemaNumber, read_record, read_values, write_schema_number
-from .stored_paths import outdated_runs, use_lasting_paths
+from ..names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
+from ..resources import installed_version
+from ..text import as_plain
+from .collection import make_durable
+
+_OURS = STORED_CLASSES.partition(".")[0] + "."
+
+
+def outdated_runs(dataset: Any) -> Iterator[Any]:
+    """The documents of the brain runs whose class has an old path.
+
+    Args:
+        dataset: a FiftyOne dataset.
+    """
+    for run in dataset._doc.brain_methods.values():
+        if _is_outdated(run.config.get("cls")):
+            yield run
+
+
+def use_lasting_paths(dataset: Any) -> None:
+    """Gives every outdated run the lasting paths of its classes.
+
+    The new results are written beside the old ones, and one write turns the run to its new class
+    and results: before it, or without it, the run is what it was.
+
+    Args:
+        dataset: a FiftyOne dataset.
+    """
+    for run in list(outdated_runs(dataset)):
+        _change(run)
+    dataset.clear_cache()
+    dataset.reload()
+
+
+def _change(run: Any) -> None:
+    old = run.config["cls"]
+    change = {"config.cls": _lasting(old)}
+    results = run.results
+    written = None
+    if results:
+        try:
+            stored = results.fs.get(results.grid_id).read()
+        except NoFile:
+            # Another process has turned the run to its new results since this one read the run.
+            run.reload()
+            if _is_outdated(run.config.get("cls")):
+                raise
+            return
+        content = json_util.loads(stored.decode())
+        if _is_outdated(content.get("cls")):
+            content["cls"] = _lasting(content["cls"])
+            encoded = json_util.dumps(content).encode()
+            written = results.fs.put(encoded, content_type="application/json")
+            change["results"] = written
+    mine = {"_id": run.id, "config.cls": old}
+    done = run._get_collection().update_one(mine, {"$set": change})
+    if written is not None:
+        # Where another process was faster, its results are the run's and ours are nobody's.
+        results.fs.delete(results.grid_id if done.matched_count else written)
+    run.reload()
+
+
+def _is_outdated(path: Any) -> bool:
+    path = str(path)
+    return path.startswith(_OURS) and not path.startswith(f"{STORED_CLASSES}.")
+
+
+def _lasting(path: str) -> str:
+    return f"{STORED_CLASSES}.{path.rpartition('.')[2]}"
+
+
+Values = dict[str, Any]
+"""The members of a record as FiftyOne stores them."""
+
+
+class Record(Protocol):
+    """A frozen dataclass whose members JSON can hold, or which are such dataclasses."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    METHOD: ClassVar[str]
+    """The stage that writes it."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaNumber:
+    """Which form the records of a dataset have, see the top of this module.
+
+    Attributes:
+        number: of the form.
+        plugin_version: of the project that wrote it.
+    """
+
+    METHOD: ClassVar[str] = "schema_version"
+
+    number: int
+    plugin_version: str = "unknown"
+
+
+def read_record(dataset: Any, key: str, kind: type[R]) -> R | None:
+    """Reads a record.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        key: the run's key.
+        kind: its dataclass.
+
+    Returns:
+        The record; None where the dataset has no such run.
+
+    Raises:
+        DatasetError: somebody has changed the run into something else.
+    """
+    values = read_values(dataset, key)
+    if values is None:
+        return None
+    try:
+        record: R = _adapter(kind).validate_python({**values, "key": key})
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise DatasetError(
+            f"the run {key!r} of dataset {dataset.name!r} is not what {kind.METHOD} writes "
+            f"({place}: {fault['msg']}): delete it, then run {kind.METHOD} again"
+        ) from None
+    return record
+
+
+def write_record(dataset: Any, key: str, record: Record) -> None:
+    """Makes a run, or replaces its parameters in place, durably.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        key: the run's key.
+        record: what to keep.
+    """
+    values: Values = as_plain(record)
+    values.pop("key", None)
+    write_values(dataset, key, record.METHOD, values)
+
+
+def read_values(dataset: Any, key: str) -> Values | None:
+    """The parameters of any run, as they are stored; None where the dataset has no such run."""
+    if not dataset.has_run(key):
+        return None
+    values: Values = dict(dataset.get_run_info(key).config.serialize())
+    for word in ("cls", "type", "method"):
+        values.pop(word, None)
+    return values
+
+
+def write_values(dataset: Any, key: str, method: str, values: Values) -> None:
+    """Writes the parameters of a run as they are to be stored.
+
+    The first run on a dataset is accompanied by the number of the form that it is written in.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        key: the run's key.
+        method: the stage that writes it.
+        values: what to keep, JSON-able.
+    """
+    if key != SCHEMA_RUN_KEY and not dataset.has_run(SCHEMA_RUN_KEY):
+        write_schema_number(dataset, SCHEMA_VERSION)
+    version = installed_version() or "unknown"
+    config = dataset.init_run(method=method, **{**values, "plugin_version": version})
+    if dataset.has_run(key):
+        dataset.update_run_config(key, config)
+    else:
+        dataset.register_run(key, config)
+    make_durable(dataset)
+
+
+def write_schema_number(dataset: Any, number: int) -> None:
+    """Says on the dataset which form its records have, see the top of this module."""
+    write_record(dataset, SCHEMA_RUN_KEY, SchemaNumber(number))
+
+
+@cache
+def _adapter(kind: type[R]) -> TypeAdapter[R]:
+    return TypeAdapter(kind)
+
 
 MARKER: Final = "fathomnet"
 """Key in ``dataset.info`` that says that this project made the dataset."""

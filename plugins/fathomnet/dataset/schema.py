@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..fields import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
+from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
 from .collection import make_durable
 
 

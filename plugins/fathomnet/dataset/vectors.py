@@ -14,21 +14,19 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..errors import DatasetError
-from .collection import batched, now, reload_samples, sample_collection
-from .documents import Document
+from .batches import batched, now
+from .collection import reload_samples, sample_collection
+from .columns import Columns, dataset_of, ids_in
+from .documents import AS_THEY_ARE, Document, VectorPacker, VectorUnpacker
 from .label_fields import boxes_path
 from .public_writes import ImageChange, write_changes
 from .schema import declare
-from .stored_vectors import AS_THEY_ARE, VectorPacker, VectorUnpacker
 
 READ_AT_ONCE: Final = 1_000
 """Samples of a view whose vectors are requested at once."""
 
 Fingerprint = dict[str, str]
 """What a vector was made from; a dictionary, which the App does not offer for filtering."""
-
-Columns = tuple[list[str], list[list[str]]]
-"""Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,37 +130,6 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
         else:
             unpacker.add_array(vector)
     return Vectors(ids=ids, sample_ids=sample_ids, matrix=unpacker.matrix())
-
-
-def dataset_of(view: Any) -> Any:
-    """The dataset of a view, even of a view of patches; a dataset itself."""
-    import fiftyone as fo
-
-    return view if isinstance(view, fo.Dataset) else fo.load_dataset(view.dataset_name)
-
-
-def ids_in(view: Any, patches_field: str) -> Columns:
-    """The samples that a view shows, and for each the boxes that it shows.
-
-    Args:
-        view: a FiftyOne dataset, a view of one, or a view of its patches, whose samples are boxes;
-            a sample with several patches is repeated.
-        patches_field: the field of boxes; ``""`` for whole images.
-
-    Raises:
-        DatasetError: the view shows no such field of boxes.
-    """
-    from fiftyone.core.patches import EvaluationPatchesView, PatchesView
-
-    is_patches = isinstance(view, PatchesView | EvaluationPatchesView)
-    samples = view.values("sample_id" if is_patches else "id")
-    if not patches_field:
-        samples = list(dict.fromkeys(samples))
-        return samples, [[one] for one in samples]
-    if isinstance(view, PatchesView) and view.has_field(patches_field):
-        return samples, [[one] for one in view.values(f"{patches_field}.id")]
-    boxes = view.values(f"{boxes_path(view, patches_field)}.id")
-    return samples, [ids or [] for ids in boxes]
 
 
 def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows) -> None:

@@ -6,16 +6,17 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .dataset.vectors import dataset_of, ids_in, vector_path
-from .embedding.batches import Batcher, default_batch_size
-from .embedding.maps import MapMade, check_map, make_map
-from .embedding.run import EmbeddingRecord, EmbeddingRun
-from .embedding.work import Work
-from .errors import Fault, InputError
-from .fields import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
-from .models import ModelSpec, load_embedder, model_spec
-from .progress import Progress, portion, silent
+from ..dataset.columns import dataset_of, ids_in
+from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.vectors import vector_path
+from ..errors import Fault, InputError
+from ..models import ModelSpec, load_embedder, model_spec
+from ..names import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
+from ..progress import Progress, portion, silent
+from .batches import Batcher, default_batch_size
+from .maps import MapMade, check_map, make_map
+from .run import EmbeddingRecord, EmbeddingRun
+from .work import Work
 
 DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
@@ -63,7 +64,7 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     continues where it stopped, and only boxes that changed, or have another model's vector, are
     embedded again. Images whose media are missing or damaged, and boxes without a pixel in their
     image, are skipped and counted. The dataset's run
-    ``fields.embedding_run_key(model, patches_field)`` records what made the vectors.
+    ``names.embedding_run_key(model, patches_field)`` records what made the vectors.
 
     Args:
         dataset_or_view: a FiftyOne dataset or view; only what a view shows is embedded and mapped.

@@ -7,9 +7,10 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
-from ..dataset.vectors import dataset_of, ids_in, vector_path
+from ..dataset.columns import dataset_of, ids_in
+from ..dataset.vectors import vector_path
 from ..errors import DatasetError, Fault, InputError, SetupError
-from ..fields import MapMethod
+from ..names import MapMethod
 
 SEED: Final = 51
 FEWEST: Final = 2

@@ -19,9 +19,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..files.pictures import PictureError
-from .crops import BoxError, Window, cut_patch, window_of
-from .pictures import Pixels, open_picture
+from ..pictures.crops import BoxError, Window, cut_patch, window_of
+from ..pictures.decoding import PictureError, Pixels, open_picture
 from .work import ImageWork, Item
 
 PART: Final = 16

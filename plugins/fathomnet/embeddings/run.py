@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +13,81 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from ..dataset.collection import refuse_if_field_deleted, write_overlapped
-from ..dataset.run_records import write_record
+from ..dataset.batches import write_overlapped
+from ..dataset.collection import refuse_if_field_deleted
+from ..dataset.records import write_record
 from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
-from ..fields import embedding_run_key
 from ..models import Embedder
+from ..names import embedding_run_key
+from ..pictures.local import local_file
 from ..progress import Progress
 from .batches import Batcher, full_batches
-from .fingerprints import Fingerprints
 from .maps import MapMade
-from .media import local_file
-from .pace import Pace
 from .patches import Patch, read_ahead
-from .skips import EXAMPLES_KEPT, Skips
-from .work import ImageWork, Work, find_work
+from .work import Fingerprints, ImageWork, Work, find_work
+
+EXAMPLES_KEPT: Final = 50
+"""Examples in the record of a run; its counts always include everything."""
+
+
+class Skips:
+    """Counts boxes and images that were skipped, and keeps a limited number of examples."""
+
+    def __init__(self) -> None:
+        self.items = 0
+        self.images = 0
+        self.boxes = 0
+        self.reasons: Counter[str] = Counter()
+        self.examples: list[str] = []
+
+    def image(self, filepath: str, items: int, reason: str) -> None:
+        """Counts an unusable image, with everything that was to be embedded of it."""
+        self.images += 1
+        self._count(filepath, items, reason)
+
+    def box(self, filepath: str, id_: str, reason: str) -> None:
+        """Counts a box that cannot be embedded, of a usable image."""
+        self.boxes += 1
+        self._count(f"{filepath} box {id_}", 1, reason)
+
+    def _count(self, place: str, items: int, reason: str) -> None:
+        self.items += items
+        self.reasons[reason] += items
+        if len(self.examples) < EXAMPLES_KEPT:
+            self.examples.append(f"{place}: {reason}")
+
+
+class Pace:
+    """Measures from its creation.
+
+    Args:
+        total: the number of boxes or images to embed.
+        noun: ``boxes`` or ``images``.
+    """
+
+    def __init__(self, total: int, noun: str) -> None:
+        self._total = total
+        self._noun = noun
+        self._start = time.monotonic()
+
+    def report(self, embedded: int, skips: Skips) -> tuple[float, str]:
+        """The share done, and a label such as ``embedding 412/24,487 boxes, images missing: 3``."""
+        done = embedded + skips.items
+        rate = embedded / max(time.monotonic() - self._start, 1e-3)
+        words = [f"embedding {done:,}/{self._total:,} {self._noun}"]
+        if skips.images:
+            words.append(f"images missing: {skips.images:,}")
+        if skips.boxes:
+            words.append(f"boxes without pixels: {skips.boxes:,}")
+        words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        if rate:
+            words.append(f"{_duration((self._total - done) / rate)} left")
+        return done / max(self._total, 1), ", ".join(words)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
 
 NOT_FINITE: Final = "the model gave numbers that are not finite"
 

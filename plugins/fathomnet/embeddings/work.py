@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
+from ..dataset.columns import dataset_of, ids_in
 from ..dataset.label_fields import boxes_path
-from ..dataset.vectors import Fingerprint, dataset_of, fingerprint_path, ids_in, vector_path
-from .crops import BoundingBox
-from .fingerprints import Fingerprints
+from ..dataset.vectors import Fingerprint, fingerprint_path, vector_path
+from ..pictures.crops import CROP_RULE, BoundingBox
+
+
+class Fingerprints:
+    """Fingerprints of the vectors of one model.
+
+    Args:
+        settings: everything about the model on which its vectors depend.
+    """
+
+    def __init__(self, settings: Mapping[str, str | int | float]) -> None:
+        self.model = _digest({"crop_rule": CROP_RULE, **settings})
+
+    def of(self, bounding_box: Sequence[float] | None) -> Fingerprint:
+        """The fingerprint of a box's vector, or of a whole image's if the box is None."""
+        return {"model": self.model, "box": _digest(bounding_box)}
+
+
+def _digest(value: object) -> str:
+    # JSON writes the shortest digits that give the same float back, so that equal means equal.
+    text = json.dumps(value, sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:16]
+
 
 _LOST: Final = ("missing", "rejected")
-"""Tombstones: images that a transfer could not get; see ``fields.MediaStatus``."""
+"""Tombstones: images that a transfer could not get; see ``names.MediaStatus``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ..fields import ANNOTATION_ID
-from ..scoring.boxes import Boxes
-from .collection import sample_collection
-from .documents import Document
+from ..dataset.collection import sample_collection
+from ..dataset.documents import Document
+from ..names import ANNOTATION_ID
+from .scoring.columns import Boxes
 
 _ATTRIBUTES: Final = ("id", "label", "bounding_box", ANNOTATION_ID, "confidence", "iscrowd")
 _IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at")

@@ -7,21 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
-from .dataset.evaluation_marks import write_marks
-from .dataset.evaluation_run import begin_run, detection_config, end_run, refuse_taken_key
-from .dataset.label_fields import boxes_path
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .errors import DatasetError
-from .evaluation_result import EvaluationResult, Scored, result_of
-from .fields import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
-from .files.garbage import collector_paused
-from .plain import counted, plain
-from .progress import Progress, silent
-from .scoring.judging import LEAST_IOU, judge, pairs_of
-from .scoring.metric_entries import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
-from .scoring.verdicts import Marks, list_matches, make_marks
-from .taxonomy import Taxonomy, load_taxonomy
+from ..dataset.label_fields import boxes_path
+from ..dataset.records import bring_up_to_date, reload_known
+from ..errors import DatasetError
+from ..garbage_collector import collector_paused
+from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
+from ..progress import Progress, silent
+from ..taxonomy import Taxonomy, load_taxonomy
+from ..text import as_plain, counted
+from .boxes import EvaluatedBoxes, read_evaluated_boxes
+from .marks import write_marks
+from .result import EvaluationResult, Scored, result_of
+from .run import begin_run, detection_config, end_run, refuse_taken_key
+from .scoring.judging import LEAST_IOU, Marks, judge, list_matches, make_marks, pairs_of
+from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
 
 
 def evaluate_predictions(
@@ -43,7 +42,7 @@ def evaluate_predictions(
         samples: a FiftyOne dataset or a view of its images; only boxes that a view shows count.
         pred_field: the predicted boxes.
         gt_field: the annotated boxes.
-        eval_key: key of the evaluation; empty for ``fields.evaluation_key(pred_field)``.
+        eval_key: key of the evaluation; empty for ``names.evaluation_key(pred_field)``.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
 
@@ -65,7 +64,7 @@ def evaluate_predictions(
         marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
         matches = list_matches(*sides, scored.judgement)
     result = result_of(scored, eval_key, taxonomy)
-    config.taxonomic = {**plain(result), "taxonomy_sha256": taxonomy.sha256}
+    config.taxonomic = {**as_plain(result), "taxonomy_sha256": taxonomy.sha256}
     progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
     _write_marks(samples, scored.boxes, marks, eval_key, progress)

@@ -1,18 +1,19 @@
-"""Lists and reads back the evaluations of a dataset, with the scores of each box."""
+"""The evaluations that a dataset holds, read back, and views of the boxes of their pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ..dataset.documents import Document
 from ..errors import DatasetError
-from ..scoring.pairs import Pairs, pairs_of_results
 from ..taxonomy import Taxonomy
-from .evaluation_run import read_details
+from .run import read_details
+from .scoring.columns import Pairs, pairs_of_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +92,121 @@ def read_evaluation(dataset: Any, eval_key: str, taxonomy: Taxonomy) -> Finished
         np.asarray(results.ytrue_ids, object)[rows],
         np.asarray(results.ypred_ids, object)[rows],
     )
+
+
+MOST_IDS: Final = 2_000
+"""The most boxes that a view lists by id; more are found by their names, in the database."""
+
+Positions = npt.NDArray[np.intp]
+
+
+def is_named_one_by_one(positions: Positions) -> bool:
+    """Whether the view of these pairs lists ids, so that it can show patches at once."""
+    return len(positions) <= MOST_IDS
+
+
+def view_of_pairs(
+    dataset: Any, evaluation: FinishedEvaluation, positions: Positions, as_patches: bool
+) -> Any:
+    """The annotated boxes of some pairs and their predictions, without any others.
+
+    Args:
+        dataset: the dataset that was evaluated.
+        evaluation: the evaluation.
+        positions: positions of the pairs, including all pairs of the same two names: beyond
+            ``MOST_IDS`` the view selects by names, not by boxes.
+        as_patches: one patch per box, up to so many; otherwise the images.
+
+    Returns:
+        A view that FiftyOne can send to the App.
+
+    Raises:
+        DatasetError: all the boxes have been removed since.
+    """
+    if not is_named_one_by_one(positions):
+        return _by_names(dataset, evaluation, positions)
+    images = _by_ids(dataset, evaluation, positions)
+    return _patches(images, evaluation) if as_patches else images
+
+
+def _patches(images: Any, evaluation: FinishedEvaluation) -> Any:
+    """One patch per box, each with the predictions for this box only."""
+    gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
+    patches = images.to_patches(gt_field, other_fields=[pred_field])
+    of_this = {"$eq": [f"$$this.{evaluation.eval_key}_id", {"$toString": f"${gt_field}._id"}]}
+    return patches.filter_labels(pred_field, of_this, only_matches=False)
+
+
+def _by_ids(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
+    from bson import ObjectId
+
+    sides = [
+        (field, [ObjectId(id_) for id_ in ids[positions].tolist() if id_])
+        for field, ids in (
+            (evaluation.gt_field, evaluation.truth_ids),
+            (evaluation.pred_field, evaluation.prediction_ids),
+        )
+    ]
+    field, wanted = sides[0]
+    # The images first and by their own ids: the App then reads these and not the whole dataset.
+    images = dataset.match({f"{field}.detections._id": {"$in": wanted}}).values("id")
+    if not images:
+        raise DatasetError(f"the {len(wanted):,} boxes were removed since they were evaluated")
+    view = dataset.select(images)
+    for field, wanted in sides:
+        view = view.filter_labels(field, {"$in": ["$$this._id", wanted]}, only_matches=False)
+    return view
+
+
+def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
+    pairs = evaluation.pairs
+    taken_for: dict[str, set[str]] = {}
+    for place in positions.tolist():
+        true, predicted = pairs.true[place], pairs.predicted[place]
+        taken_for.setdefault(true or "", set()).add(predicted or "")
+    names = _Names(taken_for)
+    of_truth, of_predictions = _filters(evaluation, names)
+    view = dataset.filter_labels(evaluation.gt_field, of_truth)
+    return view.filter_labels(evaluation.pred_field, of_predictions, only_matches=False)
+
+
+class _Names:
+    """True names, each with the predicted names to select; "" stands for no prediction."""
+
+    def __init__(self, taken_for: Mapping[str, Iterable[str]]) -> None:
+        # Literals, or a name that begins with a dollar would be read as a path.
+        self._true = {"$literal": list(taken_for)}
+        names = {name: None for predicted in taken_for.values() for name in predicted}
+        self._predicted = {"$literal": list(names)}
+        # By number, because the App is sent all of it; the last is for names that are not listed.
+        number = {name: place for place, name in enumerate(names)}
+        wanted = [sorted(map(number.__getitem__, predicted)) for predicted in taken_for.values()]
+        self._wanted = {"$literal": [*wanted, []]}
+
+    def hold(self, true: str, predicted: str) -> Document:
+        """The MongoDB expression for whether a pair is selected, from two paths."""
+        of_this_name = {"$arrayElemAt": [self._wanted, {"$indexOfArray": [self._true, true]}]}
+        number = {"$indexOfArray": [self._predicted, {"$ifNull": [predicted, ""]}]}
+        return {"$in": [number, of_this_name]}
+
+
+def _filters(evaluation: FinishedEvaluation, names: _Names) -> tuple[Document, Document]:
+    """Expressions for the boxes, ``$$this``, of selected pairs: annotated and predicted ones."""
+    verdict, partner = evaluation.eval_key, f"{evaluation.eval_key}_id"
+    about_this = {"$eq": [f"$$one.{partner}", {"$toString": "$$this._id"}]}
+    of_this = {"$eq": [{"$toString": "$$one._id"}, f"$$this.{partner}"]}
+    predicted_so = _any(
+        evaluation.pred_field, about_this, names.hold("$$this.label", "$$one.label")
+    )
+    truly_so = _any(evaluation.gt_field, of_this, names.hold("$$one.label", "$$this.label"))
+    alone = {"$eq": [f"$$this.{partner}", ""]}
+    not_predicted = names.hold("$$this.label", "")
+    scored = {"$in": [f"$$this.{verdict}", ["tp", "fn"]]}
+    return {"$and": [scored, {"$cond": [alone, not_predicted, predicted_so]}]}, truly_so
+
+
+def _any(field: str, chosen: Document, holds: Document) -> Document:
+    """The expression for whether anything holds for any chosen box, ``$$one``, of a field."""
+    boxes = {"$ifNull": [f"${field}.detections", []]}
+    found = {"$filter": {"input": boxes, "as": "one", "cond": chosen}}
+    return {"$anyElementTrue": [{"$map": {"input": found, "as": "one", "in": holds}}]}

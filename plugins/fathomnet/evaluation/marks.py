@@ -12,14 +12,15 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from ..dataset.batches import batched, now, write_overlapped
+from ..dataset.collection import reload_samples, sample_collection
+from ..dataset.documents import Document
+from ..dataset.public_writes import ImageChange, write_changes
 from ..errors import DatasetError
-from ..fields import distance_attribute
-from ..files.garbage import collector_paused
-from ..scoring.verdicts import BoxMarks, Marks
-from .collection import batched, now, reload_samples, sample_collection, write_overlapped
-from .documents import Document
-from .evaluated_boxes import EvaluatedBoxes, Side
-from .public_writes import ImageChange, write_changes
+from ..garbage_collector import collector_paused
+from ..names import distance_attribute
+from .boxes import EvaluatedBoxes, Side
+from .scoring.judging import BoxMarks, Marks
 
 BATCH: Final = 500
 """Images that are written at once."""

@@ -9,14 +9,22 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .dataset.evaluated_boxes import EvaluatedBoxes
-from .scoring.agreement import Agreement, HierarchicalScore, agreement, hierarchical_score
+from ..taxonomy import Taxonomy
+from ..taxonomy.tree import MAX_DISTANCE
+from .boxes import EvaluatedBoxes
+from .scoring.columns import Pairs
 from .scoring.judging import Judgement
 from .scoring.matching import NO_PARTNER
-from .scoring.pairs import Pairs
-from .scoring.ranks import RankScore, rank_table
-from .scoring.resampling import Interval, bootstrap_intervals
-from .taxonomy import MAX_DISTANCE, Taxonomy
+from .scoring.scores import (
+    Agreement,
+    HierarchicalScore,
+    Interval,
+    RankScore,
+    agreement,
+    bootstrap_intervals,
+    hierarchical_score,
+    rank_table,
+)
 
 NAMES_KEPT: Final = 50
 """The most unknown names that a result lists."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..dataset.collection import drop_values, make_durable
+from ..dataset.schema import declare
 from ..errors import DatasetError, Fault, InputError
-from ..fields import distance_attribute
-from ..scoring.verdicts import Match
-from .collection import drop_values, make_durable
-from .evaluation_marks import COUNTS, mark_names, mark_schema
-from .schema import declare
+from ..names import distance_attribute
+from .marks import COUNTS, mark_names, mark_schema
+from .scoring.judging import Match
 
 DETAILS: Final = "taxonomic"
 """Attribute of the run's config that holds what FiftyOne's own results have no place for."""

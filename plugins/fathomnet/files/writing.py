@@ -1,17 +1,84 @@
-"""Writes files that get their names only once they are complete."""
+"""Files that get their name when they are whole, and text that no spreadsheet obeys."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final
 
-from .parts import lock_file, remove_if_abandoned
+_BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""owasp.org/www-community/attacks/CSV_Injection"""
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A value as a cell that no spreadsheet takes for a formula.
+
+    A text that would be a formula gets an apostrophe in front, which marks it as text to a
+    spreadsheet; any other value is returned unchanged.
+
+    Examples:
+        >>> spreadsheet_cell("=1+1"), spreadsheet_cell("Sebastes"), spreadsheet_cell(-1)
+        ("'=1+1", 'Sebastes', -1)
+    """
+    is_formula = isinstance(value, str) and value.startswith(_BEGINS_A_FORMULA)
+    return f"'{value}" if is_formula else value
+
+
+UNLOCKABLE_PART_SECONDS: Final = 24 * 3600.0
+"""On a file system without locks, a part that nobody touched for this long is abandoned."""
+
+
+def remove_if_abandoned(path: Path) -> bool:
+    """Removes a part that no living process holds.
+
+    Returns:
+        Whether it was removed by this call.
+
+    Raises:
+        OSError: it is abandoned, but cannot be removed.
+    """
+    try:
+        # Windows has neither of the two, and no links that a user without rights could lay.
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(path, os.O_RDWR | flags)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        locked = lock_file(descriptor)
+        if locked is None:
+            locked = time.time() - os.fstat(descriptor).st_mtime > UNLOCKABLE_PART_SECONDS
+        if locked:
+            path.unlink()
+        return locked
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def lock_file(descriptor: int, wait: bool = False) -> bool | None:
+    """Locks a file or folder for this descriptor.
+
+    Returns:
+        Whether it is locked now; None where the system or the file system does not support locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 @contextmanager

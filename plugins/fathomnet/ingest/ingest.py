@@ -6,25 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .dataset.app_defaults import save_concept_tree, save_split_view
-from .dataset.datasets import (
-    create_dataset,
-    delete_dataset,
-    find_dataset,
-    refuse_if_deleted,
-)
-from .dataset.documents import sample_document
-from .dataset.ingest_record import read_ingest_record
-from .dataset.media_status import media_statuses, update_media_status
-from .dataset.sample_writer import write_samples
-from .dataset.schema import declare, sample_schema
-from .errors import DatasetError
-from .fields import DATASET_NAME, GROUND_TRUTH, MediaStatus
-from .ingest_plan import SplitPlan, read_ingest, refuse_other_source
-from .media.paths import MediaPlan
-from .plain import counted
-from .progress import Progress, portion, silent
-from .taxonomy import load_taxonomy
+from ..dataset.app_defaults import save_split_view
+from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
+from ..dataset.documents import sample_document
+from ..dataset.ingest_record import read_ingest_record
+from ..dataset.schema import declare, sample_schema
+from ..errors import DatasetError
+from ..media.paths import MediaPlan
+from ..names import DATASET_NAME, GROUND_TRUTH, MediaStatus
+from ..progress import Progress, portion, silent
+from ..taxonomy import load_taxonomy
+from ..text import counted
+from .plan import SplitPlan, media_statuses, read_ingest, refuse_other_source, update_media_status
+from .writing import save_concept_tree, write_samples
 
 BATCH: Final = 1_000
 """Samples that are written at once."""

@@ -1,21 +1,75 @@
-"""Writing the documents of samples into a dataset, by whichever way it allows."""
+"""Samples written in bulk, and the tree of concepts as the App is shown it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ..files.garbage import collector_paused
-from .collection import (
-    batched,
-    dataset_id,
-    insert_missing,
-    now,
-    sample_collection,
-    write_overlapped,
-)
-from .documents import Document, stamped
-from .public_writes import SampleImport
+from pymongo.errors import PyMongoError
+
+from ..dataset.app_defaults import TAXONOMY_NAME
+from ..dataset.batches import batched, now, write_overlapped
+from ..dataset.collection import dataset_id, insert_missing, sample_collection
+from ..dataset.documents import Document, stamped
+from ..dataset.public_writes import SampleImport
+from ..garbage_collector import collector_paused
+from ..taxonomy import Taxonomy
+
+
+def save_concept_tree(taxonomy: Taxonomy) -> bool:
+    """Saves the concepts as a FiftyOne ontology, if this FiftyOne supports ontologies.
+
+    Returns:
+        Whether a version was written; not if the latest one is the same tree.
+    """
+    import fiftyone as fo
+
+    if not hasattr(fo, "Taxonomy"):
+        return False
+    tree = _concept_tree(taxonomy)
+    if _latest_tree() == tree.root.to_dict():
+        return False
+    try:
+        tree.save(overwrite=True)
+    except (ValueError, PyMongoError):
+        # Of two processes that save it at once, one is refused: what counts is that it is there.
+        if _latest_tree() != tree.root.to_dict():
+            raise
+        return False
+    return True
+
+
+def _latest_tree() -> dict[str, Any] | None:
+    import fiftyone as fo
+
+    if TAXONOMY_NAME not in fo.list_ontologies():
+        return None
+    tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
+    return tree
+
+
+def _concept_tree(taxonomy: Taxonomy) -> Any:
+    import fiftyone as fo
+
+    children: dict[str | None, list[str]] = {}
+    for taxon in taxonomy.taxa:
+        children.setdefault(taxon.parent, []).append(taxon.name)
+    concepts = frozenset(taxonomy.concepts)
+
+    def node(name: str) -> Any:
+        taxon = taxonomy.taxon(name)
+        below = [node(child) for child in children.get(name, ())]
+        return fo.Node(
+            name=name,
+            description=taxon.rank if taxon else None,
+            can_select=name in concepts,
+            values=below or None,
+        )
+
+    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
+    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
+    return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
+
 
 IMPORTED_AT_ONCE: Final = 10
 """Batches that the public way takes together: each of its imports makes a dataset of its own."""

@@ -1,14 +1,60 @@
-"""The names that boxes may truly have, and how far apart they are."""
+"""What labels are judged on: the names that boxes may have, and how well probabilities foresee."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ..taxonomy import MAX_DISTANCE, Taxonomy
+from ..taxonomy import Taxonomy
+from ..taxonomy.tree import MAX_DISTANCE
+
+ROWS: Final = 4_096
+
+
+def row_blocks(rows: int) -> Iterator[slice]:
+    """Slices of consecutive rows, at least one.
+
+    Examples:
+        >>> list(row_blocks(5_000))
+        [slice(0, 4096, None), slice(4096, 8192, None)]
+    """
+    for start in range(0, max(rows, 1), ROWS):
+        yield slice(start, start + ROWS)
+
+
+SHARE_WRONG: Final = 0.033
+"""The share of wrong labels that is assumed at first: what Northcutt, Athalye and Mueller found on
+average in the test sets of ten benchmarks ("Pervasive Label Errors in Test Sets", 2021)."""
+
+LEAST: Final = float(np.finfo(np.float32).eps)
+"""The lowest probability: those that models give are rounded to single precision."""
+
+
+def mixed_log_likelihood(of_given: npt.NDArray[np.floating], names: int) -> float:
+    """The mean log-likelihood of labels, a share of which is assumed to be random.
+
+    One wrong label must not discredit all other answers of a model that was sure about it, as it
+    would if the likelihood counted alone.
+
+    Args:
+        of_given: (N,) the probability that was predicted for the label that each box has.
+        names: the number of names.
+
+    Examples:
+        To be sure and right costs almost nothing; to be sure and wrong has a limit:
+
+        >>> round(mixed_log_likelihood(np.array([1.0]), names=79), 2)
+        -0.03
+        >>> round(mixed_log_likelihood(np.array([0.0]), names=79), 2)
+        -7.78
+    """
+    mixed = (1 - SHARE_WRONG) * of_given + SHARE_WRONG / names
+    return float(np.log(np.maximum(mixed, LEAST)).mean())
+
 
 Positions = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

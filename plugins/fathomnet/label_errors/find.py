@@ -6,21 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .errors import Fault, InputError
-from .fields import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
-from .plain import counted
-from .progress import Progress, portion, silent
-from .review_record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
-from .review_signals import (
-    Sources,
-    find_sources,
-    no_signal_found,
-    read_labelled,
-    read_looks,
-)
-from .suspicion.weighing import Case, partners_of, weigh_labels
-from .taxonomy import Taxonomy, load_taxonomy
+from ..dataset.records import bring_up_to_date, reload_known
+from ..errors import Fault, InputError
+from ..names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
+from ..progress import Progress, portion, silent
+from ..taxonomy import Taxonomy, load_taxonomy
+from ..text import counted
+from .record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
+from .signals import Sources, find_sources, no_signal_found, read_labelled, read_looks
+from .weighing import Case, partners_of, weigh_labels
 
 THRESHOLD: Final = 0.5
 """More probably wrong than right."""
@@ -38,7 +32,7 @@ def find_label_errors(
     """Scores every label by the probability that it is wrong, and saves the suspects as views.
 
     The score is a probability by Bayes' rule, from the predictions for the same boxes and from the
-    labels of the boxes that look most alike, if there are any; ``suspicion`` explains how. A repeat
+    labels of the boxes that look most alike, if there are any; ``posterior`` explains how. A repeat
     replaces scores and views.
 
     Args:

@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..search.comparisons import comparisons
-from .fitting import LEAST, mixed_log_likelihood
-from .names import Evidence, Positions, shares_of
+from ..similarity.neighbours import comparisons
+from .evidence import LEAST, Evidence, Positions, mixed_log_likelihood, shares_of
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

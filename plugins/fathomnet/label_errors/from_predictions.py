@@ -8,10 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..taxonomy import MAX_DISTANCE
-from .blocks import row_blocks
-from .fitting import LEAST, mixed_log_likelihood
-from .names import NO_NAME, Evidence, Names, Positions
+from ..taxonomy.tree import MAX_DISTANCE
+from .evidence import LEAST, NO_NAME, Evidence, Names, Positions, mixed_log_likelihood, row_blocks
 
 Floats = npt.NDArray[np.float64]
 

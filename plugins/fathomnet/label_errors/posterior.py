@@ -8,10 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..taxonomy import MAX_DISTANCE
-from .blocks import row_blocks
-from .fitting import SHARE_WRONG
-from .names import Names, Positions
+from ..taxonomy.tree import MAX_DISTANCE
+from .evidence import SHARE_WRONG, Names, Positions, row_blocks
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,7 +88,7 @@ def suggested_names(found: Floats, given: Positions) -> Positions:
 def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -> Slips:
     """Estimates how often and how far labels go wrong in these data, by expectation maximisation.
 
-    Starts from the usual rate (``fitting.SHARE_WRONG``), with all distances equally likely.
+    Starts from the usual rate (``evidence.SHARE_WRONG``), with all distances equally likely.
 
     Args:
         evidence: see ``name_probabilities``.

@@ -8,25 +8,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .dataset.evaluated_boxes import EvaluatedBoxes, read_evaluated_boxes
-from .dataset.label_fields import boxes_path
-from .dataset.vectors import read_vectors
-from .errors import DatasetError, Fault, InputError
-from .fields import (
-    DEFAULT_MODEL,
-    MODEL_PREDICTIONS,
-    PROBABILITIES,
-    similarity_key,
-)
-from .prediction_record import read_import_records
-from .scoring.boxes import Boxes
-from .scoring.judging import LEAST_IOU
-from .scoring.matching import NO_PARTNER, match_boxes
-from .similarity import open_index
-from .suspicion.names import NO_NAME, Names
-from .suspicion.predictions import Opinions
-from .suspicion.weighing import Looks
-from .taxonomy import Taxonomy
+from ..dataset.label_fields import boxes_path
+from ..dataset.vectors import read_vectors
+from ..errors import DatasetError, Fault, InputError
+from ..evaluation.boxes import EvaluatedBoxes, read_evaluated_boxes
+from ..evaluation.scoring.columns import Boxes
+from ..evaluation.scoring.judging import LEAST_IOU
+from ..evaluation.scoring.matching import NO_PARTNER, match_boxes
+from ..names import DEFAULT_MODEL, MODEL_PREDICTIONS, PROBABILITIES, similarity_key
+from ..predictions.record import read_import_records
+from ..similarity.index import open_index
+from ..taxonomy import Taxonomy
+from .evidence import NO_NAME, Names
+from .from_predictions import Opinions
+from .weighing import Looks
 
 Positions = npt.NDArray[np.intp]
 

@@ -1,27 +1,23 @@
-"""Derives labels from the boxes: each image's primary label, and each label's ranks."""
+"""The primary label of each image: the concept of most of its boxes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import Any, Final
+from typing import Any
 
-from .dataset.app_defaults import tick_new_field
-from .dataset.collection import now, reload_samples, sample_collection
-from .dataset.label_fields import boxes_path, labels_path, require_writable
-from .dataset.label_pipelines import primary_label_update, rank_update
-from .dataset.public_writes import save_pipeline
-from .dataset.schema import classification_schema, declare, rank_schema
-from .dataset.schema_version import bring_up_to_date
-from .errors import Fault, InputError
-from .fields import GROUND_TRUTH, OWN_RANK, PRIMARY_LABEL, RANKS
-from .plain import counted
-from .progress import Progress, silent
-from .taxonomy import Taxonomy, load_taxonomy
-
-RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
+from ..dataset.app_defaults import tick_new_field
+from ..dataset.batches import now
+from ..dataset.collection import reload_samples, sample_collection
+from ..dataset.label_fields import boxes_path, require_writable
+from ..dataset.label_pipelines import primary_label_update
+from ..dataset.public_writes import save_pipeline
+from ..dataset.records import bring_up_to_date
+from ..dataset.schema import classification_schema, declare
+from ..names import GROUND_TRUTH, PRIMARY_LABEL
+from ..progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +31,6 @@ class PrimaryLabelResult:
 
     labelled: int
     unlabelled: int
-
-
-@dataclass(frozen=True, slots=True)
-class RanksResult:
-    """The outcome of ``add_taxonomy_ranks``.
-
-    Attributes:
-        boxes: labels whose concept is in the taxonomy, in all fields.
-        unknown_concepts: the names of the other labels, sorted.
-    """
-
-    boxes: int
-    unknown_concepts: tuple[str, ...]
 
 
 def add_primary_label(
@@ -93,48 +76,6 @@ def add_primary_label(
     return PrimaryLabelResult(labelled=labelled, unlabelled=samples - labelled)
 
 
-def add_taxonomy_ranks(
-    dataset: Any,
-    label_fields: Sequence[str] = (GROUND_TRUTH,),
-    taxonomy: Taxonomy | None = None,
-    progress: Progress = silent,
-) -> RanksResult:
-    """Writes its own rank and its lineage, kingdom to species, on every label.
-
-    A rank that the lineage does not reach is None, and so is every rank of a label that is absent
-    or not in the taxonomy. Images whose labels are already right are not touched.
-
-    Args:
-        dataset: a FiftyOne dataset.
-        label_fields: fields of boxes, or of one label per image.
-        taxonomy: the tree of concepts; None for the project's own.
-        progress: called with the share done and a label.
-
-    Raises:
-        InputError: no field is named.
-        DatasetError: a field does not exist or holds something else; nothing was changed.
-    """
-    names = (label_fields,) if isinstance(label_fields, str) else tuple(label_fields)
-    if not names:
-        raise InputError("label_fields", [Fault("label_fields", "name at least one field")])
-    bring_up_to_date(dataset)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    paths = {name: labels_path(dataset, name) for name in names}
-    known = 0
-    unknown: set[str] = set()
-    for done, (field, path) in enumerate(paths.items()):
-        progress(done / len(paths), f"writing the ranks of {field}")
-        declare(dataset, rank_schema(path))
-        counts = dataset.count_values(f"{path}.label")
-        counts.pop(None, None)
-        ranks = {label: rank_attributes(label, taxonomy) for label in counts if label in taxonomy}
-        _write_ranks(dataset, field, path != field, {**ranks, "": rank_attributes(None, taxonomy)})
-        known += sum(counts[label] for label in ranks)
-        unknown.update(counts.keys() - ranks.keys())
-    progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
-    return RanksResult(boxes=known, unknown_concepts=tuple(sorted(unknown)))
-
-
 def primary_concept(
     boxes: Iterable[tuple[str | None, float | None, Sequence[float]]],
 ) -> str | None:
@@ -150,24 +91,3 @@ def primary_concept(
         covered[label].append(area if by_area and area is not None else box[2] * box[3])
     order = sorted(covered, key=lambda name: (-len(covered[name]), -fsum(covered[name]), name))
     return order[0] if order else None
-
-
-def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
-    """A concept's own rank and the seven slots of its lineage; all None for an unknown name."""
-    taxon = taxonomy.taxon(label)
-    if taxon is None:
-        return dict.fromkeys(RANK_ATTRIBUTES)
-    return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}
-
-
-def _write_ranks(
-    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
-) -> None:
-    collection = sample_collection(dataset)
-    has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
-    if collection is None:
-        change = [{"$match": has_labels}, *rank_update(field, is_list, ranks)]
-        save_pipeline(dataset, change, [field])
-        return
-    collection.update_many(has_labels, rank_update(field, is_list, ranks, now()))
-    reload_samples(dataset)

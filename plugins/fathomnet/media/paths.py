@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..errors import Fault, InputError
-from ..fields import images_folder
+from ..names import images_folder
 
 DEFAULT_MIRROR: Final = "~/fathomnet-media"
 """Local folder of the images if FiftyOne cannot open the media root itself."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from ..catalog import read_catalog
 from ..errors import Fault, InputError
-from ..fields import SPLITS
-from .engine import Policy
-from .ledger_lines import Job
+from ..names import SPLITS
+from .ledger import Job
+from .moving.engine import Policy
 from .shards import Shard
 
 

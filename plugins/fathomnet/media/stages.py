@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .parameters import DownloadImages, UploadImages
-from .progress import Progress
+from ..parameters import DownloadImages, UploadImages
+from ..progress import Progress
 from .transfer import TransferResult, download_images, upload_images
 
 
@@ -14,7 +14,7 @@ def run_upload(params: UploadImages, progress: Progress) -> Any:
     """Uploads images, or writes a transfer job if that was requested."""
     values = params.model_dump(exclude={"emit_transfer_job"})
     if params.emit_transfer_job:
-        from .transfer_lists import emit_transfer_job
+        from .storage_transfer.job import emit_transfer_job
 
         kept = {name: values[name] for name in ("annotations", "split", "media_root", "limit")}
         return emit_transfer_job(**kept, shard=params.shard)

@@ -8,24 +8,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import Fault
-from .fields import CONCURRENCY, FROM_URLS, images_folder
-from .files.garbage import lasting_objects_skipped
+from ..errors import Fault
+from ..garbage_collector import lasting_objects_skipped
+from ..names import CONCURRENCY, FROM_URLS, images_folder
+from ..progress import Progress, silent
+from ..text import counted
+from .event_loop import run_reporting
+from .folder.store import FolderStore
+from .gcs.store import GcsStore
 from .ledger import Ledger, open_ledger, write_not_stored
-from .media.addresses import loggable_url
-from .media.attempt import Item, Source
-from .media.engine import Policy, Transfer
-from .media.event_loop import run_reporting
-from .media.folder import FolderStore
-from .media.gcs import GcsStore
-from .media.outcomes import OUTCOMES
-from .media.paths import GCS, checked_root
-from .media.request import Options, Request, RequestedImage, checked_request
-from .media.source import UrlSource
-from .media.tally import Tally
-from .plain import counted
-from .progress import Progress, silent
-from .stores import Digest, Store, StoredObject
+from .moving.attempt import Item, Source
+from .moving.engine import Policy, Transfer
+from .moving.tally import Tally
+from .outcomes import OUTCOMES
+from .paths import GCS, checked_root
+from .request import Options, Request, RequestedImage, checked_request
+from .store import Digest, Store, StoredObject
+from .web.addresses import loggable_url
+from .web.source import UrlSource
 
 
 @dataclass(frozen=True, slots=True)

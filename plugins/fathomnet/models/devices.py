@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from ..errors import Fault, InputError, SetupError
-from ..fields import Precision
+from ..names import Precision
 
 BF16_UNIT: Final = "amx_bf16"
 """The x86 feature flag of the unit that computes faster in bfloat16 than in float32.

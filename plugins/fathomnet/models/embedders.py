@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Fault, InputError, SetupError
-from .model_parts.devices import choose_device, choose_precision
-from .model_parts.known import (
+from ..errors import Fault, InputError, SetupError
+from .devices import choose_device, choose_precision
+from .weights import (
     KNOWN,
     OPEN_CLIP_CONFIG,
     OPEN_CLIP_WEIGHTS,
     TRANSFORMERS_CONFIG,
     TRANSFORMERS_WEIGHTS,
     Family,
+    Weights,
+    find_known,
+    find_local,
 )
-from .model_parts.weights import Weights, find_known, find_local
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -169,7 +171,7 @@ def register_zoo_models(*also: str) -> None:
         InputError: there is no such local model.
         SetupError: FiftyOne's folder of models cannot be written.
     """
-    from .model_zoo.registration import ZooEntry, register
+    from .zoo import ZooEntry, register
 
     specs = [model_spec(name) for name in (*KNOWN, *also)]
     licenses = {name: known.license for name, known in KNOWN.items()}
@@ -190,7 +192,7 @@ def load_zoo_model(name: str, device: str = "auto", precision: str = "auto") -> 
         device: see ``load_embedder``.
         precision: see ``load_embedder``.
     """
-    from .model_zoo.fiftyone_model import FiftyOneModel
+    from .zoo_model import FiftyOneModel
 
     return FiftyOneModel(load_embedder(name, device, precision))
 
@@ -231,8 +233,8 @@ class _Loaded:
 
 
 def _model_of(family: Family, weights: Weights, device: str, precision: str) -> Any:
-    from .model_parts.open_clip_model import OpenClipModel
-    from .model_parts.transformers_model import TransformersModel
+    from .open_clip_model import OpenClipModel
+    from .transformers_model import TransformersModel
 
     model = OpenClipModel if family == "open_clip" else TransformersModel
     try:

@@ -42,7 +42,7 @@ def register(entries: Iterable[ZooEntry]) -> None:
     import fiftyone.zoo.models as fozm
 
     home = Path(fo.config.model_zoo_dir) / HOME
-    loader = (_CODE / "model_zoo" / "loader.py").read_text(encoding="utf-8")
+    loader = (_CODE / "models" / "zoo_loader.py").read_text(encoding="utf-8")
     changed = False
     try:
         for entry in entries:

@@ -9,18 +9,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset.hits import Hit, existing_ids
-from .dataset.schema_version import bring_up_to_date
-from .dataset.tile_grid import TileGrid, tile_grid
-from .errors import DatasetError, Fault, InputError
-from .fields import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
-from .models import Embedder, load_embedder, model_spec
-from .needle_packs import Needle, Pack, read_pack, with_prompts
-from .needle_record import FoundNeedle, NeedleHits, Search, keep_hits
-from .needle_scores import needle_scores
-from .plain import counted
-from .progress import Progress, portion, silent
-from .similarity import SearchIndex, open_index
+from ..dataset.hit_views import Hit, existing_ids
+from ..dataset.records import bring_up_to_date
+from ..errors import DatasetError, Fault, InputError
+from ..models import Embedder, load_embedder, model_spec
+from ..names import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
+from ..progress import Progress, portion, silent
+from ..similarity.index import SearchIndex, open_index
+from ..text import counted
+from ..tiles import TileGrid, tile_grid
+from .packs import Needle, Pack, read_pack, with_prompts
+from .record import FoundNeedle, NeedleHits, Search, keep_hits
+from .scores import needle_scores
 
 DEFAULT_PACK: Final = "debris"
 HITS: Final = 25

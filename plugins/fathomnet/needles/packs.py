@@ -11,10 +11,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from .errors import Fault, InputError
-from .files.faults import FaultList, value_in_words
-from .files.sourcefile import SourceFile, decode, read_source
-from .resources import data_file, data_files
+from ..errors import Fault, InputError
+from ..files.faults import FaultList, value_in_words
+from ..files.reading import SourceFile, decode, read_source
+from ..resources import data_file, data_files
 
 BACKGROUND: Final = "background"
 """The pack without needles, whose negatives serve prompts that come without a pack."""

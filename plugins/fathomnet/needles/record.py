@@ -4,17 +4,76 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, ClassVar, Final
 
-from .dataset.hits import Hit, best_first, save_hits_view, write_best
-from .dataset.run_records import read_record, write_record
-from .dataset.tile_grid import TileGrid
-from .fields import needles_run_key
-from .needle_packs import Pack
-from .progress import Progress
+from ..dataset.collection import set_label_values
+from ..dataset.hit_views import Hit, save_hits_view
+from ..dataset.label_fields import boxes_path
+from ..dataset.records import read_record, write_record
+from ..dataset.schema import declare
+from ..names import needle_found, needle_score, needles_run_key
+from ..progress import Progress
+from ..tiles import TileGrid
+from .packs import Pack
+
+
+def write_best(
+    dataset: Any, patches_field: str, pack: str, brain_key: str, hits: Mapping[str, Sequence[Hit]]
+) -> None:
+    """Gives every hit its best score and that score's needle; removes both from all others.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        patches_field: field of the boxes; empty for whole images.
+        pack: name of the pack.
+        brain_key: key of the index that was searched.
+        hits: the hits by the needle's name.
+    """
+    import fiftyone as fo
+
+    prefix = f"{boxes_path(dataset, patches_field)}." if patches_field else ""
+    score, found = (prefix + name(pack, brain_key) for name in (needle_score, needle_found))
+    declare(
+        dataset,
+        {
+            score: fo.FloatField(description=f"How sure a hit of the pack {pack} is"),
+            found: fo.StringField(description=f"Which needle of the pack {pack} it is a hit of"),
+        },
+    )
+    best = {hit.id: (hit, needle) for needle, hit in best_first(hits)[::-1]}
+    holders = _holders(dataset, prefix, score)
+    scores = dict.fromkeys(holders) | {id_: hit.score for id_, (hit, _) in best.items()}
+    names = dict.fromkeys(holders) | {id_: needle for id_, (_, needle) in best.items()}
+    samples = holders | {id_: hit.sample_id for id_, (hit, _) in best.items()}
+    for path, values in ((score, scores), (found, names)):
+        if prefix:
+            owners = [samples[id_] for id_ in values]
+            set_label_values(dataset, path, owners, values, values.values())
+        else:
+            dataset.set_values(path, values, key_field="id")
+
+
+def best_first(hits: Mapping[str, Iterable[Hit]]) -> list[tuple[str, Hit]]:
+    """All hits with their needles, the best first; ties keep their order."""
+    pairs = [(needle, hit) for needle, found in hits.items() for hit in found]
+    return sorted(pairs, key=lambda pair: -pair[1].score)
+
+
+def _holders(dataset: Any, prefix: str, score: str) -> dict[str, str]:
+    """Ids of the boxes or images that have a score now, with the ids of their samples."""
+    columns = dataset.values(["id", f"{prefix}id", score])
+    if not prefix:
+        return {id_: id_ for id_, _, value in zip(*columns, strict=True) if value is not None}
+    return {
+        label_id: sample_id
+        for sample_id, label_ids, values in zip(*columns, strict=True)
+        for label_id, value in zip(label_ids or (), values or (), strict=True)
+        if value is not None
+    }
+
 
 _LONGEST_NAME: Final = 60
 """The most characters of a needle's name that a view's name shows."""

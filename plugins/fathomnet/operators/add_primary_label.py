@@ -7,8 +7,8 @@ from typing import Any
 from .. import parameters
 from ..errors import Fault
 from ..labels import PrimaryLabelResult, add_primary_label
-from ..plain import counted
 from ..progress import Progress
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview
 from .suggestions import boxes_fields

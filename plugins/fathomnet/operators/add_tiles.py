@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
-from ..dataset.tile_grid import TileGrid, tile_grid
 from ..errors import FathomNetError
-from ..plain import counted
 from ..progress import Progress
-from ..tiles import TilesResult, add_tiles, require_tiles_field
+from ..text import counted
+from ..tiles import TileGrid, TilesResult, add_tiles, require_tiles_field, tile_grid
 from .base import StageOperator
 from .forms import Preview, problem_with
 

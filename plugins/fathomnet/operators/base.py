@@ -10,18 +10,18 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
-from ..acting_user import acting_as
 from ..dataset.datasets import refuse_if_deleted
-from ..dataset.patch_copies import update_patches
 from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..interruptions import told_plainly
-from ..media.gcs_access import using_secrets
+from ..media.gcs.access import using_secrets
 from ..parameters import Parameters
-from ..plain import plain
 from ..progress import Progress, silent, throttled
+from ..relabelling.journal import acting_as
 from ..seen import Target, see
+from ..text import as_plain
 from . import forms, results
 from .forms import Preview
+from .patch_copies import update_patches
 from .permission import require_open, require_permission, user_name
 
 P = TypeVar("P", bound=Parameters)
@@ -116,7 +116,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """Runs the stage and gives its result as plain data that JSON can hold."""
         with told_plainly(self.model.operator):
             try:
-                result: dict[str, Any] = plain(self.run(params, dataset, throttled(progress)))
+                result: dict[str, Any] = as_plain(self.run(params, dataset, throttled(progress)))
             except (ValueError, FathomNetError):
                 # What is missing may be the dataset itself: ValueError is what FiftyOne then says.
                 _refuse_if_deleted(dataset)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
-from ..dataset.vectors import dataset_of, vector_path
+from ..dataset.columns import dataset_of
+from ..dataset.vectors import vector_path
 from ..errors import FathomNetError, InputError
-from ..fields import embedding_field
 from ..models import model_spec
+from ..names import embedding_field
 from ..progress import Progress
-from ..similarity import SimilarityResult, build_similarity_index, checked_key
+from ..similarity import SimilarityResult, build_similarity_index
+from ..similarity.index import checked_key
 from .base import StageOperator
 from .forms import Preview, problem_with
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from .. import parameters
 from ..errors import Fault
-from ..media_stages import run_download
+from ..media.stages import run_download
+from ..media.transfer import TransferResult, download_root, download_source
 from ..progress import Progress
-from ..transfer import TransferResult, download_root, download_source
 from .forms import Preview
-from .transfer import TransferOperator
+from .moving import TransferOperator
 
 
 class DownloadImages(TransferOperator[parameters.DownloadImages]):

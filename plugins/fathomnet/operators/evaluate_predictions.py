@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..evaluation import check_evaluation, evaluate_predictions
-from ..evaluation_result import EvaluationResult
-from ..plain import counted
+from ..evaluation import EvaluationResult, check_evaluation, evaluate_predictions
 from ..progress import Progress
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
 from .suggestions import boxes_fields

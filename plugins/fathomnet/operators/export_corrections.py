@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import parameters
-from ..corrections import ExportResult, correction_files, count_corrections, export_corrections
-from ..plain import counted
 from ..progress import Progress
+from ..relabelling import ExportResult, export_corrections
+from ..relabelling.corrections import correction_files, count_corrections
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
-from ..dataset.vectors import dataset_of
+from ..dataset.columns import dataset_of
+from ..duplicates import DuplicatesResult, find_duplicates
 from ..errors import FathomNetError, Fault
-from ..fields import embedding_field
 from ..models import model_spec
-from ..near_duplicates import DuplicatesResult, find_duplicates
-from ..plain import counted
+from ..names import embedding_field
 from ..progress import Progress
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, InputError
-from ..plain import counted
+from ..label_errors import LabelErrorsResult, check_label_errors, find_label_errors
 from ..progress import Progress
-from ..review import check_label_errors, find_label_errors
-from ..review_record import LabelErrorsResult
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
 from .suggestions import boxes_fields

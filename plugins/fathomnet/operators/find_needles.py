@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..needles import NeedlesResult, chosen_pack, find_needles, prompt_index, prompt_indexes
+from ..needles import NeedlesResult, find_needles
+from ..needles.find import chosen_pack, prompt_index, prompt_indexes
 from ..progress import Progress
 from .base import StageOperator
 from .forms import Preview, problem_with

@@ -7,9 +7,9 @@ from typing import Any
 
 from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..plain import counted
-from ..prediction_import import ImportResult, check_predictions, import_predictions
+from ..predictions import ImportResult, check_predictions, import_predictions
 from ..progress import Progress
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
 

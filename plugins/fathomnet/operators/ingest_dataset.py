@@ -10,13 +10,12 @@ import fiftyone as fo
 from .. import parameters
 from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault
-from ..plain import counted
+from ..ingest import IngestResult, ingest_dataset
 from ..progress import Progress
-from ..samples import IngestResult, ingest_dataset
 from ..taxonomy import load_taxonomy
+from ..text import counted
 from .base import StageOperator
-from .forms import Preview, problem_with
-from .previews import once_a_version, too_large
+from .forms import Preview, once_a_version, problem_with, too_large
 
 
 class IngestDataset(StageOperator[parameters.IngestDataset]):

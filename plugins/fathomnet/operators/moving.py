@@ -11,15 +11,14 @@ from typing import Any, Final, TypeVar
 
 from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault, InputError
-from ..fields import images_folder
-from ..ledger import known_outcomes, ledgers_about, not_stored_list
+from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
 from ..media.shards import Shard
-from ..media_stages import not_moved
+from ..media.stages import not_moved
+from ..names import images_folder
 from ..parameters import DownloadImages, UploadImages
-from ..plain import counted
+from ..text import counted
 from .base import StageOperator
-from .forms import Preview, problem_with
-from .previews import once_a_version, too_large
+from .forms import Preview, once_a_version, problem_with, too_large
 
 P = TypeVar("P", UploadImages, DownloadImages)
 

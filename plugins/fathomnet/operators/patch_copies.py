@@ -14,9 +14,9 @@ from typing import Any
 
 from bson import ObjectId, json_util
 
-from .box_states import STATE_KEYS, box_ids, read_states
-from .label_fields import boxes_path, fields_holding
-from .schema import declare
+from ..dataset.label_fields import boxes_path, fields_holding
+from ..dataset.schema import declare
+from ..relabelling.box_states import STATE_KEYS, box_ids, read_states
 
 
 def update_patches(view: Any) -> Any:

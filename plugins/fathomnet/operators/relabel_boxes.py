@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import parameters
-from ..dataset.box_states import read_states
-from ..dataset.journal import states_before
 from ..dataset.label_fields import boxes_path
-from ..dataset.pair_views import MOST_IDS
-from ..dataset.patch_copies import update_patches, view_of_boxes
 from ..errors import DatasetError, Fault, InputError
-from ..labels import rank_attributes
-from ..plain import counted
+from ..evaluation.finished import MOST_IDS
+from ..labels.ranks import rank_attributes
 from ..progress import Progress, silent
-from ..relabelling import ChosenBoxes, RelabelResult, journal_to_undo, relabel_boxes
+from ..relabelling import RelabelResult, relabel_boxes
+from ..relabelling.box_states import read_states
+from ..relabelling.journal import states_before
+from ..relabelling.relabel import ChosenBoxes, journal_to_undo
 from ..seen import Target, boxes_meant, boxes_of_form, see
 from ..taxonomy import load_taxonomy
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview, Question
+from .patch_copies import update_patches, view_of_boxes
 
 _PINNED: Final = "_boxes"
 """Among the parameters of a run that waits for a worker: the boxes that its form showed."""

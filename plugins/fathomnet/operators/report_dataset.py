@@ -10,7 +10,8 @@ from fiftyone.operators import types
 from .. import parameters
 from ..errors import InputError
 from ..progress import Progress
-from ..report import ReportResult, report_dataset, report_files
+from ..report import ReportResult, report_dataset
+from ..report.report import report_files
 from .base import StageOperator
 from .forms import Preview
 from .results import build

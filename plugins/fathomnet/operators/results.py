@@ -8,8 +8,8 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ..media.tally import size_text
-from ..plain import literal, shortened
+from ..media.moving.tally import size_text
+from ..text import literal, shortened
 
 LINE: Final = 80
 """Characters; a longer list is shown with one line per item, and cut off in a table."""

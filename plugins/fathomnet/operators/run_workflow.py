@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from .. import parameters
 from ..errors import Fault
-from ..media_stages import not_moved
+from ..media.stages import not_moved
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
-from ..workflow_media import MEDIA_STAGES, MediaStage, moves_of
+from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
 from .base import StageOperator
 from .download_images import DownloadImages
 from .forms import Preview
 from .ingest_dataset import IngestDataset
-from .transfer import TransferOperator
+from .moving import TransferOperator
 from .upload_images import UploadImages
 
 MOVERS: Final[Mapping[MediaStage, TransferOperator[Any]]] = {

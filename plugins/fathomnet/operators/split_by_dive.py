@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import parameters
-from ..plain import counted
 from ..progress import Progress
-from ..splits import Leak, SplitResult, split_by_dive
+from ..splits import SplitResult, split_by_dive
+from ..splits.leaks import Leak
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview
 

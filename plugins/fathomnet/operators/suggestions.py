@@ -8,15 +8,15 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ..dataset.journal import journals_of
 from ..dataset.label_fields import fields_holding
 from ..models import model_names, model_spec
-from ..needle_packs import pack_names
-from ..needles import prompt_indexes
+from ..needles.find import prompt_indexes
+from ..needles.packs import pack_names
 from ..parameters import Widget
-from ..plain import counted
-from ..search.backends import backend_names
+from ..relabelling.journal import journals_of
+from ..similarity.backends import backend_names
 from ..taxonomy import load_taxonomy
+from ..text import counted
 
 Choice = tuple[str, str]
 """A value and its description."""

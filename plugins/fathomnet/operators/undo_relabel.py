@@ -7,9 +7,10 @@ from typing import Any
 
 from .. import parameters
 from ..errors import DatasetError, Fault
-from ..plain import counted
 from ..progress import Progress
-from ..relabelling import UndoResult, boxes_to_restore, journal_to_undo, undo_relabel
+from ..relabelling import UndoResult, undo_relabel
+from ..relabelling.relabel import boxes_to_restore, journal_to_undo
+from ..text import counted
 from .base import StageOperator
 from .forms import Preview
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from .. import parameters
 from ..errors import Fault
-from ..media_stages import run_upload
+from ..media.stages import run_upload
+from ..media.storage_transfer.job import job_root
+from ..media.transfer import upload_root
 from ..progress import Progress
-from ..transfer import upload_root
-from ..transfer_lists import job_root
 from .forms import Preview
-from .transfer import TransferOperator
+from .moving import TransferOperator
 
 
 class UploadImages(TransferOperator[parameters.UploadImages]):

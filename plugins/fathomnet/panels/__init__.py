@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .base import DatasetPanel
-from .evaluation_by_rank import EvaluationByRank
-from .taxonomy import TaxonomyPanel
+from .evaluation.panel import EvaluationByRank
+from .taxonomy.panel import TaxonomyPanel
 
 PANELS: tuple[type[DatasetPanel], ...] = (EvaluationByRank, TaxonomyPanel)
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Final
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from ..fields import PLUGIN_NAME
-from ..plain import literal
+from ..names import PLUGIN_NAME
 from ..seen import see
+from ..text import literal
 
 _EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
 """Style of the frame around a panel, in the App's own units."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..plain import shortened
-from ..scoring.confusion import CONCEPT
-from .texts import escaped
+from ..evaluation.scoring.confusion import CONCEPT
+from ..text import shortened
+
+
+def escaped(text: str) -> str:
+    """A text that plotly, which reads HTML's tags but no quotes' names, shows as it is."""
+    return html.escape(text, quote=False)
+
 
 Record = dict[str, Any]
 

@@ -6,23 +6,18 @@ Nothing here imports FiftyOne, so that the command line can list and check them 
 from __future__ import annotations
 
 from .base import Parameters, nested, title
-from .dataset import (
-    AddPrimaryLabel,
-    AddTaxonomyRanks,
-    AddTiles,
-    ImportPredictions,
-    IngestDataset,
-)
+from .dataset import AddPrimaryLabel, AddTaxonomyRanks, AddTiles, ImportPredictions, IngestDataset
+from .duplicates import FindDuplicates
 from .embeddings import ComputeEmbeddings
 from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
+from .label_errors import FindLabelErrors
 from .media import DownloadImages, UploadImages
 from .needles import FindNeedles
 from .relabelling import ExportCorrections, RelabelBoxes, UndoRelabel
 from .report import ReportDataset
-from .review import FindLabelErrors
 from .setup import CheckSetup
-from .similarity import BuildSimilarityIndex, FindDuplicates
+from .similarity import BuildSimilarityIndex
 from .splits import SplitByDive
 from .workflow import RunWorkflow, StageName
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import BoxesField, Limit, Names, PathText, Split, Widget
 
@@ -35,7 +35,7 @@ class IngestDataset(Parameters):
             title="Dataset name",
             description="The dataset to make, or to complete if it is there",
         ),
-    ] = fields.DATASET_NAME
+    ] = names.DATASET_NAME
     media_root: Annotated[
         PathText,
         Widget.PLACE,
@@ -71,10 +71,10 @@ class AddPrimaryLabel(Parameters):
 
     source_field: Annotated[
         BoxesField, Field(title="Boxes", description="The boxes whose concepts are counted")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH
     field: Annotated[
         str, Field(min_length=1, title="Field", description="Where the label is written")
-    ] = fields.PRIMARY_LABEL
+    ] = names.PRIMARY_LABEL
 
 
 class AddTaxonomyRanks(Parameters):
@@ -86,7 +86,7 @@ class AddTaxonomyRanks(Parameters):
         Names,
         Widget.BOXES_FIELD,
         Field(min_length=1, title="Fields", description="The fields whose labels get ranks"),
-    ] = (fields.GROUND_TRUTH,)
+    ] = (names.GROUND_TRUTH,)
 
 
 class AddTiles(Parameters):
@@ -96,20 +96,20 @@ class AddTiles(Parameters):
 
     field: Annotated[
         str, Field(min_length=1, title="Field", description="Where the tiles are written")
-    ] = fields.TILES
+    ] = names.TILES
     columns: Annotated[
         int,
         Field(
             ge=1,
-            le=fields.MOST_TILES,
+            le=names.MOST_TILES,
             title="Columns",
             description="Tiles side by side, each of which overlaps the next by half",
         ),
-    ] = fields.TILE_COLUMNS
+    ] = names.TILE_COLUMNS
     rows: Annotated[
         int,
-        Field(ge=1, le=fields.MOST_TILES, title="Rows", description="Tiles one above the other"),
-    ] = fields.TILE_ROWS
+        Field(ge=1, le=names.MOST_TILES, title="Rows", description="Tiles one above the other"),
+    ] = names.TILE_ROWS
 
 
 class ImportPredictions(Parameters):
@@ -129,10 +129,10 @@ class ImportPredictions(Parameters):
     split: Split = "test"
     gt_field: Annotated[
         BoxesField, Field(title="Boxes", description="The boxes that the predictions are about")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH
     field: Annotated[
         str, Field(min_length=1, title="Field", description="Where the predictions are written")
-    ] = fields.MODEL_PREDICTIONS
+    ] = names.MODEL_PREDICTIONS
     skip_bad_rows: Annotated[
         bool,
         Field(

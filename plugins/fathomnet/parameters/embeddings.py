@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import Model, PatchesField, none_if_empty
 
@@ -16,8 +16,8 @@ class ComputeEmbeddings(Parameters):
     heading = "FathomNet: compute embeddings"
     summary = "Give each box or image the vector that a model makes of it, and draw their map"
 
-    model: Model = fields.DEFAULT_MODEL
-    patches_field: PatchesField = fields.GROUND_TRUTH
+    model: Model = names.DEFAULT_MODEL
+    patches_field: PatchesField = names.GROUND_TRUTH
     brain_key: Annotated[
         str,
         Field(
@@ -26,7 +26,7 @@ class ComputeEmbeddings(Parameters):
         ),
     ] = ""
     method: Annotated[
-        fields.MapMethod,
+        names.MapMethod,
         BeforeValidator(lambda value: value or "none"),
         Field(title="Map", description="umap takes a minute for 24,000 boxes, pca a second"),
     ] = "umap"
@@ -45,7 +45,7 @@ class ComputeEmbeddings(Parameters):
         Field(title="Device", description="auto, cpu, cuda, cuda:1 or mps"),
     ] = "auto"
     precision: Annotated[
-        fields.Precision,
+        names.Precision,
         BeforeValidator(lambda value: value or "auto"),
         Field(
             title="Precision",

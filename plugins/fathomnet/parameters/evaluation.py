@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import BoxesField
 
@@ -18,10 +18,10 @@ class EvaluatePredictions(Parameters):
 
     pred_field: Annotated[
         BoxesField, Field(title="Predictions", description="The predicted boxes")
-    ] = fields.MODEL_PREDICTIONS
+    ] = names.MODEL_PREDICTIONS
     gt_field: Annotated[
         BoxesField, Field(title="Truth", description="The annotated boxes with the true labels")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH
     eval_key: Annotated[
         str,
         Field(

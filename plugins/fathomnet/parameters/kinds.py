@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic.fields import FieldInfo
 
-from .. import fields
+from .. import names
 
 
 class Widget(Enum):
@@ -85,7 +85,7 @@ Limit = Annotated[
 Names = Annotated[tuple[str, ...], BeforeValidator(list_items)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Widget.TEXTS]
 Split = Annotated[
-    fields.Split,
+    names.Split,
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]

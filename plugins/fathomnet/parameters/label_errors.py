@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import BoxesField, OptionalText, Widget
 
@@ -23,10 +23,10 @@ class FindLabelErrors(Parameters):
             title="Predictions",
             description="A model's predicted boxes; empty to do without",
         ),
-    ] = fields.MODEL_PREDICTIONS
+    ] = names.MODEL_PREDICTIONS
     gt_field: Annotated[
         BoxesField, Field(title="Labels", description="The boxes whose labels are looked at")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH
     index_key: Annotated[
         OptionalText,
         Widget.BOXES_INDEX,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import Limit, PathText, Widget
 
@@ -16,7 +16,7 @@ Annotations = Annotated[
     Field(title="Annotations", description="COCO JSON that lists the images and their URLs"),
 ]
 SplitOfImages = Annotated[
-    fields.Split,
+    names.Split,
     Field(title="Split", description="Names the folder: train_images or test_images"),
 ]
 Concurrency = Annotated[
@@ -63,7 +63,7 @@ class UploadImages(Parameters):
         ),
     ] = ""
     limit: Limit = None
-    concurrency: Concurrency = fields.CONCURRENCY
+    concurrency: Concurrency = names.CONCURRENCY
     allow_private_hosts: AllowPrivateHosts = False
     recheck: Recheck = False
     shard: ShardText = ""
@@ -98,9 +98,9 @@ class DownloadImages(Parameters):
         Field(
             title="Source", description="urls for those in the annotations, or gs://bucket/prefix"
         ),
-    ] = fields.FROM_URLS
+    ] = names.FROM_URLS
     limit: Limit = None
-    concurrency: Concurrency = fields.CONCURRENCY
+    concurrency: Concurrency = names.CONCURRENCY
     allow_private_hosts: AllowPrivateHosts = False
     recheck: Recheck = False
     shard: ShardText = ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .kinds import BoxesField, OptionalText, PathText, Widget
 
@@ -23,7 +23,7 @@ class RelabelBoxes(Parameters):
     ] = ""
     field: Annotated[
         BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH
     view: Annotated[
         OptionalText,
         Widget.SAVED_VIEW,
@@ -61,4 +61,4 @@ class ExportCorrections(Parameters):
     ] = ""
     field: Annotated[
         BoxesField, Field(title="Boxes", description="The field whose boxes were relabelled")
-    ] = fields.GROUND_TRUTH
+    ] = names.GROUND_TRUTH

@@ -1,14 +1,14 @@
-"""Parameters of the operators that compare stored vectors."""
+"""Parameters of the operator that makes stored vectors searchable."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
-from .kinds import Model, PatchesField, Widget, none_if_empty
+from .kinds import Model, PatchesField, Widget
 
 
 class BuildSimilarityIndex(Parameters):
@@ -16,8 +16,8 @@ class BuildSimilarityIndex(Parameters):
     heading = "FathomNet: build a similarity index"
     summary = "Make stored embeddings searchable by text, by image and by example"
 
-    model: Model = fields.DEFAULT_MODEL
-    patches_field: PatchesField = fields.GROUND_TRUTH
+    model: Model = names.DEFAULT_MODEL
+    patches_field: PatchesField = names.GROUND_TRUTH
     brain_key: Annotated[
         str,
         Field(
@@ -34,21 +34,4 @@ class BuildSimilarityIndex(Parameters):
             description="sklearn: exact, on one machine, without a server. "
             "Others for those who outgrow it",
         ),
-    ] = fields.EXACT_BACKEND
-
-
-class FindDuplicates(Parameters):
-    operator = "find_duplicates"
-    heading = "FathomNet: find duplicates"
-    summary = "Group images that show the same, also across dives, and save the groups as views"
-
-    model: Model = fields.DEFAULT_MODEL
-    threshold: Annotated[
-        Annotated[float, Field(ge=0.5, le=1)] | None,
-        BeforeValidator(none_if_empty),
-        Field(
-            title="Threshold",
-            description="The cosine from which two images show the same, such as 0.98; "
-            "empty to derive it from how alike images of different dives are",
-        ),
-    ] = None
+    ] = names.EXACT_BACKEND

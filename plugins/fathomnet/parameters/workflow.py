@@ -6,24 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .. import fields
+from .. import names
 from .base import Parameters
 from .dataset import AddPrimaryLabel, AddTaxonomyRanks, AddTiles, ImportPredictions, IngestDataset
+from .duplicates import FindDuplicates
 from .embeddings import ComputeEmbeddings
 from .evaluation import EvaluatePredictions
 from .kinds import Limit, PathText, Widget, list_items, none_if_empty
-from .media import (
-    AllowPrivateHosts,
-    Concurrency,
-    DownloadImages,
-    Recheck,
-    ShardText,
-    UploadImages,
-)
+from .label_errors import FindLabelErrors
+from .media import AllowPrivateHosts, Concurrency, DownloadImages, Recheck, ShardText, UploadImages
 from .needles import FindNeedles
 from .report import ReportDataset
-from .review import FindLabelErrors
-from .similarity import BuildSimilarityIndex, FindDuplicates
+from .similarity import BuildSimilarityIndex
 from .splits import SplitByDive
 
 StageName = Literal[
@@ -60,7 +54,7 @@ StageAnnotations = Annotated[
     ),
 ]
 StageSplit = Annotated[
-    fields.Split | None,
+    names.Split | None,
     BeforeValidator(none_if_empty),
     Field(title="Split", description="Of the annotations that are named here"),
 ]
@@ -75,7 +69,7 @@ class MediaStage(Parameters):
     annotations: StageAnnotations = ""
     split: StageSplit = None
     limit: Limit = None
-    concurrency: Concurrency = fields.CONCURRENCY
+    concurrency: Concurrency = names.CONCURRENCY
     allow_private_hosts: AllowPrivateHosts = False
     recheck: Recheck = False
     shard: ShardText = ""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from .pictures import Pixels
+from .decoding import Pixels
 
 CROP_RULE: Final = 1
 """Increased when the rule changes which pixels a box holds, so that vectors are made again."""

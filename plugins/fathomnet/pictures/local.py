@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..files.pictures import PictureError
+from .decoding import PictureError
 
 
 def local_file(dataset: Any, sample_id: str, filepath: str) -> Path:

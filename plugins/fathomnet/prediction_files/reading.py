@@ -12,13 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Fault, InputError
-from .fields import ANNOTATION_ID, OWN_RANK
-from .files.coco_values import LARGEST_ID
-from .files.faults import FaultList
-from .prediction_files.rows import CONCEPT_NAME, CONFIDENCE, RawRows
-from .prediction_files.run import MANIFEST_NAME, RawRun, read_run
-from .prediction_files.writer import write_predictions
+from ..errors import Fault, InputError
+from ..files.faults import FaultList
+from ..files.safe_values import LARGEST_ID
+from ..names import ANNOTATION_ID, OWN_RANK
+from .rows import CONCEPT_NAME, CONFIDENCE, RawRows
+from .run import MANIFEST_NAME, RawRun, read_run
+from .writing import write_predictions
 
 __all__ = ["Predictions", "read_predictions", "write_predictions"]
 

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
-from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from ..files.sourcefile import SourceFile, decode
+from ..files.reading import SourceFile, decode
+from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 
 CONCEPT_NAME: Final = "concept_name"
 CONFIDENCE: Final = "confidence"

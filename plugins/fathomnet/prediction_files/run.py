@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import Fault, InputError
-from ..fields import ANNOTATION_ID
 from ..files.faults import value_in_words
-from ..files.sourcefile import SourceFile, decode, read_source
+from ..files.reading import SourceFile, decode, read_source
+from ..names import ANNOTATION_ID
 from .rows import CONCEPT_NAME, RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"

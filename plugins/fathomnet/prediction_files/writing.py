@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
-from ..fields import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from ..files.whole_file import write_whole
+from ..files.writing import write_whole
+from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from .rows import CONCEPT_NAME, CONFIDENCE
 from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME
 

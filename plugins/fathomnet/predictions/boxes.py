@@ -7,10 +7,10 @@ from typing import Any
 
 import bson
 
+from ..dataset.collection import sample_collection
+from ..dataset.documents import Document
 from ..errors import DatasetError
-from ..fields import ANNOTATION_ID
-from .collection import sample_collection
-from .documents import Document
+from ..names import ANNOTATION_ID
 
 _Columns = tuple[list[str], list[list[int | None]], list[list[list[float]]], list[Document | None]]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .dataset.ingest_record import read_ingest_records
-from .errors import Fault, InputError
-from .lineages import folded
-from .plain import counted
-from .predictions import Predictions, read_predictions
-from .taxonomy import load_taxonomy
+from ..dataset.ingest_record import read_ingest_records
+from ..errors import Fault, InputError
+from ..prediction_files import Predictions, read_predictions
+from ..taxonomy import load_taxonomy
+from ..taxonomy.table import folded
+from ..text import counted
 
 
 def known_concepts(dataset: Any, path: str) -> set[str]:

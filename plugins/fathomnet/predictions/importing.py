@@ -12,37 +12,23 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from .dataset.app_defaults import tick_new_field
-from .dataset.collection import (
-    batched,
-    now,
-    refuse_if_field_deleted,
-    reload_samples,
-    sample_collection,
-    write_overlapped,
-)
-from .dataset.documents import Document
-from .dataset.label_fields import boxes_path, require_writable
-from .dataset.prediction_documents import PredictionDocuments, is_same
-from .dataset.public_writes import ImageChange, write_changes
-from .dataset.run_records import read_record, write_record
-from .dataset.schema import declare, prediction_schema
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .dataset.split_boxes import SplitBoxes, read_split_boxes
-from .errors import DatasetError, Fault, InputError
-from .fields import (
-    ANNOTATION_ID,
-    GROUND_TRUTH,
-    MODEL_PREDICTIONS,
-    SPLITS,
-    import_run_key,
-)
-from .files.garbage import collector_paused
-from .plain import counted
-from .prediction_record import ImportRecord
-from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
-from .predictions import Predictions
-from .progress import Progress, silent
+from ..dataset.app_defaults import tick_new_field
+from ..dataset.batches import batched, now, write_overlapped
+from ..dataset.collection import refuse_if_field_deleted, reload_samples, sample_collection
+from ..dataset.documents import Document, PredictionDocuments, is_same
+from ..dataset.label_fields import boxes_path, require_writable
+from ..dataset.public_writes import ImageChange, write_changes
+from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
+from ..dataset.schema import declare, prediction_schema
+from ..errors import DatasetError, Fault, InputError
+from ..garbage_collector import collector_paused
+from ..names import ANNOTATION_ID, GROUND_TRUTH, MODEL_PREDICTIONS, SPLITS, import_run_key
+from ..prediction_files import Predictions
+from ..progress import Progress, silent
+from ..text import counted
+from .boxes import SplitBoxes, read_split_boxes
+from .checking import bad_rows, known_concepts, read_rows, refuse_rows
+from .record import ImportRecord
 
 BATCH: Final = 1_000
 """Samples that are written at once."""
@@ -86,7 +72,7 @@ def import_predictions(
     A row belongs to the box of the split that has its annotation id, and the predicted box has the
     same rectangle. Images of the split that the file does not name lose their value, images of
     other splits keep theirs, and images whose value is already right are not touched. The
-    dataset's run ``fields.import_run_key(field, split)`` records where the field came from.
+    dataset's run ``names.import_run_key(field, split)`` records where the field came from.
 
     Args:
         dataset: a FiftyOne dataset.

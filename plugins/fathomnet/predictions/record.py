@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from .dataset.run_records import read_record
-from .fields import SPLITS, import_run_key
+from ..dataset.records import read_record
+from ..names import SPLITS, import_run_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.collection import Collection
 
-from ..fields import OWN_RANK, RANKS
-from .collection import now, reload_samples, sample_collection
-from .documents import Document
-from .public_writes import save_pipeline
+from ..dataset.batches import now
+from ..dataset.collection import reload_samples, sample_collection
+from ..dataset.documents import Document
+from ..dataset.public_writes import save_pipeline
+from ..names import OWN_RANK, RANKS
 
 STATE_KEYS: Final = ("label", OWN_RANK, *RANKS)
 

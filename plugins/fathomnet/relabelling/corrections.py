@@ -10,17 +10,16 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from .dataset.box_states import read_states
-from .dataset.ingest_record import read_ingest_record
-from .dataset.journal import Journal, journals_of, states_before
-from .dataset.label_fields import boxes_path
-from .dataset.schema_version import reload_known
-from .errors import DatasetError, Fault, InputError
-from .fields import ANNOTATION_ID, GROUND_TRUTH
-from .files.spreadsheet import spreadsheet_cell
-from .files.whole_file import write_whole
-from .plain import counted
-from .progress import Progress, silent
+from ..dataset.ingest_record import read_ingest_record
+from ..dataset.label_fields import boxes_path
+from ..dataset.records import reload_known
+from ..errors import DatasetError, Fault, InputError
+from ..files.writing import spreadsheet_cell, write_whole
+from ..names import ANNOTATION_ID, GROUND_TRUTH
+from ..progress import Progress, silent
+from ..text import counted
+from .box_states import read_states
+from .journal import Journal, journals_of, states_before
 
 COLUMNS: Final = (
     "split", "image_id", "file_name", "annotation_id", "before", "after", "user", "time", "note",

@@ -6,15 +6,41 @@ everything that is needed to finish it.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
+from ..dataset.batches import now
+from ..dataset.records import read_record, write_record
 from ..errors import DatasetError
 from .box_states import BoxState, by_state
-from .collection import now
-from .run_records import read_record, write_record
+
+_name: Final[ContextVar[str]] = ContextVar("fathomnet_acting_user", default="")
+
+
+def acting_user() -> str:
+    """The name of the user, for a journal; empty if there is none."""
+    if name := _name.get():
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return ""
+
+
+@contextlib.contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Sets the user who requested the work in the block, in this context only; empty for nobody."""
+    token = _name.set(name)
+    try:
+        yield
+    finally:
+        _name.reset(token)
+
 
 PREFIX: Final = "relabel_"
 

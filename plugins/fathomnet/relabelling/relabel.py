@@ -7,25 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .acting_user import acting_user
-from .dataset.box_states import (
-    BoxState,
-    Edit,
-    apply_edits,
-    box_ids,
-    by_state,
-    edits_to,
-    read_states,
-)
-from .dataset.journal import Journal, begin_journal, journals_of, move_to, states_before
-from .dataset.label_fields import boxes_path
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .errors import DatasetError, Fault, InputError
-from .fields import GROUND_TRUTH
-from .labels import rank_attributes
-from .plain import counted
-from .progress import Progress, silent
-from .taxonomy import Taxonomy, load_taxonomy
+from ..dataset.label_fields import boxes_path
+from ..dataset.records import bring_up_to_date, reload_known
+from ..errors import DatasetError, Fault, InputError
+from ..labels.ranks import rank_attributes
+from ..names import GROUND_TRUTH
+from ..progress import Progress, silent
+from ..taxonomy import Taxonomy, load_taxonomy
+from ..text import counted
+from .box_states import BoxState, Edit, apply_edits, box_ids, by_state, edits_to, read_states
+from .journal import Journal, acting_user, begin_journal, journals_of, move_to, states_before
 
 _SHOWN: Final = 20
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.collection import sample_collection
-from ..dataset.image_dives import field_values
+from ..dataset.columns import field_values
 from ..dataset.label_fields import fields_holding
-from ..fields import GROUND_TRUTH
+from ..names import GROUND_TRUTH
 
 IMAGE: Final = (
     "filepath", "tags", "split", "vehicle", "dive", "date_captured", "media_status",

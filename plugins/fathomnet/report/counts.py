@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from ..fields import RANKS, SPLITS
-from ..plain import counted
+from ..names import RANKS, SPLITS
 from ..taxonomy import Taxonomy
+from ..text import counted
 from .blocks import Bars, Block, Cell, Note, Section, Table
 from .content import Content
 

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..embedding.crops import BoxError, cut_patch, window_of
-from ..embedding.media import local_file
-from ..embedding.pictures import Pixels, open_picture
-from ..files.pictures import PictureError
-from ..plain import counted
+from ..pictures.crops import BoxError, cut_patch, window_of
+from ..pictures.decoding import PictureError, Pixels, open_picture
+from ..pictures.local import local_file
 from ..progress import Progress
+from ..text import counted
 from .blocks import Block, Crop, Crops, Note, Section
 from .content import Content
 from .counts import SHOWN

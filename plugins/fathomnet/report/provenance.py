@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..dataset.evaluation_run import read_details
-from ..dataset.journal import PREFIX, journals_of
 from ..dataset.label_fields import fields_holding
-from ..dataset.run_records import read_record
-from ..embedding.run import EmbeddingRecord
-from ..fields import (
-    DUPLICATE_GROUP,
-    EMBEDDING_RUNS,
-    GROUND_TRUTH,
-    tiles_run_key,
-)
-from ..plain import counted
-from ..prediction_record import ImportRecord, read_import_records
-from ..splits import find_leaks
+from ..dataset.records import read_record
+from ..embeddings.run import EmbeddingRecord
+from ..evaluation.run import read_details
+from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, tiles_run_key
+from ..predictions.record import ImportRecord, read_import_records
+from ..relabelling.journal import PREFIX, journals_of
+from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
+from ..text import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
 from .suspects import suspect_section
 

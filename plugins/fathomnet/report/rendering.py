@@ -1,4 +1,7 @@
-"""Writes a data card as one HTML file that contains its pictures and loads nothing."""
+"""A data card as Markdown, and as one HTML file that holds its pictures.
+
+Names with signs of Markdown or HTML stay what they are, and the page asks nobody for anything.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,58 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
-from ..plain import shortened
+from ..text import counted, literal, shortened
 from .blocks import Bars, Block, Card, Cell, Crops, Hash, Note, Table, in_words
+
+_LONGEST_BAR: Final = 30
+"""Characters."""
+
+
+def as_markdown(card: Card) -> str:
+    """The card as text; bars are drawn with characters, and crops are only counted."""
+    lines = [f"# {_literal(in_words(card.title))}"]
+    for section in card.sections:
+        lines += ["", f"## {_literal(in_words(section.heading))}"]
+        for block in section.blocks:
+            lines += ["", *_markdown_lines(block)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_lines(block: Block) -> Iterator[str]:
+    if isinstance(block, Note):
+        yield _literal(in_words(block.text))
+    elif isinstance(block, Table):
+        yield from _table(block)
+    elif isinstance(block, Bars):
+        most = max((count for _, count in block.counts), default=1) or 1
+        rows = tuple(
+            (name, count, "█" * round(_LONGEST_BAR * count / most)) for name, count in block.counts
+        )
+        yield from _table(Table((block.what, block.unit, ""), rows))
+    elif isinstance(block, Crops):
+        crops = counted(len(block.pictures), "example crop", "example crops")
+        yield f"In the HTML beside this file: {crops}."
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _markdown_row(table.headings)
+    yield _row_of(["---:" if is_numeric else "---" for is_numeric in table.numeric])
+    for row in table.rows:
+        yield _markdown_row(row)
+
+
+def _markdown_row(cells: tuple[Cell, ...]) -> str:
+    return _row_of([_literal(in_words(cell)) for cell in cells])
+
+
+def _row_of(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _literal(text: str) -> str:
+    """Escapes a text; some viewers would turn an address with escaped signs into a link."""
+    return literal(text).replace("://", r"\://")
+
 
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -49,17 +102,17 @@ def as_html(card: Card) -> str:
     for section in card.sections:
         lines.append(f"<h2>{escape(in_words(section.heading))}</h2>")
         for block in section.blocks:
-            lines += _lines(block, section.heading)
+            lines += _html_lines(block, section.heading)
     return "\n".join([*lines, "</body></html>", ""])
 
 
-def _lines(block: Block, heading: str) -> Iterator[str]:
+def _html_lines(block: Block, heading: str) -> Iterator[str]:
     if isinstance(block, Note):
         yield f"<p>{escape(in_words(block.text))}</p>"
     elif isinstance(block, Table):
         yield "<table>"
-        yield _row("th", block.headings, block.numeric)
-        yield from (_row("td", row, block.numeric) for row in block.rows)
+        yield _html_row("th", block.headings, block.numeric)
+        yield from (_html_row("td", row, block.numeric) for row in block.rows)
         yield "</table>"
     elif isinstance(block, Bars):
         yield from _drawn(block, heading)
@@ -67,7 +120,7 @@ def _lines(block: Block, heading: str) -> Iterator[str]:
         yield from _gallery(block)
 
 
-def _row(tag: str, cells: tuple[Cell, ...], numeric: tuple[bool, ...]) -> str:
+def _html_row(tag: str, cells: tuple[Cell, ...], numeric: tuple[bool, ...]) -> str:
     shown = "".join(
         f"<{tag}{_RIGHT if is_numeric else ''}>{_shown(cell)}</{tag}>"
         for cell, is_numeric in zip(cells, numeric, strict=True)

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .data_card.as_html import as_html
-from .data_card.as_markdown import as_markdown
-from .data_card.blocks import Card
-from .data_card.content import read_content
-from .data_card.counts import count_sections
-from .data_card.crops import crop_section
-from .data_card.provenance import provenance_sections
-from .data_card.sources import source_section
-from .dataset.schema_version import reload_known
-from .errors import DatasetError, Fault, InputError
-from .files.whole_file import write_whole
-from .progress import Progress, portion, silent
-from .taxonomy import load_taxonomy
+from ..dataset.records import reload_known
+from ..errors import DatasetError, Fault, InputError
+from ..files.writing import write_whole
+from ..progress import Progress, portion, silent
+from ..taxonomy import load_taxonomy
+from .blocks import Card
+from .content import read_content
+from .counts import count_sections
+from .crops import crop_section
+from .provenance import provenance_sections
+from .rendering import as_html, as_markdown
+from .sources import source_section
 
 STEM: Final = "data-card"
 """Name of the files in a folder, without their suffixes."""

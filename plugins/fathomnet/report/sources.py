@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset.ingest_record import IngestRecord, read_ingest_records
-from ..dataset.licences import SplitLicences
-from ..plain import counted
+from ..dataset.ingest_record import IngestRecord, SplitLicences, read_ingest_records
+from ..text import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
 
 SHOWN: Final = 100

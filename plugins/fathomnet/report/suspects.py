@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset.journal import journals_of, states_before
 from ..dataset.label_fields import fields_holding
-from ..fields import (
-    GROUND_TRUTH,
-    SUGGESTED_LABEL,
-    SUSPICION_BY_MODEL,
-    SUSPICION_BY_NEIGHBOURS,
-)
-from ..plain import counted
-from ..review_record import LabelErrorsRecord, LabelErrorsResult, read_label_errors_record
+from ..label_errors import LabelErrorsResult
+from ..label_errors.record import LabelErrorsRecord, read_label_errors_record
+from ..names import GROUND_TRUTH, SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS
+from ..relabelling.journal import journals_of, states_before
+from ..text import counted
 from .blocks import Block, Note, Section, Table
 
 PAIRS: Final = 10

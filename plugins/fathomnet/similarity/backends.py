@@ -11,7 +11,7 @@ from eta.core.utils import get_class
 
 from ..dataset.vectors import Vectors
 from ..errors import Fault, InputError, SetupError
-from ..fields import EXACT_BACKEND
+from ..names import EXACT_BACKEND
 
 SKLEARN: Final = "sklearn"
 EXACT_OF_THE_BRAIN: Final = "sklearn-brain"

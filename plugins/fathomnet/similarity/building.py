@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dataset.vectors import read_vectors
-from ..fields import embedding_field
 from ..models import ModelSpec
-from ..plain import counted
+from ..names import embedding_field
 from ..progress import Progress
+from ..text import counted
 from .backends import build_index, make_config
 from .exact import METHOD, ExactSimilarityConfig, ExactSimilarityIndex
-from .stored import read_members, state_of
+from .rows import read_members, state_of
 
 logger = logging.getLogger(__name__)
 

@@ -21,14 +21,11 @@ from fiftyone.brain.similarity import (
 from ..dataset.collection import dataset_id
 from ..dataset.vectors import vector_path
 from ..errors import DatasetError
-from .copies import RowsOfRun
-from .finding import RowsInView
-from .mapped import Rows, folder_of, remove_versions
-from .members import Members
-from .queries import Queries, parse_queries
+from .finding import Queries, RowsInView, parse_queries
+from .mapped import Members, Rows, folder_of, remove_versions
+from .neighbours import Neighbours
+from .rows import RowsOfRun, read_members
 from .runs import RunOfOurs, StoredByOneName, know_model
-from .scores import Neighbours
-from .stored import read_members
 from .updates import add_vectors, remove_members, select_rows
 
 METHOD: Final = "fathomnet-exact"

@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dataset.schema_version import bring_up_to_date
-from .dataset.vectors import dataset_of, vector_path
-from .errors import DatasetError, Fault, InputError
-from .fields import (
-    DEFAULT_MODEL,
-    EXACT_BACKEND,
-    GROUND_TRUTH,
-    embedding_field,
-    similarity_key,
-)
-from .models import ModelSpec, model_spec
-from .progress import Progress, silent
-from .search.mapped import Rows
-from .search.members import to_bytes, to_text
-from .search.scores import cosines
+from ..dataset.columns import dataset_of
+from ..dataset.records import bring_up_to_date
+from ..dataset.vectors import vector_path
+from ..errors import DatasetError, Fault, InputError
+from ..models import ModelSpec, model_spec
+from ..names import DEFAULT_MODEL, EXACT_BACKEND, GROUND_TRUTH, embedding_field, similarity_key
+from ..progress import Progress, silent
+from .mapped import Rows, to_bytes, to_text
+from .neighbours import cosines
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +96,8 @@ def build_similarity_index(
         DatasetError: there are no vectors of this model.
         SetupError: the backend's client is not installed, or its server cannot be reached.
     """
-    from .search.building import RunSettings, build_elsewhere, build_exact
-    from .search.runs import know_model
+    from .building import RunSettings, build_elsewhere, build_exact
+    from .runs import know_model
 
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
@@ -131,7 +125,7 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
         brain_key: likewise.
         backend: likewise.
     """
-    from .search.backends import check_backend
+    from .backends import check_backend
 
     spec = model_spec(model)
     key = brain_key or similarity_key(spec.name, patches_field)

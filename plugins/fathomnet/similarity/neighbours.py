@@ -15,6 +15,89 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+Positions = npt.NDArray[np.intp]
+Vectors = npt.NDArray[np.float32]
+
+GROUP: Final = 2**10
+"""The most rows that are compared with the same others."""
+
+_SEED: Final = 51
+_SEEN: Final = 32
+"""Rows per group that are used to find the centres."""
+_ROUNDS: Final = 5
+_AT_ONCE: Final = 2**14
+
+
+def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Positions]]:
+    """Groups of rows, each with the rows to compare it with.
+
+    Many rows are divided into groups by k-means, and a group is compared with itself and with the
+    groups whose centres are most similar to its own.
+
+    Args:
+        vectors: (N, D) of length 1.
+        compared: the most rows to compare each with; up to so many, all are compared with all.
+
+    Yields:
+        Sorted numbers of the rows of a group, and of those to compare them with. The groups
+        together hold all rows, each once.
+    """
+    everything = np.arange(len(vectors))
+    if len(vectors) <= compared:
+        if len(vectors):
+            yield everything, everything
+        return
+    groups = _groups(vectors)
+    sizes = np.array([len(group) for group in groups])
+    centres = _units(np.stack([vectors[group].mean(axis=0) for group in groups]))
+    for number, group in enumerate(groups):
+        likeness = centres @ centres[number]
+        likeness[number] = np.inf
+        others = np.argsort(-likeness, kind="stable")
+        others = others[np.cumsum(sizes[others]) <= compared]
+        yield group, np.sort(np.concatenate([groups[one] for one in others]))
+
+
+def _groups(vectors: Vectors) -> list[Positions]:
+    """Numbers of the rows nearest to each centre, divided further if they are too many."""
+    nearest = _nearest(vectors, _centres(vectors))
+    order = np.argsort(nearest, kind="stable")
+    starts = np.flatnonzero(np.diff(nearest[order])) + 1
+    return [
+        group[start : start + GROUP]
+        for group in np.split(order, starts)
+        for start in range(0, len(group), GROUP)
+    ]
+
+
+def _centres(vectors: Vectors) -> Vectors:
+    """The centres of groups, by k-means of a fixed sample of the rows."""
+    count = -(-2 * len(vectors) // GROUP)
+    rng = np.random.default_rng(_SEED)
+    seen = vectors[rng.choice(len(vectors), min(len(vectors), count * _SEEN), replace=False)]
+    centres = seen[:count]
+    for _ in range(_ROUNDS):
+        nearest = _nearest(seen, centres)
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, seen)
+        has = np.bincount(nearest, minlength=count) > 0
+        centres = np.where(has[:, None], _units(sums), centres)
+    return centres
+
+
+def _nearest(vectors: Vectors, centres: Vectors) -> Positions:
+    found = np.empty(len(vectors), np.intp)
+    for start in range(0, len(vectors), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found[part] = (vectors[part] @ centres.T).argmax(axis=1)
+    return found
+
+
+def _units(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+
+
 Floats = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.intp]
 
@@ -83,10 +166,10 @@ def cosines(matrix: npt.NDArray[np.float32], queries: Floats) -> npt.NDArray[np.
         >>> cosines(np.array([[3, 0], [0, 2]], np.float32), np.array([[1, 0]])).tolist()
         [[1.0, 0.0]]
     """
-    units = _units(np.asarray(queries, dtype=np.float64))
+    units = _exact_units(np.asarray(queries, dtype=np.float64))
     found = np.empty((len(units), len(matrix)), dtype=np.float32)
     for part in _blocks(len(matrix)):
-        found[:, part] = units @ _units(matrix[part].astype(np.float64)).T
+        found[:, part] = units @ _exact_units(matrix[part].astype(np.float64)).T
     return found
 
 
@@ -115,7 +198,7 @@ def nearest(
         >>> nearest(matrix, inverse_norms(matrix), query=np.array([0, 2]), k=2).rows.tolist()
         [1, 2]
     """
-    unit = _units(np.asarray(query, dtype=np.float64)[None])[0]
+    unit = _exact_units(np.asarray(query, dtype=np.float64)[None])[0]
     sign = -1.0 if farthest else 1.0
     size = len(matrix) if rows is None else len(rows)
     places: Numbers
@@ -195,7 +278,9 @@ def _pair_scores(
 ) -> npt.NDArray[np.float64]:
     scores = np.zeros(len(first))
     for part in _blocks(len(first)):
-        one, other = (_units(matrix[rows[part]].astype(np.float64)) for rows in (first, second))
+        one, other = (
+            _exact_units(matrix[rows[part]].astype(np.float64)) for rows in (first, second)
+        )
         scores[part] = (one * other).sum(axis=1)
     return scores
 
@@ -221,7 +306,7 @@ def _exact(
     return scores
 
 
-def _units(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _exact_units(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     lengths = _lengths(vectors)
     lengths[lengths == 0] = 1
     return vectors / lengths[:, None]

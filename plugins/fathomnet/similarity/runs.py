@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from ..errors import FathomNetError
-from ..fields import STORED_CLASSES
 from ..models import model_names, register_zoo_models
+from ..names import STORED_CLASSES
 
 
 class StoredByOneName:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.vectors import VectorRows, declare_vectors, write_vectors
-from .copies import RowsOfRun
-from .members import Members
+from .mapped import Members
+from .rows import RowsOfRun
 
 logger = logging.getLogger(__name__)
 

@@ -9,41 +9,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Final
 
-from .dataset.collection import now, reload_samples, sample_collection
-from .dataset.image_dives import field_values, image_dives
-from .dataset.label_fields import boxes_path
-from .dataset.schema_version import bring_up_to_date, reload_known
-from .errors import DatasetError, Fault, InputError
-from .fields import DUPLICATE_GROUP, GROUND_TRUTH, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
-from .group_split import Group, divide_groups
-from .plain import counted
-from .progress import Progress, silent
+from ..dataset.batches import now
+from ..dataset.collection import reload_samples, sample_collection
+from ..dataset.label_fields import boxes_path
+from ..dataset.records import bring_up_to_date, reload_known
+from ..errors import DatasetError, Fault, InputError
+from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
+from ..progress import Progress, silent
+from ..text import counted
+from .leaks import Images, Leak, read_images
+from .search import Group, divide_groups
 
-_SHOWN: Final = 20
 _DIVIDED: Final = frozenset({TRAIN_TAG, VALIDATION_TAG})
 """Tags of the images that are divided."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leak:
-    """What two sides share.
-
-    Attributes:
-        sides: the tags of the sides.
-        dives: the number of dives on both sides.
-        images: the number of images of these dives on the two sides together.
-        examples: the first of these dives, by name.
-        near_duplicates: groups of near-duplicates on both sides, which ``find_duplicates`` found.
-    """
-
-    sides: tuple[str, str]
-    dives: int
-    images: int
-    examples: tuple[str, ...]
-    near_duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +53,6 @@ class SplitResult:
     leaks_before: tuple[Leak, ...]
     leaks: tuple[Leak, ...]
     dry_run: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Images:
-    """The relevant columns, with one entry per image of the dataset."""
-
-    ids: list[str]
-    tags: list[frozenset[str]]
-    dives: list[str]
-    duplicates: list[int | None]
-
-    def leaks(self, tags: Sequence[frozenset[str]] | None = None) -> tuple[Leak, ...]:
-        sides = (TRAIN_TAG, VALIDATION_TAG, TEST_TAG)
-        pairs = combinations(sides, 2)
-        found = (_leak(self, self.tags if tags is None else tags, pair) for pair in pairs)
-        return tuple(leak for leak in found if leak.dives or leak.near_duplicates)
 
 
 def split_by_dive(
@@ -148,29 +112,6 @@ def _check_ratio(val_ratio: float) -> None:
         raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
 
 
-def find_leaks(dataset: Any) -> tuple[Leak, ...]:
-    """The dives on two sides of a split, whoever made it with the tags train, val and test.
-
-    Groups of near-duplicates on two sides are counted if ``find_duplicates`` has run.
-
-    Args:
-        dataset: a FiftyOne dataset or view.
-    """
-    return read_images(dataset).leaks()
-
-
-def read_images(dataset: Any) -> _Images:
-    """Ids, tags and dives of the images of a dataset or view."""
-    ids, tags = dataset.values(["id", "tags"])
-    return _Images(
-        ids,
-        [frozenset(some or ()) for some in tags],
-        # Images of which nothing is known are one dive: that leaks nothing.
-        [dive or "unknown" for dive in image_dives(dataset)],
-        field_values(dataset, DUPLICATE_GROUP, len(ids)),
-    )
-
-
 def _concepts_of(dataset: Any) -> list[list[str]]:
     labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
     return [[label for label in some or () if label is not None] for some in labels]
@@ -180,7 +121,7 @@ def _group(places: Sequence[int], concepts: Sequence[Sequence[str]]) -> Group:
     return Group(len(places), Counter(label for place in places for label in concepts[place]))
 
 
-def _members(images: _Images) -> dict[str, list[int]]:
+def _members(images: Images) -> dict[str, list[int]]:
     """The images of each dive that are divided."""
     members: dict[str, list[int]] = defaultdict(list)
     for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
@@ -189,7 +130,7 @@ def _members(images: _Images) -> dict[str, list[int]]:
     return members
 
 
-def _tags_after(images: _Images, side: Mapping[int, str]) -> list[frozenset[str]]:
+def _tags_after(images: Images, side: Mapping[int, str]) -> list[frozenset[str]]:
     """The tags of each image once those that are divided have the tag of their side."""
     return [
         tags - _DIVIDED | {side[place]} if place in side else tags
@@ -211,22 +152,8 @@ def _require_dives(dataset: Any, members: Mapping[str, Sequence[int]]) -> None:
         )
 
 
-def _leak(images: _Images, tags: Sequence[frozenset[str]], sides: tuple[str, str]) -> Leak:
-    counts = {side: Counter[str]() for side in sides}
-    groups: dict[str, set[int]] = {side: set() for side in sides}
-    for dive, group, some in zip(images.dives, images.duplicates, tags, strict=True):
-        for side in some.intersection(sides):
-            counts[side][dive] += 1
-            groups[side].update(() if group is None else (group,))
-    left, right = counts.values()
-    both = sorted(left.keys() & right.keys())
-    count = sum(left[dive] + right[dive] for dive in both)
-    duplicates = set.intersection(*groups.values())
-    return Leak(sides, len(both), count, tuple(both[:_SHOWN]), len(duplicates))
-
-
 def _result(
-    images: _Images,
+    images: Images,
     after: Sequence[frozenset[str]],
     side: Mapping[int, str],
     groups: Sequence[Group],

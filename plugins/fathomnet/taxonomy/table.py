@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .errors import Fault, InputError
-from .fields import OWN_RANK, RANKS
-from .files.sourcefile import decode, read_source
-from .files.whole_file import write_whole
+from ..errors import Fault, InputError
+from ..files.reading import decode, read_source
+from ..files.writing import write_whole
+from ..names import OWN_RANK, RANKS
 
 Lineage = tuple[str | None, ...]
 """Seven slots, one per rank of ``RANKS`` from kingdom to species; None below the taxon."""

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .fields import RANKS
-from .lineages import Taxon, folded, read_table
-from .resources import data_file
+from ..names import RANKS
+from ..resources import data_file
+from .table import Taxon, folded, read_table
 
 __all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from .errors import Fault, InputError, SetupError
-from .fields import RANKS
-from .lineages import COLUMNS, Taxon, write_table
-from .progress import Progress, silent
-from .taxonomy import Taxonomy, load_taxonomy
+from ..errors import Fault, InputError, SetupError
+from ..names import RANKS
+from ..progress import Progress, silent
+from .table import COLUMNS, Taxon, write_table
+from .tree import Taxonomy, load_taxonomy
 
 TIMEOUT_SECONDS: Final = 30.0
 INSTALL: Final = "pip install 'fathomnet-voxel51[worms]'"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .dataset.datasets import find_dataset
-from .dataset.ingest_record import read_ingest_record
-from .dataset.label_fields import boxes_path
-from .errors import Fault, InputError
-from .ingest_plan import SplitPlan, check_ingest
-from .parameters import RunWorkflow
-from .prediction_import import check_predictions
-from .prediction_rows import bad_rows, known_concepts, read_rows, refuse_rows
+from ..dataset.datasets import find_dataset
+from ..dataset.ingest_record import read_ingest_record
+from ..dataset.label_fields import boxes_path
+from ..errors import Fault, InputError
+from ..ingest import check_ingest
+from ..ingest.plan import SplitPlan
+from ..parameters import RunWorkflow
+from ..predictions import check_predictions
+from ..predictions.checking import bad_rows, known_concepts, read_rows, refuse_rows
 
 
 def check_files(params: RunWorkflow, dataset: Any) -> None:

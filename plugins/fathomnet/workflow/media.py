@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from .errors import Fault, InputError
-from .fields import FROM_URLS, SPLITS
-from .media.paths import GCS, plan_media
-from .media_stages import RUNNERS
-from .parameters import DownloadImages, RunWorkflow, UploadImages
-from .progress import Progress, portion
-from .transfer import TransferResult, download_root, download_source, upload_root
+from ..errors import Fault, InputError
+from ..media.paths import GCS, plan_media
+from ..media.stages import RUNNERS
+from ..media.transfer import TransferResult, download_root, download_source, upload_root
+from ..names import FROM_URLS, SPLITS
+from ..parameters import DownloadImages, RunWorkflow, UploadImages
+from ..progress import Progress, portion
 
 MediaStage = Literal["upload_images", "download_images"]
 MEDIA_STAGES: tuple[MediaStage, ...] = ("upload_images", "download_images")

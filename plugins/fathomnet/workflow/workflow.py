@@ -6,24 +6,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .embeddings import compute_embeddings
-from .errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
-from .evaluation import evaluate_predictions
-from .labels import add_primary_label, add_taxonomy_ranks
-from .models import model_spec
-from .near_duplicates import find_duplicates
-from .needles import chosen_pack, find_needles
-from .parameters import RunWorkflow, StageName
-from .prediction_import import import_predictions
-from .progress import Progress, portion, silent
-from .report import report_dataset
-from .review import find_label_errors
-from .samples import ingest_dataset
-from .similarity import build_similarity_index
-from .splits import split_by_dive
-from .tiles import add_tiles
-from .workflow_files import check_files
-from .workflow_media import MEDIA_STAGES, check_moves, move_images
+from ..duplicates import find_duplicates
+from ..embeddings import compute_embeddings
+from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
+from ..evaluation import evaluate_predictions
+from ..ingest import ingest_dataset
+from ..label_errors import find_label_errors
+from ..labels import add_primary_label, add_taxonomy_ranks
+from ..models import model_spec
+from ..needles import find_needles
+from ..needles.find import chosen_pack
+from ..parameters import RunWorkflow, StageName
+from ..predictions import import_predictions
+from ..progress import Progress, portion, silent
+from ..report import report_dataset
+from ..similarity import build_similarity_index
+from ..splits import split_by_dive
+from ..tiles import add_tiles
+from .files import check_files
+from .media import MEDIA_STAGES, check_moves, move_images
 
 STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
     "ingest_dataset": ingest_dataset,

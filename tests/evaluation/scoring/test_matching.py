@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from fathomnet_voxel51.scoring.boxes import Boxes
-from fathomnet_voxel51.scoring.judging import judge
-from fathomnet_voxel51.scoring.matching import Matches, match_boxes
+from fathomnet_voxel51.evaluation.scoring.columns import Boxes
+from fathomnet_voxel51.evaluation.scoring.judging import judge
+from fathomnet_voxel51.evaluation.scoring.matching import Matches, match_boxes
 
 Box = tuple[float, float, float, float]
 LEFT: Box = (0.0, 0.0, 0.4, 0.4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.scoring.resampling import bootstrap_intervals
+from fathomnet_voxel51.evaluation.scoring.scores import bootstrap_intervals
 from scipy.stats import bootstrap
 
 RNG = np.random.default_rng(8)

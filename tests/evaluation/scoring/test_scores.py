@@ -9,12 +9,21 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.evaluation.scoring.columns import Pairs, pair_up
+from fathomnet_voxel51.evaluation.scoring.confusion import (
+    CONCEPT,
+    Confused,
+    confusion_at,
+    most_confused,
+)
+from fathomnet_voxel51.evaluation.scoring.scores import (
+    Agreement,
+    agreement,
+    hierarchical_score,
+    rank_table,
+)
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.scoring.agreement import Agreement, agreement, hierarchical_score
-from fathomnet_voxel51.scoring.confusion import CONCEPT, Confused, confusion_at, most_confused
-from fathomnet_voxel51.scoring.pairs import Pairs, pair_up
-from fathomnet_voxel51.scoring.ranks import rank_table
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from hiclass import metrics as hiclass_metrics
 from sklearn.metrics import confusion_matrix, f1_score

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from fathomnet_voxel51.media.folder import FolderStore
-from fathomnet_voxel51.stores import Digest, StoredObject
+from fathomnet_voxel51.media.folder.store import FolderStore
+from fathomnet_voxel51.media.store import Digest, StoredObject
 
 from tests.media.outgoing import crc32c
 

@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.files import parts
-from fathomnet_voxel51.media import part_files
+from fathomnet_voxel51.files import writing as parts
+from fathomnet_voxel51.media.folder import part_files
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, failing, files, put, write
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from fathomnet_voxel51.media.folder import FolderStore
+from fathomnet_voxel51.media.folder.store import FolderStore
 from tests.media.folder.jobs import Sent
 
 async def main(root, count, pause):

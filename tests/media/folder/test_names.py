@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.media.outcomes import RejectedError
-from fathomnet_voxel51.stores import StoredObject
+from fathomnet_voxel51.media.store import StoredObject
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, files, put, read, write
 

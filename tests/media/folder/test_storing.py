@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.media import part_files
-from fathomnet_voxel51.media.folder import FolderStore
+from fathomnet_voxel51.media.folder import part_files
+from fathomnet_voxel51.media.folder.store import FolderStore
 from fathomnet_voxel51.media.outcomes import ItemError, RejectedError
-from fathomnet_voxel51.stores import Digest, StoredObject
+from fathomnet_voxel51.media.store import Digest, StoredObject
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, files, put, read, write
 from tests.media.outgoing import crc32c

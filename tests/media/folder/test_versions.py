@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.media.folder import FolderStore
+from fathomnet_voxel51.media.folder.store import FolderStore
 from fathomnet_voxel51.media.outcomes import ConflictError, MissingError
-from fathomnet_voxel51.stores import StoredObject
+from fathomnet_voxel51.media.store import StoredObject
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, failing, files, put, read, write
 from tests.media.together import Barrier

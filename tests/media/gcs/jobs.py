@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from fathomnet_voxel51.media.gcs import GcsStore
-from fathomnet_voxel51.media.gcs_access import find_access
+from fathomnet_voxel51.media.gcs.access import find_access
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import ItemError
-from fathomnet_voxel51.stores import StoredObject
+from fathomnet_voxel51.media.store import StoredObject
 
 from tests.media.outgoing import Bytes
 from tests.media.server import Fault

@@ -14,12 +14,7 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs_access import (
-    GoogleAccess,
-    Nobody,
-    find_access,
-    using_secrets,
-)
+from fathomnet_voxel51.media.gcs.access import GoogleAccess, Nobody, find_access, using_secrets
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 
 from tests.media.server import Fault
@@ -396,7 +391,7 @@ def test_an_emulator_needs_neither_google_auth_nor_requests() -> None:
 import asyncio, os, sys
 sys.path.insert(0, "plugins")
 os.environ["STORAGE_EMULATOR_HOST"] = "http://127.0.0.1:1"
-from fathomnet.media.gcs import GcsStore
+from fathomnet.media.gcs.store import GcsStore
 from fathomnet.media.outcomes import BusyError
 async def ask():
     async with GcsStore("gs://deep-sea/x") as store:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import BusyError
 
 from tests.conftest import REPOSITORY

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fathomnet_voxel51.media.answers import ForbiddenError
-from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.media.gcs.bucket import ForbiddenError
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
-from fathomnet_voxel51.stores import StoredObject
+from fathomnet_voxel51.media.store import StoredObject
 
 from tests.media.gcs.jobs import IMAGE, SMALL, do, failure, read
 from tests.media.server import Fault

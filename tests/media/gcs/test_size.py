@@ -6,7 +6,7 @@ import time
 import tracemalloc
 from typing import Any
 
-from fathomnet_voxel51.stores import Digest
+from fathomnet_voxel51.media.store import Digest
 
 from tests.media.gcs.jobs import do
 from tests.media.outgoing import crc32c

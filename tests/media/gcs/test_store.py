@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import ConflictError, MissingError, RejectedError
-from fathomnet_voxel51.stores import Digest, StoredObject
+from fathomnet_voxel51.media.store import Digest, StoredObject
 
 from demo.emulator import emulator
 from tests.media.gcs.jobs import IMAGE, SMALL, do, failure, put, read

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import ItemError
 
 from tests.media.gcs.jobs import IMAGE, SMALL, do, put_failure, read

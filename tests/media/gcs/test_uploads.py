@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from fathomnet_voxel51.media.answers import ForbiddenError
-from fathomnet_voxel51.media.gcs import GcsStore
+from fathomnet_voxel51.media.gcs.bucket import ForbiddenError
+from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.outcomes import BusyError, ConflictError, ItemError
-from fathomnet_voxel51.stores import Digest
+from fathomnet_voxel51.media.store import Digest
 
 from tests.media.gcs.jobs import IMAGE, SMALL, do, failure, put, put_failure
 from tests.media.outgoing import Bytes, crc32c

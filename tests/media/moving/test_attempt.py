@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fathomnet_voxel51.media.ledger_lines import Entry
-from fathomnet_voxel51.media.plan import Step, next_step
-from fathomnet_voxel51.stores import Digest, StoredObject
+from fathomnet_voxel51.media.ledger import Entry
+from fathomnet_voxel51.media.moving.attempt import Step, next_step
+from fathomnet_voxel51.media.store import Digest, StoredObject
 
 WHOLE = Digest(10, "AAAAAA==")
 STORED = Entry("a", "stored", bytes=10, crc32c="AAAAAA==", generation=1)

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from fathomnet_voxel51.media.hosts import Host, Patience
+from fathomnet_voxel51.media.moving.hosts import Host, Patience
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 
 from tests.media.together import Barrier

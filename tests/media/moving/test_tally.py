@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fathomnet_voxel51.media import tally
-from fathomnet_voxel51.media.tally import Tally, size_text, time_text
+from fathomnet_voxel51.media.moving import tally
+from fathomnet_voxel51.media.moving.tally import Tally, size_text, time_text
 
 
 def test_the_label_counts_what_is_done_and_what_went_wrong() -> None:

@@ -9,9 +9,9 @@ import zlib
 from itertools import pairwise
 
 import pytest
+from fathomnet_voxel51.media.moving.whole_image import ImageCheck
 from fathomnet_voxel51.media.outcomes import RejectedError
-from fathomnet_voxel51.media.whole import ImageCheck
-from fathomnet_voxel51.stores import Digest
+from fathomnet_voxel51.media.store import Digest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -17,9 +17,13 @@ from urllib.parse import quote
 
 import pytest
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.media import transfer_job
-from fathomnet_voxel51.media.renaming import RenameResult, rename_transferred
-from fathomnet_voxel51.media.transfer_job import TransferJob, TransferObject, write_transfer_job
+from fathomnet_voxel51.media.storage_transfer import job as transfer_job
+from fathomnet_voxel51.media.storage_transfer.job import (
+    TransferJob,
+    TransferObject,
+    write_transfer_job,
+)
+from fathomnet_voxel51.media.storage_transfer.renaming import RenameResult, rename_transferred
 
 from demo.emulator import Emulator, emulator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fathomnet_voxel51.transfer import TransferResult, download_images, upload_images
+from fathomnet_voxel51.media.transfer import TransferResult, download_images, upload_images
 
 from tests.media.jobs import QUICK
 from tests.media.sink import BUCKET, Sink

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from fathomnet_voxel51.ledger import Entry, Job, open_ledger
-from fathomnet_voxel51.transfer_lists import emit_transfer_job
+from fathomnet_voxel51.media.ledger import Entry, Job, open_ledger
+from fathomnet_voxel51.media.storage_transfer.job import emit_transfer_job
 
 from tests.media import origin as replies
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin
 from tests.media.sink import Sink
-from tests.transfer.runs import FOLDER, ROOT, counts, in_bucket, outcomes, upload
+from tests.media.transfer.runs import FOLDER, ROOT, counts, in_bucket, outcomes, upload
 
 
 class TestFromUrlsToABucket:

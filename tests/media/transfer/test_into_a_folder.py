@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.media import origin as replies
 from tests.media.origin import Origin
 from tests.media.sink import Sink
-from tests.transfer.runs import ROOT, counts, download, in_folder, upload
+from tests.media.transfer.runs import ROOT, counts, download, in_folder, upload
 
 
 class TestIntoAFolder:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.transfer import TransferResult
+from fathomnet_voxel51.media.transfer import TransferResult
 
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin
 from tests.media.sink import Sink
-from tests.transfer.runs import FOLDER, counts, download, in_bucket, in_folder, upload
+from tests.media.transfer.runs import FOLDER, counts, download, in_bucket, in_folder, upload
 
 
 def upload_as(catalog: str, endpoint: str, ledgers: str) -> TransferResult:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.transfer import download_images, upload_images
+from fathomnet_voxel51.media.transfer import download_images, upload_images
 
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin
 from tests.media.sink import Sink
-from tests.transfer.runs import counts, download, outcomes, upload
+from tests.media.transfer.runs import counts, download, outcomes, upload
 
 
 class TestWrongParameters:

@@ -10,7 +10,7 @@ from fathomnet_voxel51.errors import InputError
 from tests.media import origin as replies
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin
-from tests.transfer.runs import counts, download, outcomes
+from tests.media.transfer.runs import counts, download, outcomes
 
 
 class TestSafety:

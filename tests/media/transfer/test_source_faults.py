@@ -12,7 +12,15 @@ from tests.media import origin as replies
 from tests.media.jobs import QUICK
 from tests.media.origin import Origin, Reply
 from tests.media.sink import Sink
-from tests.transfer.runs import FOLDER, counts, download, in_bucket, in_folder, outcomes, upload
+from tests.media.transfer.runs import (
+    FOLDER,
+    counts,
+    download,
+    in_bucket,
+    in_folder,
+    outcomes,
+    upload,
+)
 
 PASSING = {
     "403 once": replies.status(403),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.media.sink import Sink
 from tests.media.sink_faults import CORRUPT, LOST, answer
-from tests.transfer.runs import FOLDER, counts, in_bucket, outcomes, upload
+from tests.media.transfer.runs import FOLDER, counts, in_bucket, outcomes, upload
 
 
 class TestAStoreThatMisbehaves:

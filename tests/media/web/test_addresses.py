@@ -7,7 +7,8 @@ import ipaddress
 import socket
 
 import pytest
-from fathomnet_voxel51.media.addresses import (
+from fathomnet_voxel51.media.outcomes import RejectedError
+from fathomnet_voxel51.media.web.addresses import (
     GuardedResolver,
     PrivateAddressError,
     fetchable_url,
@@ -15,7 +16,6 @@ from fathomnet_voxel51.media.addresses import (
     loggable_url,
     redirect_target,
 )
-from fathomnet_voxel51.media.outcomes import RejectedError
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL

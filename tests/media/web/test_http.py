@@ -6,12 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.media import receiving
-from fathomnet_voxel51.media.receiving import ALL_WINDOWS, SMALLEST, WINDOW, receiving_sockets
+from fathomnet_voxel51.media.web import http as receiving
+from fathomnet_voxel51.media.web.http import ALL_WINDOWS, SMALLEST, WINDOW, receiving_sockets
 
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
-from tests.transfer.runs import counts, download
+from tests.media.transfer.runs import counts, download
 
 ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))
 

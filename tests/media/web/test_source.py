@@ -18,10 +18,10 @@ from async_timeout import timeout
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fathomnet_voxel51.media.moving.whole_image import ImageCheck
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError, MissingError, RejectedError
-from fathomnet_voxel51.media.source import UrlSource
-from fathomnet_voxel51.media.whole import ImageCheck
-from fathomnet_voxel51.stores import Digest, Incoming
+from fathomnet_voxel51.media.store import Digest, Incoming
+from fathomnet_voxel51.media.web.source import UrlSource
 
 from tests.media import origin
 from tests.media.origin import Origin, Reply, jpeg, png

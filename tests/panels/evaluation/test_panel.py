@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.resources import data_file
 
 from tests.panels.driven import DrivenPanel, plugin_module
-from tests.predicted import predicted_dataset
+from tests.support.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
 NASTY = "<script>alert('1')</script> a|b *c* $d"
@@ -84,7 +84,7 @@ def panel(dataset: Any) -> DrivenPanel:
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test is run both ways of finding boxes: few of them, and many."""
     if request.param == "by name":
-        monkeypatch.setattr(plugin_module("dataset.pair_views"), "MOST_IDS", 0)
+        monkeypatch.setattr(plugin_module("evaluation.finished"), "MOST_IDS", 0)
     return str(request.param)
 
 
@@ -238,7 +238,7 @@ def test_an_event_draws_the_pictures_once(
     panel: DrivenPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    evaluation_figures = plugin_module("panels.evaluation_figures")
+    evaluation_figures = plugin_module("panels.evaluation.figures")
     matrix_figure = evaluation_figures.matrix_figure
 
     def counted(*arguments: Any) -> Any:

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
-from fathomnet_voxel51.dataset.label_counts import count_labels
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.fields import RANKS
+from fathomnet_voxel51.names import RANKS
+from fathomnet_voxel51.panels.taxonomy.counts import count_labels
 from fathomnet_voxel51.resources import data_file
 from fiftyone import ViewField as F
 
 from tests.panels.driven import DrivenPanel
-from tests.predicted import predicted_dataset
+from tests.support.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
 HOSTILE = (

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..fields import RANKS
-from ..taxonomy import Taxonomy
-from .pairs import Name, Pairs, lineage_positions
+from ...names import RANKS
+from ...taxonomy import Taxonomy
+from .columns import Name, Pairs, lineage_positions
 
 Numbers = npt.NDArray[np.intp]
 
@@ -87,7 +87,7 @@ def confusion_at(rank: str, pairs: Pairs, taxonomy: Taxonomy) -> Confusion:
         ValueError: the rank is none of these.
 
     Examples:
-        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
         >>> from fathomnet_voxel51.taxonomy import load_taxonomy
         >>> pairs = pair_up(["Pandalus", "Elpidia"], ["Heterocarpus", None], load_taxonomy())
         >>> families = confusion_at("family", pairs, load_taxonomy())
@@ -121,7 +121,7 @@ def most_confused(
         limit: the number of pairs to return.
 
     Examples:
-        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
         >>> from fathomnet_voxel51.taxonomy import load_taxonomy
         >>> pairs = pair_up(["Elpidia", "Elpidia"], ["Peniagone", "Peniagone"], load_taxonomy())
         >>> most_confused(pairs, load_taxonomy())

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .boxes import Boxes
+from .columns import Boxes
 
 Positions = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

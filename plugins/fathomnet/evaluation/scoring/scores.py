@@ -1,14 +1,184 @@
-"""How a prediction relates to the truth on the tree: right, too coarse, too fine, elsewhere."""
+"""How good predictions are: agreement at each rank, how sure that is, and how FiftyOne keeps it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ..taxonomy import Taxonomy
-from .pairs import Pairs, lineage_positions
+from ...names import PLUGIN_NAME, RANK_ACCURACY, RANKS, TAXONOMIC_DISTANCE
+from ...taxonomy import Taxonomy
+from .columns import Pairs, lineage_positions
+
+
+@dataclass(frozen=True, slots=True)
+class RankScore:
+    """Predictions at one rank.
+
+    Attributes:
+        rank: one of ``RANKS``.
+        boxes: boxes whose true lineage reaches the rank; only these count.
+        accuracy: the share of these whose prediction has the same name at the rank. A prediction
+            that does not reach the rank, an unknown name and a missing one are wrong. None
+            without boxes.
+        macro_f1: the mean F1 of the names that occur at the rank as truths or predictions.
+        names: how many those are.
+    """
+
+    rank: str
+    boxes: int
+    accuracy: float | None
+    macro_f1: float | None
+    names: int
+
+
+def rank_table(pairs: Pairs, taxonomy: Taxonomy) -> tuple[RankScore, ...]:
+    """Accuracy and macro F1 at the seven ranks, kingdom first.
+
+    Examples:
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Pandalus"], ["Peniagone", "Pandalus"], load_taxonomy())
+        >>> [(score.rank, score.accuracy) for score in rank_table(pairs, load_taxonomy())][-3:]
+        [('family', 1.0), ('genus', 0.5), ('species', None)]
+    """
+    table = lineage_positions(taxonomy)
+    true = table[pairs.true_positions]
+    predicted = table[pairs.predicted_positions]
+    return tuple(
+        _score(rank, true[:, column], predicted[:, column], len(taxonomy.names))
+        for column, rank in enumerate(RANKS)
+    )
+
+
+def _score(
+    rank: str, true: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], names: int
+) -> RankScore:
+    reached = true >= 0
+    true, predicted = true[reached], predicted[reached]
+    if not len(true):
+        return RankScore(rank, 0, None, None, 0)
+    right = true == predicted
+    hits = np.bincount(true[right], minlength=names)
+    # F1 is 2 TP / (2 TP + FP + FN), whose lower part is the truths and predictions of a name.
+    mentions = np.bincount(true, minlength=names)
+    mentions += np.bincount(predicted[predicted >= 0], minlength=names)
+    occurring = mentions > 0
+    f1 = 2 * hits[occurring] / mentions[occurring]
+    return RankScore(rank, len(true), float(right.mean()), float(f1.mean()), int(occurring.sum()))
+
+
+DISTANCE_URI = f"{PLUGIN_NAME}/{TAXONOMIC_DISTANCE}"
+RANKS_URI = f"{PLUGIN_NAME}/{RANK_ACCURACY}"
+DISTANCE_LABEL = "Mean taxonomic distance"
+
+Entries = dict[str, dict[str, Any]]
+
+
+def mean_distance(pairs: Pairs) -> float | None:
+    """The mean taxonomic distance of all pairs; None without any.
+
+    Examples:
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> pairs = pair_up(["Elpidia", "Elpidia"], ["Elpidia", "Peniagone"], load_taxonomy())
+        >>> mean_distance(pairs)
+        1.0
+    """
+    return float(pairs.distances.mean()) if len(pairs) else None
+
+
+def distance_entry(pairs: Pairs) -> Entries:
+    """The mean taxonomic distance, lower being better."""
+    value = mean_distance(pairs)
+    return {} if value is None else {DISTANCE_URI: _entry(TAXONOMIC_DISTANCE, value, True)}
+
+
+def rank_entries(pairs: Pairs, taxonomy: Taxonomy) -> Entries:
+    """The accuracy at each rank that any box reaches; the App shows one line for each."""
+    return {
+        f"{RANKS_URI}/{one.rank}": {
+            "key": f"accuracy_{one.rank}",
+            "value": one.accuracy,
+            "label": f"Accuracy at {one.rank}",
+            "lower_is_better": False,
+        }
+        for one in rank_table(pairs, taxonomy)
+        if one.accuracy is not None
+    }
+
+
+def _entry(key: str, value: float, lower_is_better: bool) -> dict[str, Any]:
+    return {
+        "key": key,
+        "value": value,
+        "label": DISTANCE_LABEL,
+        "lower_is_better": lower_is_better,
+    }
+
+
+DRAWS: Final = 1_000
+SEED: Final = 51
+LEVEL: Final = 0.95
+
+_AT_ONCE: Final = 4_000_000
+"""Groups that are drawn at a time; this bounds the memory."""
+
+Interval = tuple[float, float]
+
+
+def bootstrap_intervals(
+    values: npt.NDArray[np.float64],
+    groups: npt.NDArray[np.intp],
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> tuple[Interval, ...] | None:
+    """Percentile bootstrap intervals of the means of columns, by resampling whole groups.
+
+    Boxes of one group (an image, a dive) resemble each other: the same animals, water and light.
+    Drawing single boxes would treat them as independent and make the intervals too narrow.
+
+    Args:
+        values: (N, K) K quantities of N boxes.
+        groups: (N,) number of the group that each box belongs to, 0 to G - 1.
+        draws: the number of data sets to draw, each of G groups with replacement.
+        seed: decides the draws.
+
+    Returns:
+        The interval of ``LEVEL`` for each column; None with fewer than two groups.
+
+    Examples:
+        >>> two_dives = np.array([0, 0, 1, 1])
+        >>> bootstrap_intervals(np.ones((4, 1)), two_dives)
+        ((1.0, 1.0),)
+        >>> bootstrap_intervals(np.ones((4, 1)), np.zeros(4, int)) is None
+        True
+    """
+    number = int(groups.max(initial=-1)) + 1
+    if number < 2:
+        return None
+    sums = np.stack(
+        [np.bincount(groups, column, number) for column in (*values.T, np.ones(len(groups)))]
+    )
+    rng = np.random.default_rng(seed)
+    per_round = max(1, _AT_ONCE // number)
+    rounds = [min(per_round, draws - done) for done in range(0, draws, per_round)]
+    totals = np.concatenate([sums @ _weights(rng, number, size).T for size in rounds], axis=1)
+    # A draw of empty groups only has no mean.
+    kept = totals[:, totals[-1] > 0]
+    tail = (1 - LEVEL) / 2
+    bounds = np.quantile(kept[:-1] / kept[-1], (tail, 1 - tail), axis=1)
+    return tuple((float(low), float(high)) for low, high in bounds.T)
+
+
+def _weights(rng: np.random.Generator, number: int, draws: int) -> npt.NDArray[np.float64]:
+    """How often each group is drawn, (draws, groups)."""
+    drawn = rng.integers(0, number, (draws, number), dtype=np.int64)
+    drawn += np.arange(draws)[:, None] * number
+    counts = np.bincount(drawn.ravel(), minlength=draws * number)
+    return counts.reshape(draws, number).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +218,7 @@ def agreement(pairs: Pairs, taxonomy: Taxonomy) -> Agreement:
     """Counts boxes by how their prediction relates to their true name.
 
     Examples:
-        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
         >>> from fathomnet_voxel51.taxonomy import load_taxonomy
         >>> true = ["Pandalus amplus", "Pandalus", "Elpidia"]
         >>> pairs = pair_up(true, ["Pandalus", "Elpidia", None], load_taxonomy())
@@ -80,7 +250,7 @@ def hierarchical_score(pairs: Pairs, taxonomy: Taxonomy) -> HierarchicalScore:
     Examples:
         The genus implies six taxa, all of them among the seven that the species implies:
 
-        >>> from fathomnet_voxel51.scoring.pairs import pair_up
+        >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
         >>> from fathomnet_voxel51.taxonomy import load_taxonomy
         >>> pairs = pair_up(["Pandalus amplus"], ["Pandalus"], load_taxonomy())
         >>> score = hierarchical_score(pairs, load_taxonomy())

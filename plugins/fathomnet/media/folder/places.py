@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..files.coco_values import safe_file_name
-from .outcomes import RejectedError
+from ...files.safe_values import safe_file_name
+from ..outcomes import RejectedError
 from .part_files import is_part
 
 

@@ -1,4 +1,4 @@
-"""The identity towards Google Cloud Storage: credentials by the standard rules, fresh tokens."""
+"""Who asks Google Cloud Storage: credentials, fresh tokens, and the commands that grant rights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,31 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from ..errors import SetupError
-from .outcomes import BusyError, ItemError
+from ...errors import SetupError
+from ..outcomes import BusyError, ItemError
+
+READ_AND_WRITE: Final = "roles/storage.objectAdmin"
+"""The role to create, read, list, replace and delete objects."""
+READ: Final = "roles/storage.objectViewer"
+"""The role to read and list objects."""
+
+
+def create_bucket(bucket: str, project: str | None) -> str:
+    """The command that creates a bucket with uniform access whose objects cannot be made public."""
+    chosen = f" --project={project}" if project else ""
+    return (
+        f"gcloud storage buckets create gs://{bucket}{chosen} --location=LOCATION"
+        " --uniform-bucket-level-access --public-access-prevention"
+    )
+
+
+def grant_role(bucket: str, member: str, role: str = READ_AND_WRITE) -> str:
+    """The command that grants somebody a role on a bucket."""
+    return (
+        f"gcloud storage buckets add-iam-policy-binding gs://{bucket}"
+        f" --member={member} --role={role}"
+    )
+
 
 GOOGLE_ENDPOINT: Final = "https://storage.googleapis.com"
 EMULATOR_VARIABLE: Final = "STORAGE_EMULATOR_HOST"

@@ -12,16 +12,15 @@ from typing import Final
 import google_crc32c
 from async_timeout import timeout
 
+from ...errors import SetupError
 from ..checks import Check
-from ..errors import SetupError
-from ..stores import Digest
-from .answers import ForbiddenError
-from .event_loop import run_reporting
-from .gcs import PERMISSIONS, GcsStore
-from .gcs_access import PROJECT_VARIABLE, Access, Nobody, find_access
-from .gcs_commands import READ_AND_WRITE, grant_role
-from .outcomes import ItemError
-from .paths import GCS
+from ..event_loop import run_reporting
+from ..outcomes import ItemError
+from ..paths import GCS
+from ..store import Digest
+from .access import PROJECT_VARIABLE, READ_AND_WRITE, Access, Nobody, find_access, grant_role
+from .bucket import ForbiddenError
+from .store import PERMISSIONS, GcsStore
 
 TIMEOUT_SECONDS: Final = 20.0
 CREDENTIALS: Final = "credentials"

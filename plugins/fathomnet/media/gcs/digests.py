@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..errors import FathomNetError
-from ..stores import StoredObject
-from .event_loop import run_reporting
-from .gcs import GcsStore
-from .paths import GCS
+from ...errors import FathomNetError
+from ..event_loop import run_reporting
+from ..paths import GCS
+from ..store import StoredObject
+from .store import GcsStore
 
 _CONNECTIONS: Final = 4
 

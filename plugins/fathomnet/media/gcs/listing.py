@@ -14,14 +14,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from ..errors import SetupError
-from ..stores import StoredObject
-from .answers import Answer, ForbiddenError
-from .gcs_access import GET_CREDENTIALS
-from .gcs_commands import create_bucket, grant_role
-from .gcs_http import Bucket
-from .gcs_upload import WHOLE_KEY, WHOLE_VALUE
-from .outcomes import ItemError
+from ...errors import SetupError
+from ..outcomes import ItemError
+from ..store import StoredObject
+from .access import GET_CREDENTIALS, create_bucket, grant_role
+from .bucket import Answer, Bucket, ForbiddenError
+from .upload import WHOLE_KEY, WHOLE_VALUE
 
 FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
 """The parts of an object's resource that are requested; :func:`stored_object` reads them."""

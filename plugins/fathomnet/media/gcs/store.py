@@ -10,15 +10,14 @@ from typing import Final
 
 from typing_extensions import Self
 
-from ..stores import Digest, Incoming, Outgoing, StoredObject
-from .answers import Answer, read_answer
-from .gcs_access import Access, Nobody, find_access
-from .gcs_http import Bucket, object_path
-from .gcs_listing import FIELDS, first_page, list_objects, request_attempts, stored_object
-from .gcs_upload import Upload
-from .http_answers import Body, announced_digests
-from .outcomes import ItemError, MissingError
-from .paths import GCS
+from ..outcomes import ItemError, MissingError
+from ..paths import GCS
+from ..store import Digest, Incoming, Outgoing, StoredObject
+from ..web.http import Body, announced_digests
+from .access import Access, Nobody, find_access
+from .bucket import Answer, Bucket, object_path, read_answer
+from .listing import FIELDS, first_page, list_objects, request_attempts, stored_object
+from .upload import Upload
 
 PERMISSIONS: Final = tuple(
     f"storage.objects.{verb}" for verb in ("create", "get", "list", "delete")

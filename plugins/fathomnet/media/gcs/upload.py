@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from ..stores import Outgoing
+from ..store import Outgoing
 
 WHOLE_KEY: Final = "fathomnet-voxel51"
 WHOLE_VALUE: Final = "whole"

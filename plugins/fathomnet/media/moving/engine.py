@@ -10,13 +10,12 @@ from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..errors import SetupError
-from ..stores import Store, StoredObject
-from .attempt import Item, Journal, Mover, Source
+from ...errors import SetupError
+from ..ledger import Entry
+from ..outcomes import BusyError, ItemError
+from ..store import Store, StoredObject
+from .attempt import Item, Journal, Mover, Source, Step, next_step
 from .hosts import Host, Patience
-from .ledger_lines import Entry
-from .outcomes import BusyError, ItemError
-from .plan import Step, next_step
 from .tally import Tally
 
 WORKERS_A_CONNECTION: Final = 2

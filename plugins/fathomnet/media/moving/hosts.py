@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from .outcomes import BusyError, ItemError
+from ..outcomes import BusyError, ItemError
 from .tally import time_text
 
 FIRST_PAUSE: Final = 1.0

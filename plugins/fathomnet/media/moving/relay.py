@@ -10,9 +10,9 @@ from typing import Final
 from async_timeout import timeout
 from typing_extensions import Self
 
-from ..stores import Digest, Incoming
-from .outcomes import ItemError
-from .whole import ImageCheck
+from ..outcomes import ItemError
+from ..store import Digest, Incoming
+from .whole_image import ImageCheck
 
 _RESCHEDULE_SECONDS: Final = 1.0
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from typing import Final
 
-from .outcomes import Outcome
+from ..outcomes import Outcome
 
 WINDOW_SECONDS: Final = 30.0
 """The rate is averaged over this many seconds."""

@@ -9,8 +9,8 @@ from typing import Final
 
 import google_crc32c
 
-from ..stores import Digest
-from .outcomes import RejectedError
+from ..outcomes import RejectedError
+from ..store import Digest
 
 PNG: Final = "image/png"
 JPEG: Final = "image/jpeg"

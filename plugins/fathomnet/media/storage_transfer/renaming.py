@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..errors import Fault, InputError, SetupError
-from .paths import GCS
-from .transfer_job import MAP_HEADER
+from ...errors import Fault, InputError, SetupError
+from ..paths import GCS
+from .job import MAP_HEADER
 
 THREADS: Final = 32
 _BATCH: Final = 1_000

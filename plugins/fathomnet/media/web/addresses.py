@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from .outcomes import RejectedError
+from ..outcomes import RejectedError
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -14,12 +14,11 @@ from multidict import CIMultiDictProxy
 from typing_extensions import Self
 from yarl import URL
 
-from ..resources import DISTRIBUTION, installed_version
-from ..stores import Incoming
+from ...resources import DISTRIBUTION, installed_version
+from ..outcomes import BusyError, ItemError, MissingError, RejectedError
+from ..store import Incoming
 from .addresses import GuardedResolver, PrivateAddressError, fetchable_url, redirect_target
-from .http_answers import Body, announced_digests, retry_after
-from .outcomes import BusyError, ItemError, MissingError, RejectedError
-from .receiving import receiving_sockets
+from .http import Body, announced_digests, receiving_sockets, retry_after
 
 LARGEST_IMAGE: Final = 1 << 30
 """Bytes; a source that announces more is refused."""

@@ -8,11 +8,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.finished_evaluations import FinishedEvaluation
-from ..fields import RANKS
-from ..scoring.agreement import Agreement, kinds_of_agreement
-from ..scoring.confusion import CONCEPT, Confused, Confusion, confusion_at, most_confused
-from ..taxonomy import Taxonomy
+from ...evaluation.finished import FinishedEvaluation
+from ...evaluation.scoring.confusion import (
+    CONCEPT,
+    Confused,
+    Confusion,
+    confusion_at,
+    most_confused,
+)
+from ...evaluation.scoring.scores import Agreement, kinds_of_agreement
+from ...names import RANKS
+from ...taxonomy import Taxonomy
 
 LEVELS: Final = (CONCEPT, *reversed(RANKS))
 """Where a confusion can be looked at, the finest first."""

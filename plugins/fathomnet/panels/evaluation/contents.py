@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
-from ..plain import counted, literal
-from ..scoring.confusion import CONCEPT
-from .evaluation_at_rank import LEVELS, EvaluationAtRank
-from .figure_parts import Figure
+from ...evaluation.scoring.confusion import CONCEPT
+from ...text import counted, literal
+from ..plotly import Figure
+from .at_rank import LEVELS, EvaluationAtRank
 
 Handler = Callable[[Any], None]
 

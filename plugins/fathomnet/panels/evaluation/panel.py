@@ -9,22 +9,22 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators.cache import execution_cache
 
-from ..dataset.finished_evaluations import (
+from ...dataset.label_fields import fields_holding
+from ...errors import DatasetError
+from ...evaluation.finished import (
     FinishedEvaluation,
     evaluation_version,
     finished_evaluations,
     read_evaluation,
+    view_of_pairs,
 )
-from ..dataset.label_fields import fields_holding
-from ..dataset.pair_views import view_of_pairs
-from ..errors import DatasetError
-from ..fields import RANKS
-from ..taxonomy import load_taxonomy
-from . import evaluation_contents as contents
-from .base import DatasetPanel, Gap
-from .evaluation_at_rank import KINDS, Chosen, EvaluationAtRank
-from .evaluation_figures import all_figures
-from .figure_parts import Figure
+from ...names import RANKS
+from ...taxonomy import load_taxonomy
+from ..base import DatasetPanel, Gap
+from ..plotly import Figure
+from . import contents
+from .at_rank import KINDS, Chosen, EvaluationAtRank
+from .figures import all_figures
 
 RUN: Final = "evaluate_predictions"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..fields import distance_attribute
-from .collection import sample_collection
-from .label_fields import label_types
+from ...dataset.collection import sample_collection
+from ...dataset.label_fields import label_types
+from ...names import distance_attribute
 
 RIGHT: Final = "tp"
 """The verdict of an evaluation on a box whose partner has the same name."""

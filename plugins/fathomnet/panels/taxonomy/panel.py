@@ -7,23 +7,13 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
-from ..plain import counted, shortened
-from ..taxonomy import load_taxonomy
-from .base import DatasetPanel, Gap
+from ...taxonomy import load_taxonomy
+from ...text import counted, shortened
+from ..base import DatasetPanel, Gap
+from .state import NO_EVALUATION, Shown, evaluations, forget, label_fields, look, set_view, typed
 from .sunburst import figure
-from .taxa import ALL, OTHERS, UNLABELLED, Node, TaxonTree, outside
-from .taxon_state import (
-    NO_EVALUATION,
-    Shown,
-    evaluations,
-    forget,
-    label_fields,
-    look,
-    set_view,
-    typed,
-)
-from .taxon_views import show
-from .texts import distance, right
+from .tree import ALL, OTHERS, UNLABELLED, Node, TaxonTree, distance, outside, right
+from .views import show
 
 HEIGHT: Final = 520
 """Of the figure, in pixels."""

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from fiftyone.operators import execution_cache
 
-from ..dataset.finished_evaluations import finished_evaluations
-from ..dataset.label_counts import count_labels, has_labels, labels_in
-from ..fields import GROUND_TRUTH
-from ..taxonomy import load_taxonomy
-from .taxa import Node, TaxonTree, build_tree
-from .taxon_views import chosen
+from ...evaluation.finished import finished_evaluations
+from ...names import GROUND_TRUTH
+from ...taxonomy import load_taxonomy
+from .counts import count_labels, has_labels, labels_in
+from .tree import Node, TaxonTree, build_tree
+from .views import chosen
 
 NO_EVALUATION: Final = "none"
 """The choice to show none."""

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..plain import shortened
-from .taxa import OTHERS, UNLABELLED, Node, TaxonTree
-from .texts import described, escaped
+from ...text import shortened
+from ..plotly import escaped
+from .tree import OTHERS, UNLABELLED, Node, TaxonTree, described
 
 RINGS: Final = 4
 """How many levels are drawn at once; more would leave no room for names."""

@@ -1,4 +1,7 @@
-"""The labels of a view as a tree with counts: what the panel ``taxonomy`` draws and finds."""
+"""The labels of a view as a tree with counts, and what is said about a taxon.
+
+Names are whatever somebody annotated, and never markup.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from ..dataset.label_counts import LabelCount
-from ..lineages import folded
-from ..taxonomy import Taxonomy
+from ...taxonomy import Taxonomy
+from ...taxonomy.table import folded
+from ...text import counted, shortened
+from ..plotly import escaped
+from .counts import LabelCount
 
 ALL: Final = "all"
 OTHERS: Final = "others"
@@ -184,3 +189,31 @@ def named_by(key: str) -> str | None:
 
 def _sum(counts: Mapping[str | None, LabelCount], names: Iterable[str]) -> LabelCount:
     return sum((counts[name] for name in names if name in counts), LabelCount())
+
+
+NOTHING: Final = "–"  # noqa: RUF001  # a dash in a table
+
+
+def described(node: Node, whole: int) -> list[str]:
+    """The lines about a node, as plotly shows them.
+
+    Args:
+        node: what was pointed at.
+        whole: how many boxes there are.
+    """
+    lines = [f"<b>{escaped(shortened(node.name, 80))}</b>", node.rank]
+    lines.append(f"{counted(node.total.boxes, 'box', 'boxes')}, {node.total.boxes / whole:.1%}")
+    if node.total.scored:
+        lines.append(f"{right(node.total)} right of {node.total.scored:,} scored")
+        lines.append(f"{distance(node.total)} steps off in the mean")
+    return [line for line in lines if line]
+
+
+def right(count: LabelCount) -> str:
+    """The share of the scored boxes that are right."""
+    return NOTHING if count.accuracy is None else f"{count.accuracy:.0%}"
+
+
+def distance(count: LabelCount) -> str:
+    """The mean distance of the scored boxes."""
+    return NOTHING if count.mean_distance is None else f"{count.mean_distance:.2f}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..taxonomy import Taxonomy
-from .taxa import ALL, OTHERS, UNLABELLED, named_by, other_key, taxon_key
+from ...taxonomy import Taxonomy
+from .tree import ALL, OTHERS, UNLABELLED, named_by, other_key, taxon_key
 
 
 def show(view: Any, field: str, key: str, taxonomy: Taxonomy) -> Any:
@@ -18,7 +18,7 @@ def show(view: Any, field: str, key: str, taxonomy: Taxonomy) -> Any:
     Args:
         view: a view in which no taxon is chosen, see ``chosen``.
         field: the field of labels.
-        key: of the node, see ``taxa``; ``ALL`` for the view as it is.
+        key: of the node, see ``tree``; ``ALL`` for the view as it is.
         taxonomy: the tree of concepts.
     """
     import fiftyone as fo

@@ -1,1 +1,0 @@
-"""Collects what a data card says, and writes it."""

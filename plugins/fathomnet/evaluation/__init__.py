@@ -1,0 +1,12 @@
+"""Predictions against true labels, as a FiftyOne evaluation."""
+
+from __future__ import annotations
+
+from .evaluate import check_evaluation, evaluate_predictions
+from .result import EvaluationResult
+
+__all__ = [
+    "EvaluationResult",
+    "check_evaluation",
+    "evaluate_predictions",
+]

@@ -1,0 +1,12 @@
+"""A catalog becomes a FiftyOne dataset."""
+
+from __future__ import annotations
+
+from .ingest import IngestResult, ingest_dataset
+from .plan import check_ingest
+
+__all__ = [
+    "IngestResult",
+    "check_ingest",
+    "ingest_dataset",
+]

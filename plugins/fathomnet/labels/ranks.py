@@ -1,0 +1,98 @@
+"""The ranks of each box: its concept's kingdom, phylum, class and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..dataset.batches import now
+from ..dataset.collection import reload_samples, sample_collection
+from ..dataset.label_fields import labels_path
+from ..dataset.label_pipelines import rank_update
+from ..dataset.public_writes import save_pipeline
+from ..dataset.records import bring_up_to_date
+from ..dataset.schema import declare, rank_schema
+from ..errors import Fault, InputError
+from ..names import GROUND_TRUTH, OWN_RANK, RANKS
+from ..progress import Progress, silent
+from ..taxonomy import Taxonomy, load_taxonomy
+from ..text import counted
+
+RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
+
+
+@dataclass(frozen=True, slots=True)
+class RanksResult:
+    """The outcome of ``add_taxonomy_ranks``.
+
+    Attributes:
+        boxes: labels whose concept is in the taxonomy, in all fields.
+        unknown_concepts: the names of the other labels, sorted.
+    """
+
+    boxes: int
+    unknown_concepts: tuple[str, ...]
+
+
+def add_taxonomy_ranks(
+    dataset: Any,
+    label_fields: Sequence[str] = (GROUND_TRUTH,),
+    taxonomy: Taxonomy | None = None,
+    progress: Progress = silent,
+) -> RanksResult:
+    """Writes its own rank and its lineage, kingdom to species, on every label.
+
+    A rank that the lineage does not reach is None, and so is every rank of a label that is absent
+    or not in the taxonomy. Images whose labels are already right are not touched.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        label_fields: fields of boxes, or of one label per image.
+        taxonomy: the tree of concepts; None for the project's own.
+        progress: called with the share done and a label.
+
+    Raises:
+        InputError: no field is named.
+        DatasetError: a field does not exist or holds something else; nothing was changed.
+    """
+    names = (label_fields,) if isinstance(label_fields, str) else tuple(label_fields)
+    if not names:
+        raise InputError("label_fields", [Fault("label_fields", "name at least one field")])
+    bring_up_to_date(dataset)
+    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    paths = {name: labels_path(dataset, name) for name in names}
+    known = 0
+    unknown: set[str] = set()
+    for done, (field, path) in enumerate(paths.items()):
+        progress(done / len(paths), f"writing the ranks of {field}")
+        declare(dataset, rank_schema(path))
+        counts = dataset.count_values(f"{path}.label")
+        counts.pop(None, None)
+        ranks = {label: rank_attributes(label, taxonomy) for label in counts if label in taxonomy}
+        _write_ranks(dataset, field, path != field, {**ranks, "": rank_attributes(None, taxonomy)})
+        known += sum(counts[label] for label in ranks)
+        unknown.update(counts.keys() - ranks.keys())
+    progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
+    return RanksResult(boxes=known, unknown_concepts=tuple(sorted(unknown)))
+
+
+def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
+    """A concept's own rank and the seven slots of its lineage; all None for an unknown name."""
+    taxon = taxonomy.taxon(label)
+    if taxon is None:
+        return dict.fromkeys(RANK_ATTRIBUTES)
+    return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}
+
+
+def _write_ranks(
+    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
+) -> None:
+    collection = sample_collection(dataset)
+    has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
+    if collection is None:
+        change = [{"$match": has_labels}, *rank_update(field, is_list, ranks)]
+        save_pipeline(dataset, change, [field])
+        return
+    collection.update_many(has_labels, rank_update(field, is_list, ranks, now()))
+    reload_samples(dataset)

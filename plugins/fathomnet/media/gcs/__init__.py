@@ -1,0 +1,1 @@
+"""A bucket of Google Cloud Storage as a store of media."""

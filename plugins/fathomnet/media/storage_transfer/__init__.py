@@ -1,0 +1,1 @@
+"""The lists for Google's Storage Transfer Service, and what follows it."""

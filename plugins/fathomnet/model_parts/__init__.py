@@ -1,1 +1,0 @@
-"""The parts of an embedding model: known models, weights, devices, pixels and loading."""

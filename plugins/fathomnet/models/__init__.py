@@ -1,0 +1,23 @@
+"""The embedding models by name, and what FiftyOne's model zoo sees of them."""
+
+from __future__ import annotations
+
+from .embedders import (
+    Embedder,
+    ModelSpec,
+    load_embedder,
+    load_zoo_model,
+    model_names,
+    model_spec,
+    register_zoo_models,
+)
+
+__all__ = [
+    "Embedder",
+    "ModelSpec",
+    "load_embedder",
+    "load_zoo_model",
+    "model_names",
+    "model_spec",
+    "register_zoo_models",
+]

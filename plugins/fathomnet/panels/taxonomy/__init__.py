@@ -1,0 +1,1 @@
+"""The panel of the tree of life: counts and accuracy of every taxon."""

@@ -1,0 +1,10 @@
+"""Indexes of stored vectors: search by text, by image and by example."""
+
+from __future__ import annotations
+
+from .index import SimilarityResult, build_similarity_index
+
+__all__ = [
+    "SimilarityResult",
+    "build_similarity_index",
+]

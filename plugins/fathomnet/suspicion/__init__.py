@@ -1,1 +1,0 @@
-"""The arithmetic of doubt about labels, on arrays and names: nothing here knows FiftyOne."""
