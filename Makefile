@@ -10,7 +10,7 @@ TESTS =
 OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 
 # make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
-# of its own beside the other. .ci holds the versions that CI tests two of them with.
+# of its own beside the other. For two releases .ci holds the versions of what they need.
 ifdef FIFTYONE
 VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
@@ -119,8 +119,8 @@ faults: install
 dist: install
 	$(BIN)/python -m scripts.build_dist
 
-# What else CI tests with: the oldest release, with the oldest version of everything that the project
-# asks for, and one between with the newest.
+# What earlier releases are tested with: the oldest, with the oldest version of everything that the
+# project asks for, and one between with the newest.
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
 	--no-header --no-annotate --no-emit-index-url
 EARLIER = $(addprefix --extra ,fiftyone models worms demo test bench)

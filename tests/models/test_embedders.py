@@ -304,7 +304,8 @@ def test_a_device_or_precision_that_is_none_is_refused() -> None:
 def test_a_processor_s_own_bfloat16_decides(
     capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    # Earlier releases of torch do not tell what a processor can do.
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert choose_precision("auto", "cpu") == precision
     assert choose_precision("fp32", "cpu") == "fp32"
 

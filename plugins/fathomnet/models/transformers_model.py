@@ -54,7 +54,12 @@ class TransformersModel:
 
     def prepare(self, patch: Image.Image) -> Any:
         # Scaling and normalising are one step here already: a table of levels would not be faster.
-        return self._processor(images=patch, return_tensors="pt")["pixel_values"][0]
+        # Said rather than guessed: of a patch that is one or three pixels high, earlier releases
+        # take the rows for channels.
+        pixels = self._processor(
+            images=np.array(patch), input_data_format="channels_last", return_tensors="pt"
+        )
+        return pixels["pixel_values"][0]
 
     def embed(self, batch: Any) -> Floats:
         """The class token of the last layer, after the final norm."""
