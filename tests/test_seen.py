@@ -401,12 +401,19 @@ def test_exactly_what_is_on_the_screen_is_relabelled(
 
 @pytest.fixture(autouse=True)
 def put_back(world: World) -> Iterator[None]:
-    """Gives the next test the same boxes, without the code under test."""
-    samples = world.dataset._sample_collection
-    documents = list(samples.find())
+    """Gives the next test the same boxes, without the code under test.
+
+    The saved views of patches too: each has a copy of the boxes, which the App shows.
+    """
+    dataset = world.dataset
+    views = [dataset.load_saved_view(name) for name in dataset.list_saved_views()]
+    collections = [dataset._sample_collection]
+    collections += [view._dataset._sample_collection for view in views if view._is_patches]
+    kept = [(samples, list(samples.find())) for samples in collections]
     yield
-    for document in documents:
-        samples.replace_one({"_id": document["_id"]}, document)
+    for samples, documents in kept:
+        for document in documents:
+            samples.replace_one({"_id": document["_id"]}, document)
     world.dataset.reload()
     for key in world.dataset.list_runs():
         if key.startswith("relabel_"):

@@ -191,8 +191,8 @@ CASES = (
         "add_primary_label",
         primary_label,
         (ingest,),
-        Point("dataset.label_pipelines", "primary_label_update"),
-        Point("dataset.public_writes", "save_pipeline"),
+        Point("labels.primary", "primary_label_update"),
+        Point("labels.primary", "save_pipeline"),
     ),
 )
 OF_NAME = {case.name: case for case in CASES}

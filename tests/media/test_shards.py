@@ -9,12 +9,13 @@ from collections import Counter
 import pytest
 from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.media.shards import Shard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 COUNTS = st.integers(1, 50)
 
 
+@settings(deadline=None)
 @given(name=st.text(), count=COUNTS)
 def test_every_image_belongs_to_exactly_one_part_counted_from_0_or_from_1(
     name: str, count: int
@@ -24,6 +25,7 @@ def test_every_image_belongs_to_exactly_one_part_counted_from_0_or_from_1(
         assert sum(part.owns(name) for part in parts) == 1
 
 
+@settings(deadline=None)
 @given(count=COUNTS, data=st.data())
 def test_labels_tell_parts_apart(count: int, data: st.DataObject) -> None:
     one, other = (data.draw(st.integers(0, count)) for _ in range(2))

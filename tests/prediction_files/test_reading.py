@@ -171,7 +171,7 @@ def test_a_run_is_not_written_where_its_parts_do_not_fit(tmp_path: Path) -> None
     folder = tmp_path / "run"
     with pytest.raises(InputError, match="expected"):
         write_predictions(folder, run_rows(), {"concepts": CONCEPTS[:2]}, PROBABILITIES)
-    with pytest.raises(InputError, match="annotation_id: 3 stands"):
+    with pytest.raises(InputError, match="annotation_id: 3 is in more than one row"):
         write_predictions(folder, run_rows().assign(annotation_id=3), {})
     with pytest.raises(InputError, match="image_id"):
         write_predictions(folder, run_rows().drop(columns="image_id"), {})
