@@ -252,9 +252,6 @@ def filtered(world: World, base: Base, how: str) -> tuple[dict[str, Any], list[T
     if how == "no filter":
         return {}, tiles, field
     if how == "a split":
-        if base.patches:
-            # A patch has nothing of its image but what lies in it.
-            pytest.skip("patches have no split")
         kept = [one for one in tiles if one.image.split == "train"]
         return {"split": screens.is_label("train")}, kept, field
     matching = how == "images with a name"
@@ -356,7 +353,10 @@ def as_a_person(request: dict[str, Any], label: str = NEW, **values: Any) -> dic
 
 
 def is_possible(base: str, filter_name: str) -> bool:
-    """Whether the grid offers the filter, and leaves enough of what there is to choose from."""
+    """Whether the grid offers the filter, and leaves enough of what there is to choose from.
+
+    A patch has nothing of its image, such as its split, but what lies in it.
+    """
     patches = BASES[base].patches
     return filter_name != "a split" or not (patches or base == "images of a split")
 

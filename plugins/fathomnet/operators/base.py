@@ -177,13 +177,17 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """The same for a form, which is drawn again at every keystroke."""
         return self._target(ctx, params)
 
+    def _target_of_run(self, ctx: Any, params: P) -> Any:
+        """The same for a run that begins now."""
+        return self._target(ctx, params)
+
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
             params = self._permitted(ctx)
             with using_secrets(ctx.secrets), acting_as(user_name(ctx)):
                 result = self.run_to_dict(
                     params,
-                    self._target(ctx, params),
+                    self._target_of_run(ctx, params),
                     lambda share, label: ctx.set_progress(progress=share, label=label),
                 )
         except FathomNetError as error:

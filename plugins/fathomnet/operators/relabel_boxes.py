@@ -131,13 +131,9 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
             )
         return target
 
-    def execute(self, ctx: Any) -> dict[str, Any]:
-        if not ctx.delegated and ctx.dataset is not None:
-            try:
-                self._asked(ctx, self._permitted(ctx))
-            except DatasetError as error:
-                raise error.with_traceback(None) from None
-        return super().execute(ctx)
+    def _target_of_run(self, ctx: Any, params: parameters.RelabelBoxes) -> Any:
+        # A run that waited was asked when it was scheduled.
+        return self._target(ctx, params) if ctx.delegated else self._asked(ctx, params)
 
 
 def _relabel(
