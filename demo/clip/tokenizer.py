@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,12 @@ def save_tokenizer(folder: Path, words: Sequence[str]) -> None:
         eos_token=END,
         model_max_length=CONTEXT,
     ).save_pretrained(folder)
+    # Under the name that transformers has always had for it: version 5 writes one of its own, which
+    # version 4, as earlier releases of FiftyOne have it, does not know.
+    settings = folder / "tokenizer_config.json"
+    written = json.loads(settings.read_text(encoding="utf-8"))
+    written["tokenizer_class"] = "PreTrainedTokenizerFast"
+    settings.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -82,7 +82,10 @@ def transformers_alone(folder: Path) -> Callable[[Image.Image], np.ndarray]:
 
     def embed(image: Image.Image) -> np.ndarray:
         with torch.inference_mode():
-            inputs = processor(images=image, return_tensors="pt")
+            # Said, as for a picture one or three pixels high earlier releases guess wrong.
+            inputs = processor(
+                images=np.array(image), input_data_format="channels_last", return_tensors="pt"
+            )
             return model(**inputs).pooler_output[0].numpy()
 
     return embed

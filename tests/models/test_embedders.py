@@ -54,7 +54,10 @@ def _transformers(folder: Path) -> Library:
     processor = AutoImageProcessor.from_pretrained(folder)
 
     def one(picture: Image.Image) -> tuple[torch.Tensor, np.ndarray]:
-        inputs = processor(images=picture, return_tensors="pt")
+        # Said, as for a picture one or three pixels high earlier releases guess wrong.
+        inputs = processor(
+            images=np.array(picture), input_data_format="channels_last", return_tensors="pt"
+        )
         with torch.no_grad():
             return inputs["pixel_values"][0], model(**inputs).pooler_output[0].numpy()
 

@@ -71,8 +71,9 @@ def test_a_dataset_and_its_clone_have_patches_of_their_own_once_one_is_edited(
     clone = dataset.clone(f"{dataset.name}-clone")
     try:
         both = [dataset, clone]
-        views = [one.load_saved_view("all") for one in both]
-        assert views[0]._dataset.name == views[1]._dataset.name, "FiftyOne gives each its own now"
+        for one in both:
+            # From here on both show one copy, but in the earliest releases.
+            one.load_saved_view("all")
         mine, other = both if edited == "the original" else both[::-1]
         before = other.to_patches("ground_truth").values(SHOWN[:2])
         some = mine.load_saved_view("few")
