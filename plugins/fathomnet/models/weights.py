@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import SetupError
+from ..files.reading import blocks, sha256_of
 from ..resources import data_file
 
 Family = Literal["open_clip", "transformers"]
@@ -91,7 +91,6 @@ KNOWN: Final[dict[str, KnownModel]] = {
 
 MODELS_FOLDER: Final = "FATHOMNET_MODELS"
 """Environment variable: a folder with a subfolder for each model, named after the model."""
-_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,7 @@ class Weights:
 
     def sha256(self) -> str:
         """The hash of the weights; reads the whole file."""
-        digest = hashlib.sha256()
-        with self.file.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-        return digest.hexdigest()
+        return sha256_of(blocks(self.file))
 
 
 def find_known(name: str) -> Weights:

@@ -6,6 +6,8 @@ import time
 from collections import Counter, deque
 from typing import Final
 
+from rich.filesize import decimal
+
 from ..outcomes import Outcome
 
 WINDOW_SECONDS: Final = 30.0
@@ -82,11 +84,7 @@ def size_text(size: float) -> str:
         >>> size_text(999), size_text(1_240_000)
         ('999 B', '1.2 MB')
     """
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+    return decimal(round(size)) if size >= 1000 else f"{size:.0f} B"
 
 
 def time_text(seconds: float) -> str:
