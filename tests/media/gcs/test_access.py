@@ -7,14 +7,22 @@ import datetime
 import json
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs.access import GoogleAccess, Nobody, find_access, using_secrets
+from fathomnet_voxel51.media.gcs.access import (
+    GoogleAccess,
+    Nobody,
+    find_access,
+    proof,
+    using_secrets,
+)
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 
 from tests.media.server import Fault
@@ -51,7 +59,7 @@ def key(sink: Sink, tmp_path: Path) -> Path:
 
 def expires_in(access: GoogleAccess, seconds: float) -> None:
     now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    access._credentials.expiry = now + datetime.timedelta(seconds=seconds)
+    access.credentials._credentials.expiry = now + datetime.timedelta(seconds=seconds)
 
 
 # Whom it finds.
@@ -74,7 +82,7 @@ def test_an_emulator_needs_nobody_and_gets_no_token(
         access = find_access()
     assert isinstance(access, Nobody)
     assert access.endpoint == endpoint
-    assert asyncio.run(access.headers()) == {}
+    assert asyncio.run(proof(access)) == {}
 
 
 def test_a_key_file_is_found_by_its_variable(
@@ -85,7 +93,7 @@ def test_a_key_file_is_found_by_its_variable(
     assert (access.account, access.project) == (ACCOUNT, PROJECT)
     assert access.member == f"serviceAccount:{ACCOUNT}"
     assert access.endpoint == "https://storage.googleapis.com"
-    assert sink.office.accepts(asyncio.run(access.headers())["authorization"])
+    assert sink.office.accepts(asyncio.run(proof(access))["authorization"])
 
 
 @pytest.mark.parametrize("as_path", [False, True])
@@ -96,7 +104,7 @@ def test_a_plugin_secret_comes_before_the_variable(
     with using_secrets({SECRET: str(key) if as_path else f"\n{key.read_text()}\n"}):
         access = find_access()
     assert (access.account, access.project) == (ACCOUNT, PROJECT)
-    assert sink.office.accepts(asyncio.run(access.headers())["authorization"])
+    assert sink.office.accepts(asyncio.run(proof(access))["authorization"])
     with pytest.raises(SetupError):
         find_access()
 
@@ -259,9 +267,9 @@ def with_access(sink: Sink, work: Any) -> Any:
 
 def test_a_token_is_got_once_and_kept(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
-        first = await access.headers()
+        first = await proof(access)
         assert set(first) == {"authorization"}
-        assert all(headers == first for headers in [await access.headers() for _ in range(10)])
+        assert all(headers == first for headers in [await proof(access) for _ in range(10)])
 
     with_access(sink, work)
     assert sink.office.given == 1
@@ -269,7 +277,7 @@ def test_a_token_is_got_once_and_kept(sink: Sink) -> None:
 
 def test_many_at_once_get_one_token(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
-        headers = await asyncio.gather(*(access.headers() for _ in range(50)))
+        headers = await asyncio.gather(*(proof(access) for _ in range(50)))
         assert all(one == headers[0] for one in headers)
 
     with_access(sink, work)
@@ -278,10 +286,10 @@ def test_many_at_once_get_one_token(sink: Sink) -> None:
 
 def test_an_expired_token_is_replaced_before_it_is_used(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
-        first = await access.headers()
+        first = await proof(access)
         for seconds in (-60, 5):
             expires_in(access, seconds)
-            second = await access.headers()
+            second = await proof(access)
             assert second != first and sink.office.accepts(second["authorization"])
 
     with_access(sink, work)
@@ -290,12 +298,12 @@ def test_an_expired_token_is_replaced_before_it_is_used(sink: Sink) -> None:
 
 def test_a_token_that_soon_expires_is_replaced_while_it_is_used(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
-        first = await access.headers()
-        access._not_before = 0.0
+        first = await proof(access)
+        access.credentials._not_before = 0.0
         expires_in(access, 240)
-        assert await access.headers() == first
-        await access._renewal
-        assert await access.headers() != first
+        assert await proof(access) == first
+        access.credentials._renewal.join()
+        assert await proof(access) != first
 
     with_access(sink, work)
     assert sink.office.given == 2
@@ -303,17 +311,17 @@ def test_a_token_that_soon_expires_is_replaced_while_it_is_used(sink: Sink) -> N
 
 def test_a_token_that_still_works_outlives_a_failing_token_server(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
-        first = await access.headers()
-        access._not_before = 0.0
+        first = await proof(access)
+        access.credentials._not_before = 0.0
         expires_in(access, 240)
         sink.faults[TOKENS] = [Fault("answer", 400)] * 100
         for _ in range(3):
-            assert await access.headers() == first
-            await asyncio.wait([access._renewal])
+            assert await proof(access) == first
+            access.credentials._renewal.join()
         assert len(sink.faults[TOKENS]) == 99
         expires_in(access, 0)
         with pytest.raises(SetupError):
-            await access.headers()
+            await proof(access)
 
     with_access(sink, work)
 
@@ -321,7 +329,7 @@ def test_a_token_that_still_works_outlives_a_failing_token_server(sink: Sink) ->
 def test_a_short_lived_token_is_not_replaced_at_every_request() -> None:
     async def work(access: GoogleAccess) -> None:
         for _ in range(20):
-            await access.headers()
+            await proof(access)
             await asyncio.sleep(0.01)
 
     with Sink(tokens=True, token_seconds=60) as sink:
@@ -330,13 +338,25 @@ def test_a_short_lived_token_is_not_replaced_at_every_request() -> None:
 
 
 def test_renewing_what_others_have_renewed_is_done_already(sink: Sink) -> None:
-    async def work(access: GoogleAccess) -> None:
-        refused = await access.headers()
-        await asyncio.gather(*(access.renew(refused) for _ in range(50)))
-        await access.renew(refused)
-        assert await access.headers() != refused
+    together, others_done = threading.Barrier(51), threading.Event()
 
-    with_access(sink, work)
+    def refused(late: bool) -> None:
+        """What google-auth does in the thread of a request that is answered with 401."""
+        access.credentials.before_request(None, "GET", "", {})
+        together.wait()
+        if late:
+            others_done.wait()
+        access.credentials.refresh(None)
+
+    with using_secrets({SECRET: sink.key()}):
+        access = find_access()
+    first = asyncio.run(proof(access))
+    with ThreadPoolExecutor(51) as threads:
+        late = threads.submit(refused, True)
+        list(threads.map(refused, [False] * 50))
+        others_done.set()
+        late.result()
+    assert asyncio.run(proof(access)) != first
     assert sink.office.given == 2
 
 
@@ -344,7 +364,7 @@ def test_one_that_stops_waiting_does_not_stop_the_others(sink: Sink) -> None:
     sink.latency = 0.2
 
     async def work(access: GoogleAccess) -> None:
-        first, second = (asyncio.create_task(access.headers()) for _ in range(2))
+        first, second = (asyncio.create_task(proof(access)) for _ in range(2))
         await asyncio.sleep(0.05)
         first.cancel()
         assert sink.office.accepts((await second)["authorization"])
@@ -357,7 +377,7 @@ def test_credentials_that_were_revoked_need_a_person(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
         sink.faults[TOKENS] = [Fault("answer", 400)]
         with pytest.raises(SetupError, match="invalid_grant") as raised:
-            await access.headers()
+            await proof(access)
         assert ACCOUNT in str(raised.value) and "gcloud auth" in str(raised.value)
 
     with_access(sink, work)
@@ -367,7 +387,7 @@ def test_a_token_server_with_a_problem_is_worth_another_try(sink: Sink) -> None:
     async def work(access: GoogleAccess) -> None:
         sink.faults[TOKENS] = [Fault("answer", 503)] * 20
         with pytest.raises(ItemError) as raised:
-            await access.headers()
+            await proof(access)
         assert raised.value.again
 
     with_access(sink, work)
@@ -381,28 +401,31 @@ def test_a_token_server_that_cannot_be_reached_is_busy(sink: Sink) -> None:
         with using_secrets({SECRET: json.dumps(key)}):
             access = find_access()
         with pytest.raises(BusyError):
-            await access.headers()
+            await proof(access)
 
     asyncio.run(work())
 
 
-def test_an_emulator_needs_neither_google_auth_nor_requests() -> None:
+def test_what_moves_images_loads_google_s_client_only_for_a_bucket() -> None:
     script = """
 import asyncio, os, sys
 sys.path.insert(0, "plugins")
 os.environ["STORAGE_EMULATOR_HOST"] = "http://127.0.0.1:1"
-from fathomnet.media.gcs.store import GcsStore
 from fathomnet.media.outcomes import BusyError
-async def ask():
-    async with GcsStore("gs://deep-sea/x") as store:
+from fathomnet.media.transfer import FolderStore, GcsStore
+HEAVY = {"google.cloud.storage", "requests", "fiftyone", "pandas"}
+async def ask(store):
+    async with store:
         await store.find("a.png")
+asyncio.run(ask(FolderStore("/")))
+print("folder:", sorted(HEAVY & set(sys.modules)))
 try:
-    asyncio.run(ask())
+    asyncio.run(ask(GcsStore("gs://deep-sea/x")))
 except BusyError:
-    heavy = {"google.auth", "requests", "fiftyone", "pandas"} & set(sys.modules)
-    print("heavy:", sorted(heavy))
+    print("bucket:", sorted(HEAVY & set(sys.modules)))
 """
     found = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert found.stdout == "heavy: []\n", found.stderr
+    told = "folder: []\nbucket: ['google.cloud.storage', 'requests']\n"
+    assert found.stdout == told, found.stderr

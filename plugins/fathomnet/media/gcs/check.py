@@ -18,8 +18,8 @@ from ..event_loop import run_reporting
 from ..outcomes import ItemError
 from ..paths import GCS
 from ..store import Digest
-from .access import PROJECT_VARIABLE, READ_AND_WRITE, Access, Nobody, find_access, grant_role
-from .bucket import ForbiddenError
+from .access import PROJECT_VARIABLE, READ_AND_WRITE, Access, Nobody, find_access, grant_role, proof
+from .answers import ForbiddenError
 from .store import PERMISSIONS, GcsStore
 
 TIMEOUT_SECONDS: Final = 20.0
@@ -46,7 +46,7 @@ def check_bucket(media_root: str, find: Callable[[], Access] = find_access) -> l
 async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
     try:
         access = await asyncio.to_thread(find)
-        await asyncio.wait_for(access.headers(), TIMEOUT_SECONDS)
+        await asyncio.wait_for(proof(access), TIMEOUT_SECONDS)
     except (SetupError, ItemError, asyncio.TimeoutError) as error:
         fix = "what the line above says"
         skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not checked", fix)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from ...errors import SetupError
 from ..outcomes import ItemError
 from ..store import StoredObject
 from .access import GET_CREDENTIALS, create_bucket, grant_role
-from .bucket import Answer, Bucket, ForbiddenError
+from .answers import Answer, ForbiddenError
+from .bucket import Bucket
 from .upload import WHOLE_KEY, WHOLE_VALUE
 
 FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
@@ -30,7 +32,15 @@ _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 10.0
 
 
-async def list_objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, StoredObject]]:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Objects by their names, and what asks for those that follow; empty at the end."""
+
+    objects: dict[str, StoredObject]
+    next_page: str | None
+
+
+async def list_objects(bucket: Bucket, prefix: str) -> dict[str, StoredObject]:
     """Every object whose name begins with a prefix, by its name.
 
     A page that fails is requested again, so a long listing need not restart.
@@ -38,43 +48,45 @@ async def list_objects(bucket: Bucket, prefix: str) -> AsyncIterator[tuple[str, 
     Raises:
         SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
     """
-    token = ""
+    objects: dict[str, StoredObject] = {}
+    token: str | None = None
     while True:
         try:
             async for attempt in request_attempts():
                 with attempt:
-                    page = await first_page(bucket, prefix, _PAGE, token)
+                    page = await list_page(bucket, prefix, _PAGE, token)
         except ItemError as error:
             raise SetupError(f"gs://{bucket.name} cannot be listed: {error.reason}") from error
-        for resource in page.get("items", ()):
-            yield resource["name"], stored_object(resource)
-        token = page.get("nextPageToken", "")
+        objects |= page.objects
+        token = page.next_page
         if not token:
-            return
+            return objects
 
 
-async def first_page(
-    bucket: Bucket, prefix: str, most: int = 1, token: str = ""
-) -> Mapping[str, Any]:
+async def list_page(bucket: Bucket, prefix: str, most: int = 1, token: str | None = None) -> Page:
     """Requests one page of a listing once: the first, unless a token names another.
 
     Raises:
         SetupError: there is no such bucket, or it may not be listed.
         ItemError: there is no answer now.
     """
-    query: dict[str, str | int] = {
-        "prefix": prefix,
-        "maxResults": most,
-        "fields": f"items({FIELDS}),nextPageToken",
-    }
-    if token:
-        query["pageToken"] = token
-    answer = await bucket.ask("GET", "/o", query)
-    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-        raise SetupError(_explained(bucket, answer))
-    if not answer.ok:
-        raise answer.error()
-    return answer.json()
+
+    def question(asked: Any) -> Page:
+        from google.api_core.exceptions import Forbidden, NotFound, Unauthorized
+
+        from .client import ONCE, answer_of
+
+        fields = f"items({FIELDS}),nextPageToken"
+        listed = asked.list_blobs(
+            prefix=prefix, page_size=most, page_token=token, fields=fields, **ONCE
+        )
+        try:
+            page = next(listed.pages, ())
+        except (Unauthorized, Forbidden, NotFound) as error:
+            raise SetupError(_explained(bucket, answer_of(error))) from None
+        return Page({blob.name: described(blob) for blob in page}, listed.next_page_token)
+
+    return await bucket.ask(question)
 
 
 def stored_object(resource: Mapping[str, Any]) -> StoredObject:
@@ -86,6 +98,11 @@ def stored_object(resource: Mapping[str, Any]) -> StoredObject:
         md5=resource.get("md5Hash"),
         ours=resource.get("metadata", {}).get(WHOLE_KEY) == WHOLE_VALUE,
     )
+
+
+def described(blob: Any) -> StoredObject:
+    """The same from Google's client, whose own attributes copy the metadata of every object."""
+    return stored_object(blob._properties)
 
 
 def request_attempts() -> AsyncRetrying:

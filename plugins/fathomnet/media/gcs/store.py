@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from typing_extensions import Self
 
@@ -15,8 +15,8 @@ from ..paths import GCS
 from ..store import Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
 from .access import Access, Nobody, find_access
-from .bucket import Answer, Bucket, object_path, read_answer
-from .listing import FIELDS, first_page, list_objects, request_attempts, stored_object
+from .bucket import Bucket, read_answer
+from .listing import FIELDS, described, list_objects, list_page, request_attempts, stored_object
 from .upload import Upload
 
 PERMISSIONS: Final = tuple(
@@ -81,13 +81,10 @@ class GcsStore:
             SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
         """
         prefix = self._object_name(f"{folder}/" if folder else "")
-        found = {
-            name.removeprefix(prefix): stored
-            async for name, stored in list_objects(self._bucket, prefix)
-            if name != prefix  # a folder that the Cloud console made is an object too
-        }
+        found = await list_objects(self._bucket, prefix)
         self._bucket_seen = True
-        return found
+        found.pop(prefix, None)  # a folder that the Cloud console made is an object too
+        return {name.removeprefix(prefix): stored for name, stored in found.items()}
 
     async def peek(self) -> bool:
         """Whether there is any object below the root, by one request without retries.
@@ -96,23 +93,40 @@ class GcsStore:
             SetupError: there is no such bucket, or it may not be listed.
             ItemError: it cannot be reached.
         """
-        page = await first_page(self._bucket, self._object_name(""))
+        page = await list_page(self._bucket, self._object_name(""))
         self._bucket_seen = True
-        return bool(page.get("items"))
+        return bool(page.objects)
 
     async def permissions(self) -> frozenset[str] | None:
         """Which of :data:`PERMISSIONS` are granted; None if the server does not say."""
-        query = "&".join(f"permissions={permission}" for permission in PERMISSIONS)
-        answer = await self._bucket.ask("GET", f"/iam/testPermissions?{query}")
-        return frozenset(answer.json().get("permissions", ())) if answer.ok else None
+
+        def question(asked: Any) -> frozenset[str] | None:
+            from google.api_core.exceptions import GoogleAPICallError
+
+            from .client import ONCE
+
+            try:
+                return frozenset(asked.test_iam_permissions(list(PERMISSIONS), **ONCE))
+            except GoogleAPICallError:
+                return None
+
+        return await self._bucket.ask(question)
 
     async def find(self, path: str) -> StoredObject | None:
         """The object in its present version, or None."""
-        answer = await self._ask("GET", path, {"fields": FIELDS})
-        if answer.status == HTTPStatus.NOT_FOUND:
+
+        def question(asked: Any) -> StoredObject | None:
+            from .client import ONCE
+
+            blob = asked.get_blob(self._object_name(path), **ONCE)
+            return described(blob) if blob else None
+
+        found = await self._bucket.ask(question)
+        if found is None:
             await self._require_bucket()
-            return None
-        return stored_object(self._checked(answer).json())
+        else:
+            self._bucket_seen = True
+        return found
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
         """The digest of an object, which a bucket always knows."""
@@ -145,16 +159,35 @@ class GcsStore:
             raise ItemError(f"there is no bucket {self._name} any more; {answer.reason}")
         if answer.status == HTTPStatus.BAD_REQUEST and outgoing.crc32c is not None:
             raise ItemError(f"not what its checksum announced; {answer.reason}")
-        stored = stored_object(self._checked(answer).json())
+        if not answer.ok:
+            raise answer.error()
+        self._bucket_seen = True
+        stored = stored_object(answer.json())
         if (stored.size, stored.crc32c) != (outgoing.digest.size, outgoing.digest.crc32c):
-            await self._discard(path, stored)
+            problem = "Cloud Storage had stored other bytes than were sent"
+            try:
+                async for attempt in request_attempts():
+                    with attempt:
+                        await self.delete(path, stored)
+            except ItemError as error:
+                raise ItemError(f"{problem}, and keeps them: {error.reason}") from error
+            raise ItemError(problem)
         return stored
 
     async def delete(self, path: str, stored: StoredObject) -> None:
         """Deletes exactly this version of an object; does nothing if it no longer exists."""
-        answer = await self._ask("DELETE", path, {"ifGenerationMatch": stored.generation})
-        if answer.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED):
-            self._checked(answer)
+
+        def question(asked: Any) -> None:
+            from google.api_core.exceptions import NotFound, PreconditionFailed
+
+            from .client import ONCE
+
+            with contextlib.suppress(NotFound, PreconditionFailed):
+                asked.blob(self._object_name(path)).delete(
+                    if_generation_match=stored.generation, **ONCE
+                )
+
+        await self._bucket.ask(question)
 
     @contextlib.asynccontextmanager
     async def open(self, path: str) -> AsyncIterator[Incoming]:
@@ -167,10 +200,14 @@ class GcsStore:
             SetupError: there is no such bucket, or the credentials are no longer valid.
         """
         name = self._object_name(path)
-        response = await self._bucket.begin(object_path(name), {"alt": "media"})
+        response = await self._bucket.begin(name)
         try:
             if response.status != HTTPStatus.OK:
-                raise await self._refusal(await read_answer(response), name)
+                answer = await read_answer(response)
+                if response.status == HTTPStatus.NOT_FOUND:
+                    await self._require_bucket()
+                    raise MissingError(f"there is no object {GCS}{self._name}/{name}")
+                raise answer.error()
             if response.content_length is None:
                 raise ItemError("Cloud Storage does not say how long the object is", again=False)
             size = response.content_length
@@ -179,37 +216,11 @@ class GcsStore:
         finally:
             response.release()
 
-    async def _refusal(self, answer: Answer, name: str) -> ItemError:
-        if answer.status == HTTPStatus.NOT_FOUND:
-            await self._require_bucket()
-            return MissingError(f"there is no object {GCS}{self._name}/{name}")
-        return answer.error()
-
     async def _require_bucket(self) -> None:
         """Raises if the whole bucket is missing, not just the object."""
         if not self._bucket_seen:
             with contextlib.suppress(ItemError):
                 await self.peek()
-
-    async def _discard(self, path: str, stored: StoredObject) -> None:
-        """Deletes an object that must not remain."""
-        problem = "Cloud Storage had stored other bytes than were sent"
-        try:
-            async for attempt in request_attempts():
-                with attempt:
-                    await self.delete(path, stored)
-        except ItemError as error:
-            raise ItemError(f"{problem}, and keeps them: {error.reason}") from error
-        raise ItemError(problem)
-
-    def _checked(self, answer: Answer) -> Answer:
-        if not answer.ok:
-            raise answer.error()
-        self._bucket_seen = True
-        return answer
-
-    async def _ask(self, method: str, path: str, query: Mapping[str, str | int]) -> Answer:
-        return await self._bucket.ask(method, object_path(self._object_name(path)), query)
 
     def _object_name(self, path: str) -> str:
         return f"{self._prefix}/{path}" if self._prefix else path

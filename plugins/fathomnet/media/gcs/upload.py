@@ -54,6 +54,10 @@ class Upload(Payload):
         finally:
             self._ended.set()
 
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """By which google-auth's session knows a body that cannot be sent a second time."""
+        return self._outgoing.chunks()
+
     async def ended(self) -> None:
         """Waits until ``outgoing`` is no longer read; call it only after the request has ended."""
         if self._ended is not None:

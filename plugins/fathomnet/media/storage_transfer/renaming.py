@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ...errors import Fault, InputError, SetupError
+from ..gcs.access import find_access
 from ..paths import GCS
 from .job import MAP_HEADER
 
@@ -79,13 +79,10 @@ class _Renamer:
     """Renames objects of one bucket, from several threads."""
 
     def __init__(self, bucket: str) -> None:
-        from google.cloud import storage
-        from requests.adapters import HTTPAdapter
+        from ..gcs.client import storage_client
 
-        emulated = bool(os.environ.get("STORAGE_EMULATOR_HOST"))
-        client = storage.Client.create_anonymous_client() if emulated else storage.Client()
-        # Google's own way to keep a connection for each of more than ten threads.
-        client._http.mount("https://", HTTPAdapter(pool_maxsize=THREADS))
+        access = find_access()
+        client = storage_client(access, access.endpoint, THREADS)
         for _ in client.list_blobs(bucket, max_results=1):
             pass  # a bucket that is not there would otherwise look like one without the objects
         self._bucket: Any = client.bucket(bucket)

@@ -1,0 +1,102 @@
+"""What an answer of Cloud Storage means, and what none means."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from ...errors import SetupError
+from ..outcomes import BusyError, ConflictError, ItemError
+
+NO_JSON: Final = "Cloud Storage answers with what is not JSON"
+_REASON_MOST: Final = 300
+
+
+class ForbiddenError(ItemError):
+    """The account is not allowed to do this; it may be granted the right at any moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The service's answer to a request.
+
+    Attributes:
+        status: the HTTP status.
+        body: usually JSON.
+        wait: seconds that the service asks to wait.
+    """
+
+    status: int
+    body: bytes
+    wait: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> dict[str, Any]:
+        """The body as JSON.
+
+        Raises:
+            ItemError: it is not JSON.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self.body)
+        except ValueError:
+            raise ItemError(NO_JSON) from None
+        return found
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, in the service's words.
+
+        Examples:
+            >>> Answer(404, b'{"error": {"message": "no such bucket"}}').reason
+            'Cloud Storage answers 404: no such bucket'
+        """
+        try:
+            words = json.loads(self.body)["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            words = self.body.decode(errors="replace")
+        text = " ".join(str(words).split())[:_REASON_MOST]
+        return f"Cloud Storage answers {self.status}" + (f": {text}" if text else "")
+
+    def error(self) -> ItemError:
+        """The error that an answer which is not ``ok`` means for its object.
+
+        Examples:
+            >>> Answer(429, b"", wait=30.0).error()
+            BusyError('Cloud Storage answers 429')
+        """
+        match self.status:
+            case HTTPStatus.PRECONDITION_FAILED:
+                return ConflictError("an object of another version is there")
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+                return BusyError(self.reason, wait=self.wait)
+            case HTTPStatus.FORBIDDEN:
+                return ForbiddenError(self.reason)
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.NOT_FOUND | HTTPStatus.REQUEST_TIMEOUT:
+                return ItemError(self.reason)
+            case status:
+                return ItemError(self.reason, again=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def invalid_certificate(host: str) -> SetupError:
+    """The error for a server that nobody vouches for."""
+    advice = "SSL_CERT_FILE names the certificates that this machine trusts"
+    return SetupError(f"the certificate of {host} is not valid\n{advice}")
+
+
+def closed_connection(host: str, words: str) -> ItemError:
+    """The error for a connection that ends where an answer is due."""
+    return ItemError(f"{host} closed the connection without an answer ({words})")
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, without its own text, which may hold the whole address."""
+    number = getattr(error, "errno", None) or 0
+    words = os.strerror(number) if number > 0 else getattr(error, "strerror", None)
+    return words or type(error).__name__
