@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -78,8 +81,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
 def test_a_certificate_that_the_machine_trusts_is_enough(tmp_path: Path) -> None:
     script = """
 import asyncio, sys
-from tests.media.gcs.jobs import IMAGE, put
-print(put(sys.argv[1]).size == len(IMAGE))
+from tests.media.gcs.jobs import IMAGE, do, put
+stored = put(sys.argv[1])
+print(stored.size == len(IMAGE), do(sys.argv[1], lambda store: store.find("a.png")) == stored)
 """
     file, context = self_signed(tmp_path)
     with Sink(tls=context) as sink:
@@ -88,13 +92,43 @@ print(put(sys.argv[1]).size == len(IMAGE))
         found = subprocess.run(
             command, env=trusting, capture_output=True, text=True, check=False, cwd=REPOSITORY
         )
-    assert found.stdout == "True\n", found.stderr
+    assert found.stdout == "True True\n", found.stderr
 
 
 def test_the_environment_s_proxy_is_used(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", sink.url)
     stored = do("http://storage.invalid", lambda store: store.put("a.png", Bytes(SMALL)))
     assert stored.size == 13 and sink.content("fathomnet/a.png") == SMALL
+    assert do("http://storage.invalid", lambda store: store.find("a.png")) == stored
     monkeypatch.setenv("no_proxy", "storage.invalid")
     error = failure("http://storage.invalid", lambda store: store.find("a.png"))
     assert isinstance(error, BusyError)
+
+
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="Ctrl-C while the bucket does not answer",
+    end="ended at once, not when the answer is given up",
+)
+def test_a_server_that_does_not_answer_does_not_hold_up_ctrl_c() -> None:
+    script = """
+import sys
+from fathomnet_voxel51.media.event_loop import run_reporting
+from fathomnet_voxel51.media.gcs.store import GcsStore
+async def listing():
+    async with GcsStore("gs://deep-sea/fathomnet", endpoint=sys.argv[1]) as store:
+        await store.listing("x")
+run_reporting(listing(), lambda: None)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-c", script, address]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=REPOSITORY) as asking:
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(4) == b"GET "
+                asking.send_signal(signal.SIGINT)
+                began = time.monotonic()
+                asking.wait(timeout=25)
+    assert time.monotonic() - began < 10
+    assert asking.returncode != 0

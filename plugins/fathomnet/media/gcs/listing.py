@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying
 
 from ...errors import SetupError
 from ..outcomes import ItemError
+from ..retries import attempts
 from ..store import StoredObject
 from .access import GET_CREDENTIALS, create_bucket, grant_role
 from .answers import Answer, ForbiddenError
@@ -28,7 +23,7 @@ FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
 
 _PAGE: Final = 5000
 _ATTEMPTS: Final = 6
-_FIRST_WAIT: Final = 0.25
+_FIRST_WAIT: Final = 0.125
 _LONGEST_WAIT: Final = 10.0
 
 
@@ -106,22 +101,8 @@ def described(blob: Any) -> StoredObject:
 
 
 def request_attempts() -> AsyncRetrying:
-    """Several attempts at a small request, with random waits between them."""
-    return AsyncRetrying(
-        retry=retry_if_exception(_may_pass),
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=_wait,
-        reraise=True,
-    )
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, ItemError) and error.again and not isinstance(error, ForbiddenError)
-
-
-def _wait(state: RetryCallState) -> float:
-    asked = getattr(state.outcome and state.outcome.exception(), "wait", None)
-    return max(asked or 0.0, wait_random_exponential(_FIRST_WAIT, _LONGEST_WAIT)(state))
+    """Several attempts at a small request."""
+    return attempts(_ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT, final=(ForbiddenError,))
 
 
 def _explained(bucket: Bucket, answer: Answer) -> str:

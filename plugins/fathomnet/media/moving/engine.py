@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import SetupError
 from ..ledger import Entry
 from ..outcomes import BusyError, ItemError
+from ..retries import attempts
 from ..store import Store, StoredObject
 from .attempt import Item, Journal, Mover, Source, Step, next_step
 from .hosts import Host, Patience
@@ -41,11 +40,6 @@ class Policy:
     longest_wait: float = 30.0
     stall_seconds: float = 60.0
     patience: Patience = field(default_factory=Patience)
-
-    def jitter(self, number: int) -> float:
-        """Random seconds to wait after an attempt, so that many that fail at once retry apart."""
-        longest = min(self.longest_wait, self.first_wait * 2**number)
-        return random.uniform(0.0, longest)  # noqa: S311  # no secret
 
 
 class Transfer:
@@ -131,14 +125,15 @@ class Transfer:
 
     async def _settle(self, item: Item) -> Entry:
         """Tries an image until it has been moved, or cannot be."""
-        for number in count(1):
-            try:
-                return await self._try_while_hosts_answer(item, number)
-            except ItemError as error:
-                if not error.again or number >= self._policy.attempts:
-                    return Entry(item.name, error.outcome, error.reason, attempts=number)
-                await asyncio.sleep(max(error.wait or 0.0, self._policy.jitter(number)))
-        raise AssertionError("there is always another number")
+        policy, number = self._policy, 0
+        try:
+            async for attempt in attempts(policy.attempts, policy.first_wait, policy.longest_wait):
+                number = attempt.retry_state.attempt_number
+                with attempt:
+                    return await self._try_while_hosts_answer(item, number)
+        except ItemError as error:
+            return Entry(item.name, error.outcome, error.reason, attempts=number)
+        raise AssertionError("attempts end with a result or an error")
 
     async def _try_while_hosts_answer(self, item: Item, number: int) -> Entry:
         """Makes one attempt; refusals by a host that refuses everybody do not count as attempts."""
