@@ -381,7 +381,10 @@ def _open_locked(path: Path) -> int:
 
 
 def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry]:
-    content = _all_of(descriptor)
+    size = os.fstat(descriptor).st_size
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        content = file.read(size)
     whole = content.rfind(b"\n") + 1
     if not whole:
         if not job.line().startswith(content):
@@ -393,13 +396,6 @@ def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry
     refuse_other_job(path, header, job)
     os.ftruncate(descriptor, whole)
     return entries
-
-
-def _all_of(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
-        return file.read(size)
 
 
 def _append(descriptor: int, line: bytes, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -60,8 +61,14 @@ class MediaPlan:
         if self.filepath_root.startswith(GCS):
             return frozenset()
         folder = Path(self.filepath_root) / images_folder(split)
-        below = {PurePosixPath(name).parent for name in file_names}
-        return frozenset(name for parent in below for name in _files_in(folder, parent))
+        present: set[str] = set()
+        for below in {PurePosixPath(name).parent for name in file_names}:
+            with (
+                suppress(FileNotFoundError, NotADirectoryError, PermissionError),
+                os.scandir(folder / below) as entries,
+            ):
+                present |= {str(below / entry.name) for entry in entries if entry.is_file()}
+        return frozenset(present)
 
 
 def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) -> MediaPlan:
@@ -79,23 +86,21 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
     """
     faults: list[Fault] = []
     root = checked_root(media_root, "media_root", faults)
-    local = _checked_mirror(mirror.strip() or DEFAULT_MIRROR, faults)
+    home = Path.home().resolve()
+    local = Path(mirror.strip() or DEFAULT_MIRROR).expanduser().resolve()
+    if home not in local.parents:
+        problem = f"{local} is not below the home folder {home}; name a folder there, or none"
+        faults.append(Fault("mirror", problem))
+    elif local.exists() and not local.is_dir():
+        faults.append(Fault("mirror", f"{local} is not a folder"))
     if faults:
         raise InputError("where the images lie", faults)
     opened_in_place = root and (opens_gcs or not root.startswith(GCS))
-    return MediaPlan(media_root=root, filepath_root=root if opened_in_place else local)
+    return MediaPlan(media_root=root, filepath_root=root if opened_in_place else str(local))
 
 
 def _image_path(root: str, split: str, file_name: str) -> str:
     return f"{root}/{images_folder(split)}/{file_name}"
-
-
-def _files_in(folder: Path, below: PurePosixPath) -> Iterable[str]:
-    try:
-        with os.scandir(folder / below) as entries:
-            return [str(below / entry.name) for entry in entries if entry.is_file()]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return ()
 
 
 def checked_root(root: str, place: str, faults: list[Fault]) -> str:
@@ -124,15 +129,4 @@ def checked_root(root: str, place: str, faults: list[Fault]) -> str:
     folder = Path(root).expanduser().resolve()
     if folder.exists() and not folder.is_dir():
         faults.append(Fault(place, f"{folder} is not a folder"))
-    return str(folder)
-
-
-def _checked_mirror(mirror: str, faults: list[Fault]) -> str:
-    home = Path.home().resolve()
-    folder = Path(mirror).expanduser().resolve()
-    if home not in folder.parents:
-        problem = f"{folder} is not below the home folder {home}; name a folder there, or none"
-        faults.append(Fault("mirror", problem))
-    elif folder.exists() and not folder.is_dir():
-        faults.append(Fault("mirror", f"{folder} is not a folder"))
     return str(folder)

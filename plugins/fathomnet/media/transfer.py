@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import Fault
 from ..garbage_collector import lasting_objects_skipped
@@ -22,8 +20,8 @@ from .moving.engine import Policy, Transfer
 from .moving.tally import Tally
 from .outcomes import OUTCOMES
 from .paths import GCS, checked_root
-from .request import Options, Request, RequestedImage, checked_request
-from .store import Digest, Store, StoredObject
+from .request import Options, Request, checked_request
+from .store import Digest, Store
 from .web.addresses import loggable_url
 from .web.source import UrlSource
 
@@ -181,7 +179,11 @@ def _run(request: Request, progress: Progress) -> TransferResult:
         seconds=round(time.monotonic() - began, 3),
         ledger=str(ledger.path),
     )
-    progress(1.0, _summary(result, not_stored))
+    counts = ", ".join(f"{getattr(result, outcome):,} {outcome}" for outcome in OUTCOMES)
+    summary = f"{counted(result.total, 'image', 'images')}: {counts}"
+    if result.stored + result.present < result.total:
+        summary += f"; the others are listed in {not_stored}"
+    progress(1.0, summary)
     return result
 
 
@@ -199,32 +201,22 @@ async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
         if request.job.source == FROM_URLS:
             source = UrlSource(connections, request.options.allow_private_hosts)
             await stack.enter_async_context(source)
-            items = _items_of_urls(request.images)
+            items = (Item(image.name, image.url) for image in request.images)
         else:
             source = bucket = GcsStore(request.job.source, connections)
             await stack.enter_async_context(bucket)
-            items = _items_of_bucket(request.images, folder, await bucket.listing(folder))
+            listing = await bucket.listing(folder)
+            items = (
+                Item(
+                    image.name,
+                    f"{folder}/{image.name}",
+                    Digest(there.size, there.crc32c)
+                    if (there := listing.get(image.name)) and there.crc32c
+                    else None,
+                )
+                for image in request.images
+            )
         transfer = Transfer(
             source, store, folder, ledger, tally, request.policy, request.options.recheck
         )
         await transfer.run(items)
-
-
-def _items_of_urls(images: Iterable[RequestedImage]) -> Iterator[Item]:
-    return (Item(image.name, image.url) for image in images)
-
-
-def _items_of_bucket(
-    images: Iterable[RequestedImage], folder: str, listing: Mapping[str, StoredObject]
-) -> Iterator[Item]:
-    for image in images:
-        there = listing.get(image.name)
-        announced = Digest(there.size, there.crc32c) if there and there.crc32c else None
-        yield Item(image.name, f"{folder}/{image.name}", announced)
-
-
-def _summary(result: TransferResult, not_stored: Path) -> str:
-    counts = [f"{getattr(result, outcome):,} {outcome}" for outcome in OUTCOMES]
-    text = f"{counted(result.total, 'image', 'images')}: {', '.join(counts)}"
-    whole = result.stored + result.present
-    return text if whole == result.total else f"{text}; the others are listed in {not_stored}"

@@ -110,7 +110,14 @@ class PartFile:
             _sync(self._descriptor)
         version = version_of(os.fstat(self._descriptor))
         if expected is not None:
-            _replace(self._path, target, expected)
+            with alone_in(target.parent):
+                try:
+                    found = version_of(target.lstat())
+                except FileNotFoundError:
+                    raise OtherVersionError from None
+                if found != expected:
+                    raise OtherVersionError
+                self._path.replace(target)
         else:
             _name_if_free(self._path, target)
         self._path = None
@@ -163,14 +170,3 @@ def _name_if_free(part: Path, target: Path) -> None:
             part.rename(target)
     else:
         part.unlink()
-
-
-def _replace(part: Path, target: Path, expected: Version) -> None:
-    with alone_in(target.parent):
-        try:
-            found = version_of(target.lstat())
-        except FileNotFoundError:
-            raise OtherVersionError from None
-        if found != expected:
-            raise OtherVersionError
-        part.replace(target)

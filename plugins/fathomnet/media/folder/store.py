@@ -144,7 +144,11 @@ class FolderStore:
                     part.write(chunk)
                 except OSError as error:
                     raise store_error(error, self.root, path, WRITING) from error
-            _check(part, outgoing)
+            if part.size != outgoing.size:
+                problem = f"{part.size:,} bytes came, {outgoing.size:,} were announced"
+                raise ItemError(problem)
+            if outgoing.crc32c not in (None, outgoing.digest.crc32c):
+                raise ItemError("the checksum of what came is not the one that was announced")
             size, generation = await self._in_thread(
                 path, WRITING, self._publish, part, target, replacing
             )
@@ -283,15 +287,3 @@ def _expected(stored: StoredObject | None) -> Version | None:
 
 def _conflict(path: str) -> ConflictError:
     return ConflictError(f"{path} is not as it was listed: somebody else has written it")
-
-
-def _check(part: PartFile, outgoing: Outgoing) -> None:
-    """Checks that what was written is what was announced.
-
-    Raises:
-        ItemError: it is not.
-    """
-    if part.size != outgoing.size:
-        raise ItemError(f"{part.size:,} bytes came, {outgoing.size:,} were announced")
-    if outgoing.crc32c not in (None, outgoing.digest.crc32c):
-        raise ItemError("the checksum of what came is not the one that was announced")

@@ -51,17 +51,14 @@ async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
         fix = "what the line above says"
         skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not checked", fix)
         return [_failed(CREDENTIALS, error), skipped]
-    return [_who(access), await _media_root(media_root, access)]
-
-
-def _who(access: Access) -> Check:
+    who = Check(CREDENTIALS, "ok", f"{access.account}, project {access.project}")
     if isinstance(access, Nobody):
         detail = f"a storage emulator is configured, {access.endpoint}; none are needed"
-        return Check(CREDENTIALS, "ok", detail)
-    if access.project is None:
+        who = Check(CREDENTIALS, "ok", detail)
+    elif access.project is None:
         fix = f"gcloud config set project NAME, or set {PROJECT_VARIABLE}"
-        return Check(CREDENTIALS, "warn", f"{access.account}, no project found", fix)
-    return Check(CREDENTIALS, "ok", f"{access.account}, project {access.project}")
+        who = Check(CREDENTIALS, "warn", f"{access.account}, no project found", fix)
+    return [who, await _media_root(media_root, access)]
 
 
 async def _media_root(media_root: str, access: Access) -> Check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final
 
 from tenacity import AsyncRetrying
@@ -14,7 +13,7 @@ from ..outcomes import ItemError
 from ..retries import attempts
 from ..store import StoredObject
 from .access import GET_CREDENTIALS, create_bucket, grant_role
-from .answers import Answer, ForbiddenError
+from .answers import ForbiddenError
 from .bucket import Bucket
 from .upload import WHOLE_KEY, WHOLE_VALUE
 
@@ -78,7 +77,18 @@ async def list_page(bucket: Bucket, prefix: str, most: int = 1, token: str | Non
         try:
             page = next(listed.pages, ())
         except (Unauthorized, Forbidden, NotFound) as error:
-            raise SetupError(_explained(bucket, answer_of(error))) from None
+            who = bucket.access
+            match error:
+                case NotFound():
+                    problem = f"{who.account} finds no bucket {bucket.name}"
+                    advice = create_bucket(bucket.name, who.project)
+                case Forbidden():
+                    problem = f"{who.account} may not list the bucket {bucket.name}"
+                    advice = grant_role(bucket.name, who.member)
+                case _:
+                    problem = f"the credentials of {who.account} are refused"
+                    advice = GET_CREDENTIALS
+            raise SetupError(f"{problem}: {answer_of(error).reason}\n{advice}") from None
         return Page({blob.name: described(blob) for blob in page}, listed.next_page_token)
 
     return await bucket.ask(question)
@@ -103,19 +113,3 @@ def described(blob: Any) -> StoredObject:
 def request_attempts() -> AsyncRetrying:
     """Several attempts at a small request."""
     return attempts(_ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT, final=(ForbiddenError,))
-
-
-def _explained(bucket: Bucket, answer: Answer) -> str:
-    """Why a bucket cannot be listed, and how to fix it."""
-    access = bucket.access
-    match answer.status:
-        case HTTPStatus.NOT_FOUND:
-            problem = f"{access.account} finds no bucket {bucket.name}"
-            advice = create_bucket(bucket.name, access.project)
-        case HTTPStatus.FORBIDDEN:
-            problem = f"{access.account} may not list the bucket {bucket.name}"
-            advice = grant_role(bucket.name, access.member)
-        case _:
-            problem = f"the credentials of {access.account} are refused"
-            advice = GET_CREDENTIALS
-    return f"{problem}: {answer.reason}\n{advice}"

@@ -48,7 +48,19 @@ class Upload(Payload):
         self._ended = asyncio.Event()
         try:
             await writer.write(self._preamble)
-            await self._write_chunks(writer)
+            chunks, left = self._outgoing.chunks(), self._outgoing.size
+            try:
+                while chunk := await self._next(chunks):
+                    left -= len(chunk)
+                    if left < 0:
+                        self._fail("it has more bytes than it announced")
+                    await writer.write(chunk)
+                if left:
+                    self._fail(f"it ended {left:,} bytes early")
+            finally:
+                close = getattr(chunks, "aclose", None)
+                if close is not None:
+                    await close()
             await writer.write(self._closing)
             self.complete = True
         finally:
@@ -65,22 +77,6 @@ class Upload(Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:
         raise TypeError("a stream cannot be shown")
-
-    async def _write_chunks(self, writer: AbstractStreamWriter) -> None:
-        chunks = self._outgoing.chunks()
-        left = self._outgoing.size
-        try:
-            while chunk := await self._next(chunks):
-                left -= len(chunk)
-                if left < 0:
-                    self._fail("it has more bytes than it announced")
-                await writer.write(chunk)
-            if left:
-                self._fail(f"it ended {left:,} bytes early")
-        finally:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
 
     async def _next(self, chunks: AsyncIterator[bytes]) -> bytes:
         try:

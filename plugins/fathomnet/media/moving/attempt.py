@@ -53,14 +53,9 @@ def next_step(
         return Step.LEAVE if stored.ours else Step.COMPARE
     if not stored.holds(known):
         return Step.FETCH
-    if stored.crc32c is not None or _is_same_version(entry, stored, known):
-        return Step.LEAVE
-    return Step.READ
-
-
-def _is_same_version(entry: Entry | None, stored: StoredObject, known: Digest) -> bool:
-    """Whether this very object is known to hold these bytes, so that it need not be read again."""
-    return entry is not None and entry.generation == stored.generation and entry.digest == known
+    # This very object may be known to hold these bytes, so that it need not be read again.
+    known_version = entry and entry.digest == known and entry.generation == stored.generation
+    return Step.LEAVE if stored.crc32c is not None or known_version else Step.READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +146,13 @@ class Mover:
             # The last try may have stored it although no answer came, or somebody else did.
             with to_store.asking():
                 stored = await self._store.find(path)
-        step = await self._step(item, path, stored)
+        entry = self._journal.entries.get(item.name)
+        # An image that reached this point is asked for, whatever its source has said before.
+        step = next_step(entry, stored, item.announced, recheck=True)
+        if step is Step.READ and stored is not None:
+            known = item.announced or (entry.digest if entry else None)
+            found = await self._store.digest(path, stored)
+            step = Step.LEAVE if found == known else Step.FETCH
         if step is Step.COMPARE and stored is not None:
             found = await self._store.digest(path, stored)
             if await self._of_source(item, stored, to_source) in (found, None):
@@ -161,16 +162,6 @@ class Mover:
             return await self._fetch(item, path, stored, number, to_source, to_store)
         assert stored is not None
         return self.kept(item, stored, attempts=number)
-
-    async def _step(self, item: Item, path: str, stored: StoredObject | None) -> Step:
-        entry = self._journal.entries.get(item.name)
-        # An image that reached this point is asked for, whatever its source has said before.
-        step = next_step(entry, stored, item.announced, recheck=True)
-        if step is not Step.READ or stored is None:
-            return step
-        known = item.announced or (entry.digest if entry else None)
-        found = await self._store.digest(path, stored)
-        return Step.LEAVE if found == known else Step.FETCH
 
     async def _fetch(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -95,7 +95,8 @@ class Transfer:
             ends = await asyncio.gather(*workers, return_exceptions=True)
         errors = [end for end in ends if isinstance(end, Exception)]
         if errors:
-            raise _most_telling(errors)
+            # The one of those of several workers that says what to do.
+            raise next((error for error in errors if isinstance(error, SetupError)), errors[0])
 
     def _open_items(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items that need work; the others are counted in passing."""
@@ -118,7 +119,12 @@ class Transfer:
         """Counts an image, and writes its entry if that says anything new."""
         assert entry.outcome != "sending"
         before = self._ledger.entries.get(entry.name)
-        if entry.outcome != "present" or not _says_the_same(before, entry):
+        says_the_same = (
+            before is not None
+            and before.outcome in ("stored", "present")
+            and (before.digest, before.generation) == (entry.digest, entry.generation)
+        )
+        if entry.outcome != "present" or not says_the_same:
             self._ledger.record(entry)
         moved = (entry.bytes or 0) if entry.outcome == "stored" else 0
         self._tally.add(entry.outcome, moved, took_time)
@@ -153,17 +159,3 @@ class Transfer:
         if name not in self._hosts:
             self._hosts[name] = Host(name, self._policy.concurrency, self._policy.patience)
         return self._hosts[name]
-
-
-def _says_the_same(before: Entry | None, after: Entry) -> bool:
-    return (
-        before is not None
-        and before.outcome in ("stored", "present")
-        and before.digest == after.digest
-        and before.generation == after.generation
-    )
-
-
-def _most_telling(errors: Sequence[Exception]) -> Exception:
-    """The error, of those of several workers, that says what to do."""
-    return next((error for error in errors if isinstance(error, SetupError)), errors[0])

@@ -64,7 +64,13 @@ class Host:
         """
         await self._admission()
         try:
-            await self._pause_ends()
+            while (left := self._resume_at - self._loop.time()) > 0:
+                silent = self._silent_since
+                patience = self._patience.give_up_after
+                if silent is not None and self._loop.time() - silent > patience:
+                    reason = f"{self._name} has answered nobody for {time_text(patience)}"
+                    raise ItemError(reason, again=False)
+                await asyncio.sleep(left)
             yield Turn(self, self._loop.time(), self._answers)
         finally:
             self._at_work -= 1
@@ -97,7 +103,9 @@ class Host:
             self._paused_at = now
             self._refusals += 1
             self._allowed = max(1.0, self._allowed * SHARE_LEFT)
-            self._resume_at = max(self._resume_at, now + self._next_pause())
+            longest = self._patience.first_pause * 2.0 ** min(self._refusals - 1, 30)
+            pause = min(longest, self._patience.longest_pause) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter is no secret
+            self._resume_at = max(self._resume_at, now + pause)
         if wait is not None:
             self._resume_at = max(self._resume_at, now + wait)
         return self._answers == turn.answers_before
@@ -121,19 +129,6 @@ class Host:
             if not place.cancelled():
                 self._at_work += 1
                 place.set_result(None)
-
-    async def _pause_ends(self) -> None:
-        while (left := self._resume_at - self._loop.time()) > 0:
-            silent = self._silent_since
-            patience = self._patience.give_up_after
-            if silent is not None and self._loop.time() - silent > patience:
-                reason = f"{self._name} has answered nobody for {time_text(patience)}"
-                raise ItemError(reason, again=False)
-            await asyncio.sleep(left)
-
-    def _next_pause(self) -> float:
-        longest = self._patience.first_pause * 2.0 ** min(self._refusals - 1, 30)
-        return min(longest, self._patience.longest_pause) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter is no secret
 
 
 @dataclass(frozen=True, slots=True)

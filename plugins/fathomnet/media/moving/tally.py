@@ -60,9 +60,6 @@ class Tally:
         ]
         if self.bytes:
             parts.append(size_text(self.bytes))
-        return share, ", ".join(parts + self._rate())
-
-    def _rate(self) -> list[str]:
         now = time.monotonic()
         self._marks.append((now, self._moved, self.bytes))
         while len(self._marks) > 2 and now - self._marks[1][0] > WINDOW_SECONDS:
@@ -70,11 +67,11 @@ class Tally:
         began, moved_before, bytes_before = self._marks[0]
         seconds = now - began
         moved = self._moved - moved_before
-        if seconds < 1.0 or not moved:
-            return []
-        left = (self.total - self.done) * seconds / moved
-        rate = size_text((self.bytes - bytes_before) / seconds)
-        return [f"{moved / seconds:.1f} images/s, {rate}/s", f"{time_text(left)} left"]
+        if seconds >= 1.0 and moved:
+            left = (self.total - self.done) * seconds / moved
+            rate = size_text((self.bytes - bytes_before) / seconds)
+            parts += [f"{moved / seconds:.1f} images/s, {rate}/s", f"{time_text(left)} left"]
+        return share, ", ".join(parts)
 
 
 def size_text(size: float) -> str:

@@ -85,7 +85,13 @@ class ImageCheck:
         self._crc32c = google_crc32c.extend(self._crc32c, chunk)
         self._tail = (self._tail + chunk[-_LONGEST_ENDING:])[-_LONGEST_ENDING:]
         if self.content_type is None:
-            self._recognise(chunk)
+            self._head += chunk[: _HEAD - len(self._head)]
+            if self._head.startswith(_PNG_SIGNATURE):
+                self.content_type = PNG
+            elif self._head.startswith(_JPEG_SIGNATURE):
+                self.content_type = JPEG
+            elif len(self._head) == _HEAD:
+                raise RejectedError(f"{_described(self._head)}, not a PNG or JPEG image")
         if self.content_type == PNG:
             self._chunks.feed(chunk, start)
 
@@ -104,15 +110,6 @@ class ImageCheck:
             raise RejectedError(f"a {_NAMES[self.content_type]} image without its end")
         checksum = base64.b64encode(self._crc32c.to_bytes(4, "big")).decode()
         return Digest(size=self._received, crc32c=checksum)
-
-    def _recognise(self, chunk: bytes) -> None:
-        self._head += chunk[: _HEAD - len(self._head)]
-        if self._head.startswith(_PNG_SIGNATURE):
-            self.content_type = PNG
-        elif self._head.startswith(_JPEG_SIGNATURE):
-            self.content_type = JPEG
-        elif len(self._head) == _HEAD:
-            raise RejectedError(f"{_described(self._head)}, not a PNG or JPEG image")
 
 
 class _PngChunks:
@@ -163,17 +160,14 @@ class _PngChunks:
         if after > self._size:
             raise RejectedError("a PNG image that is cut off: it is longer than its announced size")
         if kind == b"IEND":
-            self._end(length, after)
+            if length or not self._has_pixels:
+                raise RejectedError(f"a PNG image that is damaged at byte {self._header_at:,}")
+            if after != self._size:
+                early = f"{self._size - after:,} bytes before the announced length"
+                raise RejectedError(f"a PNG image that ends {early}")
+            self.ended = True
         self._has_pixels = self._has_pixels or kind == b"IDAT"
         self._header_at = after
-
-    def _end(self, length: int, after: int) -> None:
-        if length or not self._has_pixels:
-            raise RejectedError(f"a PNG image that is damaged at byte {self._header_at:,}")
-        if after != self._size:
-            early = f"{self._size - after:,} bytes before the announced length"
-            raise RejectedError(f"a PNG image that ends {early}")
-        self.ended = True
 
 
 def _described(head: bytes) -> str:

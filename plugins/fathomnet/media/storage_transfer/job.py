@@ -169,7 +169,12 @@ def _listed(
                     raise RejectedError(
                         f"the name of its object would exceed {_LONGEST_NAME} bytes"
                     )
-            size, md5 = item.size or None, _valid_md5(item.md5)
+            size, md5 = item.size or None, item.md5
+            try:
+                if len(base64.b64decode(md5 or "", validate=True)) != _MD5_BYTES:
+                    md5 = None
+            except ValueError:
+                md5 = None
             entry = listed.setdefault(name, _Listed(str(address), size, md5))
             if entry.url != str(address):
                 raise RejectedError(f"it would get the same name, {name}, as another URL")
@@ -198,13 +203,6 @@ def _transferable(url: str | None) -> URL:
     if address.raw_path.endswith("/"):
         raise RejectedError("a URL without a file name at its end")
     return address
-
-
-def _valid_md5(text: str | None) -> str | None:
-    try:
-        return text if text and len(base64.b64decode(text, validate=True)) == _MD5_BYTES else None
-    except ValueError:
-        return None
 
 
 def _write_lists(folder: Path, stem: str, lines: Iterable[str]) -> list[Path]:

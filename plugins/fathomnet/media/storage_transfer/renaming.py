@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
@@ -89,12 +90,15 @@ class _Renamer:
 
     def rename(self, group: _Group) -> RenameResult:
         """Gives one object all its names."""
+        from google.api_core.exceptions import NotFound
+
         transferred, names = group
         outcomes = {name: self._copy(transferred, name) for name in names}
         absent = tuple(name for name, outcome in outcomes.items() if outcome == "absent")
         if not absent:
             for source in _spellings(transferred):
-                self._delete(source)
+                with suppress(NotFound):
+                    self._bucket.blob(source).delete()
         counted = list(outcomes.values())
         return RenameResult(counted.count("renamed"), counted.count("present"), absent)
 
@@ -116,14 +120,6 @@ class _Renamer:
             return "renamed"
         return "present" if target.exists() else "absent"
 
-    def _delete(self, name: str) -> None:
-        from google.api_core.exceptions import NotFound
-
-        try:
-            self._bucket.blob(name).delete()
-        except NotFound:
-            return
-
 
 def _spellings(transferred: str) -> list[str]:
     """The name as it stands in the URL, and decoded: Google does not document which it takes."""
@@ -144,12 +140,13 @@ def _groups(rename_map: str | Path) -> Iterator[_Group]:
         if tuple(next(rows, ())) != MAP_HEADER:
             fault = Fault("line 1", f"is not {','.join(MAP_HEADER)}")
             raise InputError(subject, [fault], "Name the .renames.csv of a transfer job.")
-        checked = (_checked(subject, number, row) for number, row in enumerate(rows, 2))
-        for transferred, group in groupby(checked, itemgetter(0)):
+
+        def checked() -> Iterator[list[str]]:
+            for number, row in enumerate(rows, 2):
+                if len(row) != len(MAP_HEADER) or not all(row):
+                    fault = Fault(f"line {number:,}", "is not a pair of names")
+                    raise InputError(subject, [fault])
+                yield row
+
+        for transferred, group in groupby(checked(), itemgetter(0)):
             yield transferred, tuple(row[1] for row in group)
-
-
-def _checked(subject: str, number: int, row: list[str]) -> list[str]:
-    if len(row) != len(MAP_HEADER) or not all(row):
-        raise InputError(subject, [Fault(f"line {number:,}", "is not a pair of names")])
-    return row

@@ -73,7 +73,14 @@ def is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return all(_is_public_address(each) for each in _unwrapped(parsed))
+    for each in _unwrapped(parsed):
+        if isinstance(each, ipaddress.IPv6Address):
+            public = each in _GLOBAL_UNICAST
+        else:
+            public = not (each.is_multicast or each.is_reserved or each in _PROTOCOLS)
+        if not (public and each.is_global):
+            return False
+    return True
 
 
 def fetchable_url(url: str, allow_private_hosts: bool = False) -> URL:
@@ -148,13 +155,6 @@ def _check_host(host: str, allow_private_hosts: bool) -> None:
         raise RejectedError("an IP address with a zone", again=False)
     if not allow_private_hosts and not is_public(host):
         raise RejectedError(f"{address} is not an address of the public internet", again=False)
-
-
-def _is_public_address(address: _Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        return address in _GLOBAL_UNICAST and address.is_global
-    special = address.is_multicast or address.is_reserved or address in _PROTOCOLS
-    return address.is_global and not special
 
 
 def _unwrapped(address: _Address) -> Iterator[_Address]:

@@ -10,9 +10,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
-from multidict import CIMultiDictProxy
 from typing_extensions import Self
-from yarl import URL
 
 from ...resources import DISTRIBUTION, installed_version
 from ..outcomes import BusyError, ItemError, MissingError, RejectedError
@@ -63,6 +61,8 @@ class UrlSource:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        version = installed_version()
+        agent = f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
         resolver = ThreadedResolver() if self._allow_private_hosts else GuardedResolver()
         sockets = receiving_sockets(self._concurrency)
         self._session = aiohttp.ClientSession(
@@ -74,7 +74,7 @@ class UrlSource:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
-            headers={"Accept-Encoding": "identity", "User-Agent": _user_agent()},
+            headers={"Accept-Encoding": "identity", "User-Agent": agent},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
             auto_decompress=False,
             trust_env=False,
@@ -108,23 +108,20 @@ class UrlSource:
             response.release()
 
     async def _answer(self, url: str) -> aiohttp.ClientResponse:
+        assert self._session is not None, "a UrlSource is used with `async with`"
         address = fetchable_url(url, self._allow_private_hosts)
         for _ in range(MOST_REDIRECTS + 1):
-            response = await self._request(address)
+            try:
+                response = await self._session.get(address, allow_redirects=False)
+            except (aiohttp.ClientError, OSError) as error:
+                # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
+                raise _unanswered(error, address.host or "") from None
             if response.status not in _REDIRECTS:
                 return response
             response.release()
             location = response.headers.get("Location", "")
             address = redirect_target(address, location, self._allow_private_hosts)
         raise RejectedError(f"more than {MOST_REDIRECTS} redirects", again=False)
-
-    async def _request(self, address: URL) -> aiohttp.ClientResponse:
-        assert self._session is not None, "a UrlSource is used with `async with`"
-        try:
-            return await self._session.get(address, allow_redirects=False)
-        except (aiohttp.ClientError, OSError) as error:
-            # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
-            raise _unanswered(error, address.host or "") from None
 
 
 def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
@@ -141,23 +138,19 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise RejectedError("compressed for the transfer, although that was not asked for")
-    size = _announced_size(headers)
-    if size > largest:
-        raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
-    crc32c, md5 = announced_digests(headers)
-    return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
-
-
-def _announced_size(headers: CIMultiDictProxy[str]) -> int:
     length = headers.get("Content-Length", "")
     if not length or "Transfer-Encoding" in headers:
         raise RejectedError("the source does not announce how long the image is")
     # ASCII, because str.isdecimal allows the digits of every script.
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise RejectedError("the source announces a length that is not a number")
-    if int(length) == 0:
+    size = int(length)
+    if size == 0:
         raise RejectedError("an empty answer, not an image")
-    return int(length)
+    if size > largest:
+        raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
+    crc32c, md5 = announced_digests(headers)
+    return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
 
 
 def _refusal(response: aiohttp.ClientResponse) -> ItemError:
@@ -180,26 +173,19 @@ def _unanswered(error: Exception, host: str) -> ItemError:
     number = getattr(error, "errno", None)
     words = os.strerror(number) if number else "no answer"
     match error:
+        case aiohttp.ClientConnectorDNSError(os_error=PrivateAddressError() as private):
+            problem = f"{private}, which is not on the public internet"
+            found: ItemError = RejectedError(problem, again=False)
         case aiohttp.ClientConnectorDNSError():
-            return _not_found(error.os_error, host)
+            found = BusyError(f"the host {host} cannot be found ({error.os_error.strerror})")
         case aiohttp.ClientConnectorCertificateError():
-            return ItemError(f"the certificate of {host} is not valid", again=False)
+            found = ItemError(f"the certificate of {host} is not valid", again=False)
         case aiohttp.ClientSSLError():
-            return ItemError(f"no secure connection to {host} ({error.os_error.strerror})")
+            found = ItemError(f"no secure connection to {host} ({error.os_error.strerror})")
         case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
-            return BusyError(f"no connection to {host} ({words})")
+            found = BusyError(f"no connection to {host} ({words})")
         case aiohttp.ClientResponseError():
-            return RejectedError(f"{host} answers with what is not HTTP")
+            found = RejectedError(f"{host} answers with what is not HTTP")
         case _:
-            return ItemError(f"{host} closed the connection without an answer")
-
-
-def _not_found(error: OSError, host: str) -> ItemError:
-    if isinstance(error, PrivateAddressError):
-        return RejectedError(f"{error}, which is not on the public internet", again=False)
-    return BusyError(f"the host {host} cannot be found ({error.strerror})")
-
-
-def _user_agent() -> str:
-    version = installed_version()
-    return f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
+            found = ItemError(f"{host} closed the connection without an answer")
+    return found
