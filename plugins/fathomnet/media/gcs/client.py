@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
+)
 from google.cloud import storage
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as NotConnectedError
@@ -22,9 +30,10 @@ from urllib3.exceptions import NewConnectionError
 
 from ...errors import SetupError
 from ..outcomes import BusyError, ItemError
+from ..store import StoredObject
 from ..web.http import retry_after
-from .access import Access
-from .answers import NO_JSON, Answer, closed_connection, in_words, invalid_certificate
+from . import answers
+from .access import GET_CREDENTIALS, Access, create_bucket, grant_role
 
 CONNECT_SECONDS: Final = 15.0
 SILENT_SECONDS: Final = 60.0
@@ -65,23 +74,41 @@ def storage_client(access: Access, endpoint: str, concurrency: int) -> Any:
     return client
 
 
-def answer_of(error: GoogleAPICallError) -> Answer:
+def answer_of(error: GoogleAPICallError) -> answers.Answer:
     """What Cloud Storage has answered, from the error that the client makes of it."""
     response = error.response
-    return Answer(response.status_code, response.content, retry_after(response.headers))
+    return answers.Answer(response.status_code, response.content, retry_after(response.headers))
+
+
+@contextmanager
+def errors_of_stores(host: str) -> Iterator[None]:
+    """Raises the client's errors as those of stores.
+
+    Raises:
+        BusyError: no connection, or the service asks to wait.
+        ItemError: no answer, or a refusal.
+        SetupError: the server's certificate is not valid.
+    """
+    try:
+        yield
+    except GoogleAPICallError as error:
+        raise answer_of(error).error() from None
+    except RequestException as error:
+        raise unanswered(error, host) from None
 
 
 def unanswered(error: RequestException, host: str) -> ItemError | SetupError:
     """The error for a request without an answer."""
-    chain: list[BaseException] = [error]
-    while inner := [each for each in chain[-1].args if isinstance(each, BaseException)] or [
-        each for each in (getattr(chain[-1], "reason", None),) if isinstance(each, BaseException)
-    ]:
-        chain.append(inner[0])
-    words = in_words(next((each for each in chain if getattr(each, "errno", None)), chain[-1]))
+    # requests wraps what urllib3 has wrapped; the system's own words are at the bottom.
+    chain: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None:
+        chain.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    words = answers.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
     match error:
         case SSLError():
-            return invalid_certificate(host)
+            return answers.invalid_certificate(host)
         case ConnectTimeout() | ProxyError():
             return BusyError(f"no connection to {host} ({words})")
         case NotConnectedError() if any(isinstance(each, NewConnectionError) for each in chain):
@@ -89,6 +116,56 @@ def unanswered(error: RequestException, host: str) -> ItemError | SetupError:
         case ReadTimeout():
             return ItemError(f"{host} did not answer within {SILENT_SECONDS:g} seconds")
         case InvalidJSONError():
-            return ItemError(NO_JSON)
+            return ItemError(answers.NO_JSON)
         case _:
-            return closed_connection(host, words)
+            return answers.closed_connection(host, words)
+
+
+def list_page(
+    bucket: Any, access: Access, prefix: str, most: int, token: str | None
+) -> answers.Page:
+    """One page of a listing; see ``listing.list_page``."""
+    fields = f"items({answers.FIELDS}),nextPageToken"
+    listed = bucket.list_blobs(
+        prefix=prefix, page_size=most, page_token=token, fields=fields, **ONCE
+    )
+    try:
+        page = next(listed.pages, ())
+    except (Unauthorized, Forbidden, NotFound) as error:
+        match error:
+            case NotFound():
+                problem = f"{access.account} finds no bucket {bucket.name}"
+                advice = create_bucket(bucket.name, access.project)
+            case Forbidden():
+                problem = f"{access.account} may not list the bucket {bucket.name}"
+                advice = grant_role(bucket.name, access.member)
+            case _:
+                problem = f"the credentials of {access.account} are refused"
+                advice = GET_CREDENTIALS
+        raise SetupError(f"{problem}: {answer_of(error).reason}\n{advice}") from None
+    return answers.Page({blob.name: described(blob) for blob in page}, listed.next_page_token)
+
+
+def find_object(bucket: Any, name: str) -> StoredObject | None:
+    """The object in its present version, or None."""
+    blob = bucket.get_blob(name, **ONCE)
+    return described(blob) if blob else None
+
+
+def delete_generation(bucket: Any, name: str, generation: int) -> None:
+    """Deletes exactly this version of an object; does nothing if it no longer exists."""
+    with suppress(NotFound, PreconditionFailed):
+        bucket.blob(name).delete(if_generation_match=generation, **ONCE)
+
+
+def granted(bucket: Any, permissions: Collection[str]) -> frozenset[str] | None:
+    """Which of these permissions its asker has; None if the server does not say."""
+    try:
+        return frozenset(bucket.test_iam_permissions(list(permissions), **ONCE))
+    except GoogleAPICallError:
+        return None
+
+
+def described(blob: Any) -> StoredObject:
+    """An object as the client describes it, whose own attributes copy the metadata of each."""
+    return answers.stored_object(blob._properties)

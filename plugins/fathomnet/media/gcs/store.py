@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from typing_extensions import Self
 
@@ -15,8 +15,9 @@ from ..paths import GCS
 from ..store import Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
 from .access import Access, Nobody, find_access
+from .answers import FIELDS, stored_object
 from .bucket import Bucket, read_answer
-from .listing import FIELDS, described, list_objects, list_page, request_attempts, stored_object
+from .listing import list_objects, list_page, request_attempts
 from .upload import Upload
 
 PERMISSIONS: Final = tuple(
@@ -99,29 +100,14 @@ class GcsStore:
 
     async def permissions(self) -> frozenset[str] | None:
         """Which of :data:`PERMISSIONS` are granted; None if the server does not say."""
-
-        def question(asked: Any) -> frozenset[str] | None:
-            from google.api_core.exceptions import GoogleAPICallError
-
-            from .client import ONCE
-
-            try:
-                return frozenset(asked.test_iam_permissions(list(PERMISSIONS), **ONCE))
-            except GoogleAPICallError:
-                return None
-
-        return await self._bucket.ask(question)
+        return await self._bucket.ask(lambda google, bucket: google.granted(bucket, PERMISSIONS))
 
     async def find(self, path: str) -> StoredObject | None:
         """The object in its present version, or None."""
-
-        def question(asked: Any) -> StoredObject | None:
-            from .client import ONCE
-
-            blob = asked.get_blob(self._object_name(path), **ONCE)
-            return described(blob) if blob else None
-
-        found = await self._bucket.ask(question)
+        name = self._object_name(path)
+        found: StoredObject | None = await self._bucket.ask(
+            lambda google, bucket: google.find_object(bucket, name)
+        )
         if found is None:
             await self._require_bucket()
         else:
@@ -176,18 +162,10 @@ class GcsStore:
 
     async def delete(self, path: str, stored: StoredObject) -> None:
         """Deletes exactly this version of an object; does nothing if it no longer exists."""
-
-        def question(asked: Any) -> None:
-            from google.api_core.exceptions import NotFound, PreconditionFailed
-
-            from .client import ONCE
-
-            with contextlib.suppress(NotFound, PreconditionFailed):
-                asked.blob(self._object_name(path)).delete(
-                    if_generation_match=stored.generation, **ONCE
-                )
-
-        await self._bucket.ask(question)
+        name = self._object_name(path)
+        await self._bucket.ask(
+            lambda google, bucket: google.delete_generation(bucket, name, stored.generation)
+        )
 
     @contextlib.asynccontextmanager
     async def open(self, path: str) -> AsyncIterator[Incoming]:
