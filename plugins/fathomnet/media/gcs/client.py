@@ -7,25 +7,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from google.api_core import exceptions as refusals
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import (
-    Forbidden,
-    GoogleAPICallError,
-    NotFound,
-    PreconditionFailed,
-    Unauthorized,
-)
 from google.cloud import storage
+from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectionError as NotConnectedError
-from requests.exceptions import (
-    ConnectTimeout,
-    InvalidJSONError,
-    ProxyError,
-    ReadTimeout,
-    RequestException,
-    SSLError,
-)
 from urllib3.exceptions import NewConnectionError
 
 from ...errors import SetupError
@@ -44,9 +30,9 @@ ONCE: Final[dict[str, Any]] = {"timeout": (CONNECT_SECONDS, SILENT_SECONDS), "re
 
 
 class _Connections(HTTPAdapter):
-    """Connections for many threads, which trust what this machine trusts, not requests' own list.
+    """Connections for many threads, which trust what this machine trusts, as the streams do.
 
-    ``SSL_CERT_FILE`` is heard, as by the streams.
+    So ``SSL_CERT_FILE`` is heard. What requests trusts by itself is trusted too.
     """
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -74,7 +60,7 @@ def storage_client(access: Access, endpoint: str, concurrency: int) -> Any:
     return client
 
 
-def answer_of(error: GoogleAPICallError) -> answers.Answer:
+def answer_of(error: refusals.GoogleAPICallError) -> answers.Answer:
     """What Cloud Storage has answered, from the error that the client makes of it."""
     response = error.response
     return answers.Answer(response.status_code, response.content, retry_after(response.headers))
@@ -91,13 +77,13 @@ def errors_of_stores(host: str) -> Iterator[None]:
     """
     try:
         yield
-    except GoogleAPICallError as error:
+    except refusals.GoogleAPICallError as error:
         raise answer_of(error).error() from None
-    except RequestException as error:
+    except failures.RequestException as error:
         raise unanswered(error, host) from None
 
 
-def unanswered(error: RequestException, host: str) -> ItemError | SetupError:
+def unanswered(error: failures.RequestException, host: str) -> ItemError | SetupError:
     """The error for a request without an answer."""
     # requests wraps what urllib3 has wrapped; the system's own words are at the bottom.
     chain: list[BaseException] = []
@@ -106,16 +92,17 @@ def unanswered(error: RequestException, host: str) -> ItemError | SetupError:
         chain.append(inner)
         inner = inner.__cause__ or inner.__context__
     words = answers.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
+    unreached = any(isinstance(each, NewConnectionError) for each in chain)
     match error:
-        case SSLError():
+        case failures.SSLError():
             return answers.invalid_certificate(host)
-        case ConnectTimeout() | ProxyError():
+        case failures.ConnectTimeout() | failures.ProxyError():
             return BusyError(f"no connection to {host} ({words})")
-        case NotConnectedError() if any(isinstance(each, NewConnectionError) for each in chain):
+        case failures.ConnectionError() if unreached:
             return BusyError(f"no connection to {host} ({words})")
-        case ReadTimeout():
+        case failures.ReadTimeout():
             return ItemError(f"{host} did not answer within {SILENT_SECONDS:g} seconds")
-        case InvalidJSONError():
+        case failures.InvalidJSONError():
             return ItemError(answers.NO_JSON)
         case _:
             return answers.closed_connection(host, words)
@@ -131,12 +118,12 @@ def list_page(
     )
     try:
         page = next(listed.pages, ())
-    except (Unauthorized, Forbidden, NotFound) as error:
+    except (refusals.Unauthorized, refusals.Forbidden, refusals.NotFound) as error:
         match error:
-            case NotFound():
+            case refusals.NotFound():
                 problem = f"{access.account} finds no bucket {bucket.name}"
                 advice = create_bucket(bucket.name, access.project)
-            case Forbidden():
+            case refusals.Forbidden():
                 problem = f"{access.account} may not list the bucket {bucket.name}"
                 advice = grant_role(bucket.name, access.member)
             case _:
@@ -154,7 +141,7 @@ def find_object(bucket: Any, name: str) -> StoredObject | None:
 
 def delete_generation(bucket: Any, name: str, generation: int) -> None:
     """Deletes exactly this version of an object; does nothing if it no longer exists."""
-    with suppress(NotFound, PreconditionFailed):
+    with suppress(refusals.NotFound, refusals.PreconditionFailed):
         bucket.blob(name).delete(if_generation_match=generation, **ONCE)
 
 
@@ -162,7 +149,7 @@ def granted(bucket: Any, permissions: Collection[str]) -> frozenset[str] | None:
     """Which of these permissions its asker has; None if the server does not say."""
     try:
         return frozenset(bucket.test_iam_permissions(list(permissions), **ONCE))
-    except GoogleAPICallError:
+    except refusals.GoogleAPICallError:
         return None
 
 
