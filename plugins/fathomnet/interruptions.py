@@ -43,15 +43,19 @@ def told_plainly(work: str) -> Iterator[None]:
     except FathomNetError:
         raise
     except Exception as error:
-        for cause in _causes(error):
-            problem = _database_problem(cause) or _disk_problem(cause)
+        for cause in causes(error):
+            problem = _database_problem(cause)
+            if isinstance(cause, OSError) and cause.errno in _FULL:
+                place = f" {cause.filename}" if cause.filename else " a file"
+                full = f"the disk takes no more ({cause.strerror})"
+                problem = f"{full}, so{place} cannot be written. Make room."
             if problem:
                 raise SetupError(f"{work} was interrupted: {problem} {_AGAIN}") from error
         raise
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes, as FiftyOne and its mapper wrap the driver's errors."""
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes, as libraries wrap the errors of those that they use."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -65,19 +69,8 @@ def _database_problem(error: BaseException) -> str:
     if isinstance(error, pymongo.ConnectionFailure):
         said = _WHAT_FOLLOWS.split(str(error), maxsplit=1)[0]
         return f"the database does not answer ({said}). See that it runs."
-    problem = next((_CODES[code] for code in _codes(error) if code in _CODES), None)
+    details: Any = getattr(error, "details", None) or {}
+    failed = (*details.get("writeErrors", ()), *details.get("writeConcernErrors", ()))
+    codes = (getattr(error, "code", None), *(one.get("code") for one in failed))
+    problem = next((_CODES[code] for code in codes if code in _CODES), None)
     return f"the database refuses all requests: {problem}." if problem else ""
-
-
-def _codes(error: Any) -> Iterator[int]:
-    details = getattr(error, "details", None) or {}
-    yield getattr(error, "code", None) or 0
-    for one in (*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())):
-        yield one.get("code", 0)
-
-
-def _disk_problem(error: BaseException) -> str:
-    if not isinstance(error, OSError) or error.errno not in _FULL:
-        return ""
-    place = f" {error.filename}" if error.filename else " a file"
-    return f"the disk takes no more ({error.strerror}), so{place} cannot be written. Make room."

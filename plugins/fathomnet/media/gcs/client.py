@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
 from ...errors import SetupError
+from ...interruptions import causes
 from ..outcomes import BusyError, ItemError
 from ..store import StoredObject
 from ..web.http import retry_after
@@ -85,12 +86,8 @@ def errors_of_stores(host: str) -> Iterator[None]:
 
 def unanswered(error: failures.RequestException, host: str) -> ItemError | SetupError:
     """The error for a request without an answer."""
-    # requests wraps what urllib3 has wrapped; the system's own words are at the bottom.
-    chain: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None:
-        chain.append(inner)
-        inner = inner.__cause__ or inner.__context__
+    # The system's own words are at the bottom.
+    chain = list(causes(error))
     words = answers.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
     unreached = any(isinstance(each, NewConnectionError) for each in chain)
     match error:
