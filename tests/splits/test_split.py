@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -148,3 +149,171 @@ def test_one_dive_or_none_cannot_be_divided(dataset: Any) -> None:
         split_by_dive(dataset.match(fo.ViewField("dive") == "5"))
     with pytest.raises(DatasetError, match="no image tagged train or val"):
         split_by_dive(dataset.match_tags("test"))
+
+
+def by_urls_that_name_no_dive(name: str) -> Any:
+    """40 training images of eight days and four folders, published in one folder by one host."""
+    dataset = fo.Dataset(name)
+    for field in ("vehicle", "dive", "source_url", "file_name"):
+        dataset.add_sample_field(field, fo.StringField)
+    dataset.add_sample_field("date_captured", fo.DateTimeField)
+    dataset.add_samples(
+        [
+            fo.Sample(
+                filepath=f"/nowhere/train_images/{number}.png",
+                tags=["train"],
+                source_url=f"https://a.org/media/{number}.png",
+                file_name=f"cam{number % 4}/cruise{number % 10}_{number:04}.png",
+                date_captured=datetime(2021, 5, 1 + number // 5, 12, number % 60),
+                ground_truth=fo.Detections(
+                    detections=[fo.Detection(label="Beroe", bounding_box=[0, 0, 0.5, 0.5])]
+                ),
+            )
+            for number in range(40)
+        ]
+    )
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("by", "pattern", "groups", "of_name"),
+    [
+        ("day", "", 8, lambda sample: sample.date_captured.date()),
+        ("folder", "", 4, lambda sample: sample.file_name.split("/")[0]),
+        ("pattern", r"cruise\d+", 10, lambda sample: sample.file_name[5:12]),
+        (
+            "pattern",
+            r"cam(\d).*_00(\d)",
+            16,
+            lambda sample: sample.file_name[3] + sample.file_name[-6],
+        ),
+    ],
+)
+def test_where_urls_name_no_dive_a_day_a_folder_or_a_pattern_stays_together(
+    dataset_name: str, by: Any, pattern: str, groups: int, of_name: Callable[[Any], Any]
+) -> None:
+    dataset = by_urls_that_name_no_dive(dataset_name)
+    result = split_by_dive(dataset, by=by, pattern=pattern)
+    sides: dict[Any, set[str]] = {}
+    for sample in dataset:
+        sides.setdefault(of_name(sample), set()).update(sample.tags)
+    assert len(sides) == result.dives == groups
+    assert all(len(tags) == 1 for tags in sides.values())
+    assert result.val > 0 < result.train
+    assert result.leaks == () == find_leaks(dataset)
+
+
+def test_of_one_dive_it_says_by_what_the_images_can_be_divided(dataset_name: str) -> None:
+    dataset = by_urls_that_name_no_dive(dataset_name)
+    with pytest.raises(DatasetError, match=r"8 days or 4 folders.*pattern") as error:
+        split_by_dive(dataset)
+    assert "all 40 training images" in str(error.value)
+    assert len(str(error.value)) < 500
+    dataset.clear_sample_field("date_captured")
+    with pytest.raises(DatasetError, match=r"no day that tells them apart.* 4 folders"):
+        split_by_dive(dataset, by="day")
+
+
+def test_two_vehicles_on_one_day_are_two_groups_and_undated_images_stay_together(
+    dataset_name: str,
+) -> None:
+    dataset = by_urls_that_name_no_dive(dataset_name)
+    dataset.set_values("vehicle", ["Ventana", "Tiburon"] * 20)
+    undated = dataset.values("id")[:5]
+    dataset.set_values("date_captured", dict.fromkeys(undated), key_field="id")
+    result = split_by_dive(dataset, by="day")
+    assert (result.dives, result.images_of_no_dive) == (1 + 7 * 2, 5)
+    assert len({tuple(tags) for tags in dataset.select(undated).values("tags")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "pattern", "said"),
+    [("pattern", "", "name one"), ("pattern", "(cruise", "no regular"), ("day", "x", "of no use")],
+)
+def test_a_pattern_that_is_of_no_use_is_refused(
+    dataset: Any, by: Any, pattern: str, said: str
+) -> None:
+    before = dataset.values("tags")
+    with pytest.raises(InputError, match=said):
+        split_by_dive(dataset, by=by, pattern=pattern)
+    assert dataset.values("tags") == before
+
+
+def test_a_later_split_by_dive_is_told_by_dives_again(dataset: Any) -> None:
+    split_by_dive(dataset, by="pattern", pattern=r"[0-9]+-([0-9])")
+    assert {leak.sides for leak in find_leaks(dataset)} <= {("train", "test"), ("val", "test")}
+    split_by_dive(dataset)
+    (leak,) = find_leaks(dataset)
+    assert leak.examples == ("Ventana 0",)
+
+
+def two_sides(name: str, train: dict[str, Any], test: dict[str, Any]) -> Any:
+    """One image on either side, of two dives, with what is known of each."""
+    dataset = fo.Dataset(name)
+    for field in ("vehicle", "dive", "source_url", "file_name"):
+        dataset.add_sample_field(field, fo.StringField)
+    dataset.add_sample_field("date_captured", fo.DateTimeField)
+    for side, known in (("train", train), ("test", test)):
+        size = known.get("size", (1920, 1080))
+        dataset.add_sample(
+            fo.Sample(
+                filepath=f"/nowhere/{side}/{known['file_name']}",
+                tags=[side],
+                vehicle="Ventana",
+                dive=f"dive {side}",
+                metadata=fo.ImageMetadata(width=size[0], height=size[1]),
+                **{key: value for key, value in known.items() if key != "size"},
+            )
+        )
+    return dataset
+
+
+UUID = "000b8e39-7240-49fd-9f50-713edcb28544"
+NOON = datetime(2020, 1, 8, 12)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "is_same"),
+    [
+        # The same UUID, in another folder, at another host, in another format.
+        (
+            {"file_name": f"{UUID}.png", "source_url": "https://a.org/x/07-03-27-40.png"},
+            {"file_name": f"2025/{UUID.upper()}.jpg", "source_url": "https://b.org/1.png"},
+            True,
+        ),
+        # The same URL, though the files were named otherwise.
+        (
+            {"file_name": "1.png", "source_url": "https://a.org/x/07-03-27-40.png?size=full"},
+            {"file_name": "2.png", "source_url": "https://a.org/x/07-03-27-40.png"},
+            True,
+        ),
+        ({"file_name": "plume-east.png"}, {"file_name": "b/plume-east.png"}, True),
+        # Of one name but another size, place or time: another image.
+        ({"file_name": "plume.png"}, {"file_name": "plume.png", "size": (640, 480)}, False),
+        (
+            {"file_name": "07-03-27-40.png", "source_url": "https://a.org/1/07-03-27-40.png"},
+            {"file_name": "07-03-27-40.png", "source_url": "https://a.org/2/07-03-27-40.png"},
+            False,
+        ),
+        (
+            {"file_name": "plume.png", "date_captured": NOON},
+            {"file_name": "plume.png", "date_captured": NOON.replace(hour=13)},
+            False,
+        ),
+        # Every set counts its images anew; taken at the same moment, they are one.
+        ({"file_name": "frame_0001.png"}, {"file_name": "frame_0001.png"}, False),
+        (
+            {"file_name": "frame_0001.png", "date_captured": NOON},
+            {"file_name": "frame_0001.png", "date_captured": NOON},
+            True,
+        ),
+        ({"file_name": "a.png"}, {"file_name": "b.png"}, False),
+    ],
+)
+def test_an_image_on_two_sides_is_known_by_its_url_or_file_name(
+    dataset_name: str, train: dict[str, Any], test: dict[str, Any], is_same: bool
+) -> None:
+    leaks = find_leaks(two_sides(dataset_name, train, test))
+    name = test["file_name"].split("/")[-1]
+    expected = Leak(("train", "test"), 0, 0, (), same_images=1, same_examples=(name,))
+    assert leaks == ((expected,) if is_same else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -32,7 +33,9 @@ def find_label_errors(
     """Scores every label by the probability that it is wrong, and saves the suspects as views.
 
     The score is a probability by Bayes' rule, from the predictions for the same boxes and from the
-    labels of the boxes that look most alike, if there are any; ``posterior`` explains how. A repeat
+    labels of the boxes that look most alike, if there are any; ``posterior`` explains how. What the
+    predicted names say of the labels is measured first (``information``): where that is hardly more
+    than chance, the result notes it, and labels are judged as without predictions. A repeat
     replaces scores and views.
 
     Args:
@@ -51,19 +54,41 @@ def find_label_errors(
         DatasetError: a field holds no boxes or no labels.
     """
     bring_up_to_date(dataset)
-    sources = _checked(dataset, pred_field, gt_field, index_key, threshold)
+    sources = check_label_errors(dataset, pred_field, gt_field, index_key, threshold)
     progress(0.0, "reading boxes")
-    labelled = read_labelled(dataset, sources, taxonomy or load_taxonomy())
+    tree = taxonomy or load_taxonomy()
+    labelled = read_labelled(dataset, sources, tree)
+    information = labelled.information()
+    notes: tuple[str, ...] = ()
+    if information is not None and not information.is_enough:
+        # As if there were no predictions: their names would count among those that may be true.
+        notes = (information.in_words(sources.pred_field),)
+        labelled = read_labelled(dataset, replace(sources, pred_field=""), tree)
     looks = read_looks(dataset, sources, labelled)
     case = Case(labelled.given, labelled.names, labelled.opinions, looks)
     doubts = weigh_labels(case, threshold, portion(progress, 0.1, 0.6))
-    if np.isnan(doubts.score).all():
+    scored, suspects = int((~np.isnan(doubts.score)).sum()), len(doubts.suspects)
+    if not scored and not notes:
         raise no_signal_found(sources)
-    findings = Findings(sources, labelled, doubts, partners_of(case, doubts), threshold)
-    result = _result(findings, has_looks=looks is not None)
+    partners = partners_of(case, doubts)
+    signals = (labelled.kind, "" if looks is None else "neighbours")
+    result = LabelErrorsResult(
+        scored=scored,
+        suspects=suspects,
+        view=view_of(SUSPECTS, gt_field) if suspects else "",
+        pairs_view=view_of(LOOK_ALIKE_PAIRS, gt_field) if partners else "",
+        expected_errors=round(float(np.nansum(doubts.score)), 1),
+        unlabelled_boxes=len(labelled.boxes) - len(labelled.rows),
+        boxes_without_signal=len(labelled.rows) - scored,
+        signals=tuple(signal for signal in signals if signal),
+        index_key=sources.index_key,
+        information=information,
+        notes=notes,
+    )
+    findings = Findings(sources, labelled, doubts, partners, threshold)
     keep(dataset, findings, result, portion(progress, 0.6, 1.0))
-    suspects = counted(result.suspects, "suspect", "suspects")
-    progress(1.0, f"{suspects} among {counted(result.scored, 'label', 'labels')}")
+    labels = counted(scored, "label", "labels")
+    progress(1.0, f"{counted(suspects, 'suspect', 'suspects')} among {labels}")
     return result
 
 
@@ -75,31 +100,8 @@ def check_label_errors(
     threshold: float = THRESHOLD,
 ) -> Sources:
     """Says what ``find_label_errors`` would use; writes nothing, and raises the same errors."""
-    return _checked(dataset, pred_field, gt_field, index_key, threshold)
-
-
-def _checked(
-    dataset: Any, pred_field: str, gt_field: str, index_key: str, threshold: float
-) -> Sources:
     if not 0 <= threshold <= 1:
         problem = f"should be from 0 to 1, not {threshold}"
         raise InputError(LabelErrorsRecord.METHOD, [Fault("threshold", problem)])
     reload_known(dataset)
     return find_sources(dataset, pred_field, gt_field, index_key)
-
-
-def _result(findings: Findings, has_looks: bool) -> LabelErrorsResult:
-    sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
-    scored = int((~np.isnan(doubts.score)).sum())
-    signals = (labelled.kind, "neighbours" if has_looks else "")
-    return LabelErrorsResult(
-        scored=scored,
-        suspects=len(doubts.suspects),
-        view=view_of(SUSPECTS, sources.gt_field) if len(doubts.suspects) else "",
-        pairs_view=view_of(LOOK_ALIKE_PAIRS, sources.gt_field) if findings.partners else "",
-        expected_errors=round(float(np.nansum(doubts.score)), 1),
-        unlabelled_boxes=len(labelled.boxes) - len(labelled.rows),
-        boxes_without_signal=len(labelled.rows) - scored,
-        signals=tuple(signal for signal in signals if signal),
-        index_key=sources.index_key,
-    )

@@ -96,7 +96,10 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
         prior: likewise.
         names: the K names.
     """
-    available = _available(names)
+    # The mean number of names at each distance from a name.
+    counts = np.bincount(names.distances.ravel(), minlength=MAX_DISTANCE + 1).astype(np.float64)
+    counts[0] -= len(names)
+    available = counts / max(len(names), 1)
     # One slip at each distance, on average, beside those that are found.
     assumed = available / max(available.sum(), 1.0) * len(available)
     slips = Slips(SHARE_WRONG, names.by_distance(available))
@@ -113,10 +116,3 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
         if is_settled:
             break
     return slips
-
-
-def _available(names: Names) -> Floats:
-    """(13,) the mean number of names at each distance from a name."""
-    counts = np.bincount(names.distances.ravel(), minlength=MAX_DISTANCE + 1).astype(np.float64)
-    counts[0] -= len(names)
-    return counts / max(len(names), 1)

@@ -6,14 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 from bson import ObjectId
 from pymongo import UpdateOne
-from pymongo.collection import Collection
 
 from ..dataset.batches import batched, now, write_overlapped
 from ..dataset.collection import reload_samples, sample_collection
@@ -38,6 +35,7 @@ from ..names import (
     view_of,
 )
 from ..progress import Progress
+from .information import Information
 from .signals import Labelled, Sources
 from .weighing import Doubts
 
@@ -70,21 +68,34 @@ def write_attributes(
     """
     collection = sample_collection(dataset)
     if collection is None:
-        for written, lost in write_changes(
-            dataset, _changes(f"{field}.detections", sample_ids, boxes, columns)
-        ):
+        # The public API finds boxes by their ids.
+        starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
+        changes = (
+            ImageChange(
+                sample_id,
+                boxes={
+                    f"{field}.detections": {
+                        boxes.ids[box]: {name: values[box] for name, values in columns.items()}
+                        for box in range(start, end)
+                    }
+                },
+            )
+            for sample_id, start, end in zip(sample_ids, starts, starts[1:], strict=False)
+            if start < end
+        )
+        for written, lost in write_changes(dataset, changes):
             _refuse_lost(lost)
             yield written
         return
+
+    def write(batch: list[UpdateOne]) -> int:
+        _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
+        return len(batch)
+
     with collector_paused():
         updates = batched(_updates(field, sample_ids, boxes, columns), BATCH)
-        yield from write_overlapped(updates, partial(_write, collection), WRITERS)
+        yield from write_overlapped(updates, write, WRITERS)
     reload_samples(dataset)
-
-
-def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
-    _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
-    return len(batch)
 
 
 def _refuse_lost(images: int) -> None:
@@ -118,21 +129,6 @@ def _updates(
         yield UpdateOne(where, {"$set": given, **({"$unset": taken} if taken else {})})
 
 
-def _changes(
-    path: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
-) -> Iterator[ImageChange]:
-    """The same for the public API, which finds boxes by their ids."""
-    starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
-    for number, sample_id in enumerate(sample_ids):
-        own = range(starts[number], starts[number + 1])
-        if own:
-            given = {
-                boxes.ids[box]: {name: values[box] for name, values in columns.items()}
-                for box in own
-            }
-            yield ImageChange(sample_id, boxes={path: given})
-
-
 _WORDS: Final = {
     SUSPECTS: "Labels that are probably wrong, the most suspicious first",
     LOOK_ALIKE_PAIRS: "Each suspect, then what it looks like: boxes with the suggested label",
@@ -157,6 +153,8 @@ class LabelErrorsResult:
         signals: the signals that were used: ``probabilities``, ``confidence`` or ``predictions``
             (names alone), and ``neighbours``.
         index_key: key of the index that gave the neighbours; empty for none.
+        information: what the predicted names say of the labels; None without predictions.
+        notes: what is to be known of the search: predictions that were left out, and why.
     """
 
     scored: int
@@ -168,6 +166,8 @@ class LabelErrorsResult:
     boxes_without_signal: int
     signals: tuple[str, ...]
     index_key: str
+    information: Information | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,21 +228,31 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         result: what the record says of it.
         progress: called with the share done and a label.
     """
+    import fiftyone as fo
+
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
-    found_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
     key, field = label_errors_run_key(sources.gt_field), sources.gt_field
     record = LabelErrorsRecord(
         sources.gt_field,
         sources.pred_field,
         sources.index_key,
         findings.threshold,
-        found_at,
+        found_at=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         state="writing",
     )
     write_record(dataset, key, record)
-    _declare(dataset, field)
+    fields = {
+        SUSPICION: fo.FloatField(description="Probability that the label is wrong"),
+        SUSPICION_BY_MODEL: fo.FloatField(description="The same, by the predictions alone"),
+        SUSPICION_BY_NEIGHBOURS: fo.FloatField(description="The same, by its neighbours alone"),
+        SUGGESTED_LABEL: fo.StringField(description="The most probable other name"),
+        SUGGESTED_DISTANCE: fo.IntField(description="Taxonomic distance of label and suggestion"),
+        LOOK_ALIKE_PAIR: fo.IntField(description="Shared by a suspect and what it looks like"),
+    }
+    declare(dataset, {f"{field}.detections.{name}": kind for name, kind in fields.items()})
     images, done = labelled.all_boxes.sample_ids, 0
-    for written in write_attributes(dataset, field, images, labelled.boxes, _columns(findings)):
+    columns = _columns(findings)
+    for written in write_attributes(dataset, field, images, labelled.boxes, columns):
         done += written
         progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
     progress(0.8, "saving the views")
@@ -252,28 +262,16 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
     write_record(dataset, key, replace(record, state="complete", result=result))
 
 
-def _declare(dataset: Any, gt_field: str) -> None:
-    import fiftyone as fo
-
-    box = f"{gt_field}.detections"
-    fields = {
-        SUSPICION: fo.FloatField(description="Probability that the label is wrong"),
-        SUSPICION_BY_MODEL: fo.FloatField(description="The same, by the predictions alone"),
-        SUSPICION_BY_NEIGHBOURS: fo.FloatField(description="The same, by its neighbours alone"),
-        SUGGESTED_LABEL: fo.StringField(description="The most probable other name"),
-        SUGGESTED_DISTANCE: fo.IntField(description="Taxonomic distance of label and suggestion"),
-        LOOK_ALIKE_PAIR: fo.IntField(description="Shared by a suspect and what it looks like"),
-    }
-    declare(dataset, {f"{box}.{name}": field for name, field in fields.items()})
-
-
 def _columns(findings: Findings) -> dict[str, list[Any]]:
     """The attributes of all boxes; None for a box without one."""
     labelled, doubts, names = findings.labelled, findings.doubts, findings.labelled.names
-    columns = {
-        SUSPICION: _numbers(doubts.score),
-        SUSPICION_BY_MODEL: _numbers(doubts.by_model),
-        SUSPICION_BY_NEIGHBOURS: _numbers(doubts.by_neighbours),
+    columns: dict[str, list[Any]] = {
+        name: [None if math.isnan(value) else value for value in values.tolist()]
+        for name, values in (
+            (SUSPICION, doubts.score),
+            (SUSPICION_BY_MODEL, doubts.by_model),
+            (SUSPICION_BY_NEIGHBOURS, doubts.by_neighbours),
+        )
     }
     empty: list[Any] = [None] * len(labelled.given)
     labels, distances, pairs = empty.copy(), empty.copy(), empty.copy()
@@ -285,19 +283,12 @@ def _columns(findings: Findings) -> dict[str, list[Any]]:
         for one in (suspect, *others):
             pairs[one] = number
     columns |= {SUGGESTED_LABEL: labels, SUGGESTED_DISTANCE: distances, LOOK_ALIKE_PAIR: pairs}
-    return {name: _of_all(labelled, values) for name, values in columns.items()}
-
-
-def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
-    return [None if math.isnan(value) else value for value in values.tolist()]
-
-
-def _of_all(labelled: Labelled, values: Sequence[Any]) -> list[Any]:
-    """Spreads values of the labelled boxes over all boxes."""
-    found: list[Any] = [None] * len(labelled.boxes)
-    for row, value in zip(labelled.rows.tolist(), values, strict=True):
-        found[row] = value
-    return found
+    # Spread over all boxes, also those without a label.
+    place = {row: number for number, row in enumerate(labelled.rows.tolist())}
+    return {
+        name: [values[place[box]] if box in place else None for box in range(len(labelled.boxes))]
+        for name, values in columns.items()
+    }
 
 
 def _save(dataset: Any, name: str, findings: Findings, shown: Sequence[int]) -> None:

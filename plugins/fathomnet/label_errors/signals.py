@@ -21,6 +21,7 @@ from ..similarity.index import open_index
 from ..taxonomy import Taxonomy
 from .evidence import NO_NAME, Names
 from .from_predictions import Opinions
+from .information import Information, measure_information
 from .weighing import Looks
 
 Positions = npt.NDArray[np.intp]
@@ -56,7 +57,6 @@ class Labelled:
         given: (N,) position of the label of each.
         names: all names that may be true.
         opinions: what was predicted for them; None without predictions.
-        kind: how detailed these are: ``probabilities``, ``confidence`` or ``predictions``.
     """
 
     all_boxes: EvaluatedBoxes
@@ -64,12 +64,31 @@ class Labelled:
     given: Positions
     names: Names
     opinions: Opinions | None
-    kind: str
 
     @property
     def boxes(self) -> Boxes:
         """All boxes of the field."""
         return self.all_boxes.truth.boxes
+
+    @property
+    def kind(self) -> str:
+        """How detailed the opinions are; empty without any."""
+        if self.opinions is None:
+            return ""
+        shares = self.opinions.probabilities
+        if shares is not None and not np.isnan(shares).all():
+            return "probabilities"
+        return "predictions" if np.isnan(self.opinions.confidences).all() else "confidence"
+
+    def information(self) -> Information | None:
+        """What the predicted names say of the labels; None without predictions."""
+        if self.opinions is None:
+            return None
+        has = np.flatnonzero(self.opinions.predicted != NO_NAME)
+        images = self.boxes.owners[self.rows[has]]
+        return measure_information(
+            self.opinions.predicted[has], self.given[has], images, self.names
+        )
 
 
 def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -> Sources:
@@ -88,10 +107,22 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
         pred_field = ""
     if pred_field:
         boxes_path(dataset, pred_field)
-    sources = Sources(gt_field, pred_field, _index_of(dataset, gt_field, index_key))
-    if not sources.pred_field and not sources.index_key:
+    keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
+    known = ", ".join(keys) or "none"
+    default = similarity_key(DEFAULT_MODEL, gt_field)
+    if index_key and index_key not in keys:
+        problem = (
+            f"{index_key!r} is no similarity index of the boxes in {gt_field!r} (there are: "
+            f"{known}); run build_similarity_index with patches_field {gt_field!r} first"
+        )
+        raise InputError("find_label_errors", [Fault("index_key", problem)])
+    if not index_key and len(keys) > 1 and default not in keys:
+        raise InputError("find_label_errors", [Fault("index_key", f"name one of {known}")])
+    if not index_key and keys:
+        index_key = default if default in keys else keys[0]
+    if not pred_field and not index_key:
         raise _no_signal("there are no predictions", "there is no similarity index")
-    return sources
+    return Sources(gt_field, pred_field, index_key)
 
 
 def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelled:
@@ -106,17 +137,31 @@ def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelle
     labels = [truth.labels[row] for row in rows.tolist()]
     if not sources.pred_field:
         names = Names.of([label for label in labels if label], taxonomy)
-        return Labelled(boxes, rows, names.positions(labels), names, None, "")
+        return Labelled(boxes, rows, names.positions(labels), names, None)
     nobody = np.zeros(len(predicted), bool)
     partners = match_boxes(truth, predicted, LEAST_IOU, barred=nobody).of_truth[rows]
     concepts, table = _probabilities(dataset, sources.pred_field)
     used = (*labels, *predicted.labels, *concepts)
     names = Names.of([name for name in used if name], taxonomy)
-    opinions = _opinions(predicted, partners, names, concepts, table)
     given = names.positions(labels)
-    if (opinions.predicted == NO_NAME).all():
-        return Labelled(boxes, rows, given, names, None, "")
-    return Labelled(boxes, rows, given, names, opinions, _kind(opinions))
+    answers = names.positions(
+        [None if one == NO_PARTNER else predicted.labels[one] for one in partners.tolist()]
+    )
+    has = np.flatnonzero(answers != NO_NAME).tolist()
+    if not has:
+        return Labelled(boxes, rows, given, names, None)
+    confidences = np.full(len(rows), np.nan)
+    shares = np.full((len(rows), len(names)), np.nan, np.float32) if table else None
+    columns = names.positions(concepts)
+    for box in has:
+        confidence = predicted.confidences[partners[box]]
+        if confidence is not None and 0 <= confidence <= 1:
+            confidences[box] = confidence
+        of_all = table.get(predicted.ids[partners[box]])
+        if shares is not None and of_all is not None:
+            shares[box] = 0.0
+            shares[box, columns] = of_all
+    return Labelled(boxes, rows, given, names, Opinions(answers, confidences, shares))
 
 
 def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | None:
@@ -135,26 +180,6 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     if len(np.unique(images)) < 2:
         return None
     return Looks(has, index.rows.matrix[kept] * index.rows.inverse[kept, None], images)
-
-
-def _index_of(dataset: Any, gt_field: str, index_key: str) -> str:
-    """The index that is named, or the only one; empty if there is none."""
-    keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
-    known = ", ".join(keys) or "none"
-    if index_key:
-        if index_key not in keys:
-            problem = (
-                f"{index_key!r} is no similarity index of the boxes in {gt_field!r} (there are: "
-                f"{known}); run build_similarity_index with patches_field {gt_field!r} first"
-            )
-            raise InputError("find_label_errors", [Fault("index_key", problem)])
-        return index_key
-    default = similarity_key(DEFAULT_MODEL, gt_field)
-    if default in keys:
-        return default
-    if len(keys) > 1:
-        raise InputError("find_label_errors", [Fault("index_key", f"name one of {known}")])
-    return keys[0] if keys else ""
 
 
 def no_signal_found(sources: Sources) -> InputError:
@@ -195,35 +220,3 @@ def _probabilities(
     sound = np.isfinite(vectors.matrix).all(axis=1) & (vectors.matrix >= 0).all(axis=1)
     sound &= vectors.matrix.sum(axis=1) > 0
     return names, {vectors.ids[row]: vectors.matrix[row] for row in np.flatnonzero(sound).tolist()}
-
-
-def _opinions(
-    predicted: Boxes,
-    partners: Positions,
-    names: Names,
-    concepts: tuple[str, ...],
-    table: dict[str, npt.NDArray[np.float32]],
-) -> Opinions:
-    """The predictions for N boxes, whose numbers are ``partners``."""
-    columns = names.positions(concepts)
-    shares = np.full((len(partners), len(names)), np.nan, np.float32) if table else None
-    labels: list[str | None] = [None] * len(partners)
-    confidences = np.full(len(partners), np.nan)
-    for box, one in enumerate(partners.tolist()):
-        if one == NO_PARTNER or predicted.labels[one] is None:
-            continue
-        labels[box] = predicted.labels[one]
-        confidence = predicted.confidences[one]
-        if confidence is not None and 0 <= confidence <= 1:
-            confidences[box] = confidence
-        row = table.get(predicted.ids[one])
-        if shares is not None and row is not None:
-            shares[box] = 0.0
-            shares[box, columns] = row
-    return Opinions(names.positions(labels), confidences, shares)
-
-
-def _kind(opinions: Opinions) -> str:
-    if opinions.probabilities is not None and not np.isnan(opinions.probabilities).all():
-        return "probabilities"
-    return "predictions" if np.isnan(opinions.confidences).all() else "confidence"

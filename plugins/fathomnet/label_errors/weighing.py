@@ -133,7 +133,15 @@ def weigh_labels(case: Case, threshold: float, progress: Progress = silent) -> D
         progress(0.0, "weighing the predictions")
         model = evidence_of_predictions(case.opinions, given, names)
     if case.looks is not None:
-        neighbours = _evidence_of_looks(case.looks, given, names, progress)
+        near = nearest_elsewhere(
+            case.looks.matrix,
+            case.looks.images,
+            progress=lambda done: progress(done, "comparing boxes"),
+        )
+        has = case.looks.has
+        own = evidence_of_neighbours(near, given[has], len(names))
+        neighbours = Evidence.nothing(len(given), len(names))
+        neighbours.logs[has], neighbours.told[has] = own.logs, own.told
     both = Evidence(model.logs + neighbours.logs, model.told | neighbours.told)
     told = both.told
     prior = shares_of(given, len(names))
@@ -172,15 +180,3 @@ def partners_of(case: Case, doubts: Doubts) -> dict[int, list[int]]:
     found = find_look_alikes(looks.matrix, looks.images, given, row[suspects], suggested)
     pairs = zip(suspects.tolist(), found, strict=True)
     return {suspect: looks.has[others].tolist() for suspect, others in pairs if others}
-
-
-def _evidence_of_looks(
-    looks: Looks, given: Positions, names: Names, progress: Progress
-) -> Evidence:
-    near = nearest_elsewhere(
-        looks.matrix, looks.images, progress=lambda done: progress(done, "comparing boxes")
-    )
-    own = evidence_of_neighbours(near, given[looks.has], len(names))
-    evidence = Evidence.nothing(len(given), len(names))
-    evidence.logs[looks.has], evidence.told[looks.has] = own.logs, own.told
-    return evidence

@@ -1,4 +1,4 @@
-"""The door to :func:`review.find_label_errors`."""
+"""The door to :func:`label_errors.find_label_errors`."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
         if not result:
             return ()
         views = [result.get(name) for name in ("view", "pairs_view") if result.get(name)]
-        if not views:
-            return ("No score reaches the threshold; the highest are in the attribute suspicion.",)
-        return (f"The suspects are in the saved views {' and '.join(map(str, views))}.",)
+        where = "No score reaches the threshold; the highest are in the attribute suspicion."
+        if views:
+            where = f"The suspects are in the saved views {' and '.join(map(str, views))}."
+        return (*(f"{note}." for note in result.get("notes") or ()), where)

@@ -23,7 +23,7 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         return split_by_dive(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.SplitByDive, dataset: Any) -> Preview:
-        told = split_by_dive(dataset, params.val_ratio, params.seed, dry_run=True)
+        told = split_by_dive(dataset, **{**params.model_dump(), "dry_run": True})
         train, val = counted(told.train, "image", "images"), f"{told.val:,}"
         only = counted(len(told.concepts_only_in_train), "concept", "concepts")
         facts = (
@@ -36,17 +36,32 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         return Preview(facts, tuple(f"Now {_said(leak)}" for leak in told.leaks_before))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
-        only_test = [leak for leak in result.get("leaks", ()) if "test" in leak["sides"]]
-        return tuple(
+        leaks = result.get("leaks", ())
+        dives = tuple(
             f"{counted(leak['dives'], 'dive is', 'dives are')} both in {leak['sides'][0]} and in "
             f"the official test split, which was made without regard to dives."
-            for leak in only_test
+            for leak in leaks
+            if "test" in leak["sides"] and leak["dives"]
         )
+        images = tuple(
+            f"{counted(leak['same_images'], 'image is', 'images are')} both in "
+            f"{' and in '.join(leak['sides'])}, by URL or file name: take one side out."
+            for leak in leaks
+            if leak.get("same_images")
+        )
+        unknown = result.get("images_of_no_dive", 0)
+        together = (
+            f"{counted(unknown, 'image is', 'images are')} of no dive, day or folder that is known"
+        )
+        return (*dives, *images, *((f"{together}; they stay together.",) if unknown else ()))
 
 
 def _said(leak: Leak) -> str:
     dives = counted(leak.dives, "dive is", "dives are")
     said = f"{dives} in {' and '.join(leak.sides)}, with {counted(leak.images, 'image', 'images')}"
-    if not leak.near_duplicates:
-        return said
-    return f"{said}, and {counted(leak.near_duplicates, 'group', 'groups')} of near-duplicates"
+    if leak.near_duplicates:
+        said += f", and {counted(leak.near_duplicates, 'group', 'groups')} of near-duplicates"
+    if leak.same_images:
+        same = counted(leak.same_images, "image is", "images are")
+        said += f"; {same} the same by URL or file name, such as {leak.same_examples[0]}"
+    return said

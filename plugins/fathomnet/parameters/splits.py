@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .base import Parameters
+from .kinds import OptionalText
 
 
 class SplitByDive(Parameters):
@@ -30,3 +31,19 @@ class SplitByDive(Parameters):
     dry_run: Annotated[
         bool, Field(title="Dry run", description="Say what would happen, and write nothing")
     ] = False
+    by: Annotated[
+        Literal["dive", "day", "folder", "pattern"],
+        Field(
+            title="Keep together",
+            description="Images of a dive or, where URLs name none, those of a day of capture, of "
+            "a folder, or those in whose names a pattern matches the same",
+        ),
+    ] = "dive"
+    pattern: Annotated[
+        OptionalText,
+        Field(
+            title="Pattern",
+            description="A regular expression for file names and URLs; what its brackets match "
+            r"names the group, as in (cruise\d+)",
+        ),
+    ] = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 from ..dataset.collection import sample_collection
@@ -47,21 +48,14 @@ def read_content(dataset: Any) -> Content:
     import fiftyone as fo
 
     has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
-    if sample_collection(dataset) is not None:
-        return _stored(dataset, has_boxes)
-    ids = dataset.values("id")
-    columns = {name: field_values(dataset, name, len(ids)) for name in IMAGE}
-    names = [f"{GROUND_TRUTH}.detections.{name}" for name in ("label", "bounding_box")]
-    found = dataset.values(names) if has_boxes else [[None] * len(ids)] * 2
-    labels, rectangles = ([one or () for one in values] for values in found)
-    return Content(ids, columns, labels, rectangles)
-
-
-def _stored(dataset: Any, has_boxes: bool) -> Content:
-    box = f"{GROUND_TRUTH}.detections"
-    wanted = dict.fromkeys(IMAGE, True)
-    if has_boxes:
-        wanted |= {f"{box}.label": True, f"{box}.bounding_box": True}
+    paths = [f"{GROUND_TRUTH}.detections.{name}" for name in ("label", "bounding_box")]
+    if sample_collection(dataset) is None:
+        ids = dataset.values("id")
+        columns = {name: field_values(dataset, name, len(ids)) for name in IMAGE}
+        found = dataset.values(paths) if has_boxes else [[None] * len(ids)] * 2
+        labels, rectangles = ([one or () for one in values] for values in found)
+        return Content(ids, columns, labels, rectangles)
+    wanted = dict.fromkeys((*IMAGE, *(paths if has_boxes else ())), True)
     documents = list(dataset._aggregate(post_pipeline=[{"$project": wanted}]))
     boxes = [
         (one.get(GROUND_TRUTH) or {}).get("detections") or () if has_boxes else ()
@@ -69,13 +63,14 @@ def _stored(dataset: Any, has_boxes: bool) -> Content:
     ]
     return Content(
         [str(one["_id"]) for one in documents],
-        {name: [_member(one, name) for one in documents] for name in IMAGE},
+        {
+            # A path such as metadata.width, where any part may be absent or None.
+            name: [
+                reduce(lambda part, key: (part or {}).get(key), name.split("."), one)
+                for one in documents
+            ]
+            for name in IMAGE
+        },
         [[box.get("label") for box in some] for some in boxes],
         [[box.get("bounding_box") or () for box in some] for some in boxes],
     )
-
-
-def _member(document: Any, name: str) -> Any:
-    for part in name.split("."):
-        document = (document or {}).get(part)
-    return document

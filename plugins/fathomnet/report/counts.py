@@ -33,41 +33,58 @@ _MEDIA: Final = {
 
 
 def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
-    """The sections that are counted from images and boxes alone."""
-    labels = Counter(label for _, label, _ in content.boxes())
-    return [
-        _overview(content),
-        Section("Boxes by rank", tuple(_ranks(labels, taxonomy))),
-        Section("Boxes by concept", tuple(_concepts(labels))),
-        Section("Images by vehicle", tuple(_most_first(content.columns["vehicle"], "vehicle"))),
-        Section("Images by year", tuple(_years(content))),
-        Section("Sizes of boxes", tuple(_sizes(content))),
-        Section("Media", tuple(_media(content))),
-    ]
-
-
-def _overview(content: Content) -> Section:
-    """The numbers of each split, and of all."""
-    splits = content.columns["split"]
+    """The sections that are counted from images and boxes alone, an overview first."""
+    columns, splits = content.columns, content.columns["split"]
     sides: dict[str, Callable[[str | None], bool]] = {
         split: partial(eq, split) for split in SPLITS if split in splits
     }
     sides["all"] = lambda split: True
-    labels = {
+    by_side = {
         name: Counter(label for place, label, _ in content.boxes() if belongs(splits[place]))
         for name, belongs in sides.items()
     }
     rows: tuple[tuple[Cell, ...], ...] = (
         ("images", *(sum(map(belongs, splits)) for belongs in sides.values())),
-        ("boxes", *(some.total() for some in labels.values())),
-        ("boxes without a label", *(some[None] for some in labels.values())),
-        ("concepts", *(len(some.keys() - {None}) for some in labels.values())),
+        ("boxes", *(some.total() for some in by_side.values())),
+        ("boxes without a label", *(some[None] for some in by_side.values())),
+        ("concepts", *(len(some.keys() - {None}) for some in by_side.values())),
     )
-    tags = Counter(tag for some in content.columns["tags"] for tag in some or ())
-    blocks: list[Block] = [Table(("", *sides), rows)]
+    overview: list[Block] = [Table(("", *sides), rows)]
+    tags = Counter(tag for some in columns["tags"] for tag in some or ())
     if tags:
-        blocks.append(Table(("tag of images", "images"), tuple(sorted(tags.items())[:SHOWN])))
-    return Section("Contents", tuple(blocks))
+        first = tuple(sorted(tags.items())[:SHOWN])
+        overview.append(Table(("tag of images", "images"), first))
+
+    labels = by_side["all"]
+    concepts = {UNLABELLED if name is None else name: count for name, count in labels.items()}
+    vehicles = Counter(value or UNKNOWN for value in columns["vehicle"])
+
+    years = Counter(date.year if date else None for date in columns["date_captured"])
+    undated = years.pop(None, 0)
+    by_year: list[Block] = []
+    if years:
+        in_order = tuple((str(year), count) for year, count in sorted(years.items()))
+        by_year.append(Bars("year", "images", in_order))
+    if undated:
+        images = counted(undated, "image", "images")
+        by_year.append(Note(f"When they were taken is not known of {images}."))
+
+    statuses = Counter(status or UNKNOWN for status in columns["media_status"])
+    meanings = tuple((one, count, _MEDIA.get(one, "")) for one, count in sorted(statuses.items()))
+    media: list[Block] = [Table(("media", "images", "meaning"), meanings)]
+    if statuses.keys() & {"missing", "rejected"}:
+        media.append(Note("To see which: filter by media_status in the App's sidebar."))
+    if statuses.keys() & {"unknown", UNKNOWN}:
+        media.append(Note("Run download_images or ingest_dataset again to know of more."))
+    return [
+        Section("Contents", tuple(overview)),
+        Section("Boxes by rank", tuple(_ranks(labels, taxonomy))),
+        Section("Boxes by concept", tuple(_bars(concepts, "concept", "boxes"))),
+        Section("Images by vehicle", tuple(_bars(vehicles, "vehicle", "images"))),
+        Section("Images by year", tuple(by_year)),
+        Section("Sizes of boxes", tuple(_sizes(content))),
+        Section("Media", tuple(media)),
+    ]
 
 
 def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
@@ -91,15 +108,6 @@ def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
         yield Table(("label", "boxes"), tuple(sorted(unknown.items()))[:SHOWN])
 
 
-def _concepts(labels: Counter[str | None]) -> Iterable[Block]:
-    named = {UNLABELLED if name is None else name: count for name, count in labels.items()}
-    return _bars(named, "concept", "boxes")
-
-
-def _most_first(values: Iterable[str | None], what: str) -> Iterable[Block]:
-    return _bars(Counter(value or UNKNOWN for value in values), what, "images")
-
-
 def _bars(counts: dict[str, int], what: str, unit: str) -> Iterable[Block]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     if not ordered:
@@ -109,16 +117,6 @@ def _bars(counts: dict[str, int], what: str, unit: str) -> Iterable[Block]:
     if len(ordered) > SHOWN:
         rest = sum(count for _, count in ordered[SHOWN:])
         yield Note(f"And {len(ordered) - SHOWN:,} more, with {rest:,} {unit}.")
-
-
-def _years(content: Content) -> Iterable[Block]:
-    years = Counter(date.year if date else None for date in content.columns["date_captured"])
-    known = sorted((year, count) for year, count in years.items() if year is not None)
-    if known:
-        yield Bars("year", "images", tuple((str(year), count) for year, count in known))
-    if years[None]:
-        images = counted(years[None], "image", "images")
-        yield Note(f"When they were taken is not known of {images}.")
 
 
 def _sizes(content: Content) -> Iterable[Block]:
@@ -150,15 +148,3 @@ def _sizes(content: Content) -> Iterable[Block]:
     left = sum(map(len, content.labels)) - len(known)
     if left or not known:
         yield Note(f"The size in pixels is not known of {counted(left, 'box', 'boxes')}.")
-
-
-def _media(content: Content) -> Iterable[Block]:
-    counts = Counter(status or UNKNOWN for status in content.columns["media_status"])
-    rows = tuple(
-        (status, count, _MEDIA.get(status, "")) for status, count in sorted(counts.items())
-    )
-    yield Table(("media", "images", "meaning"), rows)
-    if counts.keys() & {"missing", "rejected"}:
-        yield Note("To see which: filter by media_status in the App's sidebar.")
-    if counts.keys() & {"unknown", UNKNOWN}:
-        yield Note("Run download_images or ingest_dataset again to know of more.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
@@ -10,7 +10,7 @@ from ..dataset.records import read_record
 from ..embeddings.run import EmbeddingRecord
 from ..evaluation.run import read_details
 from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, tiles_run_key
-from ..predictions.record import ImportRecord, read_import_records
+from ..predictions.record import read_import_records
 from ..relabelling.journal import PREFIX, journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
@@ -27,34 +27,94 @@ _OF_A_RUN: Final = (
 )
 """What the card shows of a manifest: the wording, the member, and its part if it has parts."""
 
+_RELABELLING: Final = ("relabelling", "to", "boxes", "note")
+_EVALUATION: Final = (
+    "evaluation", "predictions", "truth", "boxes", "accuracy", "mean distance",
+)  # fmt: skip
+_VECTORS: Final = ("model", "of", "dimensions", "vectors", "state")
+_INDEX: Final = ("brain key", "kind", "method", "of")
+_NO_PREDICTIONS: Final = "There are none: run import_predictions."
+_NO_EVALUATIONS: Final = "There are none: run evaluate_predictions."
+_NO_INDEX: Final = "No map and no index: run compute_embeddings and build_similarity_index."
+
+_Blocks = tuple[Block, ...]
+
 
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     """The sections that come from the runs of a dataset."""
+    import fiftyone as fo
+
+    stages = [one for one in journals_of(dataset) if one.can_be_undone]
+    undone = tuple((one.key.removeprefix(PREFIX), one.label, one.boxes, one.note) for one in stages)
+    predictions: list[Block] = []
+    for field in sorted(fields_holding(dataset, fo.Detections)):
+        if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field)):
+            predictions += _origin(dataset, field)
+    evaluations: list[tuple[Cell, ...]] = []
+    for key in sorted(dataset.list_evaluations()):
+        config = dataset.get_evaluation_info(key).config
+        fields = (getattr(config, "pred_field", None), getattr(config, "gt_field", None))
+        found = read_details(dataset, key)
+        numbers: tuple[Cell, ...] = (None, "see FiftyOne's panel", None)
+        if found and "accuracy" in found:
+            names = ("boxes", "accuracy", "mean_taxonomic_distance")
+            numbers = tuple(found[name] for name in names)
+        evaluations.append((key, *fields, *numbers))
+    runs = [key for key in sorted(dataset.list_runs()) if key.startswith(EMBEDDING_RUNS)]
+    records = [read_record(dataset, key, EmbeddingRecord) for key in runs]
+    vectors = tuple(
+        (
+            record.model,
+            record.patches_field or "whole images",
+            record.dimensions,
+            record.embedded + record.present,
+            record.state,
+        )
+        for record in records
+        if record is not None
+    )
+    brains = {key: dataset.get_brain_info(key).config for key in sorted(dataset.list_brain_runs())}
+    indexes = tuple(
+        (
+            key,
+            config.type,
+            str(config.method or ""),
+            getattr(config, "patches_field", None) or "whole images",
+        )
+        for key, config in brains.items()
+    )
+    tree = (
+        ("concepts", f"{len(taxonomy.concepts):,}"),
+        ("sha256 of its table", Hash(taxonomy.sha256)),
+    )
     return [
         suspect_section(dataset),
-        Section("Relabelling", tuple(_relabelling(dataset))),
+        Section("Relabelling", _rows(_RELABELLING, undone, "No relabelling stands.")),
         Section("Leaks between splits", tuple(_leaks(dataset))),
-        Section("Predictions", tuple(_predictions(dataset))),
-        Section("Evaluations", tuple(_evaluations(dataset))),
-        Section("Embeddings, maps and indexes", tuple(_embeddings(dataset))),
-        Section("Taxonomy", tuple(_taxonomy(taxonomy))),
+        Section("Predictions", tuple(predictions or [Note(_NO_PREDICTIONS)])),
+        Section("Evaluations", _rows(_EVALUATION, evaluations, _NO_EVALUATIONS)),
+        Section(
+            "Embeddings, maps and indexes",
+            (
+                *_rows(_VECTORS, vectors, "No embeddings: run compute_embeddings."),
+                *_rows(_INDEX, indexes, _NO_INDEX),
+            ),
+        ),
+        Section("Taxonomy", (Table(("", "value"), tree),)),
     ]
 
 
-def _relabelling(dataset: Any) -> Iterable[Block]:
-    stages = [one for one in journals_of(dataset) if one.can_be_undone]
-    if not stages:
-        yield Note("No relabelling stands.")
-        return
-    rows = tuple((one.key.removeprefix(PREFIX), one.label, one.boxes, one.note) for one in stages)
-    yield Table(("relabelling", "to", "boxes", "note"), rows)
+def _rows(headings: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], if_none: str) -> _Blocks:
+    return (Table(headings, tuple(rows)) if rows else Note(if_none),)
 
 
-def _leaks(dataset: Any) -> Iterable[Block]:
+def _leaks(dataset: Any) -> Iterator[Block]:
     leaks = find_leaks(dataset)
     searched = dataset.get_field(DUPLICATE_GROUP) is not None
-    headings = ("on both of", "dives", "their images", "groups of near-duplicates")
     if leaks:
+        headings = (
+            "on both of", "dives", "their images", "groups of near-duplicates", "the same images",
+        )  # fmt: skip
         yield Table(
             headings,
             tuple(
@@ -63,37 +123,29 @@ def _leaks(dataset: Any) -> Iterable[Block]:
                     one.dives,
                     one.images,
                     one.near_duplicates if searched else "not searched",
+                    one.same_images,
                 )
                 for one in leaks
             ),
         )
         for one in leaks:
-            if one.examples:
-                more = " and others" if one.dives > len(one.examples) else ""
-                sides, dives = " and ".join(one.sides), ", ".join(one.examples)
-                yield Note(f"Dives on both of {sides}: {dives}{more}.")
+            shared = (
+                ("Dives", one.examples, one.dives),
+                ("Images, by their URL or file name,", one.same_examples, one.same_images),
+            )
+            for what, examples, number in shared:
+                more = " and others" if number > len(examples) else ""
+                if examples:
+                    both = " and ".join(one.sides)
+                    yield Note(f"{what} on both of {both}: {', '.join(examples)}{more}.")
         yield Note("split_by_dive keeps the dives of training and validation images apart.")
     else:
-        yield Note("No dive is on two of train, val and test.")
+        yield Note("No dive is on two of train, val and test, and no image.")
     if not searched:
         yield Note("Near-duplicates were not searched yet: run find_duplicates.")
 
 
-def _predictions(dataset: Any) -> Iterable[Block]:
-    import fiftyone as fo
-
-    fields = [
-        field
-        for field in sorted(fields_holding(dataset, fo.Detections))
-        if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field))
-    ]
-    if not fields:
-        yield Note("There are none: run import_predictions.")
-    for field in fields:
-        yield from _origin(dataset, field)
-
-
-def _origin(dataset: Any, field: str) -> Iterable[Block]:
+def _origin(dataset: Any, field: str) -> Iterator[Block]:
     """The files from which the boxes of a field were imported, and what made these files."""
     from fiftyone import ViewField
 
@@ -104,9 +156,14 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
         yield Note(f"{field}: {boxes}, not imported, so that their origin is unknown.")
         return
     yield Note(f"{field}:")
+    states = []
+    for one in imports.values():
+        left_out = counted(one.rejected_rows, "row", "rows")
+        state = f"{one.state}, {left_out} left out" if one.rejected_rows else one.state
+        states.append("interrupted: import it again" if one.state == "writing" else state)
     rows: list[tuple[Cell, ...]] = [
         ("boxes", *(dataset.match(ViewField("split") == one).count(path) for one in imports)),
-        ("state", *map(_state, imports.values())),
+        ("state", *states),
         ("file", *(one.source for one in imports.values())),
     ]
     manifests = [one.manifest or {} for one in imports.values()]
@@ -123,14 +180,6 @@ def _origin(dataset: Any, field: str) -> Iterable[Block]:
     yield Table(("split", "of the", "sha256"), tuple(hashes))
 
 
-def _state(record: ImportRecord) -> str:
-    if record.state == "writing":
-        return "interrupted: import it again"
-    rows = record.rejected_rows
-    left_out = f", {counted(rows, 'row', 'rows')} left out" if rows else ""
-    return f"{record.state}{left_out}"
-
-
 def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:
     """What a manifest, which anybody may have written, says in a part of one of its members."""
     value = manifest.get(member)
@@ -139,58 +188,3 @@ def _said(manifest: Mapping[str, Any], member: str, part: str) -> str:
     elif part not in ("name", ""):
         value = None
     return str(value) if isinstance(value, str | int | float) else ""
-
-
-def _evaluations(dataset: Any) -> Iterable[Block]:
-    rows: list[tuple[Cell, ...]] = []
-    for key in sorted(dataset.list_evaluations()):
-        config = dataset.get_evaluation_info(key).config
-        fields = (getattr(config, "pred_field", None), getattr(config, "gt_field", None))
-        found = read_details(dataset, key)
-        if found and "accuracy" in found:
-            numbers = tuple(
-                found[name] for name in ("boxes", "accuracy", "mean_taxonomic_distance")
-            )
-            rows.append((key, *fields, *numbers))
-        else:
-            rows.append((key, *fields, None, "see FiftyOne's panel", None))
-    headings = ("evaluation", "predictions", "truth", "boxes", "accuracy", "mean distance")
-    if rows:
-        yield Table(headings, tuple(rows))
-    else:
-        yield Note("There are none: run evaluate_predictions.")
-
-
-def _embeddings(dataset: Any) -> Iterable[Block]:
-    rows: list[tuple[Cell, ...]] = []
-    for key in sorted(dataset.list_runs()):
-        if not key.startswith(EMBEDDING_RUNS):
-            continue
-        record = read_record(dataset, key, EmbeddingRecord)
-        if record is not None:
-            of = record.patches_field or "whole images"
-            vectors = record.embedded + record.present
-            rows.append((record.model, of, record.dimensions, vectors, record.state))
-    if rows:
-        yield Table(("model", "of", "dimensions", "vectors", "state"), tuple(rows))
-    else:
-        yield Note("No embeddings: run compute_embeddings.")
-    runs: list[tuple[Cell, ...]] = []
-    for key in sorted(dataset.list_brain_runs()):
-        config = dataset.get_brain_info(key).config
-        of = getattr(config, "patches_field", None) or "whole images"
-        runs.append((key, config.type, str(config.method or ""), of))
-    if runs:
-        yield Table(("brain key", "kind", "method", "of"), tuple(runs))
-    else:
-        yield Note("No map and no index: run compute_embeddings and build_similarity_index.")
-
-
-def _taxonomy(taxonomy: Taxonomy) -> Iterable[Block]:
-    yield Table(
-        ("", "value"),
-        (
-            ("concepts", f"{len(taxonomy.concepts):,}"),
-            ("sha256 of its table", Hash(taxonomy.sha256)),
-        ),
-    )

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from ..text import counted, literal, shortened
-from .blocks import Bars, Block, Card, Cell, Crops, Hash, Note, Table, in_words
+from .blocks import Bars, Card, Cell, Crops, Hash, Note, Table, in_words
 
 _LONGEST_BAR: Final = 30
 """Characters."""
@@ -24,39 +24,30 @@ def as_markdown(card: Card) -> str:
     for section in card.sections:
         lines += ["", f"## {_literal(in_words(section.heading))}"]
         for block in section.blocks:
-            lines += ["", *_markdown_lines(block)]
+            lines.append("")
+            if isinstance(block, Note):
+                lines.append(_literal(in_words(block.text)))
+            elif isinstance(block, Table):
+                lines += _table(block)
+            elif isinstance(block, Bars):
+                most = max((count for _, count in block.counts), default=1) or 1
+                rows = tuple(
+                    (name, count, "█" * round(_LONGEST_BAR * count / most))
+                    for name, count in block.counts
+                )
+                lines += _table(Table((block.what, block.unit, ""), rows))
+            elif isinstance(block, Crops):
+                crops = counted(len(block.pictures), "example crop", "example crops")
+                lines.append(f"In the HTML beside this file: {crops}.")
     return "\n".join(lines) + "\n"
 
 
-def _markdown_lines(block: Block) -> Iterator[str]:
-    if isinstance(block, Note):
-        yield _literal(in_words(block.text))
-    elif isinstance(block, Table):
-        yield from _table(block)
-    elif isinstance(block, Bars):
-        most = max((count for _, count in block.counts), default=1) or 1
-        rows = tuple(
-            (name, count, "█" * round(_LONGEST_BAR * count / most)) for name, count in block.counts
-        )
-        yield from _table(Table((block.what, block.unit, ""), rows))
-    elif isinstance(block, Crops):
-        crops = counted(len(block.pictures), "example crop", "example crops")
-        yield f"In the HTML beside this file: {crops}."
-
-
 def _table(table: Table) -> Iterator[str]:
-    yield _markdown_row(table.headings)
-    yield _row_of(["---:" if is_numeric else "---" for is_numeric in table.numeric])
-    for row in table.rows:
-        yield _markdown_row(row)
-
-
-def _markdown_row(cells: tuple[Cell, ...]) -> str:
-    return _row_of([_literal(in_words(cell)) for cell in cells])
-
-
-def _row_of(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rules = ["---:" if is_numeric else "---" for is_numeric in table.numeric]
+    heading, *rows = (
+        [_literal(in_words(cell)) for cell in row] for row in (table.headings, *table.rows)
+    )
+    yield from (f"| {' | '.join(cells)} |" for cells in (heading, rules, *rows))
 
 
 def _literal(text: str) -> str:
@@ -102,35 +93,35 @@ def as_html(card: Card) -> str:
     for section in card.sections:
         lines.append(f"<h2>{escape(in_words(section.heading))}</h2>")
         for block in section.blocks:
-            lines += _html_lines(block, section.heading)
+            if isinstance(block, Note):
+                lines.append(f"<p>{escape(in_words(block.text))}</p>")
+            elif isinstance(block, Table):
+                rows = [_html_row("td", row, block.numeric) for row in block.rows]
+                heading = _html_row("th", block.headings, block.numeric)
+                lines += ["<table>", heading, *rows, "</table>"]
+            elif isinstance(block, Bars):
+                lines += _drawn(block, section.heading)
+            elif isinstance(block, Crops):
+                lines.append('<div class="concepts">')
+                for concept, pictures in groupby(block.pictures, key=lambda crop: crop.concept):
+                    name = escape(in_words(concept))
+                    shown = "".join(
+                        f'<img alt="{name}" src="data:image/jpeg;base64,'
+                        f'{base64.b64encode(picture.jpeg).decode()}">'
+                        for picture in pictures
+                    )
+                    lines.append(f"<figure>{shown}<figcaption>{name}</figcaption></figure>")
+                lines.append("</div>")
     return "\n".join([*lines, "</body></html>", ""])
 
 
-def _html_lines(block: Block, heading: str) -> Iterator[str]:
-    if isinstance(block, Note):
-        yield f"<p>{escape(in_words(block.text))}</p>"
-    elif isinstance(block, Table):
-        yield "<table>"
-        yield _html_row("th", block.headings, block.numeric)
-        yield from (_html_row("td", row, block.numeric) for row in block.rows)
-        yield "</table>"
-    elif isinstance(block, Bars):
-        yield from _drawn(block, heading)
-    elif isinstance(block, Crops):
-        yield from _gallery(block)
-
-
 def _html_row(tag: str, cells: tuple[Cell, ...], numeric: tuple[bool, ...]) -> str:
-    shown = "".join(
-        f"<{tag}{_RIGHT if is_numeric else ''}>{_shown(cell)}</{tag}>"
-        for cell, is_numeric in zip(cells, numeric, strict=True)
-    )
-    return f"<tr>{shown}</tr>"
-
-
-def _shown(cell: Cell) -> str:
-    text = escape(in_words(cell))
-    return f'<span class="hash">{text}</span>' if isinstance(cell, Hash) else text
+    row = ""
+    for cell, is_numeric in zip(cells, numeric, strict=True):
+        text = escape(in_words(cell))
+        shown = f'<span class="hash">{text}</span>' if isinstance(cell, Hash) else text
+        row += f"<{tag}{_RIGHT if is_numeric else ''}>{shown}</{tag}>"
+    return f"<tr>{row}</tr>"
 
 
 def _drawn(bars: Bars, heading: str) -> Iterator[str]:
@@ -151,16 +142,3 @@ def _drawn(bars: Bars, heading: str) -> Iterator[str]:
             f'<text x="{_NAMES + length + 6}" y="{top + 14}">{count:,}</text></g>'
         )
     yield "</svg>"
-
-
-def _gallery(crops: Crops) -> Iterator[str]:
-    yield '<div class="concepts">'
-    for concept, pictures in groupby(crops.pictures, key=lambda crop: crop.concept):
-        name = escape(in_words(concept))
-        shown = "".join(
-            f'<img alt="{name}" src="data:image/jpeg;base64,'
-            f'{base64.b64encode(picture.jpeg).decode()}">'
-            for picture in pictures
-        )
-        yield f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
-    yield "</div>"

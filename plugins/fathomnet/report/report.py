@@ -69,11 +69,15 @@ def report_dataset(
     if files:
         sections.append(crop_section(dataset, content, portion(progress, 0.3, 0.95)))
     card = Card(f"Data card: {dataset.name}", tuple(sections))
-    text = as_markdown(card)
-    if files:
-        _write(files, text, as_html(card))
+    try:
+        for file, form in zip(files, (as_markdown, as_html), strict=False):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, form(card).encode("utf-8", "replace"))
+    except OSError as error:
+        folder = files[0].parent
+        raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
     progress(1.0, f"{len(content.ids):,} images are described")
-    return ReportResult(text, tuple(str(file) for file in files))
+    return ReportResult(as_markdown(card), tuple(str(file) for file in files))
 
 
 def report_files(path: str | Path) -> tuple[Path, ...]:
@@ -94,13 +98,3 @@ def report_files(path: str | Path) -> tuple[Path, ...]:
     else:
         problem = f"{path} is no folder and ends neither in .md nor in .html"
     raise InputError("report_dataset", [Fault("path", problem)])
-
-
-def _write(files: tuple[Path, ...], *texts: str) -> None:
-    try:
-        files[0].parent.mkdir(parents=True, exist_ok=True)
-        for file, text in zip(files, texts, strict=True):
-            write_whole(file, text.encode("utf-8", "replace"))
-    except OSError as error:
-        folder = files[0].parent
-        raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error

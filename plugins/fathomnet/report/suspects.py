@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
-from ..label_errors import LabelErrorsResult
-from ..label_errors.record import LabelErrorsRecord, read_label_errors_record
+from ..label_errors.record import read_label_errors_record
 from ..names import GROUND_TRUTH, SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS
 from ..relabelling.journal import journals_of, states_before
 from ..text import counted
@@ -26,6 +24,8 @@ _SIGNALS: Final = {
     "predictions": "the names that {record.pred_field} predicts",
     "neighbours": "the labels of the boxes that look most alike, by the index {record.index_key}",
 }
+
+_STALE: Final = "Scores and views stay as they were found: run find_label_errors again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,94 +54,78 @@ def suspect_section(dataset: Any) -> Section:
     fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
     records = {field: read_label_errors_record(dataset, field) for field in fields}
     searched = {field: record for field, record in records.items() if record is not None}
-    if not searched:
-        return Section("Suspects", (Note("Not searched yet: run find_label_errors."),))
-    blocks: list[Block] = []
+    blocks: list[Block] = [] if searched else [Note("Not searched yet: run find_label_errors.")]
     for field, record in searched.items():
         if len(searched) > 1 or field != GROUND_TRUTH:
             blocks.append(Note(f"Labels in {field}:"))
-        blocks += _blocks(dataset, field, record)
+        found = record.result
+        if found is None:
+            blocks.append(Note("A search was interrupted: run find_label_errors again."))
+            continue
+        suspects = _read(dataset, field, record.found_at)
+        changed = sum(one.is_changed for one in suspects)
+        counts = (
+            ("labels that were judged", found.scored),
+            ("labels that nothing could judge", found.boxes_without_signal),
+            ("suspects: labels that are doubted", found.suspects),
+            ("suspects that were relabelled since", changed),
+            (
+                "of these, those that have the suggested name now",
+                sum(one.label == one.suggested for one in suspects),
+            ),
+            ("suspects that were removed since", found.suspects - len(suspects)),
+            ("suspects that are left to look at", len(suspects) - changed),
+        )
+        blocks.append(Table(("", "boxes"), counts))
+        blocks += (Note(f"{note}.") for note in found.notes)
+        if found.signals:
+            signals = " and ".join(_SIGNALS[one].format(record=record) for one in found.signals)
+            wrong = f"{found.expected_errors:,.1f} wrong labels are expected"
+            blocks.append(Note(f"Judged by {signals}. {wrong}."))
+        blocks += _tables(suspects)
+        shows = {
+            found.view: "shows them, the most suspicious first",
+            found.pairs_view: "shows each beside what it looks like",
+        }
+        views = [f"{name} {what}" for name, what in shows.items() if dataset.has_saved_view(name)]
+        if views:
+            blocks.append(Note(f"Where to look: the saved view {'; '.join(views)}."))
+        elif found.suspects:
+            blocks.append(Note("Their saved views were deleted: run find_label_errors again."))
+        if changed:
+            blocks.append(Note(_STALE))
     return Section("Suspects", tuple(blocks))
 
 
-def _blocks(dataset: Any, field: str, record: LabelErrorsRecord) -> Iterator[Block]:
-    found = record.result
-    if found is None:
-        yield Note("A search was interrupted: run find_label_errors again.")
-        return
-    suspects = _read(dataset, field, record.found_at)
-    changed = sum(one.is_changed for one in suspects)
-    as_suggested = sum(one.label == one.suggested for one in suspects)
-    rows = (
-        ("labels that were judged", found.scored),
-        ("labels that nothing could judge", found.boxes_without_signal),
-        ("suspects: labels that are doubted", found.suspects),
-        ("suspects that were relabelled since", changed),
-        ("of these, those that have the suggested name now", as_suggested),
-        ("suspects that were removed since", found.suspects - len(suspects)),
-        ("suspects that are left to look at", len(suspects) - changed),
+def _tables(suspects: list[_Suspect]) -> list[Block]:
+    """How many suspects each of two signals doubts by itself, and the names doubted most."""
+    blocks: list[Block] = []
+    by_model, by_neighbours = (
+        any(getattr(one, signal) is not None for one in suspects)
+        for signal in ("by_model", "by_neighbours")
     )
-    yield Table(("", "boxes"), rows)
-    signals = " and ".join(_SIGNALS[one].format(record=record) for one in found.signals)
-    expected = f"{found.expected_errors:,.1f}"
-    yield Note(f"Judged by {signals}. {expected} wrong labels are expected.")
-    yield from _by_signal(suspects)
-    yield from _where(dataset, found)
-    yield from _what(suspects)
-    if changed:
-        yield Note("Scores and views stay as they were found: run find_label_errors again.")
-
-
-def _by_signal(suspects: list[_Suspect]) -> Iterator[Block]:
-    """How many suspects each signal doubts by itself, if there are two signals."""
-    if not suspects or not (_says(suspects, "by_model") and _says(suspects, "by_neighbours")):
-        return
-    counts = Counter(
-        ((one.by_model or 0) >= LIKELY, (one.by_neighbours or 0) >= LIKELY) for one in suspects
-    )
-    yield Table(
-        ("what says that the label is more probably wrong than right", "suspects"),
-        (
+    if by_model and by_neighbours:
+        counts = Counter(
+            ((one.by_model or 0) >= LIKELY, (one.by_neighbours or 0) >= LIKELY) for one in suspects
+        )
+        rows = (
             ("predictions and look-alikes", counts[True, True]),
             ("predictions alone", counts[True, False]),
             ("look-alikes alone", counts[False, True]),
             ("neither by itself", counts[False, False]),
-        ),
-    )
-
-
-def _says(suspects: list[_Suspect], signal: str) -> bool:
-    return any(getattr(one, signal) is not None for one in suspects)
-
-
-def _where(dataset: Any, found: LabelErrorsResult) -> Iterator[Block]:
-    shows = {
-        found.view: "shows them, the most suspicious first",
-        found.pairs_view: "shows each beside what it looks like",
-    }
-    there = [
-        f"{name} {what}" for name, what in shows.items() if name and dataset.has_saved_view(name)
-    ]
-    if there:
-        yield Note(f"Where to look: the saved view {'; '.join(there)}.")
-    elif found.suspects:
-        yield Note("Their saved views were deleted: run find_label_errors again.")
-
-
-def _what(suspects: list[_Suspect]) -> Iterator[Block]:
-    """The names that are doubted most, among the suspects that are left."""
+        )
+        headings = ("what says that the label is more probably wrong than right", "suspects")
+        blocks.append(Table(headings, rows))
     pairs = Counter((one.label, one.suggested) for one in suspects if not one.is_changed)
-    if not pairs:
-        return
     ordered = sorted(pairs.items(), key=lambda pair: (-pair[1], str(pair[0])))
-    yield Table(
-        ("label", "probably", "suspects left"),
-        tuple((*names, count) for names, count in ordered[:PAIRS]),
-    )
+    if ordered:
+        left = tuple((*names, count) for names, count in ordered[:PAIRS])
+        blocks.append(Table(("label", "probably", "suspects left"), left))
     if len(ordered) > PAIRS:
-        rest = sum(count for _, count in ordered[PAIRS:])
-        pairs_left = counted(len(ordered) - PAIRS, "other pair", "other pairs")
-        yield Note(f"And {counted(rest, 'suspect', 'suspects')} of {pairs_left} of names.")
+        rest = counted(sum(count for _, count in ordered[PAIRS:]), "suspect", "suspects")
+        others = counted(len(ordered) - PAIRS, "other pair", "other pairs")
+        blocks.append(Note(f"And {rest} of {others} of names."))
+    return blocks
 
 
 def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
@@ -152,8 +136,15 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
     paths = [f"{field}.detections.{name}" for name in names]
     if any(dataset.get_field(path) is None for path in paths):
         return []
+    # The labels that have been relabelled since, as they were before. Both times are in UTC; that
+    # of a search has a zone, in earlier versions no part of a second.
+    moment = found_at.partition("+")[0]
+    before: dict[str, str | None] = {}
+    for journal in journals_of(dataset):
+        if journal.field == field and journal.stage != "writing" and journal.time >= moment:
+            for one in states_before(dataset, journal):
+                before.setdefault(one.label_id, one.state.get("label"))
     boxes = dataset.filter_labels(field, ViewField(SUGGESTED_LABEL).exists())
-    before = _labels_before(dataset, field, found_at)
     return [
         _Suspect(
             label,
@@ -167,15 +158,3 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
             *boxes.values(paths, unwind=True), strict=True
         )
     ]
-
-
-def _labels_before(dataset: Any, field: str, found_at: str) -> dict[str, str | None]:
-    """The former labels of boxes that have been relabelled since a search, by their ids."""
-    # Both are in UTC. The record of a search has a zone, in earlier versions no part of a second.
-    moment = found_at.partition("+")[0]
-    labels: dict[str, str | None] = {}
-    for journal in journals_of(dataset):
-        if journal.field == field and journal.stage != "writing" and journal.time >= moment:
-            for one in states_before(dataset, journal):
-                labels.setdefault(one.label_id, one.state.get("label"))
-    return labels

@@ -1,17 +1,24 @@
-"""The dives that are on two sides of a split."""
+"""What two sides of a split share: dives, near-duplicates, and images that are on both."""
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..dataset.columns import field_values, image_dives
+from ..dataset.columns import field_values
 from ..names import DUPLICATE_GROUP, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
+from .grouping import Grouping, grouping_of
 
 _SHOWN: Final = 20
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_COUNTER: Final = re.compile(r"[a-z]*[ _-]*[0-9]{0,6}")
+"""Stems that every set uses anew, such as ``frame_000123``: alone they say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class Leak:
         images: the number of images of these dives on the two sides together.
         examples: the first of these dives, by name.
         near_duplicates: groups of near-duplicates on both sides, which ``find_duplicates`` found.
+        same_images: images of the second side that the first has too, by their URL or file name.
+        same_examples: the names of the first of these.
     """
 
     sides: tuple[str, str]
@@ -31,6 +40,63 @@ class Leak:
     images: int
     examples: tuple[str, ...]
     near_duplicates: int = 0
+    same_images: int = 0
+    same_examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What an image is called, and what else tells it from others of that name.
+
+    Attributes:
+        name: of its file, without folders.
+        url: where it was published, without the query; empty if unknown.
+        size: width and height in pixels; None if unknown.
+        date: when it was taken; None if unknown.
+    """
+
+    name: str
+    url: str
+    size: tuple[int, int] | None
+    date: Any
+
+    @property
+    def keys(self) -> list[str]:
+        """What the same image may share with this one: the URL, and the name or the UUID in it."""
+        name = self.name.casefold()
+        found = _UUID.search(name)
+        return [self.url, found.group() if found else name] if self.url else [name]
+
+    def is_same(self, other: Name) -> bool:
+        """Whether both are one image; a UUID or a URL is believed, other names are held against.
+
+        Examples:
+            >>> one = Name("plume.png", "", (1920, 1080), None)
+            >>> one.is_same(Name("plume.png", "", (1920, 1080), None))
+            True
+            >>> one.is_same(Name("plume.png", "", (640, 480), None))
+            False
+        """
+        if self.url and self.url == other.url:
+            return True
+        own, others = (_UUID.search(one.name.casefold()) for one in (self, other))
+        if own and others:
+            return own.group() == others.group()
+        if self.name.casefold() != other.name.casefold():
+            return False
+        known = [
+            (one, another)
+            for one, another in (
+                (self.url, other.url),
+                (self.size, other.size),
+                (self.date, other.date),
+            )
+            if one and another
+        ]
+        if any(one != another for one, another in known):
+            return False
+        is_counter = _COUNTER.fullmatch(PurePosixPath(self.name.casefold()).stem)
+        return not is_counter or bool(self.date and other.date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +107,85 @@ class Images:
     tags: list[frozenset[str]]
     dives: list[str]
     duplicates: list[int | None]
+    names: list[Name]
 
     def leaks(self, tags: Sequence[frozenset[str]] | None = None) -> tuple[Leak, ...]:
+        """What each two sides share, by these tags or else those that the images have."""
         sides = (TRAIN_TAG, VALIDATION_TAG, TEST_TAG)
-        pairs = combinations(sides, 2)
-        found = (_leak(self, self.tags if tags is None else tags, pair) for pair in pairs)
-        return tuple(leak for leak in found if leak.dives or leak.near_duplicates)
+        places: dict[str, list[int]] = {side: [] for side in sides}
+        for place, some in enumerate(self.tags if tags is None else tags):
+            for side in some.intersection(sides):
+                places[side].append(place)
+        dives = {side: Counter(self.dives[place] for place in places[side]) for side in sides}
+        groups = {
+            side: {self.duplicates[place] for place in places[side]} - {None} for side in sides
+        }
+        leaks = []
+        for one, other in combinations(sides, 2):
+            both = sorted(dives[one].keys() & dives[other].keys())
+            images = sum(dives[one][dive] + dives[other][dive] for dive in both)
+            same = self._same(places[one], places[other])
+            leak = Leak(
+                sides=(one, other),
+                dives=len(both),
+                images=images,
+                examples=tuple(both[:_SHOWN]),
+                near_duplicates=len(groups[one] & groups[other]),
+                same_images=len(same),
+                same_examples=tuple(sorted(same)[:_SHOWN]),
+            )
+            if leak.dives or leak.near_duplicates or leak.same_images:
+                leaks.append(leak)
+        return tuple(leaks)
+
+    def _same(self, first: Sequence[int], second: Sequence[int]) -> list[str]:
+        """The names of the images of one side that are on another side too."""
+        by_key: dict[str, list[int]] = defaultdict(list)
+        for place in first:
+            for key in self.names[place].keys:
+                by_key[key].append(place)
+        found = []
+        for place in second:
+            own = self.names[place]
+            alike = {other for key in own.keys for other in by_key.get(key, ())} - {place}
+            if any(own.is_same(self.names[other]) for other in alike):
+                found.append(own.name)
+        return found
 
 
 def find_leaks(dataset: Any) -> tuple[Leak, ...]:
-    """The dives on two sides of a split, whoever made it with the tags train, val and test.
+    """What two sides of a split share, whoever made it with the tags train, val and test.
 
-    Groups of near-duplicates on two sides are counted if ``find_duplicates`` has run.
+    That is dives (or what ``split_by_dive`` last took for them), images by their URL or file name
+    and, if ``find_duplicates`` has run, groups of near-duplicates.
 
     Args:
         dataset: a FiftyOne dataset or view.
     """
-    return read_images(dataset).leaks()
+    return read_images(dataset, grouping_of(dataset)).leaks()
 
 
-def read_images(dataset: Any) -> Images:
-    """Ids, tags and dives of the images of a dataset or view."""
-    ids, tags = dataset.values(["id", "tags"])
+def read_images(dataset: Any, grouping: Grouping) -> Images:
+    """Ids, tags, dives and names of the images of a dataset or view."""
+    ids, tags, paths = dataset.values(["id", "tags", "filepath"])
+    columns = ("file_name", "source_url", "metadata.width", "metadata.height", "date_captured")
+    names, urls, widths, heights, dates, duplicates = (
+        field_values(dataset, name, len(ids)) for name in (*columns, DUPLICATE_GROUP)
+    )
     return Images(
         ids,
         [frozenset(some or ()) for some in tags],
-        # Images of which nothing is known are one dive: that leaks nothing.
-        [dive or "unknown" for dive in image_dives(dataset)],
-        field_values(dataset, DUPLICATE_GROUP, len(ids)),
+        grouping.names(dataset),
+        duplicates,
+        [
+            Name(
+                PurePosixPath(str(name or path).replace("\\", "/")).name,
+                (url or "").split("?", 1)[0],
+                (width, height) if width and height else None,
+                date,
+            )
+            for name, path, url, width, height, date in zip(
+                names, paths, urls, widths, heights, dates, strict=True
+            )
+        ],
     )
-
-
-def _leak(images: Images, tags: Sequence[frozenset[str]], sides: tuple[str, str]) -> Leak:
-    counts = {side: Counter[str]() for side in sides}
-    groups: dict[str, set[int]] = {side: set() for side in sides}
-    for dive, group, some in zip(images.dives, images.duplicates, tags, strict=True):
-        for side in some.intersection(sides):
-            counts[side][dive] += 1
-            groups[side].update(() if group is None else (group,))
-    left, right = counts.values()
-    both = sorted(left.keys() & right.keys())
-    count = sum(left[dive] + right[dive] for dive in both)
-    duplicates = set.intersection(*groups.values())
-    return Leak(sides, len(both), count, tuple(both[:_SHOWN]), len(duplicates))

@@ -6,20 +6,22 @@ is not tested by the next.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from ..dataset.batches import now
 from ..dataset.collection import reload_samples, sample_collection
 from ..dataset.label_fields import boxes_path
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.records import bring_up_to_date, reload_known, write_record
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
 from ..progress import Progress, silent
 from ..text import counted
-from .leaks import Images, Leak, read_images
+from .grouping import NOTHING_KNOWN, RUN_KEY, By, Grouping, grouping_of
+from .leaks import Leak, read_images
 from .search import Group, divide_groups
 
 _DIVIDED: Final = frozenset({TRAIN_TAG, VALIDATION_TAG})
@@ -41,6 +43,7 @@ class SplitResult:
         leaks_before: leaks between tagged sides before the split.
         leaks: leaks as they are now or, in a dry run, would be after the split.
         dry_run: whether nothing was written.
+        images_of_no_dive: images of which no dive (day, folder...) is known; they stay together.
     """
 
     train: int
@@ -53,6 +56,7 @@ class SplitResult:
     leaks_before: tuple[Leak, ...]
     leaks: tuple[Leak, ...]
     dry_run: bool
+    images_of_no_dive: int = 0
 
 
 def split_by_dive(
@@ -60,6 +64,8 @@ def split_by_dive(
     val_ratio: float = 0.2,
     seed: int = 42,
     dry_run: bool = False,
+    by: By = "dive",
+    pattern: str = "",
     progress: Progress = silent,
 ) -> SplitResult:
     """Tags the training images as ``train`` or ``val``, whole dives at a time.
@@ -73,120 +79,113 @@ def split_by_dive(
         val_ratio: share of the images that should become validation images, between 0 and 1.
         seed: the same seed always divides in the same way.
         dry_run: report what would happen, without writing anything.
+        by: what is kept together: ``dive``, or for sets whose URLs name none the ``day`` of
+            capture, the ``folder``, or what a ``pattern`` matches.
+        pattern: a regular expression for file names and URLs, such as ``(cruise[0-9]+)``.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: ``val_ratio`` is not between 0 and 1.
+        InputError: ``val_ratio`` is not between 0 and 1, or the pattern is of no use.
         DatasetError: there are no training images, or all are of one dive.
     """
-    _check_ratio(val_ratio)
-    (reload_known if dry_run else bring_up_to_date)(dataset)
-    progress(0.0, "reading images and dives")
-    images = read_images(dataset)
-    concepts = _concepts_of(dataset)
-    members = _members(images)
-    _require_dives(dataset, members)
-    size = counted(sum(map(len, members.values())), "image", "images")
-    progress(0.3, f"dividing {size} of {counted(len(members), 'dive', 'dives')}")
-    dives = sorted(members)
-    groups = [_group(members[dive], concepts) for dive in dives]
-    chosen = divide_groups(groups, val_ratio, seed)
-    side = {
-        place: VALIDATION_TAG if is_chosen else TRAIN_TAG
-        for dive, is_chosen in zip(dives, chosen, strict=True)
-        for place in members[dive]
-    }
-    after = _tags_after(images, side)
-    moved = (place for place in side if after[place] != images.tags[place])
-    changed = {images.ids[place]: side[place] for place in moved}
-    if changed and not dry_run:
-        progress(0.8, f"tagging {counted(len(changed), 'image', 'images')}")
-        _write_tags(dataset, changed)
-    result = _result(images, after, side, groups, chosen, dry_run, len(changed))
-    progress(1.0, f"{result.train:,} training and {result.val:,} validation images")
-    return result
-
-
-def _check_ratio(val_ratio: float) -> None:
+    grouping = Grouping.checked(by, pattern)
     if not 0 < val_ratio < 1:
         raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
-
-
-def _concepts_of(dataset: Any) -> list[list[str]]:
+    (reload_known if dry_run else bring_up_to_date)(dataset)
+    progress(0.0, "reading images and dives")
+    images = read_images(dataset, grouping)
     labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
-    return [[label for label in some or () if label is not None] for some in labels]
-
-
-def _group(places: Sequence[int], concepts: Sequence[Sequence[str]]) -> Group:
-    return Group(len(places), Counter(label for place in places for label in concepts[place]))
-
-
-def _members(images: Images) -> dict[str, list[int]]:
-    """The images of each dive that are divided."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for place, (tags, dive) in enumerate(zip(images.tags, images.dives, strict=True)):
-        if tags & _DIVIDED:
-            members[dive].append(place)
-    return members
-
-
-def _tags_after(images: Images, side: Mapping[int, str]) -> list[frozenset[str]]:
-    """The tags of each image once those that are divided have the tag of their side."""
-    return [
+    divided = [place for place, tags in enumerate(images.tags) if tags & _DIVIDED]
+    dive_of = images.dives.__getitem__
+    by_name = groupby(sorted(divided, key=dive_of), key=dive_of)
+    members = {dive: list(places) for dive, places in by_name}
+    if len(members) < 2:
+        raise _nothing_to_divide(dataset, members, grouping)
+    size = counted(len(divided), "image", "images")
+    progress(0.3, f"dividing {size} of {counted(len(members), 'dive', 'dives')}")
+    groups = [
+        Group(
+            len(places),
+            Counter(label for place in places for label in labels[place] or () if label),
+        )
+        for places in members.values()
+    ]
+    side: dict[int, str] = {}
+    shows: dict[str, set[str]] = {TRAIN_TAG: set(), VALIDATION_TAG: set()}
+    chosen = divide_groups(groups, val_ratio, seed)
+    for places, group, is_chosen in zip(members.values(), groups, chosen, strict=True):
+        tag = VALIDATION_TAG if is_chosen else TRAIN_TAG
+        side |= dict.fromkeys(places, tag)
+        shows[tag] |= group.boxes.keys()
+    after = [
         tags - _DIVIDED | {side[place]} if place in side else tags
         for place, tags in enumerate(images.tags)
     ]
-
-
-def _require_dives(dataset: Any, members: Mapping[str, Sequence[int]]) -> None:
-    if not members:
-        raise DatasetError(
-            f"{dataset.name} has no image tagged {TRAIN_TAG} or {VALIDATION_TAG}: nothing can be "
-            "divided. Ingest the training annotations, or tag the images yourself."
-        )
-    if len(members) == 1:
-        (dive,) = members
-        raise DatasetError(
-            f"all {len(members[dive]):,} training images of {dataset.name} are of one dive "
-            f"({dive}), which cannot be on both sides."
-        )
-
-
-def _result(
-    images: Images,
-    after: Sequence[frozenset[str]],
-    side: Mapping[int, str],
-    groups: Sequence[Group],
-    chosen: Sequence[bool],
-    dry_run: bool,
-    changed: int,
-) -> SplitResult:
-    counts = Counter(side.values())
-    train = _concepts(group for group, taken in zip(groups, chosen, strict=True) if not taken)
-    val = _concepts(group for group, taken in zip(groups, chosen, strict=True) if taken)
+    changed = {
+        images.ids[place]: tag for place, tag in side.items() if after[place] != images.tags[place]
+    }
+    if not dry_run:
+        progress(0.8, f"tagging {counted(len(changed), 'image', 'images')}")
+        _write(dataset, grouping, changed)
+    train, val = map(list(side.values()).count, (TRAIN_TAG, VALIDATION_TAG))
+    progress(1.0, f"{train:,} training and {val:,} validation images")
     return SplitResult(
-        train=counts[TRAIN_TAG],
-        val=counts[VALIDATION_TAG],
+        train=train,
+        val=val,
         dives=len(groups),
-        concepts_only_in_train=tuple(sorted(train - val)),
-        concepts_only_in_val=tuple(sorted(val - train)),
-        val_share=round(counts[VALIDATION_TAG] / len(side), 4),
-        changed=changed,
+        concepts_only_in_train=tuple(sorted(shows[TRAIN_TAG] - shows[VALIDATION_TAG])),
+        concepts_only_in_val=tuple(sorted(shows[VALIDATION_TAG] - shows[TRAIN_TAG])),
+        val_share=round(val / len(side), 4),
+        changed=len(changed),
         leaks_before=images.leaks(),
         leaks=images.leaks(after),
         dry_run=dry_run,
+        images_of_no_dive=len(members.get(NOTHING_KNOWN, ())),
     )
 
 
-def _concepts(groups: Iterable[Group]) -> set[str]:
-    return {concept for group in groups for concept in group.boxes}
+def _nothing_to_divide(
+    dataset: Any, members: Mapping[str, Sequence[int]], grouping: Grouping
+) -> DatasetError:
+    """The error for images that are none, or that nothing tells apart, and what would."""
+    if not members:
+        return DatasetError(
+            f"{dataset.name} has no image tagged {TRAIN_TAG} or {VALIDATION_TAG}: nothing can be "
+            "divided. Ingest the training annotations, or tag the images yourself."
+        )
+    ((name, places),) = members.items()
+    others = []
+    for other in (Grouping(), Grouping("day"), Grouping("folder")):
+        names = other.names(dataset) if other.by != grouping.by else []
+        number = len({names[place] for place in places} if names else ())
+        others += [f"{counted(number, other.by, f'{other.by}s')}"] if number > 1 else []
+    known = f"They are of {' or '.join(others)}: divide them by that. " if others else ""
+    images = counted(len(places), "training image", "training images")
+    of = f"are of one {grouping.by} ({name}), which cannot be on both sides"
+    if name == NOTHING_KNOWN:
+        of = f"have no {grouping.by} that tells them apart"
+    return DatasetError(
+        f"all {images} of {dataset.name} {of}. {known}By pattern, a part of their file names or "
+        r"URLs can tell them apart, such as (cruise\d+)."
+    )
 
 
-def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
-    """Replaces the tag of the other side by that of an image's own, in one write per image."""
-    collection = sample_collection(dataset._root_dataset)
+def _write(dataset: Any, grouping: Grouping, sides: Mapping[str, str]) -> None:
+    """Keeps the grouping, and replaces the other side's tag by each image's own, in one write."""
+    root = dataset._root_dataset
+    if grouping != grouping_of(dataset):
+        # Before the tags: what leaks is told by what was taken for a dive.
+        write_record(root, RUN_KEY, grouping)
+    if not sides:
+        return
+    collection = sample_collection(root)
     if collection is None:
-        _set_tags(dataset, sides)
+        ids, tags = dataset.select(list(sides)).values(["id", "tags"])
+        replaced = {
+            sample_id: [sides[sample_id], *(tag for tag in some or () if tag not in _DIVIDED)]
+            for sample_id, some in zip(ids, tags, strict=True)
+        }
+        dataset.set_values("tags", replaced, key_field="id")
         return
     from bson import ObjectId
 
@@ -200,17 +199,4 @@ def _write_tags(dataset: Any, sides: Mapping[str, str]) -> None:
         }
         update = {"tags": {"$concatArrays": [[tag], others]}, "last_modified_at": now()}
         collection.update_many({"_id": {"$in": ids}}, [{"$set": update}])
-    reload_samples(dataset._root_dataset)
-
-
-def _set_tags(dataset: Any, sides: Mapping[str, str]) -> None:
-    """Does the same through the public API."""
-    ids, tags = dataset.select(list(sides)).values(["id", "tags"])
-    replaced = {
-        sample_id: [
-            sides[sample_id],
-            *(tag for tag in some or () if tag not in _DIVIDED),
-        ]
-        for sample_id, some in zip(ids, tags, strict=True)
-    }
-    dataset.set_values("tags", replaced, key_field="id")
+    reload_samples(root)
