@@ -24,7 +24,7 @@ from .names import (
     NEAR_DUPLICATES,
     embedding_field,
 )
-from .progress import Progress, portion, silent
+from .progress import Progress, silent
 from .similarity.mapped import Rows, to_text
 from .similarity.neighbours import Pairs, comparisons, cosines, similar_pairs
 from .similarity.rows import read_members
@@ -150,15 +150,28 @@ def find_duplicates(
         InputError: the model is unknown or the threshold out of range.
         DatasetError: there are no vectors of whole images of this model.
     """
-    _check_threshold(threshold)
+    if threshold is not None and not LOWEST_THRESHOLD <= threshold <= 1:
+        problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
+        raise InputError("find_duplicates", [Fault("threshold", problem)])
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     progress(0.0, "reading the vectors")
     rows = _vectors(dataset_or_view, dataset, model_spec(model).name)
     ids = to_text(rows.ids).tolist()
-    dives = _dives(dataset)
+    of_all = zip(dataset.values("id"), image_dives(dataset), strict=True)
+    dives = {one: dive for one, dive in of_all if dive}
     threshold = threshold or calibrated_threshold(rows, [dives.get(one) for one in ids])
-    groups = _groups(_similar(rows, threshold, portion(progress, 0.1, 0.6)), ids, dives)
+    compared = None
+    if len(ids) > ALL_COMPARED:
+        compared = comparisons(rows.matrix * rows.inverse[:, None], COMPARED)
+    pairs = similar_pairs(
+        rows.matrix,
+        rows.inverse,
+        threshold,
+        lambda done: progress(0.1 + 0.5 * done, "comparing the images"),
+        compared,
+    )
+    groups = _groups(pairs, ids, dives)
     progress(0.6, "comparing the files")
     exact, unreadable = equal_files(dataset_or_view)
     progress(0.9, f"writing {counted(len(groups), 'group', 'groups')}")
@@ -176,14 +189,11 @@ def find_duplicates(
         unreadable=unreadable.total(),
         threshold=threshold,
         views=tuple(name for name in views if name),
-        notes=_notes(unreadable),
+        notes=tuple(
+            f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
+            for reason, count in unreadable.most_common(_NOTES)
+        ),
     )
-
-
-def _check_threshold(threshold: float | None) -> None:
-    if threshold is not None and not LOWEST_THRESHOLD <= threshold <= 1:
-        problem = f"should be from {LOWEST_THRESHOLD} to 1, not {threshold}"
-        raise InputError("find_duplicates", [Fault("threshold", problem)])
 
 
 def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
@@ -218,21 +228,6 @@ def _vectors(view: Any, dataset: Any, model: str) -> Rows:
     )
 
 
-def _similar(rows: Rows, threshold: float, progress: Progress) -> Pairs:
-    def heard(done: float) -> None:
-        progress(done, "comparing the images")
-
-    groups = None
-    if len(rows.matrix) > ALL_COMPARED:
-        groups = comparisons(rows.matrix * rows.inverse[:, None], COMPARED)
-    return similar_pairs(rows.matrix, rows.inverse, threshold, heard, groups)
-
-
-def _dives(dataset: Any) -> dict[str, str]:
-    pairs = zip(dataset.values("id"), image_dives(dataset), strict=True)
-    return {one: dive for one, dive in pairs if dive}
-
-
 def _groups(pairs: Pairs, ids: Sequence[str], dives: Mapping[str, str]) -> list[Group]:
     """The groups; those that join several dives come first, then the larger ones."""
     members: dict[int, list[tuple[float, int]]] = {}
@@ -264,13 +259,6 @@ def _firsts(pairs: Pairs) -> dict[int, tuple[float, int]]:
             if one in duplicates and other not in duplicates:
                 found[one] = max(found.get(one, (score, other)), (score, other))
     return found
-
-
-def _notes(unreadable: Counter[str]) -> tuple[str, ...]:
-    return tuple(
-        f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
-        for reason, count in unreadable.most_common(_NOTES)
-    )
 
 
 def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
+from pymongo.collection import Collection
 
 from ..dataset.batches import batched, now, write_overlapped
 from ..dataset.collection import reload_samples, sample_collection
@@ -87,15 +89,15 @@ def write_attributes(
             _refuse_lost(lost)
             yield written
         return
-
-    def write(batch: list[UpdateOne]) -> int:
-        _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
-        return len(batch)
-
     with collector_paused():
         updates = batched(_updates(field, sample_ids, boxes, columns), BATCH)
-        yield from write_overlapped(updates, write, WRITERS)
+        yield from write_overlapped(updates, partial(_write, collection), WRITERS)
     reload_samples(dataset)
+
+
+def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
+    _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
+    return len(batch)
 
 
 def _refuse_lost(images: int) -> None:

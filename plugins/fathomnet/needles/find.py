@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..dataset.hit_views import Hit, existing_ids
 from ..dataset.records import bring_up_to_date
 from ..errors import DatasetError, Fault, InputError
-from ..models import Embedder, load_embedder, model_spec
+from ..models import load_embedder, model_spec
 from ..names import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
 from ..progress import Progress, portion, silent
 from ..similarity.index import SearchIndex, open_index
@@ -75,9 +75,19 @@ def find_needles(
     bring_up_to_date(dataset)
     brain_key = brain_key or prompt_index(dataset)
     progress(0.0, f"opening the index {brain_key}")
-    index = _open_with_text(dataset, brain_key)
+    index = open_index(dataset, brain_key)
+    if not model_spec(index.model).supports_prompts:
+        known = ", ".join(prompt_indexes(dataset)) or "none"
+        raise DatasetError(
+            f"the index {brain_key} is of {index.model}, which knows images but no text; indexes "
+            f"of this dataset whose models know text: {known}"
+        )
     progress(0.05, f"embedding the prompts by {index.model}")
-    texts = _embedded(wanted, load_embedder(index.model))
+    # Each text once: needles share most of their negatives.
+    every = (text for needle in wanted.needles for text in needle.prompts + needle.negatives)
+    distinct = list(dict.fromkeys(every))
+    vectors = _unit(load_embedder(index.model).embed_prompts(distinct))
+    texts = dict(zip(distinct, vectors, strict=True))
     there = existing_ids(dataset, index.patches_field)
     grid = tile_grid(dataset, index.patches_field)
     found: dict[str, NeedleHits] = {}
@@ -126,25 +136,6 @@ def prompt_indexes(dataset: Any) -> list[str]:
     """The brain keys of the dataset's similarity indexes whose models know text."""
     keys: list[str] = dataset.list_brain_runs(type="similarity", supports_prompts=True)
     return keys
-
-
-def _open_with_text(dataset: Any, brain_key: str) -> SearchIndex:
-    index = open_index(dataset, brain_key)
-    if not model_spec(index.model).supports_prompts:
-        known = ", ".join(prompt_indexes(dataset)) or "none"
-        raise DatasetError(
-            f"the index {brain_key} is of {index.model}, which knows images but no text; indexes "
-            f"of this dataset whose models know text: {known}"
-        )
-    return index
-
-
-def _embedded(pack: Pack, embedder: Embedder) -> dict[str, NDArray[np.float32]]:
-    """The unit vector of every text of a pack, each embedded once."""
-    texts = list(
-        dict.fromkeys(text for needle in pack.needles for text in needle.prompts + needle.negatives)
-    )
-    return dict(zip(texts, _unit(embedder.embed_prompts(texts)), strict=True))
 
 
 def _look_for(

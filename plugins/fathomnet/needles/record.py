@@ -44,7 +44,17 @@ def write_best(
         },
     )
     best = {hit.id: (hit, needle) for needle, hit in best_first(hits)[::-1]}
-    holders = _holders(dataset, prefix, score)
+    # The boxes or images that have a score now, with the ids of their samples.
+    sample_ids, ids, values = dataset.values(["id", f"{prefix}id", score])
+    nested = zip(sample_ids, ids, values, strict=True)
+    if not prefix:
+        nested = ((id_, (id_,), (value,)) for id_, _, value in nested)
+    holders = {
+        id_: sample_id
+        for sample_id, own, values in nested
+        for id_, value in zip(own or (), values or (), strict=True)
+        if value is not None
+    }
     scores = dict.fromkeys(holders) | {id_: hit.score for id_, (hit, _) in best.items()}
     names = dict.fromkeys(holders) | {id_: needle for id_, (_, needle) in best.items()}
     samples = holders | {id_: hit.sample_id for id_, (hit, _) in best.items()}
@@ -60,19 +70,6 @@ def best_first(hits: Mapping[str, Iterable[Hit]]) -> list[tuple[str, Hit]]:
     """All hits with their needles, the best first; ties keep their order."""
     pairs = [(needle, hit) for needle, found in hits.items() for hit in found]
     return sorted(pairs, key=lambda pair: -pair[1].score)
-
-
-def _holders(dataset: Any, prefix: str, score: str) -> dict[str, str]:
-    """Ids of the boxes or images that have a score now, with the ids of their samples."""
-    columns = dataset.values(["id", f"{prefix}id", score])
-    if not prefix:
-        return {id_: id_ for id_, _, value in zip(*columns, strict=True) if value is not None}
-    return {
-        label_id: sample_id
-        for sample_id, label_ids, values in zip(*columns, strict=True)
-        for label_id, value in zip(label_ids or (), values or (), strict=True)
-        if value is not None
-    }
 
 
 _LONGEST_NAME: Final = 60
@@ -95,8 +92,18 @@ class Search:
         return needles_run_key(self.pack.name, self.brain_key)
 
     def view(self, needle: str = "") -> str:
-        """The name of the view of a needle's hits, or of all the pack's hits."""
-        return f"{self.pack.name}{needle and ': '}{_short(needle)} ({self.brain_key})"
+        """The name of the view of a needle's hits, or of all the pack's hits.
+
+        FiftyOne makes a view's URL from the letters, digits and hyphens of its name; names that
+        would lose more than blanks by that are told apart by a digest.
+        """
+        short = needle
+        if len(needle) > _LONGEST_NAME or not re.fullmatch(
+            r"[A-Za-z0-9]+( [A-Za-z0-9]+)*|", needle
+        ):
+            digest = hashlib.sha256(needle.encode()).hexdigest()[:6]
+            short = f"{needle[:_LONGEST_NAME].strip()} {digest}"
+        return f"{self.pack.name}{needle and ': '}{short} ({self.brain_key})"
 
     def description(self, needle: str = "") -> str:
         """The description of that view: what it shows and where it came from."""
@@ -182,7 +189,13 @@ def keep_hits(
         progress: called with the share done and a label.
     """
     record = read_record(dataset, search.key, NeedlesRecord)
-    before = _same_version(record, search, there)
+    before: dict[str, NeedleHits] = {}
+    version = (search.pack.version, search.pack.sha256)
+    if record and (record.pack_version, record.pack_sha256) == version:
+        before = {
+            name: replace(needle, hits=tuple(hit for hit in needle.hits if hit.id in there))
+            for name, needle in record.needles.items()
+        }
     every = {**before, **found}
     hits = {name: needle.hits for name, needle in every.items()}
     progress(0.0, "writing scores")
@@ -191,9 +204,27 @@ def keep_hits(
         progress((done + 1) / (len(hits) + 2), f"saving the view of {name}")
         view, words = search.view(name), search.description(name)
         save_hits_view(dataset, view, search.patches_field, needle_hits, words)
-    _save_view_of_all(dataset, search, hits)
-    _delete_views(dataset, set(record.views if record else ()) - set(map(search.view, every)))
-    _write(dataset, search, every)
+    best: dict[str, Hit] = {}
+    for _, hit in best_first(hits):
+        best.setdefault(hit.id, hit)
+    shown = tuple(best.values())
+    shown = search.grid.without_overlaps(shown) if search.grid else shown
+    save_hits_view(dataset, search.view(), search.patches_field, shown, search.description())
+    views = tuple(map(search.view, every))
+    for view in set(record.views if record else ()).difference(views):
+        if dataset.has_saved_view(view):
+            dataset.delete_saved_view(view)
+    written = NeedlesRecord(
+        pack=search.pack.name,
+        pack_version=search.pack.version,
+        pack_sha256=search.pack.sha256,
+        brain_key=search.brain_key,
+        model=search.model,
+        searched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        views=views,
+        needles=every,
+    )
+    write_record(dataset, search.key, written)
     return tuple(
         FoundNeedle(
             prompt=name,
@@ -205,60 +236,5 @@ def keep_hits(
     )
 
 
-def _same_version(
-    record: NeedlesRecord | None, search: Search, there: set[str]
-) -> dict[str, NeedleHits]:
-    """What the previous search found for this version of the pack, without deleted boxes."""
-    version = (search.pack.version, search.pack.sha256)
-    if record is None or (record.pack_version, record.pack_sha256) != version:
-        return {}
-    return {
-        name: replace(needle, hits=tuple(hit for hit in needle.hits if hit.id in there))
-        for name, needle in record.needles.items()
-    }
-
-
-def _save_view_of_all(dataset: Any, search: Search, hits: Mapping[str, Iterable[Hit]]) -> None:
-    every: dict[str, Hit] = {}
-    for _, hit in best_first(hits):
-        every.setdefault(hit.id, hit)
-    shown = tuple(every.values())
-    if search.grid:
-        shown = search.grid.without_overlaps(shown)
-    words = search.description()
-    save_hits_view(dataset, search.view(), search.patches_field, shown, words)
-
-
-def _delete_views(dataset: Any, names: Iterable[str]) -> None:
-    for name in names:
-        if dataset.has_saved_view(name):
-            dataset.delete_saved_view(name)
-
-
-def _write(dataset: Any, search: Search, needles: Mapping[str, NeedleHits]) -> None:
-    record = NeedlesRecord(
-        pack=search.pack.name,
-        pack_version=search.pack.version,
-        pack_sha256=search.pack.sha256,
-        brain_key=search.brain_key,
-        model=search.model,
-        searched_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        views=tuple(search.view(name) for name in needles),
-        needles=needles,
-    )
-    write_record(dataset, search.key, record)
-
-
 def _ids(hits: Iterable[Hit]) -> set[str]:
     return {hit.id for hit in hits}
-
-
-def _short(needle: str) -> str:
-    """A short name of a needle for a view, different for different needles.
-
-    FiftyOne makes a view's URL from the letters, digits and hyphens of its name.
-    """
-    if len(needle) <= _LONGEST_NAME and re.fullmatch(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*|", needle):
-        return needle
-    digest = hashlib.sha256(needle.encode()).hexdigest()[:6]
-    return f"{needle[:_LONGEST_NAME].strip()} {digest}"
