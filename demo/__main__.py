@@ -27,18 +27,6 @@ OUTPUT = Path("demo-data")
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status: 0 done, 2 bad input."""
-    options = _parser().parse_args(arguments)
-    started = time.monotonic()
-    try:
-        summary = options.action(options)
-    except FathomNetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{summary} in {time.monotonic() - started:.1f} s: {options.output}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run_parser = commands.add_parser("run", help="run the main job, on the demo set or on files")
@@ -59,21 +47,29 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     for command in (make_parser, stand_ins):
         command.add_argument("--output", type=Path, required=True)
-    return parser
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        summary = options.action(options)
+    except FathomNetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{summary} in {time.monotonic() - started:.1f} s: {options.output}")
+    return 0
 
 
 def _run(options: argparse.Namespace) -> str:
-    if options.annotations is None:
-        _tell_story(options)
-    else:
-        chapter = main_job(_job_on_files(options), options.dataset)
-        run([chapter], options.dataset, OUTPUT / "worker.log")
-    return "Done"
-
-
-def _tell_story(options: argparse.Namespace) -> None:
     import fiftyone as fo
 
+    if options.annotations is not None:
+        split, media = split_of(options.annotations), options.media
+        if media is None:
+            media = OUTPUT / options.dataset / "media"
+            folder = media / images_folder(split)
+            draw_stand_ins(options.annotations, folder, options.workers, throttled(_tell))
+        job = Job(options.annotations, split, options.predictions, media)
+        run([main_job(job, options.dataset)], options.dataset, OUTPUT / "worker.log")
+        return "Done"
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
     planted = plant(made.train, OUTPUT / "planted")
     catalogs: dict[Split, Path] = {"train": planted.catalog, "test": made.test}
@@ -94,16 +90,7 @@ def _tell_story(options: argparse.Namespace) -> None:
     workspaces = save_workspaces(fo.load_dataset(options.dataset))
     print(f"Workspaces to choose from, at the top right: {', '.join(workspaces)}.")
     print(f"{len(planted.wrong):,} of the training labels had been made wrong.")
-
-
-def _job_on_files(options: argparse.Namespace) -> Job:
-    split = split_of(options.annotations)
-    media = options.media
-    if media is None:
-        media = OUTPUT / options.dataset / "media"
-        folder = media / images_folder(split)
-        draw_stand_ins(options.annotations, folder, options.workers, throttled(_tell))
-    return Job(options.annotations, split, options.predictions, media)
+    return "Done"
 
 
 def _make(options: argparse.Namespace) -> str:

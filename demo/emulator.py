@@ -55,28 +55,25 @@ def emulator(bucket: str = BUCKET, folder: Path | None = None) -> Iterator[Emula
             scratch = tempfile.TemporaryDirectory(prefix="emulator-")
             folder = Path(stack.enter_context(scratch))
         folder.mkdir(parents=True, exist_ok=True)
-        url = f"http://127.0.0.1:{free_port()}"
-        server = subprocess.Popen(_command(binary, url, folder))
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        options = {
+            "scheme": "http",
+            "host": "127.0.0.1",
+            "port": str(port),
+            "external-url": url,
+            "backend": "filesystem",
+            "filesystem-root": str(folder.resolve()),
+            "log-level": "error",
+        }
+        settings = (part for name, value in options.items() for part in (f"-{name}", value))
+        server = subprocess.Popen([str(binary), *settings])
         try:
             _wait_for_bucket(url, bucket, server)
             yield Emulator(url, bucket, folder / bucket)
         finally:
             server.kill()
             server.wait()
-
-
-def _command(binary: Path, url: str, folder: Path) -> list[str]:
-    host, port = url.removeprefix("http://").split(":")
-    options = {
-        "scheme": "http",
-        "host": host,
-        "port": port,
-        "external-url": url,
-        "backend": "filesystem",
-        "filesystem-root": str(folder.resolve()),
-        "log-level": "error",
-    }
-    return [str(binary), *(part for name, value in options.items() for part in (f"-{name}", value))]
 
 
 def _wait_for_bucket(url: str, bucket: str, server: subprocess.Popen[bytes]) -> None:

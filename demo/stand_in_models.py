@@ -57,29 +57,21 @@ def write_stand_in(name: str, folder: Path, small: bool = False, seed: int = 0) 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     if name in OPEN_CLIP:
-        _write_clip(OPEN_CLIP[name], folder, small)
+        import open_clip
+        from safetensors.torch import save_file
+
+        config = SMALL_CLIP if small else open_clip.get_model_config(OPEN_CLIP[name])
+        _write(folder / "open_clip_config.json", {"model_cfg": config, "preprocess_cfg": {}})
+        model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+        save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     else:
-        _write_dino(folder, small)
+        from transformers import Dinov2Config, Dinov2Model
+
+        # The image size of its position embedding, as published; inputs are smaller.
+        settings = Dinov2Config(image_size=518, patch_size=14, **(SMALL_DINO if small else {}))
+        Dinov2Model(settings).save_pretrained(folder)
+        _write(folder / "preprocessor_config.json", DINO_PIXELS)
     return folder
-
-
-def _write_clip(architecture: str, folder: Path, small: bool) -> None:
-    import open_clip
-    from safetensors.torch import save_file
-
-    config = SMALL_CLIP if small else open_clip.get_model_config(architecture)
-    _write(folder / "open_clip_config.json", {"model_cfg": config, "preprocess_cfg": {}})
-    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-
-
-def _write_dino(folder: Path, small: bool) -> None:
-    from transformers import Dinov2Config, Dinov2Model
-
-    # The image size of its position embedding, as published; inputs are smaller.
-    config = Dinov2Config(image_size=518, patch_size=14, **(SMALL_DINO if small else {}))
-    Dinov2Model(config).save_pretrained(folder)
-    _write(folder / "preprocessor_config.json", DINO_PIXELS)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from demo.coco import Bbox
 from demo.concepts import TAXONOMY, Lineages, read_lineages
 from demo.drawing.compose import stamp
 from demo.drawing.lettering import write_words
-from demo.drawing.water import Backdrop, add_snow, backdrop
+from demo.drawing.water import add_snow, backdrop
 from demo.pictures import Drawn, Picture, draw_pictures
 
 MARK: Final = "STAND-IN"
@@ -88,14 +88,10 @@ def draw(sketch: Sketch) -> Image.Image:
             mirrored=rng.random() < 0.5,
         )
     add_snow(scene, np.random.default_rng(rng.getrandbits(48)))
-    _sign(scene)
-    return Image.fromarray(scene.picture)
-
-
-def _sign(scene: Backdrop) -> None:
     height, width = scene.light.shape
     dot = max(1, min(height // 180, width // 120))
     write_words(scene.picture, MARK, (2 * dot, 2 * dot), dot)
+    return Image.fromarray(scene.picture)
 
 
 def _read(annotations: Path) -> dict[str, Any]:
@@ -115,7 +111,17 @@ def _read(annotations: Path) -> dict[str, Any]:
 
 def _faults(content: dict[str, Any]) -> Iterator[Fault]:
     for number, image in enumerate(content["images"]):
-        yield from _image_faults(f"images[{number}]", image)
+        place = f"images[{number}]"
+        if not isinstance(image, dict):
+            yield Fault(place, "is not a record")
+            continue
+        for key in ("id", "width", "height"):
+            if not isinstance(image.get(key), int) or image[key] < 1:
+                problem = f"is {image.get(key)!r}, not a positive whole number"
+                yield Fault(f"{place}.{key}", problem)
+        if not _stays_inside(image.get("file_name")):
+            problem = f"is {image.get('file_name')!r}, not a plain PNG name"
+            yield Fault(f"{place}.file_name", problem)
     known = {image.get("id") for image in content["images"] if isinstance(image, dict)}
     for number, box in enumerate(content["annotations"]):
         yield from _box_faults(f"annotations[{number}]", box, known)
@@ -124,30 +130,17 @@ def _faults(content: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(f"categories[{number}]", "has no id and name")
 
 
-def _image_faults(place: str, image: object) -> Iterator[Fault]:
-    if not isinstance(image, dict):
-        yield Fault(place, "is not a record")
-        return
-    for key in ("id", "width", "height"):
-        if not isinstance(image.get(key), int) or image[key] < 1:
-            yield Fault(f"{place}.{key}", f"is {image.get(key)!r}, not a positive whole number")
-    if not _stays_inside(image.get("file_name")):
-        yield Fault(f"{place}.file_name", f"is {image.get('file_name')!r}, not a plain PNG name")
-
-
 def _box_faults(place: str, box: object, known: set[object]) -> Iterator[Fault]:
     if not isinstance(box, dict):
         yield Fault(place, "is not a record")
         return
     bbox = box.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_finite, bbox)):
+    values = bbox if isinstance(bbox, list) else []
+    finite = [isinstance(value, int | float) and bool(np.isfinite(value)) for value in values]
+    if finite != [True] * 4:
         yield Fault(f"{place}.bbox", f"is {bbox!r}, not four numbers")
     if box.get("image_id") not in known:
         yield Fault(f"{place}.image_id", f"is {box.get('image_id')!r}, the id of no image")
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
 def _stays_inside(name: object) -> bool:
@@ -167,15 +160,13 @@ def _sketches(content: dict[str, Any], lineages: Lineages) -> Iterator[Sketch]:
     for box in content["annotations"]:
         boxes[box["image_id"]].append((box["bbox"], names.get(box.get("category_id"))))
     for image in content["images"]:
-        size = (image["width"], image["height"])
-        inside = ((_cut(bbox, size), concept) for bbox, concept in boxes[image["id"]])
-        labelled = tuple(
-            (bbox, concept, lineages.get(concept or "", ())) for bbox, concept in inside if bbox
-        )
-        yield Sketch(size, labelled, image["file_name"])
-
-
-def _cut(bbox: list[float], size: tuple[int, int]) -> Bbox | None:
-    left, top = (max(0, round(edge)) for edge in bbox[:2])
-    right, bottom = (min(size[k], round(bbox[k] + bbox[k + 2])) for k in (0, 1))
-    return (left, top, right - left, bottom - top) if right > left and bottom > top else None
+        width, height = image["width"], image["height"]
+        inside: list[tuple[Bbox, str | None, tuple[str, ...]]] = []
+        for bbox, concept in boxes[image["id"]]:
+            left, top = (max(0, round(edge)) for edge in bbox[:2])
+            right = min(width, round(bbox[0] + bbox[2]))
+            bottom = min(height, round(bbox[1] + bbox[3]))
+            if right > left and bottom > top:
+                lineage = lineages.get(concept or "", ())
+                inside.append(((left, top, right - left, bottom - top), concept, lineage))
+        yield Sketch((width, height), tuple(inside), image["file_name"])

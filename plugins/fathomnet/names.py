@@ -75,6 +75,9 @@ SUSPECTS: Final = "suspects"
 LOOK_ALIKE_PAIRS: Final = "look-alike pairs"
 """Names of the saved views of the boxes of ``GROUND_TRUTH``; see ``view_of``."""
 
+REPEATED_BOXES: Final = "repeated boxes"
+"""Name of the saved view of boxes that are there twice."""
+
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
 SCHEMA_VERSION: Final = 3
 """Version of what the project keeps on a dataset; ``dataset.records`` explains each."""

@@ -59,6 +59,8 @@ class EvaluationResult:
         matched_by_annotation_id: predictions that were matched by annotation id, not by overlap.
         unknown_names: true or predicted names that are not in the taxonomy, the first
             ``NAMES_KEPT``; each scores 12.
+        repeated_boxes: boxes without a prediction that repeat exactly one which has a prediction;
+            they are left out.
     """
 
     eval_key: str
@@ -79,6 +81,7 @@ class EvaluationResult:
     predictions_without_box: int
     matched_by_annotation_id: int
     unknown_names: tuple[str, ...]
+    repeated_boxes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
         predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
         matched_by_annotation_id=judgement.matches.by_annotation_id,
         unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
+        repeated_boxes=int((labelled & kept & ~judgement.truth_kept).sum()),
     )
 
 

@@ -18,6 +18,7 @@ from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from ..text import counted
 from .plan import SplitPlan, media_statuses, read_ingest, refuse_other_source, update_media_status
+from .repeats import count_repeats, save_repeats_view
 from .writing import save_concept_tree, write_samples
 
 BATCH: Final = 1_000
@@ -36,6 +37,8 @@ class IngestResult:
         boxes: boxes on these samples.
         unlabelled_boxes: those of them without a label.
         splits: the splits that were named.
+        repeated_boxes: boxes of these files that repeat another exactly: image, corners and name.
+            The view ``repeated boxes`` shows them.
     """
 
     dataset: str
@@ -45,6 +48,7 @@ class IngestResult:
     boxes: int
     unlabelled_boxes: int
     splits: tuple[str, ...]
+    repeated_boxes: int = 0
 
 
 def ingest_dataset(
@@ -90,6 +94,10 @@ def ingest_dataset(
         added += _ingest_split(dataset, plan, media, part)
     save_concept_tree(load_taxonomy())
     result = _count(dataset, tuple(plan.split for plan in plans), added)
+    repeated = sum(count_repeats(plan.images) for plan in plans)
+    if repeated:
+        save_repeats_view(dataset)
+        result = replace(result, repeated_boxes=repeated)
     added_now = counted(result.samples_added, "sample", "samples")
     progress(1.0, f"{added_now} added, {result.samples_present:,} present")
     return result

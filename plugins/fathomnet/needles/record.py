@@ -45,14 +45,11 @@ def write_best(
     )
     best = {hit.id: (hit, needle) for needle, hit in best_first(hits)[::-1]}
     # The boxes or images that have a score now, with the ids of their samples.
-    sample_ids, ids, values = dataset.values(["id", f"{prefix}id", score])
-    nested = zip(sample_ids, ids, values, strict=True)
-    if not prefix:
-        nested = ((id_, (id_,), (value,)) for id_, _, value in nested)
+    columns = zip(*dataset.values(["id", f"{prefix}id", score]), strict=True)
     holders = {
         id_: sample_id
-        for sample_id, own, values in nested
-        for id_, value in zip(own or (), values or (), strict=True)
+        for sample_id, ids, values in columns
+        for id_, value in (zip(ids or (), values or (), strict=True) if prefix else [(ids, values)])
         if value is not None
     }
     scores = dict.fromkeys(holders) | {id_: hit.score for id_, (hit, _) in best.items()}

@@ -52,6 +52,10 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
         if found.unlabelled_boxes:
             unlabelled = ("box without a true label is", "boxes without a true label are")
             facts.append(f"{counted(found.unlabelled_boxes, *unlabelled)} left out")
+        if found.repeated_boxes:
+            repeats = ("box that repeats", "boxes that repeat")
+            left_out = counted(found.repeated_boxes, *repeats)
+            facts.append(f"left out: {left_out} a predicted one exactly")
         warnings = []
         if found.boxes_without_prediction:
             missing = counted(found.boxes_without_prediction, "box has", "boxes have")
@@ -63,4 +67,9 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         if not result:
             return ()
-        return (f"The panel Model Evaluation shows it under {result['eval_key']}.",)
+        where = f"The panel Model Evaluation shows it under {result['eval_key']}."
+        repeated = result.get("repeated_boxes", 0)
+        if not repeated:
+            return (where,)
+        boxes = counted(repeated, "box that repeats", "boxes that repeat")
+        return (where, f"Left out: {boxes} a predicted one exactly.")

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from ..catalog.repeats import groups_of_repeats
 from ..names import RANKS, SPLITS
 from ..taxonomy import Taxonomy
 from ..text import counted
@@ -34,28 +35,8 @@ _MEDIA: Final = {
 
 def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
     """The sections that are counted from images and boxes alone, an overview first."""
-    columns, splits = content.columns, content.columns["split"]
-    sides: dict[str, Callable[[str | None], bool]] = {
-        split: partial(eq, split) for split in SPLITS if split in splits
-    }
-    sides["all"] = lambda split: True
-    by_side = {
-        name: Counter(label for place, label, _ in content.boxes() if belongs(splits[place]))
-        for name, belongs in sides.items()
-    }
-    rows: tuple[tuple[Cell, ...], ...] = (
-        ("images", *(sum(map(belongs, splits)) for belongs in sides.values())),
-        ("boxes", *(some.total() for some in by_side.values())),
-        ("boxes without a label", *(some[None] for some in by_side.values())),
-        ("concepts", *(len(some.keys() - {None}) for some in by_side.values())),
-    )
-    overview: list[Block] = [Table(("", *sides), rows)]
-    tags = Counter(tag for some in columns["tags"] for tag in some or ())
-    if tags:
-        first = tuple(sorted(tags.items())[:SHOWN])
-        overview.append(Table(("tag of images", "images"), first))
-
-    labels = by_side["all"]
+    columns = content.columns
+    labels = Counter(label for _, label, _ in content.boxes())
     concepts = {UNLABELLED if name is None else name: count for name, count in labels.items()}
     vehicles = Counter(value or UNKNOWN for value in columns["vehicle"])
 
@@ -77,7 +58,7 @@ def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
     if statuses.keys() & {"unknown", UNKNOWN}:
         media.append(Note("Run download_images or ingest_dataset again to know of more."))
     return [
-        Section("Contents", tuple(overview)),
+        Section("Contents", tuple(_overview(content))),
         Section("Boxes by rank", tuple(_ranks(labels, taxonomy))),
         Section("Boxes by concept", tuple(_bars(concepts, "concept", "boxes"))),
         Section("Images by vehicle", tuple(_bars(vehicles, "vehicle", "images"))),
@@ -85,6 +66,37 @@ def count_sections(content: Content, taxonomy: Taxonomy) -> list[Section]:
         Section("Sizes of boxes", tuple(_sizes(content))),
         Section("Media", tuple(media)),
     ]
+
+
+def _overview(content: Content) -> Iterable[Block]:
+    """The numbers of each split and of all, tags, and boxes that are there twice."""
+    columns, splits = content.columns, content.columns["split"]
+    sides: dict[str, Callable[[str | None], bool]] = {
+        split: partial(eq, split) for split in SPLITS if split in splits
+    }
+    sides["all"] = lambda split: True
+    by_side = {
+        name: Counter(label for place, label, _ in content.boxes() if belongs(splits[place]))
+        for name, belongs in sides.items()
+    }
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("images", *(sum(map(belongs, splits)) for belongs in sides.values())),
+        ("boxes", *(some.total() for some in by_side.values())),
+        ("boxes without a label", *(some[None] for some in by_side.values())),
+        ("concepts", *(len(some.keys() - {None}) for some in by_side.values())),
+    )
+    yield Table(("", *sides), rows)
+    tags = Counter(tag for some in columns["tags"] for tag in some or ())
+    if tags:
+        first = tuple(sorted(tags.items())[:SHOWN])
+        yield Table(("tag of images", "images"), first)
+
+    repeats = groups_of_repeats(
+        (place, rectangle, label) for place, label, rectangle in content.boxes()
+    )
+    if repeats:
+        twice = counted(sum(len(group) - 1 for group in repeats), "box repeats", "boxes repeat")
+        yield Note(f"{twice} another exactly: the same image, corners and name.")
 
 
 def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:

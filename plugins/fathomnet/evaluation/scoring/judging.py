@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from ...catalog.repeats import groups_of_repeats
 from ...taxonomy import Taxonomy
 from .columns import Boxes, Pairs, pair_up
 from .matching import NO_PARTNER, Matches, match_boxes
@@ -48,7 +49,9 @@ class Judgement:
 def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) -> Judgement:
     """Matches predictions with boxes and decides what counts.
 
-    A box without a label says nothing about the prediction that it matches, so neither counts.
+    A box without a label says nothing about the prediction that it matches, so neither counts. Nor
+    does a box without a prediction that repeats exactly one which has a prediction: whoever finds
+    an animal once has found it.
 
     Args:
         truth: the annotated boxes.
@@ -63,6 +66,9 @@ def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) ->
     predictions_kept = images_kept[predictions.owners] & ~foreign
     predictions_kept[matched] &= labelled[matches.of_predictions[matched]]
     counted = np.flatnonzero(predictions_kept)
+    for group in _groups_of_repeats(truth, truth_kept, matches):
+        missed = [box for box in group if matches.of_truth[box] == NO_PARTNER]
+        truth_kept[missed if len(missed) < len(group) else []] = False
     alone = np.flatnonzero(truth_kept & (matches.of_truth == NO_PARTNER))
     return Judgement(
         matches,
@@ -71,6 +77,15 @@ def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) ->
         row_truth=np.concatenate([matches.of_predictions[counted], alone]),
         row_prediction=np.concatenate([counted, np.full(len(alone), NO_PARTNER, np.intp)]),
     )
+
+
+def _groups_of_repeats(truth: Boxes, kept: Mask, matches: Matches) -> list[list[int]]:
+    """The boxes that repeat one another, on images of which a box that counts was missed."""
+    missed = kept & (matches.of_truth == NO_PARTNER)
+    boxes = np.flatnonzero(kept & np.isin(truth.owners, truth.owners[missed])).tolist()
+    rectangles = truth.rectangles.tolist()
+    groups = groups_of_repeats((truth.owners[n], rectangles[n], truth.labels[n]) for n in boxes)
+    return [[boxes[place] for place in group] for group in groups]
 
 
 def pairs_of(
