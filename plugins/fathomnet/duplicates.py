@@ -10,20 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from . import names
 from .dataset.columns import dataset_of, image_dives
 from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
 from .errors import DatasetError, Fault, InputError
 from .models import model_spec
-from .names import (
-    DEFAULT_MODEL,
-    DUPLICATE_DIVES,
-    DUPLICATE_GROUP,
-    DUPLICATE_SIMILARITY,
-    EXACT_DUPLICATES,
-    NEAR_DUPLICATES,
-    embedding_field,
-)
 from .progress import Progress, silent
 from .similarity.mapped import Rows, to_text
 from .similarity.neighbours import Pairs, comparisons, cosines, similar_pairs
@@ -70,7 +62,7 @@ def equal_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
     return [*([first, *others] for first, others in found.items()), *of_bucket], unreadable
 
 
-WRITTEN: Final = (DUPLICATE_GROUP, DUPLICATE_SIMILARITY, DUPLICATE_DIVES)
+WRITTEN: Final = (names.DUPLICATE_GROUP, names.DUPLICATE_SIMILARITY, names.DUPLICATE_DIVES)
 
 LOWEST_THRESHOLD: Final = 0.5
 ALL_COMPARED: Final = 2**14
@@ -130,7 +122,7 @@ class Group:
 
 def find_duplicates(
     dataset_or_view: Any,
-    model: str = DEFAULT_MODEL,
+    model: str = names.DEFAULT_MODEL,
     threshold: float | None = None,
     progress: Progress = silent,
 ) -> DuplicatesResult:
@@ -156,7 +148,15 @@ def find_duplicates(
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     progress(0.0, "reading the vectors")
-    rows = _vectors(dataset_or_view, dataset, model_spec(model).name)
+    name = model_spec(model).name
+    rows = None
+    if dataset.get_field(names.embedding_field(name)) is not None:
+        _, rows = read_members(dataset_or_view, "", names.embedding_field(name))
+    if rows is None or not len(rows.matrix):
+        raise DatasetError(
+            f"there are no vectors of whole images of {name!r} in dataset {dataset.name!r} or the "
+            f"view; run compute_embeddings with model {name!r} and patches_field empty first"
+        )
     ids = to_text(rows.ids).tolist()
     of_all = zip(dataset.values("id"), image_dives(dataset), strict=True)
     dives = {one: dive for one, dive in of_all if dive}
@@ -178,7 +178,10 @@ def find_duplicates(
     _write_groups(dataset, groups)
     near = [one for group in groups for one in group.ids]
     same = [one for ids in exact for one in ids]
-    views = (_save(dataset, NEAR_DUPLICATES, near), _save(dataset, EXACT_DUPLICATES, same))
+    views = (
+        _save(dataset, names.NEAR_DUPLICATES, near),
+        _save(dataset, names.EXACT_DUPLICATES, same),
+    )
     progress(1.0, f"{counted(len(groups), 'group', 'groups')} of duplicates")
     return DuplicatesResult(
         images=len(ids),
@@ -214,18 +217,6 @@ def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
     scores[own[:, None] == own[None, :]] = -1
     nearest = float(np.quantile(scores.max(axis=1), _DIFFERENT))
     return round(max(LOWEST_THRESHOLD, (1 + nearest) / 2), 6)
-
-
-def _vectors(view: Any, dataset: Any, model: str) -> Rows:
-    field = embedding_field(model)
-    if dataset.get_field(field) is not None:
-        _, rows = read_members(view, "", field)
-        if len(rows.matrix):
-            return rows
-    raise DatasetError(
-        f"there are no vectors of whole images of {model!r} in dataset {dataset.name!r} or the "
-        f"view; run compute_embeddings with model {model!r} and patches_field empty first"
-    )
 
 
 def _groups(pairs: Pairs, ids: Sequence[str], dives: Mapping[str, str]) -> list[Group]:
@@ -268,9 +259,11 @@ def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:
     declare(
         dataset,
         {
-            DUPLICATE_GROUP: fo.IntField(description="Number of a group of duplicates"),
-            DUPLICATE_SIMILARITY: fo.FloatField(description="Cosine with the group's first image"),
-            DUPLICATE_DIVES: fo.ListField(
+            names.DUPLICATE_GROUP: fo.IntField(description="Number of a group of duplicates"),
+            names.DUPLICATE_SIMILARITY: fo.FloatField(
+                description="Cosine with the group's first image"
+            ),
+            names.DUPLICATE_DIVES: fo.ListField(
                 fo.StringField(), description="The dives that the group's images are of"
             ),
         },

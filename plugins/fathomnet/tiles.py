@@ -150,7 +150,13 @@ def add_tiles(
         InputError: ``field`` is not a valid field name, or there are no or too many tiles.
         DatasetError: ``field`` holds something other than tiles; nothing was changed.
     """
-    _require_size(columns, rows)
+    faults = [
+        Fault(name, f"should be from 1 to {MOST_TILES}, not {count}")
+        for name, count in (("columns", columns), ("rows", rows))
+        if not 1 <= count <= MOST_TILES
+    ]
+    if faults:
+        raise InputError("add_tiles", faults)
     bring_up_to_date(dataset)
     require_tiles_field(dataset, field)
     grid = TileGrid(columns, rows)
@@ -193,39 +199,23 @@ def require_tiles_field(dataset: Any, field: str) -> None:
         )
 
 
-def _require_size(columns: int, rows: int) -> None:
-    faults = [
-        Fault(name, f"should be from 1 to {MOST_TILES}, not {count}")
-        for name, count in (("columns", columns), ("rows", rows))
-        if not 1 <= count <= MOST_TILES
-    ]
-    if faults:
-        raise InputError("add_tiles", faults)
-
-
 def _store(
     collection: Collection[Document], field: str, grid: TileGrid, sample_ids: Sequence[str]
 ) -> int:
-    updates = list(_updates(field, grid, sample_ids))
-    written: int = collection.bulk_write(updates, ordered=False).modified_count
-    return written
-
-
-def _updates(field: str, grid: TileGrid, sample_ids: Sequence[str]) -> Iterator[UpdateOne]:
     """Images that have all these tiles do not match, as an id tells image, grid and place."""
-    moment = now()
+    moment, updates = now(), []
     for sample_id in sample_ids:
         tiles = list(grid.documents(sample_id))
         there = [tile["_id"] for tile in tiles]
-        yield UpdateOne(
-            {"_id": ObjectId(sample_id), f"{field}.detections._id": {"$not": {"$all": there}}},
-            {
-                "$set": {
-                    field: {"_cls": "Detections", "detections": tiles},
-                    "last_modified_at": moment,
-                }
-            },
+        detections = {"_cls": "Detections", "detections": tiles}
+        updates.append(
+            UpdateOne(
+                {"_id": ObjectId(sample_id), f"{field}.detections._id": {"$not": {"$all": there}}},
+                {"$set": {field: detections, "last_modified_at": moment}},
+            )
         )
+    written: int = collection.bulk_write(updates, ordered=False).modified_count
+    return written
 
 
 def _set(dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]) -> int:

@@ -120,6 +120,7 @@ def test_predictions_for_all_three_are_scored_all(dataset: Any) -> None:
                 for box in sample.ground_truth.detections
             ]
         )
+    dataset.add_dynamic_sample_fields()
     result = evaluate_predictions(dataset)
     assert (result.boxes, result.accuracy, result.repeated_boxes) == (6, 1.0, 0)
 

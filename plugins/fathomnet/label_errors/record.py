@@ -14,6 +14,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from .. import names
 from ..dataset.batches import batched, now, write_overlapped
 from ..dataset.collection import reload_samples, sample_collection
 from ..dataset.documents import Document
@@ -24,18 +25,6 @@ from ..dataset.schema import declare
 from ..errors import DatasetError
 from ..evaluation.scoring.columns import Boxes
 from ..garbage_collector import collector_paused
-from ..names import (
-    LOOK_ALIKE_PAIR,
-    LOOK_ALIKE_PAIRS,
-    SUGGESTED_DISTANCE,
-    SUGGESTED_LABEL,
-    SUSPECTS,
-    SUSPICION,
-    SUSPICION_BY_MODEL,
-    SUSPICION_BY_NEIGHBOURS,
-    label_errors_run_key,
-    view_of,
-)
 from ..progress import Progress
 from .information import Information
 from .signals import Labelled, Sources
@@ -132,8 +121,8 @@ def _updates(
 
 
 _WORDS: Final = {
-    SUSPECTS: "Labels that are probably wrong, the most suspicious first",
-    LOOK_ALIKE_PAIRS: "Each suspect, then what it looks like: boxes with the suggested label",
+    names.SUSPECTS: "Labels that are probably wrong, the most suspicious first",
+    names.LOOK_ALIKE_PAIRS: "Each suspect, then what it looks like: boxes with the suggested label",
 }
 
 
@@ -199,7 +188,7 @@ class LabelErrorsRecord:
 
 def read_label_errors_record(dataset: Any, gt_field: str) -> LabelErrorsRecord | None:
     """What the last search in a field has found; None where nobody has searched."""
-    return read_record(dataset, label_errors_run_key(gt_field), LabelErrorsRecord)
+    return read_record(dataset, names.label_errors_run_key(gt_field), LabelErrorsRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +222,7 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
     import fiftyone as fo
 
     sources, labelled, doubts = findings.sources, findings.labelled, findings.doubts
-    key, field = label_errors_run_key(sources.gt_field), sources.gt_field
+    key, field = names.label_errors_run_key(sources.gt_field), sources.gt_field
     record = LabelErrorsRecord(
         sources.gt_field,
         sources.pred_field,
@@ -243,15 +232,16 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         state="writing",
     )
     write_record(dataset, key, record)
-    fields = {
-        SUSPICION: fo.FloatField(description="Probability that the label is wrong"),
-        SUSPICION_BY_MODEL: fo.FloatField(description="The same, by the predictions alone"),
-        SUSPICION_BY_NEIGHBOURS: fo.FloatField(description="The same, by its neighbours alone"),
-        SUGGESTED_LABEL: fo.StringField(description="The most probable other name"),
-        SUGGESTED_DISTANCE: fo.IntField(description="Taxonomic distance of label and suggestion"),
-        LOOK_ALIKE_PAIR: fo.IntField(description="Shared by a suspect and what it looks like"),
-    }
-    declare(dataset, {f"{field}.detections.{name}": kind for name, kind in fields.items()})
+    words = (
+        (names.SUSPICION, fo.FloatField, "Probability that the label is wrong"),
+        (names.SUSPICION_BY_MODEL, fo.FloatField, "The same, by the predictions alone"),
+        (names.SUSPICION_BY_NEIGHBOURS, fo.FloatField, "The same, by its neighbours alone"),
+        (names.SUGGESTED_LABEL, fo.StringField, "The most probable other name"),
+        (names.SUGGESTED_DISTANCE, fo.IntField, "Taxonomic distance of label and suggestion"),
+        (names.LOOK_ALIKE_PAIR, fo.IntField, "Shared by a suspect and what it looks like"),
+    )
+    box = f"{field}.detections"
+    declare(dataset, {f"{box}.{name}": kind(description=text) for name, kind, text in words})
     images, done = labelled.all_boxes.sample_ids, 0
     columns = _columns(findings)
     for written in write_attributes(dataset, field, images, labelled.boxes, columns):
@@ -259,32 +249,36 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
     progress(0.8, "saving the views")
     beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
-    _save(dataset, SUSPECTS, findings, doubts.suspects.tolist())
-    _save(dataset, LOOK_ALIKE_PAIRS, findings, beside)
+    _save(dataset, names.SUSPECTS, findings, doubts.suspects.tolist())
+    _save(dataset, names.LOOK_ALIKE_PAIRS, findings, beside)
     write_record(dataset, key, replace(record, state="complete", result=result))
 
 
 def _columns(findings: Findings) -> dict[str, list[Any]]:
     """The attributes of all boxes; None for a box without one."""
-    labelled, doubts, names = findings.labelled, findings.doubts, findings.labelled.names
+    labelled, doubts, known = findings.labelled, findings.doubts, findings.labelled.names
     columns: dict[str, list[Any]] = {
         name: [None if math.isnan(value) else value for value in values.tolist()]
         for name, values in (
-            (SUSPICION, doubts.score),
-            (SUSPICION_BY_MODEL, doubts.by_model),
-            (SUSPICION_BY_NEIGHBOURS, doubts.by_neighbours),
+            (names.SUSPICION, doubts.score),
+            (names.SUSPICION_BY_MODEL, doubts.by_model),
+            (names.SUSPICION_BY_NEIGHBOURS, doubts.by_neighbours),
         )
     }
     empty: list[Any] = [None] * len(labelled.given)
     labels, distances, pairs = empty.copy(), empty.copy(), empty.copy()
     for suspect in doubts.suspects.tolist():
         suggested = doubts.suggested[suspect]
-        labels[suspect] = names.names[suggested]
-        distances[suspect] = int(names.distances[labelled.given[suspect], suggested])
+        labels[suspect] = known.names[suggested]
+        distances[suspect] = int(known.distances[labelled.given[suspect], suggested])
     for number, (suspect, others) in enumerate(findings.partners.items(), start=1):
         for one in (suspect, *others):
             pairs[one] = number
-    columns |= {SUGGESTED_LABEL: labels, SUGGESTED_DISTANCE: distances, LOOK_ALIKE_PAIR: pairs}
+    columns |= {
+        names.SUGGESTED_LABEL: labels,
+        names.SUGGESTED_DISTANCE: distances,
+        names.LOOK_ALIKE_PAIR: pairs,
+    }
     # Spread over all boxes, also those without a label.
     place = {row: number for number, row in enumerate(labelled.rows.tolist())}
     return {
@@ -302,4 +296,4 @@ def _save(dataset: Any, name: str, findings: Findings, shown: Sequence[int]) -> 
         Hit(boxes.ids[row], images[boxes.owners[row]], float(findings.doubts.score[one]))
         for one, row in zip(shown, rows, strict=True)
     ]
-    save_hits_view(dataset, view_of(name, field), field, hits, _WORDS[name])
+    save_hits_view(dataset, names.view_of(name, field), field, hits, _WORDS[name])

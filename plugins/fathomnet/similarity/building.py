@@ -63,7 +63,17 @@ def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progre
     config = ExactSimilarityConfig(embeddings_field=settings.field, **settings.of_run())
     index = ExactSimilarityIndex(dataset, config, settings.brain_key, members)
     index.copies.adopt(rows, state)
-    _store(index, dataset, settings.brain_key)
+    key, run = settings.brain_key, index.backend
+    is_there = dataset.has_brain_run(key)
+    if is_there and dataset.get_brain_info(key).config.method != METHOD:
+        remove_index(dataset, key)
+        is_there = False
+    # An exact one with the same key is changed in place.
+    if is_there:
+        run.update_run_config(dataset, key, config)
+    else:
+        run.register_run(dataset, key, overwrite=False)
+    run.save_run_results(dataset, key, index, overwrite=True)
     return len(members.ids)
 
 
@@ -102,17 +112,3 @@ def remove_index(dataset: Any, brain_key: str) -> None:
     except Exception as error:  # a server that is gone may raise anything
         logger.warning("What index %s keeps outside FiftyOne was not removed: %s", brain_key, error)
     dataset.delete_brain_run(brain_key)
-
-
-def _store(index: ExactSimilarityIndex, dataset: Any, brain_key: str) -> None:
-    """Stores an exact index as a run; an exact one with the same key is changed in place."""
-    run = index.backend
-    there = dataset.has_brain_run(brain_key)
-    if there and dataset.get_brain_info(brain_key).config.method != METHOD:
-        remove_index(dataset, brain_key)
-        there = False
-    if there:
-        run.update_run_config(dataset, brain_key, index.config)
-    else:
-        run.register_run(dataset, brain_key, overwrite=False)
-    run.save_run_results(dataset, brain_key, index, overwrite=True)

@@ -129,7 +129,15 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
 
     spec = model_spec(model)
     key = brain_key or similarity_key(spec.name, patches_field)
-    _refuse_key(dataset, key)
+    problem = None
+    if not key.isidentifier():
+        problem = f"{key!r} is no key: a letter, then letters, digits and _"
+    elif dataset.has_brain_run(key):
+        kind = dataset.get_brain_info(key).config.type
+        if kind != "similarity":
+            problem = f"{key!r} is the key of a {kind} run; choose another, or delete that run"
+    if problem:
+        raise InputError("build_similarity_index", [Fault("brain_key", problem)])
     check_backend(backend, patches_field)
     path = vector_path(dataset, patches_field, embedding_field(spec.name))
     if dataset.get_field(path) is None:
@@ -168,25 +176,9 @@ def open_index(dataset: Any, brain_key: str) -> SearchIndex:
     else:
         matrix, samples, labels = index.get_embeddings()
         ids = labels if patches_field else samples
-        rows = _rows(np.asarray(matrix, dtype=np.float32), ids, samples)
+        vectors = np.asarray(matrix, dtype=np.float32)
+        rows = Rows.of(vectors, to_bytes(ids.tolist()), to_bytes(samples.tolist()))
     return SearchIndex(ids.tolist(), samples.tolist(), model, patches_field, rows)
-
-
-def _rows(matrix: npt.NDArray[np.float32], ids: Any, sample_ids: Any) -> Rows:
-    return Rows.of(matrix, to_bytes(ids.tolist()), to_bytes(sample_ids.tolist()))
-
-
-def _refuse_key(dataset: Any, key: str) -> None:
-    """Refuses a key that a run may not have."""
-    problem = None
-    if not key.isidentifier():
-        problem = f"{key!r} is no key: a letter, then letters, digits and _"
-    elif dataset.has_brain_run(key):
-        kind = dataset.get_brain_info(key).config.type
-        if kind != "similarity":
-            problem = f"{key!r} is the key of a {kind} run; choose another, or delete that run"
-    if problem:
-        raise InputError("build_similarity_index", [Fault("brain_key", problem)])
 
 
 def _not_embedded(view: Any, spec: ModelSpec, patches_field: str) -> DatasetError:

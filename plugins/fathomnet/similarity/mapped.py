@@ -151,7 +151,13 @@ def folder_of(dataset_id: str, brain_key: str) -> Path:
 def open_version(folder: Path, version: str) -> Rows | None:
     """The rows of a version, mapped; None if it does not exist."""
     try:
-        arrays = {name: _mapped(folder / version / f"{name}.npy") for name in _ARRAYS}
+        # Plain arrays over the map: numpy's own subclass costs microseconds at every use.
+        arrays: dict[str, npt.NDArray[Any]] = {
+            name: np.asarray(
+                np.load(folder / version / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            )
+            for name in _ARRAYS
+        }
     except (OSError, ValueError, EOFError):
         return None
     rows = Rows(**arrays)
@@ -169,7 +175,10 @@ def write_version(folder: Path, version: str, rows: Rows) -> None:
     part.mkdir()
     try:
         for name in _ARRAYS:
-            _write(part / f"{name}.npy", getattr(rows, name))
+            with (part / f"{name}.npy").open("wb") as file:
+                np.save(file, getattr(rows, name), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
         target = folder / version
         if open_version(folder, version) is None:
             shutil.rmtree(target, ignore_errors=True)
@@ -178,7 +187,10 @@ def write_version(folder: Path, version: str, rows: Rows) -> None:
                 part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    _remove_others(folder, version)
+    for path in folder.iterdir():
+        # Another process may be writing a part: only abandoned ones go.
+        if path.name != version and not (path.name.endswith(_PART) and _is_fresh(path)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_versions(folder: Path) -> None:
@@ -186,30 +198,8 @@ def remove_versions(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _mapped(path: Path) -> npt.NDArray[Any]:
-    # A plain array over the map: numpy's own subclass costs microseconds at every use.
-    array: npt.NDArray[Any] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    return array
-
-
-def _write(path: Path, array: npt.NDArray[Any]) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _remove_others(folder: Path, version: str) -> None:
-    for path in folder.iterdir():
-        if path.name == version:
-            continue
-        if path.name.endswith(_PART) and not _is_abandoned(path):
-            continue
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_abandoned(part: Path) -> bool:
+def _is_fresh(part: Path) -> bool:
     try:
-        return time.time() - part.stat().st_mtime > _ABANDONED_SECONDS
+        return time.time() - part.stat().st_mtime <= _ABANDONED_SECONDS
     except OSError:
-        return False
+        return True

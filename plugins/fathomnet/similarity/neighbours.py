@@ -207,7 +207,10 @@ def nearest(
     else:
         quick = (matrix @ unit.astype(np.float32)) * inverse
         quick = sign * (quick if rows is None else quick[rows])
-        places = _candidates(quick, k, error=(matrix.shape[1] + 8) * _SINGLE)
+        # All that can be among the k highest, whatever the errors of single precision.
+        error = (matrix.shape[1] + 8) * _SINGLE
+        last = np.partition(quick, size - k)[size - k] if k > 0 else np.inf
+        places = np.flatnonzero(quick >= last - 2 * error)
     candidates = places if rows is None else rows[places]
     scores = _exact(matrix, candidates, unit)
     keys = (places, candidates != first, -sign * np.round(scores, DIGITS))
@@ -239,7 +242,8 @@ def similar_pairs(
         quick = matrix[rows] @ matrix[others].T
         quick *= inverse[rows, None] * inverse[others]
         above, right = np.nonzero(quick >= least - error)
-        one, other = rows[above], _numbers(others, len(matrix))[right]
+        one = rows[above]
+        other = right + others.start if isinstance(others, slice) else others[right]
         # All with all has each pair once and each row with itself, groups have some pairs twice.
         different = one != other if compared is not None else one < other
         firsts.append(np.minimum(one, other)[different])
@@ -250,7 +254,10 @@ def similar_pairs(
     first, second = np.concatenate(firsts), np.concatenate(seconds)
     if compared is not None:
         first, second = np.unique(np.stack([first, second]), axis=1)
-    scores = _pair_scores(matrix, first, second)
+    scores = np.zeros(len(first))
+    for part in _blocks(len(first)):
+        pair = (_exact_units(matrix[ends[part]].astype(np.float64)) for ends in (first, second))
+        scores[part] = np.multiply(*pair).sum(axis=1)
     kept = np.round(scores, DIGITS) >= least
     return Pairs(first[kept], second[kept], scores[kept])
 
@@ -267,30 +274,6 @@ def _compared(
     for group, others in groups:
         for start in range(0, len(group), _QUERIES_AT_ONCE):
             yield group[start : start + _QUERIES_AT_ONCE], others
-
-
-def _numbers(rows: Numbers | slice, size: int) -> Numbers:
-    return np.arange(size)[rows] if isinstance(rows, slice) else rows
-
-
-def _pair_scores(
-    matrix: npt.NDArray[np.float32], first: Numbers, second: Numbers
-) -> npt.NDArray[np.float64]:
-    scores = np.zeros(len(first))
-    for part in _blocks(len(first)):
-        one, other = (
-            _exact_units(matrix[rows[part]].astype(np.float64)) for rows in (first, second)
-        )
-        scores[part] = (one * other).sum(axis=1)
-    return scores
-
-
-def _candidates(scores: npt.NDArray[np.float32], k: int, error: float) -> Numbers:
-    """Positions of all scores that can be among the k highest, given errors of up to ``error``."""
-    if k <= 0:
-        return np.arange(0)
-    last = np.partition(scores, len(scores) - k)[len(scores) - k]
-    return np.flatnonzero(scores >= last - 2 * error)
 
 
 def _exact(

@@ -164,7 +164,12 @@ class RowsOfRun:
             DatasetError: the stored values are not vectors of one length.
         """
         if self._rows is None:
-            self._rows = self._opened()
+            # The state before the vectors: whoever writes in between makes the copy outdated.
+            version = self._version(state_of(self.dataset))
+            self._rows = None if self._folder is None else open_version(self._folder, version)
+        if self._rows is None:
+            rows = read_rows(self.dataset, self.patches_field, self.field, self.members)
+            self._rows = self._kept(rows, version)
         return self._rows
 
     @property
@@ -210,15 +215,6 @@ class RowsOfRun:
     def _version(self, state: str) -> str:
         parts = (_FORMAT, state, self.members.digest, self.patches_field, self.field)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-    def _opened(self) -> Rows:
-        # The state before the vectors: whoever writes in between makes the copy outdated.
-        version = self._version(state_of(self.dataset))
-        rows = None if self._folder is None else open_version(self._folder, version)
-        if rows is not None:
-            return rows
-        rows = read_rows(self.dataset, self.patches_field, self.field, self.members)
-        return self._kept(rows, version)
 
     def _kept(self, rows: Rows, version: str) -> Rows:
         folder = self._folder

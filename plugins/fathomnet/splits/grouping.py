@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname
 from typing import Any, ClassVar, Final, Literal
@@ -65,37 +64,26 @@ class Grouping:
             name: field_values(dataset, name, count)
             for name in ("file_name", "source_url", "filepath", "vehicle", "date_captured")
         }
-        images = (
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        )
-        name_of = {"day": _day, "folder": _folder, "pattern": self._match}[self.by]
-        return [name_of(image) or NOTHING_KNOWN for image in images]
-
-    def _match(self, image: Mapping[str, Any]) -> str:
-        found = (re.search(self.pattern, place) for place in _places(image))
-        for match in found:
-            if match:
-                return " ".join(filter(None, match.groups())) or match.group()
-        return ""
+        groups = []
+        for row in zip(*columns.values(), strict=True):
+            image = dict(zip(columns, row, strict=True))
+            # Where it is or was, as far as that is known; what the annotations say comes first.
+            known = (image[name] for name in ("file_name", "source_url", "filepath"))
+            places = [str(place).split("?", 1)[0] for place in known if place]
+            if self.by == "folder":
+                group = next(filter(None, map(dirname, places)), "")
+            elif self.by == "day":
+                moment = image["date_captured"]
+                day = moment.date().isoformat() if moment else ""
+                group = f"{image['vehicle']} {day}" if day and image["vehicle"] else day
+            else:
+                matches = (re.search(self.pattern, place) for place in places)
+                match = next(filter(None, matches), None)
+                group = (" ".join(filter(None, match.groups())) or match.group()) if match else ""
+            groups.append(group or NOTHING_KNOWN)
+        return groups
 
 
 def grouping_of(dataset: Any) -> Grouping:
     """How the images of a dataset were put together when they were last divided; else by dive."""
     return read_record(dataset._root_dataset, RUN_KEY, Grouping) or Grouping()
-
-
-def _places(image: Mapping[str, Any]) -> Iterator[str]:
-    """Where an image is or was, as long as that is known; what the annotations say comes first."""
-    for name in ("file_name", "source_url", "filepath"):
-        if image[name]:
-            yield str(image[name]).split("?", 1)[0]
-
-
-def _day(image: Mapping[str, Any]) -> str:
-    moment = image["date_captured"]
-    day = moment.date().isoformat() if moment else ""
-    return f"{image['vehicle']} {day}" if day and image["vehicle"] else day
-
-
-def _folder(image: Mapping[str, Any]) -> str:
-    return next(filter(None, map(dirname, _places(image))), "")

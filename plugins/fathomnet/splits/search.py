@@ -8,7 +8,7 @@ large, the nearest share that can be reached is found exactly, as a subset sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
@@ -60,7 +60,12 @@ def divide_groups(groups: Sequence[Group], share: float, seed: int) -> list[bool
     """
     random = Random(seed)  # noqa: S311  # no secret
     search = _Search(groups, share)
-    search.start_with(_random_start(groups, search.wanted, random))
+    first, images = [False] * len(groups), 0
+    for index in random.sample(range(len(groups)), len(groups)):
+        if images + groups[index].images <= search.wanted:
+            first[index] = True
+            images += groups[index].images
+    search.start_with(first)
     search.improve(random)
     if search.missed_by > TOLERANCE * search.images or not search.both_sides:
         nearest = _nearest_sum([group.images for group in groups], search.wanted, random)
@@ -68,16 +73,6 @@ def divide_groups(groups: Sequence[Group], share: float, seed: int) -> list[bool
             search.start_with(nearest)
             search.improve(random, most_missed=search.missed_by)
     return search.chosen
-
-
-def _random_start(groups: Sequence[Group], wanted: float, random: Random) -> list[bool]:
-    chosen = [False] * len(groups)
-    images = 0
-    for index in random.sample(range(len(groups)), len(groups)):
-        if images + groups[index].images <= wanted:
-            chosen[index] = True
-            images += groups[index].images
-    return chosen
 
 
 class _Search:
@@ -190,15 +185,12 @@ def _nearest_sum(sizes: Sequence[int], wanted: float, random: Random) -> list[bo
     tables = [1]
     for index in order:
         tables.append(tables[-1] | tables[-1] << sizes[index])
-    left = next(number for number in _by_distance(wanted, total) if tables[-1] >> number & 1)
+    # Each side keeps something.
+    between = sorted(range(1, total), key=lambda number: abs(number - wanted))
+    left = next(number for number in between if tables[-1] >> number & 1)
     chosen = [False] * len(sizes)
     for index, before in zip(reversed(order), reversed(tables[:-1]), strict=True):
         if not before >> left & 1:
             chosen[index] = True
             left -= sizes[index]
     return chosen
-
-
-def _by_distance(wanted: float, total: int) -> Iterator[int]:
-    """The numbers strictly between 0 and a total, the nearest to ``wanted`` first."""
-    yield from sorted(range(1, total), key=lambda number: abs(number - wanted))
