@@ -113,7 +113,7 @@ def _read_boxes(
 ) -> dict[int, list[Box]]:
     """The boxes of each image by its id, in the order of the file; fills ``labels`` by box id."""
     boxes: dict[int, list[Box]] = {}
-    for place, raw in reader.sound_boxes():
+    for place, raw, _ in reader.sound_boxes():
         for problem in _box_problems(raw):
             reader.faults.add(f"{place}.bbox", problem)
         boxes.setdefault(raw.image_id, []).append(Box(raw.id, *map(float, raw.bbox)))

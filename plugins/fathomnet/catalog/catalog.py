@@ -153,11 +153,9 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
 
 def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
     """The boxes of each image by its id, in the order of the file."""
-    images = {image.id: image for image in reader.coco.images.records if image}
     boxes: dict[int, list[BoxRecord]] = {}
-    for place, raw in reader.sound_boxes():
+    for place, raw, image in reader.sound_boxes():
         label = reader.label_of(place, raw, concepts)
-        image = images.get(raw.image_id)
         if image is None:
             continue
         try:

@@ -77,16 +77,20 @@ class CocoReader:
                 self.notes.add(place, f"{category.name!r} was read as {name!r}")
         return dict(sorted(concepts.items()))
 
-    def sound_boxes(self) -> Iterator[tuple[str, RawBox]]:
-        """Iterates over the boxes with their places, whose ids and image ids are checked."""
-        images = {image.id for _, image in _sound(self.coco.images)}
+    def sound_boxes(self) -> Iterator[tuple[str, RawBox, RawImage | None]]:
+        """Iterates over the boxes with their places and images, whose ids are checked.
+
+        The image is None where it was refused or is not there, which is a fault already.
+        """
+        images = {image.id: image for _, image in _sound(self.coco.images)}
         ids = _Claims("annotations", "id", self.faults)
         for index, raw in _sound(self.coco.annotations):
             ids.claim(raw.id, index, raw.id)
             place = place_of("annotations", index, raw.id)
-            if raw.image_id not in images and self.coco.images.certainly_lacks(raw.image_id):
+            image = images.get(raw.image_id)
+            if image is None and self.coco.images.certainly_lacks(raw.image_id):
                 self.faults.add(f"{place}.image_id", f"no image has the id {raw.image_id}")
-            yield place, raw
+            yield place, raw, image
 
     def sound_images(self) -> Iterator[tuple[str, RawImage]]:
         """Iterates over the images with their places, whose ids and file names are checked."""
