@@ -14,10 +14,10 @@ from fathomnet_voxel51.progress import Progress, silent
 
 from demo import coco
 from demo.concepts import TAXONOMY, Lineages, read_lineages
-from demo.needles import NEEDLES
+from demo.needles import NEEDLES, Needle
 from demo.pictures import Picture, draw_pictures
 from demo.predicted import write_demo_predictions
-from demo.recipes import RECIPES
+from demo.recipes import RECIPES, Recipe
 from demo.render import render
 from demo.scenes import Scene, dive_key, plan_scenes
 from demo.staging import Thing
@@ -75,7 +75,10 @@ def make(
     lineages = read_lineages(taxonomy)
     marker = output / "demo.json"
     if _recorded(marker).get("settings") != asdict(settings):
-        _clear(output)
+        # Images of other settings go; only images, and only where this module puts them.
+        for split in SPLITS:
+            for image in (output / "media" / images_folder(split)).glob("*.png*"):
+                image.unlink()
     elif _recorded(marker)["complete"]:
         return _demo_set(output, 0, settings.train + settings.test)
     coco.write_json(marker, {"settings": asdict(settings), "complete": False}, indent=4)
@@ -96,7 +99,7 @@ def make(
 
 def caption(thing: Thing, scene: Scene) -> str:
     """What a person would say of a thing: ``a pink sea pig ... on soft sediment``."""
-    look = RECIPES[thing.name] if thing.kind == "animal" else NEEDLES[thing.name]
+    look = _look(thing)
     first = look.colours[0]
     article = "an" if first[0] in "aeiou" else "a"
     return f"{article} {' and '.join(look.colours)} {look.noun} {PLACES[scene.habitat]}"
@@ -118,13 +121,6 @@ def _demo_set(output: Path, drawn: int, present: int) -> DemoSet:
 
 def _recorded(marker: Path) -> dict[str, Any]:
     return dict(json.loads(marker.read_text(encoding="utf-8"))) if marker.is_file() else {}
-
-
-def _clear(output: Path) -> None:
-    """Removes the images of other settings; only images, and only where this module puts them."""
-    for split in SPLITS:
-        for image in (output / "media" / images_folder(split)).glob("*.png*"):
-            image.unlink()
 
 
 def _write_tables(
@@ -169,7 +165,21 @@ def _truth(scenes: Sequence[Scene]) -> coco.Record:
         for split in SPLITS
     }
     return {
-        "objects": [_object(scene, thing) for scene in scenes for thing in scene.things],
+        "objects": [
+            {
+                "split": scene.split,
+                "image_id": scene.image_id,
+                "file_name": scene.frame.file_name,
+                "annotation_id": thing.annotation_id,
+                "kind": thing.kind,
+                "name": thing.name,
+                "colours": _look(thing).colours,
+                "caption": caption(thing, scene),
+                "bbox": thing.bbox,
+            }
+            for scene in scenes
+            for thing in scene.things
+        ],
         "near_duplicates": [
             {"split": scene.split, "image_id": scene.image_id, "repeats_image_id": scene.repeats}
             for scene in scenes
@@ -179,16 +189,5 @@ def _truth(scenes: Sequence[Scene]) -> coco.Record:
     }
 
 
-def _object(scene: Scene, thing: Thing) -> coco.Record:
-    look = RECIPES[thing.name] if thing.kind == "animal" else NEEDLES[thing.name]
-    return {
-        "split": scene.split,
-        "image_id": scene.image_id,
-        "file_name": scene.frame.file_name,
-        "annotation_id": thing.annotation_id,
-        "kind": thing.kind,
-        "name": thing.name,
-        "colours": look.colours,
-        "caption": caption(thing, scene),
-        "bbox": thing.bbox,
-    }
+def _look(thing: Thing) -> Recipe | Needle:
+    return RECIPES[thing.name] if thing.kind == "animal" else NEEDLES[thing.name]

@@ -70,7 +70,10 @@ def probabilities(
     """
     concepts = list(lineages)
     column = {concept: number for number, concept in enumerate(concepts)}
-    kinship = _kinship(lineages)
+    # The number of ranks, counted from kingdom, in which each two concepts agree.
+    lines = np.array(list(lineages.values()))
+    same = (lines[:, None] == lines[None]) & (lines[:, None] != "")
+    kinship = np.cumprod(same, axis=2).sum(axis=2)
     chosen = np.array([column[name] for name in predicted], int)
     true = np.array([column[name] for name in labels], int)
     rows = np.arange(len(chosen))
@@ -86,11 +89,3 @@ def probabilities(
     shares[rows, chosen] = confidence
     single: npt.NDArray[np.float32] = shares.astype(np.float32)
     return single
-
-
-def _kinship(lineages: Lineages) -> npt.NDArray[np.int64]:
-    """Number of ranks, counted from kingdom, in which each two concepts agree."""
-    lines = np.array(list(lineages.values()))
-    same = (lines[:, None] == lines[None]) & (lines[:, None] != "")
-    agreeing: npt.NDArray[np.int64] = np.cumprod(same, axis=2).sum(axis=2)
-    return agreeing

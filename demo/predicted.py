@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -47,24 +47,14 @@ def write_demo_predictions(
             "image_id": [image for _, image, _ in boxes],
             "concept_name": predicted,
             "confidence": shares.max(axis=1, initial=0.0),
-            OWN_RANK: [_finest_rank(lineages[concept]) for concept in predicted],
+            OWN_RANK: [
+                [rank for rank, name in zip(RANKS, lineages[concept], strict=True) if name][-1]
+                for concept in predicted
+            ],
         }
     )
-    write_predictions(
-        folder, rows, _manifest(len(rows), lineages, annotations, taxonomy, seed), shares
-    )
-
-
-def _finest_rank(lineage: tuple[str, ...]) -> str:
-    finest: str = [rank for rank, name in zip(RANKS, lineage, strict=True) if name][-1]
-    return finest
-
-
-def _manifest(
-    boxes: int, lineages: Lineages, annotations: Path, taxonomy: Path, seed: int
-) -> dict[str, Any]:
-    """The run's description; it has no times and no device, because no model ran."""
-    return {
+    # It has no times and no device, because no model ran.
+    manifest = {
         "concepts": list(lineages),
         "model": "demo: labels with planted mistakes, no model ran",
         "checkpoint": None,
@@ -72,6 +62,7 @@ def _manifest(
         "decision": "argmax",
         "taxonomy_sha256": hashlib.sha256(taxonomy.read_bytes()).hexdigest(),
         "annotations_sha256": hashlib.sha256(annotations.read_bytes()).hexdigest(),
-        "counts": {"boxes": boxes, "predicted": boxes},
+        "counts": {"boxes": len(rows), "predicted": len(rows)},
         "not_predicted": [],
     }
+    write_predictions(folder, rows, manifest, shares)

@@ -12,7 +12,7 @@ from demo.drawing.water import add_snow, backdrop
 from demo.needles import NEEDLES
 from demo.recipes import RECIPES
 from demo.scenes import Scene
-from demo.staging import CARRIED, Thing
+from demo.staging import CARRIED
 
 GRAIN: Final = 0.25
 """Standard deviation of the sensor's noise in grey levels."""
@@ -24,25 +24,18 @@ def render(scene: Scene) -> Image.Image:
     size = (frame.width, frame.height)
     picture = backdrop(scene.habitat, size, scene.horizon, scene.place, pan=scene.pan, grain=GRAIN)
     for thing in scene.things:
-        look = RECIPES[thing.name] if thing.kind == "animal" else NEEDLES[thing.name]
+        is_animal = thing.kind == "animal"
+        look = RECIPES[thing.name] if is_animal else NEEDLES[thing.name]
+        foot = (thing.bbox[1] + thing.bbox[3]) / frame.height
+        swims = is_animal and RECIPES[thing.name].swims
         stamp(
             picture,
             look.draw,
             thing.bbox,
             thing.seed,
-            nearness=_nearness(thing, scene),
-            floor=_on_floor(thing, scene),
+            nearness=(foot - scene.horizon) / (1 - scene.horizon),
+            floor=scene.habitat != "midwater" and not swims and thing.name not in CARRIED,
             mirrored=thing.name not in CARRIED and bool(thing.seed % 2),
         )
     add_snow(picture, np.random.default_rng([scene.place, scene.image_id]))
     return Image.fromarray(picture.picture)
-
-
-def _nearness(thing: Thing, scene: Scene) -> float:
-    foot = (thing.bbox[1] + thing.bbox[3]) / scene.frame.height
-    return (foot - scene.horizon) / (1 - scene.horizon)
-
-
-def _on_floor(thing: Thing, scene: Scene) -> bool:
-    swims = thing.kind == "animal" and RECIPES[thing.name].swims
-    return scene.habitat != "midwater" and not swims and thing.name not in CARRIED

@@ -13,7 +13,7 @@ import numpy as np
 from fathomnet_voxel51.errors import Fault, InputError
 
 from demo import coco
-from demo.concepts import TAXONOMY, Lineages, read_lineages
+from demo.concepts import TAXONOMY, read_lineages
 from demo.dives import Dive, draw_dive, take_frame
 from demo.mistakes import mistaken
 
@@ -77,7 +77,10 @@ def write_catalog(
     sizes = np.repeat([(frame.width, frame.height) for frame in frames], counts, axis=0)
     owners = np.repeat(np.arange(1, images + 1), counts)
     rectangles = random_boxes(sizes.reshape(-1, 2), rng).tolist()
-    concepts = _concept_numbers(counts, len(lineages), rng).tolist()
+    # Category ids: mostly one concept in an image.
+    main = np.repeat(rng.integers(1, len(lineages) + 1, images), counts)
+    other = rng.integers(1, len(lineages) + 1, len(main))
+    concepts = np.where(rng.random(len(main)) < SAME_CONCEPT, main, other).tolist()
     annotations = [
         coco.annotation_record(number, owner, bbox, concept if labelled else None)
         for number, (owner, bbox, concept) in enumerate(
@@ -112,7 +115,12 @@ def write_predictions_csv(
     names = {category["id"]: category["name"] for category in content["categories"]}
     boxes = sorted(content["annotations"], key=lambda box: int(box["id"]))
     labels = [names.get(box["category_id"]) for box in boxes]
-    predicted = _predict(labels, lineages, accuracy, rng)
+    concepts = list(lineages)
+    anything = rng.integers(0, len(concepts), len(labels))
+    known = iter(mistaken([name for name in labels if name], lineages, accuracy, rng))
+    predicted = (
+        next(known) if name else concepts[anything[number]] for number, name in enumerate(labels)
+    )
     write_rows(path, zip((box["id"] for box in boxes), predicted, strict=True))
     return path
 
@@ -173,21 +181,3 @@ def _moments(images: int, rng: Random) -> Iterator[tuple[Dive, float]]:
         for second in sorted(rng.uniform(0, LONGEST_TAPE) for _ in range(frames)):
             yield dive, second
         left -= frames
-
-
-def _concept_numbers(counts: np.ndarray, concepts: int, rng: np.random.Generator) -> np.ndarray:
-    """Category ids 1..concepts, (sum of counts,): mostly one concept in an image."""
-    main = np.repeat(rng.integers(1, concepts + 1, len(counts)), counts)
-    other = rng.integers(1, concepts + 1, len(main))
-    return np.where(rng.random(len(main)) < SAME_CONCEPT, main, other)
-
-
-def _predict(
-    labels: list[str | None], lineages: Lineages, accuracy: float, rng: np.random.Generator
-) -> list[str]:
-    concepts = list(lineages)
-    anything = rng.integers(0, len(concepts), len(labels))
-    known = iter(mistaken([name for name in labels if name], lineages, accuracy, rng))
-    return [
-        next(known) if name else concepts[anything[number]] for number, name in enumerate(labels)
-    ]
