@@ -281,6 +281,7 @@ NOON = datetime(2020, 1, 8, 12)
             {"file_name": f"2025/{UUID.upper()}.jpg", "source_url": "https://b.org/1.png"},
             True,
         ),
+        ({"file_name": f"{UUID}.png"}, {"file_name": f"still-{UUID}.jpg"}, True),
         # The same URL, though the files were named otherwise.
         (
             {"file_name": "1.png", "source_url": "https://a.org/x/07-03-27-40.png?size=full"},

@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ..dataset.columns import field_values
 from ..names import DUPLICATE_GROUP, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
 from .grouping import Grouping, grouping_of
 
@@ -65,7 +64,8 @@ class Name:
         """What the same image may share with this one: the URL, and the name or the UUID in it."""
         name = self.name.casefold()
         found = _UUID.search(name)
-        return [self.url, found.group() if found else name] if self.url else [name]
+        keys = [found.group() if found else name, self.url]
+        return [key for key in keys if key]
 
     def is_same(self, other: Name) -> bool:
         """Whether both are one image; a UUID or a URL is believed, other names are held against.
@@ -167,10 +167,13 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 
 def read_images(dataset: Any, grouping: Grouping) -> Images:
     """Ids, tags, dives and names of the images of a dataset or view."""
-    ids, tags, paths = dataset.values(["id", "tags", "filepath"])
-    columns = ("file_name", "source_url", "metadata.width", "metadata.height", "date_captured")
+    optional = ("file_name", "source_url", "metadata.width", "metadata.height", "date_captured")
+    known = [name for name in (*optional, DUPLICATE_GROUP) if dataset.get_field(name) is not None]
+    # One look at the samples: each further one would take as long again.
+    ids, tags, paths, *values = dataset.values(["id", "tags", "filepath", *known])
+    found = dict(zip(known, values, strict=True))
     names, urls, widths, heights, dates, duplicates = (
-        field_values(dataset, name, len(ids)) for name in (*columns, DUPLICATE_GROUP)
+        found.get(name, [None] * len(ids)) for name in (*optional, DUPLICATE_GROUP)
     )
     return Images(
         ids,
