@@ -27,6 +27,18 @@ OUTPUT = Path("demo-data")
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; returns the exit status: 0 done, 2 bad input."""
+    options = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        summary = options.action(options)
+    except FathomNetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{summary} in {time.monotonic() - started:.1f} s: {options.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run_parser = commands.add_parser("run", help="run the main job, on the demo set or on files")
@@ -47,15 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     for command in (make_parser, stand_ins):
         command.add_argument("--output", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    started = time.monotonic()
-    try:
-        summary = options.action(options)
-    except FathomNetError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{summary} in {time.monotonic() - started:.1f} s: {options.output}")
-    return 0
+    return parser
 
 
 def _run(options: argparse.Namespace) -> str:
