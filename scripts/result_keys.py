@@ -8,26 +8,11 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fathomnet_voxel51 import setup_check
-from fathomnet_voxel51.media import transfer
-from fathomnet_voxel51.relabelling import corrections
-from fathomnet_voxel51.relabelling import relabel as relabelling
-from fathomnet_voxel51.workflow.workflow import STAGE_FUNCTIONS
-
-STAGES: Final[Mapping[str, Callable[..., Any]]] = {
-    **STAGE_FUNCTIONS,
-    "check_setup": setup_check.check_setup,
-    "upload_images": transfer.upload_images,
-    "download_images": transfer.download_images,
-    "relabel_boxes": relabelling.relabel_boxes,
-    "undo_relabel": relabelling.undo_relabel,
-    "export_corrections": corrections.export_corrections,
-}
-"""By the operator's name; ``run_workflow`` has no result of its own."""
+from fathomnet_voxel51.parameters import OPERATORS
 
 _ATTRIBUTE: Final = re.compile(r"^    (\w+): (.*(?:\n {6,}.*)*)", re.MULTILINE)
 _CONSTANT: Final = re.compile(r"``([A-Z][A-Z_]+)``")
@@ -55,7 +40,7 @@ def result_keys(operator: str) -> tuple[ResultKey, ...]:
     Args:
         operator: any but ``run_workflow``, whose result holds those of its stages.
     """
-    result = typing.get_type_hints(STAGES[operator])["return"]
+    result = typing.get_type_hints(OPERATORS[operator].stage_function())["return"]
     return tuple(_keys(result))
 
 

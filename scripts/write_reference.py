@@ -1,10 +1,14 @@
-"""Writes docs/reference.md from the code: every operator, its parameters and its result.
+"""Writes what follows from the registry of operators: the reference and two lists of them.
+
+``docs/reference.md`` is made whole: every operator, its parameters and its result. In the manifest
+that FiftyOne reads, and in the README, the list of the operators is.
 
 It needs no FiftyOne: parameters, commands and the results of the stages are declared without it.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,12 +17,21 @@ from typing import Any, Final
 import click
 from fathomnet_voxel51.command_line.main import main as commands
 from fathomnet_voxel51.command_line.options import parameter_options
+from fathomnet_voxel51.evaluation.scoring.scores import DISTANCE_URI, RANKS_URI
 from fathomnet_voxel51.parameters import OPERATORS, Parameters, Widget, title, widget
 from pydantic.fields import FieldInfo
 
 from .result_keys import result_keys
 
-REFERENCE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+REFERENCE: Final = REPOSITORY / "docs" / "reference.md"
+MANIFEST: Final = REPOSITORY / "fiftyone.yml"
+README: Final = REPOSITORY / "README.md"
+
+LIST_OF_MANIFEST: Final = re.compile(r"(?<=^operators:\n)(  - \w+\n)+", re.MULTILINE)
+TABLE_OF_README: Final = re.compile(
+    r"(?<=^\| operator \| what it does \|\n)(\|.*\n)+", re.MULTILINE
+)
 
 KINDS: Final = {"boolean": "yes or no", "integer": "whole number", "number": "number"}
 TEXT_KINDS: Final = {
@@ -101,6 +114,23 @@ def reference() -> str:
     names = ",\n  ".join(f"[{name}](#{name})" for name in OPERATORS)
     head = HEAD.format(operators=names, shared=_shared_options(), others=_other_commands())
     return "\n".join([head, *(_section(model) for model in OPERATORS.values())])
+
+
+def manifest() -> str:
+    """The text of the manifest: FiftyOne loads the operators and metrics that it lists."""
+    metrics = [uri.rpartition("/")[2] for uri in (DISTANCE_URI, RANKS_URI)]
+    listed = "".join(f"  - {name}\n" for name in (*OPERATORS, *metrics))
+    return LIST_OF_MANIFEST.sub(listed, MANIFEST.read_text(encoding="utf-8"), count=1)
+
+
+def readme() -> str:
+    """The text of the README."""
+    rows = "".join(
+        f"| [{name}](docs/operators/{name}.md) | {_text(model.summary)} |\n"
+        for name, model in OPERATORS.items()
+    )
+    written = README.read_text(encoding="utf-8")
+    return TABLE_OF_README.sub(lambda _: f"|---|---|\n{rows}", written, count=1)
 
 
 def _section(model: type[Parameters]) -> str:
@@ -248,8 +278,9 @@ def _text(text: str) -> str:
 
 
 def main() -> None:
-    REFERENCE.write_text(reference(), encoding="utf-8")
-    sys.stdout.write(f"{REFERENCE}\n")
+    for page, text in ((REFERENCE, reference()), (MANIFEST, manifest()), (README, readme())):
+        page.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{page}\n")
 
 
 if __name__ == "__main__":

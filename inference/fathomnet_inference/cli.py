@@ -19,7 +19,7 @@ from fathomnet_voxel51.command_line.terminal import (
     progress_bar,
 )
 from fathomnet_voxel51.media.stages import not_moved, run_download
-from fathomnet_voxel51.parameters import DownloadImages
+from fathomnet_voxel51.parameters.media import DownloadImages
 from fathomnet_voxel51.text import as_plain
 
 from .decide import ARGMAX, RULES

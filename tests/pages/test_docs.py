@@ -28,7 +28,7 @@ from demo.scenes import plan_scenes
 from demo.story import MODEL, StoryFiles, story
 from demo.workspaces import BESIDE_THE_GRID
 from demo.wrong_labels import SHARE
-from scripts.write_reference import REFERENCE
+from scripts.write_reference import MANIFEST, README, REFERENCE
 from tests.conftest import REPOSITORY
 from tests.support.page_checks import OPERATOR, check_code, check_command
 from tests.support.pages import PAGES, Block, Command, anchors, blocks, commands, links
@@ -44,12 +44,16 @@ every_page = pytest.mark.parametrize("page", PAGES)
 def test_the_reference_is_what_the_code_says_and_is_made_without_fiftyone() -> None:
     program = (
         "import sys; sys.modules['fiftyone'] = None; "
-        "from scripts.write_reference import reference; sys.stdout.write(reference())"
+        "from scripts import write_reference as made; "
+        "sys.stdout.write(chr(0).join([made.reference(), made.manifest(), made.readme()]))"
     )
     made = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE
     ).stdout.decode()
+    made, manifest, readme = made.split("\0")
     assert made == REFERENCE.read_text(), "run make docs"
+    assert manifest == MANIFEST.read_text(), "run make docs"
+    assert readme == README.read_text(), "run make docs"
     assert all(f"\n## {name}\n" in made for name in OPERATORS)
 
 
@@ -129,6 +133,11 @@ def test_the_tutorial_tells_of_the_demo_as_it_is() -> None:
     assert all(f"**{name}**" in text for name in BESIDE_THE_GRID)
     views = (SUSPECTS, LOOK_ALIKE_PAIRS, NEAR_DUPLICATES, map_key(MODEL, "umap", GROUND_TRUTH))
     assert all(f"`{name}`" in text for name in views)
+
+
+def test_the_manifest_says_where_the_readme_says_that_the_plugin_is() -> None:
+    url = yaml.safe_load(MANIFEST.read_text())["url"]
+    assert f"fiftyone plugins download {url}\n" in README.read_text()
 
 
 def test_the_readme_lists_every_operator() -> None:

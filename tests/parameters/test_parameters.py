@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.parameters import (
-    OPERATORS,
-    AddTaxonomyRanks,
-    ComputeEmbeddings,
-    FindNeedles,
-    IngestDataset,
-    RelabelBoxes,
-    RunWorkflow,
-    UndoRelabel,
-)
+from fathomnet_voxel51.parameters import OPERATORS, RunWorkflow
+from fathomnet_voxel51.parameters.dataset import AddTaxonomyRanks, IngestDataset
+from fathomnet_voxel51.parameters.embeddings import ComputeEmbeddings
+from fathomnet_voxel51.parameters.needles import FindNeedles
+from fathomnet_voxel51.parameters.relabelling import RelabelBoxes, UndoRelabel
 
 CONTRACT = {
     "check_setup": {"media_root": ""},

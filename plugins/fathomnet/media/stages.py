@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..parameters import DownloadImages, UploadImages
+from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress
 from .transfer import TransferResult, download_images, upload_images
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
 from ..errors import Fault
-from ..labels import PrimaryLabelResult, add_primary_label
-from ..progress import Progress
+from ..parameters import dataset as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview
@@ -17,11 +15,6 @@ from .suggestions import boxes_fields
 class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
     model = parameters.AddPrimaryLabel
     icon = "/plugins/fathomnet/assets/label.svg"
-
-    def run(
-        self, params: parameters.AddPrimaryLabel, dataset: Any, progress: Progress
-    ) -> PrimaryLabelResult:
-        return add_primary_label(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.AddPrimaryLabel, dataset: Any) -> Preview:
         known = boxes_fields(dataset)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
 from ..dataset.label_fields import labels_path
 from ..errors import Fault
-from ..labels import RanksResult, add_taxonomy_ranks
-from ..progress import Progress
+from ..parameters import dataset as parameters
 from ..taxonomy import load_taxonomy
 from .base import StageOperator
 from .forms import Preview
@@ -19,11 +17,6 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
     model = parameters.AddTaxonomyRanks
     icon = "/plugins/fathomnet/assets/tree.svg"
     changes_labels = True
-
-    def run(
-        self, params: parameters.AddTaxonomyRanks, dataset: Any, progress: Progress
-    ) -> RanksResult:
-        return add_taxonomy_ranks(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.AddTaxonomyRanks, dataset: Any) -> Preview:
         known = label_fields(dataset)

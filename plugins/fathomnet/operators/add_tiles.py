@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
 from ..errors import FathomNetError
-from ..progress import Progress
+from ..parameters import dataset as parameters
 from ..text import counted
-from ..tiles import TileGrid, TilesResult, add_tiles, require_tiles_field, tile_grid
+from ..tiles import TileGrid, require_tiles_field, tile_grid
 from .base import StageOperator
 from .forms import Preview, problem_with
 
@@ -16,9 +15,6 @@ from .forms import Preview, problem_with
 class AddTiles(StageOperator[parameters.AddTiles]):
     model = parameters.AddTiles
     icon = "/plugins/fathomnet/assets/tiles.svg"
-
-    def run(self, params: parameters.AddTiles, dataset: Any, progress: Progress) -> TilesResult:
-        return add_tiles(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.AddTiles, dataset: Any) -> Preview:
         try:

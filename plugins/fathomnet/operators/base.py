@@ -33,12 +33,12 @@ _PLUMBING: Final = ("panel_id", "panel_state")
 class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne is untyped
     """A door to one stage function.
 
-    A subclass names its parameters and icon, calls the stage in :meth:`run`, and says in
-    :meth:`preview` what would happen.
+    A subclass names its parameters, which name the stage, and says in :meth:`preview` what would
+    happen.
     """
 
     model: type[P]
-    icon: ClassVar[str]
+    icon: ClassVar[str] = "/plugins/fathomnet/assets/operator.svg"
     on_view: ClassVar[bool] = False
     """Whether it works on a view: in the App on what is shown or selected, else on all."""
     changes_labels: ClassVar[bool] = False
@@ -74,7 +74,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         Returns:
             the stage's frozen dataclass, or a mapping of them.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no stage to run")
+        return params.call_stage(dataset, progress)
 
     def preview(self, params: P, dataset: Any) -> Preview:
         """What would happen if the form were executed now."""
@@ -159,7 +159,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def _permitted(self, ctx: Any) -> P:
         """The checked parameters of a run that the user may start."""
-        require_permission(ctx, self.model.operator)
+        require_permission(ctx, self.model)
         params = self.model.parse(_given(ctx))
         name = self.makes(params)
         if name is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
 from ..dataset.columns import dataset_of
 from ..dataset.vectors import vector_path
 from ..errors import FathomNetError, InputError
 from ..models import model_spec
 from ..names import embedding_field
-from ..progress import Progress
-from ..similarity import SimilarityResult, build_similarity_index
+from ..parameters import similarity as parameters
 from ..similarity.index import checked_key
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -21,11 +19,6 @@ class BuildSimilarityIndex(StageOperator[parameters.BuildSimilarityIndex]):
     model = parameters.BuildSimilarityIndex
     icon = "/plugins/fathomnet/assets/similarity.svg"
     on_view = True
-
-    def run(
-        self, params: parameters.BuildSimilarityIndex, dataset: Any, progress: Progress
-    ) -> SimilarityResult:
-        return build_similarity_index(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.BuildSimilarityIndex, dataset: Any) -> Preview:
         whole = dataset_of(dataset)

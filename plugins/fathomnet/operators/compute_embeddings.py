@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
-from ..embeddings import EmbeddingsResult, check_embeddings, compute_embeddings
+from ..embeddings import check_embeddings
 from ..errors import FathomNetError, InputError
-from ..progress import Progress
+from ..parameters import embeddings as parameters
 from .base import StageOperator
 from .forms import Preview, problem_with
 
@@ -17,11 +16,6 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
     model = parameters.ComputeEmbeddings
     icon = "/plugins/fathomnet/assets/embeddings.svg"
     on_view = True
-
-    def run(
-        self, params: parameters.ComputeEmbeddings, dataset: Any, progress: Progress
-    ) -> EmbeddingsResult:
-        return compute_embeddings(dataset, **params.model_dump(), progress=progress)
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result["skipped"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
 from ..errors import Fault
 from ..media.stages import run_download
 from ..media.transfer import TransferResult, download_root, download_source
+from ..parameters import media as parameters
 from ..progress import Progress
 from .forms import Preview
 from .moving import TransferOperator

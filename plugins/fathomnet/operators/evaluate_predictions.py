@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..evaluation import EvaluationResult, check_evaluation, evaluate_predictions
-from ..progress import Progress
+from ..evaluation import check_evaluation
+from ..parameters import evaluation as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -23,11 +22,6 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
     icon = "/plugins/fathomnet/assets/evaluate.svg"
 
     on_view = True
-
-    def run(
-        self, params: parameters.EvaluatePredictions, dataset: Any, progress: Progress
-    ) -> EvaluationResult:
-        return evaluate_predictions(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.EvaluatePredictions, dataset: Any) -> Preview:
         known = boxes_fields(dataset)

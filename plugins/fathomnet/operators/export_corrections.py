@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import parameters
-from ..progress import Progress
-from ..relabelling import ExportResult, export_corrections
+from ..parameters import relabelling as parameters
 from ..relabelling.corrections import correction_files, count_corrections
 from ..text import counted
 from .base import StageOperator
@@ -16,11 +14,6 @@ from .forms import Preview
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
     model = parameters.ExportCorrections
     icon = "/plugins/fathomnet/assets/export.svg"
-
-    def run(
-        self, params: parameters.ExportCorrections, dataset: Any, progress: Progress
-    ) -> ExportResult:
-        return export_corrections(dataset, params.folder, params.field, progress)
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
         files = correction_files(params.folder)

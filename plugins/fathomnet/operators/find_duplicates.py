@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
 from ..dataset.columns import dataset_of
-from ..duplicates import DuplicatesResult, find_duplicates
 from ..errors import FathomNetError, Fault
 from ..models import model_spec
 from ..names import embedding_field
-from ..progress import Progress
+from ..parameters import duplicates as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -21,11 +19,6 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
     model = parameters.FindDuplicates
     icon = "/plugins/fathomnet/assets/duplicates.svg"
     on_view = True
-
-    def run(
-        self, params: parameters.FindDuplicates, dataset: Any, progress: Progress
-    ) -> DuplicatesResult:
-        return find_duplicates(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.FindDuplicates, dataset: Any) -> Preview:
         try:

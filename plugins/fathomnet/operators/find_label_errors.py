@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
 from ..errors import FathomNetError, InputError
-from ..label_errors import LabelErrorsResult, check_label_errors, find_label_errors
-from ..progress import Progress
+from ..label_errors import check_label_errors
+from ..parameters import label_errors as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -18,11 +17,6 @@ from .suggestions import boxes_fields
 class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
     model = parameters.FindLabelErrors
     icon = "/plugins/fathomnet/assets/suspect.svg"
-
-    def run(
-        self, params: parameters.FindLabelErrors, dataset: Any, progress: Progress
-    ) -> LabelErrorsResult:
-        return find_label_errors(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.FindLabelErrors, dataset: Any) -> Preview:
         try:

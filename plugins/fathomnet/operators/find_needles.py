@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..needles import NeedlesResult, find_needles
 from ..needles.find import chosen_pack, prompt_index, prompt_indexes
-from ..progress import Progress
+from ..parameters import needles as parameters
 from .base import StageOperator
 from .forms import Preview, problem_with
 
@@ -17,11 +15,6 @@ from .forms import Preview, problem_with
 class FindNeedles(StageOperator[parameters.FindNeedles]):
     model = parameters.FindNeedles
     icon = "/plugins/fathomnet/assets/needle.svg"
-
-    def run(
-        self, params: parameters.FindNeedles, dataset: Any, progress: Progress
-    ) -> NeedlesResult:
-        return find_needles(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.FindNeedles, dataset: Any) -> Preview:
         problems = []

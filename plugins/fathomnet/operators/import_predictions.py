@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
 from ..errors import FathomNetError, Fault
-from ..predictions import ImportResult, check_predictions, import_predictions
-from ..progress import Progress
+from ..parameters import dataset as parameters
+from ..predictions import check_predictions
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -17,11 +16,6 @@ from .forms import Preview, problem_with
 class ImportPredictions(StageOperator[parameters.ImportPredictions]):
     model = parameters.ImportPredictions
     icon = "/plugins/fathomnet/assets/predictions.svg"
-
-    def run(
-        self, params: parameters.ImportPredictions, dataset: Any, progress: Progress
-    ) -> ImportResult:
-        return import_predictions(dataset, **params.model_dump(), progress=progress)
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result["unmatched_rows"])

@@ -7,11 +7,9 @@ from typing import Any
 
 import fiftyone as fo
 
-from .. import parameters
 from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault
-from ..ingest import IngestResult, ingest_dataset
-from ..progress import Progress
+from ..parameters import dataset as parameters
 from ..taxonomy import load_taxonomy
 from ..text import counted
 from .base import StageOperator
@@ -22,11 +20,6 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
     model = parameters.IngestDataset
     icon = "/plugins/fathomnet/assets/ingest.svg"
     place = "HEADER_ACTIONS"  # where datasets are chosen
-
-    def run(
-        self, params: parameters.IngestDataset, dataset: Any, progress: Progress
-    ) -> IngestResult:
-        return ingest_dataset(**params.model_dump(), progress=progress)
 
     def makes(self, params: parameters.IngestDataset) -> str:
         return params.dataset_name

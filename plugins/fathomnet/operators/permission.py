@@ -10,28 +10,24 @@ from typing import Any, Final
 import fiftyone as fo
 
 from ..errors import DatasetError
-
-READS_ONLY: Final = frozenset(
-    ("check_setup", "upload_images", "download_images", "export_corrections", "report_dataset")
-)
-"""The operators that change no dataset."""
+from ..parameters import Parameters
 
 _MAY_EDIT: Final = ("EDIT", "MANAGE")
 _ADMIN: Final = "ADMIN"
 
 
-def require_permission(ctx: Any, operator: str) -> None:
+def require_permission(ctx: Any, model: type[Parameters]) -> None:
     """Refuses a user who may only view or tag the open dataset.
 
     Args:
         ctx: FiftyOne's execution context.
-        operator: the operator's name without the plugin's.
+        model: the parameters of the operator, which say whether it changes a dataset.
 
     Raises:
         DatasetError: the user may not edit the dataset.
     """
     user = getattr(ctx, "user", None)
-    if user is None or ctx.dataset is None or operator in READS_ONLY:
+    if user is None or ctx.dataset is None or not model.changes_dataset:
         return
     if _word(getattr(user, "role", None)) == _ADMIN:
         return

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .. import parameters
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.finished import MOST_IDS
 from ..labels.ranks import rank_attributes
+from ..parameters import relabelling as parameters
 from ..progress import Progress, silent
 from ..relabelling import RelabelResult, relabel_boxes
 from ..relabelling.box_states import read_states

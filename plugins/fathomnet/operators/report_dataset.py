@@ -7,10 +7,8 @@ from typing import Any
 
 from fiftyone.operators import types
 
-from .. import parameters
 from ..errors import InputError
-from ..progress import Progress
-from ..report import ReportResult, report_dataset
+from ..parameters import report as parameters
 from ..report.report import report_files
 from .base import StageOperator
 from .forms import Preview
@@ -20,11 +18,6 @@ from .results import build
 class ReportDataset(StageOperator[parameters.ReportDataset]):
     model = parameters.ReportDataset
     icon = "/plugins/fathomnet/assets/report.svg"
-
-    def run(
-        self, params: parameters.ReportDataset, dataset: Any, progress: Progress
-    ) -> ReportResult:
-        return report_dataset(dataset, params.path, progress)
 
     def preview(self, params: parameters.ReportDataset, dataset: Any) -> Preview:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .. import parameters
 from ..errors import Fault
 from ..media.stages import not_moved
+from ..parameters import workflow as parameters
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
 from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of

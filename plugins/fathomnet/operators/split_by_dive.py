@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
-from ..progress import Progress
-from ..splits import SplitResult, split_by_dive
+from ..parameters import splits as parameters
+from ..splits import split_by_dive
 from ..splits.leaks import Leak
 from ..text import counted
 from .base import StageOperator
@@ -18,9 +17,6 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
     model = parameters.SplitByDive
     icon = "/plugins/fathomnet/assets/split.svg"
     on_view = True
-
-    def run(self, params: parameters.SplitByDive, dataset: Any, progress: Progress) -> SplitResult:
-        return split_by_dive(dataset, **params.model_dump(), progress=progress)
 
     def preview(self, params: parameters.SplitByDive, dataset: Any) -> Preview:
         told = split_by_dive(dataset, **{**params.model_dump(), "dry_run": True})

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import parameters
 from ..errors import DatasetError, Fault
-from ..progress import Progress
-from ..relabelling import UndoResult, undo_relabel
+from ..parameters import relabelling as parameters
 from ..relabelling.relabel import boxes_to_restore, journal_to_undo
 from ..text import counted
 from .base import StageOperator
@@ -20,9 +18,6 @@ class UndoRelabel(StageOperator[parameters.UndoRelabel]):
     icon = "/plugins/fathomnet/assets/undo.svg"
     changes_labels = True
     place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # beside what it takes back
-
-    def run(self, params: parameters.UndoRelabel, dataset: Any, progress: Progress) -> UndoResult:
-        return undo_relabel(dataset, params.journal, progress)
 
     def preview(self, params: parameters.UndoRelabel, dataset: Any) -> Preview:
         try:

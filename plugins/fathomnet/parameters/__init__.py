@@ -6,72 +6,20 @@ Nothing here imports FiftyOne, so that the command line can list and check them 
 from __future__ import annotations
 
 from .base import Parameters, nested, title
-from .dataset import AddPrimaryLabel, AddTaxonomyRanks, AddTiles, ImportPredictions, IngestDataset
-from .duplicates import FindDuplicates
-from .embeddings import ComputeEmbeddings
-from .evaluation import EvaluatePredictions
 from .kinds import Widget, widget
-from .label_errors import FindLabelErrors
-from .media import DownloadImages, UploadImages
-from .needles import FindNeedles
-from .relabelling import ExportCorrections, RelabelBoxes, UndoRelabel
-from .report import ReportDataset
-from .setup import CheckSetup
-from .similarity import BuildSimilarityIndex
-from .splits import SplitByDive
-from .workflow import RunWorkflow, StageName
+from .registry import modules_of, stages
+from .workflow import RunWorkflow
 
 OPERATORS: dict[str, type[Parameters]] = {
-    model.operator: model
-    for model in (
-        CheckSetup,
-        UploadImages,
-        DownloadImages,
-        IngestDataset,
-        AddPrimaryLabel,
-        AddTaxonomyRanks,
-        AddTiles,
-        ComputeEmbeddings,
-        BuildSimilarityIndex,
-        FindDuplicates,
-        FindNeedles,
-        ImportPredictions,
-        EvaluatePredictions,
-        FindLabelErrors,
-        RelabelBoxes,
-        UndoRelabel,
-        ExportCorrections,
-        SplitByDive,
-        ReportDataset,
-        RunWorkflow,
-    )
+    model.operator: model for model in sorted((*stages(), RunWorkflow), key=lambda m: m.position)
 }
 
 __all__ = [
     "OPERATORS",
-    "AddPrimaryLabel",
-    "AddTaxonomyRanks",
-    "AddTiles",
-    "BuildSimilarityIndex",
-    "CheckSetup",
-    "ComputeEmbeddings",
-    "DownloadImages",
-    "EvaluatePredictions",
-    "ExportCorrections",
-    "FindDuplicates",
-    "FindLabelErrors",
-    "FindNeedles",
-    "ImportPredictions",
-    "IngestDataset",
     "Parameters",
-    "RelabelBoxes",
-    "ReportDataset",
     "RunWorkflow",
-    "SplitByDive",
-    "StageName",
-    "UndoRelabel",
-    "UploadImages",
     "Widget",
+    "modules_of",
     "nested",
     "title",
     "widget",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
 from ..errors import Fault, InputError
+from ..progress import Progress
 
 
 class Parameters(BaseModel):
@@ -21,8 +23,13 @@ class Parameters(BaseModel):
         operator: the operator's name without the plugin's.
         heading: its name in the App.
         summary: what it does, in a line.
+        stage: the function that does it, as ``package:name`` below the project's own package. It
+            is named, not imported, so that parameters need neither FiftyOne nor a database.
+        position: where it stands in every list of operators, which follow the order of the work.
         needs_dataset: whether it works on a dataset that exists already.
         takes_dataset: whether it can be given a dataset.
+        changes_dataset: whether somebody who may only look at a dataset is refused.
+        in_workflow: whether it is a stage of the workflow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -30,8 +37,12 @@ class Parameters(BaseModel):
     operator: ClassVar[str]
     heading: ClassVar[str]
     summary: ClassVar[str]
+    stage: ClassVar[str]
+    position: ClassVar[int]
     needs_dataset: ClassVar[bool] = True
     takes_dataset: ClassVar[bool] = True
+    changes_dataset: ClassVar[bool] = True
+    in_workflow: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
@@ -47,7 +58,7 @@ class Parameters(BaseModel):
                 parameter's name.
 
         Examples:
-            >>> from fathomnet_voxel51.parameters import SplitByDive
+            >>> from fathomnet_voxel51.parameters.splits import SplitByDive
             >>> SplitByDive.parse({"val_ratio": "0.25"}).val_ratio
             0.25
             >>> try:
@@ -62,6 +73,19 @@ class Parameters(BaseModel):
         except ValidationError as error:
             faults = [cls._fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
             raise InputError(f"parameters of {cls.operator}", faults) from None
+
+    @classmethod
+    def stage_function(cls) -> Callable[..., Any]:
+        """The stage; its package is imported only now."""
+        module, _, name = cls.stage.partition(":")
+        package = __name__.rsplit(".", 2)[0]
+        function: Callable[..., Any] = getattr(import_module(f"{package}.{module}"), name)
+        return function
+
+    def call_stage(self, dataset: Any, progress: Progress) -> Any:
+        """Calls the stage with these parameters, and with a dataset where it works on one."""
+        given = (dataset,) if self.needs_dataset else ()
+        return self.stage_function()(*given, **self.model_dump(), progress=progress)
 
     @classmethod
     def _fault(cls, location: tuple[int | str, ...], kind: str, message: str) -> Fault:

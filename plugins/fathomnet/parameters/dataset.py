@@ -15,6 +15,9 @@ class IngestDataset(Parameters):
     operator = "ingest_dataset"
     heading = "FathomNet: ingest a dataset"
     summary = "Make a FiftyOne dataset from FathomNet's COCO annotation files"
+    stage = "ingest:ingest_dataset"
+    position = 40
+    in_workflow = True
     needs_dataset = False
     takes_dataset = False
 
@@ -68,6 +71,9 @@ class AddPrimaryLabel(Parameters):
     operator = "add_primary_label"
     heading = "FathomNet: add primary labels"
     summary = "Give each image its most frequent concept"
+    stage = "labels:add_primary_label"
+    position = 50
+    in_workflow = True
 
     source_field: Annotated[
         BoxesField, Field(title="Boxes", description="The boxes whose concepts are counted")
@@ -81,6 +87,9 @@ class AddTaxonomyRanks(Parameters):
     operator = "add_taxonomy_ranks"
     heading = "FathomNet: add taxonomy ranks"
     summary = "Give each box its kingdom, phylum, class, order, family, genus and species"
+    stage = "labels:add_taxonomy_ranks"
+    position = 60
+    in_workflow = True
 
     label_fields: Annotated[
         Names,
@@ -93,6 +102,9 @@ class AddTiles(Parameters):
     operator = "add_tiles"
     heading = "FathomNet: add tiles"
     summary = "Cover each image with overlapping boxes, to search for what nobody has annotated"
+    stage = "tiles:add_tiles"
+    position = 70
+    in_workflow = True
 
     field: Annotated[
         str, Field(min_length=1, title="Field", description="Where the tiles are written")
@@ -116,6 +128,9 @@ class ImportPredictions(Parameters):
     operator = "import_predictions"
     heading = "FathomNet: import predictions"
     summary = "Add a model's predictions, from a CSV, a Parquet file or a predictions folder"
+    stage = "predictions:import_predictions"
+    position = 120
+    in_workflow = True
 
     predictions: Annotated[
         PathText,

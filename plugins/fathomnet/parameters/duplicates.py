@@ -15,6 +15,9 @@ class FindDuplicates(Parameters):
     operator = "find_duplicates"
     heading = "FathomNet: find duplicates"
     summary = "Group images that show the same, also across dives, and save the groups as views"
+    stage = "duplicates:find_duplicates"
+    position = 100
+    in_workflow = True
 
     model: Model = names.DEFAULT_MODEL
     threshold: Annotated[

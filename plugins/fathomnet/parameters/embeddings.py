@@ -15,6 +15,9 @@ class ComputeEmbeddings(Parameters):
     operator = "compute_embeddings"
     heading = "FathomNet: compute embeddings"
     summary = "Give each box or image the vector that a model makes of it, and draw their map"
+    stage = "embeddings:compute_embeddings"
+    position = 80
+    in_workflow = True
 
     model: Model = names.DEFAULT_MODEL
     patches_field: PatchesField = names.GROUND_TRUTH

@@ -15,6 +15,9 @@ class EvaluatePredictions(Parameters):
     operator = "evaluate_predictions"
     heading = "FathomNet: evaluate predictions"
     summary = "Score predictions against true labels, at every rank of the tree of life"
+    stage = "evaluation:evaluate_predictions"
+    position = 130
+    in_workflow = True
 
     pred_field: Annotated[
         BoxesField, Field(title="Predictions", description="The predicted boxes")

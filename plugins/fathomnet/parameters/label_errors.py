@@ -15,6 +15,9 @@ class FindLabelErrors(Parameters):
     operator = "find_label_errors"
     heading = "FathomNet: find label errors"
     summary = "Score labels by how probably they are wrong, and save the suspects as views"
+    stage = "label_errors:find_label_errors"
+    position = 140
+    in_workflow = True
 
     pred_field: Annotated[
         OptionalText,

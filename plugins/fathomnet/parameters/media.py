@@ -49,6 +49,10 @@ class UploadImages(Parameters):
     operator = "upload_images"
     heading = "FathomNet: upload images"
     summary = "Stream the images of a catalog from their URLs into a bucket or a folder"
+    stage = "media.transfer:upload_images"
+    position = 20
+    in_workflow = True
+    changes_dataset = False
     needs_dataset = False
     takes_dataset = False
 
@@ -80,6 +84,10 @@ class DownloadImages(Parameters):
     operator = "download_images"
     heading = "FathomNet: download images"
     summary = "Bring the images of a catalog to a folder, from their URLs or from a bucket"
+    stage = "media.transfer:download_images"
+    position = 30
+    in_workflow = True
+    changes_dataset = False
     needs_dataset = False
     takes_dataset = False
 

@@ -14,6 +14,9 @@ class FindNeedles(Parameters):
     operator = "find_needles"
     heading = "FathomNet: find needles"
     summary = "Look for debris, gear or confusable species by text, and save the hits as views"
+    stage = "needles:find_needles"
+    position = 110
+    in_workflow = True
 
     brain_key: Annotated[
         OptionalText,

@@ -15,6 +15,8 @@ class RelabelBoxes(Parameters):
     operator = "relabel_boxes"
     heading = "FathomNet: relabel boxes"
     summary = "Give the boxes that you see or have selected another concept; it can be undone"
+    stage = "relabelling:relabel_boxes"
+    position = 150
 
     label: Annotated[
         OptionalText,
@@ -41,6 +43,8 @@ class UndoRelabel(Parameters):
     operator = "undo_relabel"
     heading = "FathomNet: undo a relabelling"
     summary = "Give boxes back the labels that they had before a relabelling"
+    stage = "relabelling:undo_relabel"
+    position = 160
 
     journal: Annotated[
         OptionalText,
@@ -53,6 +57,9 @@ class ExportCorrections(Parameters):
     operator = "export_corrections"
     heading = "FathomNet: export corrections"
     summary = "Write what was relabelled as a CSV and as a COCO file"
+    stage = "relabelling:export_corrections"
+    position = 170
+    changes_dataset = False
 
     folder: Annotated[
         PathText,

@@ -14,6 +14,10 @@ class ReportDataset(Parameters):
     operator = "report_dataset"
     heading = "FathomNet: report on the dataset"
     summary = "Describe the dataset: a data card with counts, sources, leaks, suspects and scores"
+    stage = "report:report_dataset"
+    position = 190
+    in_workflow = True
+    changes_dataset = False
 
     path: Annotated[
         PathText,

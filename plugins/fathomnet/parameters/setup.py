@@ -14,6 +14,9 @@ class CheckSetup(Parameters):
     operator = "check_setup"
     heading = "FathomNet: check the setup"
     summary = "What is installed, connected and reachable, and how to fix what is not"
+    stage = "setup_check:check_setup"
+    position = 10
+    changes_dataset = False
     needs_dataset = False
     takes_dataset = False
 

@@ -15,6 +15,9 @@ class BuildSimilarityIndex(Parameters):
     operator = "build_similarity_index"
     heading = "FathomNet: build a similarity index"
     summary = "Make stored embeddings searchable by text, by image and by example"
+    stage = "similarity:build_similarity_index"
+    position = 90
+    in_workflow = True
 
     model: Model = names.DEFAULT_MODEL
     patches_field: PatchesField = names.GROUND_TRUTH

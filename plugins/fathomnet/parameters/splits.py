@@ -14,6 +14,9 @@ class SplitByDive(Parameters):
     operator = "split_by_dive"
     heading = "FathomNet: split by dive"
     summary = "Tag training and validation images so that no dive is on both sides"
+    stage = "splits:split_by_dive"
+    position = 180
+    in_workflow = True
 
     val_ratio: Annotated[
         float,

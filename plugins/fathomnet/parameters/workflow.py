@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from .. import names
 from .base import Parameters
-from .dataset import AddPrimaryLabel, AddTaxonomyRanks, AddTiles, ImportPredictions, IngestDataset
-from .duplicates import FindDuplicates
-from .embeddings import ComputeEmbeddings
-from .evaluation import EvaluatePredictions
 from .kinds import Limit, PathText, Widget, list_items, none_if_empty
-from .label_errors import FindLabelErrors
 from .media import AllowPrivateHosts, Concurrency, DownloadImages, Recheck, ShardText, UploadImages
-from .needles import FindNeedles
-from .report import ReportDataset
-from .similarity import BuildSimilarityIndex
-from .splits import SplitByDive
+from .registry import stages
 
-StageName = Literal[
-    "upload_images",
-    "download_images",
-    "ingest_dataset",
-    "add_primary_label",
-    "import_predictions",
-    "add_taxonomy_ranks",
-    "add_tiles",
-    "compute_embeddings",
-    "build_similarity_index",
-    "find_needles",
-    "find_duplicates",
-    "evaluate_predictions",
-    "find_label_errors",
-    "split_by_dive",
-    "report_dataset",
-]
-MAIN_JOB: tuple[StageName, ...] = (
+MAIN_JOB: Final = (
     "ingest_dataset",
     "add_primary_label",
     "add_taxonomy_ranks",
@@ -114,34 +89,41 @@ class DownloadStage(MediaStage):
     ] = ""
 
 
-class RunWorkflow(Parameters):
+_FOLLOW_FROM_INGEST: Final[dict[type[Parameters], type[Parameters]]] = {
+    UploadImages: UploadStage,
+    DownloadImages: DownloadStage,
+}
+"""What a stage asks for in the workflow, where that is less than it asks for by itself."""
+STAGES: Final = {
+    model.operator: _FOLLOW_FROM_INGEST.get(model, model) for model in stages() if model.in_workflow
+}
+"""The stages that the workflow can have, by name, with what each asks for there."""
+
+_Stages: Any = create_model(
+    "_Stages",
+    __base__=Parameters,
+    __module__=__name__,
+    stages=(
+        Annotated[
+            tuple[Literal[tuple(STAGES)], ...],
+            BeforeValidator(list_items),
+            Field(min_length=1, title="Stages", description="What to run, in this order"),
+        ],
+        MAIN_JOB,
+    ),
+    **{name: (model, model()) for name, model in STAGES.items()},
+)
+
+
+class RunWorkflow(_Stages, Parameters):  # type: ignore[misc]  # its fields are known at run time
     operator = "run_workflow"
     heading = "FathomNet: run the workflow"
     summary = "Run several stages in order, as one operation"
+    stage = "workflow:run_workflow"
+    position = 200
     needs_dataset = False
 
-    stages: Annotated[
-        tuple[StageName, ...],
-        BeforeValidator(list_items),
-        Field(min_length=1, title="Stages", description="What to run, in this order"),
-    ] = MAIN_JOB
-    upload_images: UploadStage = UploadStage()
-    download_images: DownloadStage = DownloadStage()
-    ingest_dataset: IngestDataset = IngestDataset()
-    add_primary_label: AddPrimaryLabel = AddPrimaryLabel()
-    import_predictions: ImportPredictions = ImportPredictions()
-    add_taxonomy_ranks: AddTaxonomyRanks = AddTaxonomyRanks()
-    add_tiles: AddTiles = AddTiles()
-    compute_embeddings: ComputeEmbeddings = ComputeEmbeddings()
-    build_similarity_index: BuildSimilarityIndex = BuildSimilarityIndex()
-    find_needles: FindNeedles = FindNeedles()
-    find_duplicates: FindDuplicates = FindDuplicates()
-    evaluate_predictions: EvaluatePredictions = EvaluatePredictions()
-    find_label_errors: FindLabelErrors = FindLabelErrors()
-    split_by_dive: SplitByDive = SplitByDive()
-    report_dataset: ReportDataset = ReportDataset()
-
-    def stage(self, name: StageName) -> Parameters:
+    def of_stage(self, name: str) -> Parameters:
         """The parameters of one stage."""
-        stage: Parameters = getattr(self, name)
-        return stage
+        own: Parameters = getattr(self, name)
+        return own

@@ -10,7 +10,8 @@ from ..media.paths import GCS, plan_media
 from ..media.stages import RUNNERS
 from ..media.transfer import TransferResult, download_root, download_source, upload_root
 from ..names import FROM_URLS, SPLITS
-from ..parameters import DownloadImages, RunWorkflow, UploadImages
+from ..parameters import RunWorkflow
+from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress, portion
 
 MediaStage = Literal["upload_images", "download_images"]
@@ -25,7 +26,7 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
     Raises:
         InputError: the parameters are incomplete, or ``ingest_dataset`` names an impossible place.
     """
-    own = params.stage(name).model_dump()
+    own = params.of_stage(name).model_dump()
     ingest = params.ingest_dataset
     own["limit"] = own["limit"] or ingest.limit
     if own["annotations"]:

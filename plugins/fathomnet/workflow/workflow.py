@@ -6,42 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..duplicates import find_duplicates
-from ..embeddings import compute_embeddings
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
-from ..evaluation import evaluate_predictions
-from ..ingest import ingest_dataset
-from ..label_errors import find_label_errors
-from ..labels import add_primary_label, add_taxonomy_ranks
 from ..models import model_spec
-from ..needles import find_needles
 from ..needles.find import chosen_pack
-from ..parameters import RunWorkflow, StageName
-from ..predictions import import_predictions
+from ..parameters import RunWorkflow
 from ..progress import Progress, portion, silent
-from ..report import report_dataset
-from ..similarity import build_similarity_index
-from ..splits import split_by_dive
-from ..tiles import add_tiles
 from .files import check_files
 from .media import MEDIA_STAGES, check_moves, move_images
-
-STAGE_FUNCTIONS: dict[StageName, Callable[..., Any]] = {
-    "ingest_dataset": ingest_dataset,
-    "add_primary_label": add_primary_label,
-    "import_predictions": import_predictions,
-    "add_taxonomy_ranks": add_taxonomy_ranks,
-    "add_tiles": add_tiles,
-    "compute_embeddings": compute_embeddings,
-    "build_similarity_index": build_similarity_index,
-    "find_needles": find_needles,
-    "find_duplicates": find_duplicates,
-    "evaluate_predictions": evaluate_predictions,
-    "find_label_errors": find_label_errors,
-    "split_by_dive": split_by_dive,
-    "report_dataset": report_dataset,
-}
-"""The stage functions, without those that move images, which need no dataset and run by split."""
 
 
 def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
@@ -133,19 +104,14 @@ def run_workflow(
     return results
 
 
-def _run_stage(name: StageName, params: RunWorkflow, dataset: Any, report: Progress) -> Any:
+def _run_stage(name: str, params: RunWorkflow, dataset: Any, report: Progress) -> Any:
     if name in MEDIA_STAGES:
         return move_images(name, params, report)
-    own = params.stage(name)
-    values = own.model_dump()
-    stage = STAGE_FUNCTIONS[name]
-    if own.needs_dataset:
-        return stage(dataset, **values, progress=report)
-    return stage(**values, progress=report)
+    return params.of_stage(name).call_stage(dataset, report)
 
 
 def _failed(
-    name: StageName, number: int, stages: tuple[StageName, ...], error: FathomNetError
+    name: str, number: int, stages: tuple[str, ...], error: FathomNetError
 ) -> FathomNetError:
     if number == 0:
         return error
