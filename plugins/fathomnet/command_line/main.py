@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .. import delegation
-from ..errors import DatasetError, Fault, InputError
+from ..errors import Fault, InputError
 from ..interruptions import told_plainly
 from ..media import stages as media_stages
 from ..parameters import OPERATORS, Parameters, Widget, widget
@@ -98,16 +98,13 @@ def _execute(
 
 
 def _load_dataset(name: str | None, model: type[Parameters]) -> Any:
-    import fiftyone as fo
+    from ..dataset.datasets import open_dataset
 
     if name is None:
         if model.needs_dataset:
             raise InputError(model.operator, [Fault("--dataset", "name the dataset to work on")])
         return None
-    if not fo.dataset_exists(name):
-        known = ", ".join(fo.list_datasets()) or "none"
-        raise DatasetError(f"there is no dataset {name}; known: {known}")
-    return fo.load_dataset(name)
+    return open_dataset(name)
 
 
 def _with_absolute_paths(params: Parameters) -> Parameters:

@@ -12,7 +12,7 @@ from ..errors import DatasetError
 from ..names import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import drop_orphans, is_there
-from .records import MARKER, bring_up_to_date, write_schema_number
+from .records import MARKER, bring_up_to_date, reload_known, write_schema_number
 from .schema import declare, sample_schema
 
 _BEING_DELETED: Final = "being_deleted"
@@ -38,8 +38,12 @@ def is_ours(dataset: Any) -> bool:
     return isinstance(dataset.info.get(MARKER), dict)
 
 
-def find_dataset(name: str) -> Any | None:
+def find_dataset(name: str, only_look: bool = False) -> Any | None:
     """Loads the dataset of this name from the database, and brings it up to date.
+
+    Args:
+        name: of the dataset.
+        only_look: write nothing, as for a preview.
 
     Returns:
         The dataset; None if there is none, or if it was being deleted when its process died, in
@@ -59,13 +63,31 @@ def find_dataset(name: str) -> Any | None:
             "choose another dataset_name"
         )
     if dataset.info[MARKER].get(_BEING_DELETED):
-        dataset.delete()
+        if not only_look:
+            dataset.delete()
         return None
+    if only_look:
+        reload_known(dataset)
+        return dataset
     if not dataset.persistent:
         # Its maker died, or still is, between the last two writes of create_dataset.
         dataset.persistent = True
     bring_up_to_date(dataset)
     return dataset
+
+
+def open_dataset(name: str) -> Any:
+    """Loads the dataset of this name, whoever made it.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    import fiftyone as fo
+
+    if not fo.dataset_exists(name):
+        known = ", ".join(fo.list_datasets()) or "none"
+        raise DatasetError(f"there is no dataset {name}; known: {known}")
+    return fo.load_dataset(name)
 
 
 def create_dataset(name: str, splits: Iterable[str]) -> Any:

@@ -82,13 +82,21 @@ def check_evaluation(
     taxonomy: Taxonomy | None = None,
 ) -> EvaluationResult:
     """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors."""
-    eval_key = eval_key or evaluation_key(pred_field)
+    eval_key = check_names(samples, pred_field, gt_field, eval_key)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
+    return result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+
+
+def check_names(
+    samples: Any, pred_field: str = MODEL_PREDICTIONS, gt_field: str = GROUND_TRUTH, key: str = ""
+) -> str:
+    """The key of the evaluation; raises what can be known without reading a box."""
+    key = key or evaluation_key(pred_field)
     reload_known(samples)
     _check(samples, gt_field, pred_field)
-    refuse_taken_key(samples._root_dataset, eval_key, config)
-    return result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+    config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
+    refuse_taken_key(samples._root_dataset, key, config)
+    return key
 
 
 def _write_marks(

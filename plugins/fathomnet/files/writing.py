@@ -30,6 +30,19 @@ def spreadsheet_cell(value: Any) -> Any:
     return f"'{value}" if is_formula else value
 
 
+def folder_problem(name: str | Path) -> str:
+    """Why no file can be written into a folder that may not be there yet; empty where one can."""
+    if "://" in str(name):
+        return f"{name} is not a place on this machine; name a folder"
+    folder = Path(name)
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        return f"{folder} cannot be written: {there} is not a folder"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"{folder} cannot be written: you may not write into {there}"
+    return ""
+
+
 UNLOCKABLE_PART_SECONDS: Final = 24 * 3600.0
 """On a file system without locks, a part that nobody touched for this long is abandoned."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from ..media.paths import GCS, MediaPlan, plan_media
 from ..names import MediaStatus
 from ..taxonomy import load_taxonomy
 
+_ADVICE: Final = "use recreate to make the dataset anew, or choose another dataset_name"
 _OF_LEDGER: Final[Mapping[str, MediaStatus]] = {"missing": "missing", "rejected": "rejected"}
 
 
@@ -108,22 +109,40 @@ def read_ingest(
     media_root: str,
     mirror: str,
     limit: int | None,
+    read: Callable[[str], Catalog] | None = None,
 ) -> tuple[MediaPlan, list[SplitPlan]]:
     """Decides where the images are, and what the dataset will hold of each split.
+
+    The last parameter reads a file, where a form has read the same version of it before.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault.
     """
     paths = {"train": train_annotations, "test": test_annotations}
     media = _checked_parameters(dataset_name, paths, media_root, mirror, limit)
-    catalogs = _read_catalogs({split: path for split, path in paths.items() if path})
+    catalogs = _read_catalogs({split: path for split, path in paths.items() if path}, read)
     return media, [SplitPlan(split, catalog, limit) for split, catalog in catalogs.items()]
+
+
+def check_place(
+    dataset_name: str,
+    media_root: str,
+    mirror: str,
+    limit: int | None,
+    recreate: bool = False,
+    **_files: str,
+) -> None:
+    """Raises what ``ingest_dataset`` has against a dataset and a media root, whatever the files."""
+    media = _checked_parameters(dataset_name, {"": "any"}, media_root, mirror, limit)
+    dataset = find_dataset(dataset_name, only_look=True)
+    if dataset is not None and not recreate:
+        refuse_other_place(dataset, media)
 
 
 def check_ingest(dataset_name: str, recreate: bool, **parameters: Any) -> list[SplitPlan]:
     """Says what ``ingest_dataset`` would take; writes nothing, and raises the same errors."""
     media, plans = read_ingest(dataset_name, **parameters)
-    dataset = find_dataset(dataset_name)
+    dataset = find_dataset(dataset_name, only_look=True)
     if dataset is not None and not recreate:
         for plan in plans:
             refuse_other_source(dataset, plan, media)
@@ -150,13 +169,15 @@ def _checked_parameters(
     return media
 
 
-def _read_catalogs(paths: dict[str, str]) -> dict[str, Catalog]:
+def _read_catalogs(
+    paths: dict[str, str], read: Callable[[str], Catalog] | None
+) -> dict[str, Catalog]:
     """Reads all files before it raises, so that the faults of all are reported at once."""
     catalogs = {}
     errors = []
     for split, path in paths.items():
         try:
-            catalogs[split] = read_catalog(path, load_taxonomy().names)
+            catalogs[split] = read(path) if read else read_catalog(path, load_taxonomy().names)
         except InputError as error:
             errors.append(error)
     if len(errors) == 1:
@@ -177,19 +198,28 @@ def refuse_other_source(dataset: Any, plan: SplitPlan, media: MediaPlan) -> None
     Raises:
         DatasetError: it is such a dataset.
     """
-    for split, record in read_ingest_records(dataset).items():
-        advice = "use recreate to make the dataset anew, or choose another dataset_name"
-        if split == plan.split and record.sha256 != plan.catalog.sha256:
-            raise DatasetError(
-                f"dataset {dataset.name!r} has its {split} split from {record.source} "
-                f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
-                f"(sha256 {plan.catalog.sha256[:12]}) is another file; {advice}"
-            )
+    record = read_ingest_records(dataset).get(plan.split)
+    if record is not None and record.sha256 != plan.catalog.sha256:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has its {plan.split} split from {record.source} "
+            f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
+            f"(sha256 {plan.catalog.sha256[:12]}) is another file; {_ADVICE}"
+        )
+    refuse_other_place(dataset, media)
+
+
+def refuse_other_place(dataset: Any, media: MediaPlan) -> None:
+    """Refuses a dataset whose images are elsewhere.
+
+    Raises:
+        DatasetError: it is such a dataset.
+    """
+    for record in read_ingest_records(dataset).values():
         there = MediaPlan(record.media_root, record.filepath_root)
         if there != media:
             raise DatasetError(
                 f"the images of dataset {dataset.name!r} are at {_described(there)}, "
-                f"not at {_described(media)}; {advice}"
+                f"not at {_described(media)}; {_ADVICE}"
             )
 
 

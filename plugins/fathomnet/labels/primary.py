@@ -60,8 +60,7 @@ def add_primary_label(
     import fiftyone as fo
 
     bring_up_to_date(dataset)
-    boxes = boxes_path(dataset, source_field)
-    require_writable(dataset, field, fo.Classification)
+    boxes = check_primary_label(dataset, source_field, field)
     tick_new_field(dataset, field)
     declare(dataset, classification_schema(field))
     progress(0.0, "finding the primary labels")
@@ -74,6 +73,17 @@ def add_primary_label(
     samples, labelled = dataset.aggregate([fo.Count(), fo.Count(f"{field}.label")])
     progress(1.0, f"{labelled:,} of {samples:,} images have a primary label")
     return PrimaryLabelResult(labelled=labelled, unlabelled=samples - labelled)
+
+
+def check_primary_label(
+    dataset: Any, source_field: str = GROUND_TRUTH, field: str = PRIMARY_LABEL
+) -> str:
+    """The path of the boxes whose concepts count; raises the errors of ``add_primary_label``."""
+    import fiftyone as fo
+
+    boxes = boxes_path(dataset, source_field)
+    require_writable(dataset, field, fo.Classification)
+    return boxes
 
 
 def primary_concept(

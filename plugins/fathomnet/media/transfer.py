@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ..errors import Fault
+from ..files.writing import folder_problem
 from ..garbage_collector import lasting_objects_skipped
 from ..names import CONCURRENCY, FROM_URLS, images_folder
 from ..progress import Progress, silent
@@ -140,6 +141,8 @@ def upload_root(media_root: str, faults: list[Fault]) -> str:
     root = checked_root(media_root, "media_root", faults)
     if not media_root:
         faults.append(Fault("media_root", "name a folder or gs://bucket/prefix"))
+    elif root and not root.startswith(GCS) and (problem := folder_problem(root)):
+        faults.append(Fault("media_root", problem))
     return root
 
 
@@ -148,6 +151,8 @@ def download_root(destination: str, faults: list[Fault]) -> str:
     root = checked_root(destination, "destination", faults)
     if not destination or root.startswith(GCS):
         faults.append(Fault("destination", "name a folder; upload_images is what fills buckets"))
+    elif root and (problem := folder_problem(root)):
+        faults.append(Fault("destination", problem))
     return root
 
 

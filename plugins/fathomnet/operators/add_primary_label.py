@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import Fault
+from ..errors import FathomNetError, Fault
+from ..labels.primary import check_primary_label
 from ..parameters import dataset as parameters
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview
+from .forms import Preview, problem_with
 from .suggestions import boxes_fields
 
 
@@ -21,6 +22,10 @@ class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
         if params.source_field not in known:
             problem = f"{dataset.name} has no boxes there; its fields of boxes: {known}"
             return Preview(problems=(Fault("source_field", problem),))
+        try:
+            check_primary_label(dataset, params.source_field, params.field)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("field", error),))
         labels = dataset.count_values(f"{params.source_field}.detections.label")
         labelled = sum(count for label, count in labels.items() if label is not None)
         facts = (

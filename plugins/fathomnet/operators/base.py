@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-import fiftyone as fo
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
-from ..dataset.datasets import refuse_if_deleted
-from ..errors import DatasetError, FathomNetError, Fault, InputError
+from ..dataset.datasets import open_dataset, refuse_if_deleted
+from ..dataset.records import reload_known
+from ..errors import FathomNetError, Fault, InputError
 from ..interruptions import told_plainly
 from ..media.gcs.access import using_secrets
 from ..parameters import Parameters
@@ -116,6 +116,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         """Runs the stage and gives its result as plain data that JSON can hold."""
         with told_plainly(self.model.operator):
             try:
+                self._require_dataset(dataset)
                 result: dict[str, Any] = as_plain(self.run(params, dataset, throttled(progress)))
             except (ValueError, FathomNetError):
                 # What is missing may be the dataset itself: ValueError is what FiftyOne then says.
@@ -146,16 +147,28 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         try:
             params = self._permitted(ctx)
             if with_preview:
-                preview = self.preview(params, self._target_of_form(ctx, params))
+                target = self._target_of_form(ctx, params)
+                self._require_dataset(target)
+                preview = self.preview(params, target)
         except InputError as error:
             preview = Preview(problems=error.faults)
-        except DatasetError as error:
+        except FathomNetError as error:
             preview = Preview(problems=(Fault("dataset", str(error)),))
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
         if self.on_view and ctx.dataset is not None:
             see(ctx)
             inputs.view_target(ctx)
         return types.Property(inputs, view=types.View(label=self.model.heading))
+
+    def _require_dataset(self, dataset: Any) -> None:
+        """Refuses to work on nothing, or on what a newer version of the project has written."""
+        if not self.model.needs_dataset:
+            return
+        if dataset is None:
+            raise InputError(
+                self.model.operator, [Fault("dataset", "open or name the dataset to work on")]
+            )
+        reload_known(dataset.dataset if isinstance(dataset, Target) else dataset)
 
     def _permitted(self, ctx: Any) -> P:
         """The checked parameters of a run that the user may start."""
@@ -219,9 +232,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             InputError: a parameter or an input file is wrong; nothing was written.
         """
         if isinstance(dataset, str):
-            dataset = fo.load_dataset(dataset)
+            dataset = open_dataset(dataset)
         params = self.model.parse(values)
         if delegate:
+            self._require_dataset(dataset)
             return delegation.queue(self.model.operator, dataset, params.model_dump(mode="json"))
         return self.run_to_dict(params, dataset)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dataset.columns import dataset_of
 from ..dataset.vectors import vector_path
-from ..errors import FathomNetError, InputError
+from ..errors import FathomNetError, Fault, InputError
 from ..models import model_spec
 from ..names import embedding_field
 from ..parameters import similarity as parameters
@@ -31,6 +31,9 @@ class BuildSimilarityIndex(StageOperator[parameters.BuildSimilarityIndex]):
         spec = model_spec(params.model)
         path = vector_path(whole, params.patches_field, embedding_field(spec.name))
         noun = "boxes" if params.patches_field else "images"
+        if not dataset.count(path):
+            problem = f"none of the {noun} here has a vector of this model; run compute_embeddings"
+            return Preview(problems=(Fault("model", problem),))
         ways = "text, image and example" if spec.supports_prompts else "image and example"
         facts = [f"{dataset.count(path):,} {noun} with vectors of {spec.title}, found by {ways}"]
         if whole.has_brain_run(key):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..embeddings import check_embeddings
-from ..errors import FathomNetError, InputError
+from ..errors import FathomNetError, InputError, SetupError
+from ..models.devices import choose_device
 from ..parameters import embeddings as parameters
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -26,6 +27,14 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
         return ("The record of the run, among the dataset's runs, lists why items were skipped.",)
 
     def preview(self, params: parameters.ComputeEmbeddings, dataset: Any) -> Preview:
+        warnings: tuple[str, ...] = ()
+        try:
+            if params.device not in ("auto", "cpu"):
+                choose_device(params.device)
+        except InputError as error:
+            return Preview(problems=error.faults)
+        except SetupError as error:
+            warnings = (f"{error}; a worker may have one",)
         try:
             plan = check_embeddings(dataset, **params.model_dump(exclude={"device", "precision"}))
         except InputError as error:
@@ -41,4 +50,4 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
         if plan.brain_key:
             again = ", in place of the one that is there" if plan.replaces else ""
             facts.append(f"their map is {plan.brain_key}{again}")
-        return Preview(facts=tuple(facts))
+        return Preview(facts=tuple(facts), warnings=warnings)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..errors import FathomNetError, Fault
 from ..evaluation import check_evaluation
+from ..evaluation.evaluate import check_names
 from ..parameters import evaluation as parameters
 from ..text import counted
 from .base import StageOperator
@@ -33,6 +34,10 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
         if absent:
             return Preview(problems=tuple(absent))
         if len(dataset) > LARGEST_PREVIEWED:
+            try:
+                check_names(dataset, params.pred_field, params.gt_field, params.eval_key)
+            except FathomNetError as error:
+                return Preview(problems=(problem_with("pred_field", error),))
             return Preview(
                 facts=("The boxes are counted when it runs: there are too many to wait",)
             )

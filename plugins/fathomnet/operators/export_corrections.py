@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import FathomNetError
 from ..parameters import relabelling as parameters
 from ..relabelling.corrections import correction_files, count_corrections
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview
+from .forms import Preview, problem_with
 
 
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
@@ -16,7 +17,10 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
     icon = "/plugins/fathomnet/assets/export.svg"
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
-        files = correction_files(params.folder)
+        try:
+            files = correction_files(params.folder)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("folder", error),))
         corrections = count_corrections(dataset, params.field)
         what = counted(corrections, "correction", "corrections")
         there = tuple(f"{file} is there and is replaced" for file in files if file.exists())

@@ -28,6 +28,9 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
         if dataset_of(dataset).get_field(field) is None:
             problem = "no whole image has vectors of this model; run compute_embeddings for images"
             return Preview(problems=(Fault("model", problem),))
+        if not dataset.count(field):
+            problem = "no image here has a vector of this model; run compute_embeddings for images"
+            return Preview(problems=(Fault("model", problem),))
         compared = counted(dataset.count(field), "image with vectors is", "images with vectors are")
         return Preview(facts=(f"{compared} compared",))
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from fiftyone.operators import types
 
-from ..errors import InputError
+from ..errors import FathomNetError
 from ..parameters import report as parameters
 from ..report.report import report_files
 from .base import StageOperator
-from .forms import Preview
+from .forms import Preview, problem_with
 from .results import build
 
 
@@ -22,8 +22,8 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
     def preview(self, params: parameters.ReportDataset, dataset: Any) -> Preview:
         try:
             files = report_files(params.path)
-        except InputError as error:
-            return Preview(problems=error.faults)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("path", error),))
         facts = tuple(f"{file} is written" for file in files)
         there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
         return Preview(facts=facts or ("The card is shown; no file is written",), warnings=there)

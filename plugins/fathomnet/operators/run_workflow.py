@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
-from ..errors import Fault
+from ..errors import FathomNetError, Fault, InputError
 from ..media.stages import not_moved
 from ..parameters import workflow as parameters
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
+from ..workflow.files import check_files
 from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
 from .base import StageOperator
 from .download_images import DownloadImages
-from .forms import Preview
+from .forms import Preview, too_large
 from .ingest_dataset import IngestDataset
 from .moving import TransferOperator
 from .upload_images import UploadImages
@@ -58,8 +62,62 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
                     moved = MOVERS[stage].preview(move, None)
                     facts += moved.facts
                     problems += [Fault(f"{stage}.{f.place}", f.problem) for f in moved.problems]
+        first = params.stages[0]
+        if first not in (*MEDIA_STAGES, "ingest_dataset") and dataset is not None and not problems:
+            # It is the only one whose dataset is known: the others work on what those before leave.
+            told = _door(first).preview(params.of_stage(first), dataset)
+            problems += [Fault(f"{first}.{f.place}", f.problem) for f in told.problems]
         if "ingest_dataset" in params.stages:
             ingest = IngestDataset().preview(params.ingest_dataset, dataset)
             facts += ingest.facts
             problems += [Fault(f"ingest_dataset.{f.place}", f.problem) for f in ingest.problems]
+        if not problems:
+            problems += _faults_of_files(params, dataset)
         return Preview(facts=tuple(facts), problems=tuple(problems))
+
+
+def _door(name: str) -> StageOperator[Any]:
+    """The operator of a stage."""
+    from . import OPERATORS  # which holds this one too
+
+    return next(kind() for kind in OPERATORS if kind.model.operator == name)
+
+
+def _faults_of_files(params: parameters.RunWorkflow, dataset: Any) -> tuple[Fault, ...]:
+    """What the run would find wrong with the files of later stages, before its first one."""
+    ingest, predictions = params.ingest_dataset, params.import_predictions.predictions
+    paths = (ingest.train_annotations, ingest.test_annotations, predictions)
+    if any(path and too_large(path) for path in paths):
+        return ()
+    versions = tuple(_version(path) for path in paths if path)
+    changed = None if dataset is None else (dataset.name, dataset.last_modified_at)
+    return _checked_files(_Unhashed(params, dataset), str(params), versions, str(changed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unhashed:
+    """What a check reads, which the other arguments stand for where its answer is remembered."""
+
+    params: parameters.RunWorkflow = field(compare=False)
+    dataset: Any = field(compare=False)
+
+
+@lru_cache(maxsize=8)
+def _checked_files(
+    read: _Unhashed, params: str, versions: tuple[object, ...], dataset: str
+) -> tuple[Fault, ...]:
+    # A form is redrawn at every keystroke, and these files take a second to read.
+    try:
+        check_files(read.params, read.dataset)
+    except InputError as error:
+        return tuple(
+            f if "." in f.place else Fault("stages", f"{error.subject}: {f}") for f in error.faults
+        )
+    except FathomNetError as error:
+        return (Fault("stages", str(error)),)
+    return ()
+
+
+def _version(path: str) -> tuple[str, int, int]:
+    state = Path(path).stat()
+    return path, state.st_mtime_ns, state.st_size

@@ -14,7 +14,7 @@ from ..dataset.ingest_record import read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
-from ..files.writing import spreadsheet_cell, write_whole
+from ..files.writing import folder_problem, spreadsheet_cell, write_whole
 from ..names import ANNOTATION_ID, GROUND_TRUTH
 from ..progress import Progress, silent
 from ..text import counted
@@ -100,9 +100,12 @@ def correction_files(folder: str | Path) -> tuple[Path, Path]:
 
     Raises:
         InputError: no folder is named.
+        DatasetError: it cannot be written.
     """
     if not str(folder):
         raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
+    if problem := folder_problem(folder):
+        raise DatasetError(problem)
     return Path(folder, "corrections.csv"), Path(folder, "corrections.json")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
-from ..files.writing import write_whole
+from ..files.writing import folder_problem, write_whole
 from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from .blocks import Card
@@ -85,16 +85,21 @@ def report_files(path: str | Path) -> tuple[Path, ...]:
 
     Raises:
         InputError: it is neither a folder nor ends in .md or .html.
+        DatasetError: the folder cannot be written.
     """
     if not str(path):
         return ()
     target = Path(path)
     if "://" in str(path):
         problem = f"{path} is not a place on this machine; name a folder"
-    elif target.is_dir() or not (target.suffix or target.exists()):
-        return tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
+        raise InputError("report_dataset", [Fault("path", problem)])
+    if target.is_dir() or not (target.suffix or target.exists()):
+        files = tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
     elif target.suffix in ENDINGS:
-        return tuple(target.with_suffix(ending) for ending in ENDINGS)
+        files = tuple(target.with_suffix(ending) for ending in ENDINGS)
     else:
         problem = f"{path} is no folder and ends neither in .md nor in .html"
-    raise InputError("report_dataset", [Fault("path", problem)])
+        raise InputError("report_dataset", [Fault("path", problem)])
+    if unwritable := folder_problem(files[0].parent):
+        raise DatasetError(unwritable)
+    return files
