@@ -15,7 +15,7 @@ from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
 from ..media.shards import Shard
 from ..media.stages import not_moved
 from ..names import images_folder
-from ..parameters import DownloadImages, UploadImages
+from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, once_a_version, problem_with, too_large
