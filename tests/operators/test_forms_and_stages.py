@@ -13,6 +13,8 @@ import pytest
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_field
 from fathomnet_voxel51.parameters import OPERATORS
+from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.relabelling import relabel_boxes
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
@@ -174,16 +176,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(folder: Path) -> Iterator[Any]:
     ingest_dataset(NAME, train_annotations=str(folder / "train"), media_root=str(folder))
     dataset = fo.load_dataset(NAME, reload=True)
-    dataset.set_values("predicted", dataset.values("ground_truth"))
     label = fo.Classification(label="Sebastes")
     dataset.set_values("one_label", [label] * len(dataset))
-    for name in ("dinov2",):  # the field is there, and every image lacks the vector
-        dataset.add_sample_field(embedding_field(name), fo.VectorField)
+    # The field is there, and every image lacks the vector.
+    dataset.add_sample_field(embedding_field("dinov2"), fo.VectorField)
     dataset.save_view("two", dataset.limit(2))
     numbers = dataset.values("ground_truth.detections.annotation_id", unwind=True)
     rows = [f"{number},Sebastes" for number in numbers]
     (folder / "good.csv").write_text("\n".join(["annotation_id,concept_name", *rows]))
     (folder / "bad.csv").write_text("\n".join(["annotation_id,concept_name", *rows, "x,Unicorn"]))
+    import_predictions(dataset, str(folder / "good.csv"), "train", field="predicted")
+    relabel_boxes(dataset.limit(1), "Sebastes")
     foreign = fo.Dataset(f"{NAME}-foreign", persistent=True)
     yield dataset
     for one in (dataset, foreign):

@@ -119,5 +119,8 @@ def _checked_files(
 
 
 def _version(path: str) -> tuple[str, int, int]:
-    state = Path(path).stat()
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return path, 0, 0
     return path, state.st_mtime_ns, state.st_size
