@@ -7,12 +7,8 @@ from __future__ import annotations
 
 from .base import Parameters, nested, title
 from .kinds import Widget, widget
-from .registry import modules_of, stages
-from .workflow import RunWorkflow
-
-OPERATORS: dict[str, type[Parameters]] = {
-    model.operator: model for model in sorted((*stages(), RunWorkflow), key=lambda m: m.position)
-}
+from .registry import modules_of
+from .workflow import OPERATORS, RunWorkflow
 
 __all__ = [
     "OPERATORS",

@@ -127,3 +127,10 @@ class RunWorkflow(_Stages, Parameters):  # type: ignore[misc]  # its fields are 
         """The parameters of one stage."""
         own: Parameters = getattr(self, name)
         return own
+
+
+OPERATORS: Final[dict[str, type[Parameters]]] = {
+    model.operator: model
+    for model in sorted((*stages(), RunWorkflow), key=lambda model: model.position)
+}
+"""The parameters of every operator, by name, in the order of the work."""
