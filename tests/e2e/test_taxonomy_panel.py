@@ -64,6 +64,7 @@ def test_a_click_on_a_taxon_and_a_search_show_exactly_its_boxes(
     wait_for_place(app, "All", everything)
     slices = page.locator("g.slice text")
     expect(slices.filter(has_text="Echinodermata")).to_be_visible(timeout=PATIENCE)
+    app.wait_until_drawn()  # the panel has narrowed the grid, which loads its images anew
     app.screenshot(pictures / "taxonomy-panel.png")
 
     images, boxes = images_with(dataset, "Echinodermata")
