@@ -19,8 +19,8 @@ from tests.conftest import REPOSITORY
 
 NAME: Final = "tag_crowded_images"
 BLOCK: Final = re.compile(r"^```\w+\n(?:# |<!-- )(\S+\.\w+)(?: -->)?\n(.*?)^```$", re.M | re.S)
-"""A file that the page shows whole. Its Python is marked ``py``, because a block marked ``python`` is
-one that the tests of the pages can run in the project as it is."""
+"""A file that the page shows whole. Its Python is marked ``py``, because a block marked ``python``
+is one that can be run in the project as it is."""
 COPIED: Final = ("plugins", "data", "docs", "scripts", "inference", "demo", "tests/support")
 FILES: Final = (
     "fiftyone.yml",
