@@ -29,6 +29,8 @@ def main() -> None:
     # Only this way: the libraries of another would count as this one's memory.
     way = importlib.import_module(f"benchmarks.media.{arguments.way}")
     job = Job(arguments.catalog, arguments.root, arguments.concurrency)
+    if hasattr(way, "prepare"):
+        way.prepare(job)
     imports_peak = peak_mb()
     count_peak_from_here()
     before, cpu_before, start = peak_mb(), _cpu_seconds(), time.monotonic()

@@ -36,13 +36,15 @@ class _Connections(HTTPAdapter):
     So ``SSL_CERT_FILE`` is heard. What requests trusts by itself is trusted too.
     """
 
+    def __init__(self, most: int) -> None:
+        self._trust = ssl.create_default_context()
+        super().__init__(pool_maxsize=most)
+
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        options["ssl_context"] = ssl.create_default_context()
-        super().init_poolmanager(*arguments, **options)
+        super().init_poolmanager(*arguments, ssl_context=self._trust, **options)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        options["ssl_context"] = ssl.create_default_context()
-        return super().proxy_manager_for(proxy, **options)
+        return super().proxy_manager_for(proxy, ssl_context=self._trust, **options)
 
 
 def storage_client(access: Access, endpoint: str, concurrency: int) -> Any:
@@ -56,8 +58,9 @@ def storage_client(access: Access, endpoint: str, concurrency: int) -> Any:
     # right that nobody needs here.
     client._bucket_metadata_cache = None
     # Google's own way to keep a connection for each of more than ten threads.
-    for scheme in ("https://", "http://"):
-        client._http.mount(scheme, _Connections(pool_maxsize=concurrency))
+    secure = endpoint.startswith("https:")
+    connections = _Connections(concurrency) if secure else HTTPAdapter(pool_maxsize=concurrency)
+    client._http.mount(endpoint, connections)
     return client
 
 
