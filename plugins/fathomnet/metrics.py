@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 
+from .dataset.columns import dataset_of
 from .dataset.label_fields import labels_path
 from .evaluation.scoring.columns import pairs_of_results
 from .evaluation.scoring.scores import DISTANCE_LABEL, mean_distance, rank_entries
@@ -47,7 +48,7 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
         return mean_distance(pairs)
 
     def get_fields(self, samples: Any, config: Any, eval_key: str) -> list[str]:
-        dataset = samples._root_dataset
+        dataset = dataset_of(samples)
         paths = [
             f"{labels_path(dataset, field)}.{distance_attribute(eval_key)}"
             for field in (config.gt_field, config.pred_field)
@@ -58,7 +59,7 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
         # FiftyOne's own would replace the first place in the path that reads like the key.
         old, new = distance_attribute(eval_key), distance_attribute(new_eval_key)
         for path in self.get_fields(samples, config, eval_key):
-            samples._root_dataset.rename_sample_field(path, path.removesuffix(old) + new)
+            dataset_of(samples).rename_sample_field(path, path.removesuffix(old) + new)
 
 
 def _chosen(ids: Any, rows: Any) -> list[str | None]:
@@ -68,7 +69,7 @@ def _chosen(ids: Any, rows: Any) -> list[str | None]:
 def _set_attribute(samples: Any, field: str, name: str, by_id: dict[str | None, int]) -> None:
     """Sets an attribute of the labels with these ids."""
     by_id.pop(None, None)
-    dataset = samples._root_dataset
+    dataset = dataset_of(samples)
     path = f"{labels_path(dataset, field)}.{name}"
     if dataset.get_field(path) is None:
         dataset.add_sample_field(path, fo.IntField)

@@ -30,6 +30,7 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.server import view as server_view
 
+from .dataset.columns import dataset_of
 from .dataset.label_fields import boxes_path, fields_holding
 from .errors import DatasetError
 from .names import ANNOTATION_ID
@@ -405,7 +406,7 @@ def _shown_field(view: Any, field: str) -> str:
     if view._is_patches:
         own = list(view._label_fields)
         return field if field in own else str(own[0])
-    boxes = fields_holding(view._root_dataset, fo.Detections)
+    boxes = fields_holding(dataset_of(view), fo.Detections)
     filtered = {path.split(".")[0] for path in view._get_filtered_fields() or ()}
     others = [name for name in boxes if name in filtered]
     if field in others or not others:
@@ -425,12 +426,12 @@ def _holds(view: Any, field: str) -> bool:
 def _boxes(view: Any, field: str) -> list[Box]:
     if not _holds(view, field):
         raise DatasetError(f"what is shown holds no boxes of {field}: show them, or their images")
-    return box_ids(view, boxes_path(view._root_dataset, field))
+    return box_ids(view, boxes_path(dataset_of(view), field))
 
 
 def _count(view: Any, field: str) -> int:
     """How many boxes of a field a view shows."""
-    path = boxes_path(view._root_dataset, field)
+    path = boxes_path(dataset_of(view), field)
     is_one = view.get_field(path) is None
     return int(view.count(field if is_one else path))
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 from bson import ObjectId
-from pymongo import UpdateOne
-from pymongo.collection import Collection
 
+from .dataset import columns as stored
+from .dataset import writes
 from .dataset.app_defaults import untick_new_fields
-from .dataset.batches import batched, now
-from .dataset.collection import reload_samples, sample_collection
-from .dataset.documents import Document
+from .dataset.documents import ImageChange
 from .dataset.hit_views import Hit
 from .dataset.label_fields import require_writable
-from .dataset.public_writes import ImageChange, write_changes
 from .dataset.records import bring_up_to_date, read_record, write_record
 from .dataset.schema import boxes_schema, declare
 from .errors import DatasetError, Fault, InputError
@@ -167,13 +163,10 @@ def add_tiles(
         untick_new_fields(dataset)
     declare(dataset, boxes_schema(field))
     ids = dataset.values("id")
-    collection = sample_collection(dataset)
-    write = partial(_store, collection) if collection is not None else partial(_set, dataset)
     changed = 0
-    for done, batch in enumerate(batched(ids, BATCH)):
+    for done, batch in enumerate(writes.batched(ids, BATCH)):
         progress(done * BATCH / len(ids), f"adding tiles {done * BATCH:,}/{len(ids):,} images")
-        changed += write(field, grid, batch)
-    reload_samples(dataset)
+        changed += sum(writes.change_images(dataset, _wanting(dataset, field, grid, batch)))
     progress(1.0, f"{len(ids) * grid.tiles:,} tiles on {counted(len(ids), 'image', 'images')}")
     return TilesResult(len(ids), len(ids) * grid.tiles, changed)
 
@@ -199,34 +192,25 @@ def require_tiles_field(dataset: Any, field: str) -> None:
         )
 
 
-def _store(
-    collection: Collection[Document], field: str, grid: TileGrid, sample_ids: Sequence[str]
-) -> int:
-    """Images that have all these tiles do not match, as an id tells image, grid and place."""
-    moment, updates = now(), []
-    for sample_id in sample_ids:
+def _require_size(columns: int, rows: int) -> None:
+    faults = [
+        Fault(name, f"should be from 1 to {MOST_TILES}, not {count}")
+        for name, count in (("columns", columns), ("rows", rows))
+        if not 1 <= count <= MOST_TILES
+    ]
+    if faults:
+        raise InputError("add_tiles", faults)
+
+
+def _wanting(
+    dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]
+) -> Iterator[ImageChange]:
+    """Images that lack any of these tiles, as an id tells image, grid and place."""
+    path = f"{field}.detections"
+    for image in stored.read_images(dataset.select(list(sample_ids)), boxes={path: ()}):
+        sample_id = str(image["_id"])
         tiles = list(grid.documents(sample_id))
-        there = [tile["_id"] for tile in tiles]
-        detections = {"_cls": "Detections", "detections": tiles}
-        updates.append(
-            UpdateOne(
-                {"_id": ObjectId(sample_id), f"{field}.detections._id": {"$not": {"$all": there}}},
-                {"$set": {field: detections, "last_modified_at": moment}},
-            )
-        )
-    written: int = collection.bulk_write(updates, ordered=False).modified_count
-    return written
-
-
-def _set(dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]) -> int:
-    view = dataset.select(list(sample_ids), ordered=True)
-    there = view.values(f"{field}.detections.id")
-    wanting = (
-        ImageChange(
-            sample_id,
-            fields={field: {"_cls": "Detections", "detections": list(grid.documents(sample_id))}},
-        )
-        for sample_id, ids in zip(sample_ids, there, strict=True)
-        if ids != grid.ids(sample_id)
-    )
-    return sum(written for written, _ in write_changes(dataset, wanting))
+        there = {tile["_id"] for tile in stored.boxes_in(image, path)}
+        if not there.issuperset(tile["_id"] for tile in tiles):
+            value = {"_cls": "Detections", "detections": tiles}
+            yield ImageChange(sample_id, fields={field: value})

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from bson import ObjectId
 from fathomnet_voxel51.catalog import ImageRecord, read_catalog
-from fathomnet_voxel51.dataset.batches import batched, write_overlapped
 from fathomnet_voxel51.dataset.collection import insert_missing, make_durable, sample_collection
 from fathomnet_voxel51.dataset.door import PUBLIC_API
+from fathomnet_voxel51.dataset.writes import batched, write_overlapped
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from fathomnet_voxel51.evaluation import evaluate_predictions
-from fathomnet_voxel51.evaluation.run import read_details
+from fathomnet_voxel51.evaluation.run import EvaluationDetails
 from fathomnet_voxel51.text import as_plain
 
 from tests.evaluation.boxes import LEFT, RIGHT, Box
@@ -144,5 +144,7 @@ print(json.dumps([results.metrics()["accuracy"], results.metrics()["taxonomic_di
     assert (accuracy, distance) == (result.accuracy, result.mean_taxonomic_distance)
     assert len(metrics) == 8
     assert as_plain(result).items() <= details.items()
-    assert read_details(synthetic, "e") == details
+    assert EvaluationDetails.read(synthetic, "e") == EvaluationDetails(
+        result, details["taxonomy_sha256"]
+    )
     synthetic.delete_evaluation("e")

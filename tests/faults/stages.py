@@ -11,12 +11,9 @@ from typing import Any
 
 import fiftyone as fo
 from fathomnet_voxel51 import operators
-from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.dataset import public_writes, writes
 from fathomnet_voxel51.embeddings import compute as embeddings
-from fathomnet_voxel51.evaluation import marks as evaluation_marks
 from fathomnet_voxel51.ingest import ingest as samples
-from fathomnet_voxel51.ingest import writing as sample_writer
-from fathomnet_voxel51.predictions import importing as prediction_import
 from fathomnet_voxel51.relabelling.journal import PREFIX
 from PIL import Image
 
@@ -93,18 +90,23 @@ def operator(name: str, **values: Any) -> dict[str, Any]:
 
 
 def ingest(files: Files) -> dict[str, Any]:
-    samples.BATCH, sample_writer.IMPORTED_AT_ONCE = BATCH, 1
+    samples.BATCH, writes.IMPORTED_AT_ONCE = BATCH, 1
     return operator("ingest_dataset", train_annotations=files.catalog, media_root=files.media)
 
 
+def in_small_batches() -> None:
+    """One after the other, so that nothing is written while a stage is held."""
+    writes.BATCH = public_writes.BATCH = BATCH
+    writes.WRITERS = 1
+
+
 def import_(files: Files) -> dict[str, Any]:
-    prediction_import.BATCH = public_writes.BATCH = BATCH
+    in_small_batches()
     return operator("import_predictions", predictions=files.predictions, split="train")
 
 
 def evaluate(files: Files) -> dict[str, Any]:
-    evaluation_marks.BATCH, evaluation_marks.WRITERS = BATCH, 1
-    public_writes.BATCH = BATCH
+    in_small_batches()
     return operator("evaluate_predictions")
 
 
@@ -154,45 +156,45 @@ CASES = (
         "ingest_dataset",
         ingest,
         (),
-        Point("ingest.writing", "insert_missing", 3),
+        Point("dataset.writes", "insert_missing", 3),
         Point("dataset.public_writes", "_merge", 3),
     ),
     Case(
         "import_predictions",
         import_,
         (ingest,),
-        Point("predictions.importing", "_update_documents", 3),
+        Point("dataset.writes", "_write_batch", 3),
         SAVES,
     ),
-    Case("compute_embeddings", embed, (ingest,), Point("dataset.vectors", "_updates", 3), SAVES),
+    Case("compute_embeddings", embed, (ingest,), Point("dataset.writes", "_write_batch", 3), SAVES),
     Case(
         "evaluate_predictions",
         evaluate,
         (ingest, import_),
         # Beyond the look that its third batch takes at the images, which would be asked again.
-        Point("evaluation.marks", "UpdateOne", 2 * BATCH + 1),
+        Point("dataset.writes", "UpdateOne", 2 * BATCH + 1),
         SAVES,
     ),
     Case(
         "relabel_boxes",
         relabel,
         (ingest, ranks),
-        Point("relabelling.box_states", "_update", 3),
-        Point("relabelling.box_states", "_save", 3),
+        Point("dataset.writes", "_update_edit", 3),
+        Point("dataset.writes", "_save_edit", 3),
     ),
     Case(
         "undo_relabel",
         undo,
         (ingest, ranks, relabel),
-        Point("relabelling.box_states", "_update", 3),
-        Point("relabelling.box_states", "_save", 3),
+        Point("dataset.writes", "_update_edit", 3),
+        Point("dataset.writes", "_save_edit", 3),
     ),
     Case(
         "add_primary_label",
         primary_label,
         (ingest,),
         Point("labels.primary", "primary_label_update"),
-        Point("labels.primary", "save_pipeline"),
+        Point("dataset.public_writes", "save_pipeline"),
     ),
 )
 OF_NAME = {case.name: case for case in CASES}

@@ -11,11 +11,10 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.dataset import public_writes, writes
 from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.label_errors import find as review
-from fathomnet_voxel51.label_errors import record as box_attributes
 from fathomnet_voxel51.predictions import import_predictions
 
 from demo.synthetic import write_catalog, write_predictions_csv
@@ -36,10 +35,10 @@ def slowly(seconds: float, write: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def find(threshold: float, slow: float = 0.0) -> None:
-    for module, name in ((box_attributes, "_write"), (public_writes, "save_pipeline")):
+    for module, name in ((writes, "_write_batch"), (public_writes, "save_pipeline")):
         setattr(module, name, partial(slowly, slow, getattr(module, name)))
-    box_attributes.BATCH = public_writes.BATCH = 10
-    box_attributes.WRITERS = 1
+    writes.BATCH = public_writes.BATCH = 10
+    writes.WRITERS = 1
     review.find_label_errors(fo.load_dataset(NAME), threshold=threshold)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from fathomnet_voxel51.dataset import writes
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.relabelling import box_states
 from fathomnet_voxel51.relabelling import relabel as relabelling
 from fathomnet_voxel51.relabelling.journal import journals_of
 
@@ -29,8 +29,8 @@ SLOW = 0.02
 
 
 def slowly() -> None:
-    for name in ("_update", "_save"):
-        setattr(box_states, name, partial(slow, getattr(box_states, name)))
+    for name in ("_update_edit", "_save_edit"):
+        setattr(writes, name, partial(slow, getattr(writes, name)))
 
 
 def slow(update: Callable[..., None], *arguments: Any) -> None:

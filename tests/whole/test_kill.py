@@ -11,11 +11,9 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset import public_writes
+from fathomnet_voxel51.dataset import public_writes, writes
 from fathomnet_voxel51.evaluation import evaluate as evaluation
-from fathomnet_voxel51.evaluation import marks as evaluation_marks
 from fathomnet_voxel51.ingest import ingest as samples
-from fathomnet_voxel51.ingest import writing as sample_writer
 from fathomnet_voxel51.predictions import importing as prediction_import
 
 from demo.synthetic import write_catalog, write_predictions_csv
@@ -44,7 +42,7 @@ class Files:
 
 
 def ingest(files: Files, recreate: bool = False, progress: Any = None) -> None:
-    samples.BATCH, sample_writer.IMPORTED_AT_ONCE = BATCH, 1
+    samples.BATCH, writes.IMPORTED_AT_ONCE = BATCH, 1
     samples.ingest_dataset(
         NAME,
         train_annotations=files.catalog,
@@ -59,7 +57,7 @@ def recreate(files: Files, progress: Any = None) -> None:
 
 
 def import_(files: Files, progress: Any = None) -> None:
-    prediction_import.BATCH = public_writes.BATCH = BATCH
+    writes.BATCH = public_writes.BATCH = BATCH
     prediction_import.import_predictions(
         fo.load_dataset(NAME),
         files.predictions,
@@ -70,7 +68,7 @@ def import_(files: Files, progress: Any = None) -> None:
 
 
 def evaluate(files: Files, progress: Any = None) -> None:
-    evaluation_marks.BATCH = public_writes.BATCH = BATCH
+    writes.BATCH = public_writes.BATCH = BATCH
     evaluation.evaluate_predictions(
         fo.load_dataset(NAME),
         pred_field=FIELD,

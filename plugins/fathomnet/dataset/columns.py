@@ -1,21 +1,158 @@
-"""What a dataset or a view shows, as columns: ids, fields, dives."""
+"""The one way to read the samples that a dataset or a view shows, and what is in their columns.
+
+``read_images`` asks for the collection behind the dataset and reads from it where this project may,
+otherwise through FiftyOne's public API; what it gives is the same: MongoDB's documents, as far as
+they were asked for.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+import bson
+from bson import ObjectId
 
 from ..catalog.dives import dive_name
+from .collection import sample_collection
+from .documents import Document
 from .label_fields import boxes_path
 
 Columns = tuple[list[str], list[list[str]]]
 """Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""
 
+_INDEX: Final = "last_modified_at_1"
+"""An index that FiftyOne makes for every dataset."""
+
+_EARLIEST: Final = datetime(1970, 1, 2)
+"""FiftyOne stores times in UTC, without a zone."""
+
 
 def dataset_of(view: Any) -> Any:
     """The dataset of a view, even of a view of patches; a dataset itself."""
-    import fiftyone as fo
+    return view._root_dataset
 
-    return view if isinstance(view, fo.Dataset) else fo.load_dataset(view.dataset_name)
+
+def read_images(
+    view: Any, fields: Iterable[str] = (), boxes: Mapping[str, Iterable[str]] | None = None
+) -> Iterator[Document]:
+    """Reads fields and attributes of boxes of every sample, in the order of the dataset or view.
+
+    Args:
+        view: a FiftyOne dataset, or a view of its images.
+        fields: paths of fields of the samples; a label is given whole.
+        boxes: by the path of a list of boxes, the attributes to read beside their ids.
+
+    Yields:
+        A document for each sample, as MongoDB stores it, with ``_id`` in it and in each box. What
+        a sample or a box does not have is absent or None: the public API tells the two apart by
+        the dataset's schema alone. It gives vectors as arrays, not as bytes.
+    """
+    attributes = {path: tuple(names) for path, names in (boxes or {}).items()}
+    dataset = dataset_of(view)
+    if sample_collection(dataset) is not None:
+        wanted = [*fields]
+        wanted += [f"{path}.{name}" for path in attributes for name in ("_id", *attributes[path])]
+        yield from view._aggregate(post_pipeline=[{"$project": dict.fromkeys(wanted, True)}])
+        return
+    fields = [name for name in fields if dataset.get_field(name) is not None]
+    attributes = {
+        path: tuple(name for name in names if dataset.get_field(f"{path}.{name}") is not None)
+        for path, names in attributes.items()
+        if dataset.get_field(path) is not None
+    }
+    columns = ["id", *fields]
+    columns += [f"{path}.{name}" for path in attributes for name in ("id", *attributes[path])]
+    for sample_id, *values in zip(*view.values(columns), strict=True):
+        document: Document = {"_id": ObjectId(sample_id)}
+        remaining = iter(values)
+        for field in fields:
+            *parents, name = field.split(".")
+            place = document
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[name] = _as_stored(next(remaining))
+        for path, names in attributes.items():
+            ids, *others = islice(remaining, 1 + len(names))
+            if ids is None:
+                continue
+            field, _, name = path.rpartition(".")
+            document.setdefault(field, {})[name] = [
+                {"_id": ObjectId(id_), **dict(zip(names, box, strict=True))}
+                for id_, *box in zip(ids, *others, strict=True)
+            ]
+        yield document
+
+
+def _as_stored(value: Any) -> Any:
+    """A label as MongoDB would return it; FiftyOne's own document has another type of bytes."""
+    return bson.decode(bson.encode(value.to_dict())) if hasattr(value, "to_dict") else value
+
+
+def boxes_in(document: Document, path: str) -> Sequence[Document]:
+    """The boxes at a path of what ``read_images`` gives; none where the sample has no such list."""
+    field, _, name = path.rpartition(".")
+    return (document.get(field) or {}).get(name) or ()
+
+
+def count_alike(
+    view: Any, field: str, path: str, attributes: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """Counts the labels of a field that are alike, in one pass through the database.
+
+    Args:
+        view: a FiftyOne dataset or view, also one of patches.
+        field: of labels.
+        path: of the labels: that of a list in the field, or the field itself.
+        attributes: in which labels are alike.
+
+    Yields:
+        Values of the attributes, None for what a label does not have, and a number of labels;
+        the same values may come again.
+    """
+    if sample_collection(dataset_of(view)) is not None:
+        alike = {f"a{place}": f"${path}.{name}" for place, name in enumerate(attributes)}
+        pipeline: list[Document] = [{"$match": {field: {"$type": "object"}}}]
+        if path != field:
+            pipeline += [
+                {"$project": {f"{path}.{name}": True for name in attributes}},
+                {"$unwind": f"${path}"},
+            ]
+        pipeline.append({"$group": {"_id": alike, "labels": {"$sum": 1}}})
+        for document in view._aggregate(post_pipeline=pipeline):
+            yield tuple(document["_id"].get(name) for name in alike), document["labels"]
+        return
+    known = [name for name in attributes if view.get_field(f"{path}.{name}") is not None]
+    columns = view.exists(field).values([f"{path}.{name}" for name in known])
+    if path != field:
+        columns = [[one for values in column for one in values or ()] for column in columns]
+    for values in zip(*columns, strict=True):
+        given = dict(zip(known, values, strict=True))
+        yield tuple(given.get(name) for name in attributes), 1
+
+
+def times_of_writes(dataset: Any) -> tuple[int, float, float]:
+    """How many samples a dataset has, and the sum and the last of the times of writes to them.
+
+    Args:
+        dataset: a FiftyOne dataset.
+
+    Returns:
+        Numbers that change with every write to a sample. From the collection they are read from an
+        index alone; times are in milliseconds there, and in seconds through the public API.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        times = [time.timestamp() for time in dataset.values("last_modified_at") if time]
+        return len(times), sum(times), max(times, default=0.0)
+    moment = {"$toLong": "$last_modified_at"}
+    group = {"_id": None, "n": {"$sum": 1}, "sum": {"$sum": moment}, "last": {"$max": moment}}
+    pipeline = [{"$match": {"last_modified_at": {"$gt": _EARLIEST}}}, {"$group": group}]
+    hint = {"hint": _INDEX} if _INDEX in collection.index_information() else {}
+    (found,) = list(collection.aggregate(pipeline, **hint)) or [{"n": 0, "sum": 0, "last": 0}]
+    return found["n"], found["sum"], found["last"]
 
 
 def ids_in(view: Any, patches_field: str) -> Columns:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import mimetypes
 import zlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -89,6 +90,35 @@ class VectorUnpacker:
 
 
 Document = dict[str, Any]
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChange:
+    """What one image gets.
+
+    Attributes:
+        sample_id: its id.
+        fields: values of its fields, as MongoDB stores them.
+        boxes: by the path of a list of boxes and the box's id, the attributes that the box gets.
+        places: by path and id, where in its list each of these boxes was seen: the image is left
+            alone if any is no longer there. Boxes of a path that is absent are found by their ids,
+            and those that are not there are left out.
+        read_at: ``last_modified_at`` of the image when its boxes were seen; while it still has
+            that, they are where they were, and are not looked for one by one.
+    """
+
+    sample_id: str
+    fields: Attributes = field(default_factory=dict)
+    boxes: Mapping[str, Mapping[str, Attributes]] = field(default_factory=dict)
+    places: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    read_at: datetime | None = None
+
+
+def now() -> datetime:
+    """The current time as FiftyOne stores it: UTC, without a zone."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 @cache

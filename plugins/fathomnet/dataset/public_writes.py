@@ -13,9 +13,8 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +23,7 @@ from uuid import uuid4
 import bson
 from bson import ObjectId, json_util
 
-from .batches import now
-from .documents import Document
+from .documents import Document, ImageChange, now
 
 BATCH: Final = 500
 """Images that are changed by one aggregation."""
@@ -46,23 +44,6 @@ _NOT_OURS: Final = (
 )  # fmt: skip
 _TALKATIVE: Final = ("fiftyone.utils.data.exporters", "fiftyone.utils.data.importers")
 
-Attributes = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageChange:
-    """What one image gets.
-
-    Attributes:
-        sample_id: its id.
-        fields: values of its fields, as MongoDB stores them.
-        boxes: by the path of a list of boxes and the box's id, the attributes that the box gets.
-    """
-
-    sample_id: str
-    fields: Attributes = field(default_factory=dict)
-    boxes: Mapping[str, Mapping[str, Attributes]] = field(default_factory=dict)
-
 
 def save_pipeline(dataset: Any, pipeline: Sequence[Document], fields: Iterable[str]) -> None:
     """Has the server write what an aggregation makes of the samples.
@@ -75,22 +56,18 @@ def save_pipeline(dataset: Any, pipeline: Sequence[Document], fields: Iterable[s
     dataset.mongo(list(pipeline)).save(list(fields))
 
 
-def write_changes(
-    dataset: Any, changes: Iterable[ImageChange], all_boxes: bool = True
-) -> Iterator[tuple[int, int]]:
-    """Changes images, batch by batch.
+def write_changes(dataset: Any, changes: Iterable[ImageChange]) -> Iterator[tuple[int, int]]:
+    """Changes images, batch by batch; boxes are found by their ids, wherever they stand.
 
     Args:
         dataset: a FiftyOne dataset, whose fields are declared.
         changes: at most one an image, all of the same fields and paths.
-        all_boxes: whether an image that lacks a box which was to change is left alone; else its
-            other boxes change.
 
     Yields:
         How many images were to change, and how many of them were left alone or are not there.
     """
     for batch in _batches(changes):
-        found = [{"$match": _those_with_boxes(batch) if all_boxes else _those(batch)}]
+        found = [{"$match": _those_with_boxes(batch) if batch[0].places else _those(batch)}]
         roots = dict.fromkeys(batch[0].fields)
         roots |= dict.fromkeys(path.partition(".")[0] for path in batch[0].boxes)
         save_pipeline(dataset, [*found, *_pipeline(batch)], roots)

@@ -43,6 +43,7 @@ from ..names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
 from ..resources import installed_version
 from ..text import as_plain
 from .collection import make_durable
+from .columns import dataset_of
 
 _OURS = STORED_CLASSES.partition(".")[0] + "."
 
@@ -240,7 +241,7 @@ def reload_known(dataset: Any) -> int:
     Raises:
         DatasetError: a newer version of the project has written it.
     """
-    dataset = dataset._root_dataset
+    dataset = dataset_of(dataset)
     dataset.reload()
     record = read_record(dataset, SCHEMA_RUN_KEY, SchemaNumber)
     if record is None:
@@ -264,7 +265,7 @@ def bring_up_to_date(dataset: Any) -> None:
         DatasetError: a newer version of the project has written it.
     """
     there = reload_known(dataset)
-    dataset = dataset._root_dataset
+    dataset = dataset_of(dataset)
     for number, step in STEPS:
         if number > there:
             step(dataset)

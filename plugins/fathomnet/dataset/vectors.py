@@ -10,16 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from bson import ObjectId
-from pymongo import UpdateOne
 
 from ..errors import DatasetError
-from .batches import batched, now
-from .collection import reload_samples, sample_collection
-from .columns import Columns, dataset_of, ids_in
-from .documents import AS_THEY_ARE, Document, VectorPacker, VectorUnpacker
+from . import columns, writes
+from .columns import dataset_of
+from .documents import AS_THEY_ARE, ImageChange, VectorPacker, VectorUnpacker
 from .label_fields import boxes_path
-from .public_writes import ImageChange, write_changes
 from .schema import declare
 
 READ_AT_ONCE: Final = 1_000
@@ -117,12 +113,18 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
     path = vector_path(dataset, patches_field, field)
     if not isinstance(dataset.get_field(path), fo.VectorField):
         raise DatasetError(f"dataset {dataset.name!r} has no vectors in {path!r}; embed it first")
-    reader = _Reader(dataset, patches_field, path)
-    shown = None if view is dataset else ids_in(view, patches_field)
+    if view is dataset:
+        rows: Iterator[tuple[str, str, Any]] = (
+            (sample_id, id_, vector)
+            for sample_id, found in _by_image(dataset, path)
+            for id_, vector in found.items()
+        )
+    else:
+        rows = _shown_rows(dataset, path, columns.ids_in(view, patches_field))
     ids: list[str] = []
     sample_ids: list[str] = []
     unpacker = VectorUnpacker()
-    for sample_id, id_, vector in reader.all_rows() if shown is None else reader.rows(shown):
+    for sample_id, id_, vector in rows:
         sample_ids.append(sample_id)
         ids.append(id_)
         if isinstance(vector, bytes):
@@ -141,37 +143,11 @@ def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows
         field: the attribute or field for the vectors.
         rows: at least one; those of one sample are adjacent.
     """
-    path = vector_path(dataset, patches_field, field)
-    collection = sample_collection(dataset)
-    if collection is None:
-        deque(write_changes(dataset, _changes(path, rows), all_boxes=False), maxlen=0)
-        return
-    parent, _, name = path.rpartition(".")
-    collection.bulk_write(_updates(parent, name, rows), ordered=False)
-    reload_samples(dataset)
-
-
-def _updates(parent: str, name: str, rows: VectorRows) -> list[UpdateOne]:
-    packer = VectorPacker(rows.matrix, level=AS_THEY_ARE)
-    moment = now()
-    updates = []
-    for sample_id, group in groupby(range(len(rows.ids)), key=rows.sample_ids.__getitem__):
-        change: Document = {"last_modified_at": moment}
-        filters = []
-        for row in group:
-            # MongoDB takes letters and digits, beginning with a letter, as the name of a filter.
-            place = f"{parent}.$[b{row}].{name}" if parent else name
-            change[place] = packer.stored(row)
-            change[fingerprint_path(place)] = rows.fingerprints[row]
-            if parent:
-                filters.append({f"b{row}._id": ObjectId(rows.ids[row])})
-        which = {"_id": ObjectId(sample_id)}
-        updates.append(UpdateOne(which, {"$set": change}, array_filters=filters or None))
-    return updates
+    changes = _changes(vector_path(dataset, patches_field, field), rows)
+    deque(writes.change_images(dataset, changes), maxlen=0)
 
 
 def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:
-    """The same for the public API."""
     packer = VectorPacker(rows.matrix, level=AS_THEY_ARE)
     boxes, _, name = path.rpartition(".")
     for sample_id, group in groupby(range(len(rows.ids)), key=rows.sample_ids.__getitem__):
@@ -189,55 +165,21 @@ def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:
         )
 
 
-Row = tuple[str, str, Any]
-"""Id of a sample, id of the box (or again of the sample), and the vector, stored or an array."""
+def _shown_rows(dataset: Any, path: str, shown: columns.Columns) -> Iterator[tuple[str, str, Any]]:
+    """Sample, box (or again the sample) and vector of what a view shows, in its order."""
+    for batch in writes.batched(zip(*shown, strict=True), READ_AT_ONCE):
+        of_samples = dict(_by_image(dataset.select([sample_id for sample_id, _ in batch]), path))
+        for sample_id, ids in batch:
+            found = of_samples.get(sample_id, {})
+            yield from ((sample_id, id_, found[id_]) for id_ in ids if id_ in found)
 
 
-class _Reader:
-    """Reads the vectors at a path: from the collection if it may, otherwise through FiftyOne."""
-
-    def __init__(self, dataset: Any, patches_field: str, path: str) -> None:
-        self._dataset = dataset
-        self._collection = sample_collection(dataset)
-        self._patches_field = patches_field
-        self._boxes, _, self._name = path.rpartition(".")
-
-    def all_rows(self) -> Iterator[Row]:
-        """The rows of the whole dataset."""
-        for sample_id, found in self._samples(None):
-            yield from ((sample_id, id_, vector) for id_, vector in found.items())
-
-    def rows(self, columns: Columns) -> Iterator[Row]:
-        """The rows of these samples and boxes, in their order."""
-        for batch in batched(zip(*columns, strict=True), READ_AT_ONCE):
-            of_samples = dict(self._samples([sample_id for sample_id, _ in batch]))
-            for sample_id, ids in batch:
-                found = of_samples.get(sample_id, {})
-                yield from ((sample_id, id_, found[id_]) for id_ in ids if id_ in found)
-
-    def _samples(self, ids: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Ids of samples, with the vectors of their boxes by id, or their own by their id."""
-        if self._collection is None:
-            yield from self._public_samples(ids)
-            return
-        path = f"{self._boxes}.{self._name}" if self._boxes else self._name
-        wanted = {path: True, **({f"{self._boxes}._id": True} if self._boxes else {})}
-        which = {} if ids is None else {"_id": {"$in": [ObjectId(one) for one in ids]}}
-        for document in self._collection.find(which, wanted):
-            boxes = [document]
-            if self._boxes:
-                boxes = (document.get(self._patches_field) or {}).get("detections") or []
-            vectors = ((str(box["_id"]), box.get(self._name)) for box in boxes)
-            found = {id_: vector for id_, vector in vectors if vector is not None}
-            yield str(document["_id"]), found
-
-    def _public_samples(self, ids: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-        view = self._dataset if ids is None else self._dataset.select(ids)
-        if not self._boxes:
-            for id_, vector in zip(*view.values(["id", self._name]), strict=True):
-                yield id_, {} if vector is None else {id_: vector}
-            return
-        paths = ["id", f"{self._boxes}.id", f"{self._boxes}.{self._name}"]
-        for sample_id, own, vectors in zip(*view.values(paths), strict=True):
-            pairs = zip(own or (), vectors or (), strict=True)
-            yield sample_id, {id_: vector for id_, vector in pairs if vector is not None}
+def _by_image(view: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ids of samples, with the vectors of their boxes by id, or their own by their id."""
+    boxes, _, name = path.rpartition(".")
+    wanted: dict[str, Any] = {"boxes": {boxes: (name,)}} if boxes else {"fields": (name,)}
+    for image in columns.read_images(view, **wanted):
+        holders = columns.boxes_in(image, boxes) if boxes else (image,)
+        vectors = ((str(one["_id"]), one.get(name)) for one in holders)
+        found = {id_: vector for id_, vector in vectors if vector is not None}
+        yield str(image["_id"]), found

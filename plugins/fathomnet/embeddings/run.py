@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from ..dataset.batches import write_overlapped
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.records import write_record
 from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
+from ..dataset.writes import write_overlapped
 from ..models import Embedder
 from ..names import embedding_run_key
 from ..pictures.local import local_file

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ..dataset.collection import sample_collection
+from ..dataset import columns
 from ..dataset.documents import Document
 from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes
 
-_ATTRIBUTES: Final = ("id", "label", "bounding_box", ANNOTATION_ID, "confidence", "iscrowd")
+_ATTRIBUTES: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", "iscrowd")
 _IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at")
-
-_Columns = list[list[Sequence[Any]]]
-"""For each attribute and each image, the values of its boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class EvaluatedBoxes:
         sample_ids: ids of the images.
         splits: their splits; None if the dataset has none.
         dives: vehicle and dive of each; None if unknown.
-        modified: the time of the last write to each.
+        modified: the time of the last write to each; None if unknown.
         truth: the annotated boxes.
         predictions: the predicted boxes.
     """
@@ -52,7 +49,7 @@ class EvaluatedBoxes:
     sample_ids: list[str]
     splits: list[str | None]
     dives: list[tuple[str | None, str] | None]
-    modified: list[datetime]
+    modified: list[datetime | None]
     truth: Side
     predictions: Side
 
@@ -65,22 +62,20 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
         gt_field: the annotated boxes.
         pred_field: the predicted boxes.
     """
-    dataset = samples._root_dataset
-    fields = (gt_field, pred_field)
-    read = _public_columns if sample_collection(dataset) is None else _stored_columns
-    ids, image, sides = read(samples, fields)
-    stored = sides
+    paths = {field: f"{field}.detections" for field in (gt_field, pred_field)}
+    wanted = dict.fromkeys(paths.values(), _ATTRIBUTES)
+    images = list(columns.read_images(samples, _IMAGE, wanted))
+    ids = [str(image["_id"]) for image in images]
+    dataset, whole = columns.dataset_of(samples), images
     if samples is not dataset:
-        whole_ids, _, whole = read(dataset.select(ids), fields)
-        place = {id_: number for number, id_ in enumerate(whole_ids)}
-        order = [place[id_] for id_ in ids]
-        stored = [[[column[place] for place in order] for column in side] for side in whole]
-    number = _ATTRIBUTES.index(ANNOTATION_ID)
-    truth, predictions = (
-        Side(field, Boxes.flattened(shown), everything[0], everything[number])
-        for field, shown, everything in zip(fields, sides, stored, strict=True)
-    )
-    splits, vehicles, dives, modified = image
+        numbers = dict.fromkeys(paths.values(), (ANNOTATION_ID,))
+        stored = {
+            str(image["_id"]): image
+            for image in columns.read_images(dataset.select(ids), boxes=numbers)
+        }
+        whole = [stored[id_] for id_ in ids]
+    truth, predictions = (_side(field, path, images, whole) for field, path in paths.items())
+    splits, vehicles, dives, modified = ([image.get(name) for image in images] for name in _IMAGE)
     named = [
         None if dive is None else (vehicle, dive)
         for vehicle, dive in zip(vehicles, dives, strict=True)
@@ -88,49 +83,14 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
     return EvaluatedBoxes(ids, splits, named, modified, truth, predictions)
 
 
-def _stored_columns(
-    samples: Any, fields: Sequence[str]
-) -> tuple[list[str], list[list[Any]], list[_Columns]]:
-    """Reads the columns from the collection, through the view's own stages."""
-    wanted = dict.fromkeys(_IMAGE, True)
-    names = ["_id", *_ATTRIBUTES[1:]]
-    wanted |= {f"{field}.detections.{name}": True for field in fields for name in names}
-    documents: list[Document] = list(samples._aggregate(post_pipeline=[{"$project": wanted}]))
-    image = [[document.get(name) for document in documents] for name in _IMAGE]
-    return (
-        [str(document["_id"]) for document in documents],
-        image,
-        [_side_columns(documents, field) for field in fields],
+def _side(field: str, path: str, shown: list[Document], whole: list[Document]) -> Side:
+    """One field of images as a view shows them, and as they are stored."""
+    seen = [columns.boxes_in(image, path) for image in shown]
+    stored = seen if whole is shown else [columns.boxes_in(image, path) for image in whole]
+    attributes = [[[box.get(name) for box in boxes] for boxes in seen] for name in _ATTRIBUTES]
+    return Side(
+        field,
+        Boxes.flattened([[[str(box["_id"]) for box in boxes] for boxes in seen], *attributes]),
+        [[str(box["_id"]) for box in boxes] for boxes in stored],
+        [[box.get(ANNOTATION_ID) for box in boxes] for boxes in stored],
     )
-
-
-def _side_columns(documents: list[Document], field: str) -> _Columns:
-    nested = [(document.get(field) or {}).get("detections") or () for document in documents]
-    ids: list[Sequence[Any]] = [[str(box["_id"]) for box in boxes] for boxes in nested]
-    others: _Columns = [
-        [[box.get(name) for box in boxes] for boxes in nested] for name in _ATTRIBUTES[1:]
-    ]
-    return [ids, *others]
-
-
-def _public_columns(
-    samples: Any, fields: Sequence[str]
-) -> tuple[list[str], list[list[Any]], list[_Columns]]:
-    ids: list[str] = samples.values("id")
-    image = [
-        samples.values(name) if samples.has_sample_field(name) else [None] * len(ids)
-        for name in _IMAGE
-    ]
-    return ids, image, [_public_side(samples, field, len(ids)) for field in fields]
-
-
-def _public_side(samples: Any, field: str, size: int) -> _Columns:
-    box = f"{field}.detections"
-    ids = [one or () for one in samples.values(f"{box}.id")]
-    columns: _Columns = [ids]
-    for name in _ATTRIBUTES[1:]:
-        if samples.get_field(f"{box}.{name}") is None:
-            columns.append([[None] * len(one) for one in ids])
-        else:
-            columns.append([values or () for values in samples.values(f"{box}.{name}")])
-    return columns

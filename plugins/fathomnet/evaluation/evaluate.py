@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
 from ..errors import DatasetError
@@ -14,11 +15,11 @@ from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
-from ..text import as_plain, counted
+from ..text import counted
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
 from .marks import write_marks
 from .result import EvaluationResult, Scored, result_of
-from .run import begin_run, detection_config, end_run, refuse_taken_key
+from .run import EvaluationDetails, begin_run, detection_config, end_run, refuse_taken_key
 from .scoring.judging import LEAST_IOU, Marks, judge, list_matches, make_marks, pairs_of
 from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
 
@@ -53,10 +54,10 @@ def evaluate_predictions(
     """
     eval_key = eval_key or evaluation_key(pred_field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI), {})
+    config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
     bring_up_to_date(samples)
     _check(samples, gt_field, pred_field)
-    refuse_taken_key(samples._root_dataset, eval_key, config)
+    refuse_taken_key(dataset_of(samples), eval_key, config)
     progress(0.0, "reading boxes")
     with collector_paused():
         scored = _score(samples, gt_field, pred_field, taxonomy)
@@ -64,7 +65,7 @@ def evaluate_predictions(
         marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
         matches = list_matches(*sides, scored.judgement)
     result = result_of(scored, eval_key, taxonomy)
-    config.taxonomic = {**as_plain(result), "taxonomy_sha256": taxonomy.sha256}
+    EvaluationDetails(result, taxonomy.sha256).write(config)
     progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
     _write_marks(samples, scored.boxes, marks, eval_key, progress)
@@ -94,8 +95,8 @@ def check_names(
     key = key or evaluation_key(pred_field)
     reload_known(samples)
     _check(samples, gt_field, pred_field)
-    config = detection_config(gt_field, pred_field, LEAST_IOU, (), {})
-    refuse_taken_key(samples._root_dataset, key, config)
+    config = detection_config(gt_field, pred_field, LEAST_IOU, ())
+    refuse_taken_key(dataset_of(samples), key, config)
     return key
 
 
@@ -109,7 +110,7 @@ def _write_marks(
 
 
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
-    dataset = samples._root_dataset
+    dataset = dataset_of(samples)
     if samples._dataset is not dataset:
         raise DatasetError(
             "a view of patches or clips is a copy whose boxes cannot be marked; evaluate a view of "
@@ -166,7 +167,7 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
     """Says what could be evaluated instead, for a message."""
     from fiftyone import ViewField
 
-    dataset = samples._root_dataset
+    dataset = dataset_of(samples)
     path = f"{gt_field}.detections.label"
     splits = dataset.distinct("split") if dataset.has_sample_field("split") else ()
     counts = {

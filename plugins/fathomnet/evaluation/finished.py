@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..dataset.documents import Document
 from ..errors import DatasetError
 from ..taxonomy import Taxonomy
-from .run import read_details
+from .run import EvaluationDetails, has_details
 from .scoring.columns import Pairs, pairs_of_results
 
 
@@ -24,7 +24,7 @@ class FinishedEvaluation:
         eval_key: its key.
         gt_field: the annotated boxes.
         pred_field: the predicted boxes.
-        details: its result, with the names of ``EvaluationResult``, and the hash of the taxonomy.
+        details: its result, and the hash of the taxonomy.
         pairs: N true names with their predicted names.
         truth_ids: (N,) ids of the annotated boxes.
         prediction_ids: (N,) ids of the predicted boxes; None if nothing was predicted.
@@ -33,7 +33,7 @@ class FinishedEvaluation:
     eval_key: str
     gt_field: str
     pred_field: str
-    details: Mapping[str, Any]
+    details: EvaluationDetails
     pairs: Pairs
     truth_ids: npt.NDArray[Any]
     prediction_ids: npt.NDArray[Any]
@@ -42,7 +42,7 @@ class FinishedEvaluation:
 def finished_evaluations(dataset: Any) -> tuple[str, ...]:
     """Keys of the evaluations that ``evaluate_predictions`` made, the newest first."""
     infos = {key: dataset.get_evaluation_info(key) for key in dataset.list_evaluations()}
-    ours = [key for key in infos if read_details(dataset, key) is not None]
+    ours = [key for key in infos if has_details(infos[key].config)]
     return tuple(sorted(ours, key=lambda key: infos[key].timestamp, reverse=True))
 
 
@@ -76,18 +76,25 @@ def read_evaluation(dataset: Any, eval_key: str, taxonomy: Taxonomy) -> Finished
         taxonomy: the tree of concepts.
 
     Raises:
-        DatasetError: it was not finished, or one of its fields was deleted.
+        DatasetError: it was not finished, another version made it, or one of its fields was
+            deleted.
     """
     check_readable(dataset, eval_key)
     results = dataset.load_evaluation_results(eval_key, cache=False)
     if results is None:
         raise DatasetError(f"evaluation {eval_key!r} was begun, but it never came to its end")
+    details = EvaluationDetails.read(dataset, eval_key)
+    if details is None:
+        raise DatasetError(
+            f"evaluation {eval_key!r} does not say what evaluate_predictions says of one; "
+            "evaluate the predictions again"
+        )
     pairs, rows = pairs_of_results(results, taxonomy)
     return FinishedEvaluation(
         eval_key,
         results.config.gt_field,
         results.config.pred_field,
-        read_details(dataset, eval_key) or {},
+        details,
         pairs,
         np.asarray(results.ytrue_ids, object)[rows],
         np.asarray(results.ypred_ids, object)[rows],

@@ -3,26 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import Self
+
 from ..dataset.collection import drop_values, make_durable
+from ..dataset.columns import dataset_of
 from ..dataset.schema import declare
 from ..errors import DatasetError, Fault, InputError
 from ..names import distance_attribute
+from ..text import as_plain
 from .marks import COUNTS, mark_names, mark_schema
+from .result import EvaluationResult
 from .scoring.judging import Match
 
 DETAILS: Final = "taxonomic"
 """Attribute of the run's config that holds what FiftyOne's own results have no place for."""
 
 
-def detection_config(
-    gt_field: str,
-    pred_field: str,
-    iou: float,
-    metrics: Sequence[str],
-    details: Mapping[str, Any],
-) -> Any:
+@dataclass(frozen=True, slots=True)
+class EvaluationDetails:
+    """What FiftyOne's own results have no place for; it is kept in the run's config.
+
+    Attributes:
+        result: of the evaluation.
+        taxonomy_sha256: hash of the tree of concepts with which it was made.
+    """
+
+    result: EvaluationResult
+    taxonomy_sha256: str
+
+    def write(self, config: Any) -> None:
+        """Adds it to the config of a run that is about to be registered."""
+        plain = {**as_plain(self.result), "taxonomy_sha256": self.taxonomy_sha256}
+        setattr(config, DETAILS, plain)
+
+    @classmethod
+    def read(cls, dataset: Any, eval_key: str) -> Self | None:
+        """Reads it back.
+
+        Returns:
+            The details; None where ``evaluate_predictions`` did not make the evaluation, or where
+            it was another version that kept something else.
+        """
+        plain = getattr(dataset.get_evaluation_info(eval_key).config, DETAILS, None) or {}
+        try:
+            result = TypeAdapter(EvaluationResult).validate_python(dict(plain))
+            return cls(result, str(plain["taxonomy_sha256"]))
+        except (ValidationError, KeyError):
+            return None
+
+
+def has_details(config: Any) -> bool:
+    """Whether the config of a run is one that ``evaluate_predictions`` made."""
+    return getattr(config, DETAILS, None) is not None
+
+
+def detection_config(gt_field: str, pred_field: str, iou: float, metrics: Sequence[str]) -> Any:
     """The config of a run that ``evaluate_detections(..., classwise=False)`` could have made.
 
     Args:
@@ -30,7 +69,6 @@ def detection_config(
         pred_field: the predicted boxes.
         iou: the least overlap of a match.
         metrics: URIs of the metrics that the results hold.
-        details: kept as ``config.taxonomic``, JSON-able.
     """
     from fiftyone.utils.eval.coco import COCOEvaluationConfig
 
@@ -40,7 +78,7 @@ def detection_config(
         iou=iou,
         classwise=False,
         custom_metrics=list(metrics),
-        **{DETAILS: dict(details)},
+        **{DETAILS: {}},  # in its place; ``EvaluationDetails.write`` fills it
     )
 
 
@@ -86,7 +124,7 @@ def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
     Returns:
         FiftyOne's method object, for ``end_run``.
     """
-    dataset = samples._root_dataset
+    dataset = dataset_of(samples)
     method = config.build()
     method.ensure_requirements()
     _remove_run(dataset, eval_key, config)
@@ -127,7 +165,7 @@ def end_run(
     Raises:
         DatasetError: somebody else deleted the evaluation; what was written since is removed.
     """
-    dataset = samples._root_dataset
+    dataset = dataset_of(samples)
     dataset.reload()
     if not dataset.has_evaluation(eval_key):
         config = method.config
@@ -142,9 +180,3 @@ def end_run(
     paths = [f"{eval_key}_{name}" for name in COUNTS]
     samples._add_paths_to_sidebar_group(paths, eval_key)
     make_durable(dataset)
-
-
-def read_details(dataset: Any, eval_key: str) -> dict[str, Any] | None:
-    """What ``detection_config`` was given as details; None where another made the evaluation."""
-    details = getattr(dataset.get_evaluation_info(eval_key).config, DETAILS, None)
-    return None if details is None else dict(details)

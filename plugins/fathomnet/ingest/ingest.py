@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ..dataset import writes
 from ..dataset.app_defaults import save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
@@ -19,7 +20,7 @@ from ..taxonomy import load_taxonomy
 from ..text import counted
 from .plan import SplitPlan, media_statuses, read_ingest, refuse_other_source, update_media_status
 from .repeats import count_repeats, save_repeats_view
-from .writing import save_concept_tree, write_samples
+from .writing import save_concept_tree
 
 BATCH: Final = 1_000
 """Samples that are written at once."""
@@ -176,7 +177,7 @@ def _add_missing_samples(
     )
     done = len(plan.images) - len(missing)
     added = 0
-    for looked_at, new in write_samples(dataset, documents, BATCH):
+    for looked_at, new in writes.add_samples(dataset, documents, BATCH):
         added += new
         done += looked_at
         label = f"adding samples {done:,}/{len(plan.images):,} ({plan.split})"

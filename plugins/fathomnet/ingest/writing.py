@@ -1,18 +1,12 @@
-"""Samples written in bulk, and the tree of concepts as the App is shown it."""
+"""The tree of concepts as the App is shown it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from pymongo.errors import PyMongoError
 
 from ..dataset.app_defaults import TAXONOMY_NAME
-from ..dataset.batches import batched, now, write_overlapped
-from ..dataset.collection import dataset_id, insert_missing, sample_collection
-from ..dataset.documents import Document, stamped
-from ..dataset.public_writes import SampleImport
-from ..garbage_collector import collector_paused
 from ..taxonomy import Taxonomy
 
 
@@ -69,37 +63,3 @@ def _concept_tree(taxonomy: Taxonomy) -> Any:
     root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
     description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
     return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
-
-
-IMPORTED_AT_ONCE: Final = 10
-"""Batches that the public way takes together: each of its imports makes a dataset of its own."""
-
-
-def write_samples(
-    dataset: Any, documents: Iterable[Document], batch: int
-) -> Iterator[tuple[int, int]]:
-    """Writes samples batch by batch; ids that are there already are left alone.
-
-    Args:
-        dataset: a FiftyOne dataset.
-        documents: what ``documents.sample_document`` makes.
-        batch: how many are written at once.
-
-    Yields:
-        How many samples were looked at, and how many of them were added.
-    """
-    collection = sample_collection(dataset)
-    if collection is None:
-        samples = SampleImport(dataset)
-        with collector_paused():
-            for some in batched(documents, IMPORTED_AT_ONCE * batch):
-                yield len(some), samples.add(some)
-        return
-    owner = dataset_id(dataset)
-
-    def insert(some: list[Document]) -> tuple[int, int]:
-        moment = now()
-        return len(some), insert_missing(collection, [stamped(one, owner, moment) for one in some])
-
-    with collector_paused():
-        yield from write_overlapped(batched(documents, batch), insert)

@@ -6,34 +6,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
-from bson import ObjectId
-from pymongo import UpdateOne
-from pymongo.collection import Collection
 
 from .. import names
-from ..dataset.batches import batched, now, write_overlapped
-from ..dataset.collection import reload_samples, sample_collection
-from ..dataset.documents import Document
+from ..dataset import writes
+from ..dataset.documents import ImageChange
 from ..dataset.hit_views import Hit, save_hits_view
-from ..dataset.public_writes import ImageChange, write_changes
 from ..dataset.records import read_record, write_record
 from ..dataset.schema import declare
-from ..errors import DatasetError
 from ..evaluation.scoring.columns import Boxes
-from ..garbage_collector import collector_paused
 from ..progress import Progress
 from .information import Information
 from .signals import Labelled, Sources
 from .weighing import Doubts
-
-BATCH: Final = 500
-"""Images that are written at once."""
-
-WRITERS: Final = 2
 
 Columns = Mapping[str, Sequence[Any]]
 """For each attribute, the value of every box; None removes the attribute from a box."""
@@ -57,67 +44,22 @@ def write_attributes(
     Raises:
         DatasetError: somebody has added or removed boxes since they were read.
     """
-    collection = sample_collection(dataset)
-    if collection is None:
-        # The public API finds boxes by their ids.
-        starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
-        changes = (
-            ImageChange(
-                sample_id,
-                boxes={
-                    f"{field}.detections": {
-                        boxes.ids[box]: {name: values[box] for name, values in columns.items()}
-                        for box in range(start, end)
-                    }
-                },
-            )
-            for sample_id, start, end in zip(sample_ids, starts, starts[1:], strict=False)
-            if start < end
-        )
-        for written, lost in write_changes(dataset, changes):
-            _refuse_lost(lost)
-            yield written
-        return
-    with collector_paused():
-        updates = batched(_updates(field, sample_ids, boxes, columns), BATCH)
-        yield from write_overlapped(updates, partial(_write, collection), WRITERS)
-    reload_samples(dataset)
-
-
-def _write(collection: Collection[Document], batch: list[UpdateOne]) -> int:
-    _refuse_lost(len(batch) - collection.bulk_write(batch, ordered=False).matched_count)
-    return len(batch)
-
-
-def _refuse_lost(images: int) -> None:
-    if images:
-        raise DatasetError(
-            f"boxes of {images:,} images were changed while they were looked at; run it again"
-        )
-
-
-def _updates(
-    field: str, sample_ids: Sequence[str], boxes: Boxes, columns: Columns
-) -> Iterator[UpdateOne]:
-    """One update per image with boxes, which sets boxes by position if they are still there."""
-    moment = now()
+    path = f"{field}.detections"
     starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
-    for number, sample_id in enumerate(sample_ids):
-        start, end = starts[number], starts[number + 1]
-        if start == end:
-            continue
-        where: Document = {"_id": ObjectId(sample_id)}
-        given: Document = {"last_modified_at": moment}
-        taken: Document = {}
-        for place, box in enumerate(range(start, end)):
-            path = f"{field}.detections.{place}"
-            where[f"{path}._id"] = ObjectId(boxes.ids[box])
-            for name, values in columns.items():
-                if values[box] is None:
-                    taken[f"{path}.{name}"] = ""
-                else:
-                    given[f"{path}.{name}"] = values[box]
-        yield UpdateOne(where, {"$set": given, **({"$unset": taken} if taken else {})})
+
+    def changes() -> Iterator[ImageChange]:
+        for sample_id, start, end in zip(sample_ids, starts[:-1], starts[1:], strict=True):
+            own = range(start, end)
+            given = {
+                boxes.ids[box]: {name: values[box] for name, values in columns.items()}
+                for box in own
+            }
+            if given:
+                places = {boxes.ids[box]: place for place, box in enumerate(own)}
+                yield ImageChange(sample_id, boxes={path: given}, places={path: places})
+
+    lost = "changed while they were looked at"
+    yield from writes.change_images(dataset, changes(), none_removes=True, lost=lost)
 
 
 _WORDS: Final = {

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import fsum
 from typing import Any
 
+from ..dataset import writes
 from ..dataset.app_defaults import tick_new_field
-from ..dataset.batches import now
-from ..dataset.collection import reload_samples, sample_collection
 from ..dataset.label_fields import boxes_path, require_writable
 from ..dataset.label_pipelines import primary_label_update
-from ..dataset.public_writes import save_pipeline
 from ..dataset.records import bring_up_to_date
 from ..dataset.schema import classification_schema, declare
 from ..names import GROUND_TRUTH, PRIMARY_LABEL
@@ -64,12 +63,7 @@ def add_primary_label(
     tick_new_field(dataset, field)
     declare(dataset, classification_schema(field))
     progress(0.0, "finding the primary labels")
-    collection = sample_collection(dataset)
-    if collection is None:
-        save_pipeline(dataset, primary_label_update(boxes, field), [field])
-    else:
-        collection.update_many({}, primary_label_update(boxes, field, now()))
-        reload_samples(dataset)
+    writes.rewrite_field(dataset, field, partial(primary_label_update, boxes, field))
     samples, labelled = dataset.aggregate([fo.Count(), fo.Count(f"{field}.label")])
     progress(1.0, f"{labelled:,} of {samples:,} images have a primary label")
     return PrimaryLabelResult(labelled=labelled, unlabelled=samples - labelled)

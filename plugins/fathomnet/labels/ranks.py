@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from ..dataset.batches import now
-from ..dataset.collection import reload_samples, sample_collection
+from ..dataset import writes
 from ..dataset.label_fields import labels_path
 from ..dataset.label_pipelines import rank_update
-from ..dataset.public_writes import save_pipeline
 from ..dataset.records import bring_up_to_date
 from ..dataset.schema import declare, rank_schema
 from ..errors import Fault, InputError
@@ -70,7 +69,11 @@ def add_taxonomy_ranks(
         counts = dataset.count_values(f"{path}.label")
         counts.pop(None, None)
         ranks = {label: rank_attributes(label, taxonomy) for label in counts if label in taxonomy}
-        _write_ranks(dataset, field, path != field, {**ranks, "": rank_attributes(None, taxonomy)})
+        is_list = path != field
+        attributes = {**ranks, "": rank_attributes(None, taxonomy)}
+        has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
+        change = partial(rank_update, field, is_list, attributes)
+        writes.rewrite_field(dataset, field, change, has_labels)
         known += sum(counts[label] for label in ranks)
         unknown.update(counts.keys() - ranks.keys())
     progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
@@ -83,16 +86,3 @@ def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | No
     if taxon is None:
         return dict.fromkeys(RANK_ATTRIBUTES)
     return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}
-
-
-def _write_ranks(
-    dataset: Any, field: str, is_list: bool, ranks: Mapping[str, Mapping[str, str | None]]
-) -> None:
-    collection = sample_collection(dataset)
-    has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
-    if collection is None:
-        change = [{"$match": has_labels}, *rank_update(field, is_list, ranks)]
-        save_pipeline(dataset, change, [field])
-        return
-    collection.update_many(has_labels, rank_update(field, is_list, ranks, now()))
-    reload_samples(dataset)

@@ -9,6 +9,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
+from ..dataset.columns import dataset_of
 from ..dataset.datasets import open_dataset, refuse_if_deleted
 from ..dataset.records import reload_known
 from ..errors import FathomNetError, Fault, InputError
@@ -244,7 +245,7 @@ def _refuse_if_deleted(dataset: Any) -> None:
     if isinstance(dataset, Target):
         dataset = dataset.dataset
     if dataset is not None:
-        refuse_if_deleted(dataset._root_dataset)
+        refuse_if_deleted(dataset_of(dataset))
 
 
 def _given(ctx: Any) -> dict[str, Any]:

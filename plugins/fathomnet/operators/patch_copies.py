@@ -14,6 +14,7 @@ from typing import Any
 
 from bson import ObjectId, json_util
 
+from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path, fields_holding
 from ..dataset.schema import declare
 from ..relabelling.box_states import STATE_KEYS, box_ids, read_states
@@ -37,7 +38,7 @@ def update_patches(view: Any) -> Any:
     if not view._is_patches:
         return view
     view = _own(view)
-    dataset, patches = view._root_dataset, view._dataset
+    dataset, patches = dataset_of(view), view._dataset
     for field in fields_holding(patches, fo.Detection):
         path = boxes_path(dataset, field)
         boxes = box_ids(patches, path)
@@ -70,7 +71,7 @@ def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> An
         same = view._base_view.select(ids)
         if len(same) == len(ids):
             return same
-    images = view._root_dataset.select(list(dict.fromkeys(sample for sample, _ in boxes)))
+    images = dataset_of(view).select(list(dict.fromkeys(sample for sample, _ in boxes)))
     wanted = {"$in": ["$$this._id", [ObjectId(id_) for id_ in ids]]}
     found = images.filter_labels(field, wanted)
     return found.to_patches(field) if view._is_patches else found
@@ -78,7 +79,7 @@ def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> An
 
 def _own(view: Any) -> Any:
     """A view of patches on a copy that no other dataset's saved views show."""
-    dataset, shared = view._root_dataset, view._dataset.name
+    dataset, shared = dataset_of(view), view._dataset.name
     # A saved view gives its dataset's id as text, the dataset as an id.
     if all(str(one.dataset_id) == str(dataset._doc.id) for one in _saved_views_of(shared)):
         return view

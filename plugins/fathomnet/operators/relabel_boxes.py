@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.finished import MOST_IDS
@@ -52,7 +53,7 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
         if told.unchanged:
             facts.append(f"{counted(told.unchanged, 'box is', 'boxes are')} {params.label} already")
         boxes = told.changed + told.unchanged
-        root = (dataset.dataset if isinstance(dataset, Target) else dataset)._root_dataset
+        root = dataset_of(dataset.dataset if isinstance(dataset, Target) else dataset)
         everything = root.count(f"{params.field}.detections")
         warnings = (
             (f"These are all {boxes:,} boxes of the dataset.",) if boxes == everything else ()
@@ -143,7 +144,7 @@ def _relabel(
     if isinstance(target, Target):
         target = ChosenBoxes(target.dataset, target.boxes, target.labels)
     elif params.view:
-        target = _saved_view(target._root_dataset, params.view)
+        target = _saved_view(dataset_of(target), params.view)
     return relabel_boxes(target, **values, dry_run=dry_run, progress=progress)
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import bson
-
-from ..dataset.collection import sample_collection
+from ..dataset import columns
 from ..dataset.documents import Document
 from ..errors import DatasetError
 from ..names import ANNOTATION_ID
-
-_Columns = tuple[list[str], list[list[int | None]], list[list[list[float]]], list[Document | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +51,19 @@ def read_split_boxes(dataset: Any, split: str, boxes: str, field: str) -> SplitB
     Raises:
         DatasetError: the dataset has no image of this split.
     """
-    columns = _stored_columns(dataset, split, boxes, field) or _public_columns(
-        dataset, split, boxes, field
-    )
-    sample_ids, annotation_ids, bounding_boxes, values = columns
-    if not sample_ids:
+    from fiftyone import ViewField
+
+    view = dataset.match(ViewField("split") == split)
+    found = SplitBoxes([], [], [], [])
+    for image in columns.read_images(view, [field], {boxes: (ANNOTATION_ID, "bounding_box")}):
+        of_image = columns.boxes_in(image, boxes)
+        found.sample_ids.append(str(image["_id"]))
+        found.annotation_ids.append([box.get(ANNOTATION_ID) for box in of_image])
+        found.bounding_boxes.append([box["bounding_box"] for box in of_image])
+        found.values.append(image.get(field))
+    if not found.sample_ids:
         there = ", ".join(sorted(dataset.distinct("split"))) or "none"
         raise DatasetError(
             f"dataset {dataset.name!r} has no images of the {split} split; its splits: {there}"
         )
-    return SplitBoxes(sample_ids, annotation_ids, bounding_boxes, values)
-
-
-def _stored_columns(dataset: Any, split: str, boxes: str, field: str) -> _Columns | None:
-    """Reads the columns from the collection, if this project may use it."""
-    collection = sample_collection(dataset)
-    if collection is None:
-        return None
-    parent, _, items = boxes.rpartition(".")
-    wanted = (f"{boxes}.{ANNOTATION_ID}", f"{boxes}.bounding_box", field)
-    columns: _Columns = ([], [], [], [])
-    for document in collection.find({"split": split}, dict.fromkeys(wanted, True)):
-        found = (document.get(parent) or {}).get(items) or ()
-        columns[0].append(str(document["_id"]))
-        columns[1].append([box.get(ANNOTATION_ID) for box in found])
-        columns[2].append([box["bounding_box"] for box in found])
-        columns[3].append(document.get(field))
-    return columns
-
-
-def _public_columns(dataset: Any, split: str, boxes: str, field: str) -> _Columns:
-    from fiftyone import ViewField
-
-    view = dataset.match(ViewField("split") == split)
-    paths = ["id", f"{boxes}.{ANNOTATION_ID}", f"{boxes}.bounding_box"]
-    sample_ids, annotation_ids, bounding_boxes = view.values(paths)
-    has_field = dataset.get_field(field) is not None
-    values = view.values(field) if has_field else [None] * len(sample_ids)
-    return (
-        sample_ids,
-        [ids or [] for ids in annotation_ids],
-        [rectangles or [] for rectangles in bounding_boxes],
-        [None if value is None else _as_stored(value) for value in values],
-    )
-
-
-def _as_stored(value: Any) -> Document:
-    """A label as MongoDB would return it; FiftyOne's own document has another type of bytes."""
-    document: Document = bson.decode(bson.encode(value.to_dict()))
-    return document
+    return found

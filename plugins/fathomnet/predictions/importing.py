@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
-from bson import ObjectId
-from pymongo import UpdateOne
-from pymongo.collection import Collection
-
+from ..dataset import writes
 from ..dataset.app_defaults import tick_new_field
-from ..dataset.batches import batched, now, write_overlapped
-from ..dataset.collection import refuse_if_field_deleted, reload_samples, sample_collection
-from ..dataset.documents import Document, PredictionDocuments, is_same
+from ..dataset.collection import refuse_if_field_deleted
+from ..dataset.documents import ImageChange, PredictionDocuments, is_same
 from ..dataset.label_fields import boxes_path, require_writable
-from ..dataset.public_writes import ImageChange, write_changes
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
 from ..dataset.schema import declare, prediction_schema
 from ..errors import DatasetError, Fault, InputError
@@ -29,9 +22,6 @@ from ..text import counted
 from .boxes import SplitBoxes, read_split_boxes
 from .checking import bad_rows, known_concepts, read_rows, refuse_rows
 from .record import ImportRecord
-
-BATCH: Final = 1_000
-"""Samples that are written at once."""
 
 REJECTED_KEPT: Final = 1_000
 """The most rejected rows that the run's record lists; it always has their number."""
@@ -52,10 +42,6 @@ class ImportResult:
     imported: int
     unmatched_rows: int
     boxes_without_prediction: int
-
-
-Change = tuple[str, Document | None]
-"""A sample's id and the field's new value; None if it is to have no value."""
 
 
 def import_predictions(
@@ -99,7 +85,11 @@ def import_predictions(
         dataset,
         prediction_schema(field, table.rank is not None, table.probabilities is not None),
     )
-    _write_all(dataset, field, boxes, PredictionDocuments(table, field, split), progress)
+    changes = _changes(field, boxes, PredictionDocuments(table, field, split))
+    total, done = len(boxes.sample_ids), 0
+    for written in writes.change_images(dataset, changes, none_removes=True):
+        done += written
+        progress(done / total, f"writing predictions {done:,}/{total:,} images")
     result = _result(table, boxes)
     _refuse_if_overtaken(dataset, key, table)
     refuse_if_field_deleted(dataset, field)
@@ -176,54 +166,15 @@ def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) 
     )
 
 
-def _changes(boxes: SplitBoxes, documents: PredictionDocuments) -> Iterator[Change]:
-    """The samples whose value needs to change."""
+def _changes(
+    field: str, boxes: SplitBoxes, documents: PredictionDocuments
+) -> Iterator[ImageChange]:
+    """The samples whose value needs to change; None if one is to have no value."""
     columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
     for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
         wanted = documents.of_image(annotation_ids, bounding_boxes)
         if not is_same(wanted, there):
-            yield sample_id, wanted
-
-
-def _write_all(
-    dataset: Any, field: str, boxes: SplitBoxes, documents: PredictionDocuments, progress: Progress
-) -> None:
-    total, done = len(boxes.sample_ids), 0
-    for written in _write(dataset, field, batched(_changes(boxes, documents), BATCH)):
-        done += written
-        progress(done / total, f"writing predictions {done:,}/{total:,} images")
-
-
-def _write(dataset: Any, field: str, batches: Iterator[list[Change]]) -> Iterator[int]:
-    """Writes the changes batch by batch, and yields how many samples each batch changed."""
-    collection = sample_collection(dataset)
-    if collection is None:
-        rows = (
-            ImageChange(sample_id, fields={field: value})
-            for batch in batches
-            for sample_id, value in batch
-        )
-        with collector_paused():
-            yield from (written for written, _ in write_changes(dataset, rows))
-        return
-    with collector_paused():
-        yield from write_overlapped(batches, partial(_update_documents, collection, field))
-    reload_samples(dataset)
-
-
-def _update_documents(collection: Collection[Document], field: str, batch: list[Change]) -> int:
-    moment = now()
-    updates = [
-        UpdateOne({"_id": ObjectId(sample_id)}, _update(field, value, moment))
-        for sample_id, value in batch
-    ]
-    return int(collection.bulk_write(updates, ordered=False).matched_count)
-
-
-def _update(field: str, value: Document | None, moment: datetime) -> Document:
-    if value is None:
-        return {"$set": {"last_modified_at": moment}, "$unset": {field: ""}}
-    return {"$set": {field: value, "last_modified_at": moment}}
+            yield ImageChange(sample_id, fields={field: wanted})
 
 
 def _refuse_if_overtaken(dataset: Any, key: str, table: Predictions) -> None:

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from ..dataset.columns import dataset_of
 from ..dataset.ingest_record import read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
@@ -75,7 +76,7 @@ def export_corrections(
         DatasetError: ``field`` holds no boxes, or the folder cannot be written.
     """
     table, coco = correction_files(folder)
-    dataset = dataset._root_dataset
+    dataset = dataset_of(dataset)
     reload_known(dataset)
     path = boxes_path(dataset, field)
     progress(0.0, "reading the journals")

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
-from ..dataset.batches import now
+from ..dataset.documents import now
 from ..dataset.records import read_record, write_record
 from ..errors import DatasetError
 from .box_states import BoxState, by_state

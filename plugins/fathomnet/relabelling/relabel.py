@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..dataset import writes
+from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
 from ..errors import DatasetError, Fault, InputError
@@ -15,7 +17,7 @@ from ..names import GROUND_TRUTH
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
-from .box_states import BoxState, Edit, apply_edits, box_ids, by_state, edits_to, read_states
+from .box_states import BoxState, box_ids, by_state, edit_to, edits_to, read_states
 from .journal import Journal, acting_user, begin_journal, journals_of, move_to, states_before
 
 _SHOWN: Final = 20
@@ -152,7 +154,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     Raises:
         DatasetError: there is no such relabelling, or none is left to undo.
     """
-    dataset = dataset._root_dataset
+    dataset = dataset_of(dataset)
     bring_up_to_date(dataset)
     entry = journal_to_undo(dataset, journal)
     path = boxes_path(dataset, entry.field)
@@ -161,8 +163,8 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     if entry.stage != "undone":
         entry = move_to(dataset, entry, "undoing")
         progress(0.3, f"restoring {counted(len(before), 'box', 'boxes')}")
-        edits = [Edit(_ids(alike), entry.label, state) for state, alike in by_state(before)]
-        apply_edits(dataset, path, edits)
+        edits = [edit_to(state, alike, seen=entry.label) for state, alike in by_state(before)]
+        writes.edit_boxes(dataset, path, edits)
         move_to(dataset, entry, "undone")
     there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
     restored = sum(
@@ -201,7 +203,7 @@ def _require_view(view: Any) -> Any:
     """The dataset of a view; refuses a whole dataset."""
     if isinstance(view, ChosenBoxes):
         return view.dataset
-    dataset = view._root_dataset
+    dataset = dataset_of(view)
     if view is dataset:
         raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
     return dataset
@@ -257,7 +259,7 @@ def _carry_out(
     """Changes the boxes that still have the label recorded in a journal, and closes it."""
     ranks = rank_attributes(journal.label, taxonomy)
     path = boxes_path(dataset, journal.field)
-    apply_edits(dataset, path, edits_to(before, journal.label, ranks))
+    writes.edit_boxes(dataset, path, edits_to(before, journal.label, ranks))
     return move_to(dataset, journal, "done")
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final
 
-from ..dataset.collection import sample_collection
-from ..dataset.columns import field_values
+from ..dataset import columns
 from ..dataset.label_fields import fields_holding
 from ..names import GROUND_TRUTH
 
@@ -48,26 +47,17 @@ def read_content(dataset: Any) -> Content:
     import fiftyone as fo
 
     has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
-    paths = [f"{GROUND_TRUTH}.detections.{name}" for name in ("label", "bounding_box")]
-    if sample_collection(dataset) is None:
-        ids = dataset.values("id")
-        columns = {name: field_values(dataset, name, len(ids)) for name in IMAGE}
-        found = dataset.values(paths) if has_boxes else [[None] * len(ids)] * 2
-        labels, rectangles = ([one or () for one in values] for values in found)
-        return Content(ids, columns, labels, rectangles)
-    wanted = dict.fromkeys((*IMAGE, *(paths if has_boxes else ())), True)
-    documents = list(dataset._aggregate(post_pipeline=[{"$project": wanted}]))
-    boxes = [
-        (one.get(GROUND_TRUTH) or {}).get("detections") or () if has_boxes else ()
-        for one in documents
-    ]
+    path = f"{GROUND_TRUTH}.detections"
+    wanted = {path: ("label", "bounding_box")} if has_boxes else {}
+    images = list(columns.read_images(dataset, IMAGE, wanted))
+    boxes = [columns.boxes_in(image, path) if has_boxes else () for image in images]
     return Content(
-        [str(one["_id"]) for one in documents],
+        [str(image["_id"]) for image in images],
         {
             # A path such as metadata.width, where any part may be absent or None.
             name: [
-                reduce(lambda part, key: (part or {}).get(key), name.split("."), one)
-                for one in documents
+                reduce(lambda part, key: (part or {}).get(key), name.split("."), image)
+                for image in images
             ]
             for name in IMAGE
         },

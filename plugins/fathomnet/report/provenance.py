@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import read_record
 from ..embeddings.run import EmbeddingRecord
-from ..evaluation.run import read_details
+from ..evaluation.run import EvaluationDetails
 from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, tiles_run_key
 from ..predictions.record import read_import_records
 from ..relabelling.journal import PREFIX, journals_of
@@ -54,11 +54,11 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     for key in sorted(dataset.list_evaluations()):
         config = dataset.get_evaluation_info(key).config
         fields = (getattr(config, "pred_field", None), getattr(config, "gt_field", None))
-        found = read_details(dataset, key)
+        details = EvaluationDetails.read(dataset, key)
         numbers: tuple[Cell, ...] = (None, "see FiftyOne's panel", None)
-        if found and "accuracy" in found:
-            names = ("boxes", "accuracy", "mean_taxonomic_distance")
-            numbers = tuple(found[name] for name in names)
+        if details is not None:
+            found = details.result
+            numbers = (found.boxes, found.accuracy, found.mean_taxonomic_distance)
         evaluations.append((key, *fields, *numbers))
     runs = [key for key in sorted(dataset.list_runs()) if key.startswith(EMBEDDING_RUNS)]
     records = [read_record(dataset, key, EmbeddingRecord) for key in runs]

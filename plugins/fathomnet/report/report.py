@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..dataset.columns import dataset_of
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
 from ..files.writing import folder_problem, write_whole
@@ -57,7 +58,7 @@ def report_dataset(
         DatasetError: the files cannot be written.
     """
     files = report_files(path)
-    dataset = dataset._root_dataset
+    dataset = dataset_of(dataset)
     reload_known(dataset)
     progress(0.0, "reading images and boxes")
     content = read_content(dataset)

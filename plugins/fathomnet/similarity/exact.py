@@ -19,6 +19,7 @@ from fiftyone.brain.similarity import (
 )
 
 from ..dataset.collection import dataset_id
+from ..dataset.columns import dataset_of
 from ..dataset.vectors import vector_path
 from ..errors import DatasetError
 from .finding import Queries, RowsInView, parse_queries
@@ -66,7 +67,7 @@ class ExactSimilarity(Similarity):  # type: ignore[misc]
             )
         try:
             members, _ = read_members(
-                samples._root_dataset, config.patches_field or "", config.embeddings_field
+                dataset_of(samples), config.patches_field or "", config.embeddings_field
             )
         except DatasetError:
             members = Members.of((), ())  # the field is filled by add_to_index()
@@ -77,7 +78,7 @@ class ExactSimilarity(Similarity):  # type: ignore[misc]
         return [field for field in (patches, vector_path(samples, patches, vectors)) if field]
 
     def cleanup(self, samples: Any, key: str) -> None:
-        remove_versions(folder_of(str(dataset_id(samples._root_dataset)), key))
+        remove_versions(folder_of(str(dataset_id(dataset_of(samples))), key))
 
     def rename(self, samples: Any, key: str, new_key: str) -> None:
         self.cleanup(samples, key)
@@ -103,7 +104,7 @@ class ExactSimilarityIndex(StoredByOneName, SimilarityIndex, DuplicatesMixin):  
         backend: ExactSimilarity | None = None,
     ) -> None:
         self._copies = RowsOfRun(
-            samples._root_dataset,
+            dataset_of(samples),
             config.patches_field or "",
             config.embeddings_field or "",
             brain_key,

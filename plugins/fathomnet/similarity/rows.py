@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from bson import ObjectId
 
-from ..dataset.collection import dataset_id, sample_collection
-from ..dataset.columns import ids_in
+from ..dataset import columns
+from ..dataset.collection import dataset_id
 from ..dataset.label_fields import boxes_path
 from ..dataset.vectors import Vectors, read_vectors
 from ..errors import DatasetError
@@ -22,13 +20,6 @@ from .mapped import Members, Rows, folder_of, open_version, remove_versions, to_
 
 _SELECT_BELOW: Final = 0.5
 """If an index has less than this share of the dataset's samples, only these are read."""
-
-_INDEX: Final = "last_modified_at_1"
-"""An index that FiftyOne makes for every dataset."""
-
-
-_EARLIEST: Final = datetime(1970, 1, 2)
-"""FiftyOne stores times in UTC, without a zone."""
 
 
 def read_members(view: Any, patches_field: str, field: str) -> tuple[Members, Rows]:
@@ -83,19 +74,8 @@ def state_of(dataset: Any) -> str:
     FiftyOne and this project record the time of every write to a sample. The sum of these times is
     read from their index alone, and changes even if another machine's clock is behind.
     """
-    collection = sample_collection(dataset)
-    if collection is None:
-        times = [time.timestamp() for time in dataset.values("last_modified_at") if time]
-        return _digest(len(times), sum(times), max(times, default=0.0))
-    moment = {"$toLong": "$last_modified_at"}
-    group = {"_id": None, "n": {"$sum": 1}, "sum": {"$sum": moment}, "last": {"$max": moment}}
-    pipeline = [
-        {"$match": {"last_modified_at": {"$gt": _EARLIEST}}},
-        {"$group": group},
-    ]
-    hint = {"hint": _INDEX} if _INDEX in collection.index_information() else {}
-    (found,) = list(collection.aggregate(pipeline, **hint)) or [{"n": 0, "sum": 0, "last": 0}]
-    return _digest(found["n"], found["sum"], found["last"])
+    parts = columns.times_of_writes(dataset)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def existing_member_ids(dataset: Any, patches_field: str, sample_ids: Collection[str]) -> set[str]:
@@ -106,26 +86,12 @@ def existing_member_ids(dataset: Any, patches_field: str, sample_ids: Collection
         patches_field: the field of boxes; ``""`` for whole images.
         sample_ids: the samples to check.
     """
-    collection = sample_collection(dataset)
-    if collection is None:
-        _, ids = ids_in(dataset.select(list(sample_ids)), patches_field)
-        return {one for of_sample in ids for one in of_sample}
-    wanted = {"_id": True}
-    if patches_field:
-        wanted[f"{boxes_path(dataset, patches_field)}._id"] = True
-    which = {"_id": {"$in": [ObjectId(one) for one in sample_ids]}}
-    documents = collection.find(which, wanted)
+    view = dataset.select(list(sample_ids))
     if not patches_field:
-        return {str(document["_id"]) for document in documents}
-    return {
-        str(box["_id"])
-        for document in documents
-        for box in (document.get(patches_field) or {}).get("detections") or ()
-    }
-
-
-def _digest(*parts: float) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+        return set(view.values("id"))
+    path = boxes_path(dataset, patches_field)
+    images = columns.read_images(view, boxes={path: ()})
+    return {str(box["_id"]) for image in images for box in columns.boxes_in(image, path)}
 
 
 logger = logging.getLogger(__name__)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from ..dataset.batches import now
-from ..dataset.collection import reload_samples, sample_collection
+from bson import ObjectId
+
+from ..dataset import columns, writes
+from ..dataset.documents import Document
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known, write_record
 from ..errors import DatasetError, Fault, InputError
@@ -172,31 +175,22 @@ def _nothing_to_divide(
 
 def _write(dataset: Any, grouping: Grouping, sides: Mapping[str, str]) -> None:
     """Keeps the grouping, and replaces the other side's tag by each image's own, in one write."""
-    root = dataset._root_dataset
+    root = columns.dataset_of(dataset)
     if grouping != grouping_of(dataset):
         # Before the tags: what leaks is told by what was taken for a dive.
         write_record(root, RUN_KEY, grouping)
-    if not sides:
-        return
-    collection = sample_collection(root)
-    if collection is None:
-        ids, tags = dataset.select(list(sides)).values(["id", "tags"])
-        replaced = {
-            sample_id: [sides[sample_id], *(tag for tag in some or () if tag not in _DIVIDED)]
-            for sample_id, some in zip(ids, tags, strict=True)
+    others = {
+        "$filter": {
+            "input": {"$ifNull": ["$tags", []]},
+            "cond": {"$not": {"$in": ["$$this", sorted(_DIVIDED)]}},
         }
-        dataset.set_values("tags", replaced, key_field="id")
-        return
-    from bson import ObjectId
-
+    }
     for tag in (TRAIN_TAG, VALIDATION_TAG):
-        ids = [ObjectId(sample_id) for sample_id, side in sides.items() if side == tag]
-        others = {
-            "$filter": {
-                "input": {"$ifNull": ["$tags", []]},
-                "cond": {"$not": {"$in": ["$$this", sorted(_DIVIDED)]}},
-            }
-        }
-        update = {"tags": {"$concatArrays": [[tag], others]}, "last_modified_at": now()}
-        collection.update_many({"_id": {"$in": ids}}, [{"$set": update}])
-    reload_samples(root)
+        own = [ObjectId(sample_id) for sample_id, side in sides.items() if side == tag]
+        tags: Document = {"tags": {"$concatArrays": [[tag], others]}}
+
+        def change(moment: datetime | None, tags: Document = tags) -> list[Document]:
+            return [{"$set": tags | ({"last_modified_at": moment} if moment else {})}]
+
+        if own:
+            writes.rewrite_field(root, "tags", change, {"_id": {"$in": own}})

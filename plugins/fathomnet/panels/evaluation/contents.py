@@ -74,21 +74,21 @@ def add_scores(panel: Any, shown: EvaluationAtRank) -> None:
 
 def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     """Title, value and remark of each."""
-    details, level = shown.evaluation.details, shown.level
+    result, level = shown.evaluation.details.result, shown.level
     distance, share = "{:.2f}", "{:.1%}"
     yield (
         "Mean distance",
-        distance.format(details["mean_taxonomic_distance"]),
-        _interval(details["mean_taxonomic_distance_interval"], distance),
+        distance.format(result.mean_taxonomic_distance),
+        _interval(result.mean_taxonomic_distance_interval, distance),
     )
     yield (
         "Accuracy",
-        share.format(details["accuracy"]),
-        _interval(details["accuracy_interval"], share),
+        share.format(result.accuracy),
+        _interval(result.accuracy_interval, share),
     )
     if level == CONCEPT:
-        score = details["hierarchical"]
-        yield "Hierarchical F1", _number(score["f1"]), "of the taxa that names imply"
+        score = result.hierarchical
+        yield "Hierarchical F1", _number(score.f1), "of the taxa that names imply"
     else:
         accuracy = NONE if shown.accuracy is None else share.format(shown.accuracy)
         yield f"Accuracy at {level}", accuracy, counted(shown.boxes, "box", "boxes")
@@ -116,30 +116,30 @@ def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Ha
 
 
 def _sentences(shown: EvaluationAtRank) -> list[str]:
-    details = shown.evaluation.details
+    result = shown.evaluation.details.result
     said = [
-        f"{counted(details['boxes'], 'box', 'boxes')} of {shown.evaluation.gt_field} against "
+        f"{counted(result.boxes, 'box', 'boxes')} of {shown.evaluation.gt_field} against "
         f"{shown.evaluation.pred_field}.",
     ]
-    if details["accuracy_interval"] is not None:
-        said.append(f"Intervals: 95 %, bootstrapped by {details['interval_by']}.")
+    if result.accuracy_interval is not None:
+        said.append(f"Intervals: 95 %, bootstrapped by {result.interval_by}.")
     left_out = {
-        "without a true label": details["unlabelled_boxes"],
-        "in splits without any prediction": details["boxes_not_predicted"],
+        "without a true label": result.unlabelled_boxes,
+        "in splits without any prediction": result.boxes_not_predicted,
     }
     named = [f"{count:,} {why}" for why, count in left_out.items() if count]
     if named:
         said.append(f"Left out: {', '.join(named)}.")
-    if details["boxes_without_prediction"]:
-        said.append(f"{details['boxes_without_prediction']:,} have no prediction: wrong.")
-    if details["predictions_without_box"]:
-        said.append(f"{details['predictions_without_box']:,} predictions are about no box.")
-    unknown = details["unknown_names"]
+    if result.boxes_without_prediction:
+        said.append(f"{result.boxes_without_prediction:,} have no prediction: wrong.")
+    if result.predictions_without_box:
+        said.append(f"{result.predictions_without_box:,} predictions are about no box.")
+    unknown = result.unknown_names
     if unknown:
         more = ", …" if len(unknown) > NAMES_SHOWN else ""
         listed = ", ".join(unknown[:NAMES_SHOWN])
         said.append(f"Not on the tree, at distance 12 from everything: {listed}{more}.")
-    if details["taxonomy_sha256"] != shown.taxonomy.sha256:
+    if shown.evaluation.details.taxonomy_sha256 != shown.taxonomy.sha256:
         said.append("It was made with another tree of concepts than this one: evaluate again.")
     return said
 

@@ -7,6 +7,7 @@ clicked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -150,10 +151,10 @@ _FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, WRONG], [1, "#c2185b"]]
 
 def all_figures(shown: EvaluationAtRank) -> dict[str, Figure]:
     """The pictures of an evaluation by name, in the order in which they are shown."""
-    details = shown.evaluation.details
+    result = shown.evaluation.details.result
     return {
-        "ranks": ranks_figure([RankScore(**one) for one in details["ranks"]]),
-        "kinds": kinds_figure(details["agreement"]),
+        "ranks": ranks_figure(result.ranks),
+        "kinds": kinds_figure(asdict(result.agreement)),
         "pairs": pairs_figure(shown.confused, shown.level),
         "matrix": matrix_figure(shown.confusion, shown.taxonomy),
     }

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...dataset.collection import sample_collection
+from ...dataset import columns
 from ...dataset.label_fields import label_types
 from ...names import distance_attribute
 
 RIGHT: Final = "tp"
 """The verdict of an evaluation on a box whose partner has the same name."""
-
-_Row = tuple[str | None, str | None, int | None, int]
-"""Label, verdict, distance, and the number of boxes with these three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +96,9 @@ def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, 
     """
     path = labels_in(view)[field]
     attributes = ["label", *((eval_key, distance_attribute(eval_key)) if eval_key else ())]
-    rows = _stored if sample_collection(view._root_dataset) is not None else _public
     counts: dict[str | None, LabelCount] = {}
-    for label, verdict, distance, boxes in rows(view, field, path, attributes):
+    for (label, *marks), boxes in columns.count_alike(view, field, path, attributes):
+        verdict, distance = marks or (None, None)
         count = LabelCount(
             boxes,
             scored=boxes if verdict else 0,
@@ -112,31 +108,3 @@ def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, 
         )
         counts[label] = counts.get(label, LabelCount()) + count
     return counts
-
-
-def _stored(view: Any, field: str, path: str, attributes: list[str]) -> Iterator[_Row]:
-    group: dict[str, Any] = {
-        "_id": {f"a{place}": f"${path}.{name}" for place, name in enumerate(attributes)},
-        "boxes": {"$sum": 1},
-    }
-    pipeline: list[dict[str, Any]] = [{"$match": {field: {"$type": "object"}}}]
-    if path != field:
-        pipeline += [
-            {"$project": {f"{path}.{name}": True for name in attributes}},
-            {"$unwind": f"${path}"},
-        ]
-    for document in view._aggregate(post_pipeline=[*pipeline, {"$group": group}]):
-        found = [document["_id"].get(f"a{place}") for place in range(3)]
-        yield found[0], found[1], found[2], document["boxes"]
-
-
-def _public(view: Any, field: str, path: str, attributes: list[str]) -> Iterator[_Row]:
-    known = [name for name in attributes if view.get_field(f"{path}.{name}") is not None]
-    columns = view.exists(field).values([f"{path}.{name}" for name in known])
-    if path != field:
-        columns = [[one for values in column for one in values or ()] for column in columns]
-    for values in zip(*columns, strict=True):
-        given = dict(zip(known, values, strict=True))
-        label, *marks = (given.get(name) for name in attributes)
-        verdict, distance = marks or (None, None)
-        yield label, verdict, distance, 1

@@ -1,0 +1,279 @@
+"""The one way to write samples, fields of images and attributes of boxes.
+
+Each function asks for the collection behind the dataset and writes into it where this project may,
+otherwise through FiftyOne's public API (``public_writes``), with the same results: a stage says
+what is to be written, and not how. Samples that this process already holds see it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from ..errors import DatasetError
+from ..garbage_collector import collector_paused
+from . import public_writes
+from .collection import dataset_id, insert_missing, reload_samples, sample_collection
+from .documents import Document, ImageChange, now, stamped
+
+Batch = TypeVar("Batch")
+Item = TypeVar("Item")
+Written = TypeVar("Written")
+
+BATCH: Final = 500
+"""Images that are changed at once."""
+
+WRITERS: Final = 2
+"""Batches that are written at once: MongoDB works longer on them than they take to make."""
+
+IMPORTED_AT_ONCE: Final = 10
+"""Batches that the public way takes together: each of its imports makes a dataset of its own."""
+
+
+def add_samples(
+    dataset: Any, documents: Iterable[Document], batch: int
+) -> Iterator[tuple[int, int]]:
+    """Adds samples batch by batch; ids that are there already are left alone.
+
+    Args:
+        dataset: a FiftyOne dataset, whose fields are declared.
+        documents: what ``documents.sample_document`` makes.
+        batch: how many are written at once.
+
+    Yields:
+        How many samples were looked at, and how many of them were added.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        samples = public_writes.SampleImport(dataset)
+        with collector_paused():
+            for some in batched(documents, IMPORTED_AT_ONCE * batch):
+                yield len(some), samples.add(some)
+        return
+    owner = dataset_id(dataset)
+
+    def insert(some: list[Document]) -> tuple[int, int]:
+        moment = now()
+        return len(some), insert_missing(collection, [stamped(one, owner, moment) for one in some])
+
+    with collector_paused():
+        yield from write_overlapped(batched(documents, batch), insert)
+
+
+def rewrite_field(
+    dataset: Any,
+    field: str,
+    pipeline: Callable[[datetime | None], list[Document]],
+    where: Document | None = None,
+) -> None:
+    """Has the server make a field of the samples anew; those that stay as they are, are untouched.
+
+    Args:
+        dataset: a FiftyOne dataset, whose fields are declared.
+        field: name of a top-level field.
+        pipeline: called with the ``last_modified_at`` of the samples that change, it makes an
+            update; called with None, an aggregation that gives these samples alone.
+        where: the query for the samples that are looked at; None for all.
+    """
+    collection = sample_collection(dataset)
+    if collection is None:
+        found = [{"$match": where}] if where else []
+        public_writes.save_pipeline(dataset, [*found, *pipeline(None)], [field])
+        return
+    collection.update_many(where or {}, pipeline(now()))
+    reload_samples(dataset)
+
+
+def change_images(
+    dataset: Any,
+    changes: Iterable[ImageChange],
+    none_removes: bool = False,
+    lost: str = "",
+) -> Iterator[int]:
+    """Changes images, batch by batch, each in one write.
+
+    Args:
+        dataset: a FiftyOne dataset, whose fields are declared.
+        changes: at most one an image, all of the same fields and paths.
+        none_removes: whether None takes a value away. The public API stores None either way,
+            because it cannot take a value away.
+        lost: what happened to boxes that are no longer where they were seen, for the error;
+            empty if that is none.
+
+    Yields:
+        How many images each batch was.
+
+    Raises:
+        DatasetError: images were left alone, because boxes are no longer where they were seen.
+    """
+
+    def refuse_lost(images: int) -> None:
+        if lost and images:
+            raise DatasetError(f"boxes of {images:,} images were {lost}; run it again")
+
+    collection = sample_collection(dataset)
+    with collector_paused():
+        if collection is None:
+            for written, left_alone in public_writes.write_changes(dataset, changes):
+                refuse_lost(left_alone)
+                yield written
+            return
+        write = partial(_write_batch, collection, none_removes)
+        for written, left_alone in write_overlapped(batched(changes, BATCH), write, WRITERS):
+            refuse_lost(left_alone)
+            yield written
+    reload_samples(dataset)
+
+
+def _write_batch(
+    collection: Collection[Document], none_removes: bool, batch: Sequence[ImageChange]
+) -> tuple[int, int]:
+    """Writes a batch, boxes by their places in images that nobody wrote to since they were read.
+
+    A condition on the place of each box would make every update twice as dear, so that goes only
+    with images that somebody did write to. What is left to chance is a box that is removed in the
+    milliseconds between this look and the write.
+    """
+    read = [ObjectId(one.sample_id) for one in batch if one.read_at is not None]
+    stamps: dict[str, datetime | None] = {}
+    if read:
+        there = collection.find({"_id": {"$in": read}}, {"last_modified_at": True})
+        stamps = {str(one["_id"]): one.get("last_modified_at") for one in there}
+    moment = now()
+    updates = []
+    for change in batch:
+        where: Document = {"_id": ObjectId(change.sample_id)}
+        untouched = change.read_at is not None and stamps.get(change.sample_id) == change.read_at
+        given: Document = dict(change.fields)
+        filters: list[Document] = []
+        for path, boxes in change.boxes.items():
+            places = change.places.get(path)
+            for id_, attributes in boxes.items():
+                if places is not None:
+                    prefix = f"{path}.{places[id_]}."
+                    if not untouched:
+                        where[f"{prefix}_id"] = ObjectId(id_)
+                else:
+                    # MongoDB takes letters and digits, a letter first, as the name of a filter.
+                    name = f"b{len(filters)}"
+                    prefix = f"{path}.$[{name}]."
+                    filters.append({f"{name}._id": ObjectId(id_)})
+                for attribute, value in attributes.items():
+                    given[prefix + attribute] = value
+        update: Document = {"$set": given}
+        if none_removes:
+            taken = {path: "" for path, value in given.items() if value is None}
+            update = {"$set": {path: one for path, one in given.items() if one is not None}}
+            update |= {"$unset": taken} if taken else {}
+        update["$set"]["last_modified_at"] = moment
+        updates.append(UpdateOne(where, update, array_filters=filters or None))
+    matched = collection.bulk_write(updates, ordered=False).matched_count
+    return len(batch), len(batch) - matched
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of many boxes.
+
+    Attributes:
+        boxes: sample id and label id of each.
+        seen: the label that a box must still have.
+        state: the attributes that it gets.
+        keys: all attributes that the edit is about; it loses those that are not in ``state``.
+    """
+
+    boxes: Sequence[tuple[str, str]]
+    seen: str | None
+    state: Mapping[str, str | None]
+    keys: Sequence[str]
+
+
+def edit_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
+    """Makes edits; each box in one write, and only where it has the label that was seen.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of the boxes.
+        edits: in their order.
+    """
+    collection = sample_collection(dataset)
+    for edit in edits:
+        samples = [ObjectId(sample) for sample in dict.fromkeys(one for one, _ in edit.boxes)]
+        labels = [ObjectId(label) for _, label in edit.boxes]
+        # Samples without such a box any more are not even touched.
+        seen = {"_id": {"$in": labels}, "label": edit.seen}
+        where: Document = {"_id": {"$in": samples}, path: {"$elemMatch": seen}}
+        if collection is None:
+            _save_edit(dataset, path, edit, where)
+        else:
+            _update_edit(collection, path, edit, where)
+    if collection is not None:
+        reload_samples(dataset)
+
+
+def _update_edit(collection: Collection[Document], path: str, edit: Edit, where: Document) -> None:
+    update: Document = {
+        "$set": {f"{path}.$[box].{key}": value for key, value in edit.state.items()}
+        | {"last_modified_at": now()}
+    }
+    removed = [key for key in edit.keys if key not in edit.state]
+    if removed:
+        update["$unset"] = {f"{path}.$[box].{key}": "" for key in removed}
+    seen = {f"box.{key}": value for key, value in where[path]["$elemMatch"].items()}
+    collection.update_many(where, update, array_filters=[seen])
+
+
+def _save_edit(dataset: Any, path: str, edit: Edit, where: Document) -> None:
+    """The same through the public API; the server looks just before it writes, not at once."""
+    known = [key for key in edit.keys if dataset.get_field(f"{path}.{key}") is not None]
+    state = {"$literal": {key: edit.state.get(key) for key in known}}
+    labels = {"$literal": [ObjectId(label) for _, label in edit.boxes]}
+    has_label = {"$eq": [{"$ifNull": ["$$this.label", None]}, {"$literal": edit.seen}]}
+    as_seen = {"$and": [{"$in": ["$$this._id", labels]}, has_label]}
+    box = {"$cond": [as_seen, {"$mergeObjects": ["$$this", state]}, "$$this"]}
+    pipeline: list[Document] = [
+        {"$match": where},
+        {"$set": {path: {"$map": {"input": f"${path}", "in": box}}}},
+    ]
+    public_writes.save_pipeline(dataset, pipeline, [path.partition(".")[0]])
+
+
+def write_overlapped(
+    batches: Iterable[Batch], write: Callable[[Batch], Written], writers: int = 1
+) -> Iterator[Written]:
+    """Writes each batch in a thread of its own while the next one is being made.
+
+    Args:
+        batches: made lazily, so that one more than there are writers is in memory.
+        write: writes one batch and returns what it did, say the number of items that it changed;
+            called in order, where there is one writer.
+        writers: how many batches are written at once.
+
+    Yields:
+        What ``write`` returned, batch by batch.
+    """
+    with ThreadPoolExecutor(writers, thread_name_prefix="fathomnet-write") as pool:
+        pending: deque[Future[Written]] = deque()
+        for batch in batches:
+            if len(pending) == writers:
+                yield pending.popleft().result()
+            pending.append(pool.submit(write, batch))
+        while pending:
+            yield pending.popleft().result()
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of ``size`` consecutive items; the last one may be shorter."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
