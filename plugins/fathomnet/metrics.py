@@ -43,7 +43,8 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
                 (results.config.gt_field, results.ytrue_ids),
                 (results.config.pred_field, results.ypred_ids),
             ):
-                by_id = dict(zip(_chosen(ids, rows), distances, strict=True))
+                chosen = [None] * len(rows) if ids is None else ids[rows].tolist()
+                by_id = dict(zip(chosen, distances, strict=True))
                 _set_attribute(samples, field, distance_attribute(results.key), by_id)
         return mean_distance(pairs)
 
@@ -60,10 +61,6 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
         old, new = distance_attribute(eval_key), distance_attribute(new_eval_key)
         for path in self.get_fields(samples, config, eval_key):
             dataset_of(samples).rename_sample_field(path, path.removesuffix(old) + new)
-
-
-def _chosen(ids: Any, rows: Any) -> list[str | None]:
-    return [None] * len(rows) if ids is None else ids[rows].tolist()
 
 
 def _set_attribute(samples: Any, field: str, name: str, by_id: dict[str | None, int]) -> None:

@@ -57,14 +57,33 @@ def partners(dataset: Any, source: str, boxes: Sequence[Box], field: str) -> lis
     paths = boxes_path(dataset, source), boxes_path(dataset, field)
     if all(dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None for path in paths):
         return _by_number(dataset, *paths, boxes)
-    keys = _evaluations(dataset, {source, field})
+    # The evaluations that compared the two fields, and left their marks on both.
+    keys = []
+    for key in dataset.list_evaluations():
+        config = dataset.get_evaluation_info(key).config
+        compared = {getattr(config, "gt_field", None), getattr(config, "pred_field", None)}
+        left = all(dataset.get_field(f"{path}.{key}_id") is not None for path in paths)
+        if left and compared == {source, field}:
+            keys.append(key)
     if not keys:
         raise DatasetError(
             f"what is shown are boxes of {source}, and nothing says which boxes of {field} they "
             f"belong to: show boxes of {field} instead, or select some of them"
         )
-    found = [_by_match(dataset, paths[0], key, boxes) for key in keys]
-    return [_agreed(some, source, keys) for some in zip(*found, strict=True)]
+    # FiftyOne notes on both sides of a match the id of the other side, under ``<key>_id``.
+    marks = [f"{paths[0]}.{key}_id" for key in keys]
+    found: dict[Box, set[str]] = {}
+    for sample, ids, *partners_of in _columns(dataset, boxes, [f"{paths[0]}.id", *marks]):
+        for others in partners_of:
+            for id_, other in zip(ids or (), others or (), strict=True):
+                if other:
+                    found.setdefault((sample, id_), set()).add(other)
+    if any(len(found.get(box, ())) > 1 for box in boxes):
+        raise DatasetError(
+            f"the evaluations {', '.join(keys)} say different things of which box a box of "
+            f"{source} belongs to: delete those that do not hold any more"
+        )
+    return [next(((box[0], one) for one in found.get(box, ())), None) for box in boxes]
 
 
 def _by_number(dataset: Any, source: str, field: str, boxes: Sequence[Box]) -> list[Box | None]:
@@ -81,41 +100,9 @@ def _by_number(dataset: Any, source: str, field: str, boxes: Sequence[Box]) -> l
     return [box_of.get(number_of[box]) if box in number_of else None for box in boxes]
 
 
-def _by_match(dataset: Any, source: str, key: str, boxes: Sequence[Box]) -> list[Box | None]:
-    """FiftyOne notes on both sides of a match the id of the other side, under ``<key>_id``."""
-    found: dict[Box, Box] = {}
-    for sample, ids, others in _columns(dataset, boxes, [f"{source}.id", f"{source}.{key}_id"]):
-        for id_, other in zip(ids or (), others or (), strict=True):
-            if other:
-                found[sample, id_] = sample, other
-    return [found.get(box) for box in boxes]
-
-
 def _columns(dataset: Any, boxes: Sequence[Box], paths: Sequence[str]) -> Any:
     samples = list(dict.fromkeys(sample for sample, _ in boxes))
     return zip(*dataset.select(samples).values(["id", *paths]), strict=True)
-
-
-def _evaluations(dataset: Any, fields: set[str]) -> list[str]:
-    """The evaluations that compared two fields, and left their marks on both."""
-    keys = []
-    for key in dataset.list_evaluations():
-        config = dataset.get_evaluation_info(key).config
-        compared = {getattr(config, "gt_field", None), getattr(config, "pred_field", None)}
-        marks = [f"{boxes_path(dataset, field)}.{key}_id" for field in fields]
-        if compared == fields and all(dataset.get_field(mark) is not None for mark in marks):
-            keys.append(key)
-    return keys
-
-
-def _agreed(found: Sequence[Box | None], source: str, keys: Sequence[str]) -> Box | None:
-    boxes = {box for box in found if box is not None}
-    if len(boxes) > 1:
-        raise DatasetError(
-            f"the evaluations {', '.join(keys)} say different things of which box a box of "
-            f"{source} belongs to: delete those that do not hold any more"
-        )
-    return boxes.pop() if boxes else None
 
 
 _LASSO: Final = "fiftyone.core.stages.MatchLabels"
@@ -242,11 +229,16 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  #
     if source != field:
         belonging = partners(dataset, source, found, field)
         boxes = list(dict.fromkeys(box for box in belonging if box is not None))
-        reasons = (*reasons, *_left_over(belonging, source, field))
+        if alone := belonging.count(None):
+            what = f"{counted(alone, 'box', 'boxes')} of {source}"
+            belongs = "belongs" if alone == 1 else "belong"
+            reasons = (*reasons, f"{what} {belongs} to no box of {field}.")
         how = replace(how, words=f"{how.words}, by the boxes of {source}")
     if not boxes:
         raise DatasetError(f"there is no box of {field} to change ({how.words}): choose others")
-    shown = _count(view, shown_field)
+    path = boxes_path(dataset_of(view), shown_field)
+    # A patch is one box.
+    shown = int(view.count(shown_field if view.get_field(path) is None else path))
     if source != field:
         reasons = (f"Boxes of {source} are shown, and boxes of {field} change.", *reasons)
     if len(boxes) != shown:
@@ -301,7 +293,12 @@ _Chosen = tuple[Any, _How, tuple[str, ...]]
 def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen:
     """The view that holds what is meant, why, and what speaks against it."""
     opened, by_hand = ctx.current_sample, choice in (None, "SELECTED_SAMPLES")
-    lassoed = _lassoed(ctx)
+    # Above images the App shows all boxes of those in which some were lassoed in a map. It says the
+    # ids of the lassoed ones, and their field, in the stage by which it finds the images.
+    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
+    lassoed = tuple(map(str, stage.get("ids") or ())) or None
+    fields = stage.get("fields") or []
+    lasso_field = str(fields[0] if isinstance(fields, list) else fields) if fields else ""
     found: _Chosen
     if saved_view:
         found = ctx.dataset.load_saved_view(saved_view), _How("in the saved view"), ()
@@ -315,10 +312,10 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen
         narrowed = view.select(ctx.selected)
         hidden = len(set(ctx.selected)) - len(narrowed)
         missing = f"{hidden:,} of {len(ctx.selected):,} that are selected are not shown."
-        how = _How("selected", _lasso_field(ctx), lassoed)
+        how = _How("selected", lasso_field, lassoed)
         found = narrowed, how, (missing,) if hidden else ()
     elif lassoed is not None:
-        found = view, _How("lassoed", _lasso_field(ctx), lassoed), ()
+        found = view, _How("lassoed", lasso_field, lassoed), ()
     elif choice == "DATASET" or not ctx.has_custom_view:
         found = None, _How(""), ()
     else:
@@ -363,23 +360,6 @@ def _clicked(ctx: Any, view: Any, opened: str | None) -> _Chosen:
     one_open = "One image is open." if not view._is_patches else "One box is open."
     # Clicked in what is open, they are seen whatever the grid behind it filters.
     return ctx.dataset.select_labels(ids=list(ids), fields=field), how, (one_open,)
-
-
-def _lassoed(ctx: Any) -> tuple[str, ...] | None:
-    """The labels around which a line was drawn in a map; None without one.
-
-    Above images the App shows all boxes of theirs, and says the ids of those that were lassoed in
-    the stage by which it finds these images.
-    """
-    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
-    ids = stage.get("ids")
-    return tuple(map(str, ids)) if ids else None
-
-
-def _lasso_field(ctx: Any) -> str:
-    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
-    fields = stage.get("fields") or []
-    return str(fields[0] if isinstance(fields, list) else fields) if fields else ""
 
 
 def _decoded(sent: Any) -> Any:
@@ -427,19 +407,3 @@ def _boxes(view: Any, field: str) -> list[Box]:
     if not _holds(view, field):
         raise DatasetError(f"what is shown holds no boxes of {field}: show them, or their images")
     return box_ids(view, boxes_path(dataset_of(view), field))
-
-
-def _count(view: Any, field: str) -> int:
-    """How many boxes of a field a view shows."""
-    path = boxes_path(dataset_of(view), field)
-    is_one = view.get_field(path) is None
-    return int(view.count(field if is_one else path))
-
-
-def _left_over(found: Sequence[Box | None], source: str, field: str) -> tuple[str, ...]:
-    """That some boxes belong to none, and several to the same."""
-    alone = sum(box is None for box in found)
-    if not alone:
-        return ()
-    what = counted(alone, "box", "boxes")
-    return (f"{what} of {source} {'belongs' if alone == 1 else 'belong'} to no box of {field}.",)

@@ -73,7 +73,11 @@ def read_images(
             place = document
             for parent in parents:
                 place = place.setdefault(parent, {})
-            place[name] = _as_stored(next(remaining))
+            value = next(remaining)
+            if hasattr(value, "to_dict"):
+                # A label as MongoDB would return it: FiftyOne's own has another type of bytes.
+                value = bson.decode(bson.encode(value.to_dict()))
+            place[name] = value
         for path, names in attributes.items():
             ids, *others = islice(remaining, 1 + len(names))
             if ids is None:
@@ -84,11 +88,6 @@ def read_images(
                 for id_, *box in zip(ids, *others, strict=True)
             ]
         yield document
-
-
-def _as_stored(value: Any) -> Any:
-    """A label as MongoDB would return it; FiftyOne's own document has another type of bytes."""
-    return bson.decode(bson.encode(value.to_dict())) if hasattr(value, "to_dict") else value
 
 
 def boxes_in(document: Document, path: str) -> Sequence[Document]:

@@ -22,7 +22,7 @@ from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES
 from ..prediction_files import Predictions
 
 if TYPE_CHECKING:
-    from ..catalog import BoxRecord, ImageRecord
+    from ..catalog import ImageRecord
 
 
 AS_THEY_ARE: Final = 0
@@ -154,13 +154,41 @@ def sample_document(
         out, as FiftyOne does.
     """
     _id = lasting_id(id_prefix("sample", split), image.image_id)
+    prefix = id_prefix("box", split)
+    boxes = []
+    for box in image.boxes:
+        boxes.append(
+            {
+                "_id": lasting_id(prefix, box.annotation_id),
+                "_cls": "Detection",
+                "attributes": {},
+                "tags": [],
+                "label": box.label,
+                "bounding_box": box.bounding_box,
+                ANNOTATION_ID: box.annotation_id,
+                "area": box.area,
+                "iscrowd": box.iscrowd,
+            }
+        )
+        if box.label is None:
+            del boxes[-1]["label"]
+    mime_type = _mime_type(image.file_name.rpartition(".")[2])
+    known = {"mime_type": mime_type} if mime_type else {}
     document: Document = {
         "_id": _id,
         "filepath": filepath,
         "tags": [split],
-        "metadata": _metadata(image),
+        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+        "metadata": {
+            "_cls": "ImageMetadata",
+            **known,
+            "width": image.width,
+            "height": image.height,
+        },
         "_media_type": "image",
-        "_rand": _rand(_id),
+        # FiftyOne draws it from [0.999, 1) and shuffles by it; from the id, a seeded ``take`` gives
+        # everybody the same images.
+        "_rand": 0.999 + zlib.crc32(_id.binary) / 2**32 * 0.001,
         "split": split,
         "image_id": image.image_id,
         "file_name": image.file_name,
@@ -170,7 +198,7 @@ def sample_document(
         "date_captured": image.date_captured,
         "vehicle": image.vehicle,
         "dive": image.dive,
-        GROUND_TRUTH: _detections(image.boxes, id_prefix("box", split)),
+        GROUND_TRUTH: {"_cls": "Detections", "detections": boxes},
     }
     return {key: value for key, value in document.items() if value is not None}
 
@@ -182,43 +210,9 @@ def stamped(document: Document, dataset_id: ObjectId, moment: datetime) -> Docum
     return document
 
 
-def _detections(boxes: tuple[BoxRecord, ...], prefix: bytes) -> Document:
-    return {"_cls": "Detections", "detections": [_box_document(box, prefix) for box in boxes]}
-
-
-def _box_document(box: BoxRecord, prefix: bytes) -> Document:
-    document: Document = {
-        "_id": lasting_id(prefix, box.annotation_id),
-        "_cls": "Detection",
-        "attributes": {},
-        "tags": [],
-        "label": box.label,
-        "bounding_box": box.bounding_box,
-        ANNOTATION_ID: box.annotation_id,
-        "area": box.area,
-        "iscrowd": box.iscrowd,
-    }
-    if box.label is None:
-        del document["label"]
-    return document
-
-
-def _metadata(image: ImageRecord) -> Document:
-    mime_type = _mime_type(image.file_name.rpartition(".")[2])
-    known = {"mime_type": mime_type} if mime_type else {}
-    # In FiftyOne's own order: MongoDB holds documents of another order unequal.
-    return {"_cls": "ImageMetadata", **known, "width": image.width, "height": image.height}
-
-
 @cache
 def _mime_type(extension: str) -> str | None:
     return mimetypes.guess_type(f"image.{extension}")[0]
-
-
-def _rand(_id: ObjectId) -> float:
-    # FiftyOne draws it from [0.999, 1) and shuffles by it; from the id, a seeded ``take`` gives
-    # everybody the same images.
-    return 0.999 + zlib.crc32(_id.binary) / 2**32 * 0.001
 
 
 _WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
@@ -246,31 +240,29 @@ class PredictionDocuments:
         self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
     ) -> Document | None:
         """The field's value for one image; None if the file names none of its boxes."""
-        boxes = [
-            self._document(id_, self._row[id_], bounding_box)
-            for id_, bounding_box in zip(annotation_ids, bounding_boxes, strict=True)
-            if id_ is not None and id_ in self._row
-        ]
+        boxes = []
+        for annotation_id, bounding_box in zip(annotation_ids, bounding_boxes, strict=True):
+            row = None if annotation_id is None else self._row.get(annotation_id)
+            if annotation_id is None or row is None:
+                continue
+            document: Document = {
+                "_id": lasting_id(self._prefix, annotation_id),
+                "_cls": "Detection",
+                "attributes": {},
+                "tags": [],
+                "label": self._labels[row],
+                "bounding_box": bounding_box,
+            }
+            # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+            if self._confidences is not None:
+                document["confidence"] = self._confidences[row]
+            document[ANNOTATION_ID] = annotation_id
+            if self._ranks is not None:
+                document[OWN_RANK] = self._ranks[row]
+            if self._vectors is not None:
+                document[PROBABILITIES] = self._vectors.stored(row)
+            boxes.append(document)
         return {"_cls": "Detections", "detections": boxes} if boxes else None
-
-    def _document(self, annotation_id: int, row: int, bounding_box: Sequence[float]) -> Document:
-        document: Document = {
-            "_id": lasting_id(self._prefix, annotation_id),
-            "_cls": "Detection",
-            "attributes": {},
-            "tags": [],
-            "label": self._labels[row],
-            "bounding_box": bounding_box,
-        }
-        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
-        if self._confidences is not None:
-            document["confidence"] = self._confidences[row]
-        document[ANNOTATION_ID] = annotation_id
-        if self._ranks is not None:
-            document[OWN_RANK] = self._ranks[row]
-        if self._vectors is not None:
-            document[PROBABILITIES] = self._vectors.stored(row)
-        return document
 
 
 def is_same(wanted: Document | None, there: Document | None) -> bool:
@@ -285,11 +277,10 @@ def is_same(wanted: Document | None, there: Document | None) -> bool:
     """
     if wanted is None or there is None:
         return wanted is there
-    a, b = wanted["detections"], there.get("detections") or ()
-    return len(a) == len(b) and all(map(_is_same_box, a, b))
-
-
-def _is_same_box(wanted: Document, there: Document) -> bool:
-    # Where the file gives no rank, the taxonomy's may have been written since.
-    same_rank = wanted.get(OWN_RANK) in (None, there.get(OWN_RANK))
-    return same_rank and all(wanted.get(name) == there.get(name) for name in _WRITTEN)
+    pairs = wanted["detections"], there.get("detections") or ()
+    return len(pairs[0]) == len(pairs[1]) and all(
+        # Where the file gives no rank, the taxonomy's may have been written since.
+        a.get(OWN_RANK) in (None, b.get(OWN_RANK))
+        and all(a.get(name) == b.get(name) for name in _WRITTEN)
+        for a, b in zip(*pairs, strict=True)
+    )

@@ -108,7 +108,8 @@ def way() -> Way:
             if found is None:
                 return Way(False, "the database cannot be reached")
             level = logging.INFO if found.is_open else logging.WARNING
-            _log.log(level, "documents are written %s: %s", _words(found), found.reason)
+            words = ("through FiftyOne's public API", "straight into the collection")
+            _log.log(level, "documents are written %s: %s", words[found.is_open], found.reason)
             _known[where] = found
         return _known[where]
 
@@ -136,12 +137,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_lock)
 
 
-def _words(found: Way) -> str:
-    return "straight into the collection" if found.is_open else "through FiftyOne's public API"
-
-
 def _proved() -> Way | None:
     """The outcome of the proof; None where the database did not answer."""
+    import fiftyone as fo
+
     started = time.perf_counter()
     for is_last in (False, True):
         try:
@@ -150,7 +149,7 @@ def _proved() -> Way | None:
                     _prove(dataset, started)
                 except Exception:
                     # Somebody else's clearing of datasets that are not persistent took it away.
-                    if is_last or _is_there(dataset):
+                    if is_last or fo.dataset_exists(dataset.name):
                         raise
                     continue
         except AutoReconnect:
@@ -162,12 +161,6 @@ def _proved() -> Way | None:
         break
     took = 1000 * (time.perf_counter() - started)
     return Way(True, f"FiftyOne writes and reads the same documents as we; proved in {took:.0f} ms")
-
-
-def _is_there(dataset: Any) -> bool:
-    import fiftyone as fo
-
-    return bool(fo.dataset_exists(dataset.name))
 
 
 @contextmanager
@@ -204,8 +197,17 @@ def _prove(dataset: Any, started: float) -> None:
     dataset.add_dynamic_sample_fields(_fields())
     dataset.add_sample(theirs)
     soon_enough()
-    collection = _collection_of(dataset)
-    ours = sample_document(_image(), _SPLIT, theirs.filepath, None, "ok")
+    collection = getattr(dataset, "_sample_collection", None)
+    if collection is None:
+        raise ShutError("this FiftyOne shows no collection behind a dataset")
+    absent = [name for name in METHODS if not callable(getattr(collection, name, None))]
+    if absent:
+        raise ShutError(f"the connection to the database cannot {', '.join(absent)}")
+    box = BoxRecord(7, _LABEL, _RECTANGLE, 1234.5, 0)
+    image = ImageRecord(
+        3, "a.png", 1920, 1080, "https://x.org/a.png", _MOMENT, "Ventana", "D42", None, (box,)
+    )
+    ours = sample_document(image, _SPLIT, theirs.filepath, None, "ok")
     _write(collection, ours, dataset)
     soon_enough()
     stored = {one["_id"]: one for one in collection.find({"_id": {"$exists": True}})}
@@ -217,23 +219,6 @@ def _prove(dataset: Any, started: float) -> None:
     soon_enough()
     _private_calls(dataset, collection, theirs)
     soon_enough()
-
-
-def _collection_of(dataset: Any) -> Any:
-    collection = getattr(dataset, "_sample_collection", None)
-    if collection is None:
-        raise ShutError("this FiftyOne shows no collection behind a dataset")
-    absent = [name for name in METHODS if not callable(getattr(collection, name, None))]
-    if absent:
-        raise ShutError(f"the connection to the database cannot {', '.join(absent)}")
-    return collection
-
-
-def _image() -> ImageRecord:
-    box = BoxRecord(7, _LABEL, _RECTANGLE, 1234.5, 0)
-    return ImageRecord(
-        3, "a.png", 1920, 1080, "https://x.org/a.png", _MOMENT, "Ventana", "D42", None, (box,)
-    )
 
 
 def _theirs() -> Any:

@@ -49,27 +49,25 @@ def save_hits_view(
     Returns:
         Whether the view exists now.
     """
+    from bson import ObjectId
+    from fiftyone import ViewField
+
     new = f"{name} (new)"
     if dataset.has_saved_view(new):
         dataset.delete_saved_view(new)
     if hits:
-        dataset.save_view(new, _view(dataset, patches_field, hits), description=description)
+        ids = [hit.id for hit in hits]
+        if patches_field:
+            # Filtered first, or patches of the whole dataset would be made for a few of them.
+            images = dataset.select([hit.sample_id for hit in hits])
+            boxes = ViewField("_id").is_in([ObjectId(id_) for id_ in ids])
+            patches = images.filter_labels(patches_field, boxes).to_patches(patches_field)
+            view = patches.select(ids, ordered=True)
+        else:
+            view = dataset.select(ids, ordered=True)
+        dataset.save_view(new, view, description=description)
     if dataset.has_saved_view(name):
         dataset.delete_saved_view(name)
     if hits:
         dataset.update_saved_view_info(new, {"name": name})
     return bool(hits)
-
-
-def _view(dataset: Any, patches_field: str, hits: Sequence[Hit]) -> Any:
-    from bson import ObjectId
-    from fiftyone import ViewField
-
-    ids = [hit.id for hit in hits]
-    if not patches_field:
-        return dataset.select(ids, ordered=True)
-    # Filtered first, or patches of the whole dataset would be made for a few of them.
-    images = dataset.select([hit.sample_id for hit in hits])
-    boxes = ViewField("_id").is_in([ObjectId(id_) for id_ in ids])
-    patches = images.filter_labels(patches_field, boxes).to_patches(patches_field)
-    return patches.select(ids, ordered=True)

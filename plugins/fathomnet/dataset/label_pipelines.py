@@ -35,15 +35,55 @@ def primary_label_update(boxes: str, field: str, moment: datetime | None = None)
     labelled = {"$filter": {"input": {"$ifNull": [f"${boxes}", []]}, "cond": is_labelled}}
     areas = {"$map": {"input": f"${_LABELLED}", "in": {"$isNumber": "$$this.area"}}}
     order = {"count": -1, "covers": -1, "label": 1}
-    first = {"$first": {"$sortArray": {"input": _candidates(), "sortBy": order}}}
+    # Every concept of an image with the number of its boxes and the area they cover.
+    own = {"$filter": {"input": f"${_LABELLED}", "cond": {"$eq": ["$$this.label", "$$name"]}}}
+    sides = [{"$arrayElemAt": ["$$this.bounding_box", side]} for side in (2, 3)]
+    covers = {"$cond": [f"${_BY_AREA}", "$$this.area", {"$multiply": sides}]}
+    candidate = {
+        "label": "$$name",
+        "count": {"$size": "$$own"},
+        "covers": {"$sum": {"$map": {"input": "$$own", "in": covers}}},
+    }
+    candidates = {
+        "$map": {
+            "input": {"$setUnion": [f"${_LABELLED}.label"]},
+            "as": "name",
+            "in": {"$let": {"vars": {"own": own}, "in": candidate}},
+        }
+    }
+    first = {"$first": {"$sortArray": {"input": candidates, "sortBy": order}}}
     # Most images have one box, and need no counting: it takes a third of the time.
     only = {"$first": f"${_LABELLED}"}
     best = {"$cond": [{"$eq": [{"$size": f"${_LABELLED}"}, 1]}, only, first]}
+    # The label to store: none, the one that is there, or a new one as FiftyOne writes it.
+    label = f"${_BEST}.label"
+    kept = [
+        # ``DatasetView.save`` leaves a field as it is that a sample does not have: so None for it.
+        {"case": {"$lte": [label, None]}, "then": "$$REMOVE" if moment else None},
+        {"case": {"$eq": [label, f"${field}.label"]}, "then": f"${field}"},
+    ]
+    # Its id: a prefix for field and split, then the last eight bytes of the sample's own id.
+    prefixes = [
+        {
+            "case": {"$eq": ["$split", split]},
+            "then": id_prefix("primary label", field, split).hex(),
+        }
+        for split in SPLITS
+    ]
+    other = id_prefix("primary label", field).hex()
+    prefix = {"$switch": {"branches": prefixes, "default": other}}
+    number = {"$substrBytes": [{"$toString": "$_id"}, 8, 16]}
+    new = {
+        "_id": {"$toObjectId": {"$concat": [prefix, number]}},
+        "_cls": "Classification",
+        "tags": {"$literal": []},
+        "label": label,
+    }
     return [
         {"$set": {_BEFORE: f"${field}", _LABELLED: labelled}},
         {"$set": {_BY_AREA: {"$allElementsTrue": [areas]}}},
         {"$set": {_BEST: best}},
-        {"$set": {field: _label_of_best(field, none="$$REMOVE" if moment else None)}},
+        {"$set": {field: {"$switch": {"branches": kept, "default": new}}}},
         _where_changed(field, moment),
         {"$unset": [_BEFORE, _LABELLED, _BY_AREA, _BEST]},
     ]
@@ -80,60 +120,6 @@ def rank_update(
         _where_changed(field, moment),
         {"$unset": [_BEFORE]},
     ]
-
-
-def _candidates() -> Expression:
-    """Every concept of an image with the number of its boxes and the area they cover."""
-    own = {"$filter": {"input": f"${_LABELLED}", "cond": {"$eq": ["$$this.label", "$$name"]}}}
-    sides = [{"$arrayElemAt": ["$$this.bounding_box", side]} for side in (2, 3)]
-    covers = {"$cond": [f"${_BY_AREA}", "$$this.area", {"$multiply": sides}]}
-    candidate = {
-        "label": "$$name",
-        "count": {"$size": "$$own"},
-        "covers": {"$sum": {"$map": {"input": "$$own", "in": covers}}},
-    }
-    return {
-        "$map": {
-            "input": {"$setUnion": [f"${_LABELLED}.label"]},
-            "as": "name",
-            "in": {"$let": {"vars": {"own": own}, "in": candidate}},
-        }
-    }
-
-
-def _label_of_best(field: str, none: str | None) -> Expression:
-    """The label to store: none, the one that is there, or a new one as FiftyOne writes it.
-
-    ``DatasetView.save`` leaves a field as it is that a sample does not have: for it none is None.
-    """
-    label = f"${_BEST}.label"
-    new = {
-        "_id": _label_id(field),
-        "_cls": "Classification",
-        "tags": {"$literal": []},
-        "label": label,
-    }
-    return {
-        "$switch": {
-            "branches": [
-                {"case": {"$lte": [label, None]}, "then": none},
-                {"case": {"$eq": [label, f"${field}.label"]}, "then": f"${field}"},
-            ],
-            "default": new,
-        }
-    }
-
-
-def _label_id(field: str) -> Expression:
-    """A prefix for field and split, followed by the last eight bytes of the sample's own id."""
-
-    def prefix(*scope: str) -> str:
-        return id_prefix("primary label", field, *scope).hex()
-
-    branches = [{"case": {"$eq": ["$split", split]}, "then": prefix(split)} for split in SPLITS]
-    number = {"$substrBytes": [{"$toString": "$_id"}, 8, 16]}
-    chosen = {"$switch": {"branches": branches, "default": prefix()}}
-    return {"$toObjectId": {"$concat": [chosen, number]}}
 
 
 def _where_changed(field: str, moment: datetime | None) -> Document:

@@ -67,7 +67,21 @@ def write_changes(dataset: Any, changes: Iterable[ImageChange]) -> Iterator[tupl
         How many images were to change, and how many of them were left alone or are not there.
     """
     for batch in _batches(changes):
-        found = [{"$match": _those_with_boxes(batch) if batch[0].places else _those(batch)}]
+        these: Document = {"_id": {"$in": [ObjectId(one.sample_id) for one in batch]}}
+        if batch[0].places:
+            # Only images that have every box that is to change.
+            these = {
+                "$or": [
+                    {"_id": ObjectId(one.sample_id)}
+                    | {
+                        f"{path}._id": {"$all": [ObjectId(id_) for id_ in boxes]}
+                        for path, boxes in one.boxes.items()
+                        if boxes
+                    }
+                    for one in batch
+                ]
+            }
+        found = [{"$match": these}]
         roots = dict.fromkeys(batch[0].fields)
         roots |= dict.fromkeys(path.partition(".")[0] for path in batch[0].boxes)
         save_pipeline(dataset, [*found, *_pipeline(batch)], roots)
@@ -89,26 +103,6 @@ def _batches(changes: Iterable[ImageChange]) -> Iterator[list[ImageChange]]:
         yield batch
 
 
-def _those(batch: Sequence[ImageChange]) -> Document:
-    return {"_id": {"$in": [ObjectId(one.sample_id) for one in batch]}}
-
-
-def _those_with_boxes(batch: Sequence[ImageChange]) -> Document:
-    """The images of a batch that have every box that is to change."""
-    if not batch[0].boxes:
-        return _those(batch)
-    each = [
-        {"_id": ObjectId(one.sample_id)}
-        | {
-            f"{path}._id": {"$all": [ObjectId(id_) for id_ in boxes]}
-            for path, boxes in one.boxes.items()
-            if boxes
-        }
-        for one in batch
-    ]
-    return {"$or": each}
-
-
 def _pipeline(batch: Sequence[ImageChange]) -> list[Document]:
     """Sets what each image of the batch gets; boxes are found by their ids, wherever they stand."""
     paths = {path: f"p{number}" for number, path in enumerate(batch[0].boxes)}
@@ -127,23 +121,21 @@ def _pipeline(batch: Sequence[ImageChange]) -> list[Document]:
     ids = {"$literal": [ObjectId(one.sample_id) for one in batch]}
     row = {"$arrayElemAt": [{"$literal": rows}, {"$indexOfArray": [ids, "$_id"]}]}
     given: Document = {name: f"${_CHANGE}.{short}" for name, short in names.items()}
-    given |= {path: _merged(path, f"${_CHANGE}.{short}") for path, short in paths.items()}
+    for path, short in paths.items():
+        change = f"${_CHANGE}.{short}"
+        place = {"$indexOfArray": [f"{change}.ids", "$$this._id"]}
+        values = {"$arrayElemAt": [f"{change}.values", "$$place"]}
+        box = {"$cond": [{"$lt": ["$$place", 0]}, "$$this", {"$mergeObjects": ["$$this", values]}]}
+        merged = {"$let": {"vars": {"place": place}, "in": box}}
+        # An image whose list is absent is not given an empty one.
+        given[path] = {
+            "$cond": [
+                {"$isArray": [f"${path}"]},
+                {"$map": {"input": f"${path}", "in": merged}},
+                "$$REMOVE",
+            ]
+        }
     return [{"$set": {_CHANGE: row}}, {"$set": given}, {"$unset": [_CHANGE]}]
-
-
-def _merged(path: str, change: str) -> Document:
-    place = {"$indexOfArray": [f"{change}.ids", "$$this._id"]}
-    values = {"$arrayElemAt": [f"{change}.values", "$$place"]}
-    box = {"$cond": [{"$lt": ["$$place", 0]}, "$$this", {"$mergeObjects": ["$$this", values]}]}
-    one = {"$let": {"vars": {"place": place}, "in": box}}
-    # An image whose list is absent is not given an empty one.
-    return {
-        "$cond": [
-            {"$isArray": [f"${path}"]},
-            {"$map": {"input": f"${path}", "in": one}},
-            "$$REMOVE",
-        ]
-    }
 
 
 class SampleImport:
@@ -159,9 +151,26 @@ class SampleImport:
     """
 
     def __init__(self, dataset: Any) -> None:
+        import fiftyone as fo
+
         self._dataset = dataset
-        _delete_left_behind()
-        self._description = _describe(dataset)
+        before = now() - LEFT_BEHIND
+        for one in fo.list_datasets(glob_patt=f"* {SCRATCH} *", info=True):
+            created: datetime | None = one["created_at"]
+            if not one["persistent"] and created is not None and created < before:
+                fo.delete_dataset(one["name"])
+        # What FiftyOne's format says of the dataset's fields; and of what else it holds, nothing.
+        with tempfile.TemporaryDirectory(prefix="fathomnet-ingest-") as folder, _quiet():
+            place = Path(folder, "format")
+            dataset.limit(0).export(
+                export_dir=str(place),
+                dataset_type=fo.types.FiftyOneDataset,
+                export_media=False,
+                progress=False,
+            )
+            described = json.loads((place / "metadata.json").read_text(encoding="utf-8"))
+        lasting = {key: one for key, one in described.items() if key not in _NOT_OURS}
+        self._description = json.dumps(lasting)
 
     def add(self, documents: Sequence[Document]) -> int:
         """Adds samples, and says how many of them were not there yet."""
@@ -169,31 +178,26 @@ class SampleImport:
 
         name = f"{self._dataset.name[:40]} {SCRATCH} {uuid4().hex}"
         try:
-            ids = [str(one["_id"]) for one in documents]
-            return _merge(self._dataset, self._import(name, documents), ids)
+            with tempfile.TemporaryDirectory(prefix="fathomnet-ingest-") as folder, _quiet():
+                Path(folder, "metadata.json").write_text(self._description, encoding="utf-8")
+                samples = json.dumps({"samples": documents}, default=json_util.default)
+                Path(folder, "samples.json").write_text(samples, encoding="utf-8")
+                scratch = fo.Dataset.from_dir(
+                    dataset_dir=folder,
+                    dataset_type=fo.types.FiftyOneDataset,
+                    name=name,
+                    ordered=False,
+                    progress=False,
+                )
+            paths = {str(one["_id"]): one["filepath"] for one in documents}
+            # The format takes an address for a path beside its own files.
+            remote = {id_: path for id_, path in paths.items() if "://" in path}
+            if remote:
+                scratch.set_values("filepath", remote, key_field="id")
+            return _merge(self._dataset, scratch, list(paths))
         finally:
             if fo.dataset_exists(name):
                 fo.delete_dataset(name)
-
-    def _import(self, name: str, documents: Sequence[Document]) -> Any:
-        import fiftyone as fo
-
-        with tempfile.TemporaryDirectory(prefix="fathomnet-ingest-") as folder, _quiet():
-            Path(folder, "metadata.json").write_text(self._description, encoding="utf-8")
-            samples = json.dumps({"samples": documents}, default=json_util.default)
-            Path(folder, "samples.json").write_text(samples, encoding="utf-8")
-            scratch = fo.Dataset.from_dir(
-                dataset_dir=folder,
-                dataset_type=fo.types.FiftyOneDataset,
-                name=name,
-                ordered=False,
-                progress=False,
-            )
-        # The format takes an address for a path beside its own files.
-        remote = {str(one["_id"]): one["filepath"] for one in documents if "://" in one["filepath"]}
-        if remote:
-            scratch.set_values("filepath", remote, key_field="id")
-        return scratch
 
 
 def _merge(dataset: Any, scratch: Any, ids: Sequence[str]) -> int:
@@ -207,32 +211,6 @@ def _merge(dataset: Any, scratch: Any, ids: Sequence[str]) -> int:
     # Another process's samples have the time of its own merge.
     created = F("created_at")
     return int(dataset.select(ids).match((created >= began) & (created <= now())).count())
-
-
-def _describe(dataset: Any) -> str:
-    """What FiftyOne's format says of a dataset's fields; and of what else it holds, nothing."""
-    import fiftyone as fo
-
-    with tempfile.TemporaryDirectory(prefix="fathomnet-ingest-") as folder, _quiet():
-        place = Path(folder, "format")
-        dataset.limit(0).export(
-            export_dir=str(place),
-            dataset_type=fo.types.FiftyOneDataset,
-            export_media=False,
-            progress=False,
-        )
-        described = json.loads((place / "metadata.json").read_text(encoding="utf-8"))
-    return json.dumps({key: one for key, one in described.items() if key not in _NOT_OURS})
-
-
-def _delete_left_behind() -> None:
-    import fiftyone as fo
-
-    before = now() - LEFT_BEHIND
-    for one in fo.list_datasets(glob_patt=f"* {SCRATCH} *", info=True):
-        created: datetime | None = one["created_at"]
-        if not one["persistent"] and created is not None and created < before:
-            fo.delete_dataset(one["name"])
 
 
 @contextmanager

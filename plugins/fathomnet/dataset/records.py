@@ -69,37 +69,33 @@ def use_lasting_paths(dataset: Any) -> None:
         dataset: a FiftyOne dataset.
     """
     for run in list(outdated_runs(dataset)):
-        _change(run)
+        old = run.config["cls"]
+        change = {"config.cls": _lasting(old)}
+        results = run.results
+        written = None
+        if results:
+            try:
+                stored = results.fs.get(results.grid_id).read()
+            except NoFile:
+                # Another process has turned the run to its new results since this one read the run.
+                run.reload()
+                if _is_outdated(run.config.get("cls")):
+                    raise
+                continue
+            content = json_util.loads(stored.decode())
+            if _is_outdated(content.get("cls")):
+                content["cls"] = _lasting(content["cls"])
+                encoded = json_util.dumps(content).encode()
+                written = results.fs.put(encoded, content_type="application/json")
+                change["results"] = written
+        mine = {"_id": run.id, "config.cls": old}
+        done = run._get_collection().update_one(mine, {"$set": change})
+        if written is not None:
+            # Where another process was faster, its results are the run's and ours are nobody's.
+            results.fs.delete(results.grid_id if done.matched_count else written)
+        run.reload()
     dataset.clear_cache()
     dataset.reload()
-
-
-def _change(run: Any) -> None:
-    old = run.config["cls"]
-    change = {"config.cls": _lasting(old)}
-    results = run.results
-    written = None
-    if results:
-        try:
-            stored = results.fs.get(results.grid_id).read()
-        except NoFile:
-            # Another process has turned the run to its new results since this one read the run.
-            run.reload()
-            if _is_outdated(run.config.get("cls")):
-                raise
-            return
-        content = json_util.loads(stored.decode())
-        if _is_outdated(content.get("cls")):
-            content["cls"] = _lasting(content["cls"])
-            encoded = json_util.dumps(content).encode()
-            written = results.fs.put(encoded, content_type="application/json")
-            change["results"] = written
-    mine = {"_id": run.id, "config.cls": old}
-    done = run._get_collection().update_one(mine, {"$set": change})
-    if written is not None:
-        # Where another process was faster, its results are the run's and ours are nobody's.
-        results.fs.delete(results.grid_id if done.matched_count else written)
-    run.reload()
 
 
 def _is_outdated(path: Any) -> bool:
@@ -245,7 +241,13 @@ def reload_known(dataset: Any) -> int:
     dataset.reload()
     record = read_record(dataset, SCHEMA_RUN_KEY, SchemaNumber)
     if record is None:
-        return 1 if _has_records(dataset) else SCHEMA_VERSION
+        values = (read_values(dataset, key) or {} for key in dataset.list_runs())
+        has_records = (
+            MARKER in dataset.info
+            or any("plugin_version" in one for one in values)
+            or any(True for _ in outdated_runs(dataset))
+        )
+        return 1 if has_records else SCHEMA_VERSION
     if record.number > SCHEMA_VERSION:
         raise DatasetError(
             f"dataset {dataset.name!r} has schema {record.number}, of fathomnet-voxel51 "
@@ -270,15 +272,6 @@ def bring_up_to_date(dataset: Any) -> None:
         if number > there:
             step(dataset)
             write_schema_number(dataset, number)
-
-
-def _has_records(dataset: Any) -> bool:
-    if MARKER in dataset.info:
-        return True
-    records = (read_values(dataset, key) or {} for key in dataset.list_runs())
-    if any("plugin_version" in record for record in records):
-        return True
-    return any(True for _ in outdated_runs(dataset))
 
 
 def _number_leaves_info(dataset: Any) -> None:

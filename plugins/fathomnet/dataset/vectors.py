@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -113,24 +113,33 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
     path = vector_path(dataset, patches_field, field)
     if not isinstance(dataset.get_field(path), fo.VectorField):
         raise DatasetError(f"dataset {dataset.name!r} has no vectors in {path!r}; embed it first")
-    if view is dataset:
-        rows: Iterator[tuple[str, str, Any]] = (
-            (sample_id, id_, vector)
-            for sample_id, found in _by_image(dataset, path)
-            for id_, vector in found.items()
-        )
-    else:
-        rows = _shown_rows(dataset, path, columns.ids_in(view, patches_field))
     ids: list[str] = []
     sample_ids: list[str] = []
     unpacker = VectorUnpacker()
-    for sample_id, id_, vector in rows:
-        sample_ids.append(sample_id)
-        ids.append(id_)
-        if isinstance(vector, bytes):
-            unpacker.add(vector)
-        else:
-            unpacker.add_array(vector)
+
+    def add(sample_id: str, found: dict[str, Any], shown: Iterable[str]) -> None:
+        for id_ in shown:
+            vector = found.get(id_)
+            if vector is None:
+                continue
+            sample_ids.append(sample_id)
+            ids.append(id_)
+            if isinstance(vector, bytes):
+                unpacker.add(vector)
+            else:
+                unpacker.add_array(vector)
+
+    if view is dataset:
+        for sample_id, found in _by_image(dataset, path):
+            add(sample_id, found, found)
+    else:
+        # In the view's own order, which may show a sample several times.
+        shown = zip(*columns.ids_in(view, patches_field), strict=True)
+        for batch in writes.batched(shown, READ_AT_ONCE):
+            images = dataset.select([sample_id for sample_id, _ in batch])
+            of_samples = dict(_by_image(images, path))
+            for sample_id, of_sample in batch:
+                add(sample_id, of_samples.get(sample_id, {}), of_sample)
     return Vectors(ids=ids, sample_ids=sample_ids, matrix=unpacker.matrix())
 
 
@@ -163,15 +172,6 @@ def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:
             if boxes
             else ImageChange(sample_id, fields=given[sample_id])
         )
-
-
-def _shown_rows(dataset: Any, path: str, shown: columns.Columns) -> Iterator[tuple[str, str, Any]]:
-    """Sample, box (or again the sample) and vector of what a view shows, in its order."""
-    for batch in writes.batched(zip(*shown, strict=True), READ_AT_ONCE):
-        of_samples = dict(_by_image(dataset.select([sample_id for sample_id, _ in batch]), path))
-        for sample_id, ids in batch:
-            found = of_samples.get(sample_id, {})
-            yield from ((sample_id, id_, found[id_]) for id_ in ids if id_ in found)
 
 
 def _by_image(view: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from .boxes import EvaluatedBoxes, read_evaluated_boxes
 from .marks import write_marks
 from .result import EvaluationResult, Scored, result_of
 from .run import EvaluationDetails, begin_run, detection_config, end_run, refuse_taken_key
-from .scoring.judging import LEAST_IOU, Marks, judge, list_matches, make_marks, pairs_of
+from .scoring.judging import LEAST_IOU, judge, list_matches, make_marks, pairs_of
 from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
 
 
@@ -68,7 +68,10 @@ def evaluate_predictions(
     EvaluationDetails(result, taxonomy.sha256).write(config)
     progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
-    _write_marks(samples, scored.boxes, marks, eval_key, progress)
+    total, done = len(scored.boxes.sample_ids), 0
+    for written in write_marks(samples, scored.boxes, marks, eval_key):
+        done += written
+        progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
     end_run(samples, eval_key, method, matches, metrics)
     progress(1.0, f"{counted(result.boxes, 'box', 'boxes')} scored")
@@ -100,15 +103,6 @@ def check_names(
     return key
 
 
-def _write_marks(
-    samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str, progress: Progress
-) -> None:
-    total, done = len(boxes.sample_ids), 0
-    for written in write_marks(samples, boxes, marks, eval_key):
-        done += written
-        progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
-
-
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
     dataset = dataset_of(samples)
     if samples._dataset is not dataset:
@@ -131,7 +125,9 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
             f"{counted(len(boxes.sample_ids), 'image', 'images')} looked at; "
             f"{_labelled_splits(samples, gt_field)}"
         )
-    kept = _images_kept(boxes)
+    # The images whose split has predictions: the model was not asked about the others.
+    asked = {boxes.splits[owner] for owner in set(predictions.owners.tolist())}
+    kept = np.array([split in asked for split in boxes.splits], bool)
     judgement = judge(truth, predictions, kept, _foreign(boxes))
     pairs, rows = pairs_of(judgement, truth, predictions, taxonomy)
     if not len(pairs):
@@ -140,12 +136,6 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
             f"there is nothing to score; {_labelled_splits(samples, gt_field)}"
         )
     return Scored(boxes, judgement, pairs, rows, kept)
-
-
-def _images_kept(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
-    """The images whose split has predictions; the model was not asked about the others."""
-    asked = {boxes.splits[owner] for owner in set(boxes.predictions.boxes.owners.tolist())}
-    return np.array([split in asked for split in boxes.splits], bool)
 
 
 def _foreign(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:

@@ -130,15 +130,20 @@ def view_of_pairs(
     Raises:
         DatasetError: all the boxes have been removed since.
     """
-    if not is_named_one_by_one(positions):
-        return _by_names(dataset, evaluation, positions)
-    images = _by_ids(dataset, evaluation, positions)
-    return _patches(images, evaluation) if as_patches else images
-
-
-def _patches(images: Any, evaluation: FinishedEvaluation) -> Any:
-    """One patch per box, each with the predictions for this box only."""
     gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
+    if not is_named_one_by_one(positions):
+        pairs = evaluation.pairs
+        taken_for: dict[str, set[str]] = {}
+        for place in positions.tolist():
+            true, predicted = pairs.true[place], pairs.predicted[place]
+            taken_for.setdefault(true or "", set()).add(predicted or "")
+        of_truth, of_predictions = _filters(evaluation, _Names(taken_for))
+        view = dataset.filter_labels(gt_field, of_truth)
+        return view.filter_labels(pred_field, of_predictions, only_matches=False)
+    images = _by_ids(dataset, evaluation, positions)
+    if not as_patches:
+        return images
+    # One patch per box, each with the predictions for this box only.
     patches = images.to_patches(gt_field, other_fields=[pred_field])
     of_this = {"$eq": [f"$$this.{evaluation.eval_key}_id", {"$toString": f"${gt_field}._id"}]}
     return patches.filter_labels(pred_field, of_this, only_matches=False)
@@ -163,18 +168,6 @@ def _by_ids(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) 
     for field, wanted in sides:
         view = view.filter_labels(field, {"$in": ["$$this._id", wanted]}, only_matches=False)
     return view
-
-
-def _by_names(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
-    pairs = evaluation.pairs
-    taken_for: dict[str, set[str]] = {}
-    for place in positions.tolist():
-        true, predicted = pairs.true[place], pairs.predicted[place]
-        taken_for.setdefault(true or "", set()).add(predicted or "")
-    names = _Names(taken_for)
-    of_truth, of_predictions = _filters(evaluation, names)
-    view = dataset.filter_labels(evaluation.gt_field, of_truth)
-    return view.filter_labels(evaluation.pred_field, of_predictions, only_matches=False)
 
 
 class _Names:

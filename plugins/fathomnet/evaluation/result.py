@@ -116,9 +116,18 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
     truth = scored.boxes.truth.boxes
     right, distances = pairs.right, pairs.distances
     alone = judgement.row_prediction[scored.rows] == NO_PARTNER
-    groups, by = _groups(scored)
+    # The group of each pair, numbered from 0: its dive if dives are known, otherwise its image.
+    dives = scored.boxes.dives
+    by = "dive" if any(dive is not None for dive in dives) else "image"
+    numbers: dict[Any, int] = {}
+    of_image = [
+        numbers.setdefault(image if dive is None else dive, len(numbers))
+        for image, dive in enumerate(dives)
+    ]
+    owners = truth.owners[judgement.row_truth[scored.rows]]
+    groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)[1]
     values = np.stack([right, distances], axis=1).astype(np.float64)
-    bounds = bootstrap_intervals(values, groups) or (None, None)
+    bounds = bootstrap_intervals(values, groups.astype(np.intp)) or (None, None)
     predicted = ~alone
     labelled = np.array([label is not None for label in truth.labels], bool)
     kept = scored.images_kept[truth.owners]
@@ -149,20 +158,6 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
         unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
         repeated_boxes=int((labelled & kept & ~judgement.truth_kept).sum()),
     )
-
-
-def _groups(scored: Scored) -> tuple[npt.NDArray[np.intp], str]:
-    """The group of each pair, numbered from 0: its dive if dives are known, otherwise its image."""
-    dives = scored.boxes.dives
-    by = "dive" if any(dive is not None for dive in dives) else "image"
-    numbers: dict[Any, int] = {}
-    of_image = [
-        numbers.setdefault(image if dive is None else dive, len(numbers))
-        for image, dive in enumerate(dives)
-    ]
-    owners = scored.boxes.truth.boxes.owners[scored.judgement.row_truth[scored.rows]]
-    _, groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)
-    return groups.astype(np.intp), by
 
 
 def _mean(values: Sequence[Any] | npt.NDArray[Any]) -> float | None:

@@ -124,19 +124,12 @@ def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
     Returns:
         FiftyOne's method object, for ``end_run``.
     """
+    import fiftyone as fo
+
     dataset = dataset_of(samples)
     method = config.build()
     method.ensure_requirements()
-    _remove_run(dataset, eval_key, config)
-    method.register_run(samples, eval_key)
-    declare(dataset, mark_schema(eval_key, config.gt_field, config.pred_field))
-    return method
-
-
-def _remove_run(dataset: Any, eval_key: str, config: Any) -> None:
-    """Deletes a run of the same fields and all that it wrote, if it came to its end or not."""
-    import fiftyone as fo
-
+    # What a run of the same fields wrote goes first, whether it came to its end or not.
     schema = mark_schema(eval_key, config.gt_field, config.pred_field)
     written = [path for path in schema if dataset.get_field(path) is not None]
     if written:
@@ -144,6 +137,9 @@ def _remove_run(dataset: Any, eval_key: str, config: Any) -> None:
     if dataset.has_evaluation(eval_key):
         fo.core.evaluation.EvaluationMethod.delete_run(dataset, eval_key, cleanup=False)
         dataset._delete_empty_sidebar_group(eval_key)
+    method.register_run(samples, eval_key)
+    declare(dataset, schema)
+    return method
 
 
 def end_run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from ..dataset.ingest_record import read_ingest_record
 from ..dataset.schema import declare, sample_schema
 from ..errors import DatasetError
 from ..media.paths import MediaPlan
-from ..names import DATASET_NAME, GROUND_TRUTH, MediaStatus
+from ..names import DATASET_NAME, GROUND_TRUTH
 from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from ..text import counted
@@ -81,11 +80,20 @@ def ingest_dataset(
         InputError: a file or a parameter is wrong, with every fault; nothing was written.
         DatasetError: the dataset of this name is not ours, or was made from something else.
     """
+    import fiftyone as fo
+
     progress(0.0, "reading annotations")
     media, plans = read_ingest(
         dataset_name, train_annotations, test_annotations, media_root, mirror, limit
     )
-    dataset = _open(dataset_name, plans, media, recreate)
+    dataset = find_dataset(dataset_name)
+    if dataset is not None and recreate:
+        delete_dataset(dataset)
+        dataset = None
+    if dataset is None:
+        dataset = create_dataset(dataset_name, [plan.split for plan in plans])
+    for plan in plans:
+        refuse_other_source(dataset, plan, media)
     declare(dataset, sample_schema())
     total = sum(len(plan.images) for plan in plans)
     added = done = 0
@@ -94,26 +102,26 @@ def ingest_dataset(
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, media, part)
     save_concept_tree(load_taxonomy())
-    result = _count(dataset, tuple(plan.split for plan in plans), added)
+    splits = tuple(plan.split for plan in plans)
+    path = f"{GROUND_TRUTH}.detections"
+    samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
+        [fo.Count(), fo.Count(path), fo.Count(f"{path}.label")]
+    )
     repeated = sum(count_repeats(plan.images) for plan in plans)
     if repeated:
         save_repeats_view(dataset)
-        result = replace(result, repeated_boxes=repeated)
-    added_now = counted(result.samples_added, "sample", "samples")
-    progress(1.0, f"{added_now} added, {result.samples_present:,} present")
-    return result
-
-
-def _open(name: str, plans: list[SplitPlan], media: MediaPlan, recreate: bool) -> Any:
-    dataset = find_dataset(name)
-    if dataset is not None and recreate:
-        delete_dataset(dataset)
-        dataset = None
-    if dataset is None:
-        dataset = create_dataset(name, [plan.split for plan in plans])
-    for plan in plans:
-        refuse_other_source(dataset, plan, media)
-    return dataset
+    present = samples - added
+    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present:,} present")
+    return IngestResult(
+        dataset=dataset.name,
+        samples_added=added,
+        samples_present=present,
+        samples=samples,
+        boxes=boxes,
+        unlabelled_boxes=boxes - labelled,
+        splits=splits,
+        repeated_boxes=repeated,
+    )
 
 
 def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Progress) -> int:
@@ -121,7 +129,10 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
     names = (image.file_name for image in plan.images)
     statuses = media_statuses(media, plan.split, names, plan.catalog.sha256)
     update_media_status(dataset, plan.split, statuses)
-    if record and record.complete and _covers(record.limit, plan.limit):
+    covers = record and (
+        record.limit is None or (plan.limit is not None and plan.limit <= record.limit)
+    )
+    if record and record.complete and covers:
         if record.licences is None:  # it was made by a version that kept none
             whole = replace(plan, limit=record.limit)
             whole.record(media, complete=True).write(dataset)
@@ -129,40 +140,6 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
         return 0
     plan.record(media, complete=False).write(dataset)
     save_split_view(dataset, plan.split)
-    added = _add_missing_samples(dataset, plan, media, statuses, progress)
-    refuse_if_deleted(dataset)
-    _refuse_if_incomplete(dataset, plan)
-    plan.record(media, complete=True).write(dataset)
-    return added
-
-
-def _refuse_if_incomplete(dataset: Any, plan: SplitPlan) -> None:
-    """Checks a split before it is recorded as complete, because no later run would check again.
-
-    If FiftyOne's public API wrote it, a database that was killed may have lost the last tenth of a
-    second of acknowledged writes, and the run goes on once the database is back.
-    """
-    gone = len(plan.images) - len(_of_splits(dataset, (plan.split,)))
-    if gone > 0:
-        images = counted(gone, "image", "images")
-        raise DatasetError(
-            f"{images} of the {plan.split} split that were written are not in it any more: "
-            "somebody deleted them, or the database was stopped before it had kept them. Run it "
-            "again to add them."
-        )
-
-
-def _covers(there: int | None, wanted: int | None) -> bool:
-    return there is None or (wanted is not None and wanted <= there)
-
-
-def _add_missing_samples(
-    dataset: Any,
-    plan: SplitPlan,
-    media: MediaPlan,
-    statuses: Mapping[str, MediaStatus],
-    progress: Progress,
-) -> int:
     present = frozenset(_of_splits(dataset, (plan.split,)).values("image_id"))
     missing = [image for image in plan.images if image.image_id not in present]
     documents = (
@@ -175,13 +152,24 @@ def _add_missing_samples(
         )
         for image in missing
     )
-    done = len(plan.images) - len(missing)
-    added = 0
+    total, added = len(plan.images), 0
+    done = total - len(missing)
     for looked_at, new in writes.add_samples(dataset, documents, BATCH):
         added += new
         done += looked_at
-        label = f"adding samples {done:,}/{len(plan.images):,} ({plan.split})"
-        progress(done / len(plan.images), label)
+        progress(done / total, f"adding samples {done:,}/{total:,} ({plan.split})")
+    refuse_if_deleted(dataset)
+    # No later run would look again once the split is recorded as complete. If FiftyOne's public API
+    # wrote it, a database that was killed may have lost the last tenth of a second of acknowledged
+    # writes, and the run goes on once the database is back.
+    gone = total - len(_of_splits(dataset, (plan.split,)))
+    if gone > 0:
+        raise DatasetError(
+            f"{counted(gone, 'image', 'images')} of the {plan.split} split that were written are "
+            "not in it any more: somebody deleted them, or the database was stopped before it had "
+            "kept them. Run it again to add them."
+        )
+    plan.record(media, complete=True).write(dataset)
     return added
 
 
@@ -189,21 +177,3 @@ def _of_splits(dataset: Any, splits: tuple[str, ...]) -> Any:
     from fiftyone import ViewField
 
     return dataset.match(ViewField("split").is_in(splits))
-
-
-def _count(dataset: Any, splits: tuple[str, ...], added: int) -> IngestResult:
-    import fiftyone as fo
-
-    boxes_path = f"{GROUND_TRUTH}.detections"
-    samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
-        [fo.Count(), fo.Count(boxes_path), fo.Count(f"{boxes_path}.label")]
-    )
-    return IngestResult(
-        dataset=dataset.name,
-        samples_added=added,
-        samples_present=samples - added,
-        samples=samples,
-        boxes=boxes,
-        unlabelled_boxes=boxes - labelled,
-        splits=splits,
-    )

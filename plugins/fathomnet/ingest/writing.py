@@ -20,7 +20,24 @@ def save_concept_tree(taxonomy: Taxonomy) -> bool:
 
     if not hasattr(fo, "Taxonomy"):
         return False
-    tree = _concept_tree(taxonomy)
+    children: dict[str | None, list[str]] = {}
+    for taxon in taxonomy.taxa:
+        children.setdefault(taxon.parent, []).append(taxon.name)
+    concepts = frozenset(taxonomy.concepts)
+
+    def node(name: str) -> Any:
+        taxon = taxonomy.taxon(name)
+        below = [node(child) for child in children.get(name, ())]
+        return fo.Node(
+            name=name,
+            description=taxon.rank if taxon else None,
+            can_select=name in concepts,
+            values=below or None,
+        )
+
+    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
+    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
+    tree = fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
     if _latest_tree() == tree.root.to_dict():
         return False
     try:
@@ -40,26 +57,3 @@ def _latest_tree() -> dict[str, Any] | None:
         return None
     tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
     return tree
-
-
-def _concept_tree(taxonomy: Taxonomy) -> Any:
-    import fiftyone as fo
-
-    children: dict[str | None, list[str]] = {}
-    for taxon in taxonomy.taxa:
-        children.setdefault(taxon.parent, []).append(taxon.name)
-    concepts = frozenset(taxonomy.concepts)
-
-    def node(name: str) -> Any:
-        taxon = taxonomy.taxon(name)
-        below = [node(child) for child in children.get(name, ())]
-        return fo.Node(
-            name=name,
-            description=taxon.rank if taxon else None,
-            can_select=name in concepts,
-            values=below or None,
-        )
-
-    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
-    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
-    return fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)

@@ -77,7 +77,18 @@ def import_predictions(
     bring_up_to_date(dataset)
     progress(0.0, "reading predictions")
     table, boxes, faults = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
-    record = _record(table, split, gt_field, faults)
+    record = ImportRecord(
+        split=split,
+        gt_field=gt_field,
+        source=table.source,
+        sha256=table.sha256,
+        manifest=table.manifest,
+        concepts=tuple(table.concepts),
+        rows=len(table) + len(table.rejected),
+        rejected_rows=len(faults),
+        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
+        state="writing",
+    )
     key = import_run_key(field, split)
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
@@ -91,7 +102,14 @@ def import_predictions(
         done += written
         progress(done / total, f"writing predictions {done:,}/{total:,} images")
     result = _result(table, boxes)
-    _refuse_if_overtaken(dataset, key, table)
+    dataset.reload()
+    there = read_record(dataset, key, ImportRecord)
+    if there is None or there.sha256 != table.sha256:
+        other = "another file" if there is None else there.source
+        raise DatasetError(
+            f"while {table.source} was imported, somebody else began to import {other} into the "
+            "same field; import again what it is to hold"
+        )
     refuse_if_field_deleted(dataset, field)
     write_record(dataset, key, replace(record, state="complete"))
     progress(1.0, f"{counted(result.imported, 'prediction', 'predictions')} in {field}")
@@ -116,20 +134,9 @@ def _match(
     dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
-    path = _checked_fields(dataset, split, gt_field, field)
-    with collector_paused():
-        table = read_rows(predictions, known_concepts(dataset, path))
-        boxes = read_split_boxes(dataset, split, path, field)
-    faults = bad_rows(table, boxes.known_ids(), split)
-    if not skip_bad_rows:
-        refuse_rows(table, faults)
-    return table, boxes, faults
-
-
-def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
-    """Checks everything that can be checked without the file; returns the path of the boxes."""
     import fiftyone as fo
 
+    # First everything that can be checked without the file.
     if split not in SPLITS:
         known = " or ".join(SPLITS)
         raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
@@ -148,22 +155,13 @@ def _checked_fields(dataset: Any, split: str, gt_field: str, field: str) -> str:
             f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
             "alone; choose another field"
         )
-    return path
-
-
-def _record(table: Predictions, split: str, gt_field: str, faults: list[Fault]) -> ImportRecord:
-    return ImportRecord(
-        split=split,
-        gt_field=gt_field,
-        source=table.source,
-        sha256=table.sha256,
-        manifest=table.manifest,
-        concepts=tuple(table.concepts),
-        rows=len(table) + len(table.rejected),
-        rejected_rows=len(faults),
-        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
-        state="writing",
-    )
+    with collector_paused():
+        table = read_rows(predictions, known_concepts(dataset, path))
+        boxes = read_split_boxes(dataset, split, path, field)
+    faults = bad_rows(table, boxes.known_ids(), split)
+    if not skip_bad_rows:
+        refuse_rows(table, faults)
+    return table, boxes, faults
 
 
 def _changes(
@@ -175,17 +173,6 @@ def _changes(
         wanted = documents.of_image(annotation_ids, bounding_boxes)
         if not is_same(wanted, there):
             yield ImageChange(sample_id, fields={field: wanted})
-
-
-def _refuse_if_overtaken(dataset: Any, key: str, table: Predictions) -> None:
-    dataset.reload()
-    record = read_record(dataset, key, ImportRecord)
-    if record is None or record.sha256 != table.sha256:
-        other = "another file" if record is None else record.source
-        raise DatasetError(
-            f"while {table.source} was imported, somebody else began to import {other} into the "
-            "same field; import again what it is to hold"
-        )
 
 
 def _result(table: Predictions, boxes: SplitBoxes) -> ImportResult:

@@ -84,11 +84,34 @@ def export_corrections(
     written = counted(len(corrections), "correction", "corrections")
     progress(0.5, f"writing {written}")
     images = _images(dataset, path, {one.sample_id for one in corrections})
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for one in corrections:
+        image, journal = images[one.sample_id], one.journal
+        row = (
+            *(image.get(name) for name in ("split", "image_id", "file_name")),
+            image["boxes"][one.label_id].get(ANNOTATION_ID),
+            *(one.before, one.after, journal.user, journal.time, journal.note, journal.key),
+        )
+        rows.writerow(map(spreadsheet_cell, row))
+    # A dataset keeps only how many images of a split have each licence, so all that the annotation
+    # files of these images list are named, and none by an image.
+    splits = sorted({image.get("split") or "" for image in images.values()})
+    kept = (read_ingest_record(dataset, split) for split in splits)
+    licences = [record.licences for record in kept if record and record.licences]
+    described = [one for split in licences for one in split.described if one.images]
+    numbered = [
+        {"id": number, "name": name, "url": url}
+        for number, (name, url) in enumerate(
+            dict.fromkeys((one.name, one.url) for one in described), start=1
+        )
+    ]
+    content = _as_coco(corrections, images) | {"licenses": numbered}
+    listed = json.dumps(content, indent=1, ensure_ascii=False)
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(table, _as_csv(corrections, images).encode())
-        content = _as_coco(corrections, images) | {"licenses": _licences(dataset, images)}
-        listed = json.dumps(content, indent=1, ensure_ascii=False)
+        write_whole(table, text.getvalue().encode())
         write_whole(coco, listed.encode())
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
@@ -151,22 +174,6 @@ def _images(dataset: Any, path: str, samples: set[str]) -> dict[str, Mapping[str
     return images
 
 
-def _as_csv(corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]) -> str:
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for one in corrections:
-        image = images[one.sample_id]
-        row = (
-            *(image.get(name) for name in ("split", "image_id", "file_name")),
-            image["boxes"][one.label_id].get(ANNOTATION_ID),
-            *(one.before, one.after),
-            *(one.journal.user, one.journal.time, one.journal.note, one.journal.key),
-        )
-        table.writerow(map(spreadsheet_cell, row))
-    return text.getvalue()
-
-
 def _as_coco(
     corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -208,25 +215,6 @@ def _as_coco(
         )
     listed_names = [{"id": number, "name": name} for name, number in categories.items()]
     return {"images": listed, "annotations": annotations, "categories": listed_names}
-
-
-def _licences(dataset: Any, images: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The licences that the annotation files of these images list.
-
-    A dataset keeps only how many images of a split have each licence, so no image in the file
-    names one.
-    """
-    kept = (
-        read_ingest_record(dataset, split)
-        for split in sorted({image.get("split") or "" for image in images.values()})
-    )
-    licences = [record.licences for record in kept if record and record.licences]
-    described = [one for split in licences for one in split.described if one.images]
-    known = dict.fromkeys((one.name, one.url) for one in described)
-    return [
-        {"id": number, "name": name, "url": url}
-        for number, (name, url) in enumerate(known, start=1)
-    ]
 
 
 def _number(known: int | None, otherwise: int) -> int:

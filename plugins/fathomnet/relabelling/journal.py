@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
@@ -140,18 +140,11 @@ def journals_of(dataset: Any) -> list[Journal]:
 def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
     """The boxes of a journal as they were before."""
     results = dataset.load_run_results(journal.key, cache=False)
-    return [
-        BoxState(sample, label, group["state"])
-        for group in results.groups
-        for sample, label in _boxes_of(group)
-    ]
-
-
-def _boxes_of(group: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """Sample id and label id of each box.
-
-    Journals of schema 1 hold pairs and are not rewritten: FiftyOne deletes a run's old results
-    before it writes new ones, so a kill in between would make the undo impossible.
-    """
-    boxes = group["boxes"]
-    return map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
+    states = []
+    for group in results.groups:
+        # Journals of schema 1 hold pairs and are not rewritten: FiftyOne deletes a run's old
+        # results before it writes new ones, so a kill in between would make the undo impossible.
+        boxes = group["boxes"]
+        pairs = map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
+        states += [BoxState(sample, label, group["state"]) for sample, label in pairs]
+    return states

@@ -114,13 +114,23 @@ def relabel_boxes(
             dataset, which the caller may not have meant to change.
         DatasetError: ``field`` holds no boxes, or the view shows none.
     """
-    dataset = _require_view(view)
+    dataset = view.dataset if isinstance(view, ChosenBoxes) else dataset_of(view)
+    if view is dataset:
+        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    _check_label(dataset, path, label, taxonomy)
+    if label not in taxonomy and not (label and label in dataset.distinct(f"{path}.label")):
+        suggestion = taxonomy.suggest(label)
+        advice = f"did you mean {suggestion}?" if suggestion else "see data/taxonomy.csv"
+        problem = f"{label!r} is neither in the taxonomy nor a label of this field; {advice}"
+        raise InputError("label", [Fault("label", problem)])
     progress(0.0, "reading the boxes")
-    boxes = _boxes_of(view, path, field)
+    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
+    if not boxes:
+        raise DatasetError(
+            f"the view holds no box of {field}: select boxes, or choose another view"
+        )
     finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
     states = read_states(dataset, path, boxes)
     if isinstance(view, ChosenBoxes) and view.labels is not None:
@@ -135,9 +145,14 @@ def relabel_boxes(
     _carry_out(dataset, journal, differing, taxonomy)
     changed = _labelled(dataset, path, _ids(differing), label)
     progress(1.0, f"{counted(changed, 'box is', 'boxes are')} {label} now")
-    unchanged = len(states) - len(differing)
-    conflicts = len(boxes) - unchanged - changed
-    return RelabelResult(changed, unchanged, conflicts, journal.key, differences, dry_run=False)
+    return RelabelResult(
+        changed=changed,
+        unchanged=len(states) - len(differing),
+        conflicts=len(boxes) - len(states) + len(differing) - changed,
+        journal=journal.key,
+        differences=differences,
+        dry_run=False,
+    )
 
 
 def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
@@ -199,38 +214,10 @@ def boxes_to_restore(dataset: Any, journal: Journal) -> int:
     return _labelled(dataset, path, boxes, journal.label)
 
 
-def _require_view(view: Any) -> Any:
-    """The dataset of a view; refuses a whole dataset."""
-    if isinstance(view, ChosenBoxes):
-        return view.dataset
-    dataset = dataset_of(view)
-    if view is dataset:
-        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
-    return dataset
-
-
-def _boxes_of(view: Any, path: str, field: str) -> list[tuple[str, str]]:
-    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
-    if not boxes:
-        raise DatasetError(
-            f"the view holds no box of {field}: select boxes, or choose another view"
-        )
-    return boxes
-
-
 def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str) -> int:
     """The number of boxes that have a label now."""
     there = read_states(dataset, path, boxes, keys=("label",))
     return sum(one.state.get("label") == label for one in there)
-
-
-def _check_label(dataset: Any, path: str, label: str, taxonomy: Taxonomy) -> None:
-    if label in taxonomy or (label and label in dataset.distinct(f"{path}.label")):
-        return
-    suggestion = taxonomy.suggest(label)
-    advice = f"did you mean {suggestion}?" if suggestion else "see data/taxonomy.csv"
-    problem = f"{label!r} is neither in the taxonomy nor a label of this field; {advice}"
-    raise InputError("label", [Fault("label", problem)])
 
 
 def _finish_open(

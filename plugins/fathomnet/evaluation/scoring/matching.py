@@ -51,8 +51,21 @@ def match_boxes(
     """
     of_predictions = np.full(len(predictions), NO_PARTNER, np.intp)
     of_truth = np.full(len(truth), NO_PARTNER, np.intp)
-    order = _most_confident_first(predictions)
-    _match_numbers(truth, predictions, order, of_predictions, of_truth)
+    # Image by image, the most confident first; equals keep their order. FiftyOne treats a
+    # confidence of 0 as none.
+    confidences = np.array([confidence or -1.0 for confidence in predictions.confidences], float)
+    order = np.lexsort((-confidences, predictions.owners))
+    numbered_boxes: dict[tuple[int, int], int] = {}
+    for box, place in enumerate(zip(truth.owners.tolist(), truth.annotation_ids, strict=True)):
+        if place[1] is not None:
+            numbered_boxes.setdefault((place[0], place[1]), box)
+    owners, numbers = predictions.owners.tolist(), predictions.annotation_ids
+    for one in order.tolist():
+        number = numbers[one]
+        found = None if number is None else numbered_boxes.pop((owners[one], number), None)
+        if found is not None:
+            of_predictions[one] = found
+            of_truth[found] = one
     by_number = int((of_predictions != NO_PARTNER).sum())
     ious = np.zeros(len(predictions))
     numbered = np.flatnonzero(of_predictions != NO_PARTNER)
@@ -60,36 +73,6 @@ def match_boxes(
     seekers = order[(of_predictions[order] == NO_PARTNER) & ~barred[order]]
     _match_overlaps(truth, predictions, seekers, least_iou, of_predictions, of_truth, ious)
     return Matches(of_predictions, of_truth, ious, by_number)
-
-
-def _most_confident_first(predictions: Boxes) -> Positions:
-    """Predictions image by image, the most confident first; equals keep their order.
-
-    FiftyOne treats a confidence of 0 as none.
-    """
-    confidences = np.array([confidence or -1.0 for confidence in predictions.confidences], float)
-    return np.lexsort((-confidences, predictions.owners))
-
-
-def _match_numbers(
-    truth: Boxes,
-    predictions: Boxes,
-    order: Positions,
-    of_predictions: Positions,
-    of_truth: Positions,
-) -> None:
-    columns = (truth.owners.tolist(), truth.annotation_ids)
-    numbered: dict[tuple[int, int], int] = {}
-    for box, (owner, number) in enumerate(zip(*columns, strict=True)):
-        if number is not None:
-            numbered.setdefault((owner, number), box)
-    owners, numbers = predictions.owners.tolist(), predictions.annotation_ids
-    for one in order.tolist():
-        number = numbers[one]
-        found = None if number is None else numbered.pop((owners[one], number), None)
-        if found is not None:
-            of_predictions[one] = found
-            of_truth[found] = one
 
 
 def _match_overlaps(

@@ -47,27 +47,24 @@ def rank_table(pairs: Pairs, taxonomy: Taxonomy) -> tuple[RankScore, ...]:
     table = lineage_positions(taxonomy)
     true = table[pairs.true_positions]
     predicted = table[pairs.predicted_positions]
-    return tuple(
-        _score(rank, true[:, column], predicted[:, column], len(taxonomy.names))
-        for column, rank in enumerate(RANKS)
-    )
-
-
-def _score(
-    rank: str, true: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], names: int
-) -> RankScore:
-    reached = true >= 0
-    true, predicted = true[reached], predicted[reached]
-    if not len(true):
-        return RankScore(rank, 0, None, None, 0)
-    right = true == predicted
-    hits = np.bincount(true[right], minlength=names)
-    # F1 is 2 TP / (2 TP + FP + FN), whose lower part is the truths and predictions of a name.
-    mentions = np.bincount(true, minlength=names)
-    mentions += np.bincount(predicted[predicted >= 0], minlength=names)
-    occurring = mentions > 0
-    f1 = 2 * hits[occurring] / mentions[occurring]
-    return RankScore(rank, len(true), float(right.mean()), float(f1.mean()), int(occurring.sum()))
+    names = len(taxonomy.names)
+    scores = []
+    for rank, of_truth, of_predictions in zip(RANKS, true.T, predicted.T, strict=True):
+        reached = of_truth >= 0
+        a, b = of_truth[reached], of_predictions[reached]
+        if not len(a):
+            scores.append(RankScore(rank, 0, None, None, 0))
+            continue
+        right = a == b
+        hits = np.bincount(a[right], minlength=names)
+        # F1 is 2 TP / (2 TP + FP + FN), whose lower part is the truths and predictions of a name.
+        mentions = np.bincount(a, minlength=names)
+        mentions += np.bincount(b[b >= 0], minlength=names)
+        occurring = mentions > 0
+        f1 = 2 * hits[occurring] / mentions[occurring]
+        share = float(right.mean())
+        scores.append(RankScore(rank, len(a), share, float(f1.mean()), int(occurring.sum())))
+    return tuple(scores)
 
 
 DISTANCE_URI = f"{PLUGIN_NAME}/{TAXONOMIC_DISTANCE}"
@@ -93,7 +90,13 @@ def mean_distance(pairs: Pairs) -> float | None:
 def distance_entry(pairs: Pairs) -> Entries:
     """The mean taxonomic distance, lower being better."""
     value = mean_distance(pairs)
-    return {} if value is None else {DISTANCE_URI: _entry(TAXONOMIC_DISTANCE, value, True)}
+    entry = {
+        "key": TAXONOMIC_DISTANCE,
+        "value": value,
+        "label": DISTANCE_LABEL,
+        "lower_is_better": True,
+    }
+    return {} if value is None else {DISTANCE_URI: entry}
 
 
 def rank_entries(pairs: Pairs, taxonomy: Taxonomy) -> Entries:
@@ -107,15 +110,6 @@ def rank_entries(pairs: Pairs, taxonomy: Taxonomy) -> Entries:
         }
         for one in rank_table(pairs, taxonomy)
         if one.accuracy is not None
-    }
-
-
-def _entry(key: str, value: float, lower_is_better: bool) -> dict[str, Any]:
-    return {
-        "key": key,
-        "value": value,
-        "label": DISTANCE_LABEL,
-        "lower_is_better": lower_is_better,
     }
 
 
@@ -164,21 +158,20 @@ def bootstrap_intervals(
     )
     rng = np.random.default_rng(seed)
     per_round = max(1, _AT_ONCE // number)
-    rounds = [min(per_round, draws - done) for done in range(0, draws, per_round)]
-    totals = np.concatenate([sums @ _weights(rng, number, size).T for size in rounds], axis=1)
+    rounds = []
+    for done in range(0, draws, per_round):
+        size = min(per_round, draws - done)
+        drawn = rng.integers(0, number, (size, number), dtype=np.int64)
+        drawn += np.arange(size)[:, None] * number
+        # How often each group is drawn, (size, number).
+        counts = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
+        rounds.append(sums @ counts.astype(np.float64).T)
+    totals = np.concatenate(rounds, axis=1)
     # A draw of empty groups only has no mean.
     kept = totals[:, totals[-1] > 0]
     tail = (1 - LEVEL) / 2
     bounds = np.quantile(kept[:-1] / kept[-1], (tail, 1 - tail), axis=1)
     return tuple((float(low), float(high)) for low, high in bounds.T)
-
-
-def _weights(rng: np.random.Generator, number: int, draws: int) -> npt.NDArray[np.float64]:
-    """How often each group is drawn, (draws, groups)."""
-    drawn = rng.integers(0, number, (draws, number), dtype=np.int64)
-    drawn += np.arange(draws)[:, None] * number
-    counts = np.bincount(drawn.ravel(), minlength=draws * number)
-    return counts.reshape(draws, number).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
