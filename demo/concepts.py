@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from fathomnet_voxel51.resources import data_file
-from fathomnet_voxel51.taxonomy.table import read_table
+from fathomnet_voxel51.taxonomy import read_table
 
 TAXONOMY: Final = data_file("taxonomy.csv")
 """The pinned table of the 79 concepts."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.catalog import read_catalog
-from fathomnet_voxel51.command_line.terminal import exit_status, progress_bar
+from fathomnet_voxel51.command_line import exit_status, progress_bar
 from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, Split
 
 from demo.processes import worker

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from fathomnet_voxel51.command_line import parameter_options
 from fathomnet_voxel51.command_line.main import main as commands
-from fathomnet_voxel51.command_line.options import parameter_options
 from fathomnet_voxel51.evaluation.scoring.scores import DISTANCE_URI, RANKS_URI
 from fathomnet_voxel51.parameters import OPERATORS, Parameters, Widget, title, widget
 from pydantic.fields import FieldInfo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from fathomnet_voxel51.media.transfer import upload_images
+from fathomnet_voxel51.media import upload_images
 
 from benchmarks.media.job import GCS, SPLIT, Job
 

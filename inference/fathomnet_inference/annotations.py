@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fathomnet_voxel51.catalog.coco import LARGEST_SIDE, RawBox, parse_coco
-from fathomnet_voxel51.catalog.coco_reader import CocoReader
-from fathomnet_voxel51.files.faults import FaultList
-from fathomnet_voxel51.files.reading import decode, read_source
+from fathomnet_voxel51.catalog import LARGEST_SIDE, CocoReader, RawBox, parse_coco
+from fathomnet_voxel51.files import FaultList, decode, read_source
 from fathomnet_voxel51.garbage_collector import collector_paused
-from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.media import Shard
 
 
 @dataclass(frozen=True, slots=True)

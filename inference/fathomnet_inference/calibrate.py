@@ -16,11 +16,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from fathomnet_voxel51.errors import Fault, InputError
-from fathomnet_voxel51.files.reading import decode, read_source
-from fathomnet_voxel51.files.writing import write_whole
+from fathomnet_voxel51.files import decode, read_source, write_whole
 from fathomnet_voxel51.names import ANNOTATION_ID
-from fathomnet_voxel51.prediction_files.writing import IMAGE_ID
-from fathomnet_voxel51.taxonomy.table import folded
+from fathomnet_voxel51.prediction_files import IMAGE_ID
+from fathomnet_voxel51.taxonomy import folded
 
 from .annotations import Annotations, read_annotations
 from .decide import Floats, probabilities

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 import click
-from fathomnet_voxel51.command_line.options import given_values, parameter_options
-from fathomnet_voxel51.command_line.terminal import (
+from fathomnet_voxel51.command_line import (
     ITEMS_FAILED,
     errors,
     exit_status,
+    given_values,
+    parameter_options,
     print_result,
     progress_bar,
 )
-from fathomnet_voxel51.media.stages import not_moved, run_download
+from fathomnet_voxel51.media import not_moved, run_download
 from fathomnet_voxel51.parameters.media import DownloadImages
 from fathomnet_voxel51.text import as_plain
 

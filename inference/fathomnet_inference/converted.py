@@ -15,12 +15,12 @@ from typing import Final, Literal
 import pydantic
 import safetensors
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
-from fathomnet_voxel51.files.writing import remove_if_abandoned
-from fathomnet_voxel51.media.folder.part_files import (
+from fathomnet_voxel51.files import (
     OtherVersionError,
     PartFile,
     Version,
     is_part,
+    remove_if_abandoned,
     version_of,
 )
 from fathomnet_voxel51.progress import Progress

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from fathomnet_voxel51.files.safe_values import safe_file_name
-from fathomnet_voxel51.pictures.decoding import (
+from fathomnet_voxel51.files import safe_file_name
+from fathomnet_voxel51.pictures import (
     PictureError,
     decode_picture,
     faults_in_words,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
-from fathomnet_voxel51.media.shards import Shard
-from fathomnet_voxel51.prediction_files.run import FORMAT_VERSION
+from fathomnet_voxel51.media import Shard
+from fathomnet_voxel51.prediction_files import FORMAT_VERSION
 
 from .decide import Rule
 from .pipeline import Unpredicted

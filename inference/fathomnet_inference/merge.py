@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from fathomnet_voxel51.errors import Fault, InputError
-from fathomnet_voxel51.files.faults import FaultList
-from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.files import FaultList
+from fathomnet_voxel51.media import Shard
 from fathomnet_voxel51.names import ANNOTATION_ID
 from fathomnet_voxel51.progress import Progress, silent
 

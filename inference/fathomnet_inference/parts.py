@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
-from fathomnet_voxel51.files.writing import write_whole
+from fathomnet_voxel51.files import write_whole
 
 from .annotations import ImageBoxes
 from .manifest import IDENTITY, Manifest, manifest_differences, utc_now

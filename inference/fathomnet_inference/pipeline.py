@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fathomnet_voxel51.pictures.decoding import PictureError
+from fathomnet_voxel51.pictures import PictureError
 from PIL import Image
 
 from .annotations import Box, ImageBoxes

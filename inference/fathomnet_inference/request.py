@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from fathomnet_voxel51.errors import Fault, InputError
-from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.media import Shard
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from .annotations import Annotations, ImageBoxes, read_annotations

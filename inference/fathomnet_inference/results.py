@@ -15,13 +15,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
-from fathomnet_voxel51.files.reading import SourceFile, read_source
+from fathomnet_voxel51.files import SourceFile, read_source
 from fathomnet_voxel51.names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from fathomnet_voxel51.prediction_files import run as run_files
-from fathomnet_voxel51.prediction_files import write_predictions
-from fathomnet_voxel51.prediction_files.rows import CONCEPT_NAME, CONFIDENCE
-from fathomnet_voxel51.prediction_files.run import CSV_NAME, MANIFEST_NAME, PARQUET_NAME
-from fathomnet_voxel51.prediction_files.writing import IMAGE_ID
+from fathomnet_voxel51.prediction_files import (
+    CONCEPT_NAME,
+    CONFIDENCE,
+    CSV_NAME,
+    IMAGE_ID,
+    MANIFEST_NAME,
+    PARQUET_NAME,
+    check_files,
+    write_predictions,
+)
+from fathomnet_voxel51.prediction_files import read_manifest as parse_manifest
 
 from .decide import ARGMAX, Decider, Decisions, probabilities
 from .manifest import IDENTITY, Manifest
@@ -144,7 +150,7 @@ def read_results(folder: Path) -> tuple[Results, Manifest]:
 
 def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
     """The files of a run, and the manifest with which they were compared."""
-    manifest = run_files.read_manifest(read_source(folder / MANIFEST_NAME))
+    manifest = parse_manifest(read_source(folder / MANIFEST_NAME))
     hashes = manifest.get("files")
     if not isinstance(hashes, dict) or not {CSV_NAME, PARQUET_NAME} <= set(hashes):
         raise _not_ours(folder, MANIFEST_NAME, "names no files")
@@ -153,7 +159,7 @@ def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
         raise _not_ours(folder, MANIFEST_NAME, f"has no {', '.join(missing)}")
     names = [name for name in (CSV_NAME, PARQUET_NAME, DECISIONS_NAME) if name in hashes]
     sources = {name: read_source(folder / name) for name in names}
-    run_files.check_files(folder, manifest, sources)
+    check_files(folder, manifest, sources)
     return sources, manifest
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import safetensors
-from fathomnet_voxel51.media.folder.part_files import PartFile
+from fathomnet_voxel51.files import PartFile
 from fathomnet_voxel51.progress import Progress, throttled
 from torch import Tensor
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from .catalog import BoxRecord, Catalog, ImageRecord, read_catalog
+from .coco import LARGEST_SIDE, RawBox, parse_coco
+from .coco_reader import CocoReader
 
 __all__ = [
+    "LARGEST_SIDE",
     "BoxRecord",
     "Catalog",
+    "CocoReader",
     "ImageRecord",
+    "RawBox",
+    "parse_coco",
     "read_catalog",
 ]

@@ -1,1 +1,24 @@
-"""Reads and checks the files that users bring, without FiftyOne."""
+"""Reads and checks the files that users bring, and writes files whole, without FiftyOne."""
+
+from __future__ import annotations
+
+from .faults import FaultList
+from .part_files import OtherVersionError, PartFile, Version, is_part, version_of
+from .reading import SourceFile, decode, read_source
+from .safe_values import safe_file_name
+from .writing import remove_if_abandoned, write_whole
+
+__all__ = [
+    "FaultList",
+    "OtherVersionError",
+    "PartFile",
+    "SourceFile",
+    "Version",
+    "decode",
+    "is_part",
+    "read_source",
+    "remove_if_abandoned",
+    "safe_file_name",
+    "version_of",
+    "write_whole",
+]

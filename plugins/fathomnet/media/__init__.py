@@ -1,1 +1,15 @@
 """Media: where each image is stored and how it gets there, without FiftyOne."""
+
+from __future__ import annotations
+
+from .shards import Shard
+from .stages import not_moved, run_download
+from .transfer import download_images, upload_images
+
+__all__ = [
+    "Shard",
+    "download_images",
+    "not_moved",
+    "run_download",
+    "upload_images",
+]

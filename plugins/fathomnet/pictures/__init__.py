@@ -1,1 +1,12 @@
 """From image files to pixels."""
+
+from __future__ import annotations
+
+from .decoding import PictureError, decode_picture, faults_in_words, read_picture
+
+__all__ = [
+    "PictureError",
+    "decode_picture",
+    "faults_in_words",
+    "read_picture",
+]

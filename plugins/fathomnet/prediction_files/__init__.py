@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from .reading import Predictions, read_predictions
-from .writing import write_predictions
+from .rows import CONCEPT_NAME, CONFIDENCE
+from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME, check_files, read_manifest
+from .writing import IMAGE_ID, write_predictions
 
 __all__ = [
+    "CONCEPT_NAME",
+    "CONFIDENCE",
+    "CSV_NAME",
+    "FORMAT_VERSION",
+    "IMAGE_ID",
+    "MANIFEST_NAME",
+    "PARQUET_NAME",
     "Predictions",
+    "check_files",
+    "read_manifest",
     "read_predictions",
     "write_predictions",
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from .table import folded, read_table
 from .tree import Taxonomy, load_taxonomy
 
 __all__ = [
     "Taxonomy",
+    "folded",
     "load_taxonomy",
+    "read_table",
 ]

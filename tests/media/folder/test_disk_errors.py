@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import FathomNetError, SetupError
-from fathomnet_voxel51.media.folder import part_files
+from fathomnet_voxel51.files import part_files
 from fathomnet_voxel51.media.outcomes import ItemError
 
 from tests.media.folder.jobs import NAME, Sent, ask, failing, files, put, read, write

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
+from fathomnet_voxel51.files import part_files
 from fathomnet_voxel51.files import writing as parts
-from fathomnet_voxel51.media.folder import part_files
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, failing, files, put, write
 

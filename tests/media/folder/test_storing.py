@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.media.folder import part_files
+from fathomnet_voxel51.files import part_files
 from fathomnet_voxel51.media.folder.store import FolderStore
 from fathomnet_voxel51.media.outcomes import ItemError, RejectedError
 from fathomnet_voxel51.media.store import Digest, StoredObject

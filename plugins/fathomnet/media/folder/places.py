@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...files.part_files import is_part
 from ...files.safe_values import safe_file_name
 from ..outcomes import RejectedError
-from .part_files import is_part
 
 
 def located_file(root: str, path: str) -> Path:

@@ -17,10 +17,10 @@ import google_crc32c
 from typing_extensions import Self
 
 from ...errors import FathomNetError, SetupError
+from ...files.part_files import OtherVersionError, PartFile, Version, alone_in, is_part, version_of
 from ...files.writing import remove_if_abandoned
 from ..outcomes import ConflictError, ItemError, MissingError
 from ..store import Digest, Incoming, Outgoing, StoredObject
-from .part_files import OtherVersionError, PartFile, Version, alone_in, is_part, version_of
 from .places import files_below, located_file, located_folder, make_folder_of, status_of
 
 READING: Final = os.R_OK | os.X_OK

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from ...files.writing import lock_file
+from .writing import lock_file
 
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.DOTALL)
 _NAME_KEPT: Final = 24
