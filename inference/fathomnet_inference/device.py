@@ -1,26 +1,20 @@
-"""Chooses the device, a precision that suits it and workers; recognises exhausted memory."""
+"""Chooses the device, a precision that suits it, and workers."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
 import torch
 from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.hardware import fast_precision, usable_processors
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-AMPERE: Final = (8, 0)
-"""The first compute capability with bf16 matrix units."""
-VOLTA: Final = (7, 0)
-"""The first with fp16 matrix units; Turing, the RTX 6000 of the published run, is 7.5."""
 MOST_WORKERS: Final = 16
-
-_ALLOCATION_FAILED: Final = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 def choose_device(asked: Device) -> torch.device:
@@ -52,10 +46,7 @@ def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
         return DTYPES[asked]
     if device.type != "cuda":
         return torch.float32
-    capability = torch.cuda.get_device_capability(device)
-    if capability >= AMPERE:
-        return torch.bfloat16
-    return torch.float16 if capability >= VOLTA else torch.float32
+    return DTYPES[fast_precision(torch.cuda.get_device_capability(device))]
 
 
 def choose_workers(asked: int | None, device: torch.device) -> int:
@@ -70,14 +61,8 @@ def choose_workers(asked: int | None, device: torch.device) -> int:
         return asked
     if device.type != "cuda":
         return 1
-    return max(1, min(MOST_WORKERS, _processors() - 1))
-
-
-def _processors() -> int:
-    """The number of processors that this process may use; a SLURM job gets a part of its node."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    workers: int = max(1, min(MOST_WORKERS, usable_processors() - 1))
+    return workers
 
 
 @contextmanager
@@ -92,13 +77,3 @@ def exact_float32() -> Iterator[None]:
     finally:
         for place, allowed in zip(places, before, strict=True):
             place.allow_tf32 = allowed
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error means that memory ran out, so that a smaller batch may still work."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # The CPU's allocator, pinned memory and cuBLAS say it in words only.
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in _ALLOCATION_FAILED
-    )

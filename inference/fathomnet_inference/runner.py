@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.hardware import is_out_of_memory
 from torch import Tensor
 
 from .crops import SIDE, Pixels
-from .device import exact_float32, is_out_of_memory
+from .device import exact_float32
 from .model import WholeImages, WinnerModel
 from .normalise import Normaliser
 from .pipeline import BoxCrops, WholeCrop

@@ -11,6 +11,7 @@ from fathomnet_inference import device as devices
 from fathomnet_inference.predict import PredictSettings, predict
 from fathomnet_inference.runner import Runner, largest_batch
 from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.hardware import is_out_of_memory
 from fathomnet_voxel51.progress import silent
 
 from tests.inference.stand_in import StandIn, draw, flat, ids, logits_of, run, wanted
@@ -118,7 +119,7 @@ def test_tf32_is_off_inside_and_as_before_outside() -> None:
 def test_lack_of_memory_is_told_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as full:
         torch.empty(10**16, dtype=torch.uint8)
-    assert devices.is_out_of_memory(full.value)
-    assert devices.is_out_of_memory(torch.OutOfMemoryError())
-    assert not devices.is_out_of_memory(RuntimeError("device-side assert triggered"))
-    assert not devices.is_out_of_memory(ValueError("out of memory"))
+    assert is_out_of_memory(full.value)
+    assert is_out_of_memory(torch.OutOfMemoryError())
+    assert not is_out_of_memory(RuntimeError("device-side assert triggered"))
+    assert not is_out_of_memory(ValueError("out of memory"))

@@ -28,7 +28,7 @@ FOUNDATIONS: Final = (
 )
 """The packages of the plugin that the inference package builds on."""
 
-GROUND: Final = ("errors", "garbage_collector", "names", "progress", "text")
+GROUND: Final = ("errors", "garbage_collector", "hardware", "names", "progress", "text")
 """Modules without a package: each is its own face."""
 
 AS_MODULES: Final = ("dataset", "parameters")

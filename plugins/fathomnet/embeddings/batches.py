@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SetupError
+from ..hardware import is_out_of_memory
 from .patches import Patch
-
-_NO_MEMORY: Final = (
-    "out of memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "not enough memory",
-    "failed to allocate",
-    "alloc_failed",
-    "could not create a memory object",
-)
-"""Phrases in the messages of PyTorch's allocators and of the libraries beneath it."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +79,7 @@ class Batcher:
             torch.stack([patch.pixels for patch in batch], out=pixels[: len(batch)])
             vectors = self._model.embed(pixels)
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             _log.info("memory ran out at a batch of %d: %s", self.size, error)
         else:
@@ -106,15 +96,6 @@ class Batcher:
                 "another device"
             )
         self.size //= 2
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in _NO_MEMORY)
 
 
 def full_batches(patches: Iterator[Patch], batcher: Batcher) -> Iterator[list[Patch]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.records import write_record
 from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
 from ..dataset.writes import write_overlapped
+from ..hardware import usable_processors
 from ..models import Embedder
 from ..names import embedding_run_key
 from ..pictures.local import local_file
@@ -196,7 +196,7 @@ class EmbeddingRun:
     def _patches(self, work: Work) -> Iterator[Patch]:
         """The patches of the work; unusable boxes and images are counted in passing."""
         on_processor = self.embedder.device == "cpu"
-        workers = _processors()
+        workers = usable_processors()
         parts = read_ahead(
             work.images,
             self._locate,
@@ -244,10 +244,3 @@ class EmbeddingRun:
             examples=tuple(self.skips.examples),
         )
         write_record(self._dataset, embedding_run_key(spec.name, self.patches_field), record)
-
-
-def _processors() -> int:
-    """The number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

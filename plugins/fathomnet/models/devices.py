@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from ..errors import Fault, InputError, SetupError
+from ..hardware import fast_precision
 from ..names import Precision
 
 BF16_UNIT: Final = "amx_bf16"
@@ -15,9 +16,6 @@ BF16_UNIT: Final = "amx_bf16"
 The ``avx512_bf16`` instructions alone are not enough: on an Intel processor with these but without
 that unit, CLIP's ViT-B/32 took 1.8 times as long in bfloat16 (``benchmarks.embeddings``).
 """
-FIRST_WITH_BF16: Final = (8, 0)
-"""The CUDA capability of Ampere; Turing and Volta have units for float16 only."""
-FIRST_WITH_FAST_FP16: Final = (7, 0)
 
 
 def choose_device(device: str) -> str:
@@ -64,7 +62,9 @@ def choose_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
     if device.startswith("cuda"):
-        return _of_gpu(device)
+        import torch
+
+        return fast_precision(torch.cuda.get_device_capability(device))
     return "bf16" if device == "cpu" and _has_bf16_unit() else "fp32"
 
 
@@ -89,15 +89,6 @@ def _has_cuda(device: str) -> bool:
 
     number = torch.device(device).index or 0
     return bool(torch.cuda.is_available() and number < torch.cuda.device_count())
-
-
-def _of_gpu(device: str) -> str:
-    import torch
-
-    capability = torch.cuda.get_device_capability(device)
-    if capability >= FIRST_WITH_BF16:
-        return "bf16"
-    return "fp16" if capability >= FIRST_WITH_FAST_FP16 else "fp32"
 
 
 def _has_bf16_unit() -> bool:
