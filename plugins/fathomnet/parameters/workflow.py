@@ -99,20 +99,19 @@ STAGES: Final = {
 }
 """The stages that the workflow can have, by name, with what each asks for there."""
 
-_Stages: Any = create_model(
-    "_Stages",
-    __base__=Parameters,
-    __module__=__name__,
-    stages=(
+_StageNames: Any = Literal[tuple(STAGES)]  # known at run time
+_fields: dict[str, Any] = {
+    "stages": (
         Annotated[
-            tuple[Literal[tuple(STAGES)], ...],
+            tuple[_StageNames, ...],
             BeforeValidator(list_items),
             Field(min_length=1, title="Stages", description="What to run, in this order"),
         ],
         MAIN_JOB,
     ),
     **{name: (model, model()) for name, model in STAGES.items()},
-)
+}
+_Stages: Any = create_model("_Stages", __base__=Parameters, __module__=__name__, **_fields)
 
 
 class RunWorkflow(_Stages, Parameters):  # type: ignore[misc]  # its fields are known at run time
@@ -129,8 +128,8 @@ class RunWorkflow(_Stages, Parameters):  # type: ignore[misc]  # its fields are 
         return own
 
 
+_ALL: Final[tuple[type[Parameters], ...]] = (*stages(), RunWorkflow)
 OPERATORS: Final[dict[str, type[Parameters]]] = {
-    model.operator: model
-    for model in sorted((*stages(), RunWorkflow), key=lambda model: model.position)
+    model.operator: model for model in sorted(_ALL, key=lambda model: model.position)
 }
 """The parameters of every operator, by name, in the order of the work."""

@@ -42,6 +42,11 @@ class Content:
                 yield place, label, rectangle
 
 
+def _member(part: Any, key: str) -> Any:
+    """A step of a path; None where there is nothing to look into."""
+    return (part or {}).get(key)
+
+
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
     import fiftyone as fo
@@ -55,10 +60,7 @@ def read_content(dataset: Any) -> Content:
         [str(image["_id"]) for image in images],
         {
             # A path such as metadata.width, where any part may be absent or None.
-            name: [
-                reduce(lambda part, key: (part or {}).get(key), name.split("."), image)
-                for image in images
-            ]
+            name: [reduce(_member, name.split("."), image) for image in images]
             for name in IMAGE
         },
         [[box.get("label") for box in some] for some in boxes],
