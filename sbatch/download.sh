@@ -7,9 +7,7 @@ here="$1" environment="$2"
 shift 2
 # shellcheck source=/dev/null
 . "$here/job.sh"
-describe_job "$environment"
-"$environment/bin/fathomnet-infer" download "$@"
-status=$?
-# Some images could not be had: they are listed, and cost the run their own boxes only.
-((status == 3)) && status=0
-exit "$status"
+begin_job
+# Some images could not be had (3): they are listed, and cost the run their own boxes only.
+trap '(($? != 3)) || exit 0' EXIT
+supervise "$environment/bin/fathomnet-infer" download "$@"

@@ -6,7 +6,7 @@ here="$1" environment="$2" output="$3" shards="$4"
 shift 4
 # shellcheck source=/dev/null
 . "$here/job.sh"
-describe_job "$environment"
+begin_job
 part="$SLURM_ARRAY_TASK_ID"
 supervise "$environment/bin/fathomnet-infer" run \
     --shard "$part/$shards" --output "$output/shards/$part-of-$shards" "$@"

@@ -5,15 +5,26 @@
 MOST_RESTARTS=50
 CONTINUE=75 # fathomnet-infer stopped in good order; see docs/inference.md
 
-# Writes to the log what a reader of it will ask for first.
-describe_job() {
-    local environment="$1"
+# Modules set these for their own Python, and packages in the home folder come before others too.
+unset PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE=1
+
+# Finds the environment, and writes to the log what a reader of it will ask for first.
+# shellcheck disable=SC2154  # "here" and "environment" are set by the script that reads this one
+begin_job() {
+    if [[ "$environment" == node ]]; then
+        "$here/environment.sh" "${TMPDIR:-/tmp}" || exit 1
+        environment="$("$here/environment.sh" --where "${TMPDIR:-/tmp}")"
+    fi
     printf 'job %s, array task %s, restart %s on %s at %s\n' \
         "${SLURM_ARRAY_JOB_ID:-${SLURM_JOB_ID:-none}}" "${SLURM_ARRAY_TASK_ID:-none}" \
         "${SLURM_RESTART_COUNT:-0}" "$(hostname)" "$(date --utc +%FT%TZ)"
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null ||
         printf 'no nvidia-smi here\n'
-    "$environment/bin/fathomnet-infer" --version
+    if ! "$environment/bin/fathomnet-infer" --version; then
+        printf '%s\n' "the environment $environment does not work; submit again, which builds it anew" >&2
+        exit 1
+    fi
     "$environment/bin/python" --version
     "$environment/bin/python" -c \
         'import importlib.metadata as m; print(*(f"{n} {m.version(n)}" for n in ("torch", "numpy", "pillow")))'

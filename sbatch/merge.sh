@@ -5,7 +5,7 @@ set -u
 here="$1" environment="$2" output="$3" shards="$4"
 # shellcheck source=/dev/null
 . "$here/job.sh"
-describe_job "$environment"
+begin_job
 folders=()
 for ((part = 1; part <= shards; part++)); do
     folders+=("$output/shards/$part-of-$shards")

@@ -93,6 +93,7 @@ def test_an_array_of_runs_and_a_merge_are_submitted(inputs: dict[str, str], tmp_
         *("--annotations", str(tmp_path / "test.json")),
         *("--images", str(tmp_path / "images" / "test_images")),
         *("--checkpoint", str(tmp_path / "winner")),
+        *("--device", "cuda"),
         *("--precision", "fp16"),
     ]
     assert "--dependency=afterany:ID_OF_INFER" in merge
@@ -180,6 +181,129 @@ def test_each_job_waits_for_the_one_before(inputs: dict[str, str], tmp_path: Pat
     assert "--dependency=afterany:102 " in merge
     assert (tmp_path / "predictions" / "test" / "logs").is_dir(), "SLURM does not make it"
     assert "infer: job 102" in done.stdout
+
+
+def cluster(folder: Path, inputs: dict[str, str], sbatch: str) -> dict[str, str]:
+    """The environment of a cluster whose ``sbatch`` answers so; ``$n`` is the number of the call."""
+    count = f"echo >> {folder}/calls; n=$(wc -l < {folder}/calls)"
+    program(folder / "bin", "sbatch", f"{count}\n{sbatch}")
+    program(folder / "bin", "scancel", f'echo "$*" >> {folder}/cancelled')
+    program(folder / "bin", "scontrol", 'echo "MaxArraySize            = 1001"')
+    return inputs | {"PATH": f"{folder / 'bin'}:{inputs['PATH']}"}
+
+
+@pytest.mark.parametrize(("refused", "cancelled"), [(1, ""), (2, "101\n"), (3, "101 102\n")])
+def test_what_was_submitted_is_cancelled_when_a_later_step_fails(
+    refused: int, cancelled: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    answer = f'((n != {refused})) || {{ echo "Invalid qos" >&2; exit 1; }}; echo "$((100 + n))"'
+    env = cluster(tmp_path, inputs, answer)
+    done = run(SBATCH / "submit.sh", "--download", env=env)
+    assert done.returncode == 1
+    assert "Invalid qos" in done.stderr
+    log = tmp_path / "cancelled"
+    assert (log.read_text() if log.exists() else "") == cancelled
+    assert ("cancelled: " + cancelled.strip() in done.stderr) or not cancelled
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        'echo "This will cost 12 credits"; echo "$((100 + n));phoenix"; echo "Have a nice day"',
+        'echo "Submitted batch job $((100 + n))"',
+        'printf "%s  \\n\\n" "$((100 + n))"',
+    ],
+)
+def test_the_id_of_a_job_is_found_whatever_else_sbatch_says(
+    answer: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    done = run(SBATCH / "submit.sh", "--download", env=cluster(tmp_path, inputs, answer))
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r": job (.*)", done.stdout) == ["101", "102", "103"]
+
+
+def test_an_answer_without_an_id_cancels_what_has_one(
+    inputs: dict[str, str], tmp_path: Path
+) -> None:
+    env = cluster(tmp_path, inputs, '((n == 1)) && echo 101 || echo "please wait 5 minutes"')
+    done = run(SBATCH / "submit.sh", "--download", env=env)
+    assert done.returncode == 1
+    assert "please wait 5 minutes" in done.stderr and "squeue --me" in done.stderr
+    assert (tmp_path / "cancelled").read_text() == "101\n"
+
+
+@pytest.mark.parametrize("shards", ["1001", "9999", "1001%2"])
+def test_more_shards_than_the_arrays_of_the_cluster_take_are_refused_before(
+    shards: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    done = run(SBATCH / "submit.sh", "--shards", shards, env=cluster(tmp_path, inputs, "echo 1"))
+    assert done.returncode == 2
+    assert "more than this cluster's arrays take: 1000" in done.stderr
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize(("shards", "array"), [("8%2", "1-8%2"), ("8%1", "1-8%1"), ("1", "1-1")])
+def test_shards_may_be_throttled(shards: str, array: str, inputs: dict[str, str]) -> None:
+    infer, merge = dry_run(inputs, "--shards", shards)
+    assert f"--array={array}" in infer
+    number = shards.partition("%")[0]
+    assert infer[infer.index("--annotations") - 1] == merge[-1] == number
+
+
+@pytest.mark.parametrize("name", ["50%x", "%j", "a%%b"])
+def test_a_percent_sign_in_the_name_of_a_folder_is_doubled_for_the_log(
+    name: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    for command in dry_run(inputs | {"FATHOMNET_OUTPUT": str(tmp_path / name)}, "--download"):
+        (log,) = (word for word in command if word.startswith("--output="))
+        assert f"/{name.replace('%', '%%')}/logs/%x-%" in log
+
+
+@pytest.mark.parametrize("options", [(), ("--decision", "argmax"), ("--device", "cuda")])
+def test_shards_that_might_choose_unlike_precisions_are_refused_before(
+    options: tuple[str, ...], inputs: dict[str, str], tmp_path: Path
+) -> None:
+    env = cluster(tmp_path, inputs, "echo 1")
+    command = (SBATCH / "submit.sh", "--cluster", "local", "--shards", "2", "--", *options)
+    done = run(*command, env=env)
+    assert done.returncode == 2 and "unlike precisions" in done.stderr
+    assert not (tmp_path / "calls").exists()
+    assert run(*command, "--precision=fp16", env=env).returncode == 0
+
+
+@pytest.mark.parametrize("content", ["<!DOCTYPE html>", "", "version https://git-lfs"])
+def test_a_saved_page_that_is_called_a_checkpoint_is_refused_before(
+    content: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    page = tmp_path / "last-002.ckpt"
+    page.write_text(content)
+    env = cluster(tmp_path, inputs, "echo 1") | {"FATHOMNET_CHECKPOINT": str(page)}
+    done = run(SBATCH / "submit.sh", env=env)
+    assert done.returncode == 2 and f"{page} is no checkpoint" in done.stderr
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize("gone", ["bin/fathomnet-infer", "bin/python", "lib/torch.so"])
+def test_an_environment_of_which_a_file_was_purged_is_built_again(
+    gone: str, tmp_path: Path
+) -> None:
+    env = storage_builder(tmp_path)
+    assert run(SBATCH / "environment.sh", tmp_path, env=env).returncode == 0
+    where = Path(run(SBATCH / "environment.sh", "--where", tmp_path, env=env).stdout.strip())
+    assert run(SBATCH / "environment.sh", tmp_path, env=env).returncode == 0
+    assert len((tmp_path / "built").read_text().splitlines()) == 1, "believed while it is whole"
+    (where / gone).unlink()
+    assert run(SBATCH / "environment.sh", tmp_path, env=env).returncode == 0
+    assert (where / gone).exists()
+    assert len((tmp_path / "built").read_text().splitlines()) == 2
+
+
+def test_a_download_that_is_short_of_time_goes_back_into_the_queue(
+    inputs: dict[str, str],
+) -> None:
+    download, infer, merge = dry_run(inputs, "--download")
+    assert "--signal=B:USR1@120" in download and "--signal=B:USR1@120" in infer
+    assert "--signal=B:USR1@120" not in merge
 
 
 CHILD = """
@@ -287,6 +411,7 @@ def storage_builder(folder: Path) -> dict[str, str]:
         f"""
         if [[ $2 == venv ]]; then
             mkdir -p "$3/bin"; cp "$0" "$3/bin/python"
+            mkdir -p "$3/lib"; echo compiled > "$3/lib/torch.so"
             printf '#!/bin/sh\\n' > "$3/bin/fathomnet-infer"; chmod +x "$3/bin/fathomnet-infer"
         else
             sleep 1; echo "$*" >> {folder}/built
