@@ -39,11 +39,13 @@ class ImageBoxes:
         image_id: unique in its file.
         file_name: relative path with ``/``, safe to append to the images' folder.
         boxes: one or more.
+        size: width and height that the file gives it, in pixels; None: not compared.
     """
 
     image_id: int
     file_name: str
     boxes: tuple[Box, ...]
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ def read_annotations(path: str | Path) -> Annotations:
             reader.check_lists({"images": nothing, "annotations": nothing})
             boxes = _read_boxes(reader, reader.read_concepts(), labels)
             images = tuple(
-                ImageBoxes(raw.id, raw.file_name, tuple(boxes.get(raw.id, ())))
+                ImageBoxes(
+                    raw.id, raw.file_name, tuple(boxes.get(raw.id, ())), (raw.width, raw.height)
+                )
                 for _, raw in reader.sound_images()
             )
         faults.raise_if_any(source.subject, "Correct the file, then try again.")

@@ -10,6 +10,8 @@ import torch
 from fathomnet_voxel51.errors import SetupError
 from fathomnet_voxel51.hardware import fast_precision, usable_processors
 
+from .allocated import has_allocated_gpu, refuse_unsupported_gpu
+
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
@@ -21,17 +23,20 @@ def choose_device(asked: Device) -> torch.device:
     """The device on which to compute.
 
     Args:
-        asked: ``auto`` takes the GPU if there is one.
+        asked: ``auto`` takes the GPU if there is one; the one that SLURM gave a job has to work.
 
     Raises:
-        SetupError: ``cuda`` was requested, but no GPU works.
+        SetupError: ``cuda`` was requested, or SLURM has given a GPU, but no GPU works.
     """
     available = torch.cuda.is_available()
-    if asked == "cuda" and not available:
+    if not available and (asked == "cuda" or (asked == "auto" and has_allocated_gpu())):
         raise SetupError(
-            "device cuda: PyTorch sees no GPU that it can use. Check nvidia-smi, that the job "
-            "asked for a GPU, and that PyTorch is a CUDA build; or take the CPU (15 s a box)."
+            f"device {asked}: PyTorch sees no GPU that it can use. Check nvidia-smi, that the job "
+            "asked for a GPU, and that PyTorch is a CUDA build; or take the CPU, "
+            "--device cpu (15 s a box)."
         )
+    if available and asked != "cpu":
+        refuse_unsupported_gpu()
     return torch.device("cuda" if available and asked != "cpu" else "cpu")
 
 

@@ -38,6 +38,10 @@ _ALLOWED: Final[tuple[tuple[Any, str], ...]] = (
 _PICKLE_LIMIT: Final = 64 * 1024**2
 """Bytes; the published checkpoint's, which holds no tensor's values, takes about one MB."""
 _FETCH_AGAIN: Final = "Download the file again and compare its size and hash with the source's."
+_BY_BROWSER: Final = (
+    "Google Drive asks for a confirmation before it gives a large file: download it in a browser, "
+    "then copy it here."
+)
 _WHAT_IT_TAKES: Final = (
     "A checkpoint that Lightning wrote (last.ckpt, 16 GB) or a folder made from one by "
     "'fathomnet-infer convert' is needed."
@@ -83,8 +87,12 @@ def read_lightning(path: Path) -> LightningFile:
 
 def _check_archive(subject: str, path: Path) -> None:
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(512)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html")):
+        problem = "is a web page that was saved in the checkpoint's place"
+        raise _refused(subject, "file", problem, _BY_BROWSER)
     if not start.startswith(b"PK"):
+        start = start[:4]
         problem = "is empty" if not start else f"is no torch checkpoint (it starts with {start!r})"
         raise _refused(subject, "file", problem)
     try:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from .annotations import Box, ImageBoxes
 from .crops import Pixels, Window, Windows, cut_window, windows_of
-from .images import open_image
+from .images import of_size, open_image
 
 PART: Final = 32
 """Boxes whose crops are made at once; an image with thousands must not fill the memory."""
@@ -86,7 +86,8 @@ def prepare_image(folder: Path, image: ImageBoxes) -> Iterator[Part]:
 def _preparer(folder: Path, image: ImageBoxes) -> Callable[[Box], Prepared]:
     """A function that makes the crops of a box, or gives the image's own fault."""
     try:
-        return _Cutter(image.image_id, open_image(folder, image.file_name)).crops_of
+        picture = of_size(open_image(folder, image.file_name), image.size)
+        return _Cutter(image.image_id, picture).crops_of
     except PictureError as error:
         reason = str(error)
         return lambda box: Unpredicted(box.annotation_id, image.image_id, reason)

@@ -77,7 +77,7 @@ def test_the_fixture_is_read_as_it_is_written() -> None:
 )
 def test_degenerate_boxes_are_kept_as_they_are(box: list[float], tmp_path: Path) -> None:
     (image,) = read(tmp_path, document(box)).images
-    assert image == ImageBoxes(7, "a/7.png", (Box(1, *map(float, box)),))
+    assert image == ImageBoxes(7, "a/7.png", (Box(1, *map(float, box)),), (640, 480))
 
 
 @pytest.mark.parametrize(

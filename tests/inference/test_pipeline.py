@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fathomnet_inference import pipeline
+from fathomnet_inference.annotations import Box, ImageBoxes
 from PIL import Image
 
 from tests.inference.stand_in import StandIn, draw, flat, ids, run, wanted
@@ -56,3 +57,30 @@ def test_threads_end_with_whoever_reads(tmp_path: Path) -> None:
     assert threading.active_count() > before
     groups.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("size", "orientation", "right"),
+    [
+        ((40, 30), 1, True),
+        ((80, 60), 1, False),
+        ((30, 40), 1, False),
+        ((41, 30), 6, False),
+        ((40, 30), 6, True),
+        ((30, 40), 6, True),
+        ((30, 40), 8, True),
+    ],
+)
+def test_an_image_of_another_size_than_the_file_says_is_not_predicted(
+    size: tuple[int, int], orientation: int, right: bool, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.new("RGB", (40, 30)).save(tmp_path / "1.jpg", exif=exif)
+    image = ImageBoxes(1, "1.jpg", (Box(5, 2, 3, 9, 9),), size)
+    ((prepared,),) = pipeline.prepare_image(tmp_path, image)
+    if right:
+        assert isinstance(prepared, pipeline.BoxCrops)
+    else:
+        assert isinstance(prepared, pipeline.Unpredicted)
+        assert prepared.reason == f"is 40 x 30 pixels, but {size[0]} x {size[1]} in the COCO file"

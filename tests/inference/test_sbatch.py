@@ -184,7 +184,7 @@ def test_each_job_waits_for_the_one_before(inputs: dict[str, str], tmp_path: Pat
 
 
 def cluster(folder: Path, inputs: dict[str, str], sbatch: str) -> dict[str, str]:
-    """The environment of a cluster whose ``sbatch`` answers so; ``$n`` is the number of the call."""
+    """The environment of a cluster whose ``sbatch`` answers so; ``n`` counts its calls."""
     count = f"echo >> {folder}/calls; n=$(wc -l < {folder}/calls)"
     program(folder / "bin", "sbatch", f"{count}\n{sbatch}")
     program(folder / "bin", "scancel", f'echo "$*" >> {folder}/cancelled')
