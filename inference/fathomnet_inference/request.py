@@ -15,6 +15,7 @@ from .calibrate import read_temperature
 from .checkpoint import Checkpoint, inspect, load_model
 from .converted import is_converted
 from .decide import ARGMAX, RULES, Decider, Rule
+from .file_names import found_in, with_found_names
 from .manifest import Identity, Manifest, NamedFile, Settings, code_version
 from .model import WinnerModel
 
@@ -117,11 +118,13 @@ def check_request(request: RunRequest) -> Work:
     """
     shard = _checked_parameters(request)
     annotations = read_annotations(request.annotations)
+    names = found_in(Path(request.images), annotations.images)
     model, checkpoint = _opened(Path(request.checkpoint))
     taxonomy = load_taxonomy()
     return Work(
         request=request,
-        images=annotations.wanted(request.limit, shard),
+        # Shards go by the names in the COCO file, whatever the files are called here.
+        images=with_found_names(annotations.wanted(request.limit, shard), names),
         boxes_of_all_shards=_boxes(annotations, request.limit),
         annotations=NamedFile(annotations.source, annotations.sha256),
         checkpoint=checkpoint,

@@ -50,5 +50,5 @@ def test_cards_without_code_in_this_pytorch_are_told(
     if right:
         assert devices.choose_device("auto").type == "cuda"
     else:
-        with pytest.raises(SetupError, match="no code for the a card.*FATHOMNET_TORCH_INDEX"):
+        with pytest.raises(SetupError, match=r"no code for the a card.*FATHOMNET_TORCH_INDEX"):
             devices.choose_device("cuda")
