@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +58,8 @@ class Predictions:
         sha256: hash of the file; for a folder see ``prediction_files.run.RawRun``.
         manifest: the run's manifest, or None.
         rejected: one fault for each row that was left out, with its line.
+        identity: what the file says of the box of each row beside its number: a column for each
+            of ``prediction_files.rows.IDENTITY`` that it has, as written.
     """
 
     annotation_id: npt.NDArray[np.int64]
@@ -72,6 +74,7 @@ class Predictions:
     sha256: str
     manifest: dict[str, Any] | None
     rejected: tuple[Fault, ...] = ()
+    identity: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.annotation_id)
@@ -123,6 +126,7 @@ def read_predictions(
         sha256=run.sha256,
         manifest=run.manifest,
         rejected=rejected,
+        identity={name: _objects(cells)[sound] for name, cells in rows.identity.items()},
     )
 
 

@@ -27,6 +27,17 @@ CONFIDENCE: Final = "confidence"
 REQUIRED: Final = (ANNOTATION_ID, CONCEPT_NAME)
 KNOWN: Final = (*REQUIRED, CONFIDENCE, OWN_RANK, PROBABILITIES)
 
+IDENTITY: Final[tuple[str, ...]] = (
+    "image_id",
+    "file_name",
+    "bbox",
+    "bbox_x",
+    "bbox_y",
+    "bbox_width",
+    "bbox_height",
+)
+"""Columns that say which box a row is about, beside its number."""
+
 MOST_ROWS: Final = 10_000_000
 """Four hundred times the boxes of FathomNet 2025. Repeated rows take hardly any room in a file, but
 a hundred bytes each in memory."""
@@ -50,6 +61,7 @@ class RawRows:
             are not among ``numbers``.
         probabilities: (rows, concepts) float32 if the file has them; a row whose list is missing
             or shorter than the others is all NaN.
+        identity: cells of each column of ``IDENTITY`` that the file has.
     """
 
     unit: str
@@ -57,6 +69,7 @@ class RawRows:
     columns: Mapping[str, Sequence[object]]
     misshapen: Mapping[int, str] = field(default_factory=dict)
     probabilities: npt.NDArray[np.float32] | None = None
+    identity: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
 def read_rows(source: SourceFile) -> RawRows:
@@ -93,7 +106,11 @@ def _read_csv(source: SourceFile) -> RawRows:
         else:
             misshapen[line] = f"has {len(cells)} fields where the header has {width}"
     cells_of = {name: [row[at] for row in rows] for name, at in columns.items()}
-    return RawRows("line", numbers, cells_of, misshapen)
+    names = [name.strip().lower() for name in header]
+    identity = {
+        name: [row[names.index(name)] for row in rows] for name in IDENTITY if name in names
+    }
+    return RawRows("line", numbers, cells_of, misshapen, identity=identity)
 
 
 def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
@@ -133,7 +150,8 @@ def _read_parquet(source: SourceFile) -> RawRows:
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header)
         _check_extent(source, file.metadata)
-        table = file.read(columns=[header[at] for at in found.values()])
+        described = [name for name in IDENTITY if name in header]
+        table = file.read(columns=[*(header[at] for at in found.values()), *described])
         table.validate(full=True)
     # A damaged file also ends in plain errors of the language, for its names are read as text.
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -148,6 +166,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
         numbers=range(1, table.num_rows + 1),
         columns={name: column.to_pylist() for name, column in columns.items()},
         probabilities=None if lists is None else _matrix(lists),
+        identity={name: table.column(name).to_pylist() for name in described},
     )
 
 

@@ -21,6 +21,7 @@ from ..progress import Progress, silent
 from ..text import counted
 from .boxes import SplitBoxes, read_split_boxes
 from .checking import bad_rows, known_concepts, read_rows, refuse_rows
+from .identity import refuse_other_split
 from .record import ImportRecord
 
 REJECTED_KEPT: Final = 1_000
@@ -158,6 +159,7 @@ def _match(
     with collector_paused():
         table = read_rows(predictions, known_concepts(dataset, path))
         boxes = read_split_boxes(dataset, split, path, field)
+    refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split)
     if not skip_bad_rows:
         refuse_rows(table, faults)

@@ -1,0 +1,181 @@
+"""Holds the rows of a predictions file against the boxes that they would be put on.
+
+Annotation ids are reused by splits, versions and exports, so a number that is there proves nothing
+where the file also gives the image, the rectangle or the hash of the annotations it was made for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from ..catalog.values import clip_to_image
+from ..dataset.ingest_record import read_ingest_records
+from ..errors import Fault, InputError
+from ..files.faults import FaultList
+from ..names import ANNOTATION_ID
+from ..prediction_files import Predictions
+from ..text import counted, shortened
+
+TOLERANCE: Final = 2.0
+"""Pixels by which the edges of one rectangle may differ: programs round, and some count from 1."""
+
+_SIDES: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+
+
+class _KnownBox(NamedTuple):
+    """What a dataset knows of a box; ``size`` is its image's width and height, 0 if unknown."""
+
+    image_id: int | None
+    file_name: str
+    rectangle: tuple[float, ...]
+    size: tuple[int, int]
+
+
+def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) -> None:
+    """Refuses a file whose rows are about other boxes than those of the same number.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        table: the rows of the file.
+        path: of the dataset's boxes.
+        split: the split whose boxes the rows would be put on.
+
+    Raises:
+        InputError: the run was made for another split's annotations, or rows contradict the
+            image or the rectangle of their box; it says which split fits.
+    """
+    records = read_ingest_records(dataset)
+    made_for = _annotations_hash(table.manifest)
+    fitting = [name for name, record in records.items() if record.sha256 == made_for]
+    if fitting and split not in fitting:
+        problem = f"the run was made for {records[fitting[0]].source}, the {fitting[0]} split"
+        raise InputError(
+            table.source,
+            [Fault("manifest.json: annotations", f"{problem}, not for the {split} split")],
+            f"Choose the {fitting[0]} split.",
+        )
+    if not table.identity:
+        return
+    contradictions = _contradictions(table, _known_boxes(dataset, path, split))
+    if not contradictions:
+        return
+    faults = FaultList()
+    for line, problem in contradictions:
+        faults.add(f"{table.unit} {line}", problem)
+    rows = counted(len(table), "row", "rows")
+    for other in sorted(set(dataset.distinct("split")) - {split}):
+        known = _known_boxes(dataset, path, other)
+        if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
+            raise InputError(
+                table.source, faults.all(), f"All {rows} fit the {other} split: choose that one."
+            )
+    raise InputError(
+        table.source,
+        faults.all(),
+        "An annotation id alone does not say which box is meant. Import the file that was made for "
+        "these annotations. Rows that bring boxes of their own (detections) cannot be imported.",
+    )
+
+
+def _annotations_hash(manifest: Mapping[str, Any] | None) -> str:
+    """The hash of the annotations that a run was made for; "" where none is given."""
+    annotations = (manifest or {}).get("annotations")
+    written = annotations.get("sha256") if isinstance(annotations, dict) else annotations
+    return written if isinstance(written, str) else ""
+
+
+def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
+    """The boxes of a split by their annotation id."""
+    from fiftyone import ViewField
+
+    view = dataset.match(ViewField("split") == split)
+    schema = dataset.get_field_schema()
+    images = [view.values(name) if name in schema else [None] * len(view) for name in _IMAGE_FIELDS]
+    sizes = zip(*view.values(["metadata.width", "metadata.height"]), strict=True)
+    boxes = view.values([f"{path}.{ANNOTATION_ID}", f"{path}.bounding_box"])
+    return {
+        id_: _KnownBox(image_id, file_name or "", tuple(rectangle), (width or 0, height or 0))
+        for image_id, file_name, (width, height), ids, rectangles in zip(
+            *images, sizes, *boxes, strict=True
+        )
+        for id_, rectangle in zip(ids or (), rectangles or (), strict=True)
+        if id_ is not None
+    }
+
+
+_IMAGE_FIELDS: Final = ("image_id", "file_name")
+
+
+def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[tuple[int, str]]:
+    """The lines of the rows that contradict the box of their number, and in what."""
+    found = []
+    ids, lines = table.annotation_id.tolist(), table.lines.tolist()
+    for row, (id_, line) in enumerate(zip(ids, lines, strict=True)):
+        box = known.get(id_)
+        cells = {name: column[row] for name, column in table.identity.items()}
+        problem = "" if box is None else _contradiction(cells, box)
+        if problem:
+            found.append((line, f"annotation {id_} {problem}"))
+    return found
+
+
+def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
+    """What a row says of its box that is not so; "" where nothing is."""
+    image_id = _number(cells.get("image_id"))
+    if image_id is not None and box.image_id is not None and image_id != box.image_id:
+        return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
+    name = cells.get("file_name")
+    named = isinstance(name, str) and name.strip() and box.file_name
+    if named and _stem(str(name)) != _stem(box.file_name):
+        there, said = shortened(box.file_name, 60), shortened(str(name), 60)
+        return f"is a box of {there!r}, the row says {said!r}"
+    rectangle = _rectangle(cells)
+    if rectangle is None or 0 in box.size:
+        return ""
+    width, height = box.size
+    there_px = [part * side for part, side in zip(box.rectangle, box.size * 2, strict=True)]
+    # A rectangle that is no box of this image stays as it is: its edges differ.
+    with suppress(ValueError):
+        rectangle = list(clip_to_image(rectangle, width, height)[0])
+    differences = [
+        abs(ours - theirs) for ours, theirs in zip(_edges(there_px), _edges(rectangle), strict=True)
+    ]
+    if max(differences) <= TOLERANCE:
+        return ""
+    ours, theirs = (", ".join(f"{value:.1f}" for value in box_) for box_ in (there_px, rectangle))
+    return f"lies at {ours} (left, top, width, height), the row says {shortened(theirs, 80)}"
+
+
+def _edges(box: list[float]) -> list[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+
+
+def _stem(name: str) -> str:
+    """A file's name without folders and without its ending, for comparing."""
+    return re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name.strip())[-1]).casefold()
+
+
+def _number(cell: object) -> float | None:
+    """A finite number in a cell; None for anything else."""
+    try:
+        number = float(str(cell))
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
+    """The rectangle that a row gives, in pixels; None where it gives none that can be read."""
+    written: object = cells.get("bbox")
+    if isinstance(written, str):
+        try:
+            written = json.loads(written)
+        except (ValueError, RecursionError):
+            written = None
+    values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
+    numbers = [number for number in map(_number, values) if number is not None]
+    return numbers if len(numbers) == len(values) == len(_SIDES) else None

@@ -1,0 +1,118 @@
+"""A row is about the box that it describes, not about whatever box has the same number."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pandas as pd
+import pytest
+from fathomnet_voxel51.errors import InputError
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.prediction_files import write_predictions
+from fathomnet_voxel51.predictions import check_predictions, import_predictions
+
+
+def _coco(split: str, first_image: int, left: int) -> dict[str, Any]:
+    """Three images with one box each; the box ids are 1, 2, 3 in either split."""
+    return {
+        "images": [
+            {"id": first_image + n, "file_name": f"{split}{n}.png", "width": 200, "height": 100}
+            for n in range(3)
+        ],
+        "annotations": [
+            {"id": n + 1, "image_id": first_image + n, "category_id": 1,
+             "bbox": [left + n, 5, 20, 10], "area": 200}
+            for n in range(3)
+        ],
+        "categories": [{"id": 1, "name": "ROV basket"}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, dataset_name: str) -> Iterator[Any]:
+    paths = {}
+    for split, first, left in (("train", 1, 0), ("test", 11, 100)):
+        paths[split] = tmp_path / f"{split}.json"
+        paths[split].write_text(json.dumps(_coco(split, first, left)))
+    ingest_dataset(
+        dataset_name,
+        train_annotations=str(paths["train"]),
+        test_annotations=str(paths["test"]),
+    )
+    yield fo.load_dataset(dataset_name)
+
+
+HEADERS = {
+    "image ids": ("image_id", ["11", "12", "13.0"]),
+    "file names": ("file_name", ["test0.png", "images\\test1.png", "a/b/TEST2.jpg"]),
+    "rectangles": ("bbox", ['"[100, 5, 20, 10]"', '"[101.4, 5, 20, 10]"', '"[102, 5, 20, 10.5]"']),
+    "sides": ("bbox_x,bbox_y,bbox_width,bbox_height", [f"{100 + n},5,20,10" for n in range(3)]),
+}
+
+
+@pytest.mark.parametrize("known_by", HEADERS)
+def test_rows_that_describe_boxes_of_another_split_are_refused(
+    dataset: Any, tmp_path: Path, known_by: str
+) -> None:
+    column, cells = HEADERS[known_by]
+    path = tmp_path / "submission.csv"
+    rows = [f"{n + 1},Actiniaria,{cell}" for n, cell in enumerate(cells)]
+    path.write_text("\n".join([f"annotation_id,concept_name,{column}", *rows]) + "\n")
+    for attempt in (check_predictions, import_predictions):
+        with pytest.raises(InputError, match="All 3 rows fit the test split") as refused:
+            attempt(dataset, str(path), split="train", skip_bad_rows=True)
+        assert [fault.place for fault in refused.value.faults] == ["line 2", "line 3", "line 4"]
+    assert dataset.get_field("model_predictions") is None
+    assert import_predictions(dataset, str(path), split="test").imported == 3
+
+
+def test_rows_with_boxes_of_their_own_are_not_joined_by_number(
+    dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "detections.csv"
+    path.write_text(
+        "annotation_id,image_id,concept_name,bbox_x,bbox_y,bbox_width,bbox_height,score\n"
+        "1,13,Actiniaria,30,40,50,50,0.8\n2,11,Actiniaria,30,40,50,50,0.8\n"
+    )
+    for split in ("train", "test"):
+        with pytest.raises(InputError, match="boxes of their own"):
+            import_predictions(dataset, str(path), split=split)
+
+
+def test_a_run_made_for_another_splits_annotations_is_refused(dataset: Any, tmp_path: Path) -> None:
+    digest = hashlib.sha256((tmp_path / "test.json").read_bytes()).hexdigest()
+    rows = pd.DataFrame(
+        {
+            "annotation_id": [1, 2, 3],
+            "image_id": [11, 12, 13],
+            "concept_name": ["Actiniaria"] * 3,
+            "confidence": [0.5] * 3,
+            "rank": ["order"] * 3,
+        }
+    )
+    annotations = {"name": "elsewhere.json", "sha256": digest}
+    write_predictions(tmp_path / "run", rows, {"annotations": annotations})
+    with pytest.raises(InputError, match="Choose the test split") as refused:
+        import_predictions(dataset, str(tmp_path / "run"), split="train")
+    assert "test.json" in str(refused.value)
+    assert import_predictions(dataset, str(tmp_path / "run"), split="test").imported == 3
+    # The parquet file by itself has no manifest with a hash, but says of which image a box is.
+    parquet = str(tmp_path / "run" / "predictions.parquet")
+    with pytest.raises(InputError, match="All 3 rows fit the test split"):
+        import_predictions(dataset, parquet, split="train")
+
+
+def test_a_box_cut_at_the_edge_still_fits_its_row(tmp_path: Path, dataset_name: str) -> None:
+    coco = _coco("test", 11, 100)
+    coco["annotations"][0]["bbox"] = [-6, 5, 20, 10]
+    path = tmp_path / "cut.json"
+    path.write_text(json.dumps(coco))
+    ingest_dataset(dataset_name, test_annotations=str(path))
+    rows = tmp_path / "rows.csv"
+    rows.write_text('annotation_id,concept_name,bbox\n1,Actiniaria,"[-6, 5, 20, 10]"\n')
+    assert import_predictions(fo.load_dataset(dataset_name), str(rows)).imported == 1
