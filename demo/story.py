@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, TILES, similarity_key
-from fathomnet_voxel51.parameters.workflow import StageName
 
 from demo.run import Chapter, Results, made_of_files
 
@@ -86,7 +85,7 @@ def story(files: StoryFiles, dataset: str) -> tuple[Chapter, ...]:
         yield f"The data card is {files.card / 'data-card.html'}"
 
     tiles = {"model": MODEL, "patches_field": TILES}
-    chapters: tuple[tuple[str, Teller, dict[StageName, dict[str, Any]]], ...] = (
+    chapters: tuple[tuple[str, Teller, dict[str, dict[str, Any]]], ...] = (
         (
             "Images into a bucket, and a dataset of them",
             media_and_labels,

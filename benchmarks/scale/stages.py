@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, similarity_key
-from fathomnet_voxel51.parameters.workflow import StageName
 
 from benchmarks.media.job import BUCKET, GCS, PREFIX, SPLIT
 from benchmarks.scale.place import DATASET, Place
@@ -34,7 +33,7 @@ class Stage:
     """
 
     name: str
-    operator: StageName
+    operator: str
     parameters: Callable[[Place], Parameters]
     made: Callable[[Any], int]
     all_of: Literal["images", "boxes", ""] = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from posixpath import dirname
 from typing import Any, ClassVar, Final, Literal
 
-from ..dataset.columns import field_values, image_dives
+from ..dataset.columns import dataset_of, field_values, image_dives
 from ..dataset.records import read_record
 from ..errors import Fault, InputError
 
@@ -86,4 +86,4 @@ class Grouping:
 
 def grouping_of(dataset: Any) -> Grouping:
     """How the images of a dataset were put together when they were last divided; else by dive."""
-    return read_record(dataset._root_dataset, RUN_KEY, Grouping) or Grouping()
+    return read_record(dataset_of(dataset), RUN_KEY, Grouping) or Grouping()
