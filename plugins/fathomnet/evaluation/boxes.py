@@ -62,6 +62,7 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
         gt_field: the annotated boxes.
         pred_field: the predicted boxes.
     """
+    # In label errors without predictions the two are one field.
     paths = {field: f"{field}.detections" for field in (gt_field, pred_field)}
     wanted = dict.fromkeys(paths.values(), _ATTRIBUTES)
     images = list(columns.read_images(samples, _IMAGE, wanted))
@@ -74,7 +75,9 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
             for image in columns.read_images(dataset.select(ids), boxes=numbers)
         }
         whole = [stored[id_] for id_ in ids]
-    truth, predictions = (_side(field, path, images, whole) for field, path in paths.items())
+    truth, predictions = (
+        _side(field, paths[field], images, whole) for field in (gt_field, pred_field)
+    )
     splits, vehicles, dives, modified = ([image.get(name) for image in images] for name in _IMAGE)
     named = [
         None if dive is None else (vehicle, dive)
