@@ -6,6 +6,11 @@ DATASET ?= fathomnet-demo
 EXTRAS = fiftyone,models,worms,demo,test,lint,bench
 TESTS =
 
+# Where torch comes from on a machine without an NVIDIA GPU: wheels for processors alone, without
+# the 3 GB of CUDA that the default index's bring. Where they cannot be had, and with TORCH_INDEX=
+# (empty), they come from the default index.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
+
 # Earlier releases of FiftyOne take any later version of it, and cannot be imported with today's.
 OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 
@@ -22,6 +27,8 @@ endif
 
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+# What the demo and the App need; whatever installs everything installs it too.
+DEMO_INSTALLED = $(VENV)/.installed-demo
 
 # The App, its workers and the command line find the plugin in this checkout.
 export FIFTYONE_PLUGINS_DIR = $(CURDIR)
@@ -31,10 +38,12 @@ export FIFTYONE_DO_NOT_TRACK = true
 # Without it the open-source App does not offer to schedule an operation.
 export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
+# Two ways to install into one environment wait for one another.
+.NOTPARALLEL:
 .PHONY: help install demo app test lint format docs bench faults dist lock
 
 help:
-	@echo "make demo   install everything, make a small dataset, run the main job on it"
+	@echo "make demo   install what it needs, make a small dataset, run the main job on it"
 	@echo "            (ANNOTATIONS=test.json PREDICTIONS=predictions.csv DATASET=name for real files)"
 	@echo "make app    open the result in the FiftyOne App"
 	@echo "make test   install everything and run the tests"
@@ -44,6 +53,7 @@ help:
 	@echo "make bench  measure each stage beside its baseline"
 	@echo "make faults bring about every fault of the table, and print how each ended"
 	@echo "make dist   build what is published into dist/: the plugin's zip and the wheels, checked"
+	@echo "Without an NVIDIA GPU torch comes from $(or $(TORCH_INDEX),the default index); TORCH_INDEX=URL is another place."
 
 install: $(INSTALLED)
 
@@ -60,28 +70,43 @@ $(INSTALLED): pyproject.toml $(LOCK)
 		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test,bench]'
 	$(BIN)/python scripts/ensure_mongod.py
 	touch $@
+
+$(DEMO_INSTALLED): $(INSTALLED)
+	touch $@
 else
+# Both of one kind, and nothing else from there; what they need comes with the rest. An index that a
+# machine's settings add is left out, or pip would take the default index's wheels from it.
+define INSTALL_TORCH
+PIP_EXTRA_INDEX_URL=$(TORCH_INDEX) $(BIN)/python -m pip install --quiet --no-deps --retries 1 --timeout 15 \
+	--index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[^ ;]+' constraints.txt) 2>/dev/null \
+	|| echo "torch cannot be had from $(TORCH_INDEX): it comes from the default index and brings CUDA"
+endef
+
 # The inference package, which runs on a cluster, needs Python 3.11; everything else 3.10.
-$(INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
+$(INSTALLED) $(DEMO_INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "Python 3.10 or newer is needed: make PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(EMULATOR)
+	@$(if $(TORCH_INDEX),$(INSTALL_TORCH))
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
-		--editable '.[$(EXTRAS)]' \
-		$$($(BIN)/python -c 'import sys; print("--editable ./inference" * (sys.version_info >= (3, 11)))')
+		--editable '.[$(EXTRAS)]' $(INFERENCE)
 	$(BIN)/python scripts/ensure_mongod.py
-	touch $@
+	touch $@ $(DEMO_INSTALLED)
+
+$(INSTALLED): INFERENCE = \
+	$$($(BIN)/python -c 'import sys; print("--editable ./inference" * (sys.version_info >= (3, 11)))')
+$(DEMO_INSTALLED): EXTRAS = fiftyone,models,demo
 endif
 
-demo: install
+demo: $(DEMO_INSTALLED)
 	$(BIN)/python -m demo run --dataset $(DATASET) \
 		$(if $(ANNOTATIONS),--annotations $(ANNOTATIONS)) \
 		$(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
 		$(if $(MEDIA),--media $(MEDIA))
 
 # A worker runs beside the App, for what is scheduled from its forms.
-app: install
+app: $(DEMO_INSTALLED)
 	$(BIN)/python -m demo.app $(DATASET)
 
 # Side by side, a file of tests in one process: each process has a database and a home of its own.
