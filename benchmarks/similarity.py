@@ -5,7 +5,9 @@
 An index of the stored vectors of FathomNet 2025's 24,487 boxes, 512 numbers each; ``--large``
 takes ten times as many. Ours, the brain's default (sklearn) and its LanceDB take turns, each step
 in a process of its own against a MongoDB server of this run; the limit is one BLAS product of the
-same matrix and a query. Every answer is compared with brute force in double precision.
+same matrix and a query. The search is the App's: what ``sort_by_similarity`` asks an index. Every
+answer is compared with brute force in double precision, before and after somebody has searched by
+an example: at 15,000 vectors or fewer (``--scale 0.49``) that changes what sklearn finds.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ RESULTS: Final = Path(__file__).parent / "results"
 LARGE: Final = 10
 HEADER: Final = (
     "| way | build | its memory | first query | its memory | search | search / product | view "
-    "| right | after an example |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    "| right | right after an example |\n|---|---|---|---|---|---|---|---|---|---|\n"
 )
 
 Figures = dict[str, list[dict[str, Any]]]
@@ -65,7 +67,8 @@ def _measured(
         for way in ways:
             build = _run(["build", way], scratch, environment)
             search = _run(["search", way], scratch, environment)
-            search["right"] = _share_right(search.pop("found"), expected)
+            for name, found in (("right", "found"), ("right_after", "found_after_an_example")):
+                search[name] = _share_right(search.pop(found), expected)
             figures[way].append({"build": build, "search": search})
             print(f"{way}: {build} {search}", flush=True)
     return _report(prepared, median(products), figures)
@@ -124,7 +127,7 @@ def _row(way: str, product: float, found: list[dict[str, Any]]) -> str:
         f"{search / product:.1f}",
         f"{middle('search', 'view_ms'):.2f} ms",
         f"{min(one['search']['right'] for one in found):.1%}",
-        "same" if all(one["search"]["same_after_an_example"] for one in found) else "changed",
+        f"{min(one['search']['right_after'] for one in found):.1%}",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -131,20 +131,24 @@ def _search(way: str, folder: Path) -> dict[str, Any]:
     found: list[list[str]] = []
 
     def search(query: Any) -> None:
-        found.append(index._kneighbors(query, k=K)[1])
+        # "mean" is what ``sort_by_similarity`` asks for, and so every search in the App, although
+        # there is one query only. Without it FiftyOne's sklearn takes another way.
+        found.append(index._kneighbors(query, k=K, aggregation="mean")[1])
 
     searches = [_timed(search, query) for query in queries]
     views = [_timed(partial(index.sort_by_similarity, k=K), query) for query in queries]
+    before_example, found = found, []
     index.sort_by_similarity(example, k=K)
-    again = index._kneighbors(queries[0], k=K)[1]
+    for query in queries:
+        search(query)
     return {
         "first_s": first,
         "search_ms": 1000 * median(searches),
         "view_ms": 1000 * median(views),
         "peak_mb": peak_mb(),
         "above_mb": peak_mb() - before,
-        "found": found,
-        "same_after_an_example": again == found[0],
+        "found": before_example,
+        "found_after_an_example": found,
     }
 
 
