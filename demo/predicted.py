@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from fathomnet_voxel51.names import ANNOTATION_ID, OWN_RANK, RANKS
 from fathomnet_voxel51.prediction_files import write_predictions
 
@@ -41,18 +40,16 @@ def write_demo_predictions(
     labels = [concept for _, _, concept in boxes]
     predicted = mistaken(labels, lineages, ACCURACY, rng)
     shares = probabilities(predicted, labels, lineages, rng)
-    rows = pd.DataFrame(
-        {
-            ANNOTATION_ID: [annotation for annotation, _, _ in boxes],
-            "image_id": [image for _, image, _ in boxes],
-            "concept_name": predicted,
-            "confidence": shares.max(axis=1, initial=0.0),
-            OWN_RANK: [
-                [rank for rank, name in zip(RANKS, lineages[concept], strict=True) if name][-1]
-                for concept in predicted
-            ],
-        }
-    )
+    rows = {
+        ANNOTATION_ID: [annotation for annotation, _, _ in boxes],
+        "image_id": [image for _, image, _ in boxes],
+        "concept_name": predicted,
+        "confidence": shares.max(axis=1, initial=0.0),
+        OWN_RANK: [
+            [rank for rank, name in zip(RANKS, lineages[concept], strict=True) if name][-1]
+            for concept in predicted
+        ],
+    }
     # It has no times and no device, because no model ran.
     manifest = {
         "concepts": list(lineages),
@@ -62,7 +59,7 @@ def write_demo_predictions(
         "decision": "argmax",
         "taxonomy_sha256": hashlib.sha256(taxonomy.read_bytes()).hexdigest(),
         "annotations_sha256": hashlib.sha256(annotations.read_bytes()).hexdigest(),
-        "counts": {"boxes": len(rows), "predicted": len(rows)},
+        "counts": {"boxes": len(boxes), "predicted": len(boxes)},
         "not_predicted": [],
     }
     write_predictions(folder, rows, manifest, shares)

@@ -72,8 +72,8 @@ def calibrate(annotations: str | Path, predictions: str | Path, output: str | Pa
     """
     labelled = read_annotations(annotations)
     results, manifest = read_results(Path(predictions))
-    ids = results.rows[ANNOTATION_ID].tolist()
-    _check_same_boxes(labelled, dict(zip(ids, results.rows[IMAGE_ID].tolist(), strict=True)))
+    ids = results.rows[ANNOTATION_ID].to_pylist()
+    _check_same_boxes(labelled, dict(zip(ids, results.rows[IMAGE_ID].to_pylist(), strict=True)))
     labels = [labelled.labels.get(box) for box in ids]
     places = _places(labels, manifest["concepts"])
     known = places >= 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from fathomnet_voxel51.errors import Fault, InputError
 from fathomnet_voxel51.files import FaultList
 from fathomnet_voxel51.media import Shard
@@ -58,7 +58,7 @@ class _Shard:
 
     def boxes(self) -> Iterator[int]:
         """Annotation ids of all its boxes, predicted or not."""
-        yield from self.results.rows[ANNOTATION_ID].tolist()
+        yield from self.results.rows[ANNOTATION_ID].to_pylist()
         yield from (box["annotation_id"] for box in self.manifest["not_predicted"])
 
 
@@ -208,7 +208,7 @@ def _manifest(shards: Sequence[_Shard]) -> Manifest:
 
 def _joined(shards: Sequence[_Shard]) -> Results:
     return Results(
-        pd.concat([shard.results.rows for shard in shards], ignore_index=True),
+        pa.concat_tables([shard.results.rows for shard in shards]),
         np.concatenate([shard.results.probabilities for shard in shards]),
     )
 

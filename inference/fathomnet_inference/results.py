@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fathomnet_voxel51.errors import Fault, InputError, SetupError
@@ -25,6 +25,7 @@ from fathomnet_voxel51.prediction_files import (
     MANIFEST_NAME,
     PARQUET_NAME,
     check_files,
+    csv_of,
     write_predictions,
 )
 from fathomnet_voxel51.prediction_files import read_manifest as parse_manifest
@@ -54,12 +55,12 @@ class Results:
         probabilities: (boxes, concepts) float32, in the order of the rows.
     """
 
-    rows: pd.DataFrame
+    rows: pa.Table
     probabilities: npt.NDArray[np.float32]
 
     def tally(self) -> Mapping[str, int]:
         """Boxes by how their name was chosen: ``argmax``, ``rolled up to family``, ..."""
-        kinds = Counter(reason.partition(":")[0] for reason in self.rows["reason"])
+        kinds = Counter(reason.partition(":")[0] for reason in self.rows["reason"].to_pylist())
         return dict(sorted(kinds.items()))
 
 
@@ -74,17 +75,17 @@ def decided_results(
         temperature: divides the logits.
         concepts: the number of concepts that the model knows.
     """
-    frames, shares = [], []
+    tables, shares = [], []
     for part in parts:
         for first in range(0, len(part.annotation_id), AT_ONCE):
             some = slice(first, first + AT_ONCE)
             likely = probabilities(part.logits[some], temperature)
             ids, images = part.annotation_id[some], part.image_id[some]
-            frames.append(_rows(ids, images, decider.decide(likely)))
+            tables.append(_rows(ids, images, decider.decide(likely)))
             shares.append(likely.astype(np.float32))
-    if not frames:
+    if not tables:
         return no_results(concepts)
-    return Results(pd.concat(frames, ignore_index=True), np.concatenate(shares))
+    return Results(pa.concat_tables(tables), np.concatenate(shares))
 
 
 def no_results(concepts: int) -> Results:
@@ -107,11 +108,11 @@ def write_results(folder: Path, results: Results, manifest: Manifest) -> None:
     """
     further = {}
     if manifest["decision"] != ARGMAX:
-        further[DECISIONS_NAME] = _decisions_csv(results.rows)
+        by_box = results.rows.sort_by(ANNOTATION_ID)
+        further[DECISIONS_NAME] = csv_of(by_box, DECISION_NAMES)
+    rows = {name: results.rows[name].combine_chunks() for name in ROW_NAMES}
     try:
-        write_predictions(
-            folder, results.rows[list(ROW_NAMES)], manifest, results.probabilities, further
-        )
+        write_predictions(folder, rows, manifest, results.probabilities, further)
         if not further:
             (folder / DECISIONS_NAME).unlink(missing_ok=True)
     except OSError as error:
@@ -139,13 +140,14 @@ def read_results(folder: Path) -> tuple[Results, Manifest]:
     sources, manifest = _sources(folder)
     try:
         table = pq.read_table(pa.BufferReader(sources[PARQUET_NAME].content))
-        rows = table.select(list(ROW_NAMES)).to_pandas()
+        rows = table.select(list(ROW_NAMES))
         lists = table.column(PROBABILITIES).combine_chunks()
         shares = lists.flatten().to_numpy().reshape(len(rows), len(manifest["concepts"]))
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise _not_ours(folder, PARQUET_NAME, str(error).partition("\n")[0]) from None
-    origins = _origins(folder, rows, sources)
-    return Results(pd.concat([rows, origins], axis=1), shares.astype(np.float32)), manifest
+    for name, values in _origins(folder, rows, sources).items():
+        rows = rows.append_column(name, pa.array(values, pa.string()))
+    return Results(rows, shares.astype(np.float32)), manifest
 
 
 def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
@@ -163,30 +165,36 @@ def _sources(folder: Path) -> tuple[dict[str, SourceFile], Manifest]:
     return sources, manifest
 
 
-def _origins(folder: Path, rows: pd.DataFrame, sources: Mapping[str, SourceFile]) -> pd.DataFrame:
+def _origins(
+    folder: Path, rows: pa.Table, sources: Mapping[str, SourceFile]
+) -> dict[str, list[str]]:
     """The argmax and the reason of each row."""
     source = sources.get(DECISIONS_NAME)
     if source is None:
-        return pd.DataFrame({"argmax": rows[CONCEPT_NAME], "reason": ARGMAX})
-    table = pd.read_csv(io.BytesIO(source.content), keep_default_na=False)
-    if not table[ANNOTATION_ID].equals(rows[ANNOTATION_ID]):
+        return {"argmax": rows[CONCEPT_NAME].to_pylist(), "reason": [ARGMAX] * len(rows)}
+    text = io.StringIO(source.content.decode(), newline="")
+    decisions = list(csv.DictReader(text))
+    if [one.get(ANNOTATION_ID) for one in decisions] != [
+        str(i) for i in rows[ANNOTATION_ID].to_pylist()
+    ]:
         raise _not_ours(folder, DECISIONS_NAME, f"is about other boxes than {PARQUET_NAME}")
-    return table[["argmax", "reason"]]
+    return {name: [one[name] for one in decisions] for name in ("argmax", "reason")}
 
 
 def _rows(
     ids: npt.NDArray[np.int64], images: npt.NDArray[np.int64], decisions: Decisions
-) -> pd.DataFrame:
-    columns = (ids, images, decisions.concept_name, decisions.confidence, decisions.rank)
-    rows = pd.DataFrame(dict(zip(ROW_NAMES, columns, strict=True)))
-    return rows.assign(argmax=list(decisions.argmax), reason=list(decisions.reason))
-
-
-def _decisions_csv(rows: pd.DataFrame) -> bytes:
-    ordered = rows.sort_values(ANNOTATION_ID, kind="stable")
-    return str(
-        ordered.to_csv(columns=list(DECISION_NAMES), index=False, lineterminator="\n")
-    ).encode()
+) -> pa.Table:
+    return pa.table(
+        {
+            ANNOTATION_ID: ids,
+            IMAGE_ID: images,
+            CONCEPT_NAME: pa.array(decisions.concept_name, pa.string()),
+            CONFIDENCE: pa.array(decisions.confidence, pa.float32()),
+            OWN_RANK: pa.array(decisions.rank, pa.string()),
+            "argmax": pa.array(decisions.argmax, pa.string()),
+            "reason": pa.array(decisions.reason, pa.string()),
+        }
+    )
 
 
 def _not_ours(folder: Path, name: str, problem: str) -> InputError:

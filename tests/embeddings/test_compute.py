@@ -192,6 +192,24 @@ def test_other_weights_or_settings_are_embedded_anew(
     assert compute_embeddings(dataset, method="none").embedded == 2
 
 
+def test_vectors_of_another_image_processor_are_made_anew_and_those_of_earlier_versions_kept(
+    make_dataset: Make, use: Use, tmp_path: Path
+) -> None:
+    dataset = make_dataset(write_images(tmp_path, [2, 1]))
+    model = use(TinyEmbedder())
+    compute_embeddings(dataset, method="none")  # as an earlier version: it records no processor
+    model.settings["image_processor"] = "torchvision"
+    kept = compute_embeddings(dataset, method="none")
+    assert (kept.embedded, kept.present) == (0, 3)
+    model.settings["precision"] = "bf16"
+    assert compute_embeddings(dataset, method="none").embedded == 3
+    model.settings["image_processor"] = "pil"
+    assert compute_embeddings(dataset, method="none").embedded == 3
+    assert compute_embeddings(dataset, method="none").present == 3
+    model.settings["image_processor"] = "torchvision"
+    assert compute_embeddings(dataset, method="none").embedded == 3
+
+
 def test_a_deleted_vector_is_made_again(make_dataset: Make, use: Use, tmp_path: Path) -> None:
     use(TinyEmbedder())
     dataset = make_dataset(write_images(tmp_path, [2, 1]))

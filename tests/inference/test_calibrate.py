@@ -99,7 +99,7 @@ def test_a_calibration_goes_into_the_next_run(
     run(toy.request(tmp_path / "calibrated", temperature=str(file)))
     results, manifest = read_results(tmp_path / "calibrated")
     assert manifest["settings"]["temperature"] == found.temperature
-    rows = results.rows["annotation_id"].to_numpy()
+    rows = results.rows.to_pandas()["annotation_id"].to_numpy()
     known = (rows != BOXES) & (rows != BOXES - 1)
     truth = (rows % 7)[known]
     likely = results.probabilities[known][np.arange(len(truth)), truth].astype(np.float64)

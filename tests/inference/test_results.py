@@ -143,9 +143,9 @@ def test_the_manifest_says_all_that_the_contract_asks_for(
 def test_results_read_back_as_they_were(rule: str, tmp_path: Path) -> None:
     written = write(tmp_path, rule)
     read, manifest = read_results(tmp_path)
-    order = written.rows["annotation_id"].argsort()
-    expected = written.rows.iloc[order].reset_index(drop=True)
-    assert read.rows.to_dict("records") == expected.to_dict("records")
+    order = written.rows.to_pandas()["annotation_id"].argsort()
+    expected = written.rows.to_pandas().iloc[order].reset_index(drop=True)
+    assert read.rows.to_pandas().to_dict("records") == expected.to_dict("records")
     assert (read.probabilities == written.probabilities[order]).all()
     assert manifest == read_manifest(tmp_path)
 
@@ -155,7 +155,7 @@ def test_where_each_name_comes_from_stands_beside_it(tmp_path: Path) -> None:
     with (tmp_path / "decisions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["annotation_id", "concept_name", "rank", "argmax", "reason"]
-    assert [row["reason"] for row in rows] == results.rows["reason"].tolist()
+    assert [row["reason"] for row in rows] == results.rows.to_pandas()["reason"].tolist()
     assert any(row["reason"].startswith("rolled up to ") for row in rows)
     with (tmp_path / "predictions.csv").open(newline="") as file:
         named = [(row["annotation_id"], row["concept_name"]) for row in csv.DictReader(file)]
@@ -167,7 +167,7 @@ def test_the_plugin_reads_what_is_written(tmp_path: Path) -> None:
     results = write(tmp_path, EXPECTED_DISTANCE, [part(range(40))])
     read = read_predictions(tmp_path, TAXONOMY.canonical)
     assert read.concepts == CONCEPTS and not read.rejected
-    assert read.concept_name.tolist() == results.rows["concept_name"].tolist()
+    assert read.concept_name.tolist() == results.rows.to_pandas()["concept_name"].tolist()
     assert read.probabilities is not None and read.manifest is not None
     assert (read.probabilities == results.probabilities).all()
     assert read.manifest["decision"] == EXPECTED_DISTANCE
@@ -209,8 +209,8 @@ def test_a_large_run_is_decided_in_pieces_with_the_same_result() -> None:
     decider = Decider(EXPECTED_DISTANCE, CONCEPTS, TAXONOMY)
     results = decided_results([whole], decider, 2.0, len(CONCEPTS))
     names = decider.decide(probabilities(whole.logits[-5:], 2.0)).concept_name
-    assert results.rows["concept_name"].tolist()[-5:] == list(names)
-    assert results.rows["annotation_id"].tolist() == list(range(9_000))
+    assert results.rows.to_pandas()["concept_name"].tolist()[-5:] == list(names)
+    assert results.rows.to_pandas()["annotation_id"].tolist() == list(range(9_000))
 
 
 def test_parts_have_whole_images_and_at_least_so_many_boxes() -> None:
@@ -289,7 +289,7 @@ def test_a_run_on_real_annotations_goes_into_a_dataset(
     imported = import_predictions(dataset, str(output))
     assert imported.rows == imported.imported == result.boxes > 5
     assert imported.unmatched_rows == imported.boxes_without_prediction == 0
-    rows = read_results(output)[0].rows.set_index("annotation_id")
+    rows = read_results(output)[0].rows.to_pandas().set_index("annotation_id")
     for sample in dataset:
         for box in sample.model_predictions.detections:
             row = rows.loc[box.annotation_id]
@@ -304,8 +304,8 @@ def test_other_concepts_than_the_competitions_are_predicted_too(
     other = make_toy(tmp_path / "toy", concepts=[f"Taxon {n}" for n in range(5)])
     run(other.request(tmp_path / "output"))
     results, manifest = read_results(tmp_path / "output")
-    assert set(results.rows["concept_name"]) <= set(manifest["concepts"])
-    assert results.rows["rank"].isna().all()
+    assert set(results.rows.to_pandas()["concept_name"]) <= set(manifest["concepts"])
+    assert results.rows.to_pandas()["rank"].isna().all()
     assert read_predictions(tmp_path / "output", lambda name: name).rank is not None
     with pytest.raises(InputError, match="'Taxon 0' is not in the taxonomy"):
         run(other.request(tmp_path / "again", decision=EXPECTED_DISTANCE))

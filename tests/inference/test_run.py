@@ -84,8 +84,8 @@ def stop_after(parts: int, output: Path) -> tuple[Stop, Callable[[float, str], N
 def test_a_run_leaves_the_files_of_the_contract_and_nothing_else(undisturbed: Path) -> None:
     assert {path.name for path in undisturbed.iterdir()} == {*PREDICTIONS, "manifest.json"}
     results, manifest = read_results(undisturbed)
-    assert results.rows["annotation_id"].tolist() == list(range(1, BOXES + 1))
-    assert results.rows["image_id"].tolist() == [
+    assert results.rows.to_pandas()["annotation_id"].tolist() == list(range(1, BOXES + 1))
+    assert results.rows.to_pandas()["image_id"].tolist() == [
         100 + (BOXES - box) % IMAGES for box in range(1, BOXES + 1)
     ]
     assert manifest["concepts"] == list(CONCEPTS)
@@ -199,7 +199,10 @@ def test_an_image_that_cannot_be_read_costs_its_own_boxes(
     assert {box["image_id"] for box in lost} == {103, 105}
     assert all(box["reason"] for box in lost)
     assert (result.predicted, result.not_predicted) == (BOXES - len(on_them), len(on_them))
-    rows, whole = read_results(output)[0].rows, read_results(undisturbed)[0].rows
+    rows, whole = (
+        read_results(output)[0].rows.to_pandas(),
+        read_results(undisturbed)[0].rows.to_pandas(),
+    )
     names = dict(zip(whole["annotation_id"], whole["concept_name"], strict=True))
     assert set(rows["annotation_id"]) == set(names) - set(on_them)
     assert all(
@@ -239,10 +242,10 @@ def test_expected_distance_says_why_in_a_file_of_its_own(toy: Toy, tmp_path: Pat
     assert manifest["settings"]["temperature"] == 3
     tally = manifest["counts"]["decisions"]
     assert sum(tally.values()) == BOXES and any("rolled up" in reason for reason in tally)
-    rolled = results.rows[results.rows["reason"] != "argmax"]
+    rolled = results.rows.to_pandas()[results.rows.to_pandas()["reason"] != "argmax"]
     assert (rolled["concept_name"] != rolled["argmax"]).all()
     likeliest = [CONCEPTS[at] for at in results.probabilities.argmax(axis=1)]
-    assert results.rows["argmax"].tolist() == likeliest
+    assert results.rows.to_pandas()["argmax"].tolist() == likeliest
 
 
 @pytest.mark.parametrize(
@@ -354,8 +357,8 @@ def test_the_fixture_gets_the_names_of_the_original_program(
     run(fixture.request(tmp_path, batch_size=batch_size))
     results, manifest = read_results(tmp_path)
     logits = np.load(FIXTURE / "logits_f64.npy")  # rows in the order of the annotations, 1 to 22
-    assert results.rows["annotation_id"].tolist() == list(range(1, 23))
+    assert results.rows.to_pandas()["annotation_id"].tolist() == list(range(1, 23))
     names = [manifest["concepts"][at] for at in logits.argmax(axis=1)]
-    assert results.rows["concept_name"].tolist() == names
+    assert results.rows.to_pandas()["concept_name"].tolist() == names
     expected = probabilities(logits)
     np.testing.assert_allclose(results.probabilities, expected, atol=1e-4)

@@ -86,7 +86,11 @@ def assert_same_predictions(one: Path, other: Path) -> None:
     """The names to the letter, the probabilities to the rounding of other batches."""
     assert (one / "predictions.csv").read_bytes() == (other / "predictions.csv").read_bytes()
     (results, manifest), (others, others_manifest) = read_results(one), read_results(other)
-    assert results.rows.drop(columns="confidence").equals(others.rows.drop(columns="confidence"))
+    assert (
+        results.rows.to_pandas()
+        .drop(columns="confidence")
+        .equals(others.rows.to_pandas().drop(columns="confidence"))
+    )
     np.testing.assert_allclose(results.probabilities, others.probabilities, atol=1e-5)
     for member in ("concepts", "checkpoint", "annotations", "decision", "not_predicted"):
         assert manifest[member] == others_manifest[member]

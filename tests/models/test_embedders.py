@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,6 +108,42 @@ def test_threads_prepare_what_one_thread_does(both: tuple[Embedder, Library]) ->
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(embedder.prepare, pictures))
     assert all(map(torch.equal, together, map(embedder.prepare, pictures)))
+
+
+def test_the_settings_say_which_image_processor_prepared_a_picture(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    """transformers takes Pillow where torchvision is absent, and other pixels come out."""
+    folder, picture = models_folder / "dinov2", tmp_path / "picture.png"
+    noise = np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
+    Image.fromarray(noise).save(picture)
+    program = (
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "def hide(name, path=None, target=None):\n"
+        "    return None if name.startswith('torchvision') else find(name, path, target)\n"
+        "PathFinder.find_spec = hide\n"
+        "import numpy as np\n"
+        "from PIL import Image\n"
+        "from fathomnet_voxel51.models import load_embedder\n"
+        "folder, picture, pixels = sys.argv[1:]\n"
+        "model = load_embedder(folder, 'cpu', 'fp32')\n"
+        "np.save(pixels, model.prepare(Image.open(picture)).numpy())\n"
+        "print(model.settings['image_processor'])\n"
+    )
+    command = [sys.executable, "-c", program, folder, picture, tmp_path / "pixels.npy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    here = load_embedder(str(folder), "cpu", "fp32")
+    assert here.settings["image_processor"] == "torchvision"
+    assert done.stdout.split() == ["pil"]
+    apart = np.abs(here.prepare(Image.open(picture)).numpy() - np.load(tmp_path / "pixels.npy"))
+    assert 0 < apart.max() < 0.05  # a level of brightness, where both round
+
+
+def test_a_model_with_one_way_to_prepare_has_no_image_processor(models_folder: Path) -> None:
+    clip = load_embedder(str(models_folder / "clip"), "cpu", "fp32")
+    assert "image_processor" not in clip.settings
 
 
 def test_half_precision_stays_close(models_folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of, ids_in
 from ..dataset.label_fields import boxes_path
 from ..dataset.vectors import Fingerprint, fingerprint_path, vector_path
+from ..models import IMAGE_PROCESSOR
 from ..pictures.crops import CROP_RULE, BoundingBox
 
 
@@ -22,11 +23,26 @@ class Fingerprints:
     """
 
     def __init__(self, settings: Mapping[str, str | int | float]) -> None:
-        self.model = _digest({"crop_rule": CROP_RULE, **settings})
+        everything = {"crop_rule": CROP_RULE, **settings}
+        self.model = _digest(everything)
+        everything.pop(IMAGE_PROCESSOR, None)
+        self._model_before = _digest(everything)
 
     def of(self, bounding_box: Sequence[float] | None) -> Fingerprint:
         """The fingerprint of a box's vector, or of a whole image's if the box is None."""
         return {"model": self.model, "box": _digest(bounding_box)}
+
+    def match(self, found: Fingerprint | None, right: Fingerprint) -> bool:
+        """Whether the vector beside which a fingerprint was found is still right.
+
+        Vectors of earlier versions are kept, although their fingerprints do not say which of its
+        image processors the library took.
+
+        Args:
+            found: None if there is no vector.
+            right: the one that it is to have, by ``of``.
+        """
+        return found in (right, {**right, "model": self._model_before})
 
 
 def _digest(value: object) -> str:
@@ -110,8 +126,9 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
             if wanted is not None and id_ not in wanted:
                 continue
             right = fingerprints.of(bounding_box)
-            present += fingerprint == right
-            if fingerprint != right:
+            if fingerprints.match(fingerprint, right):
+                present += 1
+            else:
                 items.append(Item(id_, bounding_box, right))
         if items:
             lost = f"media {status}" if status in _LOST else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .embedders import (
+    IMAGE_PROCESSOR,
     Embedder,
     ModelSpec,
     load_embedder,
@@ -13,6 +14,7 @@ from .embedders import (
 )
 
 __all__ = [
+    "IMAGE_PROCESSOR",
     "Embedder",
     "ModelSpec",
     "load_embedder",

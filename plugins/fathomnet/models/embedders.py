@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ZOO_PREFIX: Final = "fathomnet-"
+IMAGE_PROCESSOR: Final = "image_processor"
+"""Among the settings of a model whose library has several ways to prepare a picture."""
 CHECKPOINT: Final = re.compile(r"(?P<architecture>[A-Za-z][\w.-]+):(?P<file>.+)")
 """``ViT-B-32:/weights/mine.safetensors``; a single letter is a drive, not an architecture."""
 
@@ -63,8 +65,8 @@ class Embedder(Protocol):
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: the one that was chosen: ``fp32``, ``bf16`` or ``fp16``.
         settings: everything that determines its vectors, to be recorded with them: the model, its
-            architecture, the weights' sha256, the input's size in pixels, the precision and the
-            library.
+            architecture, the weights' sha256, the input's size in pixels, the precision, the
+            library and, where it has several, which of its image processors.
     """
 
     spec: ModelSpec
@@ -222,6 +224,7 @@ class _Loaded:
             "dimensions": self.dimensions,
             "precision": precision,
             "library": f"{model.library} {model.version}",
+            **({IMAGE_PROCESSOR: model.image_processor} if model.image_processor else {}),
         }
 
     def embed_prompts(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:

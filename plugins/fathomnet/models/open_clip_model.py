@@ -48,6 +48,8 @@ class OpenClipModel:
     """A loaded model; ``models.Embedder`` describes its methods."""
 
     library = "open-clip-torch"
+    image_processor = ""
+    """It has but one."""
 
     def __init__(self, weights: Weights, device: str, precision: str) -> None:
         import open_clip

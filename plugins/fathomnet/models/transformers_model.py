@@ -23,6 +23,8 @@ class TransformersModel:
     """A loaded model; ``models.Embedder`` describes its methods."""
 
     library = "transformers"
+    image_processor: str
+    """What scales and normalises: ``torchvision`` or, where that is absent, ``pil``."""
 
     def __init__(self, weights: Weights, device: str, precision: str) -> None:
         import torch
@@ -44,6 +46,9 @@ class TransformersModel:
         )
         processor = AutoImageProcessor.from_pretrained(weights.folder, **local)
         self.version = metadata.version("transformers")
+        # Releases before 5 tell it by the class only.
+        fast = type(processor).__name__.endswith("Fast")
+        self.image_processor = getattr(processor, "backend", "torchvision" if fast else "pil")
         self.architecture = config.model_type
         self._device = device
         self._dtype = torch_dtype(precision)

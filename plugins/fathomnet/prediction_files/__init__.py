@@ -5,7 +5,7 @@ from __future__ import annotations
 from .reading import Predictions, read_predictions
 from .rows import CONCEPT_NAME, CONFIDENCE
 from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME, check_files, read_manifest
-from .writing import IMAGE_ID, write_predictions
+from .writing import IMAGE_ID, csv_of, write_predictions
 
 __all__ = [
     "CONCEPT_NAME",
@@ -17,6 +17,7 @@ __all__ = [
     "PARQUET_NAME",
     "Predictions",
     "check_files",
+    "csv_of",
     "read_manifest",
     "read_predictions",
     "write_predictions",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -33,7 +34,7 @@ _TYPES: Final = {
 
 def write_predictions(
     folder: str | Path,
-    rows: pd.DataFrame,
+    rows: Mapping[str, Any],
     manifest: Mapping[str, Any],
     probabilities: npt.NDArray[np.float32] | None = None,
     further: Mapping[str, bytes] | None = None,
@@ -46,8 +47,9 @@ def write_predictions(
 
     Args:
         folder: created if it does not exist; existing files of these names are replaced.
-        rows: one row per box with the columns annotation_id, image_id, concept_name, confidence
-            and rank; the last two may have missing values.
+        rows: the columns annotation_id, image_id, concept_name, confidence and rank by name, each a
+            sequence or an array with one value per box; a pandas frame is taken too. The last two
+            may have missing values.
         manifest: whatever describes the run; ``concepts`` lists the concepts in the order of the
             probabilities. ``format_version`` and ``files`` are added.
         probabilities: (rows, concepts), in the order of ``rows``.
@@ -56,14 +58,23 @@ def write_predictions(
     Raises:
         InputError: the arguments do not fit one another; nothing was written.
     """
-    faults = _faults(rows, manifest, probabilities)
+    missing = [name for name in _TYPES if name not in rows]
+    columns = {
+        # Not a number counts as missing, as in a frame.
+        name: pa.array(rows[name], type=kind, from_pandas=True)
+        for name, kind in _TYPES.items()
+        if name in rows
+    }
+    faults = [Fault("rows", f"no column named {', '.join(missing)}")] if missing else []
+    faults = faults or _faults(columns, manifest, probabilities)
     if faults:
         raise InputError(str(folder), faults, "The program that writes predictions is at fault.")
-    order = np.argsort(rows[ANNOTATION_ID].to_numpy(), kind="stable")
+    order = np.argsort(columns[ANNOTATION_ID].to_numpy(), kind="stable")
+    table = pa.table(columns).take(order)
     contents = {
         **(further or {}),
-        CSV_NAME: _csv(rows.iloc[order]),
-        PARQUET_NAME: _parquet(rows.iloc[order], probabilities, order),
+        CSV_NAME: csv_of(table, [ANNOTATION_ID, CONCEPT_NAME]),
+        PARQUET_NAME: _parquet(table, None if probabilities is None else probabilities[order]),
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     full = {"format_version": FORMAT_VERSION, "concepts": [], **manifest, "files": hashes}
@@ -73,41 +84,39 @@ def write_predictions(
         write_whole(Path(folder) / name, content)
 
 
+def csv_of(table: pa.Table, names: Sequence[str]) -> bytes:
+    """Columns of a table as a CSV file with a header; a missing value is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*(table[name].to_pylist() for name in names), strict=True))
+    return text.getvalue().encode()
+
+
 def _faults(
-    rows: pd.DataFrame,
+    columns: Mapping[str, pa.Array],
     manifest: Mapping[str, Any],
     probabilities: npt.NDArray[np.float32] | None,
 ) -> list[Fault]:
-    missing = [name for name in _TYPES if name not in rows.columns]
-    if missing:
-        return [Fault("rows", f"no column named {', '.join(missing)}")]
     faults = []
-    twice = rows[ANNOTATION_ID][rows[ANNOTATION_ID].duplicated()].unique()
-    if len(twice):
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len({*lengths.values()}) > 1:
+        faults.append(Fault("rows", f"columns of different lengths: {lengths}"))
+    ids = columns[ANNOTATION_ID].to_pylist()
+    twice = [one for one, count in Counter(ids).items() if count > 1]
+    if twice:
         faults.append(Fault(ANNOTATION_ID, f"{twice[0]} is in more than one row"))
-    concepts = manifest.get("concepts", [])
-    if probabilities is not None and probabilities.shape != (len(rows), len(concepts)):
-        expected = (len(rows), len(concepts))
+    expected = (len(ids), len(manifest.get("concepts", [])))
+    if probabilities is not None and probabilities.shape != expected:
         faults.append(Fault(PROBABILITIES, f"shape {probabilities.shape}, expected {expected}"))
     return faults
 
 
-def _csv(rows: pd.DataFrame) -> bytes:
-    text = rows.to_csv(columns=[ANNOTATION_ID, CONCEPT_NAME], index=False, lineterminator="\n")
-    return str(text).encode()
-
-
-def _parquet(
-    rows: pd.DataFrame,
-    probabilities: npt.NDArray[np.float32] | None,
-    order: npt.NDArray[np.intp],
-) -> bytes:
-    columns = {
-        name: pa.array(rows[name], type=kind, from_pandas=True) for name, kind in _TYPES.items()
-    }
+def _parquet(table: pa.Table, probabilities: npt.NDArray[np.float32] | None) -> bytes:
     if probabilities is not None:
-        flat = pa.array(np.ascontiguousarray(probabilities[order], dtype=np.float32).ravel())
-        columns[PROBABILITIES] = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
+        flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).ravel())
+        shares = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
+        table = table.append_column(PROBABILITIES, shares)
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink)
+    pq.write_table(table, sink)
     return sink.getvalue()
