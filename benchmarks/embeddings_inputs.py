@@ -30,7 +30,7 @@ def write_inputs(folder: Path, images: int, name: str) -> None:
 
     write_stand_in("clip", folder / "clip")
     write_stand_in("clip", folder / "small", small=True)
-    pictures = _drawn(min(images, DRAWN))
+    pictures = survey_images(min(images, DRAWN))
     random = np.random.default_rng(4)
     dataset = fo.Dataset(name, persistent=True, overwrite=True)
     samples = []
@@ -48,7 +48,7 @@ def write_inputs(folder: Path, images: int, name: str) -> None:
     dataset.add_samples(samples, progress=False)
 
 
-def _drawn(count: int) -> list[bytes]:
+def survey_images(count: int) -> list[bytes]:
     """PNG files as large as the survey's own: a lit scene in the water and the camera's noise."""
     from PIL import Image
 

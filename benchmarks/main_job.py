@@ -1,7 +1,7 @@
 """The main job beside its baseline and its limit, in one run: ``make bench``.
 
 Every measurement is a process of its own against a MongoDB server of this run. The ways take
-turns (plain, ours, bare, plain, ...), so that a busy machine is busy for all of them.
+turns (plain, bulk, ours, bare, plain, ...), so that a busy machine is busy for all of them.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ class Plan:
     repeats: int
     plain_repeats: int
 
-    def rounds(self, scale: int) -> Iterator[str]:
-        """The ways in the order in which they are measured."""
+    def rounds(self, stage: str, scale: int) -> Iterator[str]:
+        """The ways that there are to do a stage, in the order in which they are measured."""
         for round_ in range(self.repeats):
             for way in self.ways:
+                if not hasattr(WAYS[way], stage):
+                    continue
                 if way != "plain" or scale == 1 or round_ < self.plain_repeats:
                     yield way
 
@@ -88,7 +90,7 @@ def _measurements(plan: Plan, scratch: Path, environment: dict[str, str]) -> Ite
         size = ["--scale", str(scale), "--folder", str(scratch)]
         print(_run(["prepare", *size], environment), flush=True)
         for stage in plan.stages:
-            for way in plan.rounds(scale):
+            for way in plan.rounds(stage, scale):
                 values = json.loads(_run([way, stage, *size], environment))
                 measurement = Measurement(stage=stage, way=way, scale=scale, **values)
                 print(

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bare, ours, plain
+from benchmarks import bare, bulk, ours, plain
 from benchmarks.job import SPLIT, Inputs
 from benchmarks.memory import count_peak_from_here, peak_mb
 from demo.synthetic import write_catalog, write_predictions_csv
@@ -19,7 +19,7 @@ from demo.synthetic import write_catalog, write_predictions_csv
 IMAGES: Final = 9_306
 BOXES: Final = 24_487
 STAGES: Final = ("ingest", "primary", "predictions")
-WAYS: Final = {"plain": plain, "ours": ours, "bare": bare}
+WAYS: Final = {"plain": plain, "bulk": bulk, "ours": ours, "bare": bare}
 FIELD_OF: Final = {"primary": "primary_label", "predictions": "model_predictions"}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+ALL_WAYS = ("plain", "bulk", "ours", "bare")
 HEADER = (
-    "| stage | size | plain | ours | bare pymongo | plain / ours | ours / bare "
-    "| memory, plain | memory, ours | repeats |\n"
-    "|---|---|---|---|---|---|---|---|---|---|\n"
+    "| stage | size | plain | bulk calls | ours | bare pymongo | plain / ours | bulk / ours "
+    "| ours / bare | memory, plain | memory, bulk | memory, ours | repeats |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -19,7 +20,7 @@ class Measurement:
 
     Attributes:
         stage: name of the stage.
-        way: ``plain``, ``ours`` or ``bare``.
+        way: ``plain``, ``bulk``, ``ours`` or ``bare``.
         scale: multiple of the real dataset's size.
         seconds: wall-clock time.
         memory_mb: peak memory of the process above what it held before, MiB.
@@ -52,11 +53,12 @@ def _row(stage: str, scale: int, ways: dict[str, list[Measurement]]) -> str:
     cells = (
         stage,
         f"{scale}x, {made.pop():,}",
-        *(_shown(seconds.get(way), "{:.2f} s") for way in ("plain", "ours", "bare")),
+        *(_shown(seconds.get(way), "{:.2f} s") for way in ALL_WAYS),
         _ratio(seconds, "plain", "ours"),
+        _ratio(seconds, "bulk", "ours"),
         _ratio(seconds, "ours", "bare"),
-        *(_shown(memory.get(way), "{:.0f} MB") for way in ("plain", "ours")),
-        " / ".join(str(len(ways.get(way, ()))) for way in ("plain", "ours", "bare")),
+        *(_shown(memory.get(way), "{:.0f} MB") for way in ("plain", "bulk", "ours")),
+        " / ".join(str(len(ways.get(way, ()))) for way in ALL_WAYS),
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -1,19 +1,13 @@
-"""Prepares the crops of images' boxes in order, ahead of their use, in constant memory.
-
-It uses threads, not processes: Pillow releases the interpreter's lock while it decodes and resizes,
-and crops (0.8 MB per box) need not travel between processes.
-"""
+"""Prepares the crops of images' boxes in order, ahead of their use."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fathomnet_voxel51.pictures import PictureError
+from fathomnet_voxel51.pictures import PictureError, parts_ahead
 from PIL import Image
 
 from .annotations import Box, ImageBoxes
@@ -21,7 +15,7 @@ from .crops import Pixels, Window, Windows, cut_window, windows_of
 from .images import of_size, open_image
 
 PART: Final = 32
-"""Boxes whose crops are made at once; an image with thousands must not fill the memory."""
+"""Boxes whose crops are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,51 +134,11 @@ def read_ahead(
         workers: threads; 0 prepares each part when it is asked for.
         ahead: the most boxes that wait, prepared or under way, before another image is begun.
     """
-    if not workers:
-        for image in images:
-            yield from prepare_image(folder, image)
-        return
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="crops")
-    try:
-        yield from _in_order(images, folder, executor, ahead)
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-class _Running:
-    """An image whose next part is being prepared in a thread."""
-
-    def __init__(self, folder: Path, image: ImageBoxes, executor: Executor) -> None:
-        self._parts = prepare_image(folder, image)
-        self._executor = executor
-        self._left = len(image.boxes)
-        self._begin()
-
-    def _begin(self) -> None:
-        self.boxes = min(self._left, PART)
-        self._left -= self.boxes
-        self._part = self._executor.submit(next, self._parts)
-
-    def take(self) -> tuple[Part, bool]:
-        """Waits for the part; returns it and whether the image has another, which is begun."""
-        part = self._part.result()
-        more = self._left > 0
-        if more:
-            self._begin()
-        return part, more
-
-
-def _in_order(
-    images: Sequence[ImageBoxes], folder: Path, executor: Executor, ahead: int
-) -> Iterator[Part]:
-    waiting = (image for image in images if image.boxes)
-    running: deque[_Running] = deque()
-    while True:
-        while sum(one.boxes for one in running) < ahead and (image := next(waiting, None)):
-            running.append(_Running(folder, image, executor))
-        if not running:
-            return
-        part, more = running[0].take()
-        if not more:
-            running.popleft()
-        yield part
+    return parts_ahead(
+        images,
+        lambda image: prepare_image(folder, image),
+        lambda image: len(image.boxes),
+        part=PART,
+        workers=workers,
+        ahead=ahead,
+    )

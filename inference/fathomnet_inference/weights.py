@@ -1,8 +1,9 @@
 """Writes and reads weights as a safetensors file.
 
-The file is written here rather than by the safetensors library, which can neither write to an open
-file, and so to one that nobody sees before it is complete, nor report progress. The format is a
-length, a JSON header and the values one after the other:
+The file is written here rather than by the safetensors library (0.8), which writes to a file of its
+own making: one that only its owner may read, whereas groups share weights; that stays behind, as
+large as it is, under a name that nobody knows where the process is killed; and without progress.
+The format is a length, a JSON header and the values one after the other:
 https://huggingface.co/docs/safetensors/index#format. The library reads it.
 """
 

@@ -1,34 +1,21 @@
-"""Prepares patches of images in order, ahead of their use, in constant memory.
-
-It uses threads, not processes: decoding and resizing release the interpreter's lock, and prepared
-patches (0.6 MB each) need not travel between processes.
-"""
+"""Prepares patches of images in order, ahead of their use."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
+from ..pictures import parts_ahead
 from ..pictures.crops import BoxError, Window, cut_patch, window_of
 from ..pictures.decoding import PictureError, Pixels, open_picture
 from .work import ImageWork, Item
 
 PART: Final = 16
-"""Patches that are made at once; an image with thousands must not fill the memory."""
-
-GIVE_WAY: Final = 10
-"""Added to the niceness of the decoding threads if the model shares their processors. The model's
-threads wait for one another many times per batch, so one that is delayed delays all."""
+"""Patches that are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,62 +108,12 @@ def read_ahead(
         ahead: the most patches that wait, made or being made, before another image is begun.
         give_way: whether the threads yield the processors to others that need them.
     """
-    executor = ThreadPoolExecutor(
-        workers, thread_name_prefix="fathomnet-patches", initializer=_give_way if give_way else None
+    return parts_ahead(
+        images,
+        lambda image: make_patches(image, locate, prepare),
+        lambda image: len(image.items),
+        part=PART,
+        workers=workers,
+        ahead=ahead,
+        give_way=give_way,
     )
-    try:
-        yield from _in_order(
-            images, lambda one: make_patches(one, locate, prepare), executor, ahead
-        )
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _give_way() -> None:
-    # On Linux alone a thread's own priority can be set; elsewhere it would be the process's.
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVE_WAY)
-
-
-class _Running:
-    """An image whose next part is being made in a thread."""
-
-    def __init__(self, parts: Iterator[Part], items: int, executor: Executor) -> None:
-        self._parts = parts
-        self._executor = executor
-        self._left = items
-        self._begin()
-
-    def _begin(self) -> None:
-        self.under_way = min(self._left, PART)
-        self._left -= self.under_way
-        self._part = self._executor.submit(next, self._parts)
-
-    def take(self) -> tuple[Part, bool]:
-        """Waits for the part; returns it and whether the image has another, which is begun."""
-        part: Part = self._part.result()
-        is_whole = len(part) == 1 and isinstance(part[0], Unusable) and not part[0].id
-        more = self._left > 0 and not is_whole
-        if more:
-            self._begin()
-        return part, more
-
-
-def _in_order(
-    images: Sequence[ImageWork],
-    parts_of: Callable[[ImageWork], Iterator[Part]],
-    executor: Executor,
-    ahead: int,
-) -> Iterator[Part]:
-    waiting = iter(images)
-    running: deque[_Running] = deque()
-    while True:
-        while sum(one.under_way for one in running) < ahead and (image := next(waiting, None)):
-            running.append(_Running(parts_of(image), len(image.items), executor))
-        if not running:
-            return
-        part, more = running[0].take()
-        if not more:
-            running.popleft()
-        yield part

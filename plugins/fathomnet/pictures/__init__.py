@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from .ahead import parts_ahead
 from .decoding import PictureError, decode_picture, faults_in_words, read_picture
 
 __all__ = [
     "PictureError",
     "decode_picture",
     "faults_in_words",
+    "parts_ahead",
     "read_picture",
 ]
