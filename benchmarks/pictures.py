@@ -44,7 +44,7 @@ def _files(folder: Path, images: int) -> dict[str, list[Path]]:
     scenes = [Image.open(io.BytesIO(data)) for data in survey_images(images)]
     noise = [Image.fromarray(random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)) for _ in scenes]
     plain = [Image.new("RGB", (WIDTH, HEIGHT), (number, 60, 90)) for number in range(images)]
-    kinds = {
+    kinds: dict[str, tuple[Sequence[Image.Image], str]] = {
         "a scene, PNG": (scenes, "PNG"),
         "a scene, JPEG": (scenes, "JPEG"),
         "noise, PNG": (noise, "PNG"),

@@ -134,7 +134,7 @@ def read_ahead(
         workers: threads; 0 prepares each part when it is asked for.
         ahead: the most boxes that wait, prepared or under way, before another image is begun.
     """
-    return parts_ahead(
+    parts: Generator[Part] = parts_ahead(
         images,
         lambda image: prepare_image(folder, image),
         lambda image: len(image.boxes),
@@ -142,3 +142,4 @@ def read_ahead(
         workers=workers,
         ahead=ahead,
     )
+    return parts

@@ -73,13 +73,19 @@ def test_everything_that_the_demo_imports_is_installed_for_it() -> None:
 def test_predictions_are_written_and_merged_without(absent: str, tmp_path: Path) -> None:
     program = f"""
 import sys
-sys.modules[{absent!r}] = None  # as where it is not installed
+from importlib.machinery import PathFinder
 from pathlib import Path
+
+find = PathFinder.find_spec
+def hide(cls, name, path=None, target=None):
+    return None if name.partition(".")[0] == {absent!r} else find(name, path, target)
+PathFinder.find_spec = classmethod(hide)
+
 from fathomnet_voxel51.prediction_files import read_predictions, write_predictions
 import fathomnet_voxel51.command_line.main
 rows = {{
     "annotation_id": [2, 1], "image_id": [7, 7], "concept_name": ["Caridea", 'So "called", x'],
-    "confidence": [0.5, None], "rank": [None, "genus"],
+    "confidence": [0.5, 0.25], "rank": [None, "genus"],
 }}
 folder = Path(sys.argv[1])
 write_predictions(folder, rows, {{"concepts": []}})

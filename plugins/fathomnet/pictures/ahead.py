@@ -56,8 +56,11 @@ def parts_ahead(
     running: deque[_Running[Part]] = deque()
     try:
         while True:
-            while sum(one.boxes for one in running) < ahead and (image := next(occupied, None)):
-                running.append(_Running(parts_of(image), boxes_in(image), part, executor))
+            while sum(one.boxes for one in running) < ahead:
+                following = next(occupied, None)
+                if following is None:
+                    break
+                running.append(_Running(parts_of(following), boxes_in(following), part, executor))
             if not running:
                 return
             made, more = running[0].take()
