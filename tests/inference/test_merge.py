@@ -98,9 +98,9 @@ def test_reasons_are_merged_too(toy: Toy, tmp_path: Path) -> None:
     for number, folder in enumerate(folders, start=1):
         run(toy.request(folder, shard=f"{number}/2", decision="expected-distance"))
     merge(folders, tmp_path / "merged")
-    merged = read_results(tmp_path / "merged")[0].rows.set_index("annotation_id")
+    merged = read_results(tmp_path / "merged")[0].rows.to_pandas().set_index("annotation_id")
     for folder in folders:
-        rows = read_results(folder)[0].rows.set_index("annotation_id")
+        rows = read_results(folder)[0].rows.to_pandas().set_index("annotation_id")
         assert merged.loc[rows.index].equals(rows)
 
 
