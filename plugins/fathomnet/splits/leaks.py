@@ -17,7 +17,7 @@ _SHOWN: Final = 20
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COUNTER: Final = re.compile(r"[a-z]*[ _-]*[0-9]{0,6}")
-"""Stems that every set uses anew, such as ``frame_000123``: alone they say nothing."""
+"""Stems that any set may use, such as ``frame_000123`` or ``image``: alone they say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ class Name:
         """Whether both are one image; a UUID or a URL is believed, other names are held against.
 
         Examples:
-            >>> one = Name("plume.png", "", (1920, 1080), None)
-            >>> one.is_same(Name("plume.png", "", (1920, 1080), None))
+            >>> one = Name("plume-east.png", "", (1920, 1080), None)
+            >>> one.is_same(Name("plume-east.png", "", (1920, 1080), None))
             True
-            >>> one.is_same(Name("plume.png", "", (640, 480), None))
+            >>> one.is_same(Name("plume-east.png", "", (640, 480), None))
             False
         """
         if self.url and self.url == other.url:
