@@ -47,14 +47,15 @@ def catalogs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def run_folder(catalogs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A predictions run with confidences, ranks (one missing) and probabilities."""
-    boxes = [box for image in read_catalog(catalogs["test"]).images for box in image.boxes]
+    images = read_catalog(catalogs["test"]).images
+    boxes = [box for image in images for box in image.boxes]
     rng = np.random.default_rng(5)
     concepts = rng.choice(CONCEPTS, len(boxes)).tolist()
     ranks = [load_taxonomy().taxon(name).rank for name in concepts]
     rows = pd.DataFrame(
         {
             "annotation_id": [box.annotation_id for box in boxes],
-            "image_id": 0,
+            "image_id": [image.image_id for image in images for _ in image.boxes],
             "concept_name": concepts,
             "confidence": rng.random(len(boxes), dtype=np.float32),
             "rank": [None, *ranks[1:]],
