@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from ..catalog.values import clip_to_image
+from ..dataset import columns
 from ..dataset.ingest_record import read_ingest_records
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
@@ -93,21 +94,19 @@ def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
     from fiftyone import ViewField
 
     view = dataset.match(ViewField("split") == split)
-    schema = dataset.get_field_schema()
-    images = [view.values(name) if name in schema else [None] * len(view) for name in _IMAGE_FIELDS]
-    sizes = zip(*view.values(["metadata.width", "metadata.height"]), strict=True)
-    boxes = view.values([f"{path}.{ANNOTATION_ID}", f"{path}.bounding_box"])
-    return {
-        id_: _KnownBox(image_id, file_name or "", tuple(rectangle), (width or 0, height or 0))
-        for image_id, file_name, (width, height), ids, rectangles in zip(
-            *images, sizes, *boxes, strict=True
-        )
-        for id_, rectangle in zip(ids or (), rectangles or (), strict=True)
-        if id_ is not None
-    }
-
-
-_IMAGE_FIELDS: Final = ("image_id", "file_name")
+    fields = ("image_id", "file_name", "metadata.width", "metadata.height")
+    known = {}
+    for image in columns.read_images(view, fields, {path: (ANNOTATION_ID, "bounding_box")}):
+        size = image.get("metadata") or {}
+        for box in columns.boxes_in(image, path):
+            if box.get(ANNOTATION_ID) is not None:
+                known[box[ANNOTATION_ID]] = _KnownBox(
+                    image.get("image_id"),
+                    image.get("file_name") or "",
+                    tuple(box["bounding_box"]),
+                    (size.get("width") or 0, size.get("height") or 0),
+                )
+    return known
 
 
 def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[tuple[int, str]]:
