@@ -27,6 +27,15 @@ LARGEST_PREVIEWED = 64 * 1024 * 1024
 """Bytes; larger files would make the form wait, so they are checked only when they are used."""
 
 
+def file_version(path: str | Path) -> tuple[str, int, int] | None:
+    """What tells one version of a file from the next; None where it cannot be looked at."""
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return None
+    return str(path), state.st_mtime_ns, state.st_size
+
+
 def once_a_version(read: Callable[[str], T]) -> Callable[[str], T]:
     """Caches what is read from a file until the file changes.
 
@@ -40,11 +49,8 @@ def once_a_version(read: Callable[[str], T]) -> Callable[[str], T]:
         return read(path)
 
     def lookup(path: str) -> T:
-        try:
-            state = Path(path).stat()
-        except OSError:
-            return read(path)
-        return cached(path, state.st_mtime_ns, state.st_size)
+        version = file_version(path)
+        return read(path) if version is None else cached(*version)
 
     return lookup
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..catalog import read_catalog
@@ -18,7 +17,7 @@ from ..names import images_folder
 from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview, once_a_version, problem_with, too_large
+from .forms import Preview, file_version, once_a_version, problem_with, too_large
 
 P = TypeVar("P", UploadImages, DownloadImages)
 
@@ -42,14 +41,13 @@ def _listed(path: str) -> Listed:
 
 def _outcomes(root: str, split: str, sha256: str) -> Mapping[str, str]:
     """The outcomes of earlier runs for each image, by name."""
-    states = ((path, path.stat()) for path in ledgers_about(root, split))
-    versions = tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+    versions = tuple(map(file_version, ledgers_about(root, split)))
     return _outcomes_of_version(root, split, sha256, versions)
 
 
 @lru_cache(maxsize=4)
 def _outcomes_of_version(
-    root: str, split: str, sha256: str, versions: tuple[tuple[Path, int, int], ...]
+    root: str, split: str, sha256: str, versions: tuple[tuple[str, int, int] | None, ...]
 ) -> Mapping[str, str]:
     # A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
     return {name: entry.outcome for name, entry in known_outcomes(root, split, sha256).items()}

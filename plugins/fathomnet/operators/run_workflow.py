@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from ..errors import FathomNetError, Fault, InputError
@@ -17,7 +16,7 @@ from ..workflow.files import check_files
 from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
 from .base import StageOperator
 from .download_images import DownloadImages
-from .forms import Preview, too_large
+from .forms import Preview, file_version, too_large
 from .ingest_dataset import IngestDataset
 from .moving import TransferOperator
 from .upload_images import UploadImages
@@ -89,7 +88,7 @@ def _faults_of_files(params: parameters.RunWorkflow, dataset: Any) -> tuple[Faul
     paths = (ingest.train_annotations, ingest.test_annotations, predictions)
     if any(path and too_large(path) for path in paths):
         return ()
-    versions = tuple(_version(path) for path in paths if path)
+    versions = tuple(file_version(path) or path for path in paths if path)
     changed = None if dataset is None else (dataset.name, dataset.last_modified_at)
     return _checked_files(_Unhashed(params, dataset), str(params), versions, str(changed))
 
@@ -116,11 +115,3 @@ def _checked_files(
     except FathomNetError as error:
         return (Fault("stages", str(error)),)
     return ()
-
-
-def _version(path: str) -> tuple[str, int, int]:
-    try:
-        state = Path(path).stat()
-    except OSError:
-        return path, 0, 0
-    return path, state.st_mtime_ns, state.st_size
