@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from fathomnet_voxel51.errors import SetupError
 
-_SLURM_NAMES: Final = ("SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE", "SLURM_STEP_GPUS", "SLURM_GPUS")
+_NONE_IS_ZERO: Final = ("SLURM_GPUS_ON_NODE", "SLURM_STEP_GPUS", "SLURM_GPUS")
 
 
 def has_allocated_gpu(environment: Mapping[str, str] = os.environ) -> bool:
@@ -25,7 +25,7 @@ def has_allocated_gpu(environment: Mapping[str, str] = os.environ) -> bool:
     if "SLURM_JOB_ID" not in environment:
         return False
     return bool(environment.get("SLURM_JOB_GPUS")) or any(
-        environment.get(name, "") not in ("", "0") for name in _SLURM_NAMES[1:]
+        environment.get(name, "") not in ("", "0") for name in _NONE_IS_ZERO
     )
 
 

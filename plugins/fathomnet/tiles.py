@@ -192,16 +192,6 @@ def require_tiles_field(dataset: Any, field: str) -> None:
         )
 
 
-def _require_size(columns: int, rows: int) -> None:
-    faults = [
-        Fault(name, f"should be from 1 to {MOST_TILES}, not {count}")
-        for name, count in (("columns", columns), ("rows", rows))
-        if not 1 <= count <= MOST_TILES
-    ]
-    if faults:
-        raise InputError("add_tiles", faults)
-
-
 def _wanting(
     dataset: Any, field: str, grid: TileGrid, sample_ids: Sequence[str]
 ) -> Iterator[ImageChange]:

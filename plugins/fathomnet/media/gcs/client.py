@@ -21,8 +21,8 @@ from ..store import StoredObject
 from ..web.http import retry_after
 from . import answers
 from .access import GET_CREDENTIALS, Access, create_bucket, grant_role
+from .streams import CONNECT_SECONDS
 
-CONNECT_SECONDS: Final = 15.0
 SILENT_SECONDS: Final = 60.0
 """For the next bytes of an answer."""
 
