@@ -9,6 +9,7 @@ import csv
 from collections import Counter
 
 from benchmarks.job import SPLIT, Inputs, Job
+from benchmarks.plain import declare_boxes
 
 
 def primary(inputs: Inputs) -> Job:
@@ -49,7 +50,9 @@ def predictions(inputs: Inputs) -> Job:
             )
             for ids, boxes in zip(*columns, strict=True)
         ]
-        view.set_values("model_predictions", predicted, dynamic=True)
+        # Declared, since ``dynamic=True`` looks for new attributes in every box.
+        declare_boxes(dataset, "model_predictions", annotation_id=fo.IntField)
+        view.set_values("model_predictions", predicted)
         return sum(len(one.detections) for one in predicted)
 
     return job

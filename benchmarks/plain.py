@@ -25,7 +25,8 @@ def ingest(inputs: Inputs) -> Job:
         for annotation in coco["annotations"]:
             boxes[annotation["image_id"]].append(annotation)
         dataset = fo.Dataset(inputs.dataset, persistent=True)
-        _declare_boxes(dataset)
+        attributes = {"annotation_id": fo.IntField, "area": fo.FloatField, "iscrowd": fo.IntField}
+        declare_boxes(dataset, "ground_truth", **attributes)
         samples = [_sample(image, boxes[image["id"]], names) for image in coco["images"]]
         dataset.add_samples(samples, progress=False)
         return len(dataset)
@@ -80,15 +81,12 @@ def predictions(inputs: Inputs) -> Job:
     return job
 
 
-def _declare_boxes(dataset: Any) -> None:
+def declare_boxes(dataset: Any, field: str, **attributes: Any) -> None:
     import fiftyone as fo
 
-    dataset.add_sample_field(
-        "ground_truth", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections
-    )
-    dataset.add_sample_field("ground_truth.detections.annotation_id", fo.IntField)
-    dataset.add_sample_field("ground_truth.detections.area", fo.FloatField)
-    dataset.add_sample_field("ground_truth.detections.iscrowd", fo.IntField)
+    dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    for name, kind in attributes.items():
+        dataset.add_sample_field(f"{field}.detections.{name}", kind)
 
 
 def _sample(image: dict[str, Any], boxes: list[dict[str, Any]], names: dict[int, str]) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fathomnet_voxel51.catalog import LARGEST_SIDE, CocoReader, RawBox, parse_coco
+from fathomnet_voxel51.catalog import LARGEST_SIDE, CocoReader, parse_coco
 from fathomnet_voxel51.files import FaultList, decode, read_source
 from fathomnet_voxel51.garbage_collector import collector_paused
 from fathomnet_voxel51.media import Shard
@@ -116,21 +116,15 @@ def _read_boxes(
     """The boxes of each image by its id, in the order of the file; fills ``labels`` by box id."""
     boxes: dict[int, list[Box]] = {}
     for place, raw, _ in reader.sound_boxes():
-        for problem in _box_problems(raw):
+        # What no annotator can have meant.
+        width, height = raw.bbox[2:]
+        if min(width, height) < 0:
+            problem = f"has a negative size: width {width:g}, height {height:g}"
             reader.faults.add(f"{place}.bbox", problem)
+        if max(map(abs, raw.bbox)) > LARGEST_SIDE:
+            problem = f"{max(raw.bbox, key=abs):g} is more than {LARGEST_SIDE:,} pixels"
+            reader.faults.add(f"{place}.bbox", f"is beyond any image: {problem}")
         boxes.setdefault(raw.image_id, []).append(Box(raw.id, *map(float, raw.bbox)))
         if label := reader.label_of(place, raw, concepts):
             labels[raw.id] = label
     return boxes
-
-
-def _box_problems(raw: RawBox) -> list[str]:
-    """Problems of a box that no annotator can have meant."""
-    width, height = raw.bbox[2:]
-    problems = []
-    if min(width, height) < 0:
-        problems.append(f"has a negative size: width {width:g}, height {height:g}")
-    if max(map(abs, raw.bbox)) > LARGEST_SIDE:
-        farthest = max(raw.bbox, key=abs)
-        problems.append(f"is beyond any image: {farthest:g} is more than {LARGEST_SIDE:,} pixels")
-    return problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -75,7 +75,10 @@ def calibrate(annotations: str | Path, predictions: str | Path, output: str | Pa
     ids = results.rows[ANNOTATION_ID].to_pylist()
     _check_same_boxes(labelled, dict(zip(ids, results.rows[IMAGE_ID].to_pylist(), strict=True)))
     labels = [labelled.labels.get(box) for box in ids]
-    places = _places(labels, manifest["concepts"])
+    place = {folded(name): at for at, name in enumerate(manifest["concepts"])}
+    places = np.array(
+        [-1 if one is None else place.get(folded(one), -1) for one in labels], np.intp
+    )
     known = places >= 0
     if not known.any():
         problem = "no predicted box has a label that the model knows"
@@ -94,12 +97,6 @@ def calibrate(annotations: str | Path, predictions: str | Path, output: str | Pa
     )
     write_whole(Path(output), (json.dumps(asdict(calibration), indent=2) + "\n").encode())
     return calibration
-
-
-def _places(labels: Sequence[str | None], concepts: Sequence[str]) -> npt.NDArray[np.intp]:
-    """The position of each label among the model's concepts; -1 for one that is not there."""
-    place = {folded(name): at for at, name in enumerate(concepts)}
-    return np.array([-1 if one is None else place.get(folded(one), -1) for one in labels], np.intp)
 
 
 def fit_temperature(shares: Floats, truth: npt.NDArray[np.intp]) -> float:

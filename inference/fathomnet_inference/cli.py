@@ -50,11 +50,6 @@ def _json_option(command: Command) -> Command:
     return click.option(*AS_JSON, is_flag=True, help=AS_JSON_HELP)(command)
 
 
-def _checkpoint_option(command: Command) -> Command:
-    text = "The published last.ckpt, or the folder that convert made of it."
-    return click.option("--checkpoint", required=True, help=text)(command)
-
-
 @contextlib.contextmanager
 def _status() -> Iterator[None]:
     with exit_status():
@@ -68,7 +63,11 @@ def _status() -> Iterator[None]:
 @main.command()
 @click.option("--annotations", required=True, help="COCO file with the boxes.")
 @click.option("--images", required=True, help="Folder that its file names are relative to.")
-@_checkpoint_option
+@click.option(
+    "--checkpoint",
+    required=True,
+    help="The published last.ckpt, or the folder that convert made of it.",
+)
 @click.option("--output", required=True, help="Folder for the predictions of this run or shard.")
 @click.option("--shard", default="", help="I/N: the I-th of N parts of the images.")
 @click.option("--batch-size", type=int, help="Boxes at once.  [default: what fits]")

@@ -98,7 +98,11 @@ def read_description(path: Path) -> Description:
     try:
         description = _READER.validate_python(json.loads(file.read_bytes()))
     except (ValueError, RecursionError) as error:
-        raise _refused(folder, DESCRIPTION_NAME, _unreadable(error)) from error
+        problem = f"is no JSON: {error}"
+        if isinstance(error, pydantic.ValidationError):
+            first = error.errors(include_url=False)[0]
+            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise _refused(folder, DESCRIPTION_NAME, problem) from error
     if description.checkpoint_sha256 != _hash_of(description.checkpoint):
         raise _refused(folder, DESCRIPTION_NAME, "was changed after the conversion")
     size = weights.stat().st_size if weights.is_file() else None
@@ -159,7 +163,11 @@ def write_converted(
         for left in [each for each in folder.iterdir() if is_part(each.name)]:
             remove_if_abandoned(left)
         replaced = _leftover(folder / WEIGHTS_NAME, checkpoint)
-        _check_room(folder, tensors)
+        needed = sum(tensor.nbytes for tensor in tensors.values())
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            figures = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free"
+            raise SetupError(f"{folder}: {figures}. Make room, or name a folder elsewhere.")
         with _published(folder / WEIGHTS_NAME, replaced) as part:
             source = {_SOURCE: checkpoint.sha256}
             sha256 = write_weights(part, tensors, source, progress)
@@ -203,21 +211,6 @@ def _leftover(weights: Path, checkpoint: Checkpoint) -> Version | None:
     if source != checkpoint.sha256:
         raise _refused(weights.parent, WEIGHTS_NAME, "exists already, but not from this file")
     return version_of(weights.stat())
-
-
-def _check_room(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    needed = sum(tensor.nbytes for tensor in tensors.values())
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        figures = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free"
-        raise SetupError(f"{folder}: {figures}. Make room, or name a folder elsewhere.")
-
-
-def _unreadable(error: Exception) -> str:
-    if isinstance(error, pydantic.ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"is no JSON: {error}"
 
 
 def _refused(folder: Path, name: str, problem: str) -> InputError:

@@ -75,13 +75,12 @@ def windows_of(box: Box, width: int, height: int) -> Windows:
     y = int(box.y + math.floor(box.height / 2))
     half = math.floor(max(box.width, box.height) / 2)
     reaches = (half + 1, half * 3, half * 5, max(width, height))
-    return Windows(*(_window(x, y, reach, width, height) for reach in reaches))
-
-
-def _window(x: int, y: int, reach: int, width: int, height: int) -> Window:
-    left, right = _span(x, reach, width)
-    top, bottom = _span(y, reach, height)
-    return Window(left, top, right, bottom)
+    windows = []
+    for reach in reaches:
+        left, right = _span(x, reach, width)
+        top, bottom = _span(y, reach, height)
+        windows.append(Window(left, top, right, bottom))
+    return Windows(*windows)
 
 
 def _span(centre: int, reach: int, length: int) -> tuple[int, int]:

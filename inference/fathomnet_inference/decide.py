@@ -144,7 +144,8 @@ class _Tree:
         is_own = np.arange(len(self._taxa)) == own[:, None]
         candidates = np.ones(expected.shape, dtype=bool)
         for merit in (-expected, is_own, self._depth, mass):
-            candidates = _best(candidates, merit)
+            merits = np.where(candidates, merit, -np.inf)
+            candidates = merits >= merits.max(axis=1, keepdims=True) - TIE
         chosen = candidates.argmax(axis=1)
         taxa = [self._taxa[at] for at in chosen]
         return Decisions(
@@ -175,13 +176,6 @@ class _Tree:
         if old.name in new.lineage:
             return f"narrowed to {new.rank}"
         return f"moved to another {new.rank}" if new.rank == old.rank else f"moved to {new.rank}"
-
-
-def _best(candidates: npt.NDArray[np.bool_], merit: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """The candidates of each row that have the highest merit."""
-    merits = np.where(candidates, merit, -np.inf)
-    best: npt.NDArray[np.bool_] = merits >= merits.max(axis=1, keepdims=True) - TIE
-    return best
 
 
 def _at(values: Floats, columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

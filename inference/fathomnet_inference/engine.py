@@ -48,7 +48,10 @@ class Engine:
             settings = replace(settings, precision=before["precision"])
         device, dtype = settings.chosen_device, settings.chosen_dtype
         precision: Any = next(name for name, kind in DTYPES.items() if kind is dtype)
-        batch_size = settings.batch_size or before.get("batch_size") or self._batch_that_fits()
+        batch_size = settings.batch_size or before.get("batch_size")
+        if not batch_size and self._work.boxes and device.type != "cpu":
+            batch_size = Runner(self._loaded(), device, dtype, None, self._work.boxes).batch_size
+        batch_size = batch_size or CPU_BATCH
         self.settings = replace(settings, precision=precision, batch_size=batch_size)
         self._boxes_a_part = before.get("boxes_a_part", batch_size * BATCHES_A_PART[device.type])
 
@@ -80,12 +83,6 @@ class Engine:
         """The device, in words."""
         device = self.settings.chosen_device
         return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else device.type
-
-    def _batch_that_fits(self) -> int:
-        if not self._work.boxes or self.settings.chosen_device.type == "cpu":
-            return CPU_BATCH
-        device, dtype = self.settings.chosen_device, self.settings.chosen_dtype
-        return Runner(self._loaded(), device, dtype, None, self._work.boxes).batch_size
 
     def _loaded(self) -> WinnerModel:
         if self._model is None:

@@ -61,7 +61,11 @@ class _Plainer:
             return {str(key): self.plain(each, depth + 1) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self.plain(each, depth + 1) for each in value]
-        return _plain_value(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)  # JSON has no word for it
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        return f"<{type(value).__name__}>"
 
 
 def plain_settings(subject: str, hyper_parameters: Any) -> dict[str, Any]:
@@ -126,14 +130,6 @@ def concept_names(subject: str, settings: Mapping[str, Any], count: int) -> tupl
     if faults:
         raise InputError(subject, faults, _needed())
     return tuple(names[str(index)] for index in range(count))
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # JSON has no word for it
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return f"<{type(value).__name__}>"
 
 
 def _bad_names(place: str, names: Mapping[str, Any]) -> list[Fault]:

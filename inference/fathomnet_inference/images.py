@@ -32,7 +32,11 @@ def open_image(folder: Path, file_name: str) -> Image.Image:
         PictureError: the file is missing, leaves the folder, is too large, or cannot be decoded.
     """
     with faults_in_words():
-        return in_colour(decode_picture(read_picture(folder / _inside(file_name))))
+        try:
+            path = folder / str(safe_file_name(file_name))
+        except ValueError as error:
+            raise PictureError(f"file name {error}") from None
+        return in_colour(decode_picture(read_picture(path)))
 
 
 def of_size(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
@@ -80,10 +84,3 @@ def in_colour(image: Image.Image) -> Image.Image:
         image = Image.fromarray((values >> 8).astype(np.uint8))
     image.info.pop("transparency", None)  # Pillow would warn that it does not apply it
     return image.convert("RGB")
-
-
-def _inside(file_name: str) -> str:
-    try:
-        return str(safe_file_name(file_name))
-    except ValueError as error:
-        raise PictureError(f"file name {error}") from None

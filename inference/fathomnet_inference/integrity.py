@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from fathomnet_voxel51.errors import Fault
 from fathomnet_voxel51.progress import Progress, silent, throttled
@@ -96,17 +96,13 @@ def _chunks(path: Path, progress: Progress) -> Iterator[tuple[int, memoryview]]:
 
 
 def _members(path: Path) -> list[_Member]:
+    members = []
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        return [
-            _Member(each.filename, start, start + each.file_size, each.CRC)
-            for each in archive.infolist()
-            for start in [_content_start(file, each.header_offset)]
-        ]
-
-
-def _content_start(file: BinaryIO, header: int) -> int:
-    # The list of contents has an extra field of its own; only the member's tells where it begins.
-    file.seek(header)
-    fields = file.read(_LOCAL_HEADER)
-    name, extra = (int.from_bytes(fields[at : at + 2], "little") for at in (26, 28))
-    return header + _LOCAL_HEADER + name + extra
+        for each in archive.infolist():
+            # The list has an extra field of its own; only the member's tells where it begins.
+            file.seek(each.header_offset)
+            fields = file.read(_LOCAL_HEADER)
+            name, extra = (int.from_bytes(fields[at : at + 2], "little") for at in (26, 28))
+            start = each.header_offset + _LOCAL_HEADER + name + extra
+            members.append(_Member(each.filename, start, start + each.file_size, each.CRC))
+    return members

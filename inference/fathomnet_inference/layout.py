@@ -40,19 +40,17 @@ def check_layout(subject: str, found: Shapes, model: WinnerModel) -> None:
         InputError: names are missing or unknown, or shapes differ; the error lists each.
     """
     expected = shapes_of(model.state_dict())
-    faults = [
-        Fault(f"state_dict[{name!r}]", _difference(expected.get(name), found.get(name)))
-        for name in [*expected, *(name for name in found if name not in expected)]
-        if expected.get(name) != found.get(name)
-    ]
+    faults = []
+    for name in [*expected, *(name for name in found if name not in expected)]:
+        if name not in found:
+            problem = "is missing"
+        elif name not in expected:
+            problem = "is no weight of this model"
+        elif expected[name] != found[name]:
+            problem = f"has the shape {found[name]}, expected {expected[name]}"
+        else:
+            continue
+        faults.append(Fault(f"state_dict[{name!r}]", problem))
     if faults:
         newer = any(_NEWER_NAMES in name for name in found)
         raise InputError(subject, faults, _ADVICE_NAMES if newer else _ADVICE)
-
-
-def _difference(expected: tuple[int, ...] | None, found: tuple[int, ...] | None) -> str:
-    if found is None:
-        return "is missing"
-    if expected is None:
-        return "is no weight of this model"
-    return f"has the shape {found}, expected {expected}"

@@ -79,18 +79,29 @@ def merge(
     """
     target = Path(output)
     faults = FaultList()
-    shards = []
+    shards: list[_Shard] = []
     for index, folder in enumerate(folders):
         progress(index / (len(folders) + 1), f"reading shard {index + 1}/{len(folders)}")
-        shards += _read(Path(folder), faults)
-    _check_alike(shards, faults)
+        try:
+            shards.append(_Shard(Path(folder), *read_results(Path(folder))))
+        except InputError as error:
+            for fault in error.faults:
+                faults.add(f"{folder}, {fault.place}", fault.problem)
+    for shard in shards[1:]:
+        for difference in manifest_differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
+            what, values = difference.split(": ", 1)
+            faults.add(str(shard.folder), f"{what} differs: {values} (there: {shards[0].folder})")
     if len(shards) == len(folders):  # otherwise what is missing has been reported
         _check_complete(shards, faults)
         _check_boxes(shards, faults)
     faults.raise_if_any("these shards", "Name every shard of one run, each once and finished.")
     manifest = _manifest(shards)
     _refuse_other(target, manifest)
-    write_results(target, _joined(shards), manifest)
+    whole = Results(
+        pa.concat_tables([shard.results.rows for shard in shards]),
+        np.concatenate([shard.results.probabilities for shard in shards]),
+    )
+    write_results(target, whole, manifest)
     counts = manifest["counts"]
     progress(1.0, f"{counts['predicted']:,} of {counts['boxes']:,} boxes predicted")
     return MergeResult(
@@ -100,25 +111,6 @@ def merge(
         not_predicted=counts["not_predicted"],
         output=str(target),
     )
-
-
-def _read(folder: Path, faults: FaultList) -> list[_Shard]:
-    """The finished shard in a folder; none, with the reasons in ``faults``, if it is not one."""
-    try:
-        results, manifest = read_results(folder)
-    except InputError as error:
-        for fault in error.faults:
-            faults.add(f"{folder}, {fault.place}", fault.problem)
-        return []
-    return [_Shard(folder, results, manifest)]
-
-
-def _check_alike(shards: Sequence[_Shard], faults: FaultList) -> None:
-    """Compares every shard with the first."""
-    for shard in shards[1:]:
-        for difference in manifest_differences(shard.manifest, shards[0].manifest, MAY_DIFFER):
-            what, values = difference.split(": ", 1)
-            faults.add(str(shard.folder), f"{what} differs: {values} (there: {shards[0].folder})")
 
 
 def _check_complete(shards: Sequence[_Shard], faults: FaultList) -> None:
@@ -204,13 +196,6 @@ def _manifest(shards: Sequence[_Shard]) -> Manifest:
             for shard in sorted(shards, key=lambda shard: _number(shard_of(shard.manifest)))
         ],
     }
-
-
-def _joined(shards: Sequence[_Shard]) -> Results:
-    return Results(
-        pa.concat_tables([shard.results.rows for shard in shards]),
-        np.concatenate([shard.results.probabilities for shard in shards]),
-    )
 
 
 def _refuse_other(target: Path, manifest: Manifest) -> None:

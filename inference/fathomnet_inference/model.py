@@ -91,7 +91,11 @@ class WinnerModel(nn.Module):
         self.obj_proj_module = nn.ModuleDict({name: _unused_projection(width) for name in BRANCHES})
         auxiliary = nn.ModuleList(_classifier(width, rows) for rows in size.auxiliary)
         self.hierarchical_classifier = nn.ModuleDict({"h_modules": auxiliary})
-        self.concat_proj = _fusion(width, views=1 + len(BRANCHES))
+        first, second = nn.Linear((1 + len(BRANCHES)) * width, width), nn.Linear(width, width)
+        self.concat_proj = Head(
+            *(first, nn.GELU(), nn.LayerNorm(width), nn.Identity()),
+            *(second, nn.GELU(), nn.LayerNorm(width), nn.Identity()),
+        )
         self._prepared = False
         self.eval()
 
@@ -146,7 +150,13 @@ class WinnerModel(nn.Module):
         if not self._prepared:
             if not half:
                 self.to(dtype)
-            self.drop_unused()._prepare()
+            self.drop_unused()
+            side = PIXELS // self.size.patch
+            for encoder in self._encoders:
+                encoder.embeddings.fix_positions(side, side)
+            for attention in self.intra_env_attn_module.values():
+                attention.fold()
+            self._prepared = True
         products = self._products() if half else frozenset()
         for parameter in self.requires_grad_(False).parameters():
             of_rest = torch.float32 if half else dtype
@@ -172,14 +182,6 @@ class WinnerModel(nn.Module):
         linear = (module for module in modules if isinstance(module, nn.Linear | nn.Conv2d))
         return frozenset(parameter for module in linear for parameter in module.parameters())
 
-    def _prepare(self) -> None:
-        side = PIXELS // self.size.patch
-        for encoder in self._encoders:
-            encoder.embeddings.fix_positions(side, side)
-        for attention in self.intra_env_attn_module.values():
-            attention.fold()
-        self._prepared = True
-
     def _context_tokens(self, branch: str, pixels: Tensor) -> Tensor:
         return self.img_vit_region_encoders[branch].patches(pixels)
 
@@ -191,14 +193,6 @@ def _classifier(width: int, rows: int) -> Head:
         nn.Identity(),
         nn.LayerNorm(width),
         nn.Linear(width, rows),
-    )
-
-
-def _fusion(width: int, views: int) -> Head:
-    first, second = nn.Linear(views * width, width), nn.Linear(width, width)
-    return Head(
-        *(first, nn.GELU(), nn.LayerNorm(width), nn.Identity()),
-        *(second, nn.GELU(), nn.LayerNorm(width), nn.Identity()),
     )
 
 

@@ -50,18 +50,16 @@ class Normaliser:
         Returns:
             (N, 3, 256, 256) float32; on a CPU it is valid until the next call.
         """
-        numbers = self._room_for(pixels)
+        if not self._on_cpu:
+            numbers = torch.empty(pixels.shape, device=pixels.device)
+        else:
+            # Reused on a CPU, where new pages cost more than the look-up.
+            if self._room.shape[1:] != pixels.shape[1:] or len(self._room) < len(pixels):
+                self._room = torch.empty(pixels.shape)
+            numbers = self._room[: len(pixels)]
         # One picture at a time stays in a CPU's cache; a GPU wants all at once.
         step = 1 if self._on_cpu else max(1, len(pixels))
         for some, found in zip(pixels.split(step), numbers.split(step), strict=True):
             places = (some + self._rows).flatten()
             torch.index_select(self._table, 0, places, out=found.view(-1))
         return numbers
-
-    def _room_for(self, pixels: Tensor) -> Tensor:
-        """Memory for the numbers; reused on a CPU, where new pages cost more than the look-up."""
-        if not self._on_cpu:
-            return torch.empty(pixels.shape, device=pixels.device)
-        if self._room.shape[1:] != pixels.shape[1:] or len(self._room) < len(pixels):
-            self._room = torch.empty(pixels.shape)
-        return self._room[: len(pixels)]

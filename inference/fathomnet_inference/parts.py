@@ -97,7 +97,14 @@ class PartStore:
         """A kept part; None if there is none that is whole and about these images."""
         try:
             with np.load(self._path(index), allow_pickle=False) as arrays:
-                part = _part(arrays)
+                ids, reasons = arrays["unpredicted_ids"].tolist(), arrays["reasons"].tolist()
+                unpredicted = tuple(
+                    Unpredicted(box_id, image_id, reason)
+                    for (box_id, image_id), reason in zip(ids, reasons, strict=True)
+                )
+                part = Part(
+                    arrays["annotation_id"], arrays["image_id"], arrays["logits"], unpredicted
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # never written, or damaged since; it is predicted again
         there = {*part.annotation_id.tolist(), *(box.annotation_id for box in part.unpredicted)}
@@ -197,13 +204,3 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _part(arrays: np.lib.npyio.NpzFile) -> Part:
-    pairs = zip(arrays["unpredicted_ids"].tolist(), arrays["reasons"].tolist(), strict=True)
-    return Part(
-        arrays["annotation_id"],
-        arrays["image_id"],
-        arrays["logits"],
-        tuple(Unpredicted(box_id, image_id, reason) for (box_id, image_id), reason in pairs),
-    )

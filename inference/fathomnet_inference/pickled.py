@@ -78,7 +78,12 @@ def read_lightning(path: Path) -> LightningFile:
     if not isinstance(content, dict):
         raise _refused(subject, "file", f"holds a {_kind(content)}, not a checkpoint")
     if "state_dict" not in content:
-        raise _refused(subject, "file", _without_state(content))
+        if content and all(isinstance(value, Tensor) for value in content.values()):
+            problem = "is a state dict alone: the names of the concepts are not in it"
+        else:
+            keys = ", ".join(map(str, list(content)[:8]))
+            problem = f"has no state_dict; its keys are {keys or 'none'}"
+        raise _refused(subject, "file", problem)
     if "hyper_parameters" not in content:
         problem = "is missing, and with it the names of the concepts"
         raise _refused(subject, "hyper_parameters", problem)
@@ -134,12 +139,6 @@ def _guarded(subject: str, read: Callable[[], Any]) -> Any:
     except Exception as error:
         summary = (str(error) or type(error).__name__).splitlines()[0]
         raise _refused(subject, "data.pkl", f"cannot be read: {summary}", _FETCH_AGAIN) from error
-
-
-def _without_state(content: Mapping[Any, Any]) -> str:
-    if content and all(isinstance(value, Tensor) for value in content.values()):
-        return "is a state dict alone: the names of the concepts are not in it"
-    return f"has no state_dict; its keys are {', '.join(map(str, list(content)[:8])) or 'none'}"
 
 
 def _tensors(subject: str, state: Any) -> dict[str, Tensor]:

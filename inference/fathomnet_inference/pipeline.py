@@ -11,7 +11,7 @@ from fathomnet_voxel51.pictures import PictureError, parts_ahead
 from PIL import Image
 
 from .annotations import Box, ImageBoxes
-from .crops import Pixels, Window, Windows, cut_window, windows_of
+from .crops import Pixels, Window, cut_window, windows_of
 from .images import of_size, open_image
 
 PART: Final = 32
@@ -101,9 +101,6 @@ class _Cutter:
             windows = windows_of(box, *self._picture.size)
         except ValueError as error:
             return Unpredicted(box.annotation_id, self._image_id, str(error))
-        return self._cut(box, windows)
-
-    def _cut(self, box: Box, windows: Windows) -> BoxCrops:
         picture = self._picture
         return BoxCrops(
             box.annotation_id,

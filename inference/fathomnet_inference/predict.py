@@ -200,17 +200,14 @@ class _Finished:
     def add(self, outcomes: list[Predicted]) -> list[Predicted]:
         """Adds the outcomes of the next boxes; returns those of images that are now complete."""
         self._waiting += outcomes
-        self._report(outcomes)
-        whole = 0
-        while self._sizes and whole + self._sizes[0] <= len(self._waiting):
-            whole += self._sizes.popleft()
-        group, self._waiting = self._waiting[:whole], self._waiting[whole:]
-        return group
-
-    def _report(self, outcomes: list[Predicted]) -> None:
         self._done += len(outcomes)
         self._failed += sum(isinstance(one, Unpredicted) for one in outcomes)
         label = f"predicting {self._done:,}/{self._total:,} boxes"
         if self._failed:
             label += f", {self._failed:,} not possible"
         self._progress(self._done / self._total, label)
+        whole = 0
+        while self._sizes and whole + self._sizes[0] <= len(self._waiting):
+            whole += self._sizes.popleft()
+        group, self._waiting = self._waiting[:whole], self._waiting[whole:]
+        return group

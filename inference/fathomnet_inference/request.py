@@ -10,7 +10,7 @@ from fathomnet_voxel51.errors import Fault, InputError
 from fathomnet_voxel51.media import Shard
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
-from .annotations import Annotations, ImageBoxes, read_annotations
+from .annotations import ImageBoxes, read_annotations
 from .calibrate import read_temperature
 from .checkpoint import Checkpoint, inspect, load_model
 from .converted import is_converted
@@ -119,13 +119,17 @@ def check_request(request: RunRequest) -> Work:
     shard = _checked_parameters(request)
     annotations = read_annotations(request.annotations)
     names = found_in(Path(request.images), annotations.images)
-    model, checkpoint = _opened(Path(request.checkpoint))
+    path = Path(request.checkpoint)
+    # A Lightning file is loaded to describe it, as hashing it takes as long anyway.
+    model, checkpoint = (None, inspect(path)) if is_converted(path) else load_model(path)
     taxonomy = load_taxonomy()
     return Work(
         request=request,
         # Shards go by the names in the COCO file, whatever the files are called here.
         images=with_found_names(annotations.wanted(request.limit, shard), names),
-        boxes_of_all_shards=_boxes(annotations, request.limit),
+        boxes_of_all_shards=sum(
+            len(image.boxes) for image in annotations.wanted(request.limit, Shard())
+        ),
         annotations=NamedFile(annotations.source, annotations.sha256),
         checkpoint=checkpoint,
         model=model,
@@ -160,12 +164,3 @@ def _checked_parameters(request: RunRequest) -> Shard:
     if faults:
         raise InputError("parameters of run", faults)
     return shard
-
-
-def _opened(path: Path) -> tuple[WinnerModel | None, Checkpoint]:
-    """Describes a checkpoint; loads a Lightning file, as hashing it takes as long anyway."""
-    return (None, inspect(path)) if is_converted(path) else load_model(path)
-
-
-def _boxes(annotations: Annotations, limit: int | None) -> int:
-    return sum(len(image.boxes) for image in annotations.wanted(limit, Shard()))

@@ -13,7 +13,6 @@ from .annotations import ImageBoxes
 from .engine import Engine
 from .manifest import Counts, Manifest, finished_manifest
 from .parts import Part, PartStore, kept_identity, open_parts, refuse_other
-from .pipeline import Unpredicted
 from .request import RunRequest, Work, check_request
 from .results import decided_results, read_manifest, write_results
 from .stop import Stop
@@ -93,33 +92,23 @@ def _finish(work: Work, engine: Engine, progress: Progress, stop: Stop) -> Manif
         manifest = before
         if manifest is None or len(manifest["not_predicted"]) != len(unpredicted):
             progress(LAST, "deciding and writing")
-            manifest = _write(work, engine, store.started, parts, unpredicted)
+            concepts = len(work.checkpoint.concepts)
+            results = decided_results(parts, work.decider, work.temperature, concepts)
+            counts = Counts(
+                images=len(work.images),
+                boxes=work.boxes,
+                predicted=len(results.rows),
+                not_predicted=len(unpredicted),
+                boxes_of_all_shards=work.boxes_of_all_shards,
+                decisions=results.tally(),
+            )
+            manifest = finished_manifest(
+                engine.identity(), counts, unpredicted, engine.device_name(), store.started
+            )
+            write_results(work.output, results, manifest)
         if not unpredicted:
             store.remove()
         return manifest
-
-
-def _write(
-    work: Work,
-    engine: Engine,
-    started: str,
-    parts: Sequence[Part],
-    unpredicted: Sequence[Unpredicted],
-) -> Manifest:
-    results = decided_results(parts, work.decider, work.temperature, len(work.checkpoint.concepts))
-    counts = Counts(
-        images=len(work.images),
-        boxes=work.boxes,
-        predicted=len(results.rows),
-        not_predicted=len(unpredicted),
-        boxes_of_all_shards=work.boxes_of_all_shards,
-        decisions=results.tally(),
-    )
-    manifest = finished_manifest(
-        engine.identity(), counts, unpredicted, engine.device_name(), started
-    )
-    write_results(work.output, results, manifest)
-    return manifest
 
 
 def _predict(

@@ -80,7 +80,12 @@ class Runner:
         batch_size: int | None,
         boxes: int,
     ) -> None:
-        _check_rounding(model, dtype)
+        rounded = {weights.dtype for weights in model.parameters()} - {torch.float32, dtype}
+        if rounded & {torch.float16, torch.bfloat16}:
+            raise SetupError(
+                f"The model's weights were rounded to {rounded.pop()} by an earlier run; load it "
+                f"again to run it in {dtype}."
+            )
         self._device = device
         self._model = model.for_inference(device, dtype)
         self._normalise = Normaliser(device)
@@ -105,11 +110,16 @@ class Runner:
             while first < len(boxes):
                 some = boxes[first : first + self.batch_size]
                 logits = _unless_out_of_memory(partial(self._logits, some))
-                if logits is None:
-                    self._shrink(len(some))
-                else:
+                if logits is not None:
                     found.append(logits)
                     first += len(some)
+                    continue
+                if len(some) == 1:
+                    raise SetupError(_NO_MEMORY)
+                self.batch_size = len(some) // 2
+                words = "out of memory with %d boxes at a time; going on with %d"
+                _log.warning(words, len(some), self.batch_size)
+                self._free()
             return self._send(torch.cat(found))
 
     def _logits(self, boxes: Sequence[BoxCrops]) -> Tensor:
@@ -167,13 +177,6 @@ class Runner:
         arrived.record()
         return Pending(host, arrived)
 
-    def _shrink(self, failed: int) -> None:
-        if failed == 1:
-            raise SetupError(_NO_MEMORY)
-        self.batch_size = failed // 2
-        _log.warning("out of memory with %d boxes at a time; going on with %d", failed, failed // 2)
-        self._free()
-
     def _free(self) -> None:
         if self._on_gpu:
             torch.cuda.empty_cache()
@@ -211,15 +214,6 @@ def largest_batch(fits: Callable[[int], bool], limit: int) -> int:
     while size < limit and fits(min(2 * size, limit)):
         size = min(2 * size, limit)
     return size
-
-
-def _check_rounding(model: WinnerModel, dtype: torch.dtype) -> None:
-    rounded = {weights.dtype for weights in model.parameters()} - {torch.float32, dtype}
-    if rounded & {torch.float16, torch.bfloat16}:
-        raise SetupError(
-            f"The model's weights were rounded to {rounded.pop()} by an earlier run; load it again "
-            f"to run it in {dtype}."
-        )
 
 
 def _unless_out_of_memory(compute: Callable[[], Tensor]) -> Tensor | None:

@@ -100,7 +100,11 @@ def size_of(subject: str, shapes: Shapes, hyper_parameters: Mapping[str, Any]) -
     width = dimension(f"{encoder}.embeddings.cls_token", 2)
     heads = _encoder_heads(width, hyper_parameters)
     if heads is None and not faults:
-        faults.append(Fault("width", _heads_unknown(width, hyper_parameters)))
+        known = ", ".join(str(each) for each in sorted(_PUBLISHED_WIDTHS))
+        name = hyper_parameters.get(_ENCODER_NAME)
+        problem = f"{width} (encoder {name!r}) is none of DINOv2's ({known})"
+        fault = f"{problem}, so its number of attention heads is not known"
+        faults.append(Fault("width", fault))
     found: dict[str, Any] = {
         "width": width,
         "layers": _count(shapes, encoder + ".encoder.layer.{}.norm1.weight"),
@@ -135,10 +139,3 @@ def _encoder_heads(width: int, hyper_parameters: Mapping[str, Any]) -> int | Non
         return width // _HEAD_SIZE
     name = PurePosixPath(str(hyper_parameters.get(_ENCODER_NAME, ""))).name
     return _TOY_HEADS if "tiny" in name else None
-
-
-def _heads_unknown(width: int, hyper_parameters: Mapping[str, Any]) -> str:
-    name = hyper_parameters.get(_ENCODER_NAME)
-    known = ", ".join(str(each) for each in sorted(_PUBLISHED_WIDTHS))
-    problem = f"{width} (encoder {name!r}) is none of DINOv2's ({known})"
-    return f"{problem}, so its number of attention heads is not known"

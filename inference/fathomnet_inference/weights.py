@@ -53,7 +53,7 @@ def write_weights(
     total = len(header) + sum(tensor.nbytes for tensor in tensors.values())
     report = throttled(progress)
     digest = hashlib.sha256()
-    values = (_bytes_of(tensors[name]) for name in order)
+    values = (memoryview(tensors[name].contiguous().numpy()).cast("B") for name in order)
     chunks: Iterator[bytes | memoryview] = chain([header], values)
     for chunk in chunks:
         part.write(chunk)
@@ -72,10 +72,6 @@ def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes
     text = json.dumps(fields, separators=(",", ":")).encode()
     text += b" " * (-(_LENGTH + len(text)) % _ALIGNMENT)
     return len(text).to_bytes(_LENGTH, "little") + text
-
-
-def _bytes_of(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.contiguous().numpy()).cast("B")
 
 
 def open_weights(path: Path) -> Any:

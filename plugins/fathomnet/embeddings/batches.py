@@ -58,44 +58,34 @@ class Batcher:
         Raises:
             SetupError: there is not even memory for one patch.
         """
+        import torch
+
         made: list[npt.NDArray[np.float32]] = []
         done = 0
         while done < len(patches):
             batch = patches[done : done + self.size]
-            vectors = self._attempt(batch)
-            if vectors is None:
-                self._halve()
+            try:
+                pixels = torch.zeros((self.size, *batch[0].pixels.shape), dtype=torch.float32)
+                torch.stack([patch.pixels for patch in batch], out=pixels[: len(batch)])
+                vectors = self._model.embed(pixels)
+            except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+                if not is_out_of_memory(error):
+                    raise
+                _log.info("memory ran out at a batch of %d: %s", self.size, error)
+            else:
+                made.append(np.asarray(vectors, dtype=np.float32)[: len(batch)])
+                done += len(batch)
                 continue
-            made.append(vectors)
-            done += len(batch)
+            # Not in the handler, where the error still holds what the batch took.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if self.size == 1:
+                raise SetupError(
+                    "there is not enough memory to embed a single patch; free some, or choose "
+                    "another device"
+                )
+            self.size //= 2
         return np.concatenate(made)
-
-    def _attempt(self, batch: Sequence[Patch]) -> npt.NDArray[np.float32] | None:
-        """The vectors of one batch; None if memory ran out."""
-        import torch
-
-        try:
-            pixels = torch.zeros((self.size, *batch[0].pixels.shape), dtype=torch.float32)
-            torch.stack([patch.pixels for patch in batch], out=pixels[: len(batch)])
-            vectors = self._model.embed(pixels)
-        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not is_out_of_memory(error):
-                raise
-            _log.info("memory ran out at a batch of %d: %s", self.size, error)
-        else:
-            return np.asarray(vectors, dtype=np.float32)[: len(batch)]
-        # Not in the handler, where the error still holds what the batch took.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return None
-
-    def _halve(self) -> None:
-        if self.size == 1:
-            raise SetupError(
-                "there is not enough memory to embed a single patch; free some, or choose "
-                "another device"
-            )
-        self.size //= 2
 
 
 def full_batches(patches: Iterator[Patch], batcher: Batcher) -> Iterator[list[Patch]]:

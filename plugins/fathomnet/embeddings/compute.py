@@ -14,9 +14,8 @@ from ..models import ModelSpec, load_embedder, model_spec
 from ..names import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
 from ..progress import Progress, portion, silent
 from .batches import Batcher, default_batch_size
-from .maps import MapMade, check_map, make_map
+from .maps import check_map, make_map
 from .run import EmbeddingRecord, EmbeddingRun
-from .work import Work
 
 DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
@@ -90,7 +89,28 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
     run = EmbeddingRun(dataset_of(view), patches_field, plan.field, embedder, batcher)
-    return _carried_out(run, view, plan, progress, start)
+    work = run.begin(view)
+    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
+    done = [f"{run.embedded:,} embedded, {work.present:,} there already"]
+    if run.skips.items:
+        common = run.skips.reasons.most_common(3)
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in common)
+        done.append(f"{run.skips.items:,} skipped ({reasons})")
+    made = None
+    if plan.brain_key:
+        progress(EMBEDDED_BY, f"drawing the map by {plan.method}")
+        made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key)
+        done.append(made.remark or f"{made.points:,} points on the map")
+    run.record("complete", work, made)
+    progress(1.0, ", ".join(done))
+    return EmbeddingsResult(
+        embedded=run.embedded,
+        present=work.present,
+        skipped=run.skips.items,
+        dimensions=embedder.dimensions,
+        brain_key=plan.brain_key if made is not None and made.points else "",
+        seconds=time.monotonic() - start,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,36 +184,3 @@ def _plan(
         replaces=bool(key) and dataset.has_brain_run(key),
         method=method,
     )
-
-
-def _carried_out(
-    run: EmbeddingRun, view: Any, plan: EmbeddingsPlan, progress: Progress, start: float
-) -> EmbeddingsResult:
-    """Carries out a plan: embeds the boxes or images, and draws the map."""
-    work = run.begin(view)
-    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
-    made = None
-    if plan.brain_key:
-        progress(EMBEDDED_BY, f"drawing the map by {plan.method}")
-        made = make_map(view, run.patches_field, plan.field, plan.method, plan.brain_key)
-    run.record("complete", work, made)
-    progress(1.0, _summary(run, work, made))
-    return EmbeddingsResult(
-        embedded=run.embedded,
-        present=work.present,
-        skipped=run.skips.items,
-        dimensions=run.embedder.dimensions,
-        brain_key=plan.brain_key if made is not None and made.points else "",
-        seconds=time.monotonic() - start,
-    )
-
-
-def _summary(run: EmbeddingRun, work: Work, made: MapMade | None) -> str:
-    skips = run.skips
-    words = [f"{run.embedded:,} embedded, {work.present:,} there already"]
-    if skips.items:
-        reasons = "; ".join(f"{count:,} {reason}" for reason, count in skips.reasons.most_common(3))
-        words.append(f"{skips.items:,} skipped ({reasons})")
-    if made is not None:
-        words.append(made.remark or f"{made.points:,} points on the map")
-    return ", ".join(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -66,14 +67,7 @@ def check_map(dataset: Any, method: str, key: str) -> None:
                 f"brain key {key!r} of dataset {dataset.name!r} belongs to a run of another kind "
                 f"({kind}); choose another, or delete that run"
             )
-    if method == "umap":
-        _require_umap()
-
-
-def _require_umap() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("umap") is None:
+    if method == "umap" and find_spec("umap") is None:
         raise SetupError("umap-learn is not installed: pip install umap-learn, or choose pca")
 
 
@@ -89,6 +83,8 @@ def make_map(view: Any, patches_field: str, field: str, method: str, key: str) -
         method: ``umap``, ``pca`` or ``tsne``.
         key: the map's brain key.
     """
+    import fiftyone.brain as fob
+
     dataset = dataset_of(view)
     shown, points = _with_vectors(view, patches_field, field)
     if points < FEWEST:
@@ -99,8 +95,25 @@ def make_map(view: Any, patches_field: str, field: str, method: str, key: str) -
         method = "pca"
     made = f"{key}_being_made"
     _forget(dataset, made)
+    settings: dict[str, dict[str, Any]] = {
+        "pca": {},
+        "umap": {"num_neighbors": min(NEIGHBOURS, points - 1), "verbose": False},
+        "tsne": {
+            "perplexity": min(PERPLEXITY, (points - 1) / 3),
+            "pca_dims": min(PCA_FIRST, points, _dimensions(shown, patches_field, field)),
+            "verbose": False,
+        },
+    }
     try:
-        _draw(shown, patches_field, field, method, made, points)
+        fob.compute_visualization(
+            shown,
+            patches_field=patches_field or None,
+            embeddings=field,
+            brain_key=made,
+            method=method,
+            seed=SEED,
+            **settings[method],
+        )
     except BaseException:
         _forget(dataset, made)
         raise
@@ -127,30 +140,6 @@ def _with_vectors(view: Any, patches_field: str, field: str) -> tuple[Any, int]:
         return view, len(view.match(ViewField(path).exists()))
     with_vector = view.filter_labels(patches_field, ViewField(field).exists())
     return view, with_vector.count(path.rpartition(".")[0])
-
-
-def _draw(view: Any, patches_field: str, field: str, method: str, key: str, points: int) -> None:
-    import fiftyone.brain as fob
-
-    dimensions = _dimensions(view, patches_field, field)
-    settings: dict[str, dict[str, Any]] = {
-        "pca": {},
-        "umap": {"num_neighbors": min(NEIGHBOURS, points - 1), "verbose": False},
-        "tsne": {
-            "perplexity": min(PERPLEXITY, (points - 1) / 3),
-            "pca_dims": min(PCA_FIRST, points, dimensions),
-            "verbose": False,
-        },
-    }
-    fob.compute_visualization(
-        view,
-        patches_field=patches_field or None,
-        embeddings=field,
-        brain_key=key,
-        method=method,
-        seed=SEED,
-        **settings[method],
-    )
 
 
 def _dimensions(view: Any, patches_field: str, field: str) -> int:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..pictures import parts_ahead
 from ..pictures.crops import BoxError, Window, cut_patch, window_of
-from ..pictures.decoding import PictureError, Pixels, open_picture
+from ..pictures.decoding import PictureError, open_picture
 from .work import ImageWork, Item
 
 PART: Final = 16
@@ -71,23 +71,21 @@ def make_patches(image: ImageWork, locate: Locate, prepare: Prepare) -> Iterator
         yield [Unusable(image.filepath, "", len(image.items), str(error))]
         return
     for first in range(0, len(image.items), PART):
-        items = image.items[first : first + PART]
-        part: Part = [_patch(image, item, picture, prepare) for item in items]
+        part: Part = []
+        for item in image.items[first : first + PART]:
+            height, width = picture.shape[:2]
+            try:
+                window = Window(0, 0, width, height)
+                if item.bounding_box is not None:
+                    window = window_of(item.bounding_box, width, height)
+            except BoxError as error:
+                part.append(Unusable(image.filepath, item.id, 1, str(error)))
+            else:
+                pixels = prepare(cut_patch(picture, window))
+                part.append(Patch(image.sample_id, image.filepath, item, pixels))
         if first + PART >= len(image.items):
             del picture  # the last part may wait, and needs 0.6 MB per patch, not the whole picture
         yield part
-
-
-def _patch(image: ImageWork, item: Item, picture: Pixels, prepare: Prepare) -> Patch | Unusable:
-    height, width = picture.shape[:2]
-    try:
-        if item.bounding_box is None:
-            window = Window(0, 0, width, height)
-        else:
-            window = window_of(item.bounding_box, width, height)
-    except BoxError as error:
-        return Unusable(image.filepath, item.id, 1, str(error))
-    return Patch(image.sample_id, image.filepath, item, prepare(cut_patch(picture, window)))
 
 
 def read_ahead(

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -24,7 +23,7 @@ from ..progress import Progress
 from .batches import Batcher, full_batches
 from .maps import MapMade
 from .patches import Patch, read_ahead
-from .work import Fingerprints, ImageWork, Work, find_work
+from .work import Fingerprints, Work, find_work
 
 EXAMPLES_KEPT: Final = 50
 """Examples in the record of a run; its counts always include everything."""
@@ -81,12 +80,9 @@ class Pace:
             words.append(f"boxes without pixels: {skips.boxes:,}")
         words.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
         if rate:
-            words.append(f"{_duration((self._total - done) / rate)} left")
+            left = (self._total - done) / rate
+            words.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
         return done / max(self._total, 1), ", ".join(words)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 NOT_FINITE: Final = "the model gave numbers that are not finite"
@@ -199,7 +195,7 @@ class EmbeddingRun:
         workers = usable_processors()
         parts = read_ahead(
             work.images,
-            self._locate,
+            lambda image: local_file(self._dataset, image.sample_id, image.filepath),
             self.embedder.prepare,
             workers=workers,
             ahead=2 * self._batcher.size + 4 * workers,
@@ -213,9 +209,6 @@ class EmbeddingRun:
                     self.skips.box(one.filepath, one.id, one.reason)
                 else:
                     self.skips.image(one.filepath, one.items, one.reason)
-
-    def _locate(self, image: ImageWork) -> Path:
-        return local_file(self._dataset, image.sample_id, image.filepath)
 
     def _write(self, rows: VectorRows) -> int:
         write_vectors(self._dataset, self.patches_field, self._field, rows)

@@ -162,12 +162,8 @@ def _rows(view: Any, patches_field: str, field: str) -> list[tuple[str, str, str
         found = [
             [
                 (id_, box or [], mark if there else None)
-                for id_, box, mark, there in zip(*map(_list, of_sample), strict=True)
+                for id_, box, mark, there in zip(*(one or () for one in of_sample), strict=True)
             ]
             for of_sample in zip(*columns, has_vector, strict=True)
         ]
     return list(zip(ids, filepaths, statuses, found, strict=True))
-
-
-def _list(values: Any) -> Any:
-    return values or ()

@@ -28,7 +28,10 @@ def choose_device(device: str) -> str:
         InputError: torch knows no such device.
         SetupError: this machine has no such device.
     """
-    _let_waiting_threads_sleep()
+    # So that a model's threads on a CPU sleep while they wait for one another. Otherwise they would
+    # spin and keep the processors from the threads that decode the next images. OpenMP reads it
+    # once, when torch is imported; if that has already happened, nothing changes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     if device == "auto":
@@ -36,12 +39,17 @@ def choose_device(device: str) -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        kind = torch.device(device).type
+        named = torch.device(device)
     except RuntimeError as error:
         problem = f"{device!r} is no device: write auto, cpu, cuda, cuda:1 or mps"
         raise InputError("device", [Fault("device", problem)]) from error
-    there = {"cpu": True, "cuda": _has_cuda(device), "mps": torch.backends.mps.is_available()}
-    if not there.get(kind, False):
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = {
+        "cpu": True,
+        "cuda": (named.index or 0) < gpus,
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(named.type, False):
         raise SetupError(f"this machine has no device {device!r}; write auto, or cpu")
     return device
 
@@ -75,36 +83,15 @@ def torch_dtype(precision: str) -> Any:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
-def _let_waiting_threads_sleep() -> None:
-    """Makes a model's threads on a CPU sleep while they wait for one another.
-
-    Otherwise they would spin and keep the processors from the threads that decode the next images.
-    OpenMP reads this once, when torch is imported; if that has already happened, nothing changes.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
-def _has_cuda(device: str) -> bool:
-    import torch
-
-    number = torch.device(device).index or 0
-    return bool(torch.cuda.is_available() and number < torch.cuda.device_count())
-
-
 def _has_bf16_unit() -> bool:
+    """Whether torch may use the unit of this processor; Linux is asked where torch does not say."""
     import torch
 
-    return _processor_has(BF16_UNIT) and bool(torch.backends.mkldnn.is_available())
-
-
-def _processor_has(unit: str) -> bool:
-    """Whether the processor has a unit, by torch, or by Linux where torch does not say."""
-    import torch
-
+    if not torch.backends.mkldnn.is_available():
+        return False
     if hasattr(torch.cpu, "get_capabilities"):
-        return bool(torch.cpu.get_capabilities().get(unit))
+        return bool(torch.cpu.get_capabilities().get(BF16_UNIT))
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+        return BF16_UNIT in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return False
-    return unit in flags

@@ -153,10 +153,21 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
     spec = model_spec(name)
     known = KNOWN.get(name)
     family = known.family if known is not None else _local(name)[0]
-    _require(family)
+    # Refused before minutes are spent on anything else.
+    absent = [one for one in ("torch", family) if importlib.util.find_spec(one) is None]
+    if absent:
+        raise SetupError(
+            f"not installed: {', '.join(absent)}; pip install 'fathomnet-voxel51[models]'"
+        )
     device = choose_device(device)
     precision = choose_precision(precision, device)
-    weights = find_known(name) if known is not None else _local_weights(name)
+    if known is not None:
+        weights = find_known(name)
+    elif (path := _local(name)[2]).is_file():
+        weights = Weights(None, path, spec.name.split(":")[0])
+    else:
+        names = OPEN_CLIP_WEIGHTS if family == "open_clip" else TRANSFORMERS_WEIGHTS
+        weights = find_local(path, names)
     return _Loaded(spec, family, weights, device, precision)
 
 
@@ -207,7 +218,17 @@ class _Loaded:
     ) -> None:
         import torch
 
-        model = _model_of(family, weights, device, precision)
+        from .open_clip_model import OpenClipModel
+        from .transformers_model import TransformersModel
+
+        make: Any = OpenClipModel if family == "open_clip" else TransformersModel
+        try:
+            model = make(weights, device, precision)
+        except InputError:
+            raise
+        except Exception as error:  # the libraries raise anything for a damaged or foreign file
+            problem = str(error).strip().split("\n")[0]
+            raise SetupError(f"{weights.file} cannot be loaded by {family}: {problem}") from error
         self._model = model
         self.spec = spec
         self.device = device
@@ -229,52 +250,24 @@ class _Loaded:
 
     def embed_prompts(self, prompts: Sequence[str]) -> npt.NDArray[np.float32]:
         if not self.spec.supports_prompts:
-            problem = f"embeds no text; models that do: {', '.join(_with_text())}"
+            others = (name for name, known in KNOWN.items() if known.family == "open_clip")
+            problem = f"embeds no text; models that do: {', '.join(others)}"
             raise InputError(f"model {self.spec.name}", [Fault("model", problem)])
         vectors: npt.NDArray[np.float32] = self._model.embed_prompts(prompts)
         return vectors
-
-
-def _model_of(family: Family, weights: Weights, device: str, precision: str) -> Any:
-    from .open_clip_model import OpenClipModel
-    from .transformers_model import TransformersModel
-
-    model = OpenClipModel if family == "open_clip" else TransformersModel
-    try:
-        return model(weights, device, precision)
-    except InputError:
-        raise
-    except Exception as error:  # the libraries raise anything for a damaged or foreign file
-        problem = str(error).strip().split("\n")[0]
-        raise SetupError(f"{weights.file} cannot be loaded by {family}: {problem}") from error
-
-
-def _require(family: Family) -> None:
-    """Refuses a missing library before minutes are spent on anything else."""
-    absent = [name for name in ("torch", family) if importlib.util.find_spec(name) is None]
-    if absent:
-        raise SetupError(
-            f"not installed: {', '.join(absent)}; pip install 'fathomnet-voxel51[models]'"
-        )
-
-
-def _with_text() -> list[str]:
-    return [name for name, known in KNOWN.items() if known.family == "open_clip"]
-
-
-def _local_weights(name: str) -> Weights:
-    family, place, path = _local(name)
-    if path.is_file():
-        return Weights(None, path, place.split(":")[0])
-    weights = OPEN_CLIP_WEIGHTS if family == "open_clip" else TRANSFORMERS_WEIGHTS
-    return find_local(path, weights)
 
 
 def _local(name: str) -> tuple[Family, str, Path]:
     """The family of a local model, its name with the whole path, and the folder or file."""
     path = Path(name).expanduser().absolute()
     if path.is_dir():
-        return _family(path), str(path), path
+        # open_clip's first: what its authors publish often holds both, and only it embeds text.
+        if (path / OPEN_CLIP_CONFIG).is_file():
+            return "open_clip", str(path), path
+        if (path / TRANSFORMERS_CONFIG).is_file():
+            return "transformers", str(path), path
+        problem = f"holds neither {OPEN_CLIP_CONFIG} nor {TRANSFORMERS_CONFIG}"
+        raise _unusable(str(path), problem)
     checkpoint = CHECKPOINT.fullmatch(name)
     if checkpoint is not None:
         file = Path(checkpoint["file"]).expanduser().absolute()
@@ -284,15 +277,6 @@ def _local(name: str) -> tuple[Family, str, Path]:
     if path.is_file():
         raise _unusable(name, f"write its architecture before it, for example ViT-B-32:{path}")
     raise _unusable(name, f"is no known model and no folder; known: {', '.join(KNOWN)}")
-
-
-def _family(folder: Path) -> Family:
-    # open_clip's first: what its authors publish often holds both, and only it embeds text.
-    if (folder / OPEN_CLIP_CONFIG).is_file():
-        return "open_clip"
-    if (folder / TRANSFORMERS_CONFIG).is_file():
-        return "transformers"
-    raise _unusable(str(folder), f"holds neither {OPEN_CLIP_CONFIG} nor {TRANSFORMERS_CONFIG}")
 
 
 def _unusable(name: str, problem: str) -> InputError:

@@ -53,18 +53,22 @@ class OpenClipModel:
 
     def __init__(self, weights: Weights, device: str, precision: str) -> None:
         import open_clip
+        import torch
 
         name = weights.architecture or f"local-dir:{weights.folder}"
         file = str(weights.file) if weights.architecture else None
         model = open_clip.create_model(name, file, require_pretrained=True, weights_only=True)
         self.version = metadata.version("open_clip_torch")
-        self.architecture = _described(model)
-        self.input_size = _sides(model.visual.image_size)
+        millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        self.architecture = f"{type(model.visual).__name__}, {millions:.1f} M parameters"
+        size = model.visual.image_size
+        self.input_size = (size, size) if isinstance(size, int) else (size[0], size[1])
         self._device = device
         self._dtype = torch_dtype(precision)
         self._prepare = _preparation(model.visual.preprocess_cfg)
         self._tokenizer = open_clip.get_tokenizer(name, **_tokenizer_settings(weights))
-        self._model = _ready(model, device, self._dtype)
+        model = model.eval().requires_grad_(False)
+        self._model = model.to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
 
     def prepare(self, patch: Image.Image) -> Any:
         return self._prepare(patch)
@@ -110,20 +114,3 @@ def _preparation(settings: dict[str, Any]) -> Callable[[Image.Image], Any]:
     table = LevelTable(lambda levels: normalising(scaling(Image.fromarray(levels))))
     shape = Compose(shaping)
     return lambda patch: torch.from_numpy(table(np.asarray(shape(patch))))
-
-
-def _ready(model: Any, device: str, dtype: Any) -> Any:
-    import torch
-
-    model = model.eval().requires_grad_(False)
-    return model.to(device=device, dtype=dtype, memory_format=torch.channels_last)
-
-
-def _sides(size: int | Sequence[int]) -> tuple[int, int]:
-    """Height and width."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
-
-
-def _described(model: Any) -> str:
-    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    return f"{type(model.visual).__name__}, {millions:.1f} M parameters"

@@ -173,13 +173,9 @@ def _folders(name: str, model: KnownModel) -> list[Path]:
         places.append(Path(os.environ[MODELS_FOLDER]).expanduser() / name)
     if not model.repository:
         return [*places, data_file(f"models/{name}/{OPEN_CLIP_CONFIG}").parent]
-    return [*places, *_cached(model)]
-
-
-def _cached(model: KnownModel) -> list[Path]:
-    """Snapshots in the hub's cache that hold the weights; nothing is fetched."""
+    # Snapshots in the hub's cache that hold the weights; nothing is fetched.
     from huggingface_hub import try_to_load_from_cache
 
     found = (try_to_load_from_cache(model.repository, file) for file in model.weights)
     # A file that the hub is known not to have is an object that stands for that.
-    return [Path(file).parent for file in found if isinstance(file, str)]
+    return [*places, *(Path(file).parent for file in found if isinstance(file, str))]

@@ -23,7 +23,14 @@ def load_model(model_name: str, model_path: str, **settings: Any) -> Any:
 def _models(folder: Path) -> Any:
     """The project's module of models: as it is loaded or installed, else from its folder."""
     if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
-        _import_from(folder if folder.is_dir() else _plugin_folder(folder))
+        code = folder if folder.is_dir() else _plugin_folder(folder)
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, code / "__init__.py", submodule_search_locations=[str(code)]
+        )
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[PACKAGE] = module
+        spec.loader.exec_module(module)
     return importlib.import_module(f"{PACKAGE}.models")
 
 
@@ -38,13 +45,3 @@ def _plugin_folder(folder: Path) -> Path:
         f"this model belongs to fathomnet-voxel51, which is neither installed, nor among "
         f"FiftyOne's plugins, nor in {folder} any more: install it again"
     )
-
-
-def _import_from(folder: Path) -> None:
-    spec = importlib.util.spec_from_file_location(
-        PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[PACKAGE] = module
-    spec.loader.exec_module(module)

@@ -86,14 +86,9 @@ class FiftyOneModel(
         return vectors
 
     def _prepare(self, picture: Any) -> Any:
-        return self.embedder.prepare(_rgb(picture))
-
-
-def _rgb(picture: Any) -> Image.Image:
-    if isinstance(picture, torch.Tensor):
-        picture = picture.permute(1, 2, 0).cpu().numpy()
-    if isinstance(picture, np.ndarray):
-        # Grey comes with a third axis of one, which PIL does not know.
-        picture = Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)
-    image: Image.Image = picture.convert("RGB")
-    return image
+        if isinstance(picture, torch.Tensor):
+            picture = picture.permute(1, 2, 0).cpu().numpy()
+        if isinstance(picture, np.ndarray):
+            # Grey comes with a third axis of one, which PIL does not know.
+            picture = Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)
+        return self.embedder.prepare(picture.convert("RGB"))
