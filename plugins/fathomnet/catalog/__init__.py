@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .catalog import BoxRecord, Catalog, ImageRecord, read_catalog
-from .coco import LARGEST_SIDE, RawBox, parse_coco
+from .coco import LARGEST_SIDE, parse_coco
 from .coco_reader import CocoReader
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Catalog",
     "CocoReader",
     "ImageRecord",
-    "RawBox",
     "parse_coco",
     "read_catalog",
 ]
