@@ -98,7 +98,6 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         progress: called with the share done and a label.
     """
     steps: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
-        ("Python", _python),
         ("FiftyOne", _fiftyone),
         ("plugin", _plugin),
         ("database", _database),
@@ -106,25 +105,23 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         ("disk", _disk),
         ("models", _models),
     )
-    checks: list[Check] = []
+    checks = [
+        Check(
+            "Python",
+            "ok",
+            f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        )
+    ]
     for number, (name, step) in enumerate(steps):
         progress(number / len(steps), f"checking {name}")
-        checks.extend(_safely(name, step))
+        try:
+            checks.extend(step())
+        # A check that itself breaks is a finding too: a broken installation may raise anything.
+        except Exception as error:
+            found = f"{type(error).__name__}: {error}"
+            checks.append(Check(name, "fail", found, "see the message"))
     progress(1.0, f"{len(checks)} checks done")
     return SetupReport(tuple(checks))
-
-
-def _safely(name: str, step: Callable[[], Iterator[Check]]) -> list[Check]:
-    """Runs a check; one that itself breaks is a finding too, so that there is always a report."""
-    try:
-        return list(step())
-    except Exception as error:  # a broken installation may raise anything
-        return [Check(name, "fail", f"{type(error).__name__}: {error}", "see the message")]
-
-
-def _python() -> Iterator[Check]:
-    version = platform.python_version()
-    yield Check("Python", "ok", f"{version} on {platform.system()} {platform.machine()}")
 
 
 def _fiftyone() -> Iterator[Check]:
@@ -169,18 +166,10 @@ def _database() -> Iterator[Check]:
     else:
         yield Check("database", "ok", detail)
     yield _writing()
-    yield from _shared_database()
 
-
-def _shared_database() -> Iterator[Check]:
-    """A session whose database folder is not in use: it joined the server of another session."""
-    import fiftyone as fo
-
-    actual = _database_folder()
-    if fo.config.database_uri or actual is None:
-        return
-    configured = Path(fo.config.database_dir)
-    if actual.resolve() != configured.resolve():
+    # A session whose database folder is not in use has joined the server of another session.
+    actual, configured = _database_folder(), Path(fo.config.database_dir)
+    if not fo.config.database_uri and actual and actual.resolve() != configured.resolve():
         yield Check(
             "database folder",
             "warn",
@@ -231,19 +220,16 @@ def _media(media_root: str) -> Iterator[Check]:
         yield from check_bucket(media_root)
         return
     yield Check("credentials", "ok", "not needed: no gs:// media root was named")
-    if media_root:
-        yield _folder(Path(media_root).expanduser())
-    else:
+    folder = Path(media_root).expanduser()
+    if not media_root:
         yield Check("media root", "warn", "none named", "give media_root to have it checked")
-
-
-def _folder(folder: Path) -> Check:
-    if not folder.is_dir():
-        return Check("media root", "fail", f"there is no folder {folder}", f"mkdir -p {folder}")
-    if not os.access(folder, os.W_OK):
-        return Check("media root", "warn", f"{folder} can be read but not written", "chmod u+w")
-    splits = sorted(entry.name for entry in folder.glob("*_images") if entry.is_dir())
-    return Check("media root", "ok", f"{folder} holds {', '.join(splits) or 'no images yet'}")
+    elif not folder.is_dir():
+        yield Check("media root", "fail", f"there is no folder {folder}", f"mkdir -p {folder}")
+    elif not os.access(folder, os.W_OK):
+        yield Check("media root", "warn", f"{folder} can be read but not written", "chmod u+w")
+    else:
+        splits = sorted(entry.name for entry in folder.glob("*_images") if entry.is_dir())
+        yield Check("media root", "ok", f"{folder} holds {', '.join(splits) or 'no images yet'}")
 
 
 def _disk() -> Iterator[Check]:
@@ -252,7 +238,8 @@ def _disk() -> Iterator[Check]:
     if database is not None:
         places["disk for the database"] = database
     for name, place in places.items():
-        free = shutil.disk_usage(_existing(place)).free
+        existing = next(folder for folder in (place, *place.parents) if folder.exists())
+        free = shutil.disk_usage(existing).free
         detail = f"{free / 1024**3:.1f} GiB free at {place}"
         if free < DISK_FAIL_BYTES:
             yield Check(name, "fail", detail, "free some space")
@@ -260,10 +247,6 @@ def _disk() -> Iterator[Check]:
             yield Check(name, "warn", detail, "a full copy of the images needs 25 GiB")
         else:
             yield Check(name, "ok", detail)
-
-
-def _existing(place: Path) -> Path:
-    return next(parent for parent in (place, *place.parents) if parent.exists())
 
 
 def _models() -> Iterator[Check]:
@@ -276,13 +259,11 @@ def _models() -> Iterator[Check]:
         return
     versions = ", ".join(f"{pip} {metadata.version(pip)}" for pip in needed.values())
     yield Check("models", "ok", versions)
-    yield from (_weights(name, known.title) for name, known in KNOWN.items())
-
-
-def _weights(name: str, title: str) -> Check:
-    try:
-        file = find_known(name).file
-    except SetupError:
-        detail = f"{title}: its weights are not on this machine"
-        return Check(f"model {name}", "warn", detail, fetch_advice(name))
-    return Check(f"model {name}", "ok", f"{title}: {file}")
+    for name, known in KNOWN.items():
+        try:
+            file = find_known(name).file
+        except SetupError:
+            detail = f"{known.title}: its weights are not on this machine"
+            yield Check(f"model {name}", "warn", detail, fetch_advice(name))
+        else:
+            yield Check(f"model {name}", "ok", f"{known.title}: {file}")

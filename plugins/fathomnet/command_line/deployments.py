@@ -42,21 +42,15 @@ def use_deployment(
             if variable in known:
                 environment[variable] = known[variable]
             continue
-        prefixed = f"{_prefix(name)}{variable}"
+        prefixed = f"{name.strip().upper().replace('-', '_')}_{variable}"
         if prefixed not in known:
+            suffix = f"_{API_VARIABLES[0]}"
+            pairs = (key for key in known if key.endswith(suffix))
+            others = sorted(key.removesuffix(suffix).lower() for key in pairs)
+            problem = f"is not set; known deployments: {', '.join(others) or 'none'}"
             raise InputError(
                 f"deployment {name}",
-                [Fault(prefixed, f"is not set; {_deployments(known)}")],
+                [Fault(prefixed, problem)],
                 f"Set it in {path} or in the environment.",
             )
         environment[variable] = known[prefixed]
-
-
-def _prefix(name: str) -> str:
-    return name.strip().upper().replace("-", "_") + "_"
-
-
-def _deployments(known: MutableMapping[str, str]) -> str:
-    suffix = f"_{API_VARIABLES[0]}"
-    names = sorted(key.removesuffix(suffix).lower() for key in known if key.endswith(suffix))
-    return f"known deployments: {', '.join(names) or 'none'}"

@@ -81,10 +81,15 @@ def _execute(
         with progress_bar() as report:
             result = as_plain(media_stages.RUNNERS[params.operator](params, report))
         return result, media_stages.not_moved(result)
+    # Only here, because they import FiftyOne.
     from .. import operators
+    from ..dataset.datasets import open_dataset
 
     operator = next(kind for kind in operators.OPERATORS if kind.model is type(params))()
-    dataset = _load_dataset(dataset_name, type(params))
+    if dataset_name is None and params.needs_dataset:
+        fault = Fault("--dataset", "name the dataset to work on")
+        raise InputError(params.operator, [fault])
+    dataset = None if dataset_name is None else open_dataset(dataset_name)
     if not delegate:
         with progress_bar() as report:
             result = operator.run_to_dict(params, dataset, report)
@@ -95,16 +100,6 @@ def _execute(
     with progress_bar() as report:
         result = delegation.follow(operation, report)
     return result, operator.failed_items(result)
-
-
-def _load_dataset(name: str | None, model: type[Parameters]) -> Any:
-    from ..dataset.datasets import open_dataset
-
-    if name is None:
-        if model.needs_dataset:
-            raise InputError(model.operator, [Fault("--dataset", "name the dataset to work on")])
-        return None
-    return open_dataset(name)
 
 
 def _with_absolute_paths(params: Parameters) -> Parameters:

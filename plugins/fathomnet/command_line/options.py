@@ -8,13 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
 
 from ..parameters import Parameters, nested, title
-
-
-def _option_name(*names: str) -> str:
-    return "--" + ".".join(name.replace("_", "-") for name in names)
 
 
 def parameter_options(
@@ -25,20 +20,17 @@ def parameter_options(
         if inner := nested(info):
             yield from parameter_options(inner, (*prefix, name))
         else:
-            yield _option((*prefix, name), info)
-
-
-def _option(names: tuple[str, ...], info: FieldInfo) -> click.Option:
-    flag = _option_name(*names)
-    text = f"{title(info, names[-1])}. {info.description}."
-    declared = [f"{flag}/--no-{flag[2:]}" if info.annotation is bool else flag, "__".join(names)]
-    if not info.is_required() and info.default not in ("", None, False, ()):
-        default = info.default
-        shown = ",".join(default) if isinstance(default, tuple) else default
-        text += f"  [default: {shown}]"
-    choices = _choices(info.annotation)
-    kind = click.Choice(choices) if choices else None
-    return click.Option(declared, default=None, help=text, type=kind)
+            flag = ".".join((*prefix, name)).replace("_", "-")
+            declared = f"--{flag}/--no-{flag}" if info.annotation is bool else f"--{flag}"
+            text = f"{title(info, name)}. {info.description}."
+            if not info.is_required() and info.default not in ("", None, False, ()):
+                default = info.default
+                shown = ",".join(default) if isinstance(default, tuple) else default
+                text += f"  [default: {shown}]"
+            choices = _choices(info.annotation)
+            kind = click.Choice(choices) if choices else None
+            joined = "__".join((*prefix, name))
+            yield click.Option([declared, joined], default=None, help=text, type=kind)
 
 
 def _choices(annotation: Any) -> list[str]:

@@ -92,13 +92,10 @@ class Parameters(BaseModel):
         place = ".".join(str(part) for part in location)
         if kind == "extra_forbidden":
             close = difflib.get_close_matches(str(location[-1]), cls.model_fields, n=1)
-            advice = f"did you mean {close[0]}?" if close else f"known: {_listed(cls)}"
+            known = f"known: {', '.join(cls.model_fields)}"
+            advice = f"did you mean {close[0]}?" if close else known
             return Fault(place, f"there is no such parameter; {advice}")
         return Fault(place, message[:1].lower() + message[1:])
-
-
-def _listed(model: type[Parameters]) -> str:
-    return ", ".join(model.model_fields)
 
 
 def nested(info: FieldInfo) -> type[Parameters] | None:

@@ -49,11 +49,6 @@ def none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _empty_if_none(value: Any) -> Any:
-    """An empty text for the None that a form sends for a cleared text with suggestions."""
-    return "" if value is None else value
-
-
 def list_items(value: Any) -> Any:
     """A list from a form or a program, or from the command line's comma-separated text.
 
@@ -89,7 +84,8 @@ Split = Annotated[
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
-OptionalText = Annotated[str, BeforeValidator(_empty_if_none)]
+OptionalText = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""A text for which a form sends None once it was cleared, where it has suggestions."""
 PatchesField = Annotated[
     OptionalText,
     Widget.PATCHES_FIELD,

@@ -150,11 +150,22 @@ def _parsed(text: str, subject: str) -> tuple[tuple[Taxon, ...], tuple[Taxon, ..
     """The concepts of a table and all taxa of their tree; raises with every fault."""
     faults: list[_LineFault] = []
     listed = _concepts(_rows(text, faults), faults)
-    taxa = _taxa(listed, faults)
+
+    # Every taxon of the tree once; two that contradict each other are a fault.
+    seen: dict[str, tuple[int, Taxon]] = {}
+    for line, concept in listed:
+        for taxon in _path(concept):
+            known_line, known = seen.setdefault(folded(taxon.name), (line, taxon))
+            faults.extend((line, f"{clash} on line {known_line}") for clash in _clash(taxon, known))
     if faults:
         places = [Fault(f"line {line}", problem) for line, problem in sorted(faults)]
         raise InputError(subject, places, f"The columns must be {','.join(COLUMNS)}.")
-    return tuple(concept for _, concept in listed), taxa
+
+    def tree_order(taxon: Taxon) -> tuple[list[str], bool, str]:
+        return [slot or "" for slot in taxon.lineage], taxon.rank not in RANKS, taxon.name
+
+    taxa = sorted((taxon for _, taxon in seen.values()), key=tree_order)
+    return tuple(concept for _, concept in listed), tuple(taxa)
 
 
 def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
@@ -225,19 +236,6 @@ def _misplacement(name: str, rank: str, filled: Sequence[str]) -> Iterator[str]:
         yield f"{rank} {name!r} cannot sit below {end} {filled[-1]!r}"
 
 
-def _taxa(listed: Iterable[tuple[int, Taxon]], faults: list[_LineFault]) -> tuple[Taxon, ...]:
-    """Every taxon of the tree once, in tree order."""
-    seen: dict[str, tuple[int, Taxon]] = {}
-    for line, concept in listed:
-        for taxon in _path(concept):
-            known_line, known = seen.setdefault(folded(taxon.name), (line, taxon))
-            if known != taxon:
-                faults.extend(
-                    (line, f"{clash} on line {known_line}") for clash in _clash(taxon, known)
-                )
-    return tuple(sorted((taxon for _, taxon in seen.values()), key=_tree_order))
-
-
 def _path(concept: Taxon) -> Iterator[Taxon]:
     """The concept's ancestors from the kingdom down, then the concept."""
     for slot, name in enumerate(concept.lineage[: concept.depth], start=1):
@@ -256,8 +254,3 @@ def _clash(taxon: Taxon, known: Taxon) -> Iterator[str]:
     elif taxon.parent != known.parent:
         # Where a parent differs further up, that parent's own clash is the fault to report.
         yield f"{taxon.name!r} stands under {taxon.parent!r} here, under {known.parent!r}"
-
-
-def _tree_order(taxon: Taxon) -> tuple[list[str], bool, str]:
-    outside_the_seven = taxon.rank not in RANKS
-    return [slot or "" for slot in taxon.lineage], outside_the_seven, taxon.name

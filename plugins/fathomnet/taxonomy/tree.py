@@ -219,9 +219,19 @@ class Taxonomy:
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int8]:
-        """The distance matrix, and a last row and column (index -1) for unknown names."""
+        """The distance matrix, and a last row and column (index -1) for unknown names.
+
+        Two taxa share the first slots of their lineages down to their lowest common ancestor, so
+        the distance is ``depth(a) + depth(b) - 2 * shared(a, b)``.
+        """
+        lineages = np.array([[slot or "" for slot in taxon.lineage] for taxon in self.taxa])
+        filled = lineages != ""
+        depth = filled.sum(axis=1)
+        same = (lineages[:, None] == lineages[None, :]) & filled[:, None]
+        shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
+        steps = depth[:, None] + depth[None, :] - 2 * shared
         table = np.full((len(self.taxa) + 1,) * 2, MAX_DISTANCE, np.int8)
-        table[:-1, :-1] = _distance_matrix(self.taxa)
+        table[:-1, :-1] = np.where(shared > 0, steps, MAX_DISTANCE)
         table.setflags(write=False)
         return table
 
@@ -245,29 +255,12 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
         >>> len(load_taxonomy().concepts)
         79
     """
-    return _pinned() if path is None else _read(path)
-
-
-@cache
-def _pinned() -> Taxonomy:
-    return _read(data_file("taxonomy.csv"))
-
-
-def _read(path: Path) -> Taxonomy:
+    if path is None:
+        return _pinned()
     table = read_table(path)
     return Taxonomy(tuple(taxon.name for taxon in table.concepts), table.taxa, table.sha256)
 
 
-def _distance_matrix(taxa: Sequence[Taxon]) -> npt.NDArray[np.int8]:
-    """The distance between every two taxa, an array of shape (N, N).
-
-    Two taxa share the first slots of their lineages down to their lowest common ancestor, so the
-    distance is ``depth(a) + depth(b) - 2 * shared(a, b)``.
-    """
-    lineages = np.array([[slot or "" for slot in taxon.lineage] for taxon in taxa])
-    filled = lineages != ""
-    depth = filled.sum(axis=1)
-    same = (lineages[:, None] == lineages[None, :]) & filled[:, None]
-    shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
-    steps = depth[:, None] + depth[None, :] - 2 * shared
-    return np.where(shared > 0, steps, MAX_DISTANCE).astype(np.int8)
+@cache
+def _pinned() -> Taxonomy:
+    return load_taxonomy(data_file("taxonomy.csv"))

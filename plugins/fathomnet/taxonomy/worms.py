@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +88,12 @@ def fetch_lineages(concepts: Sequence[str], progress: Progress = silent) -> tupl
     Raises:
         SetupError: fathomnet-py is not installed, or WoRMS cannot be reached.
     """
-    client = _client()
+    try:
+        # By name at run time: its package has the name of this package's own folder, and a type
+        # checker would take an import statement for this package.
+        client = importlib.import_module("fathomnet.api.worms")
+    except ImportError as error:
+        raise SetupError(f"fathomnet-py is not installed ({error}): {INSTALL}") from error
     records = []
     for done, concept in enumerate(concepts):
         progress(done / len(concepts), f"asking WoRMS {done:,}/{len(concepts):,}: {concept}")
@@ -107,7 +112,20 @@ def drift(pinned: Taxonomy, fresh: Iterable[WormsRecord]) -> tuple[Drift, ...]:
     Returns:
         The cells, ordered as the answers and, within a concept, as the table's columns.
     """
-    return tuple(cell for record in fresh for cell in _drift(pinned, record))
+    cells = []
+    for record in fresh:
+        concept = record.concept
+        if record.accepted_name != concept:
+            cells.append(Drift(concept, "concept", concept, record.accepted_name))
+        old, new = pinned.taxon(concept), record.taxon
+        if old is not None and new is not None:
+            slots = zip((old.rank, *old.lineage), (new.rank, *new.lineage), strict=True)
+            cells += [
+                Drift(concept, column, was, is_now)
+                for column, (was, is_now) in zip(COLUMNS[1:], slots, strict=True)
+                if was != is_now
+            ]
+    return tuple(cells)
 
 
 def describe(drifts: Sequence[Drift]) -> str:
@@ -121,30 +139,6 @@ def describe(drifts: Sequence[Drift]) -> str:
         fresh = cell.fresh or ("unknown to WoRMS" if cell.column == "concept" else "(empty)")
         lines.append(f"  {cell.concept}: {column} {cell.pinned or '(empty)'} -> {fresh}")
     return "\n".join(lines)
-
-
-def _drift(pinned: Taxonomy, record: WormsRecord) -> Iterator[Drift]:
-    if record.accepted_name != record.concept:
-        yield Drift(record.concept, "concept", record.concept, record.accepted_name)
-    old, new = pinned.taxon(record.concept), record.taxon
-    if old is None or new is None:
-        return
-    before, after = (old.rank, *old.lineage), (new.rank, *new.lineage)
-    for column, was, is_now in zip(COLUMNS[1:], before, after, strict=True):
-        if was != is_now:
-            yield Drift(record.concept, column, was, is_now)
-
-
-def _client() -> Any:
-    """The WoRMS module of fathomnet-py.
-
-    It is imported by name at run time because its package has the name of this package's own
-    folder, and a type checker would take an import statement for this package.
-    """
-    try:
-        return importlib.import_module("fathomnet.api.worms")
-    except ImportError as error:
-        raise SetupError(f"fathomnet-py is not installed ({error}): {INSTALL}") from error
 
 
 def _accepted_path(client: Any, name: str) -> list[Any]:

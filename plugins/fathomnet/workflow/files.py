@@ -57,18 +57,13 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
     if dataset is not None and dataset.has_sample_field(own.gt_field):
         concepts |= known_concepts(dataset, boxes_path(dataset, own.gt_field))
     table = read_rows(own.predictions, concepts)
-    images = plan.catalog.images[: _limit(plan, dataset)]
+
+    # The split's images afterwards: a smaller limit than before removes none.
+    record = None if dataset is None else read_ingest_record(dataset, plan.split)
+    limits = [plan.limit] if record is None else [plan.limit, record.limit]
+    limit = None if None in limits else max(one for one in limits if one is not None)
+    images = plan.catalog.images[:limit]
     known = {box.annotation_id for image in images for box in image.boxes}
     faults = bad_rows(table, known, own.split)
     if not own.skip_bad_rows:
         refuse_rows(table, faults)
-
-
-def _limit(plan: SplitPlan, dataset: Any) -> int | None:
-    """The number of images of the split afterwards; a smaller limit than before removes none."""
-    record = None if dataset is None else read_ingest_record(dataset, plan.split)
-    if record is None:
-        return plan.limit
-    if plan.limit is None or record.limit is None:
-        return None
-    return max(plan.limit, record.limit)

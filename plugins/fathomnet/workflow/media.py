@@ -43,7 +43,13 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
         own["media_root"] = own["media_root"] or ingest.media_root
     else:
         model = DownloadImages
-        own["destination"] = own["destination"] or _opened_from(params)
+        if not own["destination"]:
+            # Where FiftyOne opens the ingested images on a machine that cannot open buckets.
+            try:
+                own["destination"] = plan_media(ingest.media_root, ingest.mirror).filepath_root
+            except InputError as error:
+                faults = [Fault(f"ingest_dataset.{one.place}", one.problem) for one in error.faults]
+                raise InputError("run_workflow", faults) from None
         in_bucket = ingest.media_root.startswith(GCS)
         own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
     return tuple(
@@ -77,16 +83,6 @@ def move_images(
         share = portion(progress, number / len(moves), (number + 1) / len(moves), f"{move.split}: ")
         results[move.split] = RUNNERS[name](move, share)
     return results
-
-
-def _opened_from(params: RunWorkflow) -> str:
-    """Where FiftyOne opens the ingested images on a machine where it cannot open buckets."""
-    ingest = params.ingest_dataset
-    try:
-        return plan_media(ingest.media_root, ingest.mirror).filepath_root
-    except InputError as error:
-        faults = [Fault(f"ingest_dataset.{fault.place}", fault.problem) for fault in error.faults]
-        raise InputError("run_workflow", faults) from None
 
 
 def _unsaid(place: str, problem: str) -> InputError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..dataset.datasets import find_dataset
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from ..models import model_spec
 from ..needles.find import chosen_pack
@@ -95,36 +96,22 @@ def run_workflow(
         report = portion(progress, number / count, (number + 1) / count, prefix)
         report(0.0, "starting")
         try:
-            results[name] = _run_stage(name, params, dataset, report)
+            if name in MEDIA_STAGES:
+                results[name] = move_images(name, params, report)
+            else:
+                results[name] = params.of_stage(name).call_stage(dataset, report)
         except FathomNetError as error:
-            raise _failed(name, number, params.stages, error) from error
+            if number == 0:
+                raise
+            done = ", ".join(params.stages[:number])
+            raise WorkflowError(
+                f"{name} failed, stage {number + 1} of {count}.\n{error}\n"
+                f"Done before it and kept: {done}. Run the workflow again to go on from there."
+            ) from error
         if name == "ingest_dataset":
-            dataset = _load(results[name].dataset)
+            dataset = find_dataset(results[name].dataset)
+            if dataset is None:
+                made = results[name].dataset
+                raise DatasetError(f"the dataset {made} was deleted while the workflow ran")
     progress(1.0, f"{count} stages done")
     return results
-
-
-def _run_stage(name: str, params: RunWorkflow, dataset: Any, report: Progress) -> Any:
-    if name in MEDIA_STAGES:
-        return move_images(name, params, report)
-    return params.of_stage(name).call_stage(dataset, report)
-
-
-def _failed(
-    name: str, number: int, stages: tuple[str, ...], error: FathomNetError
-) -> FathomNetError:
-    if number == 0:
-        return error
-    done = ", ".join(stages[:number])
-    return WorkflowError(
-        f"{name} failed, stage {number + 1} of {len(stages)}.\n{error}\n"
-        f"Done before it and kept: {done}. Run the workflow again to go on from there."
-    )
-
-
-def _load(name: str) -> Any:
-    import fiftyone as fo
-
-    if not fo.dataset_exists(name):
-        raise DatasetError(f"the dataset {name} was deleted while the workflow ran")
-    return fo.load_dataset(name)
