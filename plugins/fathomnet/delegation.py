@@ -74,7 +74,11 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
     while True:
         operation = service.get(ObjectId(operation_id))
         state = operation.run_state
-        now = _report_of(operation, state)
+        status = operation.status
+        if status is not None and status.label is not None:
+            now = float(status.progress or 0.0), str(status.label)
+        else:
+            now = 0.0, "starting" if state == "running" else f"{state}, waiting for a worker"
         if now != told:
             progress(*now)
             told = now
@@ -83,13 +87,6 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
         if state == ExecutionRunState.FAILED:
             raise OperationFailedError(_reason(operation.result))
         time.sleep(POLL_SECONDS)
-
-
-def _report_of(operation: Any, state: str) -> tuple[float, str]:
-    status = operation.status
-    if status is None or status.label is None:
-        return 0.0, f"{state}, waiting for a worker" if state != "running" else "starting"
-    return float(status.progress or 0.0), str(status.label)
 
 
 def _reason(result: Any) -> str:

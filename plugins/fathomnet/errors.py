@@ -52,18 +52,15 @@ class InputError(FathomNetError):
         self.subject = subject
         self.faults = tuple(faults)
         self.advice = advice
-        super().__init__(self._message())
-
-    def _message(self) -> str:
         shown = [f"  {fault}" for fault in self.faults[:FAULTS_SHOWN]]
         hidden = len(self.faults) - len(shown)
         if hidden:
             shown.append(f"  and {hidden:,} more")
         noun = "fault" if len(self.faults) == 1 else "faults"
         lines = [f"{self.subject}: {len(self.faults):,} {noun}, nothing was written", *shown]
-        if self.advice:
-            lines.append(self.advice)
-        return "\n".join(lines)
+        if advice:
+            lines.append(advice)
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, tuple[Fault, ...], str]]:
         # Exceptions pickle by their message; ours must survive worker processes with its faults.

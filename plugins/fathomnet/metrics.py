@@ -45,7 +45,13 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
             ):
                 chosen = [None] * len(rows) if ids is None else ids[rows].tolist()
                 by_id = dict(zip(chosen, distances, strict=True))
-                _set_attribute(samples, field, distance_attribute(results.key), by_id)
+                by_id.pop(None, None)
+                dataset = dataset_of(samples)
+                path = f"{labels_path(dataset, field)}.{distance_attribute(results.key)}"
+                if dataset.get_field(path) is None:
+                    dataset.add_sample_field(path, fo.IntField)
+                if by_id:
+                    dataset.set_label_values(path, by_id)
         return mean_distance(pairs)
 
     def get_fields(self, samples: Any, config: Any, eval_key: str) -> list[str]:
@@ -61,17 +67,6 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
         old, new = distance_attribute(eval_key), distance_attribute(new_eval_key)
         for path in self.get_fields(samples, config, eval_key):
             dataset_of(samples).rename_sample_field(path, path.removesuffix(old) + new)
-
-
-def _set_attribute(samples: Any, field: str, name: str, by_id: dict[str | None, int]) -> None:
-    """Sets an attribute of the labels with these ids."""
-    by_id.pop(None, None)
-    dataset = dataset_of(samples)
-    path = f"{labels_path(dataset, field)}.{name}"
-    if dataset.get_field(path) is None:
-        dataset.add_sample_field(path, fo.IntField)
-    if by_id:
-        dataset.set_label_values(path, by_id)
 
 
 class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +15,10 @@ from ..errors import DatasetError, Fault, InputError
 from ..models import load_embedder, model_spec
 from ..names import DEFAULT_MODEL, GROUND_TRUTH, similarity_key
 from ..progress import Progress, portion, silent
-from ..similarity.index import SearchIndex, open_index
+from ..similarity.index import open_index
 from ..text import counted
-from ..tiles import TileGrid, tile_grid
-from .packs import Needle, Pack, read_pack, with_prompts
+from ..tiles import tile_grid
+from .packs import Pack, read_pack, with_prompts
 from .record import FoundNeedle, NeedleHits, Search, keep_hits
 from .scores import needle_scores
 
@@ -87,17 +87,30 @@ def find_needles(
     every = (text for needle in wanted.needles for text in needle.prompts + needle.negatives)
     distinct = list(dict.fromkeys(every))
     vectors = _unit(load_embedder(index.model).embed_prompts(distinct))
-    texts = dict(zip(distinct, vectors, strict=True))
+    by_text = dict(zip(distinct, vectors, strict=True))
     there = existing_ids(dataset, index.patches_field)
     grid = tile_grid(dataset, index.patches_field)
     found: dict[str, NeedleHits] = {}
     for done, needle in enumerate(wanted.needles):
         progress(0.2 + 0.3 * done / len(wanted.needles), f"looking for {needle.name}")
-        found[needle.name] = _look_for(needle, index, texts, needle.k or k, there, grid)
+        # The mean of several ways to say it is a steadier description than any one of them.
+        prompt = np.mean([by_text[one] for one in needle.prompts], axis=0, keepdims=True)
+        cosines = index.scores(
+            np.vstack([_unit(prompt), *(by_text[one] for one in needle.negatives)])
+        )
+        scores = needle_scores(cosines[0], cosines[1:], needle.k or k)
+        # An index may hold boxes that were deleted since it was built.
+        hits = tuple(
+            Hit(index.ids[at], index.sample_ids[at], float(scores.values[at]))
+            for at in scores.hits()
+            if index.ids[at] in there
+        )
+        kept = (grid.without_overlaps(hits) if grid else hits)[: needle.k or k]
+        found[needle.name] = NeedleHits(scores.threshold, kept)
     search = Search(wanted, brain_key, index.model, index.patches_field, grid)
     needles = keep_hits(dataset, search, found, there, portion(progress, 0.5, 1.0))
-    hits = counted(sum(needle.hits for needle in needles), "hit", "hits")
-    progress(1.0, f"{hits} of {counted(len(needles), 'needle', 'needles')}")
+    number = counted(sum(needle.hits for needle in needles), "hit", "hits")
+    progress(1.0, f"{number} of {counted(len(needles), 'needle', 'needles')}")
     return NeedlesResult(needles, search.view() if any(n.hits for n in needles) else "")
 
 
@@ -136,26 +149,6 @@ def prompt_indexes(dataset: Any) -> list[str]:
     """The brain keys of the dataset's similarity indexes whose models know text."""
     keys: list[str] = dataset.list_brain_runs(type="similarity", supports_prompts=True)
     return keys
-
-
-def _look_for(
-    needle: Needle,
-    index: SearchIndex,
-    texts: Mapping[str, NDArray[np.float32]],
-    k: int,
-    there: set[str],
-    grid: TileGrid | None,
-) -> NeedleHits:
-    # The mean of several ways to say it is a steadier description than any one of them.
-    prompt = np.mean([texts[text] for text in needle.prompts], axis=0, keepdims=True)
-    cosines = index.scores(np.vstack([_unit(prompt), *(texts[text] for text in needle.negatives)]))
-    scores = needle_scores(cosines[0], cosines[1:], k)
-    # An index may hold boxes that were deleted since it was built.
-    positions = [at for at in scores.hits() if index.ids[at] in there]
-    hits = tuple(
-        Hit(index.ids[at], index.sample_ids[at], float(scores.values[at])) for at in positions
-    )
-    return NeedleHits(scores.threshold, (grid.without_overlaps(hits) if grid else hits)[:k])
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

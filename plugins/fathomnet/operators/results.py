@@ -29,8 +29,7 @@ def build(
         remarks: sentences to go beneath it.
         dataset: a dataset that was made, which gets a link.
     """
-    outputs = types.Object()
-    _add(outputs, result)
+    outputs = _in_lines(result)
     for number, remark in enumerate(remarks):
         outputs.md(literal(remark), name=f"_remark_{number}")
     if dataset is not None and fo.dataset_exists(dataset):
@@ -39,48 +38,33 @@ def build(
     return types.Property(outputs, view=types.View(label=label))
 
 
-def _add(outputs: Any, result: Mapping[str, Any]) -> None:
+def _in_lines(result: Mapping[str, Any]) -> Any:
+    """An entry for each member of a result, under another name, or the App would show it as it is.
+
+    Of the members, results are nested, records are a table, and a long list has a line an item.
+    """
+    outputs = types.Object()
     for name, value in result.items():
+        label = key_in_words(name)
         if isinstance(value, Mapping):
-            outputs.define_property(name, _nested(value), label=key_in_words(name))
-        elif _is_records(value):
-            # Under another name than the value's, or the App would show that as it is.
+            outputs.define_property(name, _in_lines(value), label=label)
+        elif _is_list(value) and value and isinstance(value[0], Mapping):
+            table = types.TableView()
+            for column in value[0]:
+                table.add_column(column, label=key_in_words(column))
             rows = [{key: _cell(cell) for key, cell in record.items()} for record in value]
-            shown = {"view": _table(value), "label": key_in_words(name), "default": rows}
-            outputs.list(f"_{name}", types.Object(), **shown)
-        elif _is_long(value):
+            outputs.list(f"_{name}", types.Object(), view=table, label=label, default=rows)
+        elif _is_list(value) and sum(len(str(item)) for item in value) > LINE:
             listing = "\n".join(f"- {literal(str(item))}" for item in value)
-            outputs.md(f"{key_in_words(name)}:\n\n{listing}", name=f"_{name}")
+            outputs.md(f"{label}:\n\n{listing}", name=f"_{name}")
         else:
             line = types.LabelValueView(read_only=True)
-            outputs.str(
-                f"_{name}", label=key_in_words(name), default=_readable(name, value), view=line
-            )
-
-
-def _nested(value: Mapping[str, Any]) -> Any:
-    inner = types.Object()
-    _add(inner, value)
-    return inner
-
-
-def _is_records(value: Any) -> bool:
-    return _is_list(value) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _is_long(value: Any) -> bool:
-    return _is_list(value) and sum(len(str(item)) for item in value) > LINE
+            outputs.str(f"_{name}", label=label, default=_readable(name, value), view=line)
+    return outputs
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _table(records: Sequence[Mapping[str, Any]]) -> Any:
-    table = types.TableView()
-    for column in records[0]:
-        table.add_column(column, label=key_in_words(column))
-    return table
 
 
 def _readable(name: str, value: Any) -> str:

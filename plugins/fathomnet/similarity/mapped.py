@@ -189,17 +189,13 @@ def write_version(folder: Path, version: str, rows: Rows) -> None:
         shutil.rmtree(part, ignore_errors=True)
     for path in folder.iterdir():
         # Another process may be writing a part: only abandoned ones go.
-        if path.name != version and not (path.name.endswith(_PART) and _is_fresh(path)):
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            is_part = path.name.endswith(_PART)
+            is_fresh = time.time() - path.stat().st_mtime <= _ABANDONED_SECONDS
+            if path.name != version and not (is_part and is_fresh):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_versions(folder: Path) -> None:
     """Removes this machine's copies of an index."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_fresh(part: Path) -> bool:
-    try:
-        return time.time() - part.stat().st_mtime <= _ABANDONED_SECONDS
-    except OSError:
-        return True

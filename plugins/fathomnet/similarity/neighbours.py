@@ -47,7 +47,15 @@ def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Po
         if len(vectors):
             yield everything, everything
         return
-    groups = _groups(vectors)
+    # Numbers of the rows nearest to each centre, divided further if they are too many.
+    nearest = _nearest(vectors, _centres(vectors))
+    order = np.argsort(nearest, kind="stable")
+    starts = np.flatnonzero(np.diff(nearest[order])) + 1
+    groups = [
+        group[start : start + GROUP]
+        for group in np.split(order, starts)
+        for start in range(0, len(group), GROUP)
+    ]
     sizes = np.array([len(group) for group in groups])
     centres = _units(np.stack([vectors[group].mean(axis=0) for group in groups]))
     for number, group in enumerate(groups):
@@ -56,18 +64,6 @@ def comparisons(vectors: Vectors, compared: int) -> Iterator[tuple[Positions, Po
         others = np.argsort(-likeness, kind="stable")
         others = others[np.cumsum(sizes[others]) <= compared]
         yield group, np.sort(np.concatenate([groups[one] for one in others]))
-
-
-def _groups(vectors: Vectors) -> list[Positions]:
-    """Numbers of the rows nearest to each centre, divided further if they are too many."""
-    nearest = _nearest(vectors, _centres(vectors))
-    order = np.argsort(nearest, kind="stable")
-    starts = np.flatnonzero(np.diff(nearest[order])) + 1
-    return [
-        group[start : start + GROUP]
-        for group in np.split(order, starts)
-        for start in range(0, len(group), GROUP)
-    ]
 
 
 def _centres(vectors: Vectors) -> Vectors:
