@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fathomnet_voxel51.duplicates import find_duplicates
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.media.gcs.access import EMULATOR_VARIABLE
+from fathomnet_voxel51.files.credentials import EMULATOR_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
 

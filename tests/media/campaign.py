@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from fathomnet_voxel51.media.gcs.access import SCOPES, GoogleAccess
+from fathomnet_voxel51.files.credentials import SCOPES
+from fathomnet_voxel51.media.gcs.access import GoogleAccess
 from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.ledger import Job, Ledger, open_ledger
 from fathomnet_voxel51.media.moving.attempt import Item

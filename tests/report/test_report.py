@@ -325,7 +325,7 @@ def test_a_path_that_is_no_folder_is_refused_before_anything_is_read(
     dataset: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    for path in (tmp_path / "file", tmp_path / "card.pdf", "gs://bucket/card"):
+    for path in (tmp_path / "file", tmp_path / "card.pdf", "s3://bucket/card"):
         with pytest.raises(InputError, match="path"):
             report_dataset(dataset, path)
     with pytest.raises(DatasetError, match="cannot be written"):

@@ -20,7 +20,7 @@ MODULES_A_FOLDER: Final = 15
 ANY_NUMBER: Final = ("operators", "parameters")
 """Folders of many files that are all alike."""
 
-NO_MIRROR: Final = ("demo", "e2e", "faults", "inference", "pages", "support", "whole")
+NO_MIRROR: Final = ("demo", "e2e", "enterprise", "faults", "inference", "pages", "support", "whole")
 """What is tested there is no one package of the plugin."""
 
 

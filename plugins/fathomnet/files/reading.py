@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import Fault, InputError
+from .places import Place, place
 
 # UTF-32 stands first: its little-endian mark begins with UTF-16's.
 _MARKS = (
@@ -55,20 +56,20 @@ class SourceFile:
     sha256: str
 
 
-def read_source(path: str | Path) -> SourceFile:
-    """Reads a whole file.
+def read_source(path: str | Place) -> SourceFile:
+    """Reads a whole file, of this machine or of a bucket (``gs://``).
 
     Raises:
         InputError: the path is empty, does not exist or is a folder; or the file is empty, too
             large to be held in memory, or cannot be read.
     """
     subject = str(path) or "(no path)"
-    file = Path(path)
-    if not str(path) or not file.exists():
-        raise _refused(subject, "there is no such file", "Check the path.")
-    if not file.is_file():
-        raise _refused(subject, "is not a file", "Name the file itself.")
     try:
+        file = place(path)
+        if not str(path) or not file.exists():
+            raise _refused(subject, "there is no such file", "Check the path.")
+        if not file.is_file():
+            raise _refused(subject, "is not a file", "Name the file itself.")
         size = file.stat().st_size
         if size > LARGEST:
             problem = f"has {size:,} bytes, and at most {LARGEST:,} are read"

@@ -12,6 +12,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from .places import CloudPath, Place, place
+
 _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """owasp.org/www-community/attacks/CSV_Injection"""
 
@@ -30,11 +32,13 @@ def spreadsheet_cell(value: Any) -> Any:
     return f"'{value}" if is_formula else value
 
 
-def folder_problem(name: str | Path) -> str:
+def folder_problem(name: str | Place) -> str:
     """Why no file can be written into a folder that may not be there yet; empty where one can."""
+    folder = place(name)
+    if isinstance(folder, CloudPath):
+        return ""  # a bucket has no folders, and only writing tells whether it may be written
     if "://" in str(name):
         return f"{name} is not a place on this machine; name a folder"
-    folder = Path(name)
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not there.is_dir():
         return f"{folder} cannot be written: {there} is not a folder"
@@ -124,8 +128,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Place, content: bytes) -> None:
     """Writes a file whose name always stands for complete content; see ``whole_file``."""
+    if isinstance(path, CloudPath):
+        path.write_bytes(content)
+        return
     with whole_file(path) as file:
         file.write(content)
 

@@ -13,8 +13,8 @@ from ..dataset.columns import dataset_of
 from ..dataset.datasets import open_dataset, refuse_if_deleted
 from ..dataset.records import reload_known
 from ..errors import FathomNetError, Fault, InputError
+from ..files.credentials import using_secrets
 from ..interruptions import told_plainly
-from ..media.gcs.access import using_secrets
 from ..parameters import Parameters
 from ..progress import Progress, silent, throttled
 from ..relabelling.journal import acting_as

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import FathomNetError
+from ..files.places import is_there
 from ..parameters import relabelling as parameters
 from ..relabelling.corrections import correction_files, count_corrections
 from ..text import counted
@@ -23,6 +24,6 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
             return Preview(problems=(problem_with("folder", error),))
         corrections = count_corrections(dataset, params.field)
         what = counted(corrections, "correction", "corrections")
-        there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
+        there = tuple(f"{file} is there and is replaced" for file in files if is_there(file))
         facts = tuple(f"{what} in {file}" for file in files)
         return Preview(facts=facts, warnings=there)

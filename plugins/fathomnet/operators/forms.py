@@ -10,13 +10,13 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
 from ..errors import FathomNetError, Fault, InputError
+from ..files.places import Place, place
 from ..parameters import Parameters, Widget, nested, title, widget
 from ..text import literal
 from .suggestions import boxes_fields, label_fields, suggestions
@@ -27,10 +27,10 @@ LARGEST_PREVIEWED = 64 * 1024 * 1024
 """Bytes; larger files would make the form wait, so they are checked only when they are used."""
 
 
-def file_version(path: str | Path) -> tuple[str, int, int] | None:
+def file_version(path: str | Place) -> tuple[str, int, int] | None:
     """What tells one version of a file from the next; None where it cannot be looked at."""
     try:
-        state = Path(path).stat()
+        state = place(path).stat()
     except OSError:
         return None
     return str(path), state.st_mtime_ns, state.st_size
@@ -58,10 +58,13 @@ def once_a_version(read: Callable[[str], T]) -> Callable[[str], T]:
 def too_large(path: str) -> bool:
     """Whether a file is too large to be read for a preview."""
     try:
-        return Path(path).stat().st_size > LARGEST_PREVIEWED
+        return place(path).stat().st_size > LARGEST_PREVIEWED
     except OSError:
         return False
 
+
+APP_WAITS: Final = 10.0
+"""Minutes; FiftyOne ends the request of a run that takes longer."""
 
 HALF: Final = 6
 """Of the form's twelve columns: two short fields share a row, so that the preview is in sight."""
@@ -77,6 +80,7 @@ class Preview:
         problems: what stands in the way; the place of each is a parameter's name.
         target: what the run is about, said above the fields whatever else is the case.
         question: what must be ticked before it runs, if anything.
+        minutes: about how long it would take, where it may be long.
     """
 
     facts: tuple[str, ...] = ()
@@ -84,6 +88,7 @@ class Preview:
     problems: tuple[Fault, ...] = ()
     target: str = ""
     question: Question | None = None
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

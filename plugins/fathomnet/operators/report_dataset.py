@@ -8,6 +8,7 @@ from typing import Any
 from fiftyone.operators import types
 
 from ..errors import FathomNetError
+from ..files.places import is_there
 from ..parameters import report as parameters
 from ..report.report import report_files
 from .base import StageOperator
@@ -25,7 +26,7 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
         except FathomNetError as error:
             return Preview(problems=(problem_with("path", error),))
         facts = tuple(f"{file} is written" for file in files)
-        there = tuple(f"{file} is there and is replaced" for file in files if file.exists())
+        there = tuple(f"{file} is there and is replaced" for file in files if is_there(file))
         return Preview(facts=facts or ("The card is shown; no file is written",), warnings=there)
 
     def resolve_output(self, ctx: Any) -> Any:

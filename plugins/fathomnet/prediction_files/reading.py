@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
+from ..files.places import Place
 from ..files.safe_values import LARGEST_ID
 from ..names import ANNOTATION_ID, OWN_RANK
 from .rows import CONCEPT_NAME, CONFIDENCE, RawRows
@@ -81,7 +81,7 @@ class Predictions:
 
 
 def read_predictions(
-    path: str | Path,
+    path: str | Place,
     canonical: Names,
     suggest: Names | None = None,
     skip_bad_rows: bool = False,

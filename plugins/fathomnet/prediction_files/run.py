@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from ..errors import Fault, InputError
 from ..files.faults import value_in_words
+from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
 from ..names import ANNOTATION_ID
 from .rows import CONCEPT_NAME, RawRows, read_rows
@@ -49,7 +49,7 @@ class RawRun:
         return tuple(self.manifest["concepts"]) if self.manifest else ()
 
 
-def read_run(path: str | Path) -> RawRun:
+def read_run(path: str | Place) -> RawRun:
     """Reads the file or folder that ``import_predictions`` was given.
 
     For a parquet file with probabilities, the manifest beside it is read too, because only the
@@ -59,11 +59,11 @@ def read_run(path: str | Path) -> RawRun:
         InputError: a file is missing, damaged or not a table of predictions, or the files of the
             folder contradict one another.
     """
-    if str(path) and Path(path).is_dir():
-        return _read_folder(Path(path))
+    if str(path) and (folder := _folder_at(path)):
+        return _read_folder(folder)
     source = read_source(path)
     rows = read_rows(source)
-    manifest_path = Path(path).with_name(MANIFEST_NAME)
+    manifest_path = place(path).with_name(MANIFEST_NAME)
     manifest = None
     if rows.probabilities is not None and manifest_path.is_file():
         manifest = read_manifest(read_source(manifest_path))
@@ -72,7 +72,15 @@ def read_run(path: str | Path) -> RawRun:
     return run
 
 
-def _read_folder(folder: Path) -> RawRun:
+def _folder_at(path: str | Place) -> Place | None:
+    """The folder of that name, if it is one and can be asked; whoever reads it says why not."""
+    try:
+        return found if (found := place(path)).is_dir() else None
+    except OSError:
+        return None
+
+
+def _read_folder(folder: Place) -> RawRun:
     names = [name for name in (MANIFEST_NAME, CSV_NAME, PARQUET_NAME) if (folder / name).exists()]
     if names in ([], [MANIFEST_NAME]):
         problem = f"holds neither {PARQUET_NAME} nor {CSV_NAME}"
@@ -135,7 +143,7 @@ def _manifest_faults(manifest: object) -> list[Fault]:
 
 
 def check_files(
-    folder: Path, manifest: Mapping[str, Any], sources: Mapping[str, SourceFile]
+    folder: Place, manifest: Mapping[str, Any], sources: Mapping[str, SourceFile]
 ) -> None:
     """Compares the files with the hashes that the manifest gives, if it gives any.
 
@@ -159,7 +167,7 @@ def check_files(
         raise InputError(str(folder), faults, _ADVICE)
 
 
-def _check_agreement(folder: Path, csv: RawRows, parquet: RawRows) -> None:
+def _check_agreement(folder: Place, csv: RawRows, parquet: RawRows) -> None:
     in_csv, in_parquet = _pairs(csv), _pairs(parquet)
     if in_csv == in_parquet:
         return

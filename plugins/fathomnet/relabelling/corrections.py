@@ -15,6 +15,7 @@ from ..dataset.ingest_record import read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
+from ..files.places import Place, place
 from ..files.writing import folder_problem, spreadsheet_cell, write_whole
 from ..names import ANNOTATION_ID, GROUND_TRUTH
 from ..progress import Progress, silent
@@ -55,7 +56,7 @@ class _Correction:
 
 
 def export_corrections(
-    dataset: Any, folder: str | Path, field: str = GROUND_TRUTH, progress: Progress = silent
+    dataset: Any, folder: str | Place, field: str = GROUND_TRUTH, progress: Progress = silent
 ) -> ExportResult:
     """Writes ``corrections.csv`` and ``corrections.json`` (COCO) into a folder.
 
@@ -67,7 +68,7 @@ def export_corrections(
 
     Args:
         dataset: a FiftyOne dataset.
-        folder: created if it does not exist; the two files are replaced.
+        folder: created if it does not exist, or ``gs://bucket/prefix``; the two files are replaced.
         field: the field of boxes.
         progress: called with the share done and a label.
 
@@ -119,7 +120,7 @@ def export_corrections(
     return ExportResult(len(corrections), str(table), str(coco))
 
 
-def correction_files(folder: str | Path) -> tuple[Path, Path]:
+def correction_files(folder: str | Place) -> tuple[Place, Place]:
     """The paths of the table and the COCO file that an export writes into a folder.
 
     Raises:
@@ -130,7 +131,8 @@ def correction_files(folder: str | Path) -> tuple[Path, Path]:
         raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
     if problem := folder_problem(folder):
         raise DatasetError(problem)
-    return Path(folder, "corrections.csv"), Path(folder, "corrections.json")
+    target = place(folder)
+    return target / "corrections.csv", target / "corrections.json"
 
 
 def count_corrections(dataset: Any, field: str = GROUND_TRUTH) -> int:

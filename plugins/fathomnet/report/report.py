@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
+from ..files.places import Place, place
 from ..files.writing import folder_problem, write_whole
 from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
@@ -40,7 +41,7 @@ class ReportResult:
 
 
 def report_dataset(
-    dataset: Any, path: str | Path = "", progress: Progress = silent
+    dataset: Any, path: str | Place = "", progress: Progress = silent
 ) -> ReportResult:
     """Describes a dataset in Markdown and, if a path is given, also on a page with pictures.
 
@@ -48,9 +49,9 @@ def report_dataset(
 
     Args:
         dataset: a FiftyOne dataset.
-        path: a folder for ``data-card.md`` and ``data-card.html``, created if it does not exist;
-            or a file name with either suffix, beside which the other file is written; empty to
-            write nothing. Existing files of these names are replaced.
+        path: a folder, or ``gs://bucket/prefix``, for ``data-card.md`` and ``data-card.html``,
+            created if it does not exist; or a file name with either suffix, beside which the other
+            file is written; empty to write nothing. Existing files of these names are replaced.
         progress: called with the share done and a label.
 
     Raises:
@@ -81,7 +82,7 @@ def report_dataset(
     return ReportResult(as_markdown(card), tuple(str(file) for file in files))
 
 
-def report_files(path: str | Path) -> tuple[Path, ...]:
+def report_files(path: str | Place) -> tuple[Place, ...]:
     """The two files for which a path stands, Markdown first; none for an empty path.
 
     Raises:
@@ -90,12 +91,12 @@ def report_files(path: str | Path) -> tuple[Path, ...]:
     """
     if not str(path):
         return ()
-    target = Path(path)
-    if "://" in str(path):
-        problem = f"{path} is not a place on this machine; name a folder"
+    target = place(path)
+    if isinstance(target, Path) and "://" in str(path):
+        problem = f"{path} is neither a place on this machine nor in a bucket; name a folder"
         raise InputError("report_dataset", [Fault("path", problem)])
     if target.is_dir() or not (target.suffix or target.exists()):
-        files = tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
+        files: tuple[Place, ...] = tuple(target / f"{STEM}{ending}" for ending in ENDINGS)
     elif target.suffix in ENDINGS:
         files = tuple(target.with_suffix(ending) for ending in ENDINGS)
     else:

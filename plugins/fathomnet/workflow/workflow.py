@@ -10,6 +10,7 @@ from ..dataset.datasets import find_dataset
 from ..dataset.ingest_record import read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
+from ..files.places import GCS
 from ..ingest import check_ingest
 from ..ingest.plan import SplitPlan
 from ..models import model_spec
@@ -49,7 +50,7 @@ def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
         if not path:
             problem = "choose a predictions file, or leave the stage out"
             yield Fault("import_predictions.predictions", problem)
-        elif not Path(path).exists():
+        elif not (path.startswith(GCS) or Path(path).exists()):
             yield Fault("import_predictions.predictions", f"there is no {path}")
     yield from _unknown_names(params)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fathomnet_voxel51.media.gcs.access import using_secrets
+from fathomnet_voxel51.files.credentials import using_secrets
 
 from tests.media.sink import Sink
 

@@ -16,13 +16,8 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs.access import (
-    GoogleAccess,
-    Nobody,
-    find_access,
-    proof,
-    using_secrets,
-)
+from fathomnet_voxel51.files.credentials import using_secrets
+from fathomnet_voxel51.media.gcs.access import GoogleAccess, Nobody, find_access, proof
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 
 from tests.media.server import Fault

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from fathomnet_voxel51.files.credentials import using_secrets
 from fathomnet_voxel51.media.checks import Check
 from fathomnet_voxel51.media.gcs import check as bucket_check
-from fathomnet_voxel51.media.gcs.access import Access, find_access, using_secrets
+from fathomnet_voxel51.media.gcs.access import Access, find_access
 from fathomnet_voxel51.media.gcs.check import check_bucket
 
 from demo.emulator import emulator

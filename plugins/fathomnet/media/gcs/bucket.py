@@ -81,11 +81,15 @@ class Bucket:
             return await in_daemon_thread(self._ask, question)
 
     def _ask(self, question: Callable[[Any, Any], T]) -> T:
-        from . import client as google  # in a thread, because it takes half a second
+        # In a thread, because it takes half a second.
+        from ...files.storage_client import storage_client
+        from . import client as google
 
         with self._lock:
             if self._client is None:
-                self._client = google.storage_client(self.access, self._endpoint, self._concurrency)
+                self._client = storage_client(
+                    self.access.credentials, self.access.project, self._endpoint, self._concurrency
+                )
         with google.errors_of_stores(self._host):
             return question(google, self._client.bucket(self.name))
 

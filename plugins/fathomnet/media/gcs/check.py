@@ -13,12 +13,13 @@ import google_crc32c
 from async_timeout import timeout
 
 from ...errors import SetupError
+from ...files.credentials import PROJECT_VARIABLE
 from ..checks import Check
 from ..event_loop import run_reporting
 from ..outcomes import ItemError
 from ..paths import GCS
 from ..store import Digest
-from .access import PROJECT_VARIABLE, READ_AND_WRITE, Access, Nobody, find_access, grant_role, proof
+from .access import READ_AND_WRITE, Access, Nobody, find_access, grant_role, proof
 from .answers import ForbiddenError
 from .store import PERMISSIONS, GcsStore
 

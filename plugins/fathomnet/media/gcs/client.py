@@ -1,26 +1,23 @@
-"""Google's own client of Cloud Storage, over this machine's certificates and proxies."""
+"""What Google's own client of Cloud Storage is asked, and what its errors mean."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from google.api_core import exceptions as refusals
-from google.api_core.client_options import ClientOptions
-from google.cloud import storage
 from requests import exceptions as failures
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
 from ...errors import SetupError
+from ...files.credentials import GET_CREDENTIALS
 from ...interruptions import causes
 from ..outcomes import BusyError, ItemError
 from ..store import StoredObject
 from ..web.http import retry_after
 from . import answers
-from .access import GET_CREDENTIALS, Access, create_bucket, grant_role
+from .access import Access, create_bucket, grant_role
 from .streams import CONNECT_SECONDS
 
 SILENT_SECONDS: Final = 60.0
@@ -28,40 +25,6 @@ SILENT_SECONDS: Final = 60.0
 
 ONCE: Final[dict[str, Any]] = {"timeout": (CONNECT_SECONDS, SILENT_SECONDS), "retry": None}
 """Of every request: who asks knows what may be repeated, and waits as long as the service says."""
-
-
-class _Connections(HTTPAdapter):
-    """Connections for many threads, which trust what this machine trusts, as the streams do.
-
-    So ``SSL_CERT_FILE`` is heard. What requests trusts by itself is trusted too.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._trust = ssl.create_default_context()
-        super().__init__(pool_maxsize=most)
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, ssl_context=self._trust, **options)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._trust, **options)
-
-
-def storage_client(access: Access, endpoint: str, concurrency: int) -> Any:
-    """A client for ``concurrency`` threads; makes no request."""
-    client = storage.Client(
-        project=access.project or "<none>",  # none is needed here, and it would look for one
-        credentials=access.credentials,
-        client_options=ClientOptions(api_endpoint=endpoint),
-    )
-    # For traces, which are off, the client asks for the bucket beside each request, which takes a
-    # right that nobody needs here.
-    client._bucket_metadata_cache = None
-    # Google's own way to keep a connection for each of more than ten threads.
-    secure = endpoint.startswith("https:")
-    connections = _Connections(concurrency) if secure else HTTPAdapter(pool_maxsize=concurrency)
-    client._http.mount(endpoint, connections)
-    return client
 
 
 def answer_of(error: refusals.GoogleAPICallError) -> answers.Answer:

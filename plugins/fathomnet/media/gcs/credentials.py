@@ -15,6 +15,7 @@ import google.auth.credentials
 from google.auth.exceptions import GoogleAuthError, TransportError
 
 from ...errors import FathomNetError, SetupError
+from ...files.credentials import GET_CREDENTIALS, first_line
 from ..event_loop import in_daemon_thread
 from ..outcomes import BusyError, ItemError
 
@@ -45,13 +46,11 @@ class SharedCredentials(google.auth.credentials.Credentials):  # type: ignore[mi
 
     Args:
         credentials: from google-auth.
-        advice: how to get others, for messages.
     """
 
-    def __init__(self, credentials: Any, advice: str) -> None:
+    def __init__(self, credentials: Any) -> None:
         super().__init__()
         self._credentials = credentials
-        self._advice = advice
         self._lock = threading.Lock()
         self._renewals = 0
         self._not_before = -math.inf
@@ -131,7 +130,7 @@ class SharedCredentials(google.auth.credentials.Credentials):  # type: ignore[mi
                 if getattr(error, "retryable", False):
                     raise ItemError(f"no access token: {first_line(error)}") from None
                 problem = f"Google gives {self.account} no access token: {first_line(error)}"
-                raise SetupError(f"{problem}\n{self._advice}") from None
+                raise SetupError(f"{problem}\n{GET_CREDENTIALS}") from None
             self._renewals += 1
 
     def _try_to_renew(self, renewals: int) -> None:
@@ -172,10 +171,3 @@ class SharedInLoop(google.auth.aio.credentials.Credentials):  # type: ignore[mis
     async def refresh(self, request: object) -> None:
         """Replaces the token; the session asks for it once, however many requests were refused."""
         await in_daemon_thread(self._shared.refresh, request)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
-    text = getattr(error, "strerror", None) or (error.args[0] if error.args else None)
-    text = str(text or type(error).__name__)
-    return text.strip().split("\n", 1)[0][:200]

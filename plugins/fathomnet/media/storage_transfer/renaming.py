@@ -80,10 +80,10 @@ class _Renamer:
     """Renames objects of one bucket, from several threads."""
 
     def __init__(self, bucket: str) -> None:
-        from ..gcs.client import storage_client
+        from ...files.storage_client import storage_client
 
         access = find_access()
-        client = storage_client(access, access.endpoint, THREADS)
+        client = storage_client(access.credentials, access.project, access.endpoint, THREADS)
         for _ in client.list_blobs(bucket, max_results=1):
             pass  # a bucket that is not there would otherwise look like one without the objects
         self._bucket: Any = client.bucket(bucket)
