@@ -18,7 +18,7 @@ from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.names import embedding_run_key
 from fathomnet_voxel51.pictures.decoding import PictureError
-from fathomnet_voxel51.pictures.local import local_file
+from fathomnet_voxel51.pictures.local import LocalMedia
 from fathomnet_voxel51.report import report_dataset
 
 from .tiny import TinyEmbedder, write_images
@@ -102,4 +102,4 @@ def test_a_sample_that_was_deleted_meanwhile_is_one_image_less(
     ids = dataset.values("id")
     dataset.delete_samples(ids[:1])
     with pytest.raises(PictureError, match="cannot be fetched"):
-        local_file(dataset, ids[0], in_bucket[0])
+        LocalMedia(dataset).file(ids[0], in_bucket[0])

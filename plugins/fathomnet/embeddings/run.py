@@ -18,7 +18,7 @@ from ..dataset.writes import write_overlapped
 from ..hardware import usable_processors
 from ..models import Embedder
 from ..names import embedding_run_key
-from ..pictures.local import local_file
+from ..pictures.local import LocalMedia
 from ..progress import Progress
 from .batches import Batcher, full_batches
 from .maps import MapMade
@@ -147,6 +147,7 @@ class EmbeddingRun:
         self, dataset: Any, patches_field: str, field: str, embedder: Embedder, batcher: Batcher
     ) -> None:
         self._dataset = dataset
+        self._media = LocalMedia(dataset)
         self.patches_field = patches_field
         self._field = field
         self.embedder = embedder
@@ -195,7 +196,7 @@ class EmbeddingRun:
         workers = usable_processors()
         parts = read_ahead(
             work.images,
-            lambda image: local_file(self._dataset, image.sample_id, image.filepath),
+            lambda image: self._media.file(image.sample_id, image.filepath),
             self.embedder.prepare,
             workers=workers,
             ahead=2 * self._batcher.size + 4 * workers,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..pictures.crops import BoxError, cut_patch, window_of
 from ..pictures.decoding import PictureError, open_picture
-from ..pictures.local import local_file
+from ..pictures.local import LocalMedia
 from ..progress import Progress
 from ..text import counted
 from .blocks import Block, Crop, Crops, Note, Section
@@ -38,11 +38,12 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
     """
     of_image, absent = _largest_boxes(content)
     crops: list[Crop] = []
+    media = LocalMedia(dataset)
     problems = Counter[str]()
     for done, (place, boxes) in enumerate(sorted(of_image.items()), start=1):
         try:
             picture = open_picture(
-                local_file(dataset, content.ids[place], content.columns["filepath"][place])
+                media.file(content.ids[place], content.columns["filepath"][place])
             )
         except PictureError as error:
             problems[str(error)] += len(boxes)
