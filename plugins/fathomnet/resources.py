@@ -1,7 +1,8 @@
-"""What comes with an installation: the project's data files, and its version."""
+"""What comes with an installation, and where a machine keeps what the project makes."""
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,9 @@ from typing import Final
 from .errors import SetupError
 
 DISTRIBUTION: Final = "fathomnet-voxel51"
+HOME_VARIABLE: Final = "FATHOMNET_HOME"
+"""Environment variable: the folder below which a machine keeps things, unless each has its own."""
+DEFAULT_HOME: Final = "~/.fathomnet"
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (
@@ -48,6 +52,17 @@ def data_files(folder: str, suffix: str) -> tuple[Path, ...]:
         if found := sorted((data / folder).glob(f"*{suffix}")):
             return tuple(found)
     return ()
+
+
+def kept_in(name: str, variable: str) -> Path:
+    """The folder in which this machine keeps something.
+
+    Args:
+        name: of the folder below ``FATHOMNET_HOME``.
+        variable: the environment variable that names another one.
+    """
+    home = os.environ.get(HOME_VARIABLE) or DEFAULT_HOME
+    return Path(os.environ.get(variable) or f"{home}/{name}").expanduser()
 
 
 def installed_version() -> str | None:

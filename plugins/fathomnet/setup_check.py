@@ -13,16 +13,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 from .dataset import door
 from .dataset.collection import is_enterprise
 from .errors import SetupError
 from .media.checks import Check
+from .media.ledger import HOME_VARIABLE as LEDGERS
 from .media.paths import GCS
 from .models.weights import KNOWN, fetch_advice, find_known
 from .names import PLUGIN_NAME
+from .pictures.local import media_cache_folder
 from .progress import Progress, silent
+from .resources import HOME_VARIABLE, kept_in
+from .similarity.mapped import HOME_VARIABLE as INDEXES
+from .similarity.mapped import index_home
 
 DISK_WARN_BYTES = 30 * 1024**3
 """The whole dataset's images take 24.15 GiB; with less free space a full mirror does not fit."""
@@ -103,6 +109,7 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         ("database", _database),
         ("media root", lambda: _media(media_root)),
         ("disk", _disk),
+        ("folders", _folders),
         ("models", _models),
     )
     checks = [
@@ -238,8 +245,7 @@ def _disk() -> Iterator[Check]:
     if database is not None:
         places["disk for the database"] = database
     for name, place in places.items():
-        existing = next(folder for folder in (place, *place.parents) if folder.exists())
-        free = shutil.disk_usage(existing).free
+        free = shutil.disk_usage(_existing(place)).free
         detail = f"{free / 1024**3:.1f} GiB free at {place}"
         if free < DISK_FAIL_BYTES:
             yield Check(name, "fail", detail, "free some space")
@@ -247,6 +253,35 @@ def _disk() -> Iterator[Check]:
             yield Check(name, "warn", detail, "a full copy of the images needs 25 GiB")
         else:
             yield Check(name, "ok", detail)
+
+
+def _folders() -> Iterator[Check]:
+    """Where this machine keeps things, on a read-only root file system too."""
+    import fiftyone as fo
+
+    homes = {
+        f"{HOME_VARIABLE} or {LEDGERS}": ("ledgers of transfers", kept_in("ledgers", LEDGERS)),
+        f"{HOME_VARIABLE} or {INDEXES}": ("copies of vectors", index_home()),
+        "FIFTYONE_MODEL_ZOO_DIR": ("entries of models", Path(fo.config.model_zoo_dir)),
+        "FIFTYONE_DEFAULT_DATASET_DIR": ("datasets", Path(fo.config.default_dataset_dir)),
+    }
+    if is_enterprise() and (cache := media_cache_folder()):
+        homes["FIFTYONE_MEDIA_CACHE_DIR"] = "copies of remote media", cache
+    refused = 0
+    for variable, (what, folder) in homes.items():
+        try:
+            with TemporaryFile(dir=_existing(folder)):
+                continue
+        except OSError as error:
+            refused += 1
+            fix = f"set {variable} to a folder that can be written, on a volume"
+            yield Check("folders", "warn", f"{what}: {folder}: {error.strerror}", fix)
+    if not refused:
+        yield Check("folders", "ok", f"{len(homes)} can be written, or made")
+
+
+def _existing(place: Path) -> Path:
+    return next(parent for parent in (place, *place.parents) if parent.exists())
 
 
 def _models() -> Iterator[Check]:

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, get_args
 from ..errors import Fault, InputError, SetupError
 from ..files.writing import spreadsheet_cell, write_whole
 from ..names import images_folder
+from ..resources import kept_in
 from .outcomes import Outcome
 from .paths import GCS
 from .store import Digest
@@ -28,7 +29,7 @@ from .store import Digest
 FORMAT: Final = "fathomnet-voxel51 transfer ledger"
 VERSION: Final = 1
 HOME_VARIABLE: Final = "FATHOMNET_LEDGERS"
-"""Environment variable: folder of the ledgers for buckets; ``~/.fathomnet/ledgers`` if unset."""
+"""Environment variable: folder of the ledgers for buckets; else one below ``FATHOMNET_HOME``."""
 
 _GCS: Final = "gs://"
 _FOLDER: Final = "ledgers"
@@ -127,8 +128,7 @@ def ledgers_of(root: str) -> Path:
     """
     if not root.startswith(_GCS):
         return Path(root) / _FOLDER
-    home = os.environ.get(HOME_VARIABLE) or "~/.fathomnet/ledgers"
-    return Path(home).expanduser() / root.removeprefix(_GCS)
+    return kept_in(_FOLDER, HOME_VARIABLE) / root.removeprefix(_GCS)
 
 
 def line_of(entry: Entry) -> bytes:

@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ..resources import kept_in
 from .neighbours import inverse_norms
 
 Ids = npt.NDArray[np.uint8]
@@ -97,7 +98,7 @@ def _unpacked(text: str) -> Ids:
 
 
 HOME_VARIABLE: Final = "FATHOMNET_INDEX_HOME"
-DEFAULT_HOME: Final = "~/.fathomnet/similarity"
+HOME: Final = "similarity"
 
 _ARRAYS: Final = ("matrix", "inverse", "ids", "sample_ids")
 _PART: Final = ".part"
@@ -139,8 +140,8 @@ class Rows:
 
 
 def index_home() -> Path:
-    """The user's folder of indexes: ``FATHOMNET_INDEX_HOME``, or one below the home folder."""
-    return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser()
+    """The folder of indexes: ``FATHOMNET_INDEX_HOME``, or one below ``FATHOMNET_HOME``."""
+    return kept_in(HOME, HOME_VARIABLE)
 
 
 def folder_of(dataset_id: str, brain_key: str) -> Path:
