@@ -44,6 +44,11 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     """Whether it works on a view: in the App on what is shown or selected, else on all."""
     changes_labels: ClassVar[bool] = False
     """Whether labels or ranks that the App shows may be others afterwards."""
+    may_be_long: ClassVar[bool] = False
+    """Whether a preview says how many minutes a run would take.
+
+    Where these are too many for a run that the App waits for, its form proposes to schedule it.
+    """
     place: ClassVar[str] = ""
     """The name of one of ``types.Places``: where the App has a button that opens its form.
 
@@ -132,6 +137,25 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             return None
         button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
         return types.Placement(place, button)
+
+    def resolve_execution_options(self, ctx: Any) -> Any:
+        """The choices at the form's button, scheduling first where the App would not see the end.
+
+        A release without that choice offers what it always does.
+        """
+        options = super().resolve_execution_options(ctx)
+        if not self.may_be_long or not hasattr(options, "default_choice_to_delegated"):
+            return options
+        try:
+            params = self._permitted(ctx)
+            preview = self.preview(params, self._target_of_form(ctx, params))
+        except FathomNetError:
+            return options
+        return foo.ExecutionOptions(
+            allow_immediate_execution=options.allow_immediate_execution,
+            allow_delegated_execution=options.allow_delegated_execution,
+            default_choice_to_delegated=preview.minutes > forms.APP_WAITS,
+        )
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name
         if type == "inputs":

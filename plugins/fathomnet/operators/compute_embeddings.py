@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..embeddings import check_embeddings
 from ..errors import FathomNetError, InputError, SetupError
 from ..models.devices import choose_device
 from ..parameters import embeddings as parameters
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import APP_WAITS, Preview, problem_with
+from .moving import SLOW
+
+PER_MINUTE: Final = 860
+"""Boxes by CLIP ViT-B/32 on full-HD images and two cores: benchmarks/README.md."""
 
 
 class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
     model = parameters.ComputeEmbeddings
     icon = "/plugins/fathomnet/assets/embeddings.svg"
     on_view = True
+    may_be_long = True
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result["skipped"])
@@ -50,4 +55,7 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
         if plan.brain_key:
             again = ", in place of the one that is there" if plan.replaces else ""
             facts.append(f"their map is {plan.brain_key}{again}")
-        return Preview(facts=tuple(facts), warnings=warnings)
+        minutes = max(plan.items - plan.with_vector, 0) / PER_MINUTE
+        if minutes > APP_WAITS:
+            warnings += (f"About {minutes:,.0f} minutes without a GPU, on two cores. {SLOW}",)
+        return Preview(tuple(facts), warnings, minutes=minutes)

@@ -17,7 +17,7 @@ from ..names import images_folder
 from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview, file_version, once_a_version, problem_with, too_large
+from .forms import APP_WAITS, Preview, file_version, once_a_version, problem_with, too_large
 
 P = TypeVar("P", UploadImages, DownloadImages)
 
@@ -55,6 +55,8 @@ def _outcomes_of_version(
 
 class TransferOperator(StageOperator[P]):
     """An operator that moves images; nothing in the App changes."""
+
+    may_be_long = True
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return not_moved(result)
@@ -119,9 +121,10 @@ def _after_earlier_runs(
         return Preview(problems=(Fault("ledger", str(error)),))
     seen = Counter(known.get(name, "new") for name in names)
     left = seen.total() - seen["stored"] - seen["present"]
-    slow = (SLOW,) if left > SOON_DONE else ()
+    minutes = APP_WAITS * left / SOON_DONE
+    slow = (f"About {minutes:,.0f} minutes, at 5 MB a second. {SLOW}",) if left > SOON_DONE else ()
     facts = (*preview.facts, *_earlier(seen, params.recheck))
-    return replace(preview, facts=facts, warnings=(*preview.warnings, *slow))
+    return replace(preview, facts=facts, warnings=(*preview.warnings, *slow), minutes=minutes)
 
 
 def _earlier(seen: Mapping[str, int], recheck: bool) -> Iterator[str]:

@@ -16,9 +16,9 @@ from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
 from ..workflow.workflow import check_files
 from .base import StageOperator
 from .download_images import DownloadImages
-from .forms import Preview, file_version, too_large
+from .forms import APP_WAITS, Preview, file_version, too_large
 from .ingest_dataset import IngestDataset
-from .moving import TransferOperator
+from .moving import SLOW, TransferOperator
 from .upload_images import UploadImages
 
 MOVERS: Final[Mapping[MediaStage, TransferOperator[Any]]] = {
@@ -30,6 +30,7 @@ MOVERS: Final[Mapping[MediaStage, TransferOperator[Any]]] = {
 class RunWorkflow(StageOperator[parameters.RunWorkflow]):
     model = parameters.RunWorkflow
     icon = "/plugins/fathomnet/assets/workflow.svg"
+    may_be_long = True
 
     def run(
         self, params: parameters.RunWorkflow, dataset: Any, progress: Progress
@@ -55,11 +56,13 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
     def preview(self, params: parameters.RunWorkflow, dataset: Any) -> Preview:
         facts = [f"{n}. {stage.replace('_', ' ')}" for n, stage in enumerate(params.stages, 1)]
         problems = list(check_workflow(params, dataset))
+        minutes = 0.0
         for stage in MEDIA_STAGES:
             if stage in params.stages and not problems:
                 for move in moves_of(stage, params):
                     moved = MOVERS[stage].preview(move, None)
                     facts += moved.facts
+                    minutes += moved.minutes
                     problems += [Fault(f"{stage}.{f.place}", f.problem) for f in moved.problems]
         first = params.stages[0]
         if first not in (*MEDIA_STAGES, "ingest_dataset") and dataset is not None and not problems:
@@ -72,7 +75,8 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
             problems += [Fault(f"ingest_dataset.{f.place}", f.problem) for f in ingest.problems]
         if not problems:
             problems += _faults_of_files(params, dataset)
-        return Preview(facts=tuple(facts), problems=tuple(problems))
+        warnings = (f"About {minutes:,.0f} minutes to move images. {SLOW}",) * (minutes > APP_WAITS)
+        return Preview(tuple(facts), warnings, tuple(problems), minutes=minutes)
 
 
 def _door(name: str) -> StageOperator[Any]:
