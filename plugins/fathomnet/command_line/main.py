@@ -147,5 +147,23 @@ def rename_transferred(rename_map: str, bucket: str) -> None:
         sys.exit(ITEMS_FAILED)
 
 
+@main.command("enterprise-check")
+@click.option("--media-root", default="", help="gs://bucket/prefix for a scratch folder.")
+@click.option("--wait", type=float, default=0.0, help="Seconds to wait for a worker; 0 for none.")
+@click.option("--deployment", help="Prefix of a pair of variables in .env.")
+def enterprise_check(media_root: str, wait: float, deployment: str | None) -> None:
+    """Try a deployment on a scratch dataset and print a report to send."""
+    with exit_status():
+        use_deployment(deployment)
+        from . import enterprise
+
+        with contextlib.redirect_stdout(sys.stderr):
+            findings = enterprise.look(media_root, wait)
+            report = enterprise.as_report(findings)
+        click.echo(report)
+    if any(one.status == "fail" for one in findings):
+        sys.exit(ITEMS_FAILED)
+
+
 if __name__ == "__main__":
     main()
