@@ -1,0 +1,101 @@
+"""What a person names in a bucket is read and written like what is on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from fathomnet_voxel51.catalog import read_catalog
+from fathomnet_voxel51.errors import InputError, SetupError
+from fathomnet_voxel51.files import reading
+from fathomnet_voxel51.files.credentials import EMULATOR_VARIABLE
+from fathomnet_voxel51.files.places import CloudPath, place
+from fathomnet_voxel51.files.reading import read_source
+from fathomnet_voxel51.operators.forms import once_a_version
+from fathomnet_voxel51.prediction_files import read_predictions
+
+from demo.emulator import Emulator
+from demo.synthetic import write_catalog
+
+FOLDER = "gs://deep-sea/some files/été"
+
+
+def put(bucket: Emulator, name: str, content: bytes) -> str:
+    CloudPath(f"{FOLDER}/{name}").write_bytes(content)
+    assert (bucket.files / "some files/été" / name).read_bytes() == content
+    return f"{FOLDER}/{name}"
+
+
+def test_annotations_in_a_bucket_are_those_on_disk(bucket: Emulator, tmp_path: Path) -> None:
+    local = write_catalog(tmp_path / "train.json", 3, 5, seed=1)
+    content = Path(local).read_bytes()
+    address = put(bucket, "train.json", content)
+    assert read_catalog(address) == read_catalog(local)
+    source = read_source(address)
+    assert (source.subject, source.name) == (address, "train.json")
+    assert source.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_predictions_in_a_bucket_are_a_file_or_a_folder(bucket: Emulator, as_folder: bool) -> None:
+    address = put(bucket, "run/predictions.csv", b"annotation_id,concept_name\n7,Funiculina\n")
+    read = read_predictions(
+        f"{FOLDER}/run" if as_folder else address, lambda name: name, lambda name: None
+    )
+    assert (list(read.annotation_id), list(read.concept_name)) == ([7], ["Funiculina"])
+
+
+def test_what_is_written_into_a_bucket_is_there_whole(bucket: Emulator) -> None:
+    CloudPath(f"{FOLDER}/card.md").write_bytes("Größe".encode())
+    assert (bucket.files / "some files/été/card.md").read_bytes() == "Größe".encode()
+    assert CloudPath(FOLDER).is_dir() and not CloudPath(FOLDER).is_file()
+    CloudPath(f"{FOLDER}/card.md").unlink()
+    assert not CloudPath(f"{FOLDER}/card.md").exists()
+
+
+def test_what_is_not_there_is_said_in_the_words_for_files(bucket: Emulator) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        read_source(f"{FOLDER}/none.json")
+    with pytest.raises(InputError, match="there is no such file"):
+        read_source("gs://another-bucket/none.json")
+    put(bucket, "set/train.json", b"{}")
+    with pytest.raises(InputError, match="is not a file"):
+        read_source(f"{FOLDER}/set")
+
+
+@pytest.mark.parametrize("address", ["gs://", "gs://A bucket/x", "gs:///x"])
+def test_what_is_no_address_is_refused_by_name(address: str) -> None:
+    with pytest.raises(InputError, match="is not gs://bucket/name"):
+        place(address)
+
+
+def test_a_file_that_is_too_large_is_not_fetched(
+    bucket: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = put(bucket, "large.json", b"x" * 100)
+    monkeypatch.setattr(reading, "LARGEST", 99)
+    monkeypatch.delattr(CloudPath, "read_bytes")
+    with pytest.raises(InputError, match="has 100 bytes, and at most 99 are read"):
+        read_source(address)
+
+
+def test_a_preview_reads_an_object_once_a_version(bucket: Emulator) -> None:
+    seen: list[str] = []
+    look = once_a_version(seen.append)
+    address = put(bucket, "train.json", b"one")
+    look(address)
+    look(address)
+    assert seen == [address]
+    CloudPath(address).write_bytes(b"two, longer")
+    look(address)
+    assert seen == [address, address]
+
+
+def test_without_credentials_it_is_said_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(EMULATOR_VARIABLE, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    with pytest.raises(SetupError, match="GOOGLE_APPLICATION_CREDENTIALS"):
+        read_source("gs://deep-sea/train.json")
