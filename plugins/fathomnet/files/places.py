@@ -17,7 +17,9 @@ from .credentials import GOOGLE_ENDPOINT, emulator_endpoint, find_credentials, f
 
 GCS: Final = "gs://"
 SECONDS: Final = 60.0
-"""For one answer of Cloud Storage, and for all attempts to get one."""
+"""For the next bytes of an answer of Cloud Storage."""
+QUICK_SECONDS: Final = 10.0
+"""For whether something is there, and for all attempts to ask: a form waits for it."""
 
 _ADDRESS: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/(.*))?", re.DOTALL)
 
@@ -97,14 +99,14 @@ class CloudPath:
 
     def is_file(self) -> bool:
         with self._bucket() as bucket:
-            return bool(self.key) and bucket.get_blob(self.key, timeout=SECONDS) is not None
+            return bool(self.key) and bucket.get_blob(self.key, **_quickly()) is not None
 
     def is_dir(self) -> bool:
         """Whether any object lies below it."""
         prefix = f"{self.key}/" if self.key else ""
         try:
             with self._bucket() as bucket:
-                listed = bucket.list_blobs(prefix=prefix, max_results=1, timeout=SECONDS)
+                listed = bucket.list_blobs(prefix=prefix, max_results=1, **_quickly())
                 return any(True for _ in listed)
         except FileNotFoundError:  # there is not even the bucket
             return False
@@ -114,7 +116,7 @@ class CloudPath:
 
     def stat(self) -> ObjectState:
         with self._bucket() as bucket:
-            blob = bucket.get_blob(self.key, timeout=SECONDS) if self.key else None
+            blob = bucket.get_blob(self.key, **_quickly()) if self.key else None
             if blob is None:
                 raise FileNotFoundError(errno.ENOENT, f"there is no {self}")
             return ObjectState(int(blob.size), int(blob.generation or 0))
@@ -159,6 +161,12 @@ class CloudPath:
             except (exceptions.GoogleAPIError, GoogleAuthError, RequestException) as error:
                 words = f"Cloud Storage did not answer: {first_line(error)}"
                 raise OSError(errno.EIO, words) from error
+
+
+def _quickly() -> dict[str, Any]:
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return {"timeout": QUICK_SECONDS, "retry": DEFAULT_RETRY.with_timeout(QUICK_SECONDS)}
 
 
 Place = Path | CloudPath

@@ -49,6 +49,12 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     Where these are too many for a run that the App waits for, its form proposes to schedule it.
     """
+    risk: ClassVar[str] = "MEDIUM"
+    """How careful an agent is to be with it, the name of one of ``types.RiskLevel``.
+
+    ``LOW`` only looks. ``MEDIUM`` adds what the next run replaces, to a dataset or as files.
+    ``HIGH`` changes labels or moves images over the network. ``DANGEROUS`` can delete a dataset.
+    """
     place: ClassVar[str] = ""
     """The name of one of ``types.Places``: where the App has a button that opens its form.
 
@@ -57,6 +63,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     @property
     def config(self) -> Any:
+        # Releases that do not know of risks ask about every operator alike.
+        risk = {"risk_level": types.RiskLevel[self.risk]} if hasattr(types, "RiskLevel") else {}
         return foo.OperatorConfig(
             name=self.model.operator,
             label=self.model.heading,
@@ -66,6 +74,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             allow_immediate_execution=True,
             allow_delegated_execution=True,
             view_target=False,
+            **risk,
         )
 
     def run(self, params: P, dataset: Any, progress: Progress) -> Any:

@@ -12,6 +12,7 @@ from .base import StageOperator
 class CheckSetup(StageOperator[parameters.CheckSetup]):
     model = parameters.CheckSetup
     icon = "/plugins/fathomnet/assets/check.svg"
+    risk = "LOW"
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return sum(check["status"] == "fail" for check in result["checks"])

@@ -16,6 +16,7 @@ from .moving import TransferOperator
 class DownloadImages(TransferOperator[parameters.DownloadImages]):
     model = parameters.DownloadImages
     icon = "/plugins/fathomnet/assets/download.svg"
+    risk = "HIGH"
 
     def run(
         self, params: parameters.DownloadImages, dataset: Any, progress: Progress

@@ -10,7 +10,7 @@ from ..parameters import dataset as parameters
 from ..predictions import check_predictions
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import Preview, problem_with, too_large
 
 
 class ImportPredictions(StageOperator[parameters.ImportPredictions]):
@@ -23,6 +23,8 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
     def preview(self, params: parameters.ImportPredictions, dataset: Any) -> Preview:
         if not params.predictions:
             return Preview(problems=(Fault("predictions", "choose a predictions file"),))
+        if too_large(params.predictions):
+            return Preview(("a large file, checked when it is read",))
         try:
             check = check_predictions(dataset, **params.model_dump())
         except FathomNetError as error:

@@ -22,6 +22,7 @@ from .forms import Preview, once_a_version, problem_with, too_large
 class IngestDataset(StageOperator[parameters.IngestDataset]):
     model = parameters.IngestDataset
     icon = "/plugins/fathomnet/assets/ingest.svg"
+    risk = "DANGEROUS"  # recreate deletes one
     place = "HEADER_ACTIONS"  # where datasets are chosen
 
     def makes(self, params: parameters.IngestDataset) -> str:

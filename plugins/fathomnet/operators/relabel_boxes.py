@@ -30,6 +30,7 @@ _PINNED: Final = "_boxes"
 class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
     model = parameters.RelabelBoxes
     icon = "/plugins/fathomnet/assets/relabel.svg"
+    risk = "HIGH"
     changes_labels = True
     place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # boxes are selected below it
 

@@ -30,6 +30,7 @@ MOVERS: Final[Mapping[MediaStage, TransferOperator[Any]]] = {
 class RunWorkflow(StageOperator[parameters.RunWorkflow]):
     model = parameters.RunWorkflow
     icon = "/plugins/fathomnet/assets/workflow.svg"
+    risk = "DANGEROUS"  # its stages include ingest_dataset
     may_be_long = True
 
     def run(

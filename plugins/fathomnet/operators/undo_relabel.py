@@ -16,6 +16,7 @@ from .forms import Preview
 class UndoRelabel(StageOperator[parameters.UndoRelabel]):
     model = parameters.UndoRelabel
     icon = "/plugins/fathomnet/assets/undo.svg"
+    risk = "HIGH"
     changes_labels = True
     place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # beside what it takes back
 

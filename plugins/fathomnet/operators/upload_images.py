@@ -17,6 +17,7 @@ from .moving import TransferOperator
 class UploadImages(TransferOperator[parameters.UploadImages]):
     model = parameters.UploadImages
     icon = "/plugins/fathomnet/assets/upload.svg"
+    risk = "HIGH"
 
     def run(self, params: parameters.UploadImages, dataset: Any, progress: Progress) -> Any:
         return run_upload(params, progress)

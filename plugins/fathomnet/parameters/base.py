@@ -91,8 +91,11 @@ class Parameters(BaseModel):
     def _fault(cls, location: tuple[int | str, ...], kind: str, message: str) -> Fault:
         place = ".".join(str(part) for part in location)
         if kind == "extra_forbidden":
-            close = difflib.get_close_matches(str(location[-1]), cls.model_fields, n=1)
-            known = f"known: {', '.join(cls.model_fields)}"
+            owner = cls
+            for name in location[:-1]:
+                owner = nested(owner.model_fields[str(name)]) or owner
+            close = difflib.get_close_matches(str(location[-1]), owner.model_fields, n=1)
+            known = f"known: {', '.join(owner.model_fields)}"
             advice = f"did you mean {close[0]}?" if close else known
             return Fault(place, f"there is no such parameter; {advice}")
         return Fault(place, message[:1].lower() + message[1:])
