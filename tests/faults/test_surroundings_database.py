@@ -74,11 +74,10 @@ def test_a_stage_waits_for_a_database_that_is_started_again(
     ),
 )
 def test_a_stage_whose_database_is_killed_is_finished_by_the_next_run(
-    case: Case, database: Database, files: Files, undisturbed: dict[str, Any]
+    case: Case, database: Database, files: Files, undisturbed: dict[str, Any], either_way: str
 ) -> None:
     alone(stages.prepare, files, case.before, uri=database.uri)
-    # By the collection, whose writes wait until they would outlive the database.
-    running = Held(case.stage, files, point=case.collection, uri=database.uri)
+    running = Held(case.stage, files, point=case.middle(either_way), uri=database.uri)
     running.wait()
     database.freeze()
     running.go_on()

@@ -83,7 +83,7 @@ def state() -> Any:
     happens="it is killed at six random instants, replacing suspects of other settings",
     end="run again, the scores, views and record of an undisturbed run",
 )
-def test_a_killed_run_is_finished_by_the_next(dataset: Any) -> None:
+def test_a_killed_run_is_finished_by_the_next(dataset: Any, either_way: str) -> None:
     dice = random.Random(5)
     targets = {}
     run(LOW)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from ..errors import DatasetError
@@ -48,7 +49,8 @@ def make_durable(dataset: Any) -> None:
     """Waits until what FiftyOne wrote up to now would outlive a database that is killed.
 
     For what must be there before something else is written, as a journal before the first change,
-    and for what says that work is complete.
+    and for what says that work is complete. By the public API also for every batch, because one
+    that is lost amid others would be missed by nobody.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -56,6 +58,13 @@ def make_durable(dataset: Any) -> None:
     collection = sample_collection(dataset)
     if collection is not None:
         collection.delete_one({"_id": ObjectId()}, comment=DELETES_NOTHING)
+        return
+    from fiftyone.core.odm import get_db_conn
+
+    # Where the connection offers no such thing, its server is asked for nothing.
+    with suppress(AttributeError, NotImplementedError, OperationFailure):
+        durable = get_db_conn().datasets.with_options(write_concern=WriteConcern(j=True))
+        durable.delete_one({"_id": ObjectId()}, comment=DELETES_NOTHING)
 
 
 def set_label_values(

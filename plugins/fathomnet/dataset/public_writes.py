@@ -23,6 +23,7 @@ from uuid import uuid4
 import bson
 from bson import ObjectId, json_util
 
+from .collection import make_durable
 from .documents import Document, ImageChange, now
 
 BATCH: Final = 500
@@ -46,7 +47,7 @@ _TALKATIVE: Final = ("fiftyone.utils.data.exporters", "fiftyone.utils.data.impor
 
 
 def save_pipeline(dataset: Any, pipeline: Sequence[Document], fields: Iterable[str]) -> None:
-    """Has the server write what an aggregation makes of the samples.
+    """Has the server write what an aggregation makes of the samples, so that it lasts.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -54,6 +55,7 @@ def save_pipeline(dataset: Any, pipeline: Sequence[Document], fields: Iterable[s
         fields: what of them is written, names of top-level fields.
     """
     dataset.mongo(list(pipeline)).save(list(fields))
+    make_durable(dataset)
 
 
 def write_changes(dataset: Any, changes: Iterable[ImageChange]) -> Iterator[tuple[int, int]]:
@@ -201,6 +203,7 @@ class SampleImport:
             self._dataset.merge_samples(
                 scratch, key_field="id", skip_existing=True, include_info=False, progress=False
             )
+            make_durable(self._dataset)
             # Another process's samples have the time of its own merge.
             in_the_meantime = (F("created_at") >= began) & (F("created_at") <= now())
             return int(self._dataset.select(list(paths)).match(in_the_meantime).count())

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
-from bson import json_util
+from bson import DBRef, json_util
 from gridfs.errors import NoFile
 from pydantic import TypeAdapter, ValidationError
 
@@ -266,8 +266,16 @@ def bring_up_to_date(dataset: Any) -> None:
     Raises:
         DatasetError: a newer version of the project has written it.
     """
+    from fiftyone.core.odm import patch_saved_views
+
     there = reload_known(dataset)
     dataset = dataset_of(dataset)
+    if any(isinstance(view, DBRef) for view in dataset._doc.saved_views):
+        # Somebody who deleted a saved view was killed between its document and the dataset's list.
+        # FiftyOne skips the entry where it looks for a view and counts it where it removes one, so
+        # that it would remove another one.
+        patch_saved_views(dataset.name)
+        dataset.reload()
     for number, step in STEPS:
         if number > there:
             step(dataset)
