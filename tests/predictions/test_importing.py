@@ -282,11 +282,11 @@ def test_a_split_without_images_is_named_with_those_that_are_there(
         import_predictions(fo.load_dataset(dataset_name), write_csv("1,Actiniaria"))
 
 
-def labels(dataset: Any, split: str) -> list[list[str] | None]:
+def labels(dataset: Any, split: str, field: str = "model_predictions") -> list[list[str] | None]:
     """The predicted labels of each image of a split, in the order of the images."""
     view = dataset.match({"split": split}).sort_by("image_id")
-    found: list[list[str] | None] = view.values("model_predictions.detections.label")
-    return found if dataset.has_field("model_predictions") else [None] * len(view)
+    found: list[list[str] | None] = view.values(f"{field}.detections.label")
+    return found if dataset.has_field(field) else [None] * len(view)
 
 
 def modified(dataset: Any) -> dict[tuple[str, int], Any]:
@@ -308,3 +308,112 @@ def test_an_import_that_another_one_overtakes_does_not_call_itself_complete(
         import_predictions(dataset, mine, progress=interfere)
     import_predictions(dataset, mine)
     assert labels(dataset, "test") == [["Actiniaria"], None, None]
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_folds_imported_one_after_the_other_end_as_one_file_would(
+    dataset: Any, write_csv: Callable[..., str], folds: int, either_way: str
+) -> None:
+    rows = {1: ("1,Actiniaria", "2,Brisingida"), 2: ("3,Caridea",), 3: ("7,Brisingida",)}
+    whole = write_csv(*(row for image in rows.values() for row in image))
+    import_predictions(dataset, whole, field="whole")
+    for fold in range(folds):
+        images = [image for image in rows if image % folds == fold]
+        mine = [row for image in images for row in rows[image]]
+        name = f"fold-{fold}.csv"
+        result = import_predictions(
+            dataset, write_csv(*mine, name=name), field="folded", keep_others=True
+        )
+        assert (result.imported, result.replaced) == (len(mine), 0)
+    assert result.boxes_without_prediction == 0
+    ours, theirs = (labels(dataset, "test", field) for field in ("folded", "whole"))
+    assert ours == theirs == [["Actiniaria", "Brisingida"], ["Caridea"], ["Brisingida"]]
+    record = dataset.get_run_info("import_folded_test").config
+    assert (record.source, record.beside) == (
+        f"fold-{folds - 1}.csv",
+        [f"fold-{fold}.csv" for fold in range(folds - 1)],
+    )
+
+
+def test_folds_whose_probabilities_are_of_other_concepts_are_not_mixed(
+    dataset: Any, tmp_path: Path
+) -> None:
+    for fold, (concepts, id_) in enumerate(
+        ((["Actiniaria", "Caridea"], 1), (["Caridea", "Actiniaria"], 3))
+    ):
+        rows = {
+            "annotation_id": [id_], "image_id": [id_], "concept_name": ["Caridea"],
+            "confidence": [0.5], "rank": [None],
+        }  # fmt: skip
+        probabilities = np.array([[0.5, 0.5]], dtype=np.float32)
+        rows["image_id"] = [1 if id_ == 1 else 2]
+        write_predictions(tmp_path / f"fold-{fold}", rows, {"concepts": concepts}, probabilities)
+    import_predictions(dataset, str(tmp_path / "fold-0"))
+    for attempt in (check_predictions, import_predictions):
+        with pytest.raises(InputError, match="in another order, than those of fold-0"):
+            attempt(dataset, str(tmp_path / "fold-1"), keep_others=True)
+    assert labels(dataset, "test") == [["Caridea"], None, None]
+    assert import_predictions(dataset, str(tmp_path / "fold-1")).imported == 1
+
+
+def test_only_images_that_the_file_names_are_replaced_where_the_others_are_to_be_kept(
+    dataset: Any, write_csv: Callable[..., str], either_way: str
+) -> None:
+    import_predictions(dataset, write_csv("1,Actiniaria", "2,Actiniaria", "3,Caridea"))
+    other = write_csv("1,Brisingida")
+    expected = ImportResult(
+        rows=1, imported=1, unmatched_rows=0, boxes_without_prediction=2, replaced=1
+    )
+    assert check_predictions(dataset, other, keep_others=True) == expected
+    assert import_predictions(dataset, other, keep_others=True) == expected
+    assert labels(dataset, "test") == [["Brisingida"], ["Caridea"], None]
+    # As they are by default, the others lose their value, which is told before.
+    assert check_predictions(dataset, other).replaced == 1
+    assert import_predictions(dataset, other).replaced == 1
+    assert labels(dataset, "test") == [["Brisingida"], None, None]
+    assert import_predictions(dataset, other).replaced == 0
+
+
+@pytest.mark.parametrize("ids", [(1, 2, 3, 7), (70, 5, 6, 9), (2**40, 2**41, 8, 2**60)])
+def test_rows_about_boxes_that_a_limit_left_out_are_counted_and_no_faults(
+    tmp_path: Path, dataset_name: str, write_csv: Callable[..., str], ids: tuple[int, ...]
+) -> None:
+    coco = COCO | {
+        "annotations": [
+            one | {"id": id_} for one, id_ in zip(COCO["annotations"], ids, strict=True)
+        ]
+    }
+    path = tmp_path / "limited.json"
+    path.write_text(json.dumps(coco))
+    ingest_dataset(dataset_name, test_annotations=str(path), limit=1)
+    dataset = fo.load_dataset(dataset_name)
+    rows = [f"{id_},Actiniaria" for id_ in ids]
+    expected = ImportResult(
+        rows=4, imported=2, unmatched_rows=0, boxes_without_prediction=0, left_out_boxes=2
+    )
+    said: list[str] = []
+    done = import_predictions(
+        dataset, write_csv(*rows), progress=lambda share, label: said.append(label)
+    )
+    assert done == expected == check_predictions(dataset, write_csv(*rows))
+    assert "2 rows are about boxes of images that a limit left out" in said[-1]
+    with pytest.raises(InputError, match="annotation 4 is not a box") as refused:
+        import_predictions(dataset, write_csv(*rows, "4,Actiniaria"))
+    assert len(refused.value.faults) == 1
+    ingest_dataset(dataset_name, test_annotations=str(path))
+    assert import_predictions(dataset, write_csv(*rows)).imported == 4
+
+
+def test_a_bare_file_whose_ids_are_all_of_another_split_is_told_which(
+    tmp_path: Path, dataset_name: str, write_csv: Callable[..., str]
+) -> None:
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(COCO))
+    other = tmp_path / "test.json"
+    other.write_text(json.dumps(COCO | {"annotations": COCO["annotations"][:2]}))
+    ingest_dataset(dataset_name, train_annotations=str(path), test_annotations=str(other))
+    dataset = fo.load_dataset(dataset_name)
+    with pytest.raises(InputError, match="All 2 rows fit the train split"):
+        import_predictions(dataset, write_csv("1,Actiniaria", "3,Actiniaria"))
+    with pytest.raises(InputError, match="Correct these rows"):
+        import_predictions(dataset, write_csv("1,Actiniaria", "4,Actiniaria"))

@@ -85,6 +85,7 @@ class Catalog:
         licences: what the file lists; an image may name another one, or none.
         statements: what the file says about itself.
         notes: what was read differently from the way it is written, with places.
+        categories: id and name of each category, in the order of the ids.
     """
 
     source: str
@@ -94,6 +95,7 @@ class Catalog:
     licences: tuple[Licence, ...]
     statements: tuple[Statement, ...]
     notes: tuple[Fault, ...]
+    categories: tuple[tuple[int, str], ...] = ()
 
     @property
     def box_count(self) -> int:
@@ -148,7 +150,16 @@ def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
     licences = read_licences(coco.licenses, notes)
     statements = read_statements(coco.info, notes)
     concept_names = tuple(concepts.values())
-    return Catalog(name, sha256, images, concept_names, licences, statements, notes.all())
+    return Catalog(
+        source=name,
+        sha256=sha256,
+        images=images,
+        concepts=concept_names,
+        licences=licences,
+        statements=statements,
+        notes=notes.all(),
+        categories=tuple(concepts.items()),
+    )
 
 
 def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from ..catalog import Catalog
+from ..catalog.licences import LicenceId
 from ..names import SPLITS, ingest_run_key
 from .records import read_record, write_record
 
 SHOWN: Final = 20
 """The most ids of undescribed licences that are kept."""
+
+LONGEST_RANGES: Final = 4 << 20
+"""Characters; the database holds 16 MB a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,75 @@ def count_licences(catalog: Catalog) -> SplitLicences:
 
 
 @dataclass(frozen=True, slots=True)
+class LicensedImages:
+    """The images of a split that name one licence.
+
+    Attributes:
+        licence_id: what they call it.
+        name: empty where the file does not list it, or gives it none.
+        url: likewise.
+        image_ids: theirs, by ``as_ranges``.
+    """
+
+    licence_id: LicenceId
+    name: str
+    url: str
+    image_ids: str
+
+
+def licensed_images(catalog: Catalog) -> tuple[LicensedImages, ...]:
+    """Which images of a catalog have which licence."""
+    listed = {one.licence_id: one for one in catalog.licences}
+    images: dict[LicenceId, list[int]] = {}
+    for image in catalog.images:
+        if image.licence is not None:
+            images.setdefault(image.licence, []).append(image.image_id)
+    return tuple(
+        LicensedImages(
+            id_,
+            listed[id_].name if id_ in listed else "",
+            listed[id_].url if id_ in listed else "",
+            as_ranges(ids),
+        )
+        for id_, ids in images.items()
+    )
+
+
+def left_out_boxes(catalog: Catalog, limit: int | None) -> str:
+    """The annotation ids of the boxes whose images a limit leaves out, by ``as_ranges``."""
+    beyond = () if limit is None else catalog.images[limit:]
+    return as_ranges(box.annotation_id for image in beyond for box in image.boxes)
+
+
+def as_ranges(ids: Iterable[int]) -> str:
+    """Whole numbers as a short text; empty if even that would be too long to keep.
+
+    Examples:
+        >>> as_ranges([7, 1, 2, 3, 9, 10])
+        '1-3,7,9-10'
+    """
+    ranges: list[list[int]] = []
+    for id_ in sorted(ids):
+        if ranges and id_ <= ranges[-1][1] + 1:
+            ranges[-1][1] = id_
+        else:
+            ranges.append([id_, id_])
+    text = ",".join(f"{a}-{b}" if a < b else str(a) for a, b in ranges)
+    return text if len(text) <= LONGEST_RANGES else ""
+
+
+def in_ranges(text: str) -> set[int]:
+    """The whole numbers of a text by ``as_ranges``.
+
+    Examples:
+        >>> sorted(in_ranges("1-3,7"))
+        [1, 2, 3, 7]
+    """
+    bounds = [one.split("-") for one in text.split(",") if one]
+    return {id_ for pair in bounds for id_ in range(int(pair[0]), int(pair[-1]) + 1)}
+
+
+@dataclass(frozen=True, slots=True)
 class IngestRecord:
     """What a dataset keeps of the ingest of a split.
 
@@ -82,6 +156,9 @@ class IngestRecord:
         filepath_root: what the samples' file paths begin with.
         complete: whether all of them were written.
         licences: of the images that were taken; None where an older version kept none.
+        categories: id and name of each category of the file, in the order of the ids.
+        licensed: which of the images that were taken have which licence.
+        left_out: the annotation ids of the boxes that ``limit`` left out, by ``as_ranges``.
     """
 
     METHOD: ClassVar[str] = "ingest_dataset"
@@ -97,6 +174,9 @@ class IngestRecord:
     filepath_root: str
     complete: bool
     licences: SplitLicences | None = None
+    categories: tuple[tuple[int, str], ...] = ()
+    licensed: tuple[LicensedImages, ...] = ()
+    left_out: str = ""
 
     def write(self, dataset: Any) -> None:
         """Keeps it on a dataset, in place of an earlier one of the same split."""

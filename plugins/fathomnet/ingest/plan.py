@@ -9,7 +9,13 @@ from typing import Any, Final
 from ..catalog import Catalog, ImageRecord, read_catalog
 from ..dataset.collection import is_enterprise
 from ..dataset.datasets import find_dataset, name_problem
-from ..dataset.ingest_record import IngestRecord, count_licences, read_ingest_records
+from ..dataset.ingest_record import (
+    IngestRecord,
+    count_licences,
+    left_out_boxes,
+    licensed_images,
+    read_ingest_records,
+)
 from ..errors import DatasetError, Fault, InputError
 from ..media.ledger import Entry, known_outcomes
 from ..media.paths import GCS, MediaPlan, plan_media
@@ -99,6 +105,9 @@ class SplitPlan:
             filepath_root=media.filepath_root,
             complete=complete,
             licences=count_licences(self.catalog.head(self.limit)),
+            categories=self.catalog.categories,
+            licensed=licensed_images(self.catalog.head(self.limit)),
+            left_out=left_out_boxes(self.catalog, self.limit),
         )
 
 

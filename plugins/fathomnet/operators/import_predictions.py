@@ -37,6 +37,10 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
         warnings = []
         if check.unmatched_rows:
             warnings.append(f"{check.unmatched_rows:,} bad rows are skipped")
-        if dataset.has_field(params.field):
-            warnings.append(f"{params.field} is there already; this split's part is replaced")
+        if check.left_out_boxes:
+            rows = counted(check.left_out_boxes, "row is", "rows are")
+            warnings.append(f"{rows} about boxes of images that a limit left out at ingest")
+        if check.replaced:
+            images = counted(check.replaced, "image", "images")
+            warnings.append(f"the predictions of {images} in {params.field} are replaced")
         return Preview(facts=facts, warnings=tuple(warnings))

@@ -155,3 +155,11 @@ class ImportPredictions(Parameters):
             description="Import the sound rows and list the others, instead of importing nothing",
         ),
     ] = False
+    keep_others: Annotated[
+        bool,
+        Field(
+            title="Keep others",
+            description="Replace the predictions of those images only that the file names: for "
+            "folds, imported one after the other",
+        ),
+    ] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from ..dataset import columns
@@ -33,6 +34,16 @@ class SplitBoxes:
     def count(self) -> int:
         """The number of boxes."""
         return sum(map(len, self.annotation_ids))
+
+    def occupied(self) -> SplitBoxes:
+        """The images that have a value in the other field."""
+        there = [value is not None for value in self.values]
+        return SplitBoxes(
+            list(compress(self.sample_ids, there)),
+            list(compress(self.annotation_ids, there)),
+            list(compress(self.bounding_boxes, there)),
+            list(compress(self.values, there)),
+        )
 
     def known_ids(self) -> set[int]:
         """The annotation ids of all boxes."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
-from ..dataset.ingest_record import read_ingest_records
+from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
 from ..errors import Fault, InputError
 from ..prediction_files import Predictions, read_predictions
 from ..taxonomy import load_taxonomy
@@ -45,34 +45,55 @@ def read_rows(predictions: str, concepts: Collection[str]) -> Predictions:
     return read_predictions(predictions, canonical, suggest, skip_bad_rows=True)
 
 
-def bad_rows(table: Predictions, known: Collection[int], split: str) -> list[Fault]:
+def left_out_boxes(dataset: Any, split: str) -> set[int]:
+    """The annotation ids of the catalog's boxes that a limit left out when it was ingested."""
+    record = read_ingest_record(dataset, split)
+    return in_ranges(record.left_out) if record else set()
+
+
+def bad_rows(
+    table: Predictions, known: Set[int], split: str, left_out: Set[int] = frozenset()
+) -> list[Fault]:
     """The rows that cannot be imported, in the order of the file.
 
     Args:
         table: the rows that were read.
         known: the annotation ids of the split's boxes.
         split: its name.
+        left_out: the annotation ids of the catalog's boxes that a limit left out. Rows about
+            them are faults only where no row is about a box that is there.
     """
     span = counted(len(known), "box", "boxes") + (
         f", ids {min(known)}..{max(known)}" if known else ""
     )
     problem = f"is not a box of the {split} split ({span})"
+    ids = table.annotation_id.tolist()
+    excused = set(left_out) if not known.isdisjoint(ids) else set()
     unmatched = [
-        Fault(f"{table.unit} {line}", f"annotation {id_} {problem}")
-        for line, id_ in zip(table.lines.tolist(), table.annotation_id.tolist(), strict=True)
-        if id_ not in known
+        Fault(
+            f"{table.unit} {line}",
+            f"annotation {id_} {problem}" + "; a limit left its image out" * (id_ in left_out),
+        )
+        for line, id_ in zip(table.lines.tolist(), ids, strict=True)
+        if id_ not in known and id_ not in excused
     ]
     return sorted([*table.rejected, *unmatched], key=_line)
 
 
-def refuse_rows(table: Predictions, faults: Sequence[Fault]) -> None:
+def refuse_rows(table: Predictions, faults: Sequence[Fault], advice: str = "") -> None:
     """Refuses a file that has bad rows.
 
+    Args:
+        table: the rows that were read.
+        faults: of those that are bad.
+        advice: what to do; empty where nothing better is known than to correct them.
+
     Raises:
-        InputError: it has; the error lists every one.
+        InputError: there are bad rows; the error lists every one.
     """
     if faults:
-        raise InputError(table.source, faults, "Correct these rows, or choose to skip bad rows.")
+        advice = advice or "Correct these rows, or choose to skip bad rows."
+        raise InputError(table.source, faults, advice)
 
 
 def _line(fault: Fault) -> int:

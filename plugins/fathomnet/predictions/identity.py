@@ -67,19 +67,31 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
     faults = FaultList()
     for line, problem in contradictions:
         faults.add(f"{table.unit} {line}", problem)
-    rows = counted(len(table), "row", "rows")
-    for other in sorted(set(dataset.distinct("split")) - {split}):
-        known = _known_boxes(dataset, path, other)
-        if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
-            raise InputError(
-                table.source, faults.all(), f"All {rows} fit the {other} split: choose that one."
-            )
     raise InputError(
         table.source,
         faults.all(),
-        "An annotation id alone does not say which box is meant. Import the file that was made for "
-        "these annotations. Rows that bring boxes of their own (detections) cannot be imported.",
+        better_split(dataset, table, path, split)
+        or "An annotation id alone does not say which box is meant. Import the file that was made "
+        "for these annotations. Rows that bring boxes of their own (detections) cannot be "
+        "imported.",
     )
+
+
+def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str:
+    """The advice to choose another split, if one has the boxes of all rows; else "".
+
+    Args:
+        dataset: a FiftyOne dataset.
+        table: the rows of the file.
+        path: of the dataset's boxes.
+        split: the split that they do not fit.
+    """
+    for other in sorted(set(dataset.distinct("split")) - {split}):
+        known = _known_boxes(dataset, path, other)
+        if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
+            rows = counted(len(table), "row", "rows")
+            return f"All {rows} fit the {other} split: choose that one."
+    return ""
 
 
 def _annotations_hash(manifest: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,8 +20,8 @@ from ..prediction_files import Predictions
 from ..progress import Progress, silent
 from ..text import counted
 from .boxes import SplitBoxes, read_split_boxes
-from .checking import bad_rows, known_concepts, read_rows, refuse_rows
-from .identity import refuse_other_split
+from .checking import bad_rows, known_concepts, left_out_boxes, read_rows, refuse_rows
+from .identity import better_split, refuse_other_split
 from .record import ImportRecord
 
 REJECTED_KEPT: Final = 1_000
@@ -36,13 +36,18 @@ class ImportResult:
         rows: rows of the file.
         imported: rows that are now predictions in the dataset.
         unmatched_rows: rows that were left out, because they match no box or are faulty.
-        boxes_without_prediction: boxes of the split that no row names.
+        boxes_without_prediction: boxes of the split that have none now.
+        replaced: images that had other predictions in the field before.
+        left_out_boxes: rows about boxes of the catalog whose images were not ingested, because
+            of a limit; they are neither imported nor faulty.
     """
 
     rows: int
     imported: int
     unmatched_rows: int
     boxes_without_prediction: int
+    replaced: int = 0
+    left_out_boxes: int = 0
 
 
 def import_predictions(
@@ -52,14 +57,16 @@ def import_predictions(
     gt_field: str = GROUND_TRUTH,
     field: str = MODEL_PREDICTIONS,
     skip_bad_rows: bool = False,
+    keep_others: bool = False,
     progress: Progress = silent,
 ) -> ImportResult:
     """Makes a field hold exactly what a predictions file says about one split.
 
     A row belongs to the box of the split that has its annotation id, and the predicted box has the
-    same rectangle. Images of the split that the file does not name lose their value, images of
-    other splits keep theirs, and images whose value is already right are not touched. The
-    dataset's run ``names.import_run_key(field, split)`` records where the field came from.
+    same rectangle. Images of the split that the file does not name lose their value, unless they
+    are to keep it; images of other splits keep theirs, and images whose value is already right are
+    not touched. The dataset's run ``names.import_run_key(field, split)`` records where the field
+    came from.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -68,6 +75,8 @@ def import_predictions(
         gt_field: the field of boxes with which to match the rows.
         field: the field for the predictions; created if it does not exist.
         skip_bad_rows: import the rows without faults, and record the others.
+        keep_others: replace the predictions of those images only that the file names, so that the
+            folds of a model, imported one after the other, end as one file would.
         progress: called with the share done and a label.
 
     Raises:
@@ -77,32 +86,36 @@ def import_predictions(
     """
     bring_up_to_date(dataset)
     progress(0.0, "reading predictions")
-    table, boxes, faults = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
+    table, boxes, faults = _match(
+        dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others
+    )
+    key = import_run_key(field, split)
+    earlier = read_record(dataset, key, ImportRecord) if keep_others else None
     record = ImportRecord(
         split=split,
         gt_field=gt_field,
         source=table.source,
         sha256=table.sha256,
         manifest=table.manifest,
-        concepts=tuple(table.concepts),
+        concepts=tuple(table.concepts) or (earlier.concepts if earlier else ()),
         rows=len(table) + len(table.rejected),
         rejected_rows=len(faults),
         rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
         state="writing",
+        beside=tuple(dict.fromkeys((*earlier.beside, earlier.source))) if earlier else (),
     )
-    key = import_run_key(field, split)
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
     declare(
         dataset,
         prediction_schema(field, table.rank is not None, table.probabilities is not None),
     )
-    changes = _changes(field, boxes, PredictionDocuments(table, field, split))
+    changes = _changes(field, boxes, PredictionDocuments(table, field, split), keep_others)
+    result = _result(table, boxes, faults, field, split, keep_others)
     total, done = len(boxes.sample_ids), 0
     for written in writes.change_images(dataset, changes, none_removes=True):
         done += written
         progress(done / total, f"writing predictions {done:,}/{total:,} images")
-    result = _result(table, boxes)
     dataset.reload()
     there = read_record(dataset, key, ImportRecord)
     if there is None or there.sha256 != table.sha256:
@@ -113,7 +126,11 @@ def import_predictions(
         )
     refuse_if_field_deleted(dataset, field)
     write_record(dataset, key, replace(record, state="complete"))
-    progress(1.0, f"{counted(result.imported, 'prediction', 'predictions')} in {field}")
+    done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
+    if result.left_out_boxes:
+        rows = counted(result.left_out_boxes, "row is", "rows are")
+        done_in_words += f"; {rows} about boxes of images that a limit left out"
+    progress(1.0, done_in_words)
     return result
 
 
@@ -124,15 +141,24 @@ def check_predictions(
     gt_field: str = GROUND_TRUTH,
     field: str = MODEL_PREDICTIONS,
     skip_bad_rows: bool = False,
+    keep_others: bool = False,
 ) -> ImportResult:
     """Says what ``import_predictions`` would do; writes nothing, and raises the same errors."""
     reload_known(dataset)
-    table, boxes, _ = _match(dataset, predictions, split, gt_field, field, skip_bad_rows)
-    return _result(table, boxes)
+    table, boxes, faults = _match(
+        dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others
+    )
+    return _result(table, boxes, faults, field, split, keep_others)
 
 
 def _match(
-    dataset: Any, predictions: str, split: str, gt_field: str, field: str, skip_bad_rows: bool
+    dataset: Any,
+    predictions: str,
+    split: str,
+    gt_field: str,
+    field: str,
+    skip_bad_rows: bool,
+    keep_others: bool,
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
     import fiftyone as fo
@@ -160,31 +186,56 @@ def _match(
         table = read_rows(predictions, known_concepts(dataset, path))
         boxes = read_split_boxes(dataset, split, path, field)
     refuse_other_split(dataset, table, path, split)
-    faults = bad_rows(table, boxes.known_ids(), split)
-    if not skip_bad_rows:
-        refuse_rows(table, faults)
+    faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))
+    if faults and not skip_bad_rows:
+        refuse_rows(table, faults, better_split(dataset, table, path, split))
+    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
+    kept = earlier.concepts if earlier and keep_others else ()
+    if earlier and kept and table.concepts and kept != tuple(table.concepts):
+        problem = f"are of other concepts, or in another order, than those of {earlier.source}"
+        advice = "Import it into a field of its own, or without keeping the others."
+        raise InputError(table.source, [Fault("probabilities", problem)], advice)
     return table, boxes, faults
 
 
 def _changes(
-    field: str, boxes: SplitBoxes, documents: PredictionDocuments
+    field: str, boxes: SplitBoxes, documents: PredictionDocuments, keep_others: bool
 ) -> Iterator[ImageChange]:
     """The samples whose value needs to change; None if one is to have no value."""
     columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
     for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
         wanted = documents.of_image(annotation_ids, bounding_boxes)
+        if wanted is None and keep_others:
+            continue
         if not is_same(wanted, there):
             yield ImageChange(sample_id, fields={field: wanted})
 
 
-def _result(table: Predictions, boxes: SplitBoxes) -> ImportResult:
+def _result(
+    table: Predictions,
+    boxes: SplitBoxes,
+    faults: Sequence[Fault],
+    field: str,
+    split: str,
+    keep_others: bool,
+) -> ImportResult:
     rows = len(table) + len(table.rejected)
-    named = set(table.annotation_id.tolist())
-    predicted = sum(id_ in named for ids in boxes.annotation_ids for id_ in ids)
-    imported = len(named & boxes.known_ids())
+    named, known = set(table.annotation_id.tolist()), boxes.known_ids()
+    predicted = 0
+    for ids, there in zip(boxes.annotation_ids, boxes.values, strict=True):
+        of_image = named.intersection(ids)
+        if not of_image and keep_others and there is not None:
+            of_image = {box.get(ANNOTATION_ID) for box in there.get("detections") or ()}
+        predicted += sum(id_ in of_image for id_ in ids)
+    documents = PredictionDocuments(table, field, split)
+    # Of the rows without a box, those are no faults whose box a limit left out.
+    left_out = len(named - known) - (len(faults) - len(table.rejected))
+    imported = len(named & known)
     return ImportResult(
         rows=rows,
         imported=imported,
-        unmatched_rows=rows - imported,
+        unmatched_rows=len(faults),
         boxes_without_prediction=boxes.count - predicted,
+        replaced=sum(1 for _ in _changes(field, boxes.occupied(), documents, keep_others)),
+        left_out_boxes=left_out,
     )

@@ -25,6 +25,7 @@ class ImportRecord:
         rejected_rows: how many of them were left out.
         rejected: the first of these, with what is wrong.
         state: whether all of it was written.
+        beside: names of the files imported before, whose predictions of other images were kept.
     """
 
     METHOD: ClassVar[str] = "import_predictions"
@@ -39,6 +40,7 @@ class ImportRecord:
     rejected_rows: int
     rejected: tuple[str, ...]
     state: Literal["writing", "complete"]
+    beside: tuple[str, ...] = ()
 
 
 def read_import_records(dataset: Any, field: str) -> dict[str, ImportRecord]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..dataset.datasets import find_dataset
-from ..dataset.ingest_record import read_ingest_record
+from ..dataset.ingest_record import in_ranges, left_out_boxes, read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..errors import Fault, InputError
 from ..ingest import check_ingest
@@ -62,8 +62,8 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
     record = None if dataset is None else read_ingest_record(dataset, plan.split)
     limits = [plan.limit] if record is None else [plan.limit, record.limit]
     limit = None if None in limits else max(one for one in limits if one is not None)
-    images = plan.catalog.images[:limit]
-    known = {box.annotation_id for image in images for box in image.boxes}
-    faults = bad_rows(table, known, own.split)
+    known = {box.annotation_id for image in plan.catalog.head(limit).images for box in image.boxes}
+    left_out = in_ranges(left_out_boxes(plan.catalog, limit))
+    faults = bad_rows(table, known, own.split, left_out)
     if not own.skip_bad_rows:
         refuse_rows(table, faults)
