@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .text import shortened
+
 FAULTS_SHOWN = 20
+
+LONGEST_MESSAGE = 2_000
+"""Characters of a message, whatever a file holds: about a screen of a form."""
+
+_LONGEST_PLACE = 200
+_LONGEST_SUBJECT = 300
+_LONGEST_ADVICE = 400
 
 
 class FathomNetError(Exception):
-    """Base of every error that the project raises on purpose."""
+    """Base of every error that the project raises on purpose; its message fits on a screen."""
+
+    def __str__(self) -> str:
+        return shortened(super().__str__(), LONGEST_MESSAGE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +40,10 @@ class Fault:
 
     place: str
     problem: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", shortened(self.place, _LONGEST_PLACE))
+        object.__setattr__(self, "problem", shortened(self.problem, LONGEST_MESSAGE))
 
     def __str__(self) -> str:
         return f"{self.place}: {self.problem}"
@@ -52,15 +68,27 @@ class InputError(FathomNetError):
         self.subject = subject
         self.faults = tuple(faults)
         self.advice = advice
-        shown = [f"  {fault}" for fault in self.faults[:FAULTS_SHOWN]]
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        noun = "fault" if len(self.faults) == 1 else "faults"
+        subject = shortened(self.subject, _LONGEST_SUBJECT)
+        head = f"{subject}: {len(self.faults):,} {noun}, nothing was written"
+        advice = shortened(self.advice, _LONGEST_ADVICE)
+        room = LONGEST_MESSAGE - len(f"{head}\n{advice}\n  and {len(self.faults):,} more")
+        # One long fault must not hide the others.
+        longest = max(room // 3, room // max(len(self.faults), 1)) - len("\n  ")
+        shown: list[str] = []
+        for fault in self.faults[:FAULTS_SHOWN]:
+            line = f"  {shortened(str(fault), longest)}"
+            room -= len(line) + 1
+            if room < 0:
+                break
+            shown.append(line)
         hidden = len(self.faults) - len(shown)
         if hidden:
             shown.append(f"  and {hidden:,} more")
-        noun = "fault" if len(self.faults) == 1 else "faults"
-        lines = [f"{self.subject}: {len(self.faults):,} {noun}, nothing was written", *shown]
-        if advice:
-            lines.append(advice)
-        super().__init__("\n".join(lines))
+        return "\n".join([head, *shown, *([advice] if advice else [])])
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, tuple[Fault, ...], str]]:
         # Exceptions pickle by their message; ours must survive worker processes with its faults.

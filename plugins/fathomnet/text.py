@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 
@@ -43,3 +45,15 @@ def shortened(text: str, letters: int) -> str:
         'Strongylo…'
     """
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+def listed(names: Collection[str], most: int = 10, letters: int = 40) -> str:
+    """The first of some names, for a message: each short enough, and how many more there are.
+
+    Examples:
+        >>> listed(["Sebastes", "Caridea", "Elpidia"], most=2)
+        'Sebastes, Caridea and 1 more'
+    """
+    shown = ", ".join(shortened(name, letters) for name in islice(names, most))
+    left = len(names) - most
+    return f"{shown} and {left:,} more" if left > 0 else shown

@@ -116,3 +116,77 @@ def test_a_box_cut_at_the_edge_still_fits_its_row(tmp_path: Path, dataset_name: 
     rows = tmp_path / "rows.csv"
     rows.write_text('annotation_id,concept_name,bbox\n1,Actiniaria,"[-6, 5, 20, 10]"\n')
     assert import_predictions(fo.load_dataset(dataset_name), str(rows)).imported == 1
+
+
+CROPS = {
+    "files": ("path,label", ["/rois/11_1.png", "/rois/12_2.png", "13_3.jpg"]),
+    "files, by the images' names": ("crop,class", ["test0_1.png", "x/test1_2.png", "TEST2_3"]),
+    "ids": ("annotation_id,concept_name", ["11_1", "12_2", "13_3"]),
+    "categories": ("path,category_id", ["11_1.png", "12_2.png", "13_3.png"]),
+}
+
+
+@pytest.mark.parametrize("known_by", CROPS)
+def test_crops_name_the_image_and_the_box_and_both_are_checked(
+    dataset: Any, tmp_path: Path, known_by: str
+) -> None:
+    header, cells = CROPS[known_by]
+    name = "1" if "category_id" in header else "ROV basket"
+    path = tmp_path / "crops.csv"
+    path.write_text("\n".join([header, *(f"{cell},{name}" for cell in cells)]) + "\n")
+    for attempt in (check_predictions, import_predictions):
+        with pytest.raises(InputError, match="All 3 rows fit the test split") as refused:
+            attempt(dataset, str(path), split="train")
+        assert "is a box of image 1 (train0.png)" in refused.value.faults[0].problem
+    assert import_predictions(dataset, str(path), split="test").imported == 3
+    view = dataset.match({"split": "test"}).sort_by("image_id")
+    assert view.values("model_predictions.detections.label") == [["ROV basket"]] * 3
+    assert view.values("model_predictions.detections.annotation_id") == [[1], [2], [3]]
+
+
+def test_ids_that_contradict_the_crops_beside_them_are_refused(
+    dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "shuffled.csv"
+    path.write_text(
+        "annotation_id,path,concept_name\n"
+        "1,11_1.png,Actiniaria\n2,12_2.png,Actiniaria\n3,11_1.png,Actiniaria\n"
+    )
+    with pytest.raises(InputError, match="annotation 3 is called annotation 1"):
+        import_predictions(dataset, str(path))
+
+
+def test_a_split_without_categories_takes_the_ids_of_the_other(
+    tmp_path: Path, dataset_name: str
+) -> None:
+    train, test = _coco("train", 1, 0), _coco("test", 11, 100)
+    train["categories"] = [{"id": 5, "name": "ROV basket"}, {"id": 1, "name": "Lionfish"}]
+    train["annotations"] = [one | {"category_id": 5} for one in train["annotations"]]
+    test["categories"] = []
+    test["annotations"] = [one | {"category_id": None} for one in test["annotations"]]
+    files = {}
+    for split, content in (("train", train), ("test", test)):
+        files[f"{split}_annotations"] = str(tmp_path / f"{split}.json")
+        Path(files[f"{split}_annotations"]).write_text(json.dumps(content))
+    ingest_dataset(dataset_name, **files)
+    dataset = fo.load_dataset(dataset_name)
+    path = tmp_path / "rows.csv"
+    path.write_text("annotation_id,category_id,note\n1,5,a\n2,1,b\n3,5.0,c\n")
+    result = import_predictions(dataset, str(path))
+    assert (result.imported, result.ignored_columns) == (3, ("note",))
+    names = dataset.match({"split": "test"}).sort_by("image_id")
+    assert names.values("model_predictions.detections.label") == [
+        ["ROV basket"], ["Lionfish"], ["ROV basket"],
+    ]  # fmt: skip
+
+
+def test_detections_named_by_category_are_not_joined_by_number(
+    dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "detections.csv"
+    path.write_text(
+        "annotation_id,image_id,category_id,bbox_x,bbox_y,bbox_width,bbox_height,score\n"
+        "1,13,1,30,40,50,50,0.8\n2,11,1,30,40,50,50,0.8\n"
+    )
+    with pytest.raises(InputError, match="boxes of their own"):
+        import_predictions(dataset, str(path))

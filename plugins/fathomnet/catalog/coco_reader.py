@@ -12,8 +12,9 @@ from unicodedata import normalize
 
 from ..files.faults import FaultList
 from ..files.safe_values import safe_file_name
+from ..text import shortened
 from .coco import CocoFile, RawBox, RawImage, Section, place_of
-from .values import category_name
+from .values import LONGEST_SHOWN, category_name
 
 Record = TypeVar("Record")
 
@@ -74,7 +75,8 @@ class CocoReader:
             name = concepts[category.id] = known.get(name.casefold(), name)
             names.claim(name.casefold(), index, category.id)
             if name != category.name:
-                self.notes.add(place, f"{category.name!r} was read as {name!r}")
+                written, read = (shortened(one, LONGEST_SHOWN) for one in (category.name, name))
+                self.notes.add(place, f"{written!r} was read as {read!r}")
         return dict(sorted(concepts.items()))
 
     def sound_boxes(self) -> Iterator[tuple[str, RawBox, RawImage | None]]:

@@ -10,10 +10,15 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from ..text import shortened
+
 if sys.version_info >= (3, 11):
     from_iso = datetime.fromisoformat
 else:  # its own reads hardly more than what isoformat() writes
     from backports.datetime_fromisoformat import datetime_fromisoformat as from_iso
+
+LONGEST_SHOWN = 80
+"""Characters of a value that a message quotes."""
 
 SMALLEST_SIDE = 1e-6
 """Pixels; a thinner box could vanish when it is expressed as a share of its image."""
@@ -43,7 +48,10 @@ def parse_date(text: object) -> datetime | None:
         time = from_iso(text.strip())
         return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out") from None
+        shown = shortened(text, LONGEST_SHOWN)
+        raise ValueError(
+            f"{shown!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out"
+        ) from None
 
 
 def category_name(name: str) -> str:
@@ -60,7 +68,9 @@ def category_name(name: str) -> str:
     if not trimmed:
         raise ValueError("is empty")
     if not trimmed.isprintable():
-        raise ValueError(f"{name!r} holds a character that cannot be printed")
+        raise ValueError(
+            f"{shortened(name, LONGEST_SHOWN)!r} holds a character that cannot be printed"
+        )
     return trimmed
 
 

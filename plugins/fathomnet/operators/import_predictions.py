@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import FathomNetError, Fault
 from ..parameters import dataset as parameters
 from ..predictions import check_predictions
-from ..text import counted
+from ..text import counted, listed
 from .base import StageOperator
 from .forms import Preview, problem_with, too_large
 
@@ -37,6 +37,8 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
         warnings = []
         if check.unmatched_rows:
             warnings.append(f"{check.unmatched_rows:,} bad rows are skipped")
+        if check.ignored_columns:
+            warnings.append(f"columns that are not read: {listed(check.ignored_columns)}")
         if check.left_out_boxes:
             rows = counted(check.left_out_boxes, "row is", "rows are")
             warnings.append(f"{rows} about boxes of images that a limit left out at ingest")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .layout import CONCEPT_NAME
 from .reading import Predictions, read_predictions
-from .rows import CONCEPT_NAME, CONFIDENCE
+from .rows import CONFIDENCE
 from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME, check_files, read_manifest
 from .writing import IMAGE_ID, csv_of, write_predictions
 

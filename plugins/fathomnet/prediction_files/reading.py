@@ -16,7 +16,15 @@ from ..files.faults import FaultList
 from ..files.places import Place
 from ..files.safe_values import LARGEST_ID
 from ..names import ANNOTATION_ID, OWN_RANK
-from .rows import CONCEPT_NAME, CONFIDENCE, RawRows
+from ..text import shortened
+from .layout import (
+    CATEGORY_ID,
+    CONCEPT_NAME,
+    matrix_of,
+    probability_columns,
+    whole_number,
+)
+from .rows import ADVICE, CONFIDENCE, RawRows, missing_columns
 from .run import MANIFEST_NAME, RawRun, read_run
 from .writing import write_predictions
 
@@ -59,7 +67,9 @@ class Predictions:
         manifest: the run's manifest, or None.
         rejected: one fault for each row that was left out, with its line.
         identity: what the file says of the box of each row beside its number: a column for each
-            of ``prediction_files.rows.IDENTITY`` that it has, as written.
+            of ``prediction_files.rows.IDENTITY`` that it has, as written, and for what the names
+            of crops say.
+        ignored: headers of the columns that were not read.
     """
 
     annotation_id: npt.NDArray[np.int64]
@@ -75,6 +85,7 @@ class Predictions:
     manifest: dict[str, Any] | None
     rejected: tuple[Fault, ...] = ()
     identity: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.annotation_id)
@@ -85,8 +96,12 @@ def read_predictions(
     canonical: Names,
     suggest: Names | None = None,
     skip_bad_rows: bool = False,
+    categories: Mapping[int, str] | None = None,
 ) -> Predictions:
     """Reads and checks a csv, a parquet file, or the folder of a run.
+
+    Boxes may also be named by their crops (``<image>_<annotation>.png``), and concepts by
+    ``category_id`` or by a column of probabilities for each.
 
     Args:
         path: the file or folder.
@@ -94,6 +109,7 @@ def read_predictions(
         suggest: gives the known name that is closest to an unknown one.
         skip_bad_rows: leave out faulty rows and list them, instead of refusing the file. Of the
             rows that share an annotation id the first is kept.
+        categories: names of the catalog's categories by their ids.
 
     Raises:
         InputError: the file as a whole is unusable, has faulty rows (the first 1,000 are listed,
@@ -102,11 +118,13 @@ def read_predictions(
     run = read_run(path)
     rows, problems = run.rows, _Problems(list)
     ids = _annotation_ids(rows, problems)
-    names = _concept_names(rows, canonical, suggest, problems)
+    names, matrix, wide = _names(run, canonical, suggest, categories or {}, problems)
+    concepts = tuple(wide.values()) or _canonical_concepts(run, canonical, suggest)
     confidence = _confidences(rows, problems)
+    if confidence is None and wide and matrix is not None:
+        confidence = matrix.max(axis=1).tolist()
     ranks = _ranks(rows)
-    _check_probabilities(rows, problems)
-    concepts = _canonical_concepts(run, canonical, suggest)
+    _check_probabilities(matrix, problems)
 
     rejected = _rejected(rows, problems)
     sound = np.ones(len(ids), dtype=bool)
@@ -118,7 +136,7 @@ def read_predictions(
         concept_name=_objects(names)[sound],
         confidence=None if confidence is None else np.array(confidence, dtype=np.float32)[sound],
         rank=None if ranks is None else _objects(ranks)[sound],
-        probabilities=None if rows.probabilities is None else rows.probabilities[sound],
+        probabilities=None if matrix is None else matrix[sound],
         lines=np.array(rows.numbers, dtype=np.int64)[sound],
         unit=rows.unit,
         concepts=concepts,
@@ -127,7 +145,41 @@ def read_predictions(
         manifest=run.manifest,
         rejected=rejected,
         identity={name: _objects(cells)[sound] for name, cells in rows.identity.items()},
+        ignored=tuple(name for name in rows.unread if name not in wide),
     )
+
+
+def _names(
+    run: RawRun,
+    canonical: Names,
+    suggest: Names | None,
+    categories: Mapping[int, str],
+    problems: _Problems,
+) -> tuple[list[str], npt.NDArray[np.float32] | None, dict[str, str]]:
+    """The concept of each row, the probabilities, and the concepts of columns of probabilities."""
+    rows, matrix = run.rows, run.rows.probabilities
+    wide = probability_columns(tuple(rows.further), canonical, categories)
+    if matrix is None and len(wide) > 1:
+        matrix = matrix_of([rows.further[header] for header in wide])
+        # Beside names, columns that are called like concepts may be anything else.
+        if CONCEPT_NAME in rows.columns and not _are_shares(matrix):
+            matrix, wide = None, {}
+    else:
+        wide = {}
+    if len(set(wide.values())) < len(wide):
+        twice = Fault(rows.place, "two columns of probabilities are of one concept")
+        raise InputError(run.subject, [twice], ADVICE)
+    if CONCEPT_NAME in rows.columns:
+        names = _concept_names(rows, canonical, suggest, problems)
+    elif CATEGORY_ID in rows.columns:
+        names = _category_names(run, canonical, categories, problems)
+    elif wide and matrix is not None:
+        concepts = list(wide.values())
+        names = [concepts[best] for best in matrix.argmax(axis=1)]
+    else:
+        missing = Fault(rows.place, missing_columns([CONCEPT_NAME], rows.header))
+        raise InputError(run.subject, [missing], ADVICE)
+    return names, matrix, wide
 
 
 def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
@@ -136,7 +188,7 @@ def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
     for index, cell in enumerate(rows.columns[ANNOTATION_ID]):
         number = _whole_number(cell)
         if number is None:
-            problems[index].append(_id_problem(cell))
+            problems[index].append(_id_problem(rows.named[index], rows.by))
         elif first.setdefault(number, index) != index:
             where = f"{rows.unit} {rows.numbers[first[number]]}"
             problems[index].append(f"annotation_id {number} is already on {where}")
@@ -155,10 +207,12 @@ def _whole_number(cell: object) -> int | None:
     return cell if isinstance(cell, int) and 0 <= cell <= LARGEST_ID else None
 
 
-def _id_problem(cell: object) -> str:
+def _id_problem(cell: object, by: str) -> str:
     text = str(cell if cell is not None else "").strip()
     if not text:
-        return "annotation_id is empty"
+        return f"{by} is empty"
+    if by != ANNOTATION_ID:
+        return f"{by} should end with <image>_<annotation>, not {shortened(text[-60:], 60)!r}"
     problem = f"annotation_id should be a whole number of at most 2^63 - 1, not {text[:40]!r}"
     whole, _, zeros = text.partition(".")
     if whole.isdigit() and zeros and not zeros.strip("0"):
@@ -185,6 +239,23 @@ def _concept_names(
     return names
 
 
+def _category_names(
+    run: RawRun, canonical: Names, categories: Mapping[int, str], problems: _Problems
+) -> list[str]:
+    if not categories:
+        problem = "names concepts by category_id, but the catalog has no categories"
+        raise InputError(run.subject, [Fault(run.rows.place, problem)], ADVICE)
+    span = f"the catalog's are {min(categories)}..{max(categories)}"
+    names = []
+    for index, cell in enumerate(run.rows.columns[CATEGORY_ID]):
+        name = categories.get(whole_number(cell))  # type: ignore[arg-type]  # None is no id
+        if name is None:
+            shown = shortened(str("" if cell is None else cell), 40)
+            problems[index].append(f"category_id {shown!r} is of no category; {span}")
+        names.append(canonical(name or "") or name or "")
+    return names
+
+
 def _judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[str, str]:
     """A concept's canonical name and "", or "" and what is wrong with the name."""
     written = str(cell if cell is not None else "")
@@ -194,7 +265,7 @@ def _judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[
     if name is not None:
         return name, ""
     closest = suggest(written) if suggest else None
-    hint = f"; did you mean {closest!r}?" if closest else ""
+    hint = f"; did you mean {shortened(closest, 80)!r}?" if closest else ""
     return "", f"unknown concept {written[:80]!r}{hint}"
 
 
@@ -205,7 +276,7 @@ def _confidences(rows: RawRows, problems: _Problems) -> list[float] | None:
     for index, cell in enumerate(rows.columns[CONFIDENCE]):
         value = _number(cell)
         if not 0 <= value <= 1 + ROUNDING:
-            shown = "empty" if cell is None or cell == "" else repr(cell)
+            shown = "empty" if cell is None or cell == "" else shortened(repr(cell), 80)
             problems[index].append(f"confidence should be a number in 0..1, not {shown}")
         values.append(min(value, 1.0))
     return values
@@ -228,8 +299,14 @@ def _ranks(rows: RawRows) -> list[str | None] | None:
     return [cell or None for cell in cells]
 
 
-def _check_probabilities(rows: RawRows, problems: _Problems) -> None:
-    matrix = rows.probabilities
+def _are_shares(matrix: npt.NDArray[np.float32]) -> bool:
+    """Whether every row can be probabilities."""
+    problems = _Problems(list)
+    _check_probabilities(matrix, problems)
+    return not problems
+
+
+def _check_probabilities(matrix: npt.NDArray[np.float32] | None, problems: _Problems) -> None:
     if matrix is None:
         return
     totals = matrix.sum(axis=1, dtype=np.float64)
@@ -253,7 +330,7 @@ def _canonical_concepts(run: RawRun, canonical: Names, suggest: Names | None) ->
     for index, written in enumerate(run.concepts):
         name, problem = _judge_name(written, canonical, suggest)
         if name and name in names:
-            problem = f"{name!r} is listed twice"
+            problem = f"{shortened(name, 80)!r} is listed twice"
         if problem:
             faults.append(Fault(f"{MANIFEST_NAME}: concepts[{index}]", problem))
         names.append(name)

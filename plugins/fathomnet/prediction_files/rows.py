@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -21,8 +21,17 @@ import pyarrow.parquet as pq
 from ..errors import Fault, InputError
 from ..files.reading import SourceFile, decode
 from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
+from ..text import listed, shortened
+from .layout import (
+    CATEGORY_ID,
+    CONCEPT_NAME,
+    PATHS,
+    boxes_by_name,
+    find_columns,
+    named_beside,
+    other_format,
+)
 
-CONCEPT_NAME: Final = "concept_name"
 CONFIDENCE: Final = "confidence"
 REQUIRED: Final = (ANNOTATION_ID, CONCEPT_NAME)
 KNOWN: Final = (*REQUIRED, CONFIDENCE, OWN_RANK, PROBABILITIES)
@@ -45,7 +54,12 @@ MOST_PROBABILITIES: Final = 100 * MOST_ROWS
 
 _PARQUET_MARK: Final = b"PAR1"
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_id,concept_name."
+LONGEST_REASON: Final = 200
+"""Characters of what a library says of a damaged file."""
+LONGEST_KIND: Final = 80
+"""Characters of a column's type: that of a table in a table names all its columns."""
+
+ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_id,concept_name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,14 @@ class RawRows:
             are not among ``numbers``.
         probabilities: (rows, concepts) float32 if the file has them; a row whose list is missing
             or shorter than the others is all NaN.
-        identity: cells of each column of ``IDENTITY`` that the file has.
+        identity: cells of each column of ``IDENTITY`` that the file has, and what the names of
+            crops say of their boxes.
+        header: names of the file's columns, as written.
+        place: where the header stands, for messages.
+        by: the header of the column that says which box a row is about.
+        named: cells of that column as written.
+        further: cells of columns that have no meaning by themselves, by their headers.
+        unread: the headers of all such columns, read or not.
     """
 
     unit: str
@@ -70,6 +91,12 @@ class RawRows:
     misshapen: Mapping[int, str] = field(default_factory=dict)
     probabilities: npt.NDArray[np.float32] | None = None
     identity: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    place: str = ""
+    by: str = ANNOTATION_ID
+    named: Sequence[object] = ()
+    further: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def read_rows(source: SourceFile) -> RawRows:
@@ -84,11 +111,29 @@ def read_rows(source: SourceFile) -> RawRows:
         >>> rows.unit, rows.numbers, rows.columns["concept_name"]
         ('line', [2], ['Sebastes'])
     """
+    kind, advice = other_format(source.content)
+    if kind:
+        problem = f"holds {kind}, not a table of predictions"
+        raise InputError(source.subject, [Fault("file", problem)], advice)
     is_parquet = source.content.startswith(_PARQUET_MARK)
     rows = _read_parquet(source) if is_parquet else _read_csv(source)
     if not rows.numbers and not rows.misshapen:
         raise _refused(source, "file", "has a header but no rows")
-    return rows
+    cells, further = rows.columns[ANNOTATION_ID], dict(rows.further)
+    ids, said = boxes_by_name(cells, always=rows.by != ANNOTATION_ID)
+    identity, beside = dict(rows.identity), ""
+    if not said:
+        beside, said = named_beside(ids, {**identity, **further})
+        for columns in (identity, further):
+            columns.pop(beside, None)
+    return replace(
+        rows,
+        columns={**rows.columns, ANNOTATION_ID: ids},
+        identity={**identity, **said},
+        named=cells,
+        further=further,
+        unread=tuple(name for name in rows.unread if name != beside),
+    )
 
 
 def _read_csv(source: SourceFile) -> RawRows:
@@ -105,12 +150,40 @@ def _read_csv(source: SourceFile) -> RawRows:
             rows.append(cells)
         else:
             misshapen[line] = f"has {len(cells)} fields where the header has {width}"
-    cells_of = {name: [row[at] for row in rows] for name, at in columns.items()}
+    cells_of = {header[at]: [row[at] for row in rows] for at in range(width)}
+    return _arranged("line", numbers, header, f"line {header_line}", columns, cells_of, misshapen)
+
+
+def _arranged(
+    unit: str,
+    numbers: Sequence[int],
+    header: Sequence[str],
+    place: str,
+    columns: Mapping[str, int],
+    cells_of: Mapping[str, Sequence[object]],
+    misshapen: Mapping[int, str],
+) -> RawRows:
+    """The cells of a table by what their columns mean."""
     names = [name.strip().lower() for name in header]
-    identity = {
-        name: [row[names.index(name)] for row in rows] for name in IDENTITY if name in names
-    }
-    return RawRows("line", numbers, cells_of, misshapen, identity=identity)
+    by = names[columns[ANNOTATION_ID]]
+    identity = [name for name in IDENTITY if name in names and name != by]
+    used = {*columns.values(), *(names.index(name) for name in identity)}
+    return RawRows(
+        unit=unit,
+        numbers=numbers,
+        columns={meaning: cells_of[header[at]] for meaning, at in columns.items()},
+        misshapen=misshapen,
+        identity={name: cells_of[header[names.index(name)]] for name in identity},
+        header=tuple(header),
+        place=place,
+        by=by,
+        further={
+            name: cells_of[name]
+            for at, name in enumerate(header)
+            if at not in used and name in cells_of and header.count(name) == 1
+        },
+        unread=tuple(name for at, name in enumerate(header) if at not in used),
+    )
 
 
 def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
@@ -131,17 +204,28 @@ def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
 def _find_columns(source: SourceFile, place: str, header: Sequence[str]) -> dict[str, int]:
     """Position of each known column; names are compared ignoring case and white space."""
     names = [name.strip().lower() for name in header]
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        problem = f"no column named {' or '.join(missing)}; found {', '.join(header) or 'nothing'}"
-        separator = next((mark for mark in _SEPARATORS if mark in "".join(header)), None)
-        if separator:
-            problem += f". The fields seem to be separated by {_SEPARATORS[separator]}, not commas"
-        raise _refused(source, place, problem)
-    twice = sorted({name for name in names if name in KNOWN and names.count(name) > 1})
+    found = find_columns(names)
+    further = [name for name in names if name not in (*found.values(), *KNOWN, *IDENTITY)]
+    is_wide = ANNOTATION_ID in found and len(further) > 1
+    if ANNOTATION_ID not in found or not (found.keys() & {CONCEPT_NAME, CATEGORY_ID} or is_wide):
+        missing = [name for name in REQUIRED if name not in found]
+        raise _refused(source, place, missing_columns(missing, header))
+    known = found | {name: name for name in KNOWN if name in names and name not in found}
+    twice = sorted({name for name in known.values() if names.count(name) > 1})
     if twice:
         raise _refused(source, place, f"more than one column named {', '.join(twice)}")
-    return {name: names.index(name) for name in KNOWN if name in names}
+    return {meaning: names.index(name) for meaning, name in known.items()}
+
+
+def missing_columns(missing: Sequence[str], header: Sequence[str]) -> str:
+    """Says which columns a table lacks, and which it has."""
+    problem = f"no column named {' or '.join(missing)}; found {listed(header) or 'nothing'}"
+    separator = next((mark for mark in _SEPARATORS if mark in "".join(header)), None)
+    if separator:
+        problem += f". The fields seem to be separated by {_SEPARATORS[separator]}, not commas"
+    elif CONCEPT_NAME in missing and len(missing) == 1:
+        problem += f". Call the column of the names {CONCEPT_NAME}"
+    return problem
 
 
 def _read_parquet(source: SourceFile) -> RawRows:
@@ -150,24 +234,36 @@ def _read_parquet(source: SourceFile) -> RawRows:
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header)
         _check_extent(source, file.metadata)
-        described = [name for name in IDENTITY if name in header]
-        table = file.read(columns=[*(header[at] for at in found.values()), *described])
+        names = [name.strip().lower() for name in header]
+        wanted = [
+            name
+            for at, name in enumerate(header)
+            if header.count(name) == 1
+            and (
+                at in found.values()
+                or names[at] in (*IDENTITY, *PATHS)
+                or pa.types.is_floating(file.schema_arrow.field(at).type)
+            )
+        ]
+        table = file.read(columns=wanted)
         table.validate(full=True)
     # A damaged file also ends in plain errors of the language, for its names are read as text.
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
         problem = f"is a damaged or cut off Parquet file ({reason})"
         raise _refused(source, "file", problem) from None
-    columns = {name: table.column(header[at]) for name, at in found.items()}
-    _check_types(source, columns)
-    lists = columns.pop(PROBABILITIES, None)
-    return RawRows(
-        unit="row",
-        numbers=range(1, table.num_rows + 1),
-        columns={name: column.to_pylist() for name, column in columns.items()},
-        probabilities=None if lists is None else _matrix(lists),
-        identity={name: table.column(name).to_pylist() for name in described},
+    _check_types(source, {name: table.column(header[at]) for name, at in found.items()})
+    lists = found.pop(PROBABILITIES, None)
+    cells_of = {
+        name: table.column(name).to_pylist()
+        for name in wanted
+        if lists is None or name != header[lists]
+    }
+    rows = _arranged(
+        "row", range(1, table.num_rows + 1), header, "columns", found, cells_of, misshapen={}
     )
+    matrix = None if lists is None else _matrix(table.column(header[lists]))
+    return replace(rows, probabilities=matrix)
 
 
 def _check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
@@ -190,16 +286,22 @@ def _check_types(source: SourceFile, columns: Mapping[str, pa.ChunkedArray]) -> 
     faults = []
     for name, column in columns.items():
         expected = _wrong_type(name, column.type)
-        if expected:
-            faults.append(Fault(f"column {name}", f"holds {column.type}, expected {expected}"))
+        # Names of crops are texts; that not all are names of crops is a fault of their rows.
+        is_named = name == ANNOTATION_ID and not _wrong_type(CONCEPT_NAME, column.type)
+        if expected and not (is_named and boxes_by_name(column.to_pylist(), always=False)[1]):
+            kind = shortened(str(column.type), LONGEST_KIND)
+            faults.append(Fault(f"column {name}", f"holds {kind}, expected {expected}"))
     if faults:
-        raise InputError(source.subject, faults, _ADVICE)
+        raise InputError(source.subject, faults, ADVICE)
 
 
 def _wrong_type(name: str, kind: pa.DataType) -> str:
     """What a column should hold; "" if it holds that."""
     if name == ANNOTATION_ID:
         return "" if pa.types.is_integer(kind) else "whole numbers (int64)"
+    if name == CATEGORY_ID:
+        good = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        return "" if good else "whole numbers (int64)"
     if name == CONFIDENCE:
         return "" if pa.types.is_floating(kind) else "numbers (float32)"
     if name == PROBABILITIES:
@@ -222,4 +324,4 @@ def _matrix(lists: pa.ChunkedArray) -> npt.NDArray[np.float32]:
 
 
 def _refused(source: SourceFile, place: str, problem: str) -> InputError:
-    return InputError(source.subject, [Fault(place, problem)], _ADVICE)
+    return InputError(source.subject, [Fault(place, problem)], ADVICE)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final
 
 from ..errors import Fault, InputError
@@ -13,12 +16,17 @@ from ..files.faults import value_in_words
 from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
 from ..names import ANNOTATION_ID
-from .rows import CONCEPT_NAME, RawRows, read_rows
+from ..text import shortened
+from .layout import CONCEPT_NAME, other_format
+from .rows import RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"
 PARQUET_NAME: Final = "predictions.parquet"
 MANIFEST_NAME: Final = "manifest.json"
 FORMAT_VERSION: Final = 1
+
+LOOKED_INTO: Final = 20
+"""Files of a folder without predictions whose beginning is read, to say what it holds."""
 
 _ADVICE: Final = "Write the run again, or name one of its files instead of the folder."
 
@@ -83,8 +91,21 @@ def _folder_at(path: str | Place) -> Place | None:
 def _read_folder(folder: Place) -> RawRun:
     names = [name for name in (MANIFEST_NAME, CSV_NAME, PARQUET_NAME) if (folder / name).exists()]
     if names in ([], [MANIFEST_NAME]):
-        problem = f"holds neither {PARQUET_NAME} nor {CSV_NAME}"
-        raise InputError(str(folder), [Fault("folder", problem)], "Name a predictions file.")
+        problem, advice = f"holds neither {PARQUET_NAME} nor {CSV_NAME}", ""
+        endings = ("*.json", "*.txt", "labels/*.txt")
+        globbed = map(folder.glob, endings) if isinstance(folder, Path) else ()
+        others = chain.from_iterable(globbed)
+        for file in islice(others, LOOKED_INTO):
+            kind, advice = "", ""
+            if file.name != MANIFEST_NAME and file.is_file():
+                with suppress(OSError), file.open("rb") as opened:
+                    kind, advice = other_format(opened.read(1 << 16))
+            if kind:
+                problem += f"; {shortened(file.name, 80)} holds {kind}"
+                break
+        raise InputError(
+            str(folder), [Fault("folder", problem)], advice or "Name a predictions file."
+        )
     sources = {name: read_source(folder / name) for name in names}
     tables = {name: read_rows(sources[name]) for name in names if name != MANIFEST_NAME}
     manifest = None
@@ -175,12 +196,14 @@ def _check_agreement(folder: Place, csv: RawRows, parquet: RawRows) -> None:
         problem = f"holds {len(in_csv):,} rows, {PARQUET_NAME} holds {len(in_parquet):,}"
     else:
         first = next(pair for pair, other in zip(in_csv, in_parquet, strict=True) if pair != other)
-        problem = f"disagrees with {PARQUET_NAME}, first about annotation {first[0]}"
+        about = shortened(first[0], 40)
+        problem = f"disagrees with {PARQUET_NAME}, first about annotation {about}"
     raise InputError(str(folder), [Fault(CSV_NAME, problem)], _ADVICE)
 
 
 def _pairs(rows: RawRows) -> list[tuple[str, str]]:
-    ids, names = rows.columns[ANNOTATION_ID], rows.columns[CONCEPT_NAME]
+    ids = rows.columns[ANNOTATION_ID]
+    names = rows.columns.get(CONCEPT_NAME, ids)
     return sorted(zip(map(str, ids), map(str, names), strict=True))
 
 

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from ..errors import Fault, InputError
 from ..files.writing import write_whole
 from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from .rows import CONCEPT_NAME, CONFIDENCE
+from .layout import CONCEPT_NAME
+from .rows import CONFIDENCE
 from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME
 
 IMAGE_ID: Final = "image_id"

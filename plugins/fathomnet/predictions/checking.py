@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
@@ -26,12 +26,29 @@ def known_concepts(dataset: Any, path: str) -> set[str]:
     return concepts
 
 
-def read_rows(predictions: str, concepts: Collection[str]) -> Predictions:
+def known_categories(dataset: Any, split: str) -> dict[int, str]:
+    """The names of a catalog's categories by their ids.
+
+    They are those of the split. A file of images to predict may list none: then they are those of
+    the other splits, if these agree.
+    """
+    records = read_ingest_records(dataset)
+    own = records.pop(split, None)
+    if own is not None and own.categories:
+        return dict(own.categories)
+    others = {record.categories for record in records.values() if record.categories}
+    return dict(others.pop()) if len(others) == 1 else {}
+
+
+def read_rows(
+    predictions: str, concepts: Collection[str], categories: Mapping[int, str]
+) -> Predictions:
     """Reads the rows of a file; faulty ones are in ``rejected``.
 
     Args:
         predictions: path of the file; ``predictions.read_predictions`` says what it raises.
         concepts: names that are known in addition to those of the taxonomy.
+        categories: names of the catalog's categories by their ids.
     """
     taxonomy = load_taxonomy()
     spelling = {folded(name): name for name in concepts}
@@ -42,7 +59,7 @@ def read_rows(predictions: str, concepts: Collection[str]) -> Predictions:
     def suggest(name: str) -> str | None:
         return taxonomy.suggest(name, concepts)
 
-    return read_predictions(predictions, canonical, suggest, skip_bad_rows=True)
+    return read_predictions(predictions, canonical, suggest, True, categories)
 
 
 def left_out_boxes(dataset: Any, split: str) -> set[int]:

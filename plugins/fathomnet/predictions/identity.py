@@ -19,6 +19,7 @@ from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions
+from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE
 from ..text import counted, shortened
 
 TOLERANCE: Final = 2.0
@@ -123,12 +124,18 @@ def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
 
 def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[tuple[int, str]]:
     """The lines of the rows that contradict the box of their number, and in what."""
-    found = []
+    found: list[tuple[int, str]] = []
+    if not table.identity:
+        return found
     ids, lines = table.annotation_id.tolist(), table.lines.tolist()
     for row, (id_, line) in enumerate(zip(ids, lines, strict=True)):
         box = known.get(id_)
         cells = {name: column[row] for name, column in table.identity.items()}
-        problem = "" if box is None else _contradiction(cells, box)
+        said = cells.get(NAMED_BOX)
+        if said is not None and int(said) != id_:
+            problem = f"is called annotation {said} in the file's name"
+        else:
+            problem = "" if box is None else _contradiction(cells, box)
         if problem:
             found.append((line, f"annotation {id_} {problem}"))
     return found
@@ -139,6 +146,10 @@ def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
     image_id = _number(cells.get("image_id"))
     if image_id is not None and box.image_id is not None and image_id != box.image_id:
         return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
+    image = cells.get(NAMED_IMAGE)
+    if isinstance(image, str) and not _is_image(image, box):
+        there = f"{box.image_id} ({shortened(box.file_name, 60)})"
+        return f"is a box of image {there}, the name of its file says {shortened(image, 60)!r}"
     name = cells.get("file_name")
     named = isinstance(name, str) and name.strip() and box.file_name
     if named and _stem(str(name)) != _stem(box.file_name):
@@ -159,6 +170,15 @@ def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
         return ""
     ours, theirs = (", ".join(f"{value:.1f}" for value in box_) for box_ in (there_px, rectangle))
     return f"lies at {ours} (left, top, width, height), the row says {shortened(theirs, 80)}"
+
+
+def _is_image(written: str, box: _KnownBox) -> bool:
+    """Whether the name of a crop means the image of a box: by its id, or by its file's name."""
+    if box.image_id is None and not box.file_name:
+        return True
+    same_id = written.isdigit() and int(written) == box.image_id
+    names = {_stem(box.file_name), box.file_name.strip().casefold()}
+    return same_id or bool({written.casefold(), _stem(written)} & names)
 
 
 def _edges(box: list[float]) -> list[float]:

@@ -18,11 +18,20 @@ from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID, GROUND_TRUTH, MODEL_PREDICTIONS, SPLITS, import_run_key
 from ..prediction_files import Predictions
 from ..progress import Progress, silent
-from ..text import counted
+from ..text import counted, shortened
 from .boxes import SplitBoxes, read_split_boxes
-from .checking import bad_rows, known_concepts, left_out_boxes, read_rows, refuse_rows
+from .checking import (
+    bad_rows,
+    known_categories,
+    known_concepts,
+    left_out_boxes,
+    read_rows,
+    refuse_rows,
+)
 from .identity import better_split, refuse_other_split
 from .record import ImportRecord
+
+COLUMNS_TOLD: Final = 100
 
 REJECTED_KEPT: Final = 1_000
 """The most rejected rows that the run's record lists; it always has their number."""
@@ -40,6 +49,7 @@ class ImportResult:
         replaced: images that had other predictions in the field before.
         left_out_boxes: rows about boxes of the catalog whose images were not ingested, because
             of a limit; they are neither imported nor faulty.
+        ignored_columns: columns of the file that were not read, the first ``COLUMNS_TOLD``.
     """
 
     rows: int
@@ -48,6 +58,7 @@ class ImportResult:
     boxes_without_prediction: int
     replaced: int = 0
     left_out_boxes: int = 0
+    ignored_columns: tuple[str, ...] = ()
 
 
 def import_predictions(
@@ -183,7 +194,8 @@ def _match(
             "alone; choose another field"
         )
     with collector_paused():
-        table = read_rows(predictions, known_concepts(dataset, path))
+        categories = known_categories(dataset, split)
+        table = read_rows(predictions, known_concepts(dataset, path), categories)
         boxes = read_split_boxes(dataset, split, path, field)
     refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))
@@ -238,4 +250,5 @@ def _result(
         boxes_without_prediction=boxes.count - predicted,
         replaced=sum(1 for _ in _changes(field, boxes.occupied(), documents, keep_others)),
         left_out_boxes=left_out,
+        ignored_columns=tuple(shortened(name, 80) for name in table.ignored[:COLUMNS_TOLD]),
     )

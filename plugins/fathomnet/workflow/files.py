@@ -56,7 +56,10 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
     concepts = {name for one in plans for name in one.catalog.concepts}
     if dataset is not None and dataset.has_sample_field(own.gt_field):
         concepts |= known_concepts(dataset, boxes_path(dataset, own.gt_field))
-    table = read_rows(own.predictions, concepts)
+    categories = dict(plan.catalog.categories) or {
+        id_: name for one in plans for id_, name in one.catalog.categories
+    }
+    table = read_rows(own.predictions, concepts, categories)
 
     # The split's images afterwards: a smaller limit than before removes none.
     record = None if dataset is None else read_ingest_record(dataset, plan.split)

@@ -1,0 +1,233 @@
+"""What the columns of a table of predictions mean, and which files are no such table.
+
+The competition's own columns are ``annotation_id`` and ``concept_name``. Others name a box by the
+file of its crop, a concept by its category's id, or have one column of probabilities a concept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..names import ANNOTATION_ID
+
+CONCEPT_NAME: Final = "concept_name"
+CATEGORY_ID: Final = "category_id"
+NAMED_IMAGE: Final = "named_image"
+NAMED_BOX: Final = "named_box"
+"""Columns of ``RawRows.identity``: the image and the box that the name of a crop's file gives."""
+
+PATHS: Final = (
+    *("path", "file_path", "filepath", "file", "filename", "file_name"),
+    *("roi", "roi_path", "roi_file", "crop", "crop_path"),
+)
+"""Headers of the files of crops, in a table that has no ``annotation_id``."""
+
+LABELS: Final = (
+    *("label", "concept", "class", "class_name", "category", "category_name", "name"),
+    *("prediction", "predicted_label", "predicted_class"),
+)
+"""Headers of concepts in a table of crops' files."""
+
+_CROP: Final = re.compile(
+    r"\s*(?:.*[/\\])?(?P<image>[^/\\]+)_(?P<box>[0-9]{1,19})(?:\.[A-Za-z]\w{0,4})?\s*", re.DOTALL
+)
+"""``<image>_<annotation>``, as the competition's downloader names crops."""
+
+_PREFIX: Final = re.compile(r"(?:p|prob|probability|pred|score)[_ .:-]\s*", re.IGNORECASE)
+
+_LOOKED_AT: Final = 1 << 16
+"""Bytes at the beginning of a file by which its format is recognised."""
+
+_DETECTIONS: Final = (
+    "These are boxes of their own, which cannot be imported yet. Add them as FiftyOne's Detections "
+    "and evaluate that field, or give each annotated box a name, in a csv with "
+    "annotation_id,concept_name."
+)
+_NAME_BOXES: Final = "Give each annotated box a name, in a csv with annotation_id,concept_name."
+_FORMATS: Final[tuple[tuple[str, str, str], ...]] = (
+    (r'[\[{].*"(?:classifications|prediction_source)"', "SpeciesNet's results", _NAME_BOXES),
+    (r'\{.*"(?:detection_categories|max_detection_conf|conf)"', "MegaDetector's", _DETECTIONS),
+    (r'\[.*"image_id"\s*:\s*"', "Ultralytics' detections, named by image files", _DETECTIONS),
+    (r'\[.*"(?:image_id|bbox)"', "detections in COCO's results format", _DETECTIONS),
+    (
+        r'\{\s*"(?:info|licen[cs]es|images|annotations|categories|videos|type)"',
+        "a COCO annotations file",
+        "Ingest it by ingest_dataset; predictions come in a csv with annotation_id,concept_name.",
+    ),
+    (r'[\[{]\s*["\[{\]}]', "JSON", _NAME_BOXES),
+    (r"<annotations?\b|<\?xml.*<annotations?\b", "annotations in XML", _DETECTIONS),
+    (r"<!doctype html|<html", "a web page, perhaps one to log in", "Download the file again."),
+    (r"<\?xml|<[a-z]", "XML", _NAME_BOXES),
+    (r"\d+(?: +-?\d*\.?\d+(?:e-?\d+)?){4,5}\s*(?:\n|$)", "YOLO's labels of an image", _DETECTIONS),
+    (
+        r'"?id"?,"?categories"?\b',
+        "a submission of FathomNet 2023, which names the concepts of images and not of boxes",
+        _NAME_BOXES,
+    ),
+)
+
+
+def other_format(content: bytes) -> tuple[str, str]:
+    """What a file is that is no table of predictions, and what to do; ("", "") for any other.
+
+    Examples:
+        >>> other_format(b'[{"image_id": 1, "bbox": [0, 0, 9, 9], "score": 0.8}]')[0]
+        "detections in COCO's results format"
+        >>> other_format(b"annotation_id,concept_name")
+        ('', '')
+    """
+    text = content[:_LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore").lstrip()
+    for pattern, kind, advice in _FORMATS:
+        if re.match(pattern, text, re.IGNORECASE | re.DOTALL):
+            return kind, advice
+    return "", ""
+
+
+def find_columns(names: Sequence[str]) -> dict[str, str]:
+    """Which column has which meaning; a meaning is left out if no column has it.
+
+    Args:
+        names: the headers, without white space around them and in lower case.
+
+    Returns:
+        Headers by ``ANNOTATION_ID``, and by ``CONCEPT_NAME`` or ``CATEGORY_ID``.
+
+    Examples:
+        >>> find_columns(["path", "label"])
+        {'annotation_id': 'path', 'concept_name': 'label'}
+        >>> find_columns(["annotation_id", "category_id"])
+        {'annotation_id': 'annotation_id', 'category_id': 'category_id'}
+    """
+    box = next((name for name in (ANNOTATION_ID, *PATHS) if name in names), "")
+    # With an annotation id, a column of another name may be anything, such as the true label.
+    labels = (CONCEPT_NAME,) if box == ANNOTATION_ID else (CONCEPT_NAME, *LABELS)
+    concept = next((name for name in labels if name in names), "")
+    found = {ANNOTATION_ID: box, CONCEPT_NAME: concept}
+    if not concept and CATEGORY_ID in names:
+        found[CATEGORY_ID] = CATEGORY_ID
+    return {meaning: name for meaning, name in found.items() if name}
+
+
+def boxes_by_name(
+    cells: Sequence[object], always: bool
+) -> tuple[list[object], dict[str, list[object]]]:
+    """Takes the box and the image out of names such as ``rois/12_345.png``.
+
+    Args:
+        cells: names of crops, or ids.
+        always: whether every cell must be such a name; else the cells are as they were, unless
+            most are such names.
+
+    Returns:
+        The annotation ids as texts, None for a name that gives none; and what else the names say.
+
+    Examples:
+        >>> boxes_by_name(["rois/12_345.png", "cam_2_7"], always=True)
+        (['345', '7'], {'named_image': ['12', 'cam_2']})
+        >>> boxes_by_name([345, 346], always=False)
+        ([345, 346], {})
+    """
+    found = [_CROP.fullmatch(cell) if isinstance(cell, str) else None for cell in cells]
+    if not always and 2 * sum(one is not None for one in found) <= len(cells):
+        return list(cells), {}
+    ids: list[object] = [
+        one["box"] if one else None if always else cell
+        for one, cell in zip(found, cells, strict=True)
+    ]
+    return ids, {NAMED_IMAGE: [one["image"] if one else None for one in found]}
+
+
+def named_beside(
+    ids: Sequence[object], columns: Mapping[str, Sequence[object]]
+) -> tuple[str, dict[str, list[object]]]:
+    """The column of crops' names beside the annotation ids, and the image and box that it gives.
+
+    A column is taken for one if most of its names end with the annotation id of their row.
+
+    Args:
+        ids: annotation ids, as written.
+        columns: by their headers; those that are not among ``PATHS`` are passed over.
+
+    Examples:
+        >>> named_beside(["7", "8"], {"path": ["1_7.png", "1_8.png"]})
+        ('path', {'named_image': ['1', '1'], 'named_box': ['7', '8']})
+    """
+    for name in (name for name in PATHS if name in columns):
+        boxes, named = boxes_by_name(columns[name], always=True)
+        same = (
+            box is not None and str(id_).strip().lstrip("0") == str(box).lstrip("0")
+            for id_, box in zip(ids, boxes, strict=True)
+        )
+        if 2 * sum(same) > len(ids):
+            return name, named | {NAMED_BOX: boxes}
+    return "", {}
+
+
+def probability_columns(
+    headers: Sequence[str],
+    canonical: Callable[[str], str | None],
+    categories: Mapping[int, str],
+) -> dict[str, str]:
+    """The concept of each column of probabilities, by its header; headers of no concept are absent.
+
+    Args:
+        headers: of the columns that have no other meaning.
+        canonical: gives the canonical spelling of a concept's name, None if it is unknown.
+        categories: the catalog's; headers may be their ids, if they are all of them.
+
+    Examples:
+        >>> probability_columns(["p_Sebastes", "note"], {"Sebastes": "Sebastes"}.get, {})
+        {'p_Sebastes': 'Sebastes'}
+        >>> probability_columns(["1", "2"], {}.get, {1: "Sebastes", 2: "Caridea"})
+        {'1': 'Sebastes', '2': 'Caridea'}
+    """
+    numbers = {header: whole_number(header) for header in headers}
+    by_id = {
+        header: categories[id_]
+        for header, id_ in numbers.items()
+        if id_ is not None and id_ in categories
+    }
+    if by_id and len(by_id) == len(categories):
+        return by_id
+    found = {}
+    for header in headers:
+        bare = _PREFIX.sub("", header.strip(), count=1)
+        spellings = (header, bare, header.replace("_", " "), bare.replace("_", " "))
+        name = next(filter(None, map(canonical, spellings)), None)
+        if name is not None:
+            found[header] = name
+    return found
+
+
+def whole_number(cell: object) -> int | None:
+    """The whole number that a category's id is, also written as 12.0; None for anything else.
+
+    Examples:
+        >>> whole_number("12"), whole_number(12.0), whole_number("12.5"), whole_number("")
+        (12, 12, None, None)
+    """
+    text = str(cell).strip().removesuffix(".0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
+
+
+def matrix_of(columns: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
+    """Columns of numbers, or of texts that are numbers, side by side; NaN for any other cell."""
+    matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
+    for place, column in enumerate(columns):
+        try:
+            matrix[:, place] = np.asarray(column).astype(np.float32)
+        except (TypeError, ValueError):
+            matrix[:, place] = [_share(cell) for cell in column]
+    return matrix
+
+
+def _share(cell: object) -> float:
+    try:
+        return float(str(cell))
+    except ValueError:
+        return float("nan")
