@@ -147,6 +147,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "relabel_boxes": {"label": NEW, "view": "train"},
     "find_needles": {"pack": "debris"},
     "export_corrections": {"folder": "corrected"},
+    "export_dataset": {"folder": "exported"},
 }
 
 

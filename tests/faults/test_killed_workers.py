@@ -64,6 +64,7 @@ CASES: Final = (
     ),
     killed("undo_relabel", "the labels of before, and a journal that is closed"),
     killed("export_corrections", "the files of an undisturbed run", folder="{out}"),
+    killed("export_dataset", "the files of an undisturbed run", folder="{out}"),
     killed("split_by_dive", "the tags of an undisturbed run"),
     killed("report_dataset", "the files of an undisturbed run", path="{out}"),
     killed("run_workflow", "the dataset of an undisturbed run, all stages done", **WORKFLOW),

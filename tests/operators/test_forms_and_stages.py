@@ -40,6 +40,8 @@ GOOD: Final[tuple[Given, ...]] = (
     ("relabel_boxes", {"label": "Sebastes", "view": "two"}),
     ("undo_relabel", {}),
     ("export_corrections", {"folder": "@corrected/deeper"}),
+    ("export_dataset", {"folder": "@exported/deeper"}),
+    ("export_dataset", {"folder": "@exported", "view": "two", "split": "train"}),
     ("split_by_dive", {"val_ratio": 0.3}),
     ("report_dataset", {}),
     ("report_dataset", {"path": "@card"}),
@@ -130,6 +132,11 @@ BAD: Final[tuple[Given, ...]] = (
     ("export_corrections", {"folder": "@train/below"}),
     ("export_corrections", {"folder": "gs://bucket/corrected"}),
     ("export_corrections", {"folder": "@corrected", "field": "nothing"}),
+    ("export_dataset", {}),
+    ("export_dataset", {"folder": "@train/below"}),
+    ("export_dataset", {"folder": "@exported", "field": "nothing"}),
+    ("export_dataset", {"folder": "@exported", "view": "nothing"}),
+    ("export_dataset", {"folder": "@exported", "split": "nothing"}),
     ("split_by_dive", {"val_ratio": 1}),
     ("split_by_dive", {"val_ratio": "half"}),
     ("split_by_dive", {"seed": -1}),
@@ -261,6 +268,7 @@ def test_without_a_dataset_form_run_and_call_say_so(operator: str, folder: Path)
         "relabel_boxes": {"label": "Sebastes"},
         "import_predictions": {"predictions": "@good.csv"},
         "export_corrections": {"folder": "@corrected"},
+        "export_dataset": {"folder": "@exported"},
     }
     ctx = context(None, needed.get(operator, {}), folder)
     assert any("dataset to work on" in one for one in form_errors(operator, ctx))

@@ -27,7 +27,7 @@ IN_ORDER = (
     *("add_primary_label", "import_predictions", "add_taxonomy_ranks", "evaluate_predictions"),
     *("compute_embeddings", "build_similarity_index", "add_tiles", "find_needles"),
     *("find_duplicates", "find_label_errors", "split_by_dive"),
-    *("relabel_boxes", "export_corrections", "undo_relabel", "report_dataset"),
+    *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "report_dataset"),
 )
 """A page may need what those before it have made."""
 

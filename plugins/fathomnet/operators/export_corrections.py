@@ -1,4 +1,4 @@
-"""The door to :func:`corrections.export_corrections`."""
+"""The door to :func:`relabelling.export_corrections`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import FathomNetError
 from ..files.places import is_there
 from ..parameters import relabelling as parameters
-from ..relabelling.corrections import correction_files, count_corrections
+from ..relabelling import check_corrections
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
@@ -19,11 +19,13 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
         try:
-            files = correction_files(params.folder)
+            files = check_corrections(dataset, **params.model_dump())
         except FathomNetError as error:
             return Preview(problems=(problem_with("folder", error),))
-        corrections = count_corrections(dataset, params.field)
-        what = counted(corrections, "correction", "corrections")
-        there = tuple(f"{file} is there and is replaced" for file in files if is_there(file))
-        facts = tuple(f"{what} in {file}" for file in files)
-        return Preview(facts=facts, warnings=there)
+        return Preview(
+            facts=tuple(
+                f"{counted(number, 'correction', 'corrections')} in {file}"
+                for file, number in files.items()
+            ),
+            warnings=tuple(f"{file} is there and is replaced" for file in files if is_there(file)),
+        )

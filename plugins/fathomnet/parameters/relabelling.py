@@ -64,8 +64,36 @@ class ExportCorrections(Parameters):
     folder: Annotated[
         PathText,
         Widget.PLACE,
-        Field(title="Folder", description="Takes corrections.csv and corrections.json"),
+        Field(
+            title="Folder", description="Takes corrections.csv and corrections.json, or one a split"
+        ),
     ] = ""
     field: Annotated[
         BoxesField, Field(title="Boxes", description="The field whose boxes were relabelled")
     ] = names.GROUND_TRUTH
+
+
+class ExportDataset(Parameters):
+    operator = "export_dataset"
+    heading = "FathomNet: export the dataset"
+    summary = "Write the boxes of each split as a COCO file, with the ids of the catalog"
+    stage = "relabelling:export_dataset"
+    position = 175
+    changes_dataset = False
+
+    folder: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(title="Folder", description="Takes exported_<split>.json for each split"),
+    ] = ""
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose boxes are written")
+    ] = names.GROUND_TRUTH
+    view: Annotated[
+        OptionalText,
+        Widget.SAVED_VIEW,
+        Field(title="Saved view", description="Whose images and boxes; empty for all"),
+    ] = ""
+    split: Annotated[
+        OptionalText, Field(title="Split", description="The only split to write; empty for all")
+    ] = ""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from .corrections import ExportResult, export_corrections
+from .corrections import ExportResult, check_corrections, export_corrections
+from .export import DatasetExportResult, check_dataset_export, export_dataset
 from .relabel import RelabelResult, UndoResult, relabel_boxes, undo_relabel
 
 __all__ = [
+    "DatasetExportResult",
     "ExportResult",
     "RelabelResult",
     "UndoResult",
+    "check_corrections",
+    "check_dataset_export",
     "export_corrections",
+    "export_dataset",
     "relabel_boxes",
     "undo_relabel",
 ]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from typing import Any, Final
 
-from ..dataset.columns import dataset_of
+from ..dataset import columns
+from ..dataset.documents import Document
 from ..dataset.ingest_record import read_ingest_record
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
-from ..errors import DatasetError, Fault, InputError
-from ..files.places import Place, place
-from ..files.writing import folder_problem, spreadsheet_cell, write_whole
-from ..names import ANNOTATION_ID, GROUND_TRUTH
+from ..errors import DatasetError
+from ..files.places import Place, is_there, place
+from ..files.writing import spreadsheet_cell, write_whole
+from ..names import ANNOTATION_ID, GROUND_TRUTH, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
 from .box_states import read_states
+from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
 from .journal import Journal, journals_of, states_before
 
 COLUMNS: Final = (
@@ -36,12 +38,14 @@ class ExportResult:
     Attributes:
         corrections: boxes whose label differs from the one before any relabelling.
         csv: path of the table.
-        coco: path of the COCO file with the boxes.
+        coco: path of the COCO file with the boxes; of the first, if they are of several splits.
+        files: paths of all COCO files, one for each split.
     """
 
     corrections: int
     csv: str
     coco: str
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,12 @@ class _Correction:
 def export_corrections(
     dataset: Any, folder: str | Place, field: str = GROUND_TRUTH, progress: Progress = silent
 ) -> ExportResult:
-    """Writes ``corrections.csv`` and ``corrections.json`` (COCO) into a folder.
+    """Writes ``corrections.csv`` and, for each split, a COCO file into a folder.
 
-    In the table, a text that a spreadsheet would take for a formula has an apostrophe in front.
+    The COCO file is ``corrections.json``, or ``corrections_<split>.json`` for each split where the
+    corrections are of several, whose numbers would clash in one file. Images, boxes and categories
+    have the ids of their catalogs. In the table, a text that a spreadsheet would take for a formula
+    has an apostrophe in front.
 
     Each box is listed once, with its label before it was first relabelled and its present one;
     boxes that have their first label again are left out. Who, when and why are those of the last
@@ -68,7 +75,9 @@ def export_corrections(
 
     Args:
         dataset: a FiftyOne dataset.
-        folder: created if it does not exist, or ``gs://bucket/prefix``; the two files are replaced.
+        folder: created if it does not exist, or ``gs://bucket/prefix``; files of these names are
+            replaced, and those that an
+            earlier export wrote for other splits removed.
         field: the field of boxes.
         progress: called with the share done and a label.
 
@@ -76,68 +85,77 @@ def export_corrections(
         InputError: no folder is named.
         DatasetError: ``field`` holds no boxes, or the folder cannot be written.
     """
-    table, coco = correction_files(folder)
-    dataset = dataset_of(dataset)
+    require_folder(folder)
+    dataset = columns.dataset_of(dataset)
     reload_known(dataset)
     path = boxes_path(dataset, field)
     progress(0.0, "reading the journals")
-    corrections = _corrections(dataset, field, path)
-    written = counted(len(corrections), "correction", "corrections")
-    progress(0.5, f"writing {written}")
-    images = _images(dataset, path, {one.sample_id for one in corrections})
+    corrections = {one.label_id: one for one in _corrections(dataset, field, path)}
+    progress(0.5, "writing the files")
+    chosen = dataset.select(list({one.sample_id for one in corrections.values()}))
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
-    for one in corrections:
-        image, journal = images[one.sample_id], one.journal
-        row = (
-            *(image.get(name) for name in ("split", "image_id", "file_name")),
-            image["boxes"][one.label_id].get(ANNOTATION_ID),
-            *(one.before, one.after, journal.user, journal.time, journal.note, journal.key),
-        )
-        rows.writerow(map(spreadsheet_cell, row))
-    # A dataset keeps only how many images of a split have each licence, so all that the annotation
-    # files of these images list are named, and none by an image.
-    splits = sorted({image.get("split") or "" for image in images.values()})
-    kept = (read_ingest_record(dataset, split) for split in splits)
-    licences = [record.licences for record in kept if record and record.licences]
-    described = [one for split in licences for one in split.described if one.images]
-    numbered = [
-        {"id": number, "name": name, "url": url}
-        for number, (name, url) in enumerate(
-            dict.fromkeys((one.name, one.url) for one in described), start=1
-        )
-    ]
-    content = _as_coco(corrections, images) | {"licenses": numbered}
-    listed = json.dumps(content, indent=1, ensure_ascii=False)
+    of_split: dict[str, list[Document]] = {}
+    for image in columns.read_images(chosen, EXPORTED, {path: EXPORTED_OF_BOX}):
+        there = {str(box["_id"]): box for box in columns.boxes_in(image, path)}
+        for one in (corrections[id_] for id_ in there if id_ in corrections):
+            row = (
+                *(image.get("split"), image.get("image_id"), name_of(image)),
+                there[one.label_id].get(ANNOTATION_ID),
+                *(one.before, one.after, one.journal.user, one.journal.time, one.journal.note),
+                one.journal.key,
+            )
+            rows.writerow(map(spreadsheet_cell, row))
+        some = [box for id_, box in there.items() if id_ in corrections]
+        only = {field: {path.rpartition(".")[2]: some}}
+        of_split.setdefault(image.get("split") or "", []).append({**image, **only})
+    table, *files = correction_files(folder, of_split)
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
         write_whole(table, text.getvalue().encode())
-        write_whole(coco, listed.encode())
+        for file, split in zip(files, sorted(of_split) or [""], strict=True):
+            content = _corrected(dataset, split, of_split.get(split, []), path)
+            write_whole(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        # What an earlier export wrote for other splits does not stand any more.
+        for name in {*correction_files(folder, ()), *correction_files(folder, SPLITS)}:
+            if name not in (table, *files) and is_there(name):
+                name.unlink()
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
-    progress(1.0, f"{written} in {folder}")
-    return ExportResult(len(corrections), str(table), str(coco))
+    progress(1.0, f"{counted(len(corrections), 'correction', 'corrections')} in {folder}")
+    return ExportResult(len(corrections), str(table), str(files[0]), tuple(map(str, files)))
 
 
-def correction_files(folder: str | Place) -> tuple[Place, Place]:
-    """The paths of the table and the COCO file that an export writes into a folder.
+def correction_files(folder: str | Place, splits: Collection[str]) -> tuple[Place, ...]:
+    """The paths of the table and the COCO files that an export writes into a folder.
 
-    Raises:
-        InputError: no folder is named.
-        DatasetError: it cannot be written.
+    Args:
+        folder: the folder.
+        splits: those of the corrections.
     """
-    if not str(folder):
-        raise InputError("folder", [Fault("folder", "name the folder that takes the files")])
-    if problem := folder_problem(folder):
-        raise DatasetError(problem)
-    target = place(folder)
-    return target / "corrections.csv", target / "corrections.json"
+    names = [f"corrections_{split or 'none'}.json" for split in sorted(splits)]
+    if len(names) < 2:
+        names = ["corrections.json"]
+    return tuple(place(folder) / name for name in ("corrections.csv", *names))
 
 
-def count_corrections(dataset: Any, field: str = GROUND_TRUTH) -> int:
-    """The number of boxes of a field that an export would list."""
-    return len(_corrections(dataset, field, boxes_path(dataset, field)))
+def check_corrections(
+    dataset: Any, folder: str | Place, field: str = GROUND_TRUTH
+) -> dict[Place, int]:
+    """The number of corrections in each file that an export would write; raises its errors."""
+    require_folder(folder)
+    dataset = columns.dataset_of(dataset)
+    reload_known(dataset)
+    corrections = _corrections(dataset, field, boxes_path(dataset, field))
+    ids = [one.sample_id for one in corrections]
+    chosen = dataset.select(list(set(ids)))
+    images = columns.read_images(chosen, ["split"])
+    split_of = {str(image["_id"]): image.get("split") or "" for image in images}
+    counts = Counter(split_of.get(id_, "") for id_ in ids)
+    table, *files = correction_files(folder, counts)
+    numbers = [counts[split] for split in sorted(counts)] or [0]
+    return {table: len(corrections), **dict(zip(files, numbers, strict=True))}
 
 
 def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
@@ -158,66 +176,27 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     ]
 
 
-def _images(dataset: Any, path: str, samples: set[str]) -> dict[str, Mapping[str, Any]]:
-    """The values of each image that the files show, and its boxes by label id; by sample id."""
-    view = dataset.select(list(samples))
-    names = ("split", "image_id", "file_name", "metadata.width", "metadata.height")
-    known = [name for name in names if dataset.get_field(name) is not None]
-    boxes = ("id", "bounding_box", ANNOTATION_ID)
-    there = [name for name in boxes if dataset.get_field(f"{path}.{name}") is not None]
-    columns = view.values(["id", "filepath", *known, *(f"{path}.{name}" for name in there)])
-    images: dict[str, Mapping[str, Any]] = {}
-    for sample_id, filepath, *values in zip(*columns, strict=True):
-        image: dict[str, Any] = dict(zip(known, values[: len(known)], strict=True))
-        image.setdefault("file_name", Path(filepath).name)
-        rows = zip(*values[len(known) :], strict=True)
-        image["boxes"] = {row[0]: dict(zip(there, row, strict=True)) for row in rows}
-        images[sample_id] = image
-    return images
+def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) -> dict[str, Any]:
+    """The corrected boxes of a split, with their images and the categories of its catalog.
 
-
-def _as_coco(
-    corrections: Sequence[_Correction], images: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The corrected boxes only, with their images and their present categories.
-
-    Ids are those of the catalogs if boxes and images have them. Each split has its own numbering,
-    so each image and box also names its split.
+    Licences are those of all images of the split, numbered from 1.
     """
-    names = sorted({one.after for one in corrections if one.after is not None})
-    categories = {name: number for number, name in enumerate(names, start=1)}
-    numbers = {sample: number for number, sample in enumerate(images, start=1)}
-    listed = [
-        {
-            "id": _number(image.get("image_id"), numbers[sample]),
-            "file_name": image["file_name"],
-            "split": image.get("split"),
-            "width": image.get("metadata.width"),
-            "height": image.get("metadata.height"),
-        }
-        for sample, image in images.items()
-    ]
-    annotations = []
-    for number, one in enumerate(corrections, start=1):
-        image = images[one.sample_id]
-        box = image["boxes"][one.label_id]
-        width, height = image.get("metadata.width") or 1, image.get("metadata.height") or 1
-        left, top, wide, high = box["bounding_box"]
-        annotations.append(
-            {
-                "id": _number(box.get(ANNOTATION_ID), number),
-                "image_id": _number(image.get("image_id"), numbers[one.sample_id]),
-                "split": image.get("split"),
-                "category_id": categories.get(one.after or ""),
-                "bbox": [
-                    round(value, 3)
-                    for value in (left * width, top * height, wide * width, high * height)
-                ],
-            }
+    record = read_ingest_record(dataset, split)
+    content = as_coco(record, images, path)
+    kept = record.licences.described if record and record.licences else ()
+    numbers = {
+        pair: number
+        for number, pair in enumerate(
+            dict.fromkeys((one.name, one.url) for one in kept if one.images), start=1
         )
-    listed_names = [{"id": number, "name": name} for name, number in categories.items()]
-    return {"images": listed, "annotations": annotations, "categories": listed_names}
-
-
-def _number(known: int | None, otherwise: int) -> int:
-    return otherwise if known is None else known
+    }
+    called = {one.licence_id: (one.name, one.url) for one in (record.licensed if record else ())}
+    for one in content["images"]:
+        number = numbers.get(called.get(one.pop("license", None), ("", "")))
+        one.update({"license": number} if number else {})
+    for one in (*content["images"], *content["annotations"]):
+        one["split"] = split or None
+    content["licenses"] = [
+        {"id": number, "name": name, "url": url} for (name, url), number in numbers.items()
+    ]
+    return content
