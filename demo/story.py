@@ -57,10 +57,9 @@ def story(files: StoryFiles, dataset: str) -> tuple[Chapter, ...]:
 
     def predictions(results: Results) -> Iterator[str]:
         scores, split = results["evaluate_predictions"], results["split_by_dive"]
-        yield (
-            f"{scores['boxes']:,} boxes: {scores['accuracy']:.0%} right, "
-            f"{scores['mean_taxonomic_distance']:.2f} steps off on the tree of life"
-        )
+        far = scores["mean_taxonomic_distance"]
+        off = "" if far is None else f", {far:.2f} steps off on the tree of life"
+        yield f"{scores['boxes']:,} boxes: {scores['accuracy']:.0%} right{off}"
         yield (
             f"{split['train']:,} images to train on, {split['val']:,} of other dives to validate on"
         )

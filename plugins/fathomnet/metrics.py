@@ -32,7 +32,7 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
         )
 
     def compute(self, samples: Any, results: Any, **kwargs: Any) -> float | None:
-        """The mean over all labels that have a true name; a missing prediction counts 12.
+        """The mean over labels whose true name is in the taxonomy; no prediction counts 12.
 
         If the evaluation is stored under a key, the distance becomes an attribute of the labels.
         """

@@ -115,6 +115,29 @@ def test_strangers_to_the_tree_can_be_right_and_are_named(
 ) -> None:
     dataset = make_dataset(([("ROV basket", LEFT)], [("ROV basket", LEFT)]))
     result = evaluate_predictions(dataset)
-    assert (result.accuracy, result.mean_taxonomic_distance) == (1.0, 12.0)
+    # There is no place on the tree from which a distance could be measured.
+    assert (result.accuracy, result.mean_taxonomic_distance) == (1.0, None)
+    assert result.mean_taxonomic_distance_interval is None
+    assert result.mean_taxonomic_distance_of_predicted is None
+    assert (result.boxes, result.boxes_without_distance) == (1, 1)
     assert result.unknown_names == ("ROV basket",)
     assert all(one.accuracy is None for one in result.ranks)
+
+
+@pytest.mark.parametrize("strangers", [1, 3])
+def test_distances_are_averaged_over_the_boxes_whose_names_are_on_the_tree(
+    make_dataset: Callable[..., Any], strangers: int, either_way: str
+) -> None:
+    rubbish = [("ROV basket", LEFT)]
+    dataset = make_dataset(
+        *[(rubbish, rubbish)] * strangers,
+        ([("Elpidia", LEFT)], [("Peniagone", LEFT)]),
+        ([("Elpidia", LEFT)], [("ROV basket", LEFT)]),
+    )
+    result = evaluate_predictions(dataset, eval_key="e")
+    # Two steps to a sister genus, and 12 for a prediction that is not on the tree.
+    assert result.mean_taxonomic_distance == result.mean_taxonomic_distance_of_predicted == 7
+    assert (result.boxes, result.boxes_without_distance) == (strangers + 2, strangers)
+    assert result.accuracy == strangers / (strangers + 2)
+    kept = dataset.load_evaluation_results("e").custom_metrics
+    assert kept["@fathomnet/voxel51/taxonomic_distance"]["value"] == 7

@@ -113,11 +113,7 @@ def written_twice(place: Path, operator: str, parameter: str, files: Files) -> t
                 end="it says so, and the files of the run before stay as they were",
             ),
         )
-        for names in (
-            ("report_dataset", "path"),
-            ("export_corrections", "folder"),
-            ("export_dataset", "folder"),
-        )
+        for names in (("report_dataset", "path"), ("export_corrections", "folder"))
     ],
 )
 def test_files_that_do_not_fit_leave_those_before_alone(

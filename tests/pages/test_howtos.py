@@ -80,7 +80,8 @@ def test_own_coco(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "all.csv").write_text("annotation_id,concept_name\n" + lines)
     operator("import_predictions")(dataset, predictions="all.csv", split="train")
     scored = operator("evaluate_predictions")(dataset)
-    assert (scored["accuracy"], scored["mean_taxonomic_distance"]) == (1.0, 8.0)
+    assert (scored["accuracy"], scored["mean_taxonomic_distance"]) == (1.0, 0.0)
+    assert (scored["boxes"], scored["boxes_without_distance"]) == (BOXES, BOXES * 2 // 3)
     assert sorted(scored["unknown_names"]) == ["Brain coral", "Lionfish"]
     (folder / "other.csv").write_text("annotation_id,concept_name\n0,Pterois\n")
     dataset.save_view("north", dataset.match(fo.ViewField("dive") == "north"))

@@ -333,3 +333,26 @@ def test_a_path_that_is_no_folder_is_refused_before_anything_is_read(
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
     assert report_dataset(dataset).files == ()
+
+
+@pytest.mark.parametrize(
+    ("true", "said"),
+    [
+        (["ROV basket"], "not applicable (1 true name is not on the tree)"),
+        (["ROV basket", "Elpidia"], "2.000 (1 true name is not on the tree)"),
+    ],
+)
+def test_a_distance_from_names_that_are_not_on_the_tree_is_not_told(
+    dataset_name: str, tmp_path: Path, true: list[str], said: str
+) -> None:
+    dataset = fo.Dataset(dataset_name)
+    for number, name in enumerate(true):
+        predicted = "Peniagone" if name == "Elpidia" else name
+        truth, guess = (
+            fo.Detections(detections=[fo.Detection(label=one, bounding_box=[0, 0, 0.5, 0.5])])
+            for one in (name, predicted)
+        )
+        dataset.add_sample(fo.Sample(f"/{number}.png", ground_truth=truth, model_predictions=guess))
+    evaluate_predictions(dataset)
+    page = read_page(report_dataset(dataset, tmp_path / "card").files[1])
+    assert rows(section(page, "Evaluations"))[1][-1] == said

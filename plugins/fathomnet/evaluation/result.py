@@ -35,15 +35,18 @@ class EvaluationResult:
     """How good predictions are.
 
     Boxes are annotated ones with a true label. A box without a prediction counts as wrong, at the
-    greatest distance, as an empty name would. The two ``..._of_predicted`` leave such boxes out,
-    like the competition, which scored submitted rows.
+    greatest distance, as an empty name would. Distances are those of the boxes whose true name is
+    in the taxonomy: the others are at no place from which one could be measured. The two
+    ``..._of_predicted`` leave boxes without a prediction out, like the competition, which scored
+    submitted rows.
 
     Attributes:
         eval_key: key of the evaluation.
         boxes: how many boxes were scored.
         accuracy: the share of boxes whose prediction is the true name.
         accuracy_interval: 95 % of the bootstrap's draws; None if there are too few groups.
-        mean_taxonomic_distance: 0 is best, 12 worst.
+        mean_taxonomic_distance: 0 is best, 12 worst; None where it is not applicable, because no
+            true name is in the taxonomy.
         mean_taxonomic_distance_interval: as for accuracy.
         interval_by: the groups that the bootstrap draws: ``dive`` or ``image``.
         ranks: accuracy and macro F1 at the seven ranks.
@@ -58,16 +61,18 @@ class EvaluationResult:
             but no score here.
         matched_by_annotation_id: predictions that were matched by annotation id, not by overlap.
         unknown_names: true or predicted names that are not in the taxonomy, the first
-            ``NAMES_KEPT``; each scores 12.
+            ``NAMES_KEPT``. A box with such a true name has no distance; such a prediction for
+            another box scores 12.
         repeated_boxes: boxes without a prediction that repeat exactly one which has a prediction;
             they are left out.
+        boxes_without_distance: scored boxes whose true name is not in the taxonomy.
     """
 
     eval_key: str
     boxes: int
     accuracy: float
     accuracy_interval: Interval | None
-    mean_taxonomic_distance: float
+    mean_taxonomic_distance: float | None
     mean_taxonomic_distance_interval: Interval | None
     interval_by: str
     ranks: tuple[RankScore, ...]
@@ -82,6 +87,7 @@ class EvaluationResult:
     matched_by_annotation_id: int
     unknown_names: tuple[str, ...]
     repeated_boxes: int = 0
+    boxes_without_distance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,13 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
     owners = truth.owners[judgement.row_truth[scored.rows]]
     groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)[1]
     values = np.stack([right, distances], axis=1).astype(np.float64)
-    bounds = bootstrap_intervals(values, groups.astype(np.intp)) or (None, None)
+    bounds: tuple[Interval | None, ...] = (None, None)
+    bounds = bootstrap_intervals(values, groups.astype(np.intp)) or bounds
+    on_tree = pairs.on_tree
+    if not on_tree.all():
+        some = np.unique(groups[on_tree], return_inverse=True)[1].astype(np.intp)
+        of_some = bootstrap_intervals(values[on_tree, 1:], some) if on_tree.any() else None
+        bounds = (bounds[0], of_some[0] if of_some else None)
     predicted = ~alone
     labelled = np.array([label is not None for label in truth.labels], bool)
     kept = scored.images_kept[truth.owners]
@@ -142,7 +154,7 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
         boxes=len(pairs),
         accuracy=float(right.mean()),
         accuracy_interval=bounds[0],
-        mean_taxonomic_distance=float(distances.mean()),
+        mean_taxonomic_distance=_mean(distances[on_tree]),
         mean_taxonomic_distance_interval=bounds[1],
         interval_by=by,
         ranks=rank_table(pairs, taxonomy),
@@ -150,13 +162,14 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
         hierarchical=hierarchical_score(pairs, taxonomy),
         boxes_without_prediction=int(alone.sum()),
         accuracy_of_predicted=_mean(right[predicted]),
-        mean_taxonomic_distance_of_predicted=_mean(distances[predicted]),
+        mean_taxonomic_distance_of_predicted=_mean(distances[predicted & on_tree]),
         unlabelled_boxes=int((~labelled & kept).sum()),
         boxes_not_predicted=int((labelled & ~kept).sum()),
         predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
         matched_by_annotation_id=judgement.matches.by_annotation_id,
         unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
         repeated_boxes=int((labelled & kept & ~judgement.truth_kept).sum()),
+        boxes_without_distance=int((~on_tree).sum()),
     )
 
 

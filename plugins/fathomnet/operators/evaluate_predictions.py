@@ -67,8 +67,15 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
         if not result:
             return ()
         where = f"The panel Model Evaluation shows it under {result['eval_key']}."
+        said = [where]
         repeated = result.get("repeated_boxes", 0)
-        if not repeated:
-            return (where,)
-        boxes = counted(repeated, "box that repeats", "boxes that repeat")
-        return (where, f"Left out: {boxes} a predicted one exactly.")
+        if repeated:
+            boxes = counted(repeated, "box that repeats", "boxes that repeat")
+            said.append(f"Left out: {boxes} a predicted one exactly.")
+        off_tree = result.get("boxes_without_distance", 0)
+        if off_tree == result["boxes"]:
+            said.append("Distances are not applicable: no true name is in the taxonomy.")
+        elif off_tree:
+            boxes = counted(off_tree, "box", "boxes")
+            said.append(f"Distances are without {boxes} whose true names are not in the taxonomy.")
+        return tuple(said)

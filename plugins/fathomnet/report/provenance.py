@@ -58,7 +58,12 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
         numbers: tuple[Cell, ...] = (None, "see FiftyOne's panel", None)
         if details is not None:
             found = details.result
-            numbers = (found.boxes, found.accuracy, found.mean_taxonomic_distance)
+            mean: Cell = found.mean_taxonomic_distance
+            if found.boxes_without_distance:
+                of_known = "not applicable" if mean is None else f"{mean:.3f}"
+                off_tree = counted(found.boxes_without_distance, "true name is", "true names are")
+                mean = f"{of_known} ({off_tree} not on the tree)"
+            numbers = (found.boxes, found.accuracy, mean)
         evaluations.append((key, *fields, *numbers))
     runs = [key for key in sorted(dataset.list_runs()) if key.startswith(EMBEDDING_RUNS)]
     records = [read_record(dataset, key, EmbeddingRecord) for key in runs]

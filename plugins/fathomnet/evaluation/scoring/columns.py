@@ -100,6 +100,12 @@ class Pairs:
         return np.array(equal, bool)
 
     @property
+    def on_tree(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether the true name is in the taxonomy, so that there is a distance from it."""
+        known: npt.NDArray[np.bool_] = self.true_positions >= 0
+        return known
+
+    @property
     def missing(self) -> npt.NDArray[np.bool_]:
         """(N,) whether nothing was predicted."""
         return np.array([name is None for name in self.predicted], bool)

@@ -75,7 +75,7 @@ Entries = dict[str, dict[str, Any]]
 
 
 def mean_distance(pairs: Pairs) -> float | None:
-    """The mean taxonomic distance of all pairs; None without any.
+    """The mean taxonomic distance of pairs with a true name in the taxonomy; None without any.
 
     Examples:
         >>> from fathomnet_voxel51.evaluation.scoring.columns import pair_up
@@ -84,7 +84,8 @@ def mean_distance(pairs: Pairs) -> float | None:
         >>> mean_distance(pairs)
         1.0
     """
-    return float(pairs.distances.mean()) if len(pairs) else None
+    measured = pairs.distances[pairs.on_tree]
+    return float(measured.mean()) if len(measured) else None
 
 
 def distance_entry(pairs: Pairs) -> Entries:

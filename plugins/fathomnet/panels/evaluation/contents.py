@@ -76,10 +76,13 @@ def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     """Title, value and remark of each."""
     result, level = shown.evaluation.details.result, shown.level
     distance, share = "{:.2f}", "{:.1%}"
+    mean = result.mean_taxonomic_distance
     yield (
         "Mean distance",
-        distance.format(result.mean_taxonomic_distance),
-        _interval(result.mean_taxonomic_distance_interval, distance),
+        "not applicable" if mean is None else distance.format(mean),
+        "no true name is on the tree"
+        if mean is None
+        else _interval(result.mean_taxonomic_distance_interval, distance),
     )
     yield (
         "Accuracy",
@@ -138,7 +141,10 @@ def _sentences(shown: EvaluationAtRank) -> list[str]:
     if unknown:
         more = ", …" if len(unknown) > NAMES_SHOWN else ""
         listed = ", ".join(unknown[:NAMES_SHOWN])
-        said.append(f"Not on the tree, at distance 12 from everything: {listed}{more}.")
+        said.append(f"Not on the tree: {listed}{more}.")
+    if result.boxes_without_distance:
+        boxes = counted(result.boxes_without_distance, "box has", "boxes have")
+        said.append(f"{boxes} such a true name, and no distance.")
     if shown.evaluation.details.taxonomy_sha256 != shown.taxonomy.sha256:
         said.append("It was made with another tree of concepts than this one: evaluate again.")
     return said

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -143,6 +143,11 @@ def build_tree(counts: Mapping[str | None, LabelCount], taxonomy: Taxonomy) -> T
         counts: by label; those of boxes without label under None.
         taxonomy: the tree of concepts.
     """
+    # From a label that the taxonomy does not know there is no distance, whatever was predicted.
+    counts = {
+        name: count if name is None or name in taxonomy else replace(count, measured=0, distance=0)
+        for name, count in counts.items()
+    }
     whole = sum(counts.values(), LabelCount())
     nodes = {ALL: Node(ALL, "All", "", None, LabelCount(), whole)}
     for name, rank, parent in ((one.name, one.rank, one.parent) for one in taxonomy.taxa):
@@ -205,7 +210,8 @@ def described(node: Node, whole: int) -> list[str]:
     lines.append(f"{counted(node.total.boxes, 'box', 'boxes')}, {node.total.boxes / whole:.1%}")
     if node.total.scored:
         lines.append(f"{right(node.total)} right of {node.total.scored:,} scored")
-        lines.append(f"{distance(node.total)} steps off in the mean")
+        if node.total.mean_distance is not None:
+            lines.append(f"{distance(node.total)} steps off in the mean")
     return [line for line in lines if line]
 
 
