@@ -13,7 +13,7 @@ from fathomnet_voxel51.pictures import (
     faults_in_words,
     read_picture,
 )
-from PIL import Image, ImageOps
+from PIL import Image
 
 _AS_THEY_ARE: Final = frozenset({"RGB", "RGBA", "LA"})
 
@@ -37,28 +37,6 @@ def open_image(folder: Path, file_name: str) -> Image.Image:
         except ValueError as error:
             raise PictureError(f"file name {error}") from None
         return in_colour(decode_picture(read_picture(path)))
-
-
-def of_size(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
-    """The picture as the COCO file means it, whose boxes count its pixels.
-
-    Args:
-        image: decoded, with its EXIF data.
-        size: width and height in the COCO file; None: not known.
-
-    Returns:
-        The picture, turned as its EXIF data say only where that gives it the file's size.
-
-    Raises:
-        PictureError: it has another size, so that the boxes lie elsewhere in it.
-    """
-    if size is None or image.size == size:
-        return image
-    turned = ImageOps.exif_transpose(image)
-    if turned.size == size:
-        return turned
-    (width, height), (wide, high) = image.size, size
-    raise PictureError(f"is {width} x {height} pixels, but {wide} x {high} in the COCO file")
 
 
 def in_colour(image: Image.Image) -> Image.Image:

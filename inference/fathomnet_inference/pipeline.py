@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fathomnet_voxel51.pictures import PictureError, parts_ahead
+from fathomnet_voxel51.pictures import PictureError, of_size, parts_ahead
 from PIL import Image
 
 from .annotations import Box, ImageBoxes
 from .crops import Pixels, Window, cut_window, windows_of
-from .images import of_size, open_image
+from .images import open_image
 
 PART: Final = 32
 """Boxes whose crops are made at once."""

@@ -16,7 +16,8 @@ from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
-from PIL import Image
+from fathomnet_voxel51.names import embedding_field, embedding_run_key
+from PIL import ExifTags, Image
 
 from demo.stand_in_models import write_stand_in
 
@@ -398,3 +399,51 @@ def test_memory_that_runs_out_halves_the_batch(
     assert compute_embeddings(dataset, method="none", batch_size=16).embedded == 13
     assert set(embedder.batches) == {16, 8, 4}
     assert embeddings.default_batch_size("cuda:1") == 128
+
+
+def measured(path: Path, size: tuple[int, int], **fields: Any) -> fo.Sample:
+    """A sample whose size the dataset knows, with a box of its left half."""
+    half = fo.Detection(label="x", bounding_box=[0, 0, 0.5, 1])
+    return fo.Sample(
+        str(path),
+        metadata=fo.ImageMetadata(width=size[0], height=size[1]),
+        ground_truth=fo.Detections(detections=[half]),
+        **fields,
+    )
+
+
+def vector_of(dataset: Any, path: Path, field: str) -> Any:
+    return dataset[str(path)].ground_truth.detections[0][field]
+
+
+def test_boxes_are_cut_from_the_picture_that_the_dataset_means(
+    make_dataset: Make, use: Use, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upright, sideways = tmp_path / "upright.png", tmp_path / "sideways.png"
+    picture(7).save(upright)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # shown turned to the right, so stored turned to the left
+    picture(7).transpose(Image.Transpose.ROTATE_90).save(sideways, exif=exif)
+    others = {
+        tmp_path / "small.png": (WIDTH // 2, HEIGHT // 2),
+        tmp_path / "turned.png": (HEIGHT, WIDTH),
+    }
+    for path, size in others.items():
+        picture(7).resize(size).save(path)
+    dataset = make_dataset(
+        [measured(path, (WIDTH, HEIGHT)) for path in (upright, sideways, *others)]
+    )
+    use(TinyEmbedder())
+    result = compute_embeddings(dataset, method="none")
+    assert (result.embedded, result.skipped) == (2, 2)
+    field = embedding_field("clip")
+    same = vector_of(dataset, upright, field)
+    assert np.array_equal(same, vector_of(dataset, sideways, field))
+    told = {
+        f"{path}: is {size[0]} x {size[1]} pixels, but {WIDTH} x {HEIGHT} in the COCO file"
+        for path, size in others.items()
+    }
+    assert set(result.notes) == told
+    assert all(any(one in line for line in caplog.messages) for one in told)
+    record = read_values(dataset, embedding_run_key("clip", "ground_truth")) or {}
+    assert (record["skipped_images"], set(record["examples"])) == (2, told)

@@ -14,6 +14,7 @@ import pytest
 from fathomnet_voxel51.pictures import decoding as pictures
 from fathomnet_voxel51.pictures.decoding import PictureError, open_picture
 from PIL import Image
+from PIL.ExifTags import Base
 
 from ..embeddings.tiny import picture
 
@@ -154,3 +155,55 @@ def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> 
     Image.new("L", (30_000, 3_000)).save(path)
     with pytest.raises(PictureError, match="30,000 x 3,000 pixels are more than"):
         open_picture(path)
+
+
+UNDONE = {
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What turns a picture so that a viewer that obeys the orientation shows it as it was."""
+
+
+def oriented(path: Path, orientation: int, form: str) -> tuple[int, int]:
+    """Writes a picture whose left half is red, if it is shown as its EXIF data say."""
+    meant = Image.new("RGB", (60, 40), "blue")
+    meant.paste("red", (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    meant.transpose(UNDONE[orientation]).save(path, form, exif=exif)
+    return meant.size
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_picture_is_turned_where_that_gives_it_the_size_of_the_catalog(
+    tmp_path: Path, orientation: int, form: str
+) -> None:
+    path = tmp_path / "picture"
+    width, height = oriented(path, orientation, form)
+    pixels = open_picture(path, (width, height))
+    assert pixels.shape == (height, width, 3)
+    red, blue = pixels[:, :20].mean(axis=(0, 1)), pixels[:, -20:].mean(axis=(0, 1))
+    assert red[0] > 200 > 60 > red[2] and blue[2] > 200 > 60 > blue[0]
+    if form == "TIFF":
+        return  # Pillow turns these by itself
+    # Boxes that were drawn on the pixels as they are stored are cut from these.
+    assert open_picture(path, (height, width)).shape == (width, height, 3)
+    assert open_picture(path).shape == (width, height, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("a.png", (640, 480)), ("a.jpg", (40, 60)), ("a.bmp", (61, 40))]
+)
+def test_a_picture_of_another_size_is_refused_with_both_and_not_decoded(
+    tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    path = tmp_path / name
+    Image.new("RGB", (60, 40)).save(path)
+    # Cut off in its pixels: whoever decoded it would find another fault.
+    path.write_bytes(path.read_bytes()[:-12])
+    said = f"is 60 x 40 pixels, but {size[0]} x {size[1]} in the COCO file"
+    with pytest.raises(PictureError, match=f"^{said}$"):
+        open_picture(path, size)

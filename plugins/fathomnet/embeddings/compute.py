@@ -20,6 +20,8 @@ from .run import EmbeddingRecord, EmbeddingRun
 DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
 
+NOTES_TOLD: Final = 20
+
 EMBEDDED_BY: Final = 0.9
 """The share of a run's progress at which its map begins, if it makes one."""
 
@@ -31,10 +33,12 @@ class EmbeddingsResult:
     Attributes:
         embedded: boxes or images that got a vector.
         present: those that already had one from the same model and the same box.
-        skipped: those that could not get one; the run's record lists the reasons.
+        skipped: those that could not get one.
         dimensions: the length of a vector.
         brain_key: the key of the map; empty if none was made.
         seconds: the duration of the whole run.
+        notes: what could not be embedded, each with its reason: the first ``NOTES_TOLD``; the
+            run's record lists more, and every reason with its number.
     """
 
     embedded: int
@@ -43,6 +47,7 @@ class EmbeddingsResult:
     dimensions: int
     brain_key: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operator
@@ -61,9 +66,10 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     Every image is decoded once. Vectors are written batch by batch, as float32 and as the model's
     library returns them, together with a fingerprint of model and box. So a run that was killed
     continues where it stopped, and only boxes that changed, or have another model's vector, are
-    embedded again. Images whose media are missing or damaged, and boxes without a pixel in their
-    image, are skipped and counted. The dataset's run
-    ``names.embedding_run_key(model, patches_field)`` records what made the vectors.
+    embedded again. An image that has another size than the dataset says is turned as its EXIF data
+    say, if that gives it this size, and else not used: its boxes lie elsewhere. Images whose media
+    are missing or damaged, and boxes without a pixel in their image, are skipped and counted. The
+    dataset's run ``names.embedding_run_key(model, patches_field)`` records what made the vectors.
 
     Args:
         dataset_or_view: a FiftyOne dataset or view; only what a view shows is embedded and mapped.
@@ -110,6 +116,7 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         dimensions=embedder.dimensions,
         brain_key=plan.brain_key if made is not None and made.points else "",
         seconds=time.monotonic() - start,
+        notes=tuple(run.skips.examples[:NOTES_TOLD]),
     )
 
 

@@ -66,7 +66,8 @@ def make_patches(image: ImageWork, locate: Locate, prepare: Prepare) -> Iterator
     try:
         if image.lost:
             raise PictureError(image.lost)
-        picture = open_picture(locate(image))
+        # Not every dataset knows the sizes of its images.
+        picture = open_picture(locate(image), *filter(None, [image.size]))
     except PictureError as error:
         yield [Unusable(image.filepath, "", len(image.items), str(error))]
         return

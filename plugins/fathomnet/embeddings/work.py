@@ -79,12 +79,14 @@ class ImageWork:
         filepath: its path in FiftyOne.
         lost: why its file is not even looked for; empty if it is.
         items: at least one.
+        size: width and height in pixels, as the dataset knows them; None where it does not.
     """
 
     sample_id: str
     filepath: str
     lost: str
     items: tuple[Item, ...]
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
         shown = dataset.select(list(dict.fromkeys(sample_ids)))
     images: list[ImageWork] = []
     present = 0
-    for sample_id, filepath, status, found in _rows(shown, patches_field, field):
+    for sample_id, filepath, status, size, found in _rows(shown, patches_field, field):
         items = []
         for id_, bounding_box, fingerprint in found:
             if wanted is not None and id_ not in wanted:
@@ -132,7 +134,7 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
                 items.append(Item(id_, bounding_box, right))
         if items:
             lost = f"media {status}" if status in _LOST else ""
-            images.append(ImageWork(sample_id, filepath, lost, tuple(items)))
+            images.append(ImageWork(sample_id, filepath, lost, tuple(items), size))
     return Work(tuple(images), sum(len(image.items) for image in images), present)
 
 
@@ -140,14 +142,24 @@ _Found = tuple[str, BoundingBox | None, Fingerprint | None]
 """Id of a box or sample, its rectangle, and the fingerprint of its present vector."""
 
 
-def _rows(view: Any, patches_field: str, field: str) -> list[tuple[str, str, str, list[_Found]]]:
-    """Every sample: its id, file, media status, and its boxes or itself."""
+def _rows(
+    view: Any, patches_field: str, field: str
+) -> list[tuple[str, str, str, tuple[int, int] | None, list[_Found]]]:
+    """Every sample: its id, file, media status, size, and its boxes or itself."""
     from fiftyone import ViewField
 
     path = vector_path(view, patches_field, field)
     ids, filepaths = view.values(["id", "filepath"])
     has_status = view.has_field("media_status")
     statuses = view.values("media_status") if has_status else [""] * len(ids)
+    # A dataset of which no image was measured yet has no such fields.
+    sides = [f"metadata.{side}" for side in ("width", "height")]
+    is_known = all(dataset_of(view).get_field(side) is not None for side in sides)
+    columns = view.values(sides) if is_known else [[None] * len(ids)] * 2
+    sizes = [
+        (width, height) if width and height else None
+        for width, height in zip(*columns, strict=True)
+    ]
     found: list[list[_Found]]
     if not patches_field:
         fingerprints = view.values(fingerprint_path(path))
@@ -166,4 +178,4 @@ def _rows(view: Any, patches_field: str, field: str) -> list[tuple[str, str, str
             ]
             for of_sample in zip(*columns, has_vector, strict=True)
         ]
-    return list(zip(ids, filepaths, statuses, found, strict=True))
+    return list(zip(ids, filepaths, statuses, sizes, found, strict=True))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .ahead import parts_ahead
-from .decoding import PictureError, decode_picture, faults_in_words, read_picture
+from .decoding import PictureError, decode_picture, faults_in_words, of_size, read_picture
 
 __all__ = [
     "PictureError",
     "decode_picture",
     "faults_in_words",
+    "of_size",
     "parts_ahead",
     "read_picture",
 ]

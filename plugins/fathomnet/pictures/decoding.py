@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 """Pillow knows more formats, some of which start other programs (EPS)."""
@@ -48,20 +49,53 @@ def read_picture(path: Path) -> bytes:
         raise PictureError(_reason("cannot be read", error)) from error
 
 
-def decode_picture(data: bytes) -> Image.Image:
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+
+_SIDEWAYS: Final = (5, 6, 7, 8)
+"""Orientations of EXIF data that make columns of the rows."""
+
+
+def decode_picture(data: bytes, size: Size | None = None) -> Image.Image:
     """Decodes the picture in a file's bytes; of an animation, the first frame.
 
-    The orientation in its EXIF data is ignored.
+    Boxes count the pixels of the picture that whoever drew them has seen. So the picture is turned,
+    as its EXIF data say, where that and nothing else gives it the size that the catalog says;
+    otherwise these data are ignored. What has another size is not decoded: its header tells.
+
+    Args:
+        data: the bytes.
+        size: what the catalog says; None where nobody knows.
 
     Raises:
-        PictureError: the bytes are damaged, too many pixels, or not an image.
+        PictureError: the bytes are damaged, too many pixels, or not an image, or the picture has
+            another size, so that boxes lie elsewhere in it.
     """
     with faults_in_words(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
-            size = f"{image.width:,} x {image.height:,} pixels"
-            raise PictureError(f"{size} are more than {MAX_PIXELS:,}")
-        image.load()
+            size_in_words = f"{image.width:,} x {image.height:,} pixels"
+            raise PictureError(f"{size_in_words} are more than {MAX_PIXELS:,}")
+        fitting = of_size(image, size)
+        fitting.load()
+        return fitting
+
+
+def of_size(image: Image.Image, size: Size | None) -> Image.Image:
+    """The picture as the catalog means it, whose boxes count its pixels; see ``decode_picture``.
+
+    Args:
+        image: with its EXIF data; it need not be decoded.
+        size: what the catalog says; None where nobody knows.
+
+    Raises:
+        PictureError: it has another size, turned or not.
+    """
+    if size is None or image.size == size:
         return image
+    if image.size[::-1] == size and image.getexif().get(Base.Orientation) in _SIDEWAYS:
+        return ImageOps.exif_transpose(image)
+    (width, height), (wide, high) = image.size, size
+    raise PictureError(f"is {width} x {height} pixels, but {wide} x {high} in the COCO file")
 
 
 @contextmanager
@@ -91,33 +125,39 @@ _PLAIN_COLOURS: Final = (0, 2, 6)
 """Grey, RGB and RGBA, by their codes in a PNG's header."""
 
 
-def open_picture(path: Path) -> Pixels:
+def open_picture(path: Path, size: Size | None = None) -> Pixels:
     """Reads and decodes a whole file, pixel for pixel as Pillow's ``convert("RGB")`` does.
 
     So transparency is dropped, palettes and 1-bit pictures become the colours they stand for, and
-    16-bit grey becomes whatever Pillow makes of it. The orientation in EXIF data is ignored. Of an
-    animation, the first frame is taken.
+    16-bit grey becomes whatever Pillow makes of it. Of an animation, the first frame is taken.
+
+    Args:
+        path: the file.
+        size: what the catalog says, by which ``decode_picture`` knows whether to turn the picture;
+            None where nobody knows.
 
     Raises:
-        PictureError: the file is missing, too large, damaged, or not an image.
+        PictureError: the file is missing, too large, damaged, not an image, or of another size.
     """
     data = read_picture(path)
-    pixels = _plain_png(data)
-    return _by_pillow(data) if pixels is None else pixels
+    pixels = _plain_png(data, size)
+    return _by_pillow(data, size) if pixels is None else pixels
 
 
-def _plain_png(data: bytes) -> Pixels | None:
+def _plain_png(data: bytes, size: Size | None) -> Pixels | None:
     """The pixels of a PNG that libspng decodes as Pillow does, in about two thirds of the time.
 
     Returns:
-        The pixels; None for any other file, and if libspng finds a fault, so that Pillow decides.
+        The pixels; None for any other file, for one of another size, and if libspng finds a fault,
+        so that Pillow decides.
     """
     if not data.startswith(_PNG_START) or len(data) < 29:
         return None
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     is_plain = depth == 8 and colour in _PLAIN_COLOURS and not interlaced
     is_animated = b"acTL" in data[: data.find(b"IDAT")]
-    if not is_plain or is_animated or not 0 < width * height <= MAX_PIXELS:
+    is_other = size not in (None, (width, height))
+    if not is_plain or is_animated or is_other or not 0 < width * height <= MAX_PIXELS:
         return None
     try:
         from imagecodecs import spng_decode
@@ -132,8 +172,8 @@ def _plain_png(data: bytes) -> Pixels | None:
     return decoded[..., :3]
 
 
-def _by_pillow(data: bytes) -> Pixels:
+def _by_pillow(data: bytes, size: Size | None) -> Pixels:
     with faults_in_words():
-        image = decode_picture(data)
+        image = decode_picture(data, size)
         image.info.pop("transparency", None)  # Pillow would warn that it does not apply it
         return np.asarray(image.convert("RGB"))

@@ -41,9 +41,11 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
     media = LocalMedia(dataset)
     problems = Counter[str]()
     for done, (place, boxes) in enumerate(sorted(of_image.items()), start=1):
+        wide, high = (content.columns[f"metadata.{side}"][place] for side in ("width", "height"))
         try:
             picture = open_picture(
-                media.file(content.ids[place], content.columns["filepath"][place])
+                media.file(content.ids[place], content.columns["filepath"][place]),
+                (wide, high) if wide and high else None,
             )
         except PictureError as error:
             problems[str(error)] += len(boxes)
