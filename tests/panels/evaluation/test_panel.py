@@ -224,14 +224,23 @@ def test_the_most_confused_pairs_open_their_boxes_and_say_how_far_apart_they_are
     assert panel.state["opened"] == f"{counts[pair]} boxes: {pair[0]} taken for {pair[1]}"
 
 
-def test_the_cards_say_how_good_it_is(panel: DrivenPanel, dataset: Any, boxes: list[Box]) -> None:
+def test_the_cards_say_how_good_it_is(
+    panel: DrivenPanel,
+    dataset: Any,
+    boxes: list[Box],
+    lineages: dict[str, tuple[str, ...]],
+) -> None:
     accuracy = sum(box.true == box.predicted for box in boxes) / len(boxes)
-    distances = dataset.values(f"ground_truth.detections.{KEY}_distance", unwind=True)
+    columns = (f"ground_truth.detections.{name}" for name in ("label", f"{KEY}_distance"))
+    marks = list(zip(*(dataset.values(column, unwind=True) for column in columns), strict=True))
+    distances = [distance for name, distance in marks if name in lineages]
     text = panel.texts()
     assert f"##### {accuracy:.1%}" in text
     assert f"##### {sum(distances) / len(distances):.2f}" in text
     missing = sum(box.predicted is None for box in boxes)
     assert f"{missing} have no prediction" in text
+    strangers = len(marks) - len(distances)
+    assert strangers and f"{strangers} boxes have such a true name, and no distance" in text
 
 
 def test_an_event_draws_the_pictures_once(
