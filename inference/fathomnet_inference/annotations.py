@@ -92,17 +92,21 @@ def read_annotations(path: str | Path) -> Annotations:
     with collector_paused():
         source = read_source(path)
         faults = FaultList()
-        coco = parse_coco(decode(source), faults)
+        notes = FaultList()
+        coco = parse_coco(decode(source), faults, notes)
         images: tuple[ImageBoxes, ...] = ()
         labels: dict[int, str] = {}
         if coco is not None:
-            reader = CocoReader(coco, faults, notes=FaultList())
+            reader = CocoReader(coco, faults, notes)
             nothing = "there is nothing to predict"
             reader.check_lists({"images": nothing, "annotations": nothing})
             boxes = _read_boxes(reader, reader.read_concepts(), labels)
             images = tuple(
                 ImageBoxes(
-                    raw.id, raw.file_name, tuple(boxes.get(raw.id, ())), (raw.width, raw.height)
+                    raw.id,
+                    raw.file_name,
+                    tuple(boxes.get(raw.id, ())),
+                    (raw.width, raw.height) if raw.width and raw.height else None,
                 )
                 for _, raw in reader.sound_images()
             )

@@ -72,7 +72,9 @@ class InputError(FathomNetError):
 
     def _message(self) -> str:
         noun = "fault" if len(self.faults) == 1 else "faults"
-        subject = shortened(self.subject, _LONGEST_SUBJECT)
+        # Of a long path the end tells most.
+        hidden = len(self.subject) - _LONGEST_SUBJECT
+        subject = self.subject if hidden <= 0 else f"…{self.subject[hidden + 1 :]}"
         head = f"{subject}: {len(self.faults):,} {noun}, nothing was written"
         advice = shortened(self.advice, _LONGEST_ADVICE)
         room = LONGEST_MESSAGE - len(f"{head}\n{advice}\n  and {len(self.faults):,} more")

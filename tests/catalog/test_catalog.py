@@ -276,7 +276,7 @@ def test_the_head_of_a_catalog_holds_its_first_images(real: Catalog) -> None:
 
 def test_all_faults_are_reported_together(read: Reader) -> None:
     def spoil(coco: dict[str, Any]) -> None:
-        coco["images"][0]["width"] = "100"
+        coco["images"][0]["width"] = "wide"
         coco["images"][1]["file_name"] = "/b.png"
         coco["annotations"][0]["bbox"] = [1, 2, 3]
         coco["annotations"][2]["category_id"] = 99
@@ -295,7 +295,7 @@ def test_all_faults_are_reported_together(read: Reader) -> None:
     "change",
     [
         lambda coco: coco["images"][0].update(width=None),
-        lambda coco: coco["images"][0].update(id="1"),
+        lambda coco: coco["images"][0].update(id=[1]),
         lambda coco: coco["categories"][0].update(name=None),
         lambda coco: coco["categories"][0].update(id=None),
         lambda coco: coco.pop("images"),

@@ -109,8 +109,8 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco(
         "image not an object", "images[0]: should be an object, not null", top={"images": [None]}
     ),
-    _coco("image id a text", "images[1].id: should be a whole number", "'2'", image={"id": "2"}),
-    _coco("image id with a decimal point", "images[1].id", "not 2.0", image={"id": 2.0}),
+    _coco("image id with a fraction", "images[1].id", "not 2.5", image={"id": 2.5}),
+    _coco("image id an empty text", "images[1].id: should be a whole number", image={"id": " "}),
     _coco("image id true", "images[1].id", "not true", image={"id": True}),
     _coco("image id null", "images[1].id", "not null", image={"id": None}),
     _coco("image id missing", "images[1].id: is missing", without=[("images", "id")]),
@@ -119,7 +119,7 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco("image id twice", "images[1] (id 1).id", "images[0]", image={"id": 1}),
     _coco("width missing", "images[1] (id 2).width: is missing", without=[("images", "width")]),
     _coco("width zero", "images[1] (id 2).width: should be at least 1", image={"width": 0}),
-    _coco("width a text", "images[1] (id 2).width", "'200'", image={"width": "200"}),
+    _coco("width a word", "images[1] (id 2).width", "'wide'", image={"width": "wide"}),
     _coco(
         "height of no camera", "images[1] (id 2).height: should be at most", image={"height": 10**9}
     ),
@@ -137,7 +137,24 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco("file name absolute", "(id 2).file_name", "absolute", image={"file_name": "/etc/b.png"}),
     _coco("file name with a drive", "(id 2).file_name", "absolute", image={"file_name": "C:b.png"}),
     _coco(
-        "file name with backslash", "(id 2).file_name", "backslash", image={"file_name": "a\\b.png"}
+        "file name that climbs out by backslashes",
+        "(id 2).file_name",
+        "'..'",
+        image={"file_name": "..\\b.png"},
+    ),
+    _coco(
+        "file name in a bucket",
+        "(id 2).file_name",
+        "s3://",
+        "media_root",
+        image={"file_name": "s3://reef/b.png"},
+    ),
+    _coco(
+        "file name of a Label Studio server",
+        "(id 2).file_name",
+        "Label Studio",
+        "'reef/b.png'",
+        image={"file_name": "/data/local-files/?d=reef/b.png"},
     ),
     _coco("file name with NUL", "(id 2).file_name", "printed", image={"file_name": "b\0.png"}),
     _coco("file name with odd space", "(id 2).file_name", "space", image={"file_name": "b.png "}),
@@ -161,13 +178,12 @@ MALFORMED_COCO: list[MalformedFile] = [
     ),
     _coco("URL a number", "(id 2).coco_url: should be text, not 3", image={"coco_url": 3}),
     # annotations
-    _coco("annotation id a text", "annotations[1].id", "'2'", box={"id": "2"}),
     _coco("annotation id twice", "annotations[1] (id 1).id", "annotations[0]", box={"id": 1}),
     _coco("image id dangling", "annotations[1] (id 2).image_id", "999", box={"image_id": 999}),
     _coco(
         "category id dangling", "annotations[1] (id 2).category_id", "99", box={"category_id": 99}
     ),
-    _coco("category id a text", "annotations[1] (id 2).category_id", box={"category_id": "2"}),
+    _coco("category id a word", "annotations[1] (id 2)", "'squid'", box={"category_id": "squid"}),
     _coco(
         "bbox missing", "annotations[1] (id 2).bbox: is missing", without=[("annotations", "bbox")]
     ),
@@ -175,7 +191,7 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco(
         "bbox of five", "(id 2).bbox: should be a list of 4 numbers", box={"bbox": [1, 2, 3, 4, 5]}
     ),
-    _coco("bbox of text", "(id 2).bbox[2]: should be a number", box={"bbox": [1, 2, "3", 4]}),
+    _coco("bbox of words", "(id 2).bbox[2]: should be a number", box={"bbox": [1, 2, "3,5", 4]}),
     _coco("bbox of booleans", "(id 2).bbox[3]: should be a number", box={"bbox": [1, 2, 3, True]}),
     _coco(
         "bbox with NaN", "(id 2).bbox[0]: should be a finite", box={"bbox": [float("nan"), 2, 3, 4]}
@@ -190,15 +206,20 @@ MALFORMED_COCO: list[MalformedFile] = [
         "bbox right of its image", "(id 2).bbox: lies wholly outside", box={"bbox": [100, 0, 9, 9]}
     ),
     _coco("bbox above its image", "(id 2).bbox: lies wholly outside", box={"bbox": [0, -9, 9, 9]}),
-    _coco("area negative", "annotations[1] (id 2).area", box={"area": -1.0}),
     _coco("area NaN", "annotations[1] (id 2).area", box={"area": float("nan")}),
     _coco("iscrowd two", "annotations[1] (id 2).iscrowd", box={"iscrowd": 2}),
     # categories
     _coco("category id twice", "categories[1] (id 1).id", "categories[0]", category={"id": 1}),
     _coco("category name null", "categories[1] (id 2).name", category={"name": None}),
     _coco("category name blank", "categories[1] (id 2).name: is empty", category={"name": " \t"}),
-    _coco("category name twice", "(id 2).name", "categories[0]", category={"name": " funiculina"}),
     # odd, and read all the same
+    _coco("image id a text", image={"id": "2"}),
+    _coco("image id with a decimal point", image={"id": 2.0}),
+    _coco("width a text", image={"width": "200"}),
+    _coco("annotation id a text", box={"id": "2"}),
+    _coco("category id a text", box={"category_id": "2"}),
+    _coco("bbox of text", box={"bbox": [1, 2, "3", 4]}),
+    _coco("area negative", box={"area": -1.0}),
     _coco("a byte order mark", raw=b"\xef\xbb\xbf" + _SOUND),
     _coco("UTF-16 with a mark", raw=_SOUND.decode().encode("utf-16")),
     _coco("Windows line ends", raw=_SOUND.replace(b"\n", b"\r\n")),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,14 +12,22 @@ from ..files.faults import FaultList
 from ..files.reading import decode, read_source
 from ..files.safe_values import web_url
 from ..garbage_collector import collector_paused
-from .coco import RawImage, parse_coco
+from ..text import counted
+from .coco import RawImage, parse_coco, place_of
 from .coco_reader import CocoReader
 from .dives import parse_dive, parse_time
 from .licences import Licence, LicenceId, Statement, licence_id, read_licences, read_statements
+from .members import Fields, Members, read_fields
 from .values import clip_to_image, parse_date
 
 ROUNDING = 1.0
 """Pixels by which a box may exceed its image before clipping it is worth a note."""
+
+MOST_LOST = 0.1
+"""Share of a box's area that may be outside its image before that is told by itself."""
+
+Measure = Callable[[str, int], tuple[int, int] | None]
+"""Width and height of an image by its file name and id; None where it is not at hand."""
 
 RelativeBox = tuple[float, float, float, float]
 """Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
@@ -33,8 +41,10 @@ class BoxRecord:
         annotation_id: unique in its file.
         label: the concept; None if the file names no category.
         bounding_box: the part inside the image, relative, each value in 0..1.
-        area: pixels², from the file, otherwise the area of the part inside the image.
+        area: pixels², from the file; the area of the part inside the image if the file has none,
+            or the image's edge cuts off more than a tenth of the box.
         iscrowd: 1 if the box stands for a group.
+        others: what else the file says of it, see ``members``.
     """
 
     annotation_id: int
@@ -42,6 +52,7 @@ class BoxRecord:
     bounding_box: RelativeBox
     area: float
     iscrowd: int
+    others: Members = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class ImageRecord:
         dive: named by the URL, see ``dives``.
         licence: id of its licence; None if the file names none.
         boxes: the boxes.
+        others: what else the file says of it, see ``members``.
     """
 
     image_id: int
@@ -71,6 +83,7 @@ class ImageRecord:
     dive: str | None
     licence: LicenceId | None
     boxes: tuple[BoxRecord, ...]
+    others: Members = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,12 @@ class Catalog:
         statements: what the file says about itself.
         notes: what was read differently from the way it is written, with places.
         categories: id and name of each category, in the order of the ids.
+        told: the same in a sentence a kind, with a count and the first.
+        skipped: what is wrong with the boxes that were left out, where that was allowed.
+        skipped_boxes: how many these are.
+        numbered: whether the boxes have numbers that the file does not give them.
+        image_fields: types of what images have beside COCO's members, by name.
+        box_fields: likewise of boxes.
     """
 
     source: str
@@ -96,6 +115,12 @@ class Catalog:
     statements: tuple[Statement, ...]
     notes: tuple[Fault, ...]
     categories: tuple[tuple[int, str], ...] = ()
+    told: tuple[str, ...] = ()
+    skipped: tuple[Fault, ...] = ()
+    skipped_boxes: int = 0
+    numbered: bool = False
+    image_fields: Mapping[str, type] = field(default_factory=dict)
+    box_fields: Mapping[str, type] = field(default_factory=dict)
 
     @property
     def box_count(self) -> int:
@@ -110,7 +135,12 @@ class Catalog:
         return self if limit is None else replace(self, images=self.images[:limit])
 
 
-def read_catalog(path: str | Path, known_concepts: Iterable[str] = ()) -> Catalog:
+def read_catalog(
+    path: str | Path,
+    known_concepts: Iterable[str] = (),
+    skip_bad_boxes: bool = False,
+    measure: Measure | None = None,
+) -> Catalog:
     """Reads and checks a COCO file.
 
     Category names are compared with ``known_concepts`` ignoring case and white space, and take
@@ -120,61 +150,111 @@ def read_catalog(path: str | Path, known_concepts: Iterable[str] = ()) -> Catalo
     Args:
         path: the file: UTF-8, or UTF-16 with a byte order mark.
         known_concepts: names in their canonical spelling.
+        skip_bad_boxes: leave out the boxes that have faults, and list them, instead of refusing the
+            file.
+        measure: asked for the size of an image that the file does not give.
 
     Raises:
         InputError: the file has faults; the error carries them with their places, the first 1,000
             listed and the others counted.
     """
     with collector_paused():
-        return _read(path, known_concepts)
+        return _read(path, known_concepts, skip_bad_boxes, measure)
 
 
-def _read(path: str | Path, known_concepts: Iterable[str]) -> Catalog:
+def _read(
+    path: str | Path, known_concepts: Iterable[str], skip_bad_boxes: bool, measure: Measure | None
+) -> Catalog:
     source = read_source(path)
     subject, name, sha256 = source.subject, source.name, source.sha256
     text = decode(source)
     # A large file lies in memory once as bytes and once as text: each goes as soon as it is read.
     del source
     faults, notes = FaultList(), FaultList()
-    coco = parse_coco(text, faults)
+    skipped = FaultList() if skip_bad_boxes else faults
+    coco = parse_coco(text, faults, notes, skipped)
     del text
+    image_fields = box_fields = Fields({}, {})
     images: tuple[ImageRecord, ...] = ()
     concepts: dict[int, str] = {}
     if coco is not None:
-        reader = CocoReader(coco, faults, notes)
+        reader = CocoReader(coco, faults, notes, skipped)
         reader.check_lists({"images": "there is nothing to read"})
         concepts = reader.read_concepts(known_concepts)
-        images = _read_images(reader, _read_boxes(reader, concepts))
+        _measure_images(reader, measure)
+        others = (raw.others for raw in coco.annotations.records if raw is not None)
+        box_fields = read_fields("annotations", others, notes)
+        boxes = _read_boxes(reader, concepts, box_fields)
+        others = (raw.others for raw in coco.images.records if raw is not None)
+        image_fields = read_fields("images", others, notes)
+        images = _read_images(reader, boxes, image_fields)
     faults.raise_if_any(subject, "Correct the file, then try again.")
     assert coco is not None  # otherwise there was a fault
     licences = read_licences(coco.licenses, notes)
     statements = read_statements(coco.info, notes)
-    concept_names = tuple(concepts.values())
+    left_out = 0
+    if skipped is not faults:
+        left_out = len(coco.annotations.records) - sum(len(image.boxes) for image in images)
+        for fault in skipped.all():
+            notes.add(fault.place, f"{fault.problem}; left out", "boxes left out")
     return Catalog(
         source=name,
         sha256=sha256,
         images=images,
-        concepts=concept_names,
+        concepts=tuple(dict.fromkeys(concepts.values())),
         licences=licences,
         statements=statements,
         notes=notes.all(),
         categories=tuple(concepts.items()),
+        told=notes.told(),
+        skipped=skipped.all() if left_out else (),
+        skipped_boxes=left_out,
+        numbered=coco.numbered,
+        image_fields=image_fields.kinds,
+        box_fields=box_fields.kinds,
     )
 
 
-def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[BoxRecord]]:
+def _measure_images(reader: CocoReader, measure: Measure | None) -> None:
+    """Gives the images the sizes that the file does not give, where they can be looked at."""
+    measured = 0
+    for index, raw in enumerate(reader.coco.images.records):
+        if raw is None or (raw.width and raw.height):
+            continue
+        size = measure(raw.file_name, raw.id) if measure else None
+        if size is None:
+            missing = "height" if raw.width else "width"
+            problem = "is missing, and the image is not at hand to be measured"
+            reader.faults.add(f"{place_of('images', index, raw.id)}.{missing}", problem)
+            continue
+        raw.width, raw.height = raw.width or size[0], raw.height or size[1]
+        measured += 1
+    if measured:
+        images = counted(measured, "image has", "images have")
+        reader.notes.add("images.width", f"{images} the size of the file itself: none is written")
+
+
+def _read_boxes(
+    reader: CocoReader, concepts: dict[int, str], fields: Fields
+) -> dict[int, list[BoxRecord]]:
     """The boxes of each image by its id, in the order of the file."""
     boxes: dict[int, list[BoxRecord]] = {}
     for place, raw, image in reader.sound_boxes():
+        refused = reader.box_faults.count
         label = reader.label_of(place, raw, concepts)
-        if image is None:
+        if image is None or not (image.width and image.height):
             continue
         try:
             inside, excess = clip_to_image(raw.bbox, image.width, image.height)
         except ValueError as error:
-            reader.faults.add(f"{place}.bbox", str(error))
+            reader.box_faults.add(f"{place}.bbox", str(error))
+        if reader.box_faults.count > refused:
             continue
-        if excess >= ROUNDING:
+        lost = 1 - inside[2] * inside[3] / (raw.bbox[2] * raw.bbox[3])
+        if lost > MOST_LOST:
+            problem = f"lost {lost:.0%} of its area at its image's edge: clipped, area recomputed"
+            reader.notes.add(f"{place}.bbox", problem, "boxes that lost more than a tenth")
+        elif excess >= ROUNDING:
             problem = f"stood {excess:g} pixels out of its image: clipped"
             reader.notes.add(f"{place}.bbox", problem)
         left, top, width, height = inside
@@ -184,22 +264,25 @@ def _read_boxes(reader: CocoReader, concepts: dict[int, str]) -> dict[int, list[
             width / image.width,
             height / image.height,
         )
-        area = width * height if raw.area is None else raw.area
-        box = BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0)
+        area = width * height if raw.area is None or lost > MOST_LOST else raw.area
+        others = fields.of(raw.others) if fields.kinds else ()
+        box = BoxRecord(raw.id, label, relative, area, raw.iscrowd or 0, others)
         boxes.setdefault(raw.image_id, []).append(box)
     return boxes
 
 
-def _read_images(reader: CocoReader, boxes: dict[int, list[BoxRecord]]) -> tuple[ImageRecord, ...]:
+def _read_images(
+    reader: CocoReader, boxes: dict[int, list[BoxRecord]], fields: Fields
+) -> tuple[ImageRecord, ...]:
     """The images with their boxes, in the order of the file."""
     return tuple(
-        _read_image(reader, place, raw, tuple(boxes.get(raw.id, ())))
+        _read_image(reader, place, raw, tuple(boxes.get(raw.id, ())), fields.of(raw.others))
         for place, raw in reader.sound_images()
     )
 
 
 def _read_image(
-    reader: CocoReader, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...]
+    reader: CocoReader, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...], others: Members
 ) -> ImageRecord:
     url, captured, licence = None, None, None
     try:
@@ -218,12 +301,14 @@ def _read_image(
     return ImageRecord(
         image_id=raw.id,
         file_name=raw.file_name,
-        width=raw.width,
-        height=raw.height,
+        # 0 only beside the fault that it is missing.
+        width=raw.width or 0,
+        height=raw.height or 0,
         source_url=url,
         date_captured=captured or parse_time(url),
         vehicle=origin.vehicle,
         dive=origin.dive,
         licence=licence,
         boxes=boxes,
+        others=others,
     )

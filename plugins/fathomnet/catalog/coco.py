@@ -1,22 +1,28 @@
 """The schema of a COCO file: JSON text -> typed records, each checked by itself.
 
 How records relate to one another (unknown ids, boxes outside their image, ...) is checked by the
-catalog. Members that the schema does not name, such as segmentation, are ignored whatever they
-hold; what the file says about itself and about licences is passed on unchanged.
+catalog. A value that another program wrote in its own way ("16", 214.0, false, no box ids) is read
+where it can only mean one thing, with a note a member. Members that the schema does not name stay
+with their record, except the outlines of objects; what the file says about itself and about
+licences is passed on unchanged.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
-from pydantic import FailFast, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from ..files.faults import FaultList, value_in_words
 from ..files.safe_values import LARGEST_ID
+from ..text import counted
+from .other_formats import format_of_object, format_of_text
+from .values import number_for, number_of, whole_number
 
 
 class JsonSyntaxError(ValueError):
@@ -82,19 +88,43 @@ def parse_json(text: str) -> tuple[object, frozenset[str]]:
 LARGEST_SIDE: Final = 1_000_000
 """Pixels; more than any camera has, but few enough to catch a number that is not a size."""
 
-# Strict everywhere: "12", 12.0 and true are faults where a whole number is due.
+# Strict everywhere: what another program wrote in its own way is read by ``_REPAIRS`` before.
 Id = Annotated[int, Field(strict=True, ge=0, le=LARGEST_ID)]
 Side = Annotated[int, Field(strict=True, ge=1, le=LARGEST_SIDE)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(strict=True)]
 
 
+class _Ignored:
+    """A member of which nothing is read, whatever it holds and however large it is."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        nothing = core_schema.none_schema()
+        return core_schema.with_default_schema(nothing, default=None, on_error="default")
+
+
+Ignored = Annotated[Any, _Ignored]
+
+
+class _WithOthers:
+    """A record that keeps the members that its schema does not name, in its ``__dict__``."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="allow")
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """By name."""
+        return vars(self)
+
+
 @dataclass(slots=True)
-class RawImage:
+class RawImage(_WithOthers):
     id: Id
     file_name: Text
-    width: Side
-    height: Side
+    # None: the file does not say.
+    width: Side | None = None
+    height: Side | None = None
     coco_url: Text | None = None
     flickr_url: Text | None = None
     date_captured: Any = None
@@ -102,13 +132,16 @@ class RawImage:
 
 
 @dataclass(slots=True)
-class RawBox:
+class RawBox(_WithOthers):
     id: Id
     image_id: Id
     bbox: Annotated[list[Number], Field(strict=True, min_length=4, max_length=4)]
     category_id: Id | None = None
     area: Annotated[Number, Field(ge=0)] | None = None
     iscrowd: Annotated[int, Field(strict=True, ge=0, le=1)] | None = None
+    segmentation: Ignored = None
+    rle: Ignored = None
+    keypoints: Ignored = None
 
 
 @dataclass(slots=True)
@@ -128,11 +161,13 @@ class Section(Generic[Record]):
         records: one entry per item of the list; None where the item was refused.
         refused_ids: ids of the refused items; None stands for an id that could not be read.
         present: whether the file has this list at all.
+        unnumbered: places of the records to which the file gives no id.
     """
 
     records: list[Record | None] = field(default_factory=list)
     refused_ids: set[int | None] = field(default_factory=set)
     present: bool = False
+    unnumbered: set[int] = field(default_factory=set)
 
     def certainly_lacks(self, record_id: int) -> bool:
         """Whether no refused or unread item can have had this id."""
@@ -141,13 +176,29 @@ class Section(Generic[Record]):
 
 @dataclass(slots=True)
 class CocoFile:
-    """The lists, which are checked, and two members as they stand; None where the file has none."""
+    """The lists, which are checked, and two members as they stand; None where the file has none.
+
+    Attributes:
+        images: the images.
+        annotations: the boxes.
+        categories: the concepts.
+        licenses: as it stands.
+        info: as it stands.
+        texts: by the number that was made of it, an id that the file writes as a text.
+        numbered: whether the boxes got their ids here, because the file's tell none from another.
+    """
 
     images: Section[RawImage] = field(default_factory=Section)
     annotations: Section[RawBox] = field(default_factory=Section)
     categories: Section[RawCategory] = field(default_factory=Section)
     licenses: Any = None
     info: Any = None
+    texts: dict[int, str] = field(default_factory=dict)
+    numbered: bool = False
+
+    def written(self, record_id: int) -> str:
+        """An id as the file writes it."""
+        return repr(self.texts[record_id][:80]) if record_id in self.texts else str(record_id)
 
 
 @dataclass(slots=True)
@@ -184,18 +235,26 @@ _EXPECTED: Final = {
 _BOUNDS: Final = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 
 
-def parse_coco(text: str, faults: FaultList) -> CocoFile | None:
+def parse_coco(
+    text: str, faults: FaultList, notes: FaultList, box_faults: FaultList | None = None
+) -> CocoFile | None:
     """Reads the three lists of a COCO file, checking the type of every value that is used.
 
     Args:
         text: the file's text.
         faults: takes every fault, with its place.
+        notes: takes what is read differently from how it is written, once a member.
+        box_faults: takes the faults of single boxes; by default ``faults`` does.
 
     Returns:
         The records; None if the text is not one complete JSON object, because then nobody can
         tell which record refers to which.
     """
-    return _parse_sound(text) or _parse_carefully(text, faults)
+    by_section = {"annotations": faults if box_faults is None else box_faults}
+    coco = _parse_sound(text) or _parse_carefully(text, faults, notes, by_section)
+    if coco is not None:
+        _number_boxes(coco, notes)
+    return coco
 
 
 def _parse_sound(text: str) -> CocoFile | None:
@@ -219,12 +278,19 @@ def _parse_sound(text: str) -> CocoFile | None:
     )
 
 
-def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
+def _parse_carefully(
+    text: str, faults: FaultList, notes: FaultList, by_section: dict[str, FaultList]
+) -> CocoFile | None:
     """Reads a file record by record, and says what is wrong with each."""
     try:
         content, repeated = parse_json(text)
     except JsonSyntaxError as error:
-        faults.add(error.place, error.problem)
+        other = format_of_text(text)
+        faults.add(*(("file", other) if other else (error.place, error.problem)))
+        return None
+    other = format_of_object(content)
+    if other:
+        faults.add("file", other)
         return None
     if not isinstance(content, dict):
         problem = f"should be an object with images and annotations, not {value_in_words(content)}"
@@ -238,7 +304,9 @@ def _parse_carefully(text: str, faults: FaultList) -> CocoFile | None:
             faults.add(name, "stands in the file twice")
             section.refused_ids.add(None)  # what the other list held is not known
         if isinstance(content[name], list):
-            _read_section(content[name], name, section, faults)
+            repairs = _Repairs(name, coco)
+            _read_section(content[name], repairs, section, by_section.get(name, faults))
+            repairs.tell(notes)
         else:
             faults.add(name, f"should be a list, not {value_in_words(content[name])}")
     return coco
@@ -255,27 +323,166 @@ def place_of(section: str, index: int, record_id: int | None) -> str:
     return place if record_id is None else f"{place} (id {record_id})"
 
 
-def _read_section(items: list[object], name: str, section: Section[Any], faults: FaultList) -> None:
-    validate = _SCHEMAS[name].validator.validate_python
+_Reader = Callable[[Any], tuple[Any, str]]
+"""Gives what a value means and, where that is not how it is written, how it was read."""
+
+
+class _Repairs:
+    """Reads the values of a list that another program wrote in its own way, and counts them.
+
+    Args:
+        section: the list's name.
+        coco: takes the texts that are ids.
+    """
+
+    def __init__(self, section: str, coco: CocoFile) -> None:
+        self.section = section
+        self._coco = coco
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], object] = {}
+        readers: dict[str, dict[str, _Reader]] = {
+            "images": {"id": self._id, "width": _side, "height": _side},
+            "annotations": {
+                "id": self._id,
+                "image_id": self._id,
+                "category_id": self._id,
+                "iscrowd": _flag,
+                "area": _area,
+                "bbox": _rectangle,
+            },
+            "categories": {"id": self._id},
+        }
+        self._readers = readers[section]
+
+    def repaired(self, item: object, index: int) -> object:
+        """The record with its values as they are meant; what may mean anything stays."""
+        if not isinstance(item, dict):
+            return item
+        changed = dict(item)
+        for member, read in self._readers.items():
+            if item.get(member) is None:
+                continue
+            value, how = read(item[member])
+            if how:
+                changed[member] = value
+                self._count(member, how, item[member])
+        if self.section == "annotations" and item.get("id") is None:
+            changed["id"] = 0
+            self._coco.annotations.unnumbered.add(index)
+        return changed
+
+    def tell(self, notes: FaultList) -> None:
+        """Notes what was read otherwise, once a member and way."""
+        for (member, how), number in self._counts.items():
+            value = self._examples[member, how]
+            example = value_in_words(value[0] if isinstance(value, list) else value)
+            values = counted(number, "value", "values")
+            notes.add(f"{self.section}.{member}", f"{values} {how}, such as {example}")
+
+    def _count(self, member: str, how: str, value: object) -> None:
+        self._counts[member, how] += 1
+        self._examples.setdefault((member, how), value)
+
+    def _id(self, value: object) -> tuple[Any, str]:
+        number = whole_number(value)
+        if number is not None and abs(number) <= LARGEST_ID:
+            return number, "" if type(value) is int else "read as a whole number"
+        if not isinstance(value, str) or not value.strip():
+            return value, ""
+        text = value.strip()
+        number = number_for(text)
+        self._coco.texts[number] = text
+        return number, "that are texts, given a number each"
+
+
+def _side(value: object) -> tuple[Any, str]:
+    number = whole_number(value)
+    return number, "read as a whole number" if number is not None and type(value) is not int else ""
+
+
+def _flag(value: object) -> tuple[Any, str]:
+    number = int(value) if isinstance(value, bool) else whole_number(value)
+    return number, "read as 0 or 1" if number in (0, 1) and type(value) is not int else ""
+
+
+def _area(value: object) -> tuple[Any, str]:
+    number = number_of(value)
+    if number is not None and number >= 0:
+        return number, "read as a number" if isinstance(value, str) else ""
+    if number is not None or isinstance(value, str):
+        return None, "of no use, and reckoned from the box instead"
+    return value, ""
+
+
+def _rectangle(value: object) -> tuple[Any, str]:
+    if not isinstance(value, list) or not any(isinstance(one, str) for one in value):
+        return value, ""
+    numbers = [number_of(one) for one in value]
+    read = [one if number is None else number for one, number in zip(value, numbers, strict=True)]
+    return read, "" if None in numbers else "read as numbers"
+
+
+def _number_boxes(coco: CocoFile, notes: FaultList) -> None:
+    """Numbers the boxes of a file whose ids are missing, or begin anew in every image."""
+    section = coco.annotations
+    boxes = [(place, box) for place, box in enumerate(section.records) if box is not None]
+    ids = {box.id for _, box in boxes}
+    if not section.unnumbered and len(ids) == len(boxes):
+        return
+    known = [box.id for place, box in boxes if place not in section.unnumbered]
+    if known and section.unnumbered:
+        after = max(known) + 1
+        for number, place in enumerate(sorted(section.unnumbered), start=after):
+            if (box := section.records[place]) is not None:
+                box.id = number
+        missing = counted(len(section.unnumbered), "box has none", "boxes have none")
+        notes.add("annotations.id", f"{missing}: numbered in order from {after:,}")
+    elif known and not _ids_begin_anew([box for _, box in boxes]):
+        return  # some box has another's id, which is a fault
+    else:
+        for place, box in boxes:
+            box.id = place + 1
+        why = "begin anew in every image" if known else "are missing"
+        notes.add("annotations.id", f"ids {why}: the boxes were numbered in their order, from 1")
+    coco.numbered = True
+
+
+def _ids_begin_anew(boxes: list[RawBox]) -> bool:
+    """Whether ids tell only the boxes of one image apart, of which most have a first one."""
+    first = min(box.id for box in boxes)
+    of_images = {(box.image_id, box.id) for box in boxes}
+    firsts = sum(box.id == first for box in boxes)
+    return len(of_images) == len(boxes) and 2 * firsts > len({box.image_id for box in boxes})
+
+
+def _read_section(
+    items: list[object], repairs: _Repairs, section: Section[Any], faults: FaultList
+) -> None:
+    validate = _SCHEMAS[repairs.section].validator.validate_python
     for index, item in enumerate(items):
         try:
             section.records.append(validate(item))
-        except ValidationError as error:
-            section.records.append(None)
-            _refuse(name, index, item, error, section, faults)
+        except ValidationError:
+            # Only then: most records of most files need no repair.
+            repaired = repairs.repaired(item, index)
+            try:
+                section.records.append(validate(repaired))
+            except ValidationError as error:
+                section.records.append(None)
+                written = repaired.get("id") if isinstance(repaired, dict) else None
+                number = written if type(written) is int and abs(written) <= LARGEST_ID else None
+                record_id = None if index in section.unnumbered else number
+                _refuse(repairs.section, index, record_id, error, section, faults)
 
 
 def _refuse(
     name: str,
     index: int,
-    item: object,
+    record_id: int | None,
     error: ValidationError,
     section: Section[Any],
     faults: FaultList,
 ) -> None:
-    written = item.get("id") if isinstance(item, dict) else None
-    readable = type(written) is int and abs(written) <= LARGEST_ID
-    record_id = written if readable else None
     section.refused_ids.add(record_id)
     if faults.full:
         faults.count_only(error.error_count())

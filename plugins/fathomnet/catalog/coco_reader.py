@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 from unicodedata import normalize
+from urllib.parse import unquote, urlsplit
 
 from ..files.faults import FaultList
 from ..files.safe_values import safe_file_name
-from ..text import shortened
+from ..text import counted
 from .coco import CocoFile, RawBox, RawImage, Section, place_of
-from .values import LONGEST_SHOWN, category_name
+from .values import category_name, image_name
 
 Record = TypeVar("Record")
 
@@ -26,12 +27,50 @@ class CocoReader:
         coco: the records, each sound by itself.
         faults: takes every fault, with its place.
         notes: takes what is read differently from how it is written.
+        box_faults: takes the faults of single boxes; by default ``faults`` does.
     """
 
-    def __init__(self, coco: CocoFile, faults: FaultList, notes: FaultList) -> None:
+    def __init__(
+        self,
+        coco: CocoFile,
+        faults: FaultList,
+        notes: FaultList,
+        box_faults: FaultList | None = None,
+    ) -> None:
         self.coco = coco
         self.faults = faults
         self.notes = notes
+        self.box_faults = faults if box_faults is None else box_faults
+        self._read_names()
+
+    def _read_names(self) -> None:
+        """Gives every image the path of its file, and the URL that its name is."""
+        urls = {}
+        for index, raw in _sound(self.coco.images):
+            written = raw.file_name
+            try:
+                raw.file_name, url = image_name(written)
+            except ValueError:
+                continue  # for sound_images to refuse
+            if url:
+                urls[index] = url
+                raw.coco_url = raw.coco_url or url
+            elif raw.file_name != written:
+                problem = f"{written[:80]!r} was read as {raw.file_name[:80]!r}"
+                self.notes.add(f"{place_of('images', index, raw.id)}.file_name", problem)
+        if not urls:
+            return
+        images = {index: raw for index, raw in _sound(self.coco.images) if index in urls}
+        if len({raw.file_name for raw in images.values()}) < len(images):
+            # Files of equal names in several folders of the host keep these folders.
+            for index, raw in images.items():
+                raw.file_name = unquote(urlsplit(urls[index]).path).lstrip("/")
+        first = next(iter(images))
+        number = counted(len(urls), "name is a URL", "names are URLs")
+        problem = (
+            f"{number}, such as {urls[first][:80]!r}, read as {images[first].file_name[:80]!r}"
+        )
+        self.notes.add("images.file_name", problem)
 
     def check_lists(self, not_empty: Mapping[str, str]) -> None:
         """Finds lists that are missing or empty.
@@ -61,7 +100,7 @@ class CocoReader:
         """
         known = {name.casefold(): name for name in known_concepts}
         ids = _Claims("categories", "id", self.faults)
-        names = _Claims("categories", "name", self.faults)
+        spellings: dict[str, str] = {}
         concepts: dict[int, str] = {}
         for index, category in _sound(self.coco.categories):
             ids.claim(category.id, index, category.id)
@@ -72,11 +111,13 @@ class CocoReader:
             except ValueError as error:
                 self.faults.add(place, str(error))
                 continue
-            name = concepts[category.id] = known.get(name.casefold(), name)
-            names.claim(name.casefold(), index, category.id)
-            if name != category.name:
-                written, read = (shortened(one, LONGEST_SHOWN) for one in (category.name, name))
-                self.notes.add(place, f"{written!r} was read as {read!r}")
+            name = known.get(name.casefold(), name)
+            is_new = name.casefold() not in spellings
+            name = concepts[category.id] = spellings.setdefault(name.casefold(), name)
+            same = "" if is_new else ", the same concept as an earlier category"
+            if name != category.name or same:
+                problem = f"{category.name[:80]!r} was read as {name[:80]!r}{same}"
+                self.notes.add(place, problem)
         return dict(sorted(concepts.items()))
 
     def sound_boxes(self) -> Iterator[tuple[str, RawBox, RawImage | None]]:
@@ -91,7 +132,8 @@ class CocoReader:
             place = place_of("annotations", index, raw.id)
             image = images.get(raw.image_id)
             if image is None and self.coco.images.certainly_lacks(raw.image_id):
-                self.faults.add(f"{place}.image_id", f"no image has the id {raw.image_id}")
+                problem = f"no image has the id {self.coco.written(raw.image_id)}"
+                self.box_faults.add(f"{place}.image_id", problem)
             yield place, raw, image
 
     def sound_images(self) -> Iterator[tuple[str, RawImage]]:
@@ -104,7 +146,7 @@ class CocoReader:
             names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
             place = place_of("images", index, raw.id)
             try:
-                safe_file_name(raw.file_name)
+                safe_file_name(image_name(raw.file_name)[0])
             except ValueError as error:
                 self.faults.add(f"{place}.file_name", str(error))
             yield place, raw
@@ -115,7 +157,8 @@ class CocoReader:
             return None
         label = concepts.get(raw.category_id)
         if label is None and self.coco.categories.certainly_lacks(raw.category_id):
-            self.faults.add(f"{place}.category_id", f"no category has the id {raw.category_id}")
+            problem = f"no category has the id {self.coco.written(raw.category_id)}"
+            self.box_faults.add(f"{place}.category_id", problem)
         return label
 
 

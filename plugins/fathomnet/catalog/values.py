@@ -6,9 +6,14 @@ or raises ``ValueError`` with the problem in plain words; the caller knows the p
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from ..text import shortened
 
@@ -27,8 +32,55 @@ PixelBox = Sequence[float]
 """Four numbers: left, top, width, height in pixels."""
 
 
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.0*)?")
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_YEAR_FIRST: Final = re.compile(r"([0-9]{4})([:/.-])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
+_ZONE: Final = re.compile(r"\s*(?:UTC|GMT|[Zz])$|\s+(?=[+-][0-9]{2}:?[0-9]{2}$)")
+_MADE_UP: Final = 2**53
+"""Numbers below it are the same in every program, JavaScript's included."""
+
+
+def whole_number(value: object) -> int | None:
+    """The whole number that a value can only mean, however a program wrote it.
+
+    Examples:
+        >>> whole_number("16"), whole_number(214.0), whole_number("1920.0"), whole_number(1.5)
+        (16, 214, 1920, None)
+    """
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
+def number_of(value: object) -> float | None:
+    """The number that a value can only mean.
+
+    Examples:
+        >>> number_of("976.0"), number_of(" 1e3"), number_of("9,5"), number_of(True)
+        (976.0, 1000.0, None, None)
+    """
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        return float(value)
+    return float(value) if type(value) in (int, float) and abs(value) < 1e300 else None  # type: ignore[arg-type]
+
+
+def number_for(text: str) -> int:
+    """A number for an id that is a text, such as a UUID: the same one wherever the text stands.
+
+    Examples:
+        >>> number_for("0d84d2f3-8b4c-4c4e-9f0a-5b7d1d0d6f11") < 2**53
+        True
+    """
+    return int.from_bytes(sha256(text.encode("utf-8", "replace")).digest()[:8], "big") % _MADE_UP
+
+
 def parse_date(text: object) -> datetime | None:
-    """Reads a date in COCO's form (``YYYY-MM-DD HH:MM:SS``, taken as UTC) or in ISO 8601.
+    """Reads a date with the year first: COCO's, EXIF's, with slashes, or ISO 8601.
+
+    One without a zone is taken as UTC. Where the day or the month stands first, nobody can tell
+    which it is.
 
     Returns:
         The time in UTC as a naive datetime; None where the file gives none.
@@ -37,21 +89,26 @@ def parse_date(text: object) -> datetime | None:
         ValueError: the value is not such a date.
 
     Examples:
-        >>> parse_date("2014-06-12 08:30:00"), parse_date("2014-06-12T08:30:00-07:00")
+        >>> parse_date("2014:06:12 08:30:00"), parse_date("2014-06-12T08:30:00-07:00")
         (datetime.datetime(2014, 6, 12, 8, 30), datetime.datetime(2014, 6, 12, 15, 30))
+        >>> parse_date("2014/6/12 08:30:00 UTC")
+        datetime.datetime(2014, 6, 12, 8, 30)
     """
     if text is None or text == "":
         return None
     if not isinstance(text, str):
         raise ValueError("is not a date in text form and was left out")
+    # A blank before an offset goes, and so does a zone that is UTC by name.
+    written = _ZONE.sub("", text.strip()[:100])
+    found = _YEAR_FIRST.match(written)
+    if found:
+        written = f"{found[1]}-{found[3]:0>2}-{found[4]:0>2}{written[found.end() :]}"
     try:
-        time = from_iso(text.strip())
+        time = from_iso(written)
         return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError):
-        shown = shortened(text, LONGEST_SHOWN)
-        raise ValueError(
-            f"{shown!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out"
-        ) from None
+        problem = f"{shortened(text, 80)!r} is not a date (YYYY-MM-DD HH:MM:SS) and was left out"
+        raise ValueError(problem) from None
 
 
 def category_name(name: str) -> str:
@@ -68,10 +125,43 @@ def category_name(name: str) -> str:
     if not trimmed:
         raise ValueError("is empty")
     if not trimmed.isprintable():
-        raise ValueError(
-            f"{shortened(name, LONGEST_SHOWN)!r} holds a character that cannot be printed"
-        )
+        raise ValueError(f"{name[:80]!r} holds a character that cannot be printed")
     return trimmed
+
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/{1,3}")
+
+
+def image_name(name: str) -> tuple[str, str | None]:
+    r"""The path of an image below the images' folder, and its URL where its name is one.
+
+    Raises:
+        ValueError: the name is the address of something else.
+
+    Examples:
+        >>> image_name(r"reef\a.png"), image_name("https://host.org/reef/a%20b.png?size=9")
+        (('reef/a.png', None), ('a b.png', 'https://host.org/reef/a%20b.png?size=9'))
+        >>> image_name("s3://bucket/a.png")
+        Traceback (most recent call last):
+        ValueError: 's3://bucket/a.png' is an address (s3://), not the name of a file: write ...
+    """
+    shown = repr(shortened(name, 80))
+    scheme = _SCHEME.match(name)
+    if scheme and scheme[1].casefold() in ("http", "https"):
+        return unquote(PurePosixPath(urlsplit(name).path).name), name
+    if scheme and len(scheme[1]) > 1:  # one letter is a drive
+        raise ValueError(
+            f"{shown} is an address ({scheme[1]}://), not the name of a file: write the image's "
+            "path below the images' folder, and name the bucket or the folder as media_root"
+        )
+    path = name.replace("\\", "/")
+    served = re.match(r"/data/(local-files|upload|cloud)\b", path)
+    if served:
+        following, _, below = path.partition("?d=")
+        problem = f"{shown} is where a Label Studio server shows the image, not the name of a file"
+        better = unquote(below) or PurePosixPath(following).name
+        raise ValueError(f"{problem}: write its path below the images' folder ({better[:80]!r}?)")
+    return path, None
 
 
 def clip_to_image(box: PixelBox, width: int, height: int) -> tuple[PixelBox, float]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 from ..errors import Fault, InputError
+from ..text import counted, shortened
 
 FAULTS_KEPT = 1_000
 LONGEST_SHOWN = 80
+_TOLD_AT_ONCE = 300
+_MOST_KINDS = 50
+_RECORD = re.compile(r"\[\d+\](?: \(id [^)]*\))?")
+"""What tells one record of a list from another: ``[12] (id 13)``."""
 
 
 class FaultList:
@@ -25,6 +33,8 @@ class FaultList:
         self.count = 0
         self._limit = limit
         self._kept: list[Fault] = []
+        self._kinds: Counter[str] = Counter()
+        self._firsts: dict[str, Fault] = {}
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -34,10 +44,24 @@ class FaultList:
         """Whether further faults will only be counted."""
         return self.count >= self._limit
 
-    def add(self, place: str, problem: str) -> None:
-        """Keeps a fault while there is room, and counts it in any case."""
-        if not self.full:
-            self._kept.append(Fault(place, problem))
+    def add(self, place: str, problem: str, kind: str = "") -> None:
+        """Keeps a fault while there is room, and counts it in any case.
+
+        Args:
+            place: where it is.
+            problem: what is wrong there.
+            kind: what such faults are, for ``told``; by default the member that has it.
+        """
+        kind = kind or _RECORD.sub("", place)
+        if kind in self._kinds or len(self._kinds) < _MOST_KINDS:
+            self._kinds[kind] += 1
+        is_first = kind in self._kinds and kind not in self._firsts
+        if is_first or not self.full:
+            fault = Fault(place, problem)
+            if is_first:
+                self._firsts[kind] = fault
+            if not self.full:
+                self._kept.append(fault)
         self.count += 1
 
     def count_only(self, number: int) -> None:
@@ -51,6 +75,24 @@ class FaultList:
             return tuple(self._kept)
         rest = Fault("elsewhere", f"{hidden:,} more, counted but not listed")
         return (*self._kept, rest)
+
+    def told(self) -> tuple[str, ...]:
+        """One sentence a kind: how many there are, and the first of them.
+
+        Examples:
+            >>> notes = FaultList()
+            >>> notes.add("images[0].license", "should be a whole number")
+            >>> notes.add("images[1].license", "should be a whole number")
+            >>> print(*notes.told())
+            images.license, 2 times, such as images[0].license: should be a whole number
+        """
+        sentences = []
+        for kind, number in self._kinds.items():
+            first = self._firsts[kind]
+            times = f"{kind}, {counted(number, 'time', 'times')}, such as {first}"
+            text = str(first) if first.place == kind else times
+            sentences.append(shortened(text, _TOLD_AT_ONCE))
+        return tuple(sentences)
 
     def raise_if_any(self, subject: str, advice: str = "") -> None:
         """Refuses the input if it has faults.
