@@ -8,8 +8,8 @@ from typing import Final, Literal
 PLUGIN_NAME: Final = "@fathomnet/voxel51"
 
 DATASET_NAME: Final = "fathomnet-2025"
-SPLITS: Final = ("train", "test")
-Split = Literal["train", "test"]
+SPLITS: Final = ("train", "val", "test")
+Split = Literal["train", "val", "test"]
 TRAIN_TAG: Final = "train"
 VALIDATION_TAG: Final = "val"
 TEST_TAG: Final = "test"

@@ -83,7 +83,7 @@ def test_a_sample_has_every_field_of_the_contract(
     )
     assert one.bounding_box == [0.1, 0.1, 0.2, 0.5]
     assert two.label is None
-    assert (second.media_status, second.ground_truth.detections) == ("unknown", [])
+    assert (second.media_status, second.ground_truth.detections) == ("missing", [])
 
 
 def test_the_real_test_split_gives_325_samples_and_788_unlabelled_boxes(

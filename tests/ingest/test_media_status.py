@@ -29,7 +29,7 @@ def test_what_a_transfer_found_missing_or_rejected_is_marked_and_kept(
         values = fo.load_dataset(dataset_name, reload=True).values(["file_name", "media_status"])
         return dict(zip(*values, strict=True))
 
-    assert set(statuses().values()) == {"unknown"}
+    assert set(statuses().values()) == {"missing"}
     with open_ledger(Job("train", digest, "urls", str(media))) as ledger:
         ledger.record(Entry("gone.png", "missing", "404"))
         ledger.record(Entry("page.png", "rejected", "an HTML page"))
@@ -39,13 +39,28 @@ def test_what_a_transfer_found_missing_or_rejected_is_marked_and_kept(
         "there.png": "ok",
         "gone.png": "missing",
         "page.png": "rejected",
-        "never.png": "unknown",
+        "never.png": "missing",
     }
     assert statuses() == expected, "a dataset that is there already learns it too"
     fo.delete_dataset(dataset_name)
     assert statuses() == expected
     missing = fo.load_dataset(dataset_name).match(fo.ViewField("media_status") == "missing")
-    assert missing.values("file_name") == ["gone.png"]
+    assert missing.values("file_name") == ["gone.png", "never.png"]
+
+
+def test_a_root_that_is_not_there_says_nothing_about_images(
+    tmp_path: Path, dataset_name: str
+) -> None:
+    catalog = write_coco(tmp_path / "coco.json", {"a.png": "https://images.example.org/a.png"})
+    media = tmp_path / "media"
+    (media / "train_images").mkdir(parents=True)
+    (media / "train_images" / "a.png").write_bytes(b"an image")
+    assert ingest_dataset(dataset_name, catalog, media_root=str(media)).media_found == 1
+    media.rename(tmp_path / "not mounted")
+    result = ingest_dataset(dataset_name, catalog, media_root=str(media))
+    assert (result.media_found, result.media_missing) == (0, 0)
+    assert "0 of 1 image is" in result.notes[0] and "not there" in result.notes[0]
+    assert fo.load_dataset(dataset_name).values("media_status") == ["ok"]
 
 
 def test_what_is_in_a_bucket_is_known_from_its_ledger(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalog import BoxRecord, Catalog, ImageRecord, read_catalog
+from .catalog import BoxRecord, Catalog, ImageRecord, Measure, read_catalog
 from .coco import LARGEST_SIDE, parse_coco
 from .coco_reader import CocoReader
 
@@ -12,6 +12,7 @@ __all__ = [
     "Catalog",
     "CocoReader",
     "ImageRecord",
+    "Measure",
     "parse_coco",
     "read_catalog",
 ]

@@ -26,8 +26,8 @@ ROUNDING = 1.0
 MOST_LOST = 0.1
 """Share of a box's area that may be outside its image before that is told by itself."""
 
-Measure = Callable[[str, int], tuple[int, int] | None]
-"""Width and height of an image by its file name and id; None where it is not at hand."""
+Measure = Callable[[str], tuple[int, int] | None]
+"""Width and height of an image by its file name; None where it is not at hand."""
 
 RelativeBox = tuple[float, float, float, float]
 """Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
@@ -221,7 +221,7 @@ def _measure_images(reader: CocoReader, measure: Measure | None) -> None:
     for index, raw in enumerate(reader.coco.images.records):
         if raw is None or (raw.width and raw.height):
             continue
-        size = measure(raw.file_name, raw.id) if measure else None
+        size = measure(raw.file_name) if measure else None
         if size is None:
             missing = "height" if raw.width else "width"
             problem = "is missing, and the image is not at hand to be measured"

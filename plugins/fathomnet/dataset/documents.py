@@ -168,6 +168,7 @@ def sample_document(
                 ANNOTATION_ID: box.annotation_id,
                 "area": box.area,
                 "iscrowd": box.iscrowd,
+                **dict(box.others),
             }
         )
         if box.label is None:
@@ -199,6 +200,7 @@ def sample_document(
         "vehicle": image.vehicle,
         "dive": image.dive,
         GROUND_TRUTH: {"_cls": "Detections", "detections": boxes},
+        **dict(image.others),
     }
     return {key: value for key, value in document.items() if value is not None}
 

@@ -159,6 +159,9 @@ class IngestRecord:
         categories: id and name of each category of the file, in the order of the ids.
         licensed: which of the images that were taken have which licence.
         left_out: the annotation ids of the boxes that ``limit`` left out, by ``as_ranges``.
+        notes: what of the file was read differently from how it is written, a sentence a kind with
+            a count and the first; None where an older version kept none.
+        skipped_boxes: boxes with faults that were left out.
     """
 
     METHOD: ClassVar[str] = "ingest_dataset"
@@ -177,6 +180,8 @@ class IngestRecord:
     categories: tuple[tuple[int, str], ...] = ()
     licensed: tuple[LicensedImages, ...] = ()
     left_out: str = ""
+    notes: tuple[str, ...] | None = None
+    skipped_boxes: int = 0
 
     def write(self, dataset: Any) -> None:
         """Keeps it on a dataset, in place of an earlier one of the same split."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
 from .collection import make_durable
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
 
 
 def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
@@ -44,6 +47,24 @@ def sample_schema() -> dict[str, Any]:
         f"{box}.area": fo.FloatField(description="Square pixels"),
         f"{box}.iscrowd": fo.IntField(),
     }
+
+
+def further_schema(catalog: Catalog) -> dict[str, Any]:
+    """The fields for what a catalog's images and boxes have beside COCO's own members."""
+    import fiftyone as fo
+
+    kinds: dict[type, Any] = {
+        bool: fo.BooleanField,
+        int: fo.IntField,
+        float: fo.FloatField,
+        str: fo.StringField,
+    }
+    words = "From the annotations file"
+    schema = {name: kinds[kind](description=words) for name, kind in catalog.image_fields.items()}
+    path = f"{GROUND_TRUTH}.detections"
+    for name, kind in catalog.box_fields.items():
+        schema[f"{path}.{name}"] = kinds[kind](description=words)
+    return schema
 
 
 def classification_schema(field: str) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from ..dataset.app_defaults import save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
 from ..dataset.ingest_record import read_ingest_record
-from ..dataset.schema import declare, sample_schema
+from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
-from ..media.paths import MediaPlan
 from ..names import DATASET_NAME, GROUND_TRUTH
 from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from ..text import counted
-from .plan import SplitPlan, media_statuses, read_ingest, refuse_other_source, update_media_status
+from .media import LocatedImages, locate_images, update_media_status
+from .plan import SplitPlan, read_ingest, refuse_other_source
 from .repeats import count_repeats, save_repeats_view
 from .writing import save_concept_tree
 
@@ -39,6 +39,11 @@ class IngestResult:
         splits: the splits that were named.
         repeated_boxes: boxes of these files that repeat another exactly: image, corners and name.
             The view ``repeated boxes`` shows them.
+        media_found: images of these splits that are where they should be.
+        media_missing: images that are known not to be there.
+        skipped_boxes: boxes of these files that were left out because they have faults.
+        notes: what was noticed in the files and among the images, a sentence a kind with a count
+            and the first; begins with the split.
     """
 
     dataset: str
@@ -49,9 +54,13 @@ class IngestResult:
     unlabelled_boxes: int
     splits: tuple[str, ...]
     repeated_boxes: int = 0
+    media_found: int = 0
+    media_missing: int = 0
+    skipped_boxes: int = 0
+    notes: tuple[str, ...] = ()
 
 
-def ingest_dataset(
+def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     dataset_name: str = DATASET_NAME,
     train_annotations: str = "",
     test_annotations: str = "",
@@ -60,10 +69,14 @@ def ingest_dataset(
     limit: int | None = None,
     recreate: bool = False,
     progress: Progress = silent,
+    *,
+    val_annotations: str = "",
+    skip_bad_boxes: bool = False,
 ) -> IngestResult:
-    """Makes a persistent dataset of one or both splits, or completes an existing one.
+    """Makes a persistent dataset of one or more splits, or completes an existing one.
 
-    No image is opened. A dataset that is complete is left alone; one that was interrupted, that
+    No image is opened, except for its size where the file gives none, or the image is stored by
+    its id. A dataset that is complete is left alone; one that was interrupted, that
     has fewer images than ``limit`` now allows, or that lacks a split, gets what is missing.
 
     Args:
@@ -75,6 +88,9 @@ def ingest_dataset(
         limit: take the first so many images of each split; None for all.
         recreate: first delete an existing dataset of this name, if this project made it.
         progress: called with the share done and a label.
+        val_annotations: COCO file of the validation split, likewise.
+        skip_bad_boxes: leave out the boxes that have faults, and list them, instead of refusing
+            the file.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault; nothing was written.
@@ -83,9 +99,8 @@ def ingest_dataset(
     import fiftyone as fo
 
     progress(0.0, "reading annotations")
-    media, plans = read_ingest(
-        dataset_name, train_annotations, test_annotations, media_root, mirror, limit
-    )
+    files = {"train": train_annotations, "val": val_annotations, "test": test_annotations}
+    plans = read_ingest(dataset_name, files, media_root, mirror, limit, skip_bad_boxes)
     dataset = find_dataset(dataset_name)
     if dataset is not None and recreate:
         delete_dataset(dataset)
@@ -93,14 +108,17 @@ def ingest_dataset(
     if dataset is None:
         dataset = create_dataset(dataset_name, [plan.split for plan in plans])
     for plan in plans:
-        refuse_other_source(dataset, plan, media)
+        refuse_other_source(dataset, plan)
     declare(dataset, sample_schema())
     total = sum(len(plan.images) for plan in plans)
     added = done = 0
-    for plan in plans:
+    located = [
+        locate_images(plan.media, plan.split, plan.images, (plan.catalog.sha256,)) for plan in plans
+    ]
+    for plan, images in zip(plans, located, strict=True):
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
-        added += _ingest_split(dataset, plan, media, part)
+        added += _ingest_split(dataset, plan, images, part)
     save_concept_tree(load_taxonomy())
     splits = tuple(plan.split for plan in plans)
     path = f"{GROUND_TRUTH}.detections"
@@ -111,7 +129,9 @@ def ingest_dataset(
     if repeated:
         save_repeats_view(dataset)
     present = samples - added
-    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present:,} present")
+    found, missing = (sum(getattr(one, name) for one in located) for name in ("found", "missing"))
+    away = f"; {found:,} of {counted(total, 'image', 'images')} found" if missing else ""
+    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present:,} present{away}")
     return IngestResult(
         dataset=dataset.name,
         samples_added=added,
@@ -121,34 +141,41 @@ def ingest_dataset(
         unlabelled_boxes=boxes - labelled,
         splits=splits,
         repeated_boxes=repeated,
+        media_found=found,
+        media_missing=missing,
+        skipped_boxes=sum(plan.catalog.skipped_boxes for plan in plans),
+        notes=tuple(
+            f"{plan.split}: {note}"
+            for plan, images in zip(plans, located, strict=True)
+            for note in (*((images.told,) if images.told else ()), *plan.catalog.told)
+        ),
     )
 
 
-def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Progress) -> int:
+def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progress: Progress) -> int:
     record = read_ingest_record(dataset, plan.split)
-    names = (image.file_name for image in plan.images)
-    statuses = media_statuses(media, plan.split, names, plan.catalog.sha256)
-    update_media_status(dataset, plan.split, statuses)
+    update_media_status(dataset, located)
     covers = record and (
         record.limit is None or (plan.limit is not None and plan.limit <= record.limit)
     )
     if record and record.complete and covers:
-        if record.licences is None:  # it was made by a version that kept none
+        if record.licences is None or record.notes is None:  # of a version that kept none
             whole = replace(plan, limit=record.limit)
-            whole.record(media, complete=True).write(dataset)
+            whole.record(complete=True).write(dataset)
         progress(1.0, f"the {plan.split} split is complete")
         return 0
-    plan.record(media, complete=False).write(dataset)
+    plan.record(complete=False).write(dataset)
     save_split_view(dataset, plan.split)
+    declare(dataset, further_schema(plan.catalog))
     present = frozenset(_of_splits(dataset, (plan.split,)).values("image_id"))
     missing = [image for image in plan.images if image.image_id not in present]
     documents = (
         sample_document(
             image,
             plan.split,
-            media.filepath(plan.split, image.file_name),
-            media.media_uri(plan.split, image.file_name),
-            statuses[image.file_name],
+            located.filepath(image.file_name),
+            located.media_uri(image.file_name),
+            located.statuses[image.file_name],
         )
         for image in missing
     )
@@ -169,7 +196,7 @@ def _ingest_split(dataset: Any, plan: SplitPlan, media: MediaPlan, progress: Pro
             "not in it any more: somebody deleted them, or the database was stopped before it had "
             "kept them. Run it again to add them."
         )
-    plan.record(media, complete=True).write(dataset)
+    plan.record(complete=True).write(dataset)
     return added
 
 

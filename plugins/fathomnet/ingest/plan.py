@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from ..catalog import Catalog, ImageRecord, read_catalog
@@ -17,65 +19,21 @@ from ..dataset.ingest_record import (
     read_ingest_records,
 )
 from ..errors import DatasetError, Fault, InputError
-from ..media.ledger import Entry, known_outcomes
 from ..media.paths import GCS, MediaPlan, plan_media
-from ..names import MediaStatus
+from ..names import SPLITS
 from ..taxonomy import load_taxonomy
+from .media import image_folders, measure_in
 
 _ADVICE: Final = "use recreate to make the dataset anew, or choose another dataset_name"
-_OF_LEDGER: Final[Mapping[str, MediaStatus]] = {"missing": "missing", "rejected": "rejected"}
 
 
-def media_statuses(
-    media: MediaPlan, split: str, file_names: Iterable[str], annotations_sha256: str
-) -> dict[str, MediaStatus]:
-    """The status of each image of a split.
-
-    An image is ``ok`` if its file is on this machine, or if a ledger says that it is complete in
-    the bucket; ``missing`` or ``rejected`` if the latest transfer found it so; ``unknown``
-    otherwise. No image is opened.
-
-    Raises:
-        InputError: a ledger beside the images is damaged.
-    """
-    names = tuple(file_names)
-    on_disk = media.files_present(split, names)
-    known: dict[str, Entry] = {}
-    for root in dict.fromkeys((media.filepath_root, media.media_root)):
-        if root:
-            known |= known_outcomes(root, split, annotations_sha256)
-    in_bucket = media.media_root.startswith(GCS)
-
-    def status(name: str) -> MediaStatus:
-        outcome = known[name].outcome if name in known else "unknown"
-        if name in on_disk or (in_bucket and outcome in ("stored", "present")):
-            return "ok"
-        return _OF_LEDGER.get(outcome, "unknown")
-
-    return {name: status(name) for name in names}
+ReadFile = Callable[[str, bool, tuple[str, ...]], Catalog]
+"""Reads an annotations file: its path, whether to skip bad boxes, and the folders of its images."""
 
 
-def update_media_status(dataset: Any, split: str, statuses: Mapping[str, MediaStatus]) -> int:
-    """Updates the samples with what has become known since they were made.
-
-    An unknown status leaves a sample as it is, because a folder may just be out of reach.
-
-    Returns:
-        The number of samples that changed.
-    """
-    from fiftyone import ViewField
-
-    ids, names, before = dataset.match(ViewField("split") == split).values(
-        ["id", "file_name", "media_status"]
-    )
-    changed = {
-        sample_id: statuses[name]
-        for sample_id, name, old in zip(ids, names, before, strict=True)
-        if statuses.get(name, "unknown") not in ("unknown", old)
-    }
-    if changed:
-        dataset.set_values("media_status", changed, key_field="id")
-    return len(changed)
+def read_file(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Catalog:
+    """Reads an annotations file as the dataset takes it; raises the errors of ``read_catalog``."""
+    return read_catalog(path, load_taxonomy().names, skip_bad_boxes, measure_in(folders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +43,14 @@ class SplitPlan:
     split: str
     catalog: Catalog
     limit: int | None
+    media: MediaPlan
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
         """The images to take."""
         return self.catalog.images[: self.limit]
 
-    def record(self, media: MediaPlan, complete: bool) -> IngestRecord:
+    def record(self, complete: bool) -> IngestRecord:
         """What the dataset records about the origin of the split."""
         return IngestRecord(
             split=self.split,
@@ -101,36 +60,78 @@ class SplitPlan:
             boxes=self.catalog.box_count,
             concepts=self.catalog.concepts,
             limit=self.limit,
-            media_root=media.media_root,
-            filepath_root=media.filepath_root,
+            media_root=self.media.media_root,
+            filepath_root=self.media.filepath_root,
             complete=complete,
             licences=count_licences(self.catalog.head(self.limit)),
             categories=self.catalog.categories,
             licensed=licensed_images(self.catalog.head(self.limit)),
             left_out=left_out_boxes(self.catalog, self.limit),
+            notes=self.catalog.told,
+            skipped_boxes=self.catalog.skipped_boxes,
         )
 
 
 def read_ingest(
     dataset_name: str,
-    train_annotations: str,
-    test_annotations: str,
-    media_root: str,
-    mirror: str,
-    limit: int | None,
-    read: Callable[[str], Catalog] | None = None,
-) -> tuple[MediaPlan, list[SplitPlan]]:
+    annotations: Mapping[str, str],
+    media_root: str = "",
+    mirror: str = "",
+    limit: int | None = None,
+    skip_bad_boxes: bool = False,
+    read: ReadFile = read_file,
+) -> list[SplitPlan]:
     """Decides where the images are, and what the dataset will hold of each split.
 
-    The last parameter reads a file, where a form has read the same version of it before.
+    Args:
+        dataset_name: name of the dataset.
+        annotations: the file of each split; empty to leave a split out.
+        media_root: see ``ingest_dataset``.
+        mirror: see ``ingest_dataset``.
+        limit: see ``ingest_dataset``.
+        skip_bad_boxes: see ``ingest_dataset``.
+        read: reads a file, where a form has read the same version of it before.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault.
     """
-    paths = {"train": train_annotations, "test": test_annotations}
-    media = _checked_parameters(dataset_name, paths, media_root, mirror, limit)
-    catalogs = _read_catalogs({split: path for split, path in paths.items() if path}, read)
-    return media, [SplitPlan(split, catalog, limit) for split, catalog in catalogs.items()]
+    media = _checked_parameters(dataset_name, annotations, media_root, mirror, limit)
+    plans, errors = [], []
+    # All files are read before any is refused, so that the faults of all are told at once.
+    for split, path in annotations.items():
+        if not path:
+            continue
+        try:
+            catalog = read(path, skip_bad_boxes, folders_of(media_root, mirror, split, path))
+            plans.append(SplitPlan(split, catalog, limit, media))
+        except InputError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        faults = [
+            Fault(f"{error.subject}: {fault.place}", fault.problem)
+            for error in errors
+            for fault in error.faults
+        ]
+        words = "both" if len(errors) == 2 else "all"
+        raise InputError(f"{words} annotations files", faults, errors[0].advice)
+    return plans
+
+
+def folders_of(media_root: str, mirror: str, split: str, path: str) -> tuple[str, ...]:
+    """The folders of this machine in which the images of an annotations file may be."""
+    folders = [str(Path(path).parent)]
+    with suppress(InputError):  # which is told when the parameters are checked
+        root = plan_media(media_root, mirror, opens_gcs=is_enterprise()).filepath_root
+        if not root.startswith(GCS):
+            folders[:0] = [f"{root}/{folder}" for folder in image_folders(split)]
+    return tuple(folders)
+
+
+def split_files(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The annotations file that parameters name for each split; empty where they name none."""
+    return {split: parameters.get(f"{split}_annotations", "") for split in SPLITS}
 
 
 def check_place(
@@ -139,7 +140,7 @@ def check_place(
     mirror: str,
     limit: int | None,
     recreate: bool = False,
-    **_files: str,
+    **_others: Any,
 ) -> None:
     """Raises what ``ingest_dataset`` has against a dataset and a media root, whatever the files."""
     media = _checked_parameters(dataset_name, {"": "any"}, media_root, mirror, limit)
@@ -148,18 +149,28 @@ def check_place(
         refuse_other_place(dataset, media)
 
 
-def check_ingest(dataset_name: str, recreate: bool, **parameters: Any) -> list[SplitPlan]:
+def check_ingest(
+    dataset_name: str,
+    media_root: str = "",
+    mirror: str = "",
+    limit: int | None = None,
+    recreate: bool = False,
+    skip_bad_boxes: bool = False,
+    read: ReadFile = read_file,
+    **files: Any,
+) -> list[SplitPlan]:
     """Says what ``ingest_dataset`` would take; writes nothing, and raises the same errors."""
-    media, plans = read_ingest(dataset_name, **parameters)
+    paths = split_files(files)
+    plans = read_ingest(dataset_name, paths, media_root, mirror, limit, skip_bad_boxes, read)
     dataset = find_dataset(dataset_name, only_look=True)
     if dataset is not None and not recreate:
         for plan in plans:
-            refuse_other_source(dataset, plan, media)
+            refuse_other_source(dataset, plan)
     return plans
 
 
 def _checked_parameters(
-    name: str, paths: dict[str, str], media_root: str, mirror: str, limit: int | None
+    name: str, paths: Mapping[str, str], media_root: str, mirror: str, limit: int | None
 ) -> MediaPlan:
     faults = []
     problem = name_problem(name)
@@ -178,30 +189,7 @@ def _checked_parameters(
     return media
 
 
-def _read_catalogs(
-    paths: dict[str, str], read: Callable[[str], Catalog] | None
-) -> dict[str, Catalog]:
-    """Reads all files before it raises, so that the faults of all are reported at once."""
-    catalogs = {}
-    errors = []
-    for split, path in paths.items():
-        try:
-            catalogs[split] = read(path) if read else read_catalog(path, load_taxonomy().names)
-        except InputError as error:
-            errors.append(error)
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        faults = [
-            Fault(f"{error.subject}: {fault.place}", fault.problem)
-            for error in errors
-            for fault in error.faults
-        ]
-        raise InputError("both annotations files", faults, errors[0].advice)
-    return catalogs
-
-
-def refuse_other_source(dataset: Any, plan: SplitPlan, media: MediaPlan) -> None:
+def refuse_other_source(dataset: Any, plan: SplitPlan) -> None:
     """Refuses a dataset whose split came from another file, or whose images are elsewhere.
 
     Raises:
@@ -214,7 +202,7 @@ def refuse_other_source(dataset: Any, plan: SplitPlan, media: MediaPlan) -> None
             f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
             f"(sha256 {plan.catalog.sha256[:12]}) is another file; {_ADVICE}"
         )
-    refuse_other_place(dataset, media)
+    refuse_other_place(dataset, plan.media)
 
 
 def refuse_other_place(dataset: Any, media: MediaPlan) -> None:

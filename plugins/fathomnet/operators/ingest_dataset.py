@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import fiftyone as fo
 
-from ..catalog import Catalog, read_catalog
+from ..catalog import Catalog
 from ..errors import FathomNetError, Fault, InputError
 from ..ingest import check_ingest
-from ..ingest.plan import check_place
+from ..ingest.media import locate_images
+from ..ingest.plan import SplitPlan, check_place, folders_of, read_file, split_files
 from ..parameters import dataset as parameters
-from ..taxonomy import load_taxonomy
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview, once_a_version, problem_with, too_large
+from .forms import Preview, file_version, problem_with, too_large
 
 
 class IngestDataset(StageOperator[parameters.IngestDataset]):
@@ -32,38 +33,50 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
         return result.get("dataset")
 
     def preview(self, params: parameters.IngestDataset, dataset: Any) -> Preview:
-        chosen = {
-            "train_annotations": params.train_annotations,
-            "test_annotations": params.test_annotations,
-        }
+        chosen = split_files(params.model_dump())
         if not any(chosen.values()):
             fault = Fault("test_annotations", "choose at least one annotations file")
-            return Preview(problems=(fault, *_refusals(params)))
+            return Preview(problems=(fault, *_refusals(params)[1]))
         facts: list[str] = []
         problems: list[Fault] = []
-        for name, path in chosen.items():
-            if not path:
-                continue
-            split = name.partition("_")[0]
-            try:
-                text = (
-                    "a large file, checked when it is read" if too_large(path) else _read(path)[0]
-                )
-                facts.append(f"{split} split: {text}")
-            except FathomNetError as error:
-                problems.append(problem_with(name, error))
+        for split, path in chosen.items():
+            if path and too_large(path):
+                facts.append(f"{split} split: a large file, checked when it is read")
+            elif path:
+                try:
+                    folders = folders_of(params.media_root, params.mirror, split, path)
+                    facts.append(f"{split} split: {_read(path, params.skip_bad_boxes, folders)[0]}")
+                except FathomNetError as error:
+                    problems.append(problem_with(f"{split}_annotations", error))
         if params.limit:
             facts.append(f"of each split only the first {params.limit:,}")
-        problems += _refusals(params, but=[fault.place for fault in problems])
+        plans, refused = _refusals(params, but=[fault.place for fault in problems])
+        problems += refused
         if not problems:
             facts.append(_destination(params))
-        return Preview(facts=tuple(facts), warnings=_warnings(params), problems=tuple(problems))
+        warnings = (*_warnings(params), *_noticed(plans))
+        return Preview(facts=tuple(facts), warnings=warnings, problems=tuple(problems))
+
+    def failed_items(self, result: Mapping[str, Any]) -> int:
+        return int(result.get("skipped_boxes", 0))
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        found, missing = (result.get(f"media_{name}", 0) for name in ("found", "missing"))
+        images = f"{found:,} of {counted(found + missing, 'image is', 'images are')} there"
+        return (f"{images}: the notes say where they were looked for.",) if missing else ()
 
 
-@once_a_version
-def _read(path: str) -> tuple[str, Catalog]:
-    """What a file holds, in words, and a catalog that remembers all of it but the images."""
-    catalog = read_catalog(path, load_taxonomy().names)
+def _read(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> tuple[str, Catalog]:
+    """What a file holds, in words, and a catalog that remembers all of it but the boxes."""
+    return _read_version(file_version(path), path, skip_bad_boxes, folders)
+
+
+@lru_cache(maxsize=8)
+def _read_version(
+    version: object, path: str, skip_bad_boxes: bool, folders: tuple[str, ...]
+) -> tuple[str, Catalog]:
+    # A form is redrawn at every keystroke, and a file takes a second to read.
+    catalog = read_file(path, skip_bad_boxes, folders)
     text = (
         f"{counted(len(catalog.images), 'image', 'images')}, "
         f"{counted(catalog.box_count, 'box', 'boxes')} "
@@ -71,33 +84,42 @@ def _read(path: str) -> tuple[str, Catalog]:
     )
     corrections = counted(len(catalog.notes), "small correction", "small corrections")
     noted = f"{text}; {corrections}" if catalog.notes else text
-    return noted, replace(catalog, images=())
+    images = tuple(replace(image, boxes=()) for image in catalog.images)
+    return noted, replace(catalog, images=images)
 
 
-def _refusals(params: parameters.IngestDataset, but: Sequence[str] = ()) -> tuple[Fault, ...]:
-    """What the stage would refuse, from the stage's own check.
+def _refusals(
+    params: parameters.IngestDataset, but: Sequence[str] = ()
+) -> tuple[list[SplitPlan], tuple[Fault, ...]]:
+    """What the stage would take and what it would refuse, from the stage's own check.
 
     Args:
         params: parameters, each of which is valid by itself.
         but: the parameters that name files with faults, which are told already.
     """
     values = params.model_dump()
-    unread = {
-        name
-        for name in ("train_annotations", "test_annotations")
-        if name in but or (values[name] and too_large(values[name]))
-    }
-    values |= dict.fromkeys(unread, "")
+    for split, path in split_files(values).items():
+        name = f"{split}_annotations"
+        if name in but or (path and too_large(path)):
+            values[name] = ""
     try:
-        if not values["train_annotations"] and not values["test_annotations"]:
-            check_place(**values)
-        else:
-            check_ingest(**values, read=lambda path: _read(path)[1])
+        if any(split_files(values).values()):
+            return check_ingest(**values, read=lambda *file: _read(*file)[1]), ()
+        check_place(**values)
     except InputError as error:
-        return error.faults
+        return [], error.faults
     except FathomNetError as error:
-        return (Fault("dataset_name", str(error)),)
-    return ()
+        return [], (Fault("dataset_name", str(error)),)
+    return [], ()
+
+
+def _noticed(plans: Sequence[SplitPlan]) -> Iterator[str]:
+    """What was noticed in the files, and which images are not there."""
+    for plan in plans:
+        located = locate_images(plan.media, plan.split, plan.images, (plan.catalog.sha256,))
+        for note in (located.told, *plan.catalog.told):
+            if note:
+                yield f"{plan.split}: {note}"
 
 
 def _destination(params: parameters.IngestDataset) -> str:

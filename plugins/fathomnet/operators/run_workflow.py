@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..errors import FathomNetError, Fault, InputError
 from ..media.stages import not_moved
+from ..names import SPLITS
 from ..parameters import workflow as parameters
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
@@ -90,7 +91,8 @@ def _door(name: str) -> StageOperator[Any]:
 def _faults_of_files(params: parameters.RunWorkflow, dataset: Any) -> tuple[Fault, ...]:
     """What the run would find wrong with the files of later stages, before its first one."""
     ingest, predictions = params.ingest_dataset, params.import_predictions.predictions
-    paths = (ingest.train_annotations, ingest.test_annotations, predictions)
+    annotations = (getattr(ingest, f"{split}_annotations") for split in SPLITS)
+    paths = (*annotations, predictions)
     if any(path and too_large(path) for path in paths):
         return ()
     versions = tuple(file_version(path) or path for path in paths if path)

@@ -31,6 +31,11 @@ class IngestDataset(Parameters):
         Widget.FILE,
         Field(title="Test annotations", description="COCO JSON of the test split"),
     ] = ""
+    val_annotations: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(title="Validation annotations", description="COCO JSON of a validation split"),
+    ] = ""
     dataset_name: Annotated[
         str,
         Field(
@@ -45,7 +50,7 @@ class IngestDataset(Parameters):
         Field(
             title="Media root",
             description="Where the images are: gs://bucket/prefix, or a folder that holds "
-            "train_images/ and test_images/",
+            "train_images/, val_images/ and test_images/",
         ),
     ] = ""
     mirror: Annotated[
@@ -63,6 +68,14 @@ class IngestDataset(Parameters):
         Field(
             title="Recreate",
             description="Delete this dataset first, with everything that was added to it",
+        ),
+    ] = False
+    skip_bad_boxes: Annotated[
+        bool,
+        Field(
+            title="Skip bad boxes",
+            description="Leave out boxes that have faults, and list them, instead of refusing the "
+            "file",
         ),
     ] = False
 

@@ -26,7 +26,7 @@ SIDES: Final = (16, 32, 64, 128, 256, 512, 1024)
 """Pixels: the bounds of the sizes of boxes, by the root of their area."""
 _MEDIA: Final = {
     "ok": "the file was seen",
-    "missing": "its source says that it is gone",
+    "missing": "it is not in its folder, or its source says that it is gone",
     "rejected": "what came is no whole image, or may not be fetched",
     "unknown": "nobody has looked yet",
 }

@@ -79,6 +79,7 @@ def source_section(dataset: Any, splits: Counter[str | None]) -> Section:
         statements = tuple((name, *(one.get(name) for one in said)) for name in names)
         headings = ("the file says of itself", *(source.split for source in sources))
         blocks.append(Table(headings, statements))
+    blocks += (Note(f"{one.split}: {note}") for one in sources for note in one.record.notes or ())
     blocks += _licences(sources)
     added = dataset.info.get("license") or dataset.info.get("licence")
     if added:

@@ -10,6 +10,7 @@ from ..dataset.datasets import find_dataset
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from ..files.places import GCS
 from ..models import model_spec
+from ..names import SPLITS
 from ..needles.find import chosen_pack
 from ..parameters import RunWorkflow
 from ..progress import Progress, portion, silent
@@ -36,7 +37,7 @@ def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
             problem = "ingest_dataset makes the dataset, so it comes before all that work on it"
             yield Fault("stages", problem)
         ingest = params.ingest_dataset
-        if not ingest.train_annotations and not ingest.test_annotations:
+        if not any(getattr(ingest, f"{split}_annotations") for split in SPLITS):
             yield Fault("ingest_dataset.test_annotations", "choose at least one annotations file")
     elif on_dataset and dataset is None:
         yield Fault("stages", "without ingest_dataset, an existing dataset has to be open or named")

@@ -1,0 +1,214 @@
+"""Where the images of a split are, and which of them are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from ..catalog import ImageRecord, Measure
+from ..media.ledger import Entry, known_outcomes
+from ..media.paths import GCS, MediaPlan
+from ..names import MediaStatus, images_folder
+from ..text import counted, shortened
+
+_OF_LEDGER: Final[Mapping[str, MediaStatus]] = {"missing": "missing", "rejected": "rejected"}
+_BY_ID: Final = (".png", ".jpg", ".jpeg")
+"""Suffixes of the names that the competition's downloader gives: ``<image_id>.png``."""
+_ORIENTATION: Final = 0x0112
+_TURNED: Final = frozenset((5, 6, 7, 8))
+"""EXIF orientations whose picture is shown on its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedImages:
+    """What is known of a split's images.
+
+    Attributes:
+        split: the split.
+        media: where its images are to be.
+        statuses: of each image by its file name.
+        stored: by file name, the path below the root of an image that is not where its name says.
+        found: images that are there.
+        missing: images that are known not to be there.
+        told: how many of how many were found, with an expected and a found name; empty where all
+            were, or nobody can look.
+    """
+
+    split: str
+    media: MediaPlan
+    statuses: Mapping[str, MediaStatus]
+    stored: Mapping[str, str] = field(default_factory=dict)
+    found: int = 0
+    missing: int = 0
+    told: str = ""
+
+    def filepath(self, file_name: str) -> str:
+        """What FiftyOne opens."""
+        below = self.stored.get(file_name)
+        root = self.media.filepath_root
+        return f"{root}/{below}" if below else self.media.filepath(self.split, file_name)
+
+    def media_uri(self, file_name: str) -> str | None:
+        """The stored object; None if no media root is named."""
+        below = self.stored.get(file_name)
+        root = self.media.media_root
+        return f"{root}/{below}" if below and root else self.media.media_uri(self.split, file_name)
+
+
+def image_folders(split: str) -> list[str]:
+    """The folders below a local root that may hold a split's images, as they are usually called."""
+    also = ("valid_images", "valid") if split == "val" else ()
+    return [images_folder(split), split, *also, "images"]
+
+
+def measure_in(folders: Iterable[str]) -> Measure:
+    """What reads the size of an image from its file's header, where one of these folders has it.
+
+    The size is that of the picture as it is shown, because boxes are drawn on that.
+    """
+    places = tuple(map(Path, folders))
+
+    def measure(file_name: str) -> tuple[int, int] | None:
+        if Path(file_name).is_absolute() or ".." in Path(file_name).parts:
+            return None
+        return next(filter(None, (_size(place / file_name) for place in places)), None)
+
+    return measure
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        return (height, width) if turned else (width, height)
+    return None
+
+
+def locate_images(
+    media: MediaPlan, split: str, images: Sequence[ImageRecord], annotations_sha256: Iterable[str]
+) -> LocatedImages:
+    """Finds the images of a split.
+
+    An image is ``ok`` if its file is on this machine, or if a ledger says that it is complete in
+    the bucket; ``missing`` if it is not below a media root on this machine, or the latest transfer
+    found it so; ``rejected`` if that did; ``unknown`` otherwise. Only images that are stored by
+    their ids are opened, because an id alone is no identity: their sizes must be the catalog's.
+
+    Args:
+        media: where the images are to be.
+        split: their split.
+        images: the images.
+        annotations_sha256: hashes of the files that list them, which their ledgers are about.
+
+    Raises:
+        InputError: a ledger beside the images is damaged.
+    """
+    names = [image.file_name for image in images]
+    root = Path(media.filepath_root)
+    # A root that is not there may be a disk that is not mounted: then nothing is known.
+    is_local = bool(media.media_root) and media.media_root == media.filepath_root
+    is_local = is_local and not media.media_root.startswith(GCS) and root.is_dir()
+    on_disk = media.files_present(split, names) & frozenset(names)
+    stored: dict[str, str] = {}
+    if is_local and names and not on_disk:
+        stored = _elsewhere(media, split, images)
+    known: dict[str, Entry] = {}
+    for place in dict.fromkeys((media.filepath_root, media.media_root)):
+        for sha256 in annotations_sha256 if place else ():
+            known |= known_outcomes(place, split, sha256)
+    in_bucket = media.media_root.startswith(GCS)
+
+    def status(name: str) -> MediaStatus:
+        outcome = known[name].outcome if name in known else "unknown"
+        if name in on_disk or name in stored or (in_bucket and outcome in ("stored", "present")):
+            return "ok"
+        return _OF_LEDGER.get(outcome, "missing" if is_local else "unknown")
+
+    statuses = {name: status(name) for name in names}
+    values = list(statuses.values())
+    found = values.count("ok")
+    told = ""
+    if stored:
+        other = next(iter(stored.values()))
+        told = f"{counted(len(stored), 'image was', 'images were')} found as {other}"
+    elif media.media_root and not in_bucket and found < len(names):
+        told = _told(media, split, statuses, found)
+    return LocatedImages(split, media, statuses, stored, found, values.count("missing"), told)
+
+
+def _elsewhere(media: MediaPlan, split: str, images: Sequence[ImageRecord]) -> dict[str, str]:
+    """By file name, where images are whose folder or names are not those that are expected."""
+    root = Path(media.filepath_root)
+    folders = [folder for folder in image_folders(split) if (root / folder).is_dir()]
+    for folder in folders:
+        by_name = {
+            image.file_name: f"{folder}/{image.file_name}"
+            for image in images
+            if (root / folder / image.file_name).is_file()
+        }
+        if by_name:
+            return by_name
+    for folder in folders:
+        there = {path.name for path in (root / folder).iterdir()}
+        by_id = {}
+        for image in images:
+            names = [f"{image.image_id}{suffix}" for suffix in _BY_ID]
+            name = next((name for name in names if name in there), None)
+            size = _size(root / folder / name) if name else None
+            if size == (image.width, image.height):
+                by_id[image.file_name] = f"{folder}/{name}"
+        if by_id:
+            return by_id
+    return {}
+
+
+def _told(media: MediaPlan, split: str, statuses: Mapping[str, MediaStatus], found: int) -> str:
+    """How many images are there, with a name that was expected and one that was found."""
+    folder = Path(media.filepath_root) / images_folder(split)
+    expected = next((name for name, status in statuses.items() if status != "ok"), "")
+    number = f"{found:,} of {counted(len(statuses), 'image is', 'images are')}"
+    if not folder.is_dir():
+        return f"{number} in {folder}, which is not there"
+    others = sorted(path.name for path in folder.iterdir() if path.name not in statuses)
+    other = next(iter(others), "")
+    seen = f"found {shortened(other, 80)}" if other else "found no other file"
+    return f"{number} in {folder}: expected {shortened(expected, 80)}, {seen}"
+
+
+def update_media_status(dataset: Any, located: LocatedImages) -> int:
+    """Updates the samples of a split with what has become known since they were made.
+
+    An unknown status leaves a sample as it is, because a folder may just be out of reach.
+
+    Returns:
+        The number of samples that changed.
+    """
+    from fiftyone import ViewField
+
+    columns = ["id", "file_name", "media_status", "filepath"]
+    of_split = dataset.match(ViewField("split") == located.split)
+    rows = list(zip(*of_split.values(columns), strict=True))
+    changed = {
+        sample_id: located.statuses[name]
+        for sample_id, name, old, _ in rows
+        if located.statuses.get(name, "unknown") not in ("unknown", old)
+    }
+    if changed:
+        dataset.set_values("media_status", changed, key_field="id")
+    # An image that was not there when its sample was made may be there by another name now.
+    moved = {
+        sample_id: name
+        for sample_id, name, _, filepath in rows
+        if name in located.stored and filepath != located.filepath(name)
+    }
+    if moved:
+        paths = {sample_id: located.filepath(name) for sample_id, name in moved.items()}
+        uris = {sample_id: located.media_uri(name) for sample_id, name in moved.items()}
+        dataset.set_values("filepath", paths, key_field="id")
+        dataset.set_values("media_uri", uris, key_field="id")
+    return len(changed.keys() | moved.keys())
