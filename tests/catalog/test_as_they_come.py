@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fathomnet_voxel51.catalog import Catalog, read_catalog
 from fathomnet_voxel51.errors import InputError
+from fathomnet_voxel51.taxonomy import load_taxonomy
 from PIL import Image
 
 from tests.support.malformed_coco import URL, coco_bytes
@@ -184,6 +185,16 @@ def test_equal_names_are_one_concept_with_a_note(
     assert catalog.concepts == concepts
     assert {box.label for image in catalog.images for box in image.boxes} == set(concepts)
     assert any("the same concept" in note.problem for note in catalog.notes)
+
+
+def test_a_category_with_its_author_is_the_trees_and_an_open_one_stays(
+    read: Callable[..., Catalog],
+) -> None:
+    spelt = iter(("Psolus squamatus (O.F. Müller, 1776)", "Munidopsis sp. 3"))
+    change = every("categories", name=lambda _: next(spelt))
+    catalog = read(change, canonical=load_taxonomy().canonical)
+    assert catalog.concepts == ("Psolus squamatus", "Munidopsis sp. 3")
+    assert [note.place for note in catalog.notes] == ["categories[0] (id 1).name"]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def read_catalog(
     known_concepts: Iterable[str] = (),
     skip_bad_boxes: bool = False,
     measure: Measure | None = None,
+    canonical: Callable[[str], str | None] | None = None,
 ) -> Catalog:
     """Reads and checks a COCO file.
 
@@ -153,17 +154,23 @@ def read_catalog(
         skip_bad_boxes: leave out the boxes that have faults, and list them, instead of refusing the
             file.
         measure: asked for the size of an image that the file does not give.
+        canonical: gives the spelling of a category that says just the same as a known one, such
+            as with its author.
 
     Raises:
         InputError: the file has faults; the error carries them with their places, the first 1,000
             listed and the others counted.
     """
     with collector_paused():
-        return _read(path, known_concepts, skip_bad_boxes, measure)
+        return _read(path, known_concepts, skip_bad_boxes, measure, canonical)
 
 
 def _read(
-    path: str | Path, known_concepts: Iterable[str], skip_bad_boxes: bool, measure: Measure | None
+    path: str | Path,
+    known_concepts: Iterable[str],
+    skip_bad_boxes: bool,
+    measure: Measure | None,
+    canonical: Callable[[str], str | None] | None,
 ) -> Catalog:
     source = read_source(path)
     subject, name, sha256 = source.subject, source.name, source.sha256
@@ -180,7 +187,7 @@ def _read(
     if coco is not None:
         reader = CocoReader(coco, faults, notes, skipped)
         reader.check_lists({"images": "there is nothing to read"})
-        concepts = reader.read_concepts(known_concepts)
+        concepts = reader.read_concepts(known_concepts, canonical)
         _measure_images(reader, measure)
         others = (raw.others for raw in coco.annotations.records if raw is not None)
         box_fields = read_fields("annotations", others, notes)

@@ -6,7 +6,7 @@ of its ids, names and references, and each gives boxes and images a form of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
@@ -89,11 +89,16 @@ class CocoReader:
         if naming and not self.coco.categories.records:
             self.faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
 
-    def read_concepts(self, known_concepts: Iterable[str] = ()) -> dict[int, str]:
+    def read_concepts(
+        self,
+        known_concepts: Iterable[str] = (),
+        canonical: Callable[[str], str | None] | None = None,
+    ) -> dict[int, str]:
         """Gives the name of each category by its id, in the order of the ids.
 
         Args:
             known_concepts: names in their canonical spelling, which equal ones take.
+            canonical: gives the spelling of other names that say just the same as a known one.
 
         Returns:
             The names; empty where a name is faulty.
@@ -111,7 +116,7 @@ class CocoReader:
             except ValueError as error:
                 self.faults.add(place, str(error))
                 continue
-            name = known.get(name.casefold(), name)
+            name = known.get(name.casefold()) or (canonical and canonical(name)) or name
             is_new = name.casefold() not in spellings
             name = concepts[category.id] = spellings.setdefault(name.casefold(), name)
             same = "" if is_new else ", the same concept as an earlier category"

@@ -33,7 +33,8 @@ ReadFile = Callable[[str, bool, tuple[str, ...]], Catalog]
 
 def read_file(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Catalog:
     """Reads an annotations file as the dataset takes it; raises the errors of ``read_catalog``."""
-    return read_catalog(path, load_taxonomy().names, skip_bad_boxes, measure_in(folders))
+    tree = load_taxonomy()
+    return read_catalog(path, tree.names, skip_bad_boxes, measure_in(folders), tree.canonical)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,15 @@ class RanksResult:
     """The outcome of ``add_taxonomy_ranks``.
 
     Attributes:
-        boxes: labels whose concept is in the taxonomy, in all fields.
+        boxes: labels whose concept has a place in the taxonomy, in all fields.
         unknown_concepts: the names of the other labels, sorted.
+        by_part: names that got the ranks of a taxon above them, and which: ``Munidopsis sp. 3``
+            those of Munidopsis; sorted.
     """
 
     boxes: int
     unknown_concepts: tuple[str, ...]
+    by_part: tuple[str, ...] = ()
 
 
 def add_taxonomy_ranks(
@@ -43,7 +46,8 @@ def add_taxonomy_ranks(
     """Writes its own rank and its lineage, kingdom to species, on every label.
 
     A rank that the lineage does not reach is None, and so is every rank of a label that is absent
-    or not in the taxonomy. Images whose labels are already right are not touched.
+    or not in the taxonomy; a name that leaves something open (sp., cf., indet.) gives the ranks
+    that are certain. Images whose labels are already right are not touched.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -63,12 +67,17 @@ def add_taxonomy_ranks(
     paths = {name: labels_path(dataset, name) for name in names}
     known = 0
     unknown: set[str] = set()
+    by_part: set[str] = set()
     for done, (field, path) in enumerate(paths.items()):
         progress(done / len(paths), f"writing the ranks of {field}")
         declare(dataset, rank_schema(path))
         counts = dataset.count_values(f"{path}.label")
         counts.pop(None, None)
-        ranks = {label: rank_attributes(label, taxonomy) for label in counts if label in taxonomy}
+        taxa = {label: taxonomy.certain(label) for label in counts}
+        ranks = {label: rank_attributes(label, taxonomy) for label in taxa if taxa[label]}
+        by_part |= {
+            f"{label}: {one.name}" for label, one in taxa.items() if one and one.name != label
+        }
         is_list = path != field
         attributes = {**ranks, "": rank_attributes(None, taxonomy)}
         has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
@@ -77,12 +86,12 @@ def add_taxonomy_ranks(
         known += sum(counts[label] for label in ranks)
         unknown.update(counts.keys() - ranks.keys())
     progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
-    return RanksResult(boxes=known, unknown_concepts=tuple(sorted(unknown)))
+    return RanksResult(known, tuple(sorted(unknown)), tuple(sorted(by_part)))
 
 
 def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
     """A concept's own rank and the seven slots of its lineage; all None for an unknown name."""
-    taxon = taxonomy.taxon(label)
+    taxon = taxonomy.certain(label)
     if taxon is None:
         return dict.fromkeys(RANK_ATTRIBUTES)
     return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}

@@ -31,7 +31,7 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
             counts = dataset.count_values(f"{labels_path(dataset, field)}.label")
             counts.pop(None, None)
             facts.append(f"{field}: {sum(counts.values()):,} labels of {len(counts):,} concepts")
-            strangers.update(name for name in counts if taxonomy.taxon(name) is None)
+            strangers.update(name for name in counts if taxonomy.certain(name) is None)
         warnings = (
             (f"Not in the taxonomy, left without ranks: {', '.join(sorted(strangers))}",)
             if strangers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import repeat
@@ -16,11 +16,15 @@ import numpy.typing as npt
 from ..names import RANKS
 from ..resources import data_file
 from .table import Taxon, folded, read_table
+from .written_names import readings
 
 __all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
 
 MAX_DISTANCE: Final = 12
 """Six steps up from a species to its kingdom and six down; also the distance of an unknown name."""
+_SURE: Final = 0.85
+"""Similarity of two spellings, as ``difflib`` has it, from which one is taken for the other."""
+_LONGEST_READ: Final = 300
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,70 @@ class Taxonomy:
         return None if position is None else self.taxa[position]
 
     def canonical(self, name: str) -> str | None:
-        """The taxonomy's own spelling of a name, ignoring case and extra whitespace.
+        """The taxonomy's own spelling of a name that says just the same.
+
+        Case, extra whitespace, underscores and authors do not count, and of a lineage the last
+        taxon does.
 
         Examples:
             >>> load_taxonomy().canonical("pandalus   PLATYCEROS")
             'Pandalus platyceros'
+            >>> load_taxonomy().canonical("Psolus squamatus (O.F. Müller, 1776)")
+            'Psolus squamatus'
+            >>> load_taxonomy().canonical("Munidopsis sp.") is None
+            True
         """
-        return self._spelling.get(folded(name))
+        known = self._spelling.get(folded(name))
+        if known is None:
+            taxon, is_same = self._read(name)
+            known = taxon.name if taxon is not None and is_same else None
+        return known
+
+    def certain(self, name: str | None) -> Taxon | None:
+        """The finest taxon that the animals of a name certainly belong to.
+
+        That is the taxon of this name or, where somebody left open or doubted what is below it,
+        the one above: of ``Munidopsis sp. 3`` and ``Munidopsis cf. albatrossae`` the genus.
+
+        Returns:
+            The taxon; None where nothing is certain.
+
+        Examples:
+            >>> load_taxonomy().certain("Paralomis cf. multispina").name
+            'Paralomis'
+            >>> load_taxonomy().certain("Sea star") is None
+            True
+        """
+        exact = self.taxon(name)
+        return exact if exact is not None or not name else self._read(name)[0]
+
+    def _read(self, name: str) -> tuple[Taxon | None, bool]:
+        """The taxon that a name stands for, and whether the name says no more than that."""
+        if name not in self._readings:
+            self._readings[name] = next(self._known_readings(name), (None, False))
+        return self._readings[name]
+
+    def _known_readings(self, name: str) -> Iterator[tuple[Taxon, bool]]:
+        for reading in readings(name[:_LONGEST_READ]):
+            spelt = [self.taxon(self._spelling.get(folded(one))) for one in reading.names]
+            taxon = spelt[-1]
+            # A lineage that contradicts the tree is another animal of the same name.
+            slots = (pair for one in spelt[:-1] if one for pair in enumerate(one.lineage))
+            if taxon is not None and all(taxon.lineage[n] == name for n, name in slots if name):
+                yield taxon, reading.is_same
+        alternatives = [self.taxon(self._spelling.get(folded(one))) for one in name.split("/")]
+        if len(alternatives) > 1 and all(alternatives):
+            shared = alternatives[0].name if alternatives[0] else None
+            for taxon in alternatives[1:]:
+                shared = self.lowest_common_ancestor(shared, taxon.name if taxon else None)
+            if above_all := self.taxon(shared):
+                yield above_all, False
 
     def suggest(self, name: str, others: Iterable[str] = ()) -> str | None:
-        """The known name closest to a misspelt one; None where nothing comes near.
+        """The known name that a misspelt one can hardly but mean; None where there is none.
+
+        A hint that is wrong is worse than none: the two begin with the same letter and share
+        nearly all the others.
 
         Takes milliseconds: call it once per distinct name.
 
@@ -79,8 +137,10 @@ class Taxonomy:
             'Pandalus platyceros'
         """
         spelling = {folded(one): one for one in others} | self._spelling
-        close = difflib.get_close_matches(folded(name), spelling, n=1)
-        return spelling[close[0]] if close else None
+        read = folded(name[:_LONGEST_READ])
+        close = difflib.get_close_matches(read, spelling, n=3, cutoff=_SURE)
+        alike = (one for one in close if one[:1] == read[:1] and abs(len(one) - len(read)) < 3)
+        return next((spelling[one] for one in alike), None)
 
     def children(self, name: str) -> tuple[str, ...]:
         """The names directly below a name, in tree order; empty where it has none.
@@ -212,6 +272,10 @@ class Taxonomy:
     @cached_property
     def _position(self) -> dict[str | None, int]:
         return {name: position for position, name in enumerate(self.names)}
+
+    @cached_property
+    def _readings(self) -> dict[str, tuple[Taxon | None, bool]]:
+        return {}
 
     @cached_property
     def _spelling(self) -> dict[str, str]:
