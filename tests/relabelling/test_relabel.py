@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,12 +173,72 @@ def test_another_users_edit_between_reading_and_writing_wins(
     [
         ("Scotoplanes globossa", "did you mean Scotoplanes globosa"),
         ("", "neither in the taxonomy"),
-        ("xyzzy", "see data/taxonomy.csv"),
+        ("xyzzy", "say below which taxon it belongs"),
+        ("Psolus squamatos", "did you mean Psolus squamatus"),
     ],
 )
 def test_a_label_that_nobody_knows_is_refused(dataset: Any, label: str, advice: str) -> None:
     with pytest.raises(InputError, match=advice):
         relabel_boxes(dataset.view(), label)
+
+
+def test_a_category_that_no_box_has_yet_is_taken_in_the_files_spelling(
+    dataset_name: str, tmp_path: Path, door: str
+) -> None:
+    path = tmp_path / "debris.json"
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 0, "bbox": [1, 1, 5, 5]}],
+        "categories": [{"id": 0, "name": "plastic"}, {"id": 1, "name": "Metal can"}],
+    }
+    path.write_text(json.dumps(coco))
+    ingest_dataset(dataset_name, train_annotations=str(path))
+    dataset = fo.load_dataset(dataset_name)
+    assert relabel_boxes(dataset.view(), " metal  CAN").changed == 1
+    assert labels(dataset) == ["Metal can"]
+    with pytest.raises(InputError, match="did you mean Metal can"):
+        relabel_boxes(dataset.view(), "Metal cann")
+
+
+def test_a_new_name_is_taken_with_the_ranks_of_the_taxon_that_it_is_said_to_belong_to(
+    dataset: Any,
+) -> None:
+    few = dataset.limit(3)
+    count = few.count("ground_truth.detections")
+    told = relabel_boxes(few, "Xyzzya nova", dry_run=True, below="munnopsidae")
+    assert (told.changed, told.differences[0].after) == (count, "Xyzzya nova")
+    assert not dataset.has_run("new_names")
+    assert relabel_boxes(few, "Xyzzya nova", below="munnopsidae").changed == count
+
+    def ranks() -> set[tuple[str, ...]]:
+        boxes = dataset.filter_labels("ground_truth", F("label") == "Xyzzya nova")
+        names = ("kingdom", "order", "family", "genus")
+        columns = boxes.values([f"ground_truth.detections.{name}" for name in names], unwind=True)
+        return set(zip(*columns, strict=True))
+
+    assert ranks() == {("Animalia", "Isopoda", "Munnopsidae", None)}
+    assert "Xyzzya nova" not in add_taxonomy_ranks(dataset).unknown_concepts
+    assert ranks() == {("Animalia", "Isopoda", "Munnopsidae", None)}
+    undo_relabel(dataset)
+    assert "Xyzzya nova" not in labels(dataset)
+
+
+@pytest.mark.parametrize(
+    ("label", "below", "words"),
+    [
+        ("Xyzzya nova", "Munnopsida", "did you mean Munnopsidae"),
+        ("Xyzzya nova", "Sea star", "'Sea star' is not in the taxonomy"),
+        ("Sebastes", "Sebastidae", "is known: leave below empty"),
+        ("sebastes_diploproa", "Sebastes", "is Sebastes diploproa, which is known"),
+        ("", "Sebastes", "neither in the taxonomy"),
+        ("x" * 300, "Sebastes", "the most"),
+    ],
+)
+def test_a_new_name_that_is_none_or_has_no_place_is_refused(
+    dataset: Any, label: str, below: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        relabel_boxes(dataset.view(), label, below=below)
 
 
 def test_a_name_of_any_rank_will_do(dataset: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..dataset import writes
+from ..dataset.columns import dataset_of
 from ..dataset.label_fields import labels_path
 from ..dataset.label_pipelines import rank_update
-from ..dataset.records import bring_up_to_date
+from ..dataset.records import bring_up_to_date, read_record, write_record
 from ..dataset.schema import declare, rank_schema
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, OWN_RANK, RANKS
@@ -67,14 +68,15 @@ def add_taxonomy_ranks(
     paths = {name: labels_path(dataset, name) for name in names}
     known = 0
     unknown: set[str] = set()
+    new = read_new_names(dataset)
     by_part: set[str] = set()
     for done, (field, path) in enumerate(paths.items()):
         progress(done / len(paths), f"writing the ranks of {field}")
         declare(dataset, rank_schema(path))
         counts = dataset.count_values(f"{path}.label")
         counts.pop(None, None)
-        taxa = {label: taxonomy.certain(label) for label in counts}
-        ranks = {label: rank_attributes(label, taxonomy) for label in taxa if taxa[label]}
+        taxa = {label: taxonomy.certain(new.get(label, label)) for label in counts}
+        ranks = {label: rank_attributes(one.name, taxonomy) for label, one in taxa.items() if one}
         by_part |= {
             f"{label}: {one.name}" for label, one in taxa.items() if one and one.name != label
         }
@@ -87,6 +89,35 @@ def add_taxonomy_ranks(
         unknown.update(counts.keys() - ranks.keys())
     progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
     return RanksResult(known, tuple(sorted(unknown)), tuple(sorted(by_part)))
+
+
+_NEW_NAMES_KEY: Final = "new_names"
+
+
+@dataclass(frozen=True, slots=True)
+class NewNames:
+    """Names that somebody gave to boxes of a dataset and that the taxonomy does not have.
+
+    Attributes:
+        names: of each, the name and the taxon that it belongs to.
+    """
+
+    METHOD: ClassVar[str] = "relabel_boxes"
+
+    names: tuple[tuple[str, str], ...] = ()
+
+
+def read_new_names(dataset: Any) -> dict[str, str]:
+    """By each new name of a dataset, the taxon that it belongs to."""
+    record = read_record(dataset_of(dataset), _NEW_NAMES_KEY, NewNames)
+    return dict(record.names) if record else {}
+
+
+def keep_new_name(dataset: Any, name: str, above: str) -> None:
+    """Keeps on a dataset to which taxon a new name belongs; the latest word counts."""
+    names = {**read_new_names(dataset), name: above}
+    if names != read_new_names(dataset):
+        write_record(dataset_of(dataset), _NEW_NAMES_KEY, NewNames(tuple(sorted(names.items()))))
 
 
 def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:

@@ -37,6 +37,14 @@ class RelabelBoxes(Parameters):
     note: Annotated[
         str, Field(max_length=1_000, title="Note", description="Why, for the journal")
     ] = ""
+    below: Annotated[
+        OptionalText,
+        Widget.CONCEPT,
+        Field(
+            title="New name, below",
+            description="Only for a name that is new: the taxon to which it belongs",
+        ),
+    ] = ""
 
 
 class UndoRelabel(Parameters):

@@ -9,18 +9,22 @@ from typing import Any, Final
 
 from ..dataset import writes
 from ..dataset.columns import dataset_of
+from ..dataset.ingest_record import read_ingest_records
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
 from ..errors import DatasetError, Fault, InputError
-from ..labels.ranks import rank_attributes
+from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..names import GROUND_TRUTH
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy.table import folded
 from ..text import counted
 from .box_states import BoxState, box_ids, by_state, edit_to, edits_to, read_states
 from .journal import Journal, acting_user, begin_journal, journals_of, move_to, states_before
 
 _SHOWN: Final = 20
+_LONGEST: Final = 200
+"""Characters of a new name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ def relabel_boxes(
     note: str = "",
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
+    below: str = "",
 ) -> RelabelResult:
     """Gives every box of a view another label, and its ranks if boxes have ranks.
 
@@ -102,15 +107,19 @@ def relabel_boxes(
     Args:
         view: a view that filters, selects or cuts out the boxes; ``dataset.view()`` for all;
             or ``ChosenBoxes``.
-        label: the new label: any name in the taxonomy, or a label that the field already has.
+        label: the new label: any name in the taxonomy, one of a category of the annotations files,
+            or a label that the field already has; or a new name, which ``below`` says.
         field: the field of boxes.
         dry_run: report exactly what would change, without writing anything.
         note: the reason, for the journal.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
+        below: says that the label is a new name, and of which taxon: boxes get the ranks of that,
+            here and by ``add_taxonomy_ranks``.
 
     Raises:
-        InputError: the label is unknown (the message may suggest one), or ``view`` is a whole
+        InputError: the label is unknown (the message may suggest one) or said to be new and is
+            not, or ``view`` is a whole
             dataset, which the caller may not have meant to change.
         DatasetError: ``field`` holds no boxes, or the view shows none.
     """
@@ -120,11 +129,10 @@ def relabel_boxes(
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    if label not in taxonomy and not (label and label in dataset.distinct(f"{path}.label")):
-        suggestion = taxonomy.suggest(label)
-        advice = f"did you mean {suggestion}?" if suggestion else "see data/taxonomy.csv"
-        problem = f"{label!r} is neither in the taxonomy nor a label of this field; {advice}"
-        raise InputError("label", [Fault("label", problem)])
+    label, above = _checked_label(dataset, path, label, below, taxonomy)
+    if below and not dry_run:
+        # Before the journal: whoever finishes an interrupted relabelling needs the name's place.
+        keep_new_name(dataset, label, above)
     progress(0.0, "reading the boxes")
     boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
     if not boxes:
@@ -153,6 +161,47 @@ def relabel_boxes(
         differences=differences,
         dry_run=False,
     )
+
+
+def _checked_label(
+    dataset: Any, path: str, label: str, below: str, taxonomy: Taxonomy
+) -> tuple[str, str]:
+    """The label in its known spelling and, where it is new, the taxon that it belongs to.
+
+    Raises:
+        InputError: nobody knows it, or it is said to be new and is not.
+    """
+    label = " ".join(label.split())
+    others = {name for name in dataset.distinct(f"{path}.label") if name}
+    others.update(
+        name for record in read_ingest_records(dataset).values() for name in record.concepts
+    )
+    spelling = {folded(name): name for name in others}
+    known = label if label in taxonomy else spelling.get(folded(label)) or taxonomy.canonical(label)
+    if label and not below and known:
+        return known, ""
+    if not below or not label:
+        suggestion = taxonomy.suggest(label, others)
+        advice = (
+            f"did you mean {suggestion}?"
+            if suggestion
+            else "if it is a new name, say below which taxon it belongs"
+        )
+        problem = f"{label[:80]!r} is neither in the taxonomy nor a label of this field; {advice}"
+        raise InputError("label", [Fault("label", problem)])
+    above = taxonomy.canonical(below)
+    if above is None:
+        suggestion = taxonomy.suggest(below)
+        advice = f"; did you mean {suggestion}?" if suggestion else ""
+        problem = f"{below[:80]!r} is not in the taxonomy{advice}"
+        raise InputError("below", [Fault("below", problem)])
+    if (known and known != label) or label in taxonomy:
+        problem = f"{label[:80]!r} is {known}, which is known: leave below empty"
+        raise InputError("below", [Fault("below", problem)])
+    if not label.isprintable() or len(label) > _LONGEST:
+        problem = f"{label[:80]!r} is no name: {_LONGEST} printable characters are the most"
+        raise InputError("label", [Fault("label", problem)])
+    return label, above
 
 
 def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
@@ -244,7 +293,8 @@ def _carry_out(
     dataset: Any, journal: Journal, before: Sequence[BoxState], taxonomy: Taxonomy
 ) -> Journal:
     """Changes the boxes that still have the label recorded in a journal, and closes it."""
-    ranks = rank_attributes(journal.label, taxonomy)
+    place = read_new_names(dataset).get(journal.label, journal.label)
+    ranks = rank_attributes(place, taxonomy)
     path = boxes_path(dataset, journal.field)
     writes.edit_boxes(dataset, path, edits_to(before, journal.label, ranks))
     return move_to(dataset, journal, "done")
