@@ -87,6 +87,10 @@ STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
 """The module by which databases name the project's classes."""
 
 
+RELABELLINGS: Final = "relabel_"
+"""The beginning of the keys of the FiftyOne runs that are journals of relabelling."""
+
+
 def ingest_run_key(split: str) -> str:
     """Key of the FiftyOne run that records how a split was ingested."""
     return f"ingest_{split}"

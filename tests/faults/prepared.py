@@ -10,9 +10,10 @@ from typing import Any, Final
 import fiftyone as fo
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.names import RELABELLINGS as PREFIX
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes
-from fathomnet_voxel51.relabelling.journal import PREFIX, journals_of
+from fathomnet_voxel51.relabelling.journal import journals_of
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.generate import Settings, make

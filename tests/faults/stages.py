@@ -14,7 +14,7 @@ from fathomnet_voxel51 import operators
 from fathomnet_voxel51.dataset import public_writes, writes
 from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.ingest import ingest as samples
-from fathomnet_voxel51.relabelling.journal import PREFIX
+from fathomnet_voxel51.names import RELABELLINGS as PREFIX
 from PIL import Image
 
 from tests.embeddings.tiny import HEIGHT, WIDTH, TinyEmbedder

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..dataset import writes
 from ..dataset.app_defaults import save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
-from ..dataset.ingest_record import read_ingest_record
+from ..dataset.ingest_record import read_ingest_record, read_ingest_records
 from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
 from ..names import DATASET_NAME, GROUND_TRUTH
@@ -19,6 +20,7 @@ from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
 from .plan import SplitPlan, read_ingest, refuse_other_source
 from .repeats import count_repeats, save_repeats_view
+from .update import Difference, move_media, update_split
 from .writing import save_concept_tree
 
 BATCH: Final = 1_000
@@ -44,6 +46,7 @@ class IngestResult:
         skipped_boxes: boxes of these files that were left out because they have faults.
         notes: what was noticed in the files and among the images, a sentence a kind with a count
             and the first; begins with the split.
+        updates: by split, what an update changed; see ``update.Difference``.
     """
 
     dataset: str
@@ -58,6 +61,7 @@ class IngestResult:
     media_missing: int = 0
     skipped_boxes: int = 0
     notes: tuple[str, ...] = ()
+    updates: Mapping[str, Difference] = field(default_factory=dict)
 
 
 def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
@@ -72,6 +76,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     *,
     val_annotations: str = "",
     skip_bad_boxes: bool = False,
+    update: bool = False,
 ) -> IngestResult:
     """Makes a persistent dataset of one or more splits, or completes an existing one.
 
@@ -91,16 +96,20 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         val_annotations: COCO file of the validation split, likewise.
         skip_bad_boxes: leave out the boxes that have faults, and list them, instead of refusing
             the file.
+        update: bring an existing dataset up to date, by the ids of images and boxes, where a file
+            is another one than its own, or the images have moved: what is new is added, what is
+            otherwise is changed, what the file has no longer goes. Predictions, vectors, tags and
+            relabelled names stay. Without files, only the images' place changes.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault; nothing was written.
         DatasetError: the dataset of this name is not ours, or was made from something else.
     """
-    import fiftyone as fo
-
     progress(0.0, "reading annotations")
     files = {"train": train_annotations, "val": val_annotations, "test": test_annotations}
-    plans = read_ingest(dataset_name, files, media_root, mirror, limit, skip_bad_boxes)
+    media, plans = read_ingest(
+        dataset_name, files, media_root, mirror, limit, skip_bad_boxes, update
+    )
     dataset = find_dataset(dataset_name)
     if dataset is not None and recreate:
         delete_dataset(dataset)
@@ -108,18 +117,44 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     if dataset is None:
         dataset = create_dataset(dataset_name, [plan.split for plan in plans])
     for plan in plans:
-        refuse_other_source(dataset, plan)
+        refuse_other_source(dataset, plan, media, update)
+    if update:
+        move_media(dataset, media)
     declare(dataset, sample_schema())
     total = sum(len(plan.images) for plan in plans)
+    updates = {}
     added = done = 0
     located = [
         locate_images(plan.media, plan.split, plan.images, (plan.catalog.sha256,)) for plan in plans
     ]
     for plan, images in zip(plans, located, strict=True):
+        if update and plan.split in read_ingest_records(dataset):
+            updates[plan.split] = update_split(dataset, plan.split, plan.catalog, plan.limit)
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, images, part)
     save_concept_tree(load_taxonomy())
+    result = _outcome(dataset, plans, located, added, updates)
+    away = (
+        f"; {result.media_found:,} of {counted(total, 'image', 'images')} found"
+        if result.media_missing
+        else ""
+    )
+    present = f"{result.samples_present:,} present"
+    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present}{away}")
+    return result
+
+
+def _outcome(
+    dataset: Any,
+    plans: Sequence[SplitPlan],
+    located: Sequence[LocatedImages],
+    added: int,
+    updates: Mapping[str, Difference],
+) -> IngestResult:
+    """What the dataset holds of the splits now; shows the boxes that are there twice."""
+    import fiftyone as fo
+
     splits = tuple(plan.split for plan in plans)
     path = f"{GROUND_TRUTH}.detections"
     samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
@@ -128,27 +163,25 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     repeated = sum(count_repeats(plan.images) for plan in plans)
     if repeated:
         save_repeats_view(dataset)
-    present = samples - added
-    found, missing = (sum(getattr(one, name) for one in located) for name in ("found", "missing"))
-    away = f"; {found:,} of {counted(total, 'image', 'images')} found" if missing else ""
-    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present:,} present{away}")
     return IngestResult(
         dataset=dataset.name,
         samples_added=added,
-        samples_present=present,
+        samples_present=samples - added,
         samples=samples,
         boxes=boxes,
         unlabelled_boxes=boxes - labelled,
         splits=splits,
         repeated_boxes=repeated,
-        media_found=found,
-        media_missing=missing,
+        media_found=sum(one.found for one in located),
+        media_missing=sum(one.missing for one in located),
         skipped_boxes=sum(plan.catalog.skipped_boxes for plan in plans),
         notes=tuple(
             f"{plan.split}: {note}"
             for plan, images in zip(plans, located, strict=True)
-            for note in (*((images.told,) if images.told else ()), *plan.catalog.told)
+            for note in (images.told, *plan.catalog.told)
+            if note
         ),
+        updates={split: one for split, one in updates.items() if one != Difference()},
     )
 
 
@@ -158,13 +191,14 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
     covers = record and (
         record.limit is None or (plan.limit is not None and plan.limit <= record.limit)
     )
-    if record and record.complete and covers:
+    if record and record.complete and covers and record.sha256 == plan.catalog.sha256:
         if record.licences is None or record.notes is None:  # of a version that kept none
             whole = replace(plan, limit=record.limit)
             whole.record(complete=True).write(dataset)
         progress(1.0, f"the {plan.split} split is complete")
         return 0
-    plan.record(complete=False).write(dataset)
+    if record is None or record.sha256 == plan.catalog.sha256:
+        plan.record(complete=False).write(dataset)
     save_split_view(dataset, plan.split)
     declare(dataset, further_schema(plan.catalog))
     present = frozenset(_of_splits(dataset, (plan.split,)).values("image_id"))

@@ -23,8 +23,12 @@ from ..media.paths import GCS, MediaPlan, plan_media
 from ..names import SPLITS
 from ..taxonomy import load_taxonomy
 from .media import image_folders, measure_in
+from .update import difference
 
-_ADVICE: Final = "use recreate to make the dataset anew, or choose another dataset_name"
+_ADVICE: Final = (
+    "use update to bring the dataset up to date, recreate to make it anew, or choose another "
+    "dataset_name"
+)
 
 
 ReadFile = Callable[[str, bool, tuple[str, ...]], Catalog]
@@ -80,8 +84,9 @@ def read_ingest(
     mirror: str = "",
     limit: int | None = None,
     skip_bad_boxes: bool = False,
+    update: bool = False,
     read: ReadFile = read_file,
-) -> list[SplitPlan]:
+) -> tuple[MediaPlan, list[SplitPlan]]:
     """Decides where the images are, and what the dataset will hold of each split.
 
     Args:
@@ -91,12 +96,15 @@ def read_ingest(
         mirror: see ``ingest_dataset``.
         limit: see ``ingest_dataset``.
         skip_bad_boxes: see ``ingest_dataset``.
+        update: see ``ingest_dataset``.
         read: reads a file, where a form has read the same version of it before.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault.
     """
-    media = _checked_parameters(dataset_name, annotations, media_root, mirror, limit)
+    # An update may be about the images' place alone.
+    paths = annotations if not update else {"": "any"}
+    media = _checked_parameters(dataset_name, paths, media_root, mirror, limit)
     plans, errors = [], []
     # All files are read before any is refused, so that the faults of all are told at once.
     for split, path in annotations.items():
@@ -117,7 +125,7 @@ def read_ingest(
         ]
         words = "both" if len(errors) == 2 else "all"
         raise InputError(f"{words} annotations files", faults, errors[0].advice)
-    return plans
+    return media, plans
 
 
 def folders_of(media_root: str, mirror: str, split: str, path: str) -> tuple[str, ...]:
@@ -141,12 +149,13 @@ def check_place(
     mirror: str,
     limit: int | None,
     recreate: bool = False,
+    update: bool = False,
     **_others: Any,
 ) -> None:
     """Raises what ``ingest_dataset`` has against a dataset and a media root, whatever the files."""
     media = _checked_parameters(dataset_name, {"": "any"}, media_root, mirror, limit)
     dataset = find_dataset(dataset_name, only_look=True)
-    if dataset is not None and not recreate:
+    if dataset is not None and not recreate and not update:
         refuse_other_place(dataset, media)
 
 
@@ -157,16 +166,19 @@ def check_ingest(
     limit: int | None = None,
     recreate: bool = False,
     skip_bad_boxes: bool = False,
+    update: bool = False,
     read: ReadFile = read_file,
     **files: Any,
 ) -> list[SplitPlan]:
     """Says what ``ingest_dataset`` would take; writes nothing, and raises the same errors."""
     paths = split_files(files)
-    plans = read_ingest(dataset_name, paths, media_root, mirror, limit, skip_bad_boxes, read)
+    media, plans = read_ingest(
+        dataset_name, paths, media_root, mirror, limit, skip_bad_boxes, update, read
+    )
     dataset = find_dataset(dataset_name, only_look=True)
     if dataset is not None and not recreate:
         for plan in plans:
-            refuse_other_source(dataset, plan)
+            refuse_other_source(dataset, plan, media, update)
     return plans
 
 
@@ -190,20 +202,30 @@ def _checked_parameters(
     return media
 
 
-def refuse_other_source(dataset: Any, plan: SplitPlan) -> None:
+def refuse_other_source(
+    dataset: Any, plan: SplitPlan, media: MediaPlan, update: bool = False
+) -> None:
     """Refuses a dataset whose split came from another file, or whose images are elsewhere.
 
     Raises:
         DatasetError: it is such a dataset.
     """
     record = read_ingest_records(dataset).get(plan.split)
+    if update:
+        if record is not None:
+            difference(dataset, plan.split, plan.catalog, plan.limit)
+        return
     if record is not None and record.sha256 != plan.catalog.sha256:
+        try:
+            told = f"it differs by: {difference(dataset, plan.split, plan.catalog, plan.limit)}"
+        except DatasetError as error:
+            told = str(error)
         raise DatasetError(
             f"dataset {dataset.name!r} has its {plan.split} split from {record.source} "
             f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
-            f"(sha256 {plan.catalog.sha256[:12]}) is another file; {_ADVICE}"
+            f"(sha256 {plan.catalog.sha256[:12]}) is another file; {told}; {_ADVICE}"
         )
-    refuse_other_place(dataset, plan.media)
+    refuse_other_place(dataset, media)
 
 
 def refuse_other_place(dataset: Any, media: MediaPlan) -> None:

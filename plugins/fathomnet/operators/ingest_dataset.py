@@ -10,10 +10,21 @@ from typing import Any
 import fiftyone as fo
 
 from ..catalog import Catalog
+from ..dataset.collection import is_enterprise
+from ..dataset.ingest_record import read_ingest_records
 from ..errors import FathomNetError, Fault, InputError
 from ..ingest import check_ingest
 from ..ingest.media import locate_images
-from ..ingest.plan import SplitPlan, check_place, folders_of, read_file, split_files
+from ..ingest.plan import (
+    ReadFile,
+    SplitPlan,
+    check_place,
+    folders_of,
+    read_file,
+    split_files,
+)
+from ..ingest.update import difference
+from ..media.paths import plan_media
 from ..parameters import dataset as parameters
 from ..text import counted
 from .base import StageOperator
@@ -34,7 +45,7 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
 
     def preview(self, params: parameters.IngestDataset, dataset: Any) -> Preview:
         chosen = split_files(params.model_dump())
-        if not any(chosen.values()):
+        if not any(chosen.values()) and not params.update:
             fault = Fault("test_annotations", "choose at least one annotations file")
             return Preview(problems=(fault, *_refusals(params)[1]))
         facts: list[str] = []
@@ -54,6 +65,7 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
         problems += refused
         if not problems:
             facts.append(_destination(params))
+            facts += _told_of_update(params, plans)
         warnings = (*_warnings(params), *_noticed(plans))
         return Preview(facts=tuple(facts), warnings=warnings, problems=tuple(problems))
 
@@ -104,13 +116,28 @@ def _refusals(
             values[name] = ""
     try:
         if any(split_files(values).values()):
-            return check_ingest(**values, read=lambda *file: _read(*file)[1]), ()
+            return check_ingest(**values, read=_reader(params)), ()
         check_place(**values)
     except InputError as error:
         return [], error.faults
     except FathomNetError as error:
         return [], (Fault("dataset_name", str(error)),)
     return [], ()
+
+
+def _reader(params: parameters.IngestDataset) -> ReadFile:
+    """Reads files as the form remembers them, and whole where they are compared with a dataset."""
+    known: set[str] = set()
+    if fo.dataset_exists(params.dataset_name) and not params.recreate:
+        records = read_ingest_records(fo.load_dataset(params.dataset_name))
+        known = {record.sha256 for record in records.values()}
+
+    def read(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Catalog:
+        catalog = _read(path, skip_bad_boxes, folders)[1]
+        is_other = known and (catalog.sha256 not in known or params.update)
+        return read_file(path, skip_bad_boxes, folders) if is_other else catalog
+
+    return read
 
 
 def _noticed(plans: Sequence[SplitPlan]) -> Iterator[str]:
@@ -129,7 +156,27 @@ def _destination(params: parameters.IngestDataset) -> str:
     present = counted(fo.load_dataset(name).count(), "sample", "samples")
     if params.recreate:
         return f"{name} is deleted with its {present}, then made again"
+    if params.update:
+        return f"{name} is there with {present}, and is brought up to date"
     return f"{name} is there with {present}; only what is missing is added"
+
+
+def _told_of_update(params: parameters.IngestDataset, plans: Sequence[SplitPlan]) -> Iterator[str]:
+    """What an update would change in each split, and where the images would be."""
+    if not params.update or params.recreate or not fo.dataset_exists(params.dataset_name):
+        return
+    dataset = fo.load_dataset(params.dataset_name)
+    records = read_ingest_records(dataset)
+    for plan in plans:
+        if plan.split in records:
+            told = difference(dataset, plan.split, plan.catalog, plan.limit)
+            yield f"{plan.split} split: {told}"
+    media = plan_media(params.media_root, params.mirror, opens_gcs=is_enterprise())
+    if any(
+        (one.media_root, one.filepath_root) != (media.media_root, media.filepath_root)
+        for one in records.values()
+    ):
+        yield f"the images of all splits are looked for in {media.filepath_root}"
 
 
 def _warnings(params: parameters.IngestDataset) -> tuple[str, ...]:

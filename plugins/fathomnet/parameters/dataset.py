@@ -78,6 +78,14 @@ class IngestDataset(Parameters):
             "file",
         ),
     ] = False
+    update: Annotated[
+        bool,
+        Field(
+            title="Update",
+            description="Bring a dataset that is there up to date with a newer file, or with "
+            "images that have moved; predictions and relabelled names stay",
+        ),
+    ] = False
 
 
 class AddPrimaryLabel(Parameters):

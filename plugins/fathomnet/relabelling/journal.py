@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, Literal
 from ..dataset.documents import now
 from ..dataset.records import read_record, write_record
 from ..errors import DatasetError
+from ..names import RELABELLINGS
 from .box_states import BoxState, by_state
 
 _name: Final[ContextVar[str]] = ContextVar("fathomnet_acting_user", default="")
@@ -41,8 +42,6 @@ def acting_as(name: str) -> Iterator[None]:
     finally:
         _name.reset(token)
 
-
-PREFIX: Final = "relabel_"
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
 """``writing``: nothing has been changed yet, and the plan is not complete."""
@@ -99,7 +98,7 @@ def begin_journal(
         before: the boxes as they are now.
     """
     moment = now()
-    key = f"{PREFIX}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
+    key = f"{RELABELLINGS}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
     time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(before))
     write_record(dataset, key, journal)
@@ -131,7 +130,7 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
 
 def journals_of(dataset: Any) -> list[Journal]:
     """All journals of a dataset, the oldest first."""
-    keys = (key for key in dataset.list_runs() if key.startswith(PREFIX))
+    keys = (key for key in dataset.list_runs() if key.startswith(RELABELLINGS))
     read = (read_record(dataset, key, Journal) for key in keys)
     journals = [journal for journal in read if journal is not None]
     return sorted(journals, key=lambda one: (one.time, one.key))

@@ -9,9 +9,9 @@ from ..dataset.label_fields import fields_holding
 from ..dataset.records import read_record
 from ..embeddings.run import EmbeddingRecord
 from ..evaluation.run import EvaluationDetails
-from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, tiles_run_key
+from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, RELABELLINGS, tiles_run_key
 from ..predictions.record import read_import_records
-from ..relabelling.journal import PREFIX, journals_of
+from ..relabelling.journal import journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
 from ..text import counted
@@ -45,7 +45,9 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     import fiftyone as fo
 
     stages = [one for one in journals_of(dataset) if one.can_be_undone]
-    undone = tuple((one.key.removeprefix(PREFIX), one.label, one.boxes, one.note) for one in stages)
+    undone = tuple(
+        (one.key.removeprefix(RELABELLINGS), one.label, one.boxes, one.note) for one in stages
+    )
     predictions: list[Block] = []
     for field in sorted(fields_holding(dataset, fo.Detections)):
         if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field)):
