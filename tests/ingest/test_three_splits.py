@@ -10,6 +10,8 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.ingest_record import read_ingest_records
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.operators.ingest_dataset import IngestDataset
+from fathomnet_voxel51.parameters.dataset import IngestDataset as Parameters
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.splits import split_by_dive
@@ -65,6 +67,27 @@ def test_each_image_is_of_its_split_and_found_in_its_folder(dataset: Any, export
     assert dataset.list_saved_views() == ["train", "val", "test"]
     assert set(read_ingest_records(dataset)) == {"train", "val", "test"}
     assert sorted(dataset.values("filepath")) == sorted(map(str, exported.glob("*/*.jpg")))
+
+
+@pytest.mark.parametrize("separator", [None, ";", "\n"])
+def test_a_split_may_come_in_several_files(
+    exported: Path, dataset_name: str, separator: str | None
+) -> None:
+    paths = [str(exported / folder / "_annotations.coco.json") for folder in ("train", "valid")]
+    given = paths if separator is None else separator.join(paths)
+    params = Parameters.parse({"dataset_name": dataset_name, "train_annotations": given})
+    facts = IngestDataset().preview(params, None).facts
+    assert [fact.partition(",")[0] for fact in facts[:2]] == [
+        "train split: 4 images",
+        "train split: 2 images",
+    ]
+    result = ingest_dataset(**params.model_dump())
+    assert (result.splits, result.samples, result.boxes) == (("train",), 6, 6)
+    # Both count from 0, and both have a first and a second camera's frame of other numbers.
+    dataset = fo.load_dataset(dataset_name)
+    assert sorted(dataset.values("image_id")) == [0, 1, 2, 3, 4, 5]
+    assert sum("numbered on" in note for note in result.notes) == 2
+    assert ingest_dataset(**params.model_dump()).samples_added == 0
 
 
 def test_predictions_are_imported_for_the_validation_split(dataset: Any, exported: Path) -> None:

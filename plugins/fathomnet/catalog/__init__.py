@@ -5,6 +5,7 @@ from __future__ import annotations
 from .catalog import BoxRecord, Catalog, ImageRecord, Measure, read_catalog
 from .coco import LARGEST_SIDE, parse_coco
 from .coco_reader import CocoReader
+from .merging import merge_catalogs
 
 __all__ = [
     "LARGEST_SIDE",
@@ -13,6 +14,7 @@ __all__ = [
     "CocoReader",
     "ImageRecord",
     "Measure",
+    "merge_catalogs",
     "parse_coco",
     "read_catalog",
 ]

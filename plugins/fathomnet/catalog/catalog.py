@@ -105,6 +105,7 @@ class Catalog:
         numbered: whether the boxes have numbers that the file does not give them.
         image_fields: types of what images have beside COCO's members, by name.
         box_fields: likewise of boxes.
+        files: the hashes of the files that were merged; empty for one.
     """
 
     source: str
@@ -121,6 +122,7 @@ class Catalog:
     numbered: bool = False
     image_fields: Mapping[str, type] = field(default_factory=dict)
     box_fields: Mapping[str, type] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     @property
     def box_count(self) -> int:

@@ -82,9 +82,20 @@ def read_fields(section: str, records: Iterable[Mapping[str, Any]], notes: Fault
                 section, f"{member[:80]!r} is kept as {name!r}", f"{section}: members renamed"
             )
         names[member] = name
-        numeric = float if float in seen else int
-        kinds[name] = seen.pop() if len(seen) == 1 else numeric if seen <= {int, float} else str
+        kinds[name] = common_type(seen)
     return Fields(kinds, names)
+
+
+def common_type(types: set[type]) -> type:
+    """The type in which values of several are kept.
+
+    Examples:
+        >>> common_type({int, float}), common_type({bool, int})
+        (<class 'float'>, <class 'str'>)
+    """
+    if len(types) == 1:
+        return next(iter(types))
+    return float if types == {int, float} else str
 
 
 def _scalars(others: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:

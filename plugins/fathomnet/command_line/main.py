@@ -110,7 +110,8 @@ def _with_absolute_paths(params: Parameters) -> Parameters:
         if isinstance(value, Parameters):
             changed[name] = _with_absolute_paths(value)
         elif widget(info) in PATH_WIDGETS and value and "://" not in value:
-            changed[name] = str(Path(value).expanduser().absolute())
+            paths = value.split("\n")
+            changed[name] = "\n".join(str(Path(one).expanduser().absolute()) for one in paths)
     return params.model_copy(update=changed)
 
 

@@ -18,7 +18,7 @@ from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
-from .plan import SplitPlan, read_ingest, refuse_other_source
+from .plan import SplitPlan, read_ingest, refuse_other_source, split_files
 from .repeats import count_repeats, save_repeats_view
 from .update import Difference, move_media, update_split
 from .writing import save_concept_tree
@@ -66,15 +66,15 @@ class IngestResult:
 
 def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     dataset_name: str = DATASET_NAME,
-    train_annotations: str = "",
-    test_annotations: str = "",
+    train_annotations: str | Sequence[str] = "",
+    test_annotations: str | Sequence[str] = "",
     media_root: str = "",
     mirror: str = "",
     limit: int | None = None,
     recreate: bool = False,
     progress: Progress = silent,
     *,
-    val_annotations: str = "",
+    val_annotations: str | Sequence[str] = "",
     skip_bad_boxes: bool = False,
     update: bool = False,
 ) -> IngestResult:
@@ -86,7 +86,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
 
     Args:
         dataset_name: name of the dataset.
-        train_annotations: COCO file of the training split; empty to leave the split out.
+        train_annotations: COCO file of the training split, or several; empty to leave it out.
         test_annotations: COCO file of the test split, likewise.
         media_root: where the images are stored: ``gs://bucket/prefix``, a folder, or empty.
         mirror: local folder for images that FiftyOne cannot open in place; see ``plan_media``.
@@ -106,7 +106,13 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         DatasetError: the dataset of this name is not ours, or was made from something else.
     """
     progress(0.0, "reading annotations")
-    files = {"train": train_annotations, "val": val_annotations, "test": test_annotations}
+    files = split_files(
+        {
+            "train_annotations": train_annotations,
+            "val_annotations": val_annotations,
+            "test_annotations": test_annotations,
+        }
+    )
     media, plans = read_ingest(
         dataset_name, files, media_root, mirror, limit, skip_bad_boxes, update
     )
@@ -125,7 +131,10 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     updates = {}
     added = done = 0
     located = [
-        locate_images(plan.media, plan.split, plan.images, (plan.catalog.sha256,)) for plan in plans
+        locate_images(
+            plan.media, plan.split, plan.images, plan.catalog.files or (plan.catalog.sha256,)
+        )
+        for plan in plans
     ]
     for plan, images in zip(plans, located, strict=True):
         if update and plan.split in read_ingest_records(dataset):

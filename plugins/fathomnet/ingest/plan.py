@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..catalog import Catalog, ImageRecord, read_catalog
+from ..catalog import Catalog, ImageRecord, merge_catalogs, read_catalog
 from ..dataset.collection import is_enterprise
 from ..dataset.datasets import find_dataset, name_problem
 from ..dataset.ingest_record import (
@@ -21,6 +21,7 @@ from ..dataset.ingest_record import (
 from ..errors import DatasetError, Fault, InputError
 from ..media.paths import GCS, MediaPlan, plan_media
 from ..names import SPLITS
+from ..parameters.kinds import paths_in
 from ..taxonomy import load_taxonomy
 from .media import image_folders, measure_in
 from .update import difference
@@ -91,7 +92,7 @@ def read_ingest(
 
     Args:
         dataset_name: name of the dataset.
-        annotations: the file of each split; empty to leave a split out.
+        annotations: the files of each split, one on a line; empty to leave a split out.
         media_root: see ``ingest_dataset``.
         mirror: see ``ingest_dataset``.
         limit: see ``ingest_dataset``.
@@ -111,8 +112,11 @@ def read_ingest(
         if not path:
             continue
         try:
-            catalog = read(path, skip_bad_boxes, folders_of(media_root, mirror, split, path))
-            plans.append(SplitPlan(split, catalog, limit, media))
+            files = [
+                read(one, skip_bad_boxes, folders_of(media_root, mirror, split, one))
+                for one in paths_in(path)
+            ]
+            plans.append(SplitPlan(split, merge_catalogs(files), limit, media))
         except InputError as error:
             errors.append(error)
     if len(errors) == 1:
@@ -139,8 +143,12 @@ def folders_of(media_root: str, mirror: str, split: str, path: str) -> tuple[str
 
 
 def split_files(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The annotations file that parameters name for each split; empty where they name none."""
-    return {split: parameters.get(f"{split}_annotations", "") for split in SPLITS}
+    """The annotations files that parameters name for each split; empty where they name none."""
+    given = {split: parameters.get(f"{split}_annotations", "") for split in SPLITS}
+    return {
+        split: files if isinstance(files, str) else "\n".join(map(str, files))
+        for split, files in given.items()
+    }
 
 
 def check_place(

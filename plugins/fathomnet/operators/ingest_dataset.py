@@ -26,6 +26,7 @@ from ..ingest.plan import (
 from ..ingest.update import difference
 from ..media.paths import plan_media
 from ..parameters import dataset as parameters
+from ..parameters.kinds import paths_in
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, file_version, problem_with, too_large
@@ -50,15 +51,16 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
             return Preview(problems=(fault, *_refusals(params)[1]))
         facts: list[str] = []
         problems: list[Fault] = []
-        for split, path in chosen.items():
-            if path and too_large(path):
+        files = [(split, path) for split, paths in chosen.items() for path in paths_in(paths)]
+        for split, path in files:
+            if too_large(path):
                 facts.append(f"{split} split: a large file, checked when it is read")
-            elif path:
-                try:
-                    folders = folders_of(params.media_root, params.mirror, split, path)
-                    facts.append(f"{split} split: {_read(path, params.skip_bad_boxes, folders)[0]}")
-                except FathomNetError as error:
-                    problems.append(problem_with(f"{split}_annotations", error))
+                continue
+            try:
+                folders = folders_of(params.media_root, params.mirror, split, path)
+                facts.append(f"{split} split: {_read(path, params.skip_bad_boxes, folders)[0]}")
+            except FathomNetError as error:
+                problems.append(problem_with(f"{split}_annotations", error))
         if params.limit:
             facts.append(f"of each split only the first {params.limit:,}")
         plans, refused = _refusals(params, but=[fault.place for fault in problems])
@@ -110,9 +112,9 @@ def _refusals(
         but: the parameters that name files with faults, which are told already.
     """
     values = params.model_dump()
-    for split, path in split_files(values).items():
+    for split, paths in split_files(values).items():
         name = f"{split}_annotations"
-        if name in but or (path and too_large(path)):
+        if name in but or any(map(too_large, paths_in(paths))):
             values[name] = ""
     try:
         if any(split_files(values).values()):
@@ -143,7 +145,9 @@ def _reader(params: parameters.IngestDataset) -> ReadFile:
 def _noticed(plans: Sequence[SplitPlan]) -> Iterator[str]:
     """What was noticed in the files, and which images are not there."""
     for plan in plans:
-        located = locate_images(plan.media, plan.split, plan.images, (plan.catalog.sha256,))
+        located = locate_images(
+            plan.media, plan.split, plan.images, plan.catalog.files or (plan.catalog.sha256,)
+        )
         for note in (located.told, *plan.catalog.told):
             if note:
                 yield f"{plan.split}: {note}"

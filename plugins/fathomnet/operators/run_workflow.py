@@ -11,6 +11,7 @@ from ..errors import FathomNetError, Fault, InputError
 from ..media.stages import not_moved
 from ..names import SPLITS
 from ..parameters import workflow as parameters
+from ..parameters.kinds import paths_in
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
 from ..workflow.files import check_files
@@ -92,7 +93,7 @@ def _faults_of_files(params: parameters.RunWorkflow, dataset: Any) -> tuple[Faul
     """What the run would find wrong with the files of later stages, before its first one."""
     ingest, predictions = params.ingest_dataset, params.import_predictions.predictions
     annotations = (getattr(ingest, f"{split}_annotations") for split in SPLITS)
-    paths = (*annotations, predictions)
+    paths = (*(path for files in annotations for path in paths_in(files)), predictions)
     if any(path and too_large(path) for path in paths):
         return ()
     versions = tuple(file_version(path) or path for path in paths if path)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, Limit, Names, PathText, Split, Widget
+from .kinds import BoxesField, Limit, Names, PathText, PathTexts, Split, Widget
 
 
 class IngestDataset(Parameters):
@@ -22,17 +22,20 @@ class IngestDataset(Parameters):
     takes_dataset = False
 
     train_annotations: Annotated[
-        PathText,
+        PathTexts,
         Widget.FILE,
-        Field(title="Training annotations", description="COCO JSON of the training split"),
+        Field(
+            title="Training annotations",
+            description="COCO JSON of the training split; several files with ; between them",
+        ),
     ] = ""
     test_annotations: Annotated[
-        PathText,
+        PathTexts,
         Widget.FILE,
         Field(title="Test annotations", description="COCO JSON of the test split"),
     ] = ""
     val_annotations: Annotated[
-        PathText,
+        PathTexts,
         Widget.FILE,
         Field(title="Validation annotations", description="COCO JSON of a validation split"),
     ] = ""

@@ -68,6 +68,27 @@ def _texts(value: Any) -> Any:
     return () if value is None else value
 
 
+def _several_paths(value: Any) -> Any:
+    """One path or several, from a form, a program or the command line, each on a line."""
+    if isinstance(value, list | tuple):
+        return "\n".join(str(_path_text(one)) for one in value)
+    text = _path_text(value)
+    if not isinstance(text, str) or not set(";\n") & set(text) or Path(text).exists():
+        return text
+    return "\n".join(str(_path_text(one)) for one in _texts(text))
+
+
+def paths_in(text: str) -> tuple[str, ...]:
+    r"""The paths that a parameter of kind ``PathTexts`` names.
+
+    Examples:
+        >>> paths_in("reef/2024.json\nreef/2025.json")
+        ('reef/2024.json', 'reef/2025.json')
+    """
+    return tuple(path for path in text.split("\n") if path)
+
+
+PathTexts = Annotated[str, BeforeValidator(_several_paths)]
 PathText = Annotated[str, BeforeValidator(_path_text)]
 Limit = Annotated[
     Annotated[int, Field(ge=1)] | None,

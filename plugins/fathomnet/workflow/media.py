@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import fields, replace
+from typing import Final, Literal
 
 from ..errors import Fault, InputError
 from ..media.paths import GCS, plan_media
@@ -11,11 +12,14 @@ from ..media.stages import RUNNERS
 from ..media.transfer import TransferResult, download_root, download_source, upload_root
 from ..names import FROM_URLS, SPLITS
 from ..parameters import RunWorkflow
+from ..parameters.kinds import paths_in
 from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress, portion
 
 MediaStage = Literal["upload_images", "download_images"]
 MEDIA_STAGES: tuple[MediaStage, ...] = ("upload_images", "download_images")
+
+_COUNTS: Final = tuple(one.name for one in fields(TransferResult) if one.name != "ledger")
 
 Move = UploadImages | DownloadImages
 
@@ -32,10 +36,10 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
     if own["annotations"]:
         if own["split"] is None:
             raise _unsaid(f"{name}.split", "say which split the annotations are of")
-        files = {own["split"]: own["annotations"]}
+        files = [(own["split"], own["annotations"])]
     else:
         named = {split: getattr(ingest, f"{split}_annotations") for split in SPLITS}
-        files = {split: path for split, path in named.items() if path}
+        files = [(split, path) for split, paths in named.items() for path in paths_in(paths)]
     if not files:
         raise _unsaid(f"{name}.annotations", "name a file here, or those of ingest_dataset")
     if name == "upload_images":
@@ -52,9 +56,7 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
                 raise InputError("run_workflow", faults) from None
         in_bucket = ingest.media_root.startswith(GCS)
         own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
-    return tuple(
-        model(**{**own, "annotations": path, "split": split}) for split, path in files.items()
-    )
+    return tuple(model(**{**own, "annotations": path, "split": split}) for split, path in files)
 
 
 def check_moves(name: MediaStage, params: RunWorkflow) -> Iterator[Fault]:
@@ -81,7 +83,11 @@ def move_images(
     results: dict[str, TransferResult] = {}
     for number, move in enumerate(moves):
         share = portion(progress, number / len(moves), (number + 1) / len(moves), f"{move.split}: ")
-        results[move.split] = RUNNERS[name](move, share)
+        moved, before = RUNNERS[name](move, share), results.get(move.split)
+        if before is not None:  # a split of several files
+            sums = {one: getattr(before, one) + getattr(moved, one) for one in _COUNTS}
+            moved = replace(moved, **sums)
+        results[move.split] = moved
     return results
 
 
