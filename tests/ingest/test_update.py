@@ -35,7 +35,13 @@ OLD: dict[str, Any] = {
     "categories": [{"id": 1, "name": "Sebastes"}, {"id": 2, "name": "Porifera"}],
 }
 EXPECTED = Difference(
-    images_added=1, images_changed=1, images_gone=1, boxes_added=1, boxes_changed=1, boxes_gone=1
+    "train",
+    images_added=1,
+    images_changed=1,
+    images_gone=1,
+    boxes_added=1,
+    boxes_changed=1,
+    boxes_gone=1,
 )
 
 
@@ -97,7 +103,7 @@ def test_what_is_new_changed_or_gone_is_so_afterwards(
 ) -> None:
     new = write("new.json", newer)
     result = ingest_dataset(dataset.name, train_annotations=new, update=True)
-    assert result.updates == {"train": EXPECTED}
+    assert result.updates == (EXPECTED,)
     assert (result.samples_added, result.samples, result.boxes) == (1, 3, 4)
     assert boxes(dataset) == {
         1: (1, "Porifera", [12, 10, 20, 20], None),
@@ -109,7 +115,7 @@ def test_what_is_new_changed_or_gone_is_so_afterwards(
     record = read_ingest_record(dataset, "train")
     assert record is not None and (record.source, record.complete) == ("new.json", True)
     again = ingest_dataset(dataset.name, train_annotations=new, update=True)
-    assert (again.updates, again.samples_added) == ({}, 0)
+    assert (again.updates, again.samples_added) == ((), 0)
     assert ingest_dataset(dataset.name, train_annotations=new).samples_added == 0
     add_taxonomy_ranks(dataset)
     assert boxes(dataset)[1][3] == "Porifera"
@@ -143,9 +149,9 @@ def test_what_somebody_has_added_stays(dataset: Any, write: Callable[..., str]) 
     relabel_boxes(
         dataset.filter_labels("ground_truth", F("annotation_id") == 1), "Sebastes diploproa"
     )
-    result = ingest_dataset(
+    (result,) = ingest_dataset(
         dataset.name, train_annotations=write("new.json", newer), update=True
-    ).updates["train"]
+    ).updates
     assert (result.labels_kept, result.boxes_changed) == (1, 1)
     assert boxes(dataset)[1][1:3] == ("Sebastes diploproa", [12, 10, 20, 20])
     after = dataset.match({"image_id": 1}).first()
@@ -224,7 +230,7 @@ def test_a_media_root_alone_can_change(
     result = ingest_dataset(
         dataset.name, train_annotations=write("old.json"), media_root=root, update=True
     )
-    assert (result.media_found, result.media_missing, result.updates) == (1, 2, {})
+    assert (result.media_found, result.media_missing, result.updates) == (1, 2, ())
     dataset.reload()
     places = dataset.values(["split", "file_name", "filepath", "media_uri"])
     for split, name, filepath, uri in zip(*places, strict=True):
@@ -246,4 +252,4 @@ def test_an_update_of_what_is_not_there_makes_it(
     write: Callable[..., str], dataset_name: str
 ) -> None:
     result = ingest_dataset(dataset_name, train_annotations=write("old.json"), update=True)
-    assert (result.samples_added, result.boxes, result.updates) == (3, 4, {})
+    assert (result.samples_added, result.boxes, result.updates) == (3, 4, ())

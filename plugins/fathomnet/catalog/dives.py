@@ -38,6 +38,9 @@ class DiveOrigin:
 
 UNKNOWN = DiveOrigin()
 
+_OF_A_HOST = 2
+"""Slashes of ``https://host``."""
+
 
 def parse_dive(url: str | None) -> DiveOrigin:
     """The vehicle and dive that an image's URL names.
@@ -109,7 +112,8 @@ def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> 
     """A name for the dive that an image is from.
 
     Two vehicles may use the same dive number, so a name takes both. If either is unknown, the name
-    is the folder of the image's URL, which at MBARI holds one day of one vehicle.
+    is the folder of the image's URL, which at MBARI holds one day of one vehicle; a host alone is
+    none.
 
     Returns:
         The name; None where nothing is known.
@@ -123,7 +127,7 @@ def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> 
     if vehicle and dive:
         return f"{vehicle} {dive}"
     folder = (source_url or "").split("?", 1)[0].rpartition("/")[0]
-    return folder or dive or None
+    return (folder if folder.count("/") > _OF_A_HOST else "") or dive or None
 
 
 @lru_cache(maxsize=256)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..dataset import writes
@@ -46,7 +46,7 @@ class IngestResult:
         skipped_boxes: boxes of these files that were left out because they have faults.
         notes: what was noticed in the files and among the images, a sentence a kind with a count
             and the first; begins with the split.
-        updates: by split, what an update changed; see ``update.Difference``.
+        updates: what an update changed in each split where it changed something.
     """
 
     dataset: str
@@ -61,7 +61,7 @@ class IngestResult:
     media_missing: int = 0
     skipped_boxes: int = 0
     notes: tuple[str, ...] = ()
-    updates: Mapping[str, Difference] = field(default_factory=dict)
+    updates: tuple[Difference, ...] = ()
 
 
 def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
@@ -128,7 +128,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         move_media(dataset, media)
     declare(dataset, sample_schema())
     total = sum(len(plan.images) for plan in plans)
-    updates = {}
+    updates = []
     added = done = 0
     located = [
         locate_images(
@@ -138,7 +138,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     ]
     for plan, images in zip(plans, located, strict=True):
         if update and plan.split in read_ingest_records(dataset):
-            updates[plan.split] = update_split(dataset, plan.split, plan.catalog, plan.limit)
+            updates.append(update_split(dataset, plan.split, plan.catalog, plan.limit))
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, images, part)
@@ -159,7 +159,7 @@ def _outcome(
     plans: Sequence[SplitPlan],
     located: Sequence[LocatedImages],
     added: int,
-    updates: Mapping[str, Difference],
+    updates: Sequence[Difference],
 ) -> IngestResult:
     """What the dataset holds of the splits now; shows the boxes that are there twice."""
     import fiftyone as fo
@@ -190,7 +190,7 @@ def _outcome(
             for note in (images.told, *plan.catalog.told)
             if note
         ),
-        updates={split: one for split, one in updates.items() if one != Difference()},
+        updates=tuple(filter(None, updates)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from math import isclose
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class Difference:
     """What a newer file of a split changes in a dataset.
 
     Attributes:
+        split: the split.
         images_added: images that are new.
         images_changed: images with another size, URL, date or member.
         images_gone: images that the file has no longer; they go, with all that is on them.
@@ -42,6 +43,7 @@ class Difference:
             although the file has another one.
     """
 
+    split: str
     images_added: int = 0
     images_changed: int = 0
     images_gone: int = 0
@@ -49,6 +51,9 @@ class Difference:
     boxes_changed: int = 0
     boxes_gone: int = 0
     labels_kept: int = 0
+
+    def __bool__(self) -> bool:
+        return self != Difference(self.split)
 
     def __str__(self) -> str:
         nouns = {
@@ -182,7 +187,7 @@ def _planned(dataset: Any, split: str, catalog: Catalog, limit: int | None) -> _
     _refuse_other_numbers(there, wanted, catalog.source)
     relabelled = _relabelled(dataset)
     taken = {one["image_id"] for one in there}
-    counts = dict.fromkeys(Difference.__dataclass_fields__, 0)
+    counts = {one.name: 0 for one in fields(Difference) if one.name != "split"}
     counts["images_added"] = sum(image.image_id not in taken for image in catalog.images[:limit])
     gone = [str(one["_id"]) for one in there if one["image_id"] not in wanted]
     counts["images_gone"] = len(gone)
@@ -191,20 +196,20 @@ def _planned(dataset: Any, split: str, catalog: Catalog, limit: int | None) -> _
         if one["image_id"] not in wanted:
             continue
         new = sample_document(wanted[one["image_id"]], split, "", None, "ok")
-        fields = {name: new.get(name) for name in of_image if new.get(name) != one.get(name)}
+        given = {name: new.get(name) for name in of_image if new.get(name) != one.get(name)}
         if any((one.get("metadata") or {}).get(side) != new["metadata"][side] for side in _SIDES):
-            fields |= {f"metadata.{side}": new["metadata"][side] for side in _SIDES}
-        update = _of_boxes(one, new, fields, of_box, relabelled, counts)
-        counts["images_changed"] += bool(fields)
-        if fields or update.changed or update.gone or update.added:
+            given |= {f"metadata.{side}": new["metadata"][side] for side in _SIDES}
+        update = _of_boxes(one, new, given, of_box, relabelled, counts)
+        counts["images_changed"] += bool(given)
+        if given or update.changed or update.gone or update.added:
             images.append(update)
-    return _Update(Difference(**counts), gone, images)
+    return _Update(Difference(split, **counts), gone, images)
 
 
 def _of_boxes(
     one: Document,
     new: Document,
-    fields: Document,
+    given: Document,
     of_box: Sequence[str],
     relabelled: frozenset[str],
     counts: dict[str, int],
@@ -237,7 +242,7 @@ def _of_boxes(
     counts["boxes_changed"] += len(changed)
     counts["boxes_gone"] += len(gone)
     counts["boxes_added"] += len(left)
-    return _ImageUpdate(str(one["_id"]), fields, changed, frozenset(gone), list(left.values()))
+    return _ImageUpdate(str(one["_id"]), given, changed, frozenset(gone), list(left.values()))
 
 
 def _same(one: Any, other: Any) -> bool:
