@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fathomnet_voxel51.catalog import Catalog, read_catalog
 from fathomnet_voxel51.errors import InputError
+from fathomnet_voxel51.media.request import read_listed
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from PIL import Image
 
@@ -413,3 +414,9 @@ def test_a_picture_is_measured_as_it_is_shown(tmp_path: Path) -> None:
     assert measure("reef/turned.jpg") == (40, 60)
     assert measure("upright.png") == (60, 40)
     assert [measure(name) for name in ("broken.png", "none.png", "../x.png")] == [None] * 3
+
+
+def test_a_file_without_sizes_still_says_what_is_to_be_fetched(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.json"
+    path.write_bytes(coco_bytes(every("images", width=lambda _: None, height=lambda _: None)))
+    assert [image.file_name for image in read_listed(str(path)).images] == ["a.png", "b.png"]

@@ -131,6 +131,8 @@ def test_only_a_whole_stamp_at_the_start_of_the_file_name_is_a_time(
         (("Ventana", "12", "https://a.org/x/y.png"), "Ventana 12"),
         (("Ventana", None, f"{STILLS}/a.png?size=1/2"), STILLS),
         ((None, None, "https://a.org/frames/b.png"), "https://a.org/frames"),
+        ((None, None, "https://a.org/b.png"), None),
+        ((None, "12", "https://a.org/b.png"), "12"),
         ((None, "12", ""), "12"),
         ((None, None, None), None),
     ],

@@ -318,3 +318,11 @@ def test_an_image_on_two_sides_is_known_by_its_url_or_file_name(
     name = test["file_name"].split("/")[-1]
     expected = Leak(("train", "test"), 0, 0, (), same_images=1, same_examples=(name,))
     assert leaks == ((expected,) if is_same else ())
+
+
+def test_a_host_that_all_images_share_is_no_dive(dataset_name: str) -> None:
+    dataset = by_urls_that_name_no_dive(dataset_name)
+    names = dataset.values("file_name")
+    dataset.set_values("source_url", [f"https://cdn.org/{name[-9:]}" for name in names])
+    with pytest.raises(DatasetError, match=r"no dive that tells them apart.*8 days or 4 folders"):
+        split_by_dive(dataset)

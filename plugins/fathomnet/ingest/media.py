@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from ..catalog import ImageRecord, Measure
 from ..media.ledger import Entry, known_outcomes
-from ..media.paths import GCS, MediaPlan
+from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
 from ..text import counted, shortened
 
@@ -82,6 +83,16 @@ def measure_in(folders: Iterable[str]) -> Measure:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return _size_of_version(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=50_000)
+def _size_of_version(path: Path, modified: int, length: int) -> tuple[int, int] | None:
+    # A form asks at every keystroke.
     with suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION) in _TURNED
@@ -146,19 +157,16 @@ def _elsewhere(media: MediaPlan, split: str, images: Sequence[ImageRecord]) -> d
     root = Path(media.filepath_root)
     folders = [folder for folder in image_folders(split) if (root / folder).is_dir()]
     for folder in folders:
-        by_name = {
-            image.file_name: f"{folder}/{image.file_name}"
-            for image in images
-            if (root / folder / image.file_name).is_file()
-        }
+        names = frozenset(image.file_name for image in images)
+        by_name = {name: f"{folder}/{name}" for name in files_in(root / folder, names) & names}
         if by_name:
             return by_name
     for folder in folders:
-        there = {path.name for path in (root / folder).iterdir()}
+        there = files_in(root / folder, [""])
         by_id = {}
         for image in images:
-            names = [f"{image.image_id}{suffix}" for suffix in _BY_ID]
-            name = next((name for name in names if name in there), None)
+            ids = (f"{image.image_id}{suffix}" for suffix in _BY_ID)
+            name = next((name for name in ids if name in there), None)
             size = _size(root / folder / name) if name else None
             if size == (image.width, image.height):
                 by_id[image.file_name] = f"{folder}/{name}"

@@ -60,15 +60,24 @@ class MediaPlan:
         """
         if self.filepath_root.startswith(GCS):
             return frozenset()
-        folder = Path(self.filepath_root) / images_folder(split)
-        present: set[str] = set()
-        for below in {PurePosixPath(name).parent for name in file_names}:
-            with (
-                suppress(FileNotFoundError, NotADirectoryError, PermissionError),
-                os.scandir(folder / below) as entries,
-            ):
-                present |= {str(below / entry.name) for entry in entries if entry.is_file()}
-        return frozenset(present)
+        return files_in(Path(self.filepath_root) / images_folder(split), file_names)
+
+
+def files_in(folder: Path, file_names: Iterable[str]) -> frozenset[str]:
+    """The files of a folder, and of those below it that names are in, by their names.
+
+    Args:
+        folder: where to look.
+        file_names: relative paths below it.
+    """
+    present: set[str] = set()
+    for below in {PurePosixPath(name).parent for name in file_names}:
+        with (
+            suppress(FileNotFoundError, NotADirectoryError, PermissionError),
+            os.scandir(folder / below) as entries,
+        ):
+            present |= {str(below / entry.name) for entry in entries if entry.is_file()}
+    return frozenset(present)
 
 
 def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) -> MediaPlan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..catalog import read_catalog
+from ..catalog import LARGEST_SIDE, Catalog, read_catalog
 from ..errors import Fault, InputError
 from ..names import SPLITS
 from .ledger import Job
@@ -92,7 +92,7 @@ def checked_request(
         faults.extend(error.faults)
     if faults:
         raise InputError(f"parameters for {verb} images", faults)
-    catalog = read_catalog(annotations)
+    catalog = read_listed(annotations)
     images = tuple(
         RequestedImage(image.file_name, image.source_url or "")
         for image in catalog.head(options.limit).images
@@ -101,3 +101,12 @@ def checked_request(
     policy = replace(options.policy or Policy(), concurrency=options.concurrency)
     job = Job(split, catalog.sha256, source, root, shard.label)
     return Request(verb, job, images, policy, options)
+
+
+def read_listed(annotations: str) -> Catalog:
+    """Reads a COCO file for the names and URLs of its images, which need no sizes yet.
+
+    Raises:
+        InputError: the file has faults.
+    """
+    return read_catalog(annotations, measure=lambda name: (LARGEST_SIDE, LARGEST_SIDE))

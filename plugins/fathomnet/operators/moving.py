@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from ..catalog import read_catalog
 from ..errors import FathomNetError, Fault, InputError
 from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
+from ..media.request import read_listed
 from ..media.shards import Shard
 from ..media.stages import not_moved
 from ..names import images_folder
@@ -34,7 +34,7 @@ SLOW: Final = (
 
 @once_a_version
 def _listed(path: str) -> Listed:
-    catalog = read_catalog(path)
+    catalog = read_listed(path)
     images = ((image.file_name, bool(image.source_url)) for image in catalog.images)
     return catalog.sha256, tuple(images)
 
