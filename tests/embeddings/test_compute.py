@@ -229,8 +229,10 @@ def test_what_cannot_be_embedded_is_counted_with_its_reason_and_has_no_vector(
     page = tmp_path / "page.png"
     page.write_text("<html>404</html>")
     box: Rectangle = (10, 10, 20, 20)
-    tombstone = sample(tmp_path / "000.png", [box, box], media_status="missing")
-    partly = sample(tmp_path / "000.png", [box, (10, 10, 0, 5), (500, 10, 20, 20)])
+    tombstone = sample(tmp_path / "tombstone.png", [box, box], media_status="missing")
+    # It was missing, and has come since.
+    came = {"media_status": "missing"}
+    partly = sample(tmp_path / "000.png", [box, (10, 10, 0, 5), (500, 10, 20, 20)], **came)
     dataset = make_dataset(
         [
             *whole,

@@ -87,7 +87,7 @@ def test_degenerate_boxes_are_kept_as_they_are(box: list[float], tmp_path: Path)
         ([1, 2, 3, float("nan")], "annotations[0] (id 1).bbox[3]: should be a finite number"),
         ([float("inf"), 2, 3, 4], "annotations[0] (id 1).bbox[0]: should be a finite number"),
         ([1, 2, 3], "annotations[0] (id 1).bbox: should be a list of 4 numbers"),
-        ([1, 2, 3, "4"], "annotations[0] (id 1).bbox[3]: should be a number"),
+        ([1, 2, 3, "four"], "annotations[0] (id 1).bbox[3]: should be a number"),
         ([1, 2, 3, True], "annotations[0] (id 1).bbox[3]: should be a number"),
         ([1, 2, 3, 1e30], "annotations[0] (id 1).bbox: is beyond any image"),
         ([10**400, 2, 3, 4], "annotations[0] (id 1).bbox[0]: "),
@@ -143,8 +143,10 @@ def test_what_is_no_coco_file_is_refused(text: str, tmp_path: Path) -> None:
     assert places(tmp_path, text)
 
 
-# A dataset has no use for these boxes, and no way to show these URLs; the model does not mind.
+# A dataset has no use for these boxes and needs sizes, and has no way to show these URLs; the model
+# does not mind.
 OF_A_DATASET = {
+    "width missing",
     "bbox without width",
     "bbox that is nothing",
     "bbox right of its image",

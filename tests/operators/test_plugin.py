@@ -83,7 +83,7 @@ def test_the_chain_runs_from_python(shared_data: Path, dataset_name: str, tmp_pa
     labelled = foo.execute_operator(uri("add_primary_label"), {"dataset": dataset}).result
     assert labelled == {"labelled": 0, "unlabelled": 325}
     ranked = foo.execute_operator(uri("add_taxonomy_ranks"), {"dataset": dataset}).result
-    assert ranked == {"boxes": 0, "unknown_concepts": []}
+    assert ranked == {"boxes": 0, "unknown_concepts": [], "by_part": []}
     imported = foo.execute_operator(
         uri("import_predictions"),
         {

@@ -437,7 +437,7 @@ def _number_boxes(coco: CocoFile, notes: FaultList) -> None:
                 box.id = number
         missing = counted(len(section.unnumbered), "box has none", "boxes have none")
         notes.add("annotations.id", f"{missing}: numbered in order from {after:,}")
-    elif known and not _ids_begin_anew([box for _, box in boxes]):
+    elif known and not _ids_begin_anew(coco, [box for _, box in boxes]):
         return  # some box has another's id, which is a fault
     else:
         for place, box in boxes:
@@ -447,8 +447,10 @@ def _number_boxes(coco: CocoFile, notes: FaultList) -> None:
     coco.numbered = True
 
 
-def _ids_begin_anew(boxes: list[RawBox]) -> bool:
+def _ids_begin_anew(coco: CocoFile, boxes: list[RawBox]) -> bool:
     """Whether ids tell only the boxes of one image apart, of which most have a first one."""
+    if not {box.image_id for box in boxes} <= {one.id for one in coco.images.records if one}:
+        return False
     first = min(box.id for box in boxes)
     of_images = {(box.image_id, box.id) for box in boxes}
     firsts = sum(box.id == first for box in boxes)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of, ids_in
@@ -133,7 +134,9 @@ def find_work(view: Any, patches_field: str, field: str, fingerprints: Fingerpri
             else:
                 items.append(Item(id_, bounding_box, right))
         if items:
-            lost = f"media {status}" if status in _LOST else ""
+            # What was missing may have come since: the status is of the last ingest.
+            is_lost = status in _LOST and not Path(filepath).is_file()
+            lost = f"media {status}" if is_lost else ""
             images.append(ImageWork(sample_id, filepath, lost, tuple(items), size))
     return Work(tuple(images), sum(len(image.items) for image in images), present)
 
