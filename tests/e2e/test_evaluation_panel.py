@@ -84,6 +84,31 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app.screenshot(pictures / "evaluation-by-rank.png")
 
 
+def test_a_correction_makes_the_evaluation_out_of_date_until_it_is_made_again(
+    app: App, dataset: Any
+) -> None:
+    evaluate_predictions(dataset)
+    sample = dataset.first()
+    box = sample.ground_truth.detections[0]
+    before, box.label = box.label, "Sebastes diploproa"
+    sample.save()
+    try:
+        app.open_dataset(dataset.name, len(dataset))
+        app.open_panel(PANEL)
+        app.wait_for_text("Out of date: evaluation eval_model_predictions")
+        app.wait_for_text("Since then labels of ground_truth changed.")
+        app.page.get_by_role("button", name="Evaluate again").click()
+        app.wait_for_text("The evaluation eval_model_predictions is there already and is replaced")
+        app.submit("Execute")
+        app.result()
+        app.close()
+        gone = app.page.get_by_text("Out of date: evaluation eval_model_predictions")
+        expect(gone).to_have_count(0, timeout=PATIENCE)
+    finally:
+        box.label = before
+        sample.save()
+
+
 def test_where_there_is_no_evaluation_a_button_opens_the_form(app: App, dataset: Any) -> None:
     for key in dataset.list_evaluations():
         dataset.delete_evaluation(key)

@@ -10,6 +10,7 @@ import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
 import pytest
+from fathomnet_voxel51.dataset.records import why_outdated
 from fathomnet_voxel51.dataset.vectors import VectorRows, declare_vectors, write_vectors
 from fathomnet_voxel51.embeddings import compute_embeddings, maps
 from fathomnet_voxel51.embeddings.maps import MapMade, check_map, make_map
@@ -148,3 +149,20 @@ def test_the_apps_panel_offers_every_rank_as_a_colour(dataset: Any) -> None:
     ranks = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
     assert {f"ground_truth.detections.{rank}" for rank in ranks} <= set(answer["fields"])
     assert not [path for path in answer["fields"] if FIELD in path]
+
+
+def test_a_map_is_out_of_date_once_boxes_of_it_moved_and_not_by_another_name(
+    make_dataset: Make, use: Callable[[TinyEmbedder], TinyEmbedder], tmp_path: Path
+) -> None:
+    use(TinyEmbedder())
+    dataset = make_dataset(write_images(tmp_path, [3, 4]))
+    made = compute_embeddings(dataset, method="pca").brain_key
+    image = dataset.first()
+    image.ground_truth.detections[0].label = "another"
+    image.save()
+    assert why_outdated(dataset, "map", made) == ""
+    image.ground_truth.detections[0].bounding_box[2] /= 2
+    image.save()
+    assert why_outdated(dataset, "map", made) == "boxes of ground_truth were moved"
+    assert compute_embeddings(dataset, method="pca").embedded == 1
+    assert why_outdated(dataset, "map", made) == ""

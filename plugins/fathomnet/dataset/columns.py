@@ -7,7 +7,10 @@ they were asked for.
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -152,6 +155,97 @@ def times_of_writes(dataset: Any) -> tuple[int, float, float]:
     hint = {"hint": _INDEX} if _INDEX in collection.index_information() else {}
     (found,) = list(collection.aggregate(pipeline, **hint)) or [{"n": 0, "sum": 0, "last": 0}]
     return found["n"], found["sum"], found["last"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxesState:
+    """The boxes of a field at a moment, or whole images, in numbers that change when they do.
+
+    Attributes:
+        field: their field; ``""`` for whole images.
+        boxes: how many there are.
+        places: digest of where they are.
+        labels: digest of how many have which label.
+        named: digest of which label is where, and with what confidence.
+    """
+
+    field: str
+    boxes: int
+    places: str = ""
+    labels: str = ""
+    named: str = ""
+
+
+_FINE: Final = 1e9
+"""Numbers are added up in whole units, which give the same sum in any order."""
+_STATES_KEPT: Final = 64
+_states: Final[dict[tuple[str, ...], BoxesState]] = {}
+
+
+def state_of_boxes(view: Any, field: str) -> BoxesState:
+    """The state of a field of boxes, the same by either way and in any order.
+
+    The database adds up; the answer is remembered in this process until a sample is written to, so
+    that asking again costs one look at an index.
+
+    Args:
+        view: a FiftyOne dataset, or a view of its images.
+        field: of boxes; ``""`` for the images themselves.
+    """
+    dataset = dataset_of(view)
+    if not field:
+        return BoxesState("", view.count())
+    stages = [] if view is dataset else view._serialize(include_uuids=False)
+    key = (repr(dataset._doc.id), repr(times_of_writes(dataset)), repr(stages), field)
+    if key not in _states:
+        sums: dict[str, list[int]] = {}
+        for label, *numbers in _sums_by_label(view, f"{field}.detections"):
+            before = sums.setdefault(label or "", [0] * len(numbers))
+            sums[label or ""] = [a + b for a, b in zip(before, numbers, strict=True)]
+        whole = [sum(column) for column in zip(*sums.values(), strict=True)] or [0]
+        digests = (
+            hashlib.sha256(repr(one).encode()).hexdigest()[:16]
+            for one in (
+                whole[1:5],
+                sorted((label, numbers[0]) for label, numbers in sums.items()),
+                sorted(sums.items()),
+            )
+        )
+        while len(_states) >= _STATES_KEPT:
+            _states.pop(next(iter(_states)), None)
+        _states[key] = BoxesState(field, whole[0], *digests)
+    return _states[key]
+
+
+def _sums_by_label(view: Any, path: str) -> Iterator[tuple[Any, ...]]:
+    """A label, how many boxes have it, and the sums of their four sides and confidences.
+
+    The same label may come again.
+    """
+    if sample_collection(dataset_of(view)) is not None:
+        units: list[Any] = [{"$arrayElemAt": ["$bounding_box", side]} for side in range(4)]
+        units.append("$confidence")
+        names = [f"s{place}" for place in range(len(units))]
+        attributes = ("label", "bounding_box", "confidence")
+        pipeline: list[Document] = [
+            {"$project": {f"{path}.{name}": True for name in attributes}},
+            {"$unwind": f"${path}"},
+            {"$replaceRoot": {"newRoot": f"${path}"}},
+            {
+                "$group": {"_id": "$label", "n": {"$sum": 1}}
+                | {
+                    name: {"$sum": {"$toLong": {"$floor": {"$multiply": [one, _FINE]}}}}
+                    for name, one in zip(names, units, strict=True)
+                }
+            },
+        ]
+        for found in view._aggregate(post_pipeline=pipeline):
+            yield found["_id"], found["n"], *(found[name] for name in names)
+        return
+    for image in read_images(view, boxes={path: ("label", "bounding_box", "confidence")}):
+        for box in boxes_in(image, path):
+            numbers = [*(box.get("bounding_box") or (0, 0, 0, 0)), box.get("confidence") or 0]
+            yield box.get("label"), 1, *(math.floor(number * _FINE) for number in numbers)
 
 
 def ids_in(view: Any, patches_field: str) -> Columns:

@@ -29,19 +29,21 @@ whose class cannot be imported is loaded as FiftyOne's own base class, which can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 from bson import DBRef, json_util
 from gridfs.errors import NoFile
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import Self
 
 from ..errors import DatasetError
 from ..names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
 from ..resources import installed_version
 from ..text import as_plain
+from . import columns
 from .collection import make_durable
 from .columns import dataset_of
 
@@ -219,6 +221,137 @@ def write_schema_number(dataset: Any, number: int) -> None:
 @cache
 def _adapter(kind: type[R]) -> TypeAdapter[R]:
     return TypeAdapter(kind)
+
+
+Kind = Literal["evaluation", "suspects", "map", "index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What something was made from, to tell later whether that is still so.
+
+    Attributes:
+        kind: what was made.
+        of: its key: of the evaluation or the brain run; of suspects the field that was searched.
+        parameters: those of its stage, by which it is made again.
+        stages: of the view that it was made from, as JSON; empty for the whole dataset.
+        states: the boxes that it was made from, as they were.
+    """
+
+    METHOD: ClassVar[str] = "basis"
+
+    kind: Kind
+    of: str
+    parameters: Mapping[str, str]
+    stages: str
+    states: tuple[columns.BoxesState, ...]
+
+    @classmethod
+    def now(
+        cls, samples: Any, kind: Kind, of: str, fields: Iterable[str], **parameters: str
+    ) -> Self:
+        """The basis of what is about to be made; asked before anything is read for that.
+
+        Args:
+            samples: a FiftyOne dataset, or a view of its images or patches.
+            kind: what will be made.
+            of: its key, see ``of``.
+            fields: fields of boxes; ``""`` for whole images.
+            parameters: of the stage.
+        """
+        stages = ""
+        names = tuple(dict.fromkeys(fields))
+        if samples is not samples._root_dataset:
+            if samples._dataset is not samples._root_dataset:
+                # Patches are copies: the boxes that they are of, in the dataset itself.
+                images, ids = columns.ids_in(samples, names[0])
+                samples = samples._root_dataset.select(list(dict.fromkeys(images)))
+                if names[0]:
+                    boxes = [one for some in ids for one in some]
+                    samples = samples.select_labels(ids=boxes, fields=names[0])
+            stages = json_util.dumps(samples._serialize(include_uuids=False))
+        states = tuple(columns.state_of_boxes(samples, name) for name in names)
+        return cls(kind, of, parameters, stages, states)
+
+    def write(self, dataset: Any) -> None:
+        """Keeps it on the dataset, in place of that of an earlier one with this key."""
+        write_record(dataset, _basis_key(self.kind, self.of), self)
+
+    def changes(self, dataset: Any) -> str:
+        """What is not as it was, in words: ``labels of ground_truth changed``; empty for nothing.
+
+        Where the dataset has no such view any more, that is said.
+        """
+        import fiftyone as fo
+
+        samples = dataset
+        said = []
+        try:
+            if self.stages:
+                samples = fo.DatasetView._build(dataset, json_util.loads(self.stages))
+            for before in self.states:
+                now = columns.state_of_boxes(samples, before.field)
+                boxes = f"boxes of {before.field}" if before.field else "images"
+                if now.boxes != before.boxes:
+                    said.append(f"{boxes} were added or removed")
+                elif now.places != before.places:
+                    said.append(f"{boxes} were moved")
+                # Maps and indexes are of vectors, which no label changes.
+                elif self.kind in ("map", "index") or now.named == before.named:
+                    continue
+                elif now.labels != before.labels or not before.field:
+                    said.append(f"labels of {before.field} changed")
+                else:
+                    said.append(f"labels or confidences of {before.field} changed")
+        except ValueError:  # FiftyOne's, of a stage whose field is gone
+            return "a field that it was made from was deleted"
+        return " and ".join(said)
+
+
+_BASIS: Final = "basis_"
+
+
+def _basis_key(kind: Kind, of: str) -> str:
+    return f"{_BASIS}{kind}_{of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """Something that was made from labels or boxes that have changed since.
+
+    Attributes:
+        basis: what it was made from.
+        why: what changed, in words.
+    """
+
+    basis: Basis
+    why: str
+
+
+def why_outdated(dataset: Any, kind: Kind, of: str) -> str:
+    """What has changed since something was made; empty where nothing has, or it is not known.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        kind: what was made.
+        of: its key, see ``Basis``.
+    """
+    basis = read_record(dataset, _basis_key(kind, of), Basis)
+    return "" if basis is None else basis.changes(dataset)
+
+
+def all_bases(dataset: Any) -> list[Basis]:
+    """What the evaluations, suspects, maps and indexes that are there were made from."""
+    there = {*dataset.list_evaluations(), *dataset.list_brain_runs()}
+    keys = (key for key in dataset.list_runs() if key.startswith(_BASIS))
+    read = (read_record(dataset, key, Basis) for key in keys)
+    return [one for one in read if one and (one.kind == "suspects" or one.of in there)]
+
+
+def all_outdated(dataset: Any) -> list[Outdated]:
+    """The evaluations, suspects, maps and indexes that are there, and not as they would be now."""
+    told = ((basis, basis.changes(dataset)) for basis in all_bases(dataset))
+    return [Outdated(basis, why) for basis, why in told if why]
 
 
 MARKER: Final = "fathomnet"

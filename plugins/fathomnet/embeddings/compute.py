@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of, ids_in
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..dataset.vectors import vector_path
 from ..errors import Fault, InputError
 from ..models import ModelSpec, load_embedder, model_spec
@@ -95,6 +95,8 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
     run = EmbeddingRun(dataset_of(view), patches_field, plan.field, embedder, batcher)
+    asked = {"model": model, "patches_field": patches_field, "method": plan.method}
+    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key)
     work = run.begin(view)
     run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
     done = [f"{run.embedded:,} embedded, {work.present:,} there already"]
@@ -107,6 +109,8 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         progress(EMBEDDED_BY, f"drawing the map by {plan.method}")
         made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key)
         done.append(made.remark or f"{made.points:,} points on the map")
+        if made.points:
+            basis.write(dataset_of(view))
     run.record("complete", work, made)
     progress(1.0, ", ".join(done))
     return EmbeddingsResult(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..errors import DatasetError
 from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
@@ -59,6 +59,8 @@ def evaluate_predictions(
     _check(samples, gt_field, pred_field)
     refuse_taken_key(dataset_of(samples), eval_key, config)
     progress(0.0, "reading boxes")
+    asked = {"pred_field": pred_field, "gt_field": gt_field, "eval_key": eval_key}
+    basis = Basis.now(samples, "evaluation", eval_key, (gt_field, pred_field), **asked)
     with collector_paused():
         scored = _score(samples, gt_field, pred_field, taxonomy)
         sides = (scored.boxes.truth.boxes, scored.boxes.predictions.boxes)
@@ -74,6 +76,7 @@ def evaluate_predictions(
         progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
     end_run(samples, eval_key, method, matches, metrics)
+    basis.write(dataset_of(samples))
     progress(1.0, f"{counted(result.boxes, 'box', 'boxes')} scored")
     return result
 

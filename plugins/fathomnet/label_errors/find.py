@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.columns import dataset_of
+from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
 from ..progress import Progress, portion, silent
@@ -56,6 +57,9 @@ def find_label_errors(
     bring_up_to_date(dataset)
     sources = check_label_errors(dataset, pred_field, gt_field, index_key, threshold)
     progress(0.0, "reading boxes")
+    asked = {"gt_field": gt_field, "pred_field": sources.pred_field, "index_key": index_key}
+    compared = [one for one in (gt_field, sources.pred_field) if one]
+    basis = Basis.now(dataset, "suspects", gt_field, compared, **asked)
     tree = taxonomy or load_taxonomy()
     labelled = read_labelled(dataset, sources, tree)
     information = labelled.information()
@@ -87,6 +91,7 @@ def find_label_errors(
     )
     findings = Findings(sources, labelled, doubts, partners, threshold)
     keep(dataset, findings, result, portion(progress, 0.6, 1.0))
+    basis.write(dataset_of(dataset))
     labels = counted(scored, "label", "labels")
     progress(1.0, f"{counted(suspects, 'suspect', 'suspects')} among {labels}")
     return result

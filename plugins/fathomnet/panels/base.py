@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+from ..dataset.records import Outdated
 from ..names import PLUGIN_NAME
 from ..seen import see
 from ..text import literal
 
 _EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
 """Style of the frame around a panel, in the App's own units."""
+
+
+_AGAIN: Final = {
+    "evaluation": ("evaluate_predictions", "Evaluate again"),
+    "suspects": ("find_label_errors", "Search again"),
+    "map": ("compute_embeddings", "Draw the map again"),
+    "index": ("build_similarity_index", "Build the index again"),
+}
+"""The operator that makes something anew, and what its button says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,26 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
                 params={"operator": gap.operator},
             )
 
+    def show_outdated(self, panel: Any, found: Iterable[Outdated]) -> None:
+        """Says what was made from labels or boxes that changed since, with a way to it anew."""
+        for one in found:
+            basis = one.basis
+            name, of = f"{basis.kind}_{basis.of}", f"of {basis.of}"
+            title = f"{basis.kind} {of if basis.kind == 'suspects' else basis.of}"
+            words = f"Since then {one.why}. What is shown is as it was before."
+            warning = types.Warning(label=f"Out of date: {title}", description=words)
+            panel.view(f"outdated_{name}", warning)
+            operator, button = _AGAIN[basis.kind]
+            values = dict(basis.parameters)
+            panel.btn(
+                f"again_{name}",
+                label=button,
+                variant="outlined",
+                on_click=self.open_form,
+                params={"operator": operator, "values": values},
+            )
+
     def open_form(self, ctx: Any) -> None:
         """Opens the form of an operator of this plugin; the panel looks again when it has run."""
-        operator = ctx.params["operator"]
-        ctx.prompt(f"{PLUGIN_NAME}/{operator}", on_success=self.on_load)
+        operator, values = ctx.params["operator"], ctx.params.get("values")
+        ctx.prompt(f"{PLUGIN_NAME}/{operator}", params=values, on_success=self.on_load)

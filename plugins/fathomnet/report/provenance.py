@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
-from ..dataset.records import read_record
+from ..dataset.records import all_bases, read_record
 from ..embeddings.run import EmbeddingRecord
 from ..evaluation.run import EvaluationDetails
 from ..names import DUPLICATE_GROUP, EMBEDDING_RUNS, GROUND_TRUTH, RELABELLINGS, tiles_run_key
@@ -29,10 +29,16 @@ _OF_A_RUN: Final = (
 
 _RELABELLING: Final = ("relabelling", "to", "boxes", "note")
 _EVALUATION: Final = (
-    "evaluation", "predictions", "truth", "boxes", "accuracy", "mean distance",
+    "evaluation", "predictions", "truth", "boxes", "accuracy", "mean distance", "since then",
 )  # fmt: skip
 _VECTORS: Final = ("model", "of", "dimensions", "vectors", "state")
-_INDEX: Final = ("brain key", "kind", "method", "of")
+_INDEX: Final = ("brain key", "kind", "method", "of", "since then")
+_UNCHANGED: Final = "nothing changed"
+_UNKNOWN: Final = "not known"
+_NOT_COMPARED: Final = (
+    "An evaluation since which labels or boxes changed is not to be compared with another: run "
+    "evaluate_predictions again."
+)
 _NO_PREDICTIONS: Final = "There are none: run import_predictions."
 _NO_EVALUATIONS: Final = "There are none: run evaluate_predictions."
 _NO_INDEX: Final = "No map and no index: run compute_embeddings and build_similarity_index."
@@ -52,6 +58,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     for field in sorted(fields_holding(dataset, fo.Detections)):
         if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field)):
             predictions += _origin(dataset, field)
+    since = {(one.kind, one.of): one.changes(dataset) or _UNCHANGED for one in all_bases(dataset)}
     evaluations: list[tuple[Cell, ...]] = []
     for key in sorted(dataset.list_evaluations()):
         config = dataset.get_evaluation_info(key).config
@@ -66,7 +73,8 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
                 off_tree = counted(found.boxes_without_distance, "true name is", "true names are")
                 mean = f"{of_known} ({off_tree} not on the tree)"
             numbers = (found.boxes, found.accuracy, mean)
-        evaluations.append((key, *fields, *numbers))
+        evaluations.append((key, *fields, *numbers, since.get(("evaluation", key), _UNKNOWN)))
+    differ = any(row[-1] not in (_UNCHANGED, _UNKNOWN) for row in evaluations)
     runs = [key for key in sorted(dataset.list_runs()) if key.startswith(EMBEDDING_RUNS)]
     records = [read_record(dataset, key, EmbeddingRecord) for key in runs]
     vectors = tuple(
@@ -87,6 +95,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
             config.type,
             str(config.method or ""),
             getattr(config, "patches_field", None) or "whole images",
+            since.get(("map", key)) or since.get(("index", key), _UNKNOWN),
         )
         for key, config in brains.items()
     )
@@ -99,7 +108,13 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
         Section("Relabelling", _rows(_RELABELLING, undone, "No relabelling stands.")),
         Section("Leaks between splits", tuple(_leaks(dataset))),
         Section("Predictions", tuple(predictions or [Note(_NO_PREDICTIONS)])),
-        Section("Evaluations", _rows(_EVALUATION, evaluations, _NO_EVALUATIONS)),
+        Section(
+            "Evaluations",
+            (
+                *_rows(_EVALUATION, evaluations, _NO_EVALUATIONS),
+                *([Note(_NOT_COMPARED)] if differ else ()),
+            ),
+        ),
         Section(
             "Embeddings, maps and indexes",
             (

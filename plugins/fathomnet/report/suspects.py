@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
+from ..dataset.records import why_outdated
 from ..label_errors.record import read_label_errors_record
 from ..names import GROUND_TRUTH, SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS
 from ..relabelling.journal import journals_of, states_before
@@ -92,8 +93,8 @@ def suspect_section(dataset: Any) -> Section:
             blocks.append(Note(f"Where to look: the saved view {'; '.join(views)}."))
         elif found.suspects:
             blocks.append(Note("Their saved views were deleted: run find_label_errors again."))
-        if changed:
-            blocks.append(Note(_STALE))
+        if (since := why_outdated(dataset, "suspects", field)) or changed:
+            blocks.append(Note(f"Since the search {since}. {_STALE}" if since else _STALE))
     return Section("Suspects", tuple(blocks))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
-from ..dataset.records import bring_up_to_date
+from ..dataset.records import Basis, bring_up_to_date
 from ..dataset.vectors import vector_path
 from ..errors import DatasetError, Fault, InputError
 from ..models import ModelSpec, model_spec
@@ -105,11 +105,14 @@ def build_similarity_index(
     spec = model_spec(model)
     know_model(spec.name)
     progress(0.0, "reading the vectors")
+    asked = {"model": model, "patches_field": patches_field, "backend": backend}
+    basis = Basis.now(dataset_or_view, "index", key, (patches_field,), **asked, brain_key=key)
     settings = RunSettings(spec, patches_field, key, backend)
     build = build_exact if backend == EXACT_BACKEND else build_elsewhere
     indexed = build(dataset_or_view, dataset, settings, progress)
     if not indexed:
         raise _not_embedded(dataset_or_view, spec, patches_field)
+    basis.write(dataset)
     noun = "boxes" if patches_field else "images"
     progress(1.0, f"{indexed:,} {noun} can be searched as {key}")
     return SimilarityResult(indexed, spec.supports_prompts, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -387,3 +388,30 @@ def test_filters_that_would_hide_what_is_opened_are_cleared(panel: DrivenPanel) 
     told = panel.fire("open_kind", trace_idx=0)
     names = [name for name, _ in told.requests]
     assert names.index("clear_sidebar_filters") < names.index("set_view")
+
+
+def test_labels_that_changed_since_are_told_with_a_form_that_evaluates_again(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    assert "Out of date" not in panel.texts()
+    sample = dataset.match(fo.ViewField("ground_truth.detections").length() > 0).first()
+    box = sample.ground_truth.detections[0]
+    before, box.label = box.label, f"{box.label} corrected"
+    sample.save()
+    try:
+        panel.fire("on_load")
+        said = panel.texts().replace("\\\\", "")
+        assert f"Out of date: evaluation {KEY}" in said
+        assert "labels of ground_truth changed" in said
+        assert f"{KEY} (out of date)" in said
+        values = {"pred_field": "model_predictions", "gt_field": "ground_truth", "eval_key": KEY}
+        told = panel.fire("open_form", operator="evaluate_predictions", values=values)
+        (prompt,) = told.of("prompt_user_for_operation")
+        assert prompt["operator_uri"].endswith("/evaluate_predictions")
+        assert prompt["params"] == values
+        assert json.dumps(values) in said
+    finally:
+        box.label = before
+        sample.save()
+    panel.fire("on_load")
+    assert "Out of date" not in panel.texts()

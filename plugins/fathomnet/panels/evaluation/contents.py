@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,7 +48,9 @@ class Choices:
         return cls(chosen("evaluation", keys), chosen("level", LEVELS), chosen("open_as", WAYS))
 
 
-def add_choices(panel: Any, keys: Sequence[str], on_change: Handler) -> None:
+def add_choices(
+    panel: Any, keys: Sequence[str], outdated: Collection[str], on_change: Handler
+) -> None:
     """Three lists side by side: the evaluations, the ranks, the ways to open boxes."""
     row = panel.h_stack(CHOICES, gap=2)
     lists = (
@@ -59,7 +61,7 @@ def add_choices(panel: Any, keys: Sequence[str], on_change: Handler) -> None:
     for name, label, values in lists:
         view = types.DropdownView(space=_THIRD, label=label)
         for value in values:
-            view.add_choice(value, label=value)
+            view.add_choice(value, label=f"{value} (out of date)" if value in outdated else value)
         row.enum(name, values, label=label, view=view, on_change=on_change)
 
 

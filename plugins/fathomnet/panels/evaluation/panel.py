@@ -10,6 +10,7 @@ import fiftyone as fo
 from fiftyone.operators.cache import execution_cache
 
 from ...dataset.label_fields import fields_holding
+from ...dataset.records import all_outdated
 from ...errors import DatasetError
 from ...evaluation.finished import (
     FinishedEvaluation,
@@ -55,7 +56,9 @@ class EvaluationByRank(DatasetPanel):
         )
 
     def content(self, ctx: Any, panel: Any) -> None:
-        contents.add_choices(panel, finished_evaluations(ctx.dataset), self.choose)
+        outdated = all_outdated(ctx.dataset)
+        keys = [one.basis.of for one in outdated if one.basis.kind == "evaluation"]
+        contents.add_choices(panel, finished_evaluations(ctx.dataset), keys, self.choose)
         try:
             shown = _shown(ctx)
         except DatasetError as error:
@@ -63,6 +66,12 @@ class EvaluationByRank(DatasetPanel):
             gap = Gap("This evaluation cannot be shown", advice, RUN, "Evaluate predictions")
             self.show_gap(panel, gap)
             return
+        # The evaluation that is shown first, then what else there is; of other evaluations the
+        # list of choices says it.
+        chosen = ("evaluation", shown.evaluation.eval_key)
+        own = [one for one in outdated if (one.basis.kind, one.basis.of) == chosen]
+        others = [one for one in outdated if one.basis.kind != "evaluation"]
+        self.show_outdated(panel, own)
         contents.add_scores(panel, shown)
         contents.add_opened(panel, ctx.panel.state.opened, self.show_everything)
         contents.add_plots(
@@ -75,6 +84,7 @@ class EvaluationByRank(DatasetPanel):
                 "matrix": self.open_cell,
             },
         )
+        self.show_outdated(panel, others)
 
     def on_load(self, ctx: Any) -> None:
         """Draws what is there when the panel opens, or when an evaluation has been made for it."""

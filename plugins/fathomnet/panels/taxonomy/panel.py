@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
+from ...dataset.records import all_outdated
 from ...taxonomy import load_taxonomy
 from ...text import counted, shortened
 from ..base import DatasetPanel, Gap
@@ -66,6 +67,11 @@ class TaxonomyPanel(DatasetPanel):
             panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
             return
         _add_text(panel, "where", _described(shown, node))
+        ours = ("evaluation", shown.eval_key)
+        outdated = all_outdated(ctx.dataset) if shown.eval_key else ()
+        self.show_outdated(
+            panel, (one for one in outdated if (one.basis.kind, one.basis.of) == ours)
+        )
         traces, layout = figure(shown.tree, node.key)
         panel.plot(
             "tree",

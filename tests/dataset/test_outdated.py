@@ -1,0 +1,233 @@
+"""What was made from labels or boxes is told to be out of date once these have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from fathomnet_voxel51.dataset import columns
+from fathomnet_voxel51.dataset.records import all_outdated, why_outdated
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.label_errors import find_label_errors
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.report import report_dataset
+from fathomnet_voxel51.similarity import build_similarity_index
+from fiftyone import ViewField as F
+
+from tests.similarity.embedded import give_vectors, offset_vectors
+from tests.support.predicted import predicted_dataset
+
+EVALUATION = ("evaluation", "eval_model_predictions")
+SUSPECTS = ("suspects", "ground_truth")
+INDEX = ("index", "clip_similarity")
+ALL = {EVALUATION, SUSPECTS, INDEX}
+NAMED = {EVALUATION, SUSPECTS}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("synthetic")
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> Iterator[Any]:
+    """300 images and 800 boxes with a prediction of each: evaluated, searched and indexed."""
+    dataset = predicted_dataset(folder, "test-outdated")
+    add_taxonomy_ranks(dataset)
+    give_vectors(dataset, offset_vectors(800))
+    evaluate_predictions(dataset)
+    build_similarity_index(dataset)
+    find_label_errors(dataset)
+    yield dataset
+    dataset.delete()
+
+
+@pytest.fixture
+def dataset(made: Any, dataset_name: str) -> Any:
+    """A copy of it, which a test may change."""
+    return made.clone(dataset_name)
+
+
+def outdated(dataset: Any) -> dict[tuple[str, str], str]:
+    return {(one.basis.kind, one.basis.of): one.why for one in all_outdated(dataset)}
+
+
+def first(dataset: Any, field: str = "ground_truth") -> tuple[Any, Any]:
+    """The first image with two boxes, and its first box: as FiftyOne's own editor changes them."""
+    sample = dataset.match(F(f"{field}.detections").length() > 1).first()
+    return sample, sample[field].detections[0]
+
+
+def rename(dataset: Any, field: str = "ground_truth") -> None:
+    sample, box = first(dataset, field)
+    box.label = "Aegina" if box.label != "Aegina" else "Sebastes"
+    sample.save()
+
+
+def exchange(dataset: Any) -> None:
+    """Two boxes get each other's labels, so that there are as many of each as before."""
+    labels = dataset.values("ground_truth.detections.label")
+    image = next(place for place, some in enumerate(labels) if len(set(some or ())) > 1)
+    sample = dataset.skip(image).first()
+    one, other = (
+        sample.ground_truth.detections[0],
+        next(
+            box
+            for box in sample.ground_truth.detections
+            if box.label != sample.ground_truth.detections[0].label
+        ),
+    )
+    one.label, other.label = other.label, one.label
+    sample.save()
+
+
+def move(dataset: Any) -> None:
+    sample, box = first(dataset)
+    box.bounding_box = [box.bounding_box[0] / 2 + 0.001, *box.bounding_box[1:]]
+    sample.save()
+
+
+def remove(dataset: Any) -> None:
+    sample, _ = first(dataset)
+    del sample.ground_truth.detections[0]
+    sample.save()
+
+
+def add(dataset: Any) -> None:
+    sample, _ = first(dataset)
+    box = fo.Detection(label="Aegina", bounding_box=[0.1, 0.1, 0.2, 0.2])
+    sample.ground_truth.detections.append(box)
+    sample.save()
+
+
+EDITS: dict[str, tuple[Callable[[Any], None], set[tuple[str, str]], str]] = {
+    "renamed": (rename, NAMED, "labels of ground_truth changed"),
+    "exchanged": (exchange, NAMED, "labels or confidences of ground_truth changed"),
+    "moved": (move, ALL, "boxes of ground_truth were moved"),
+    "removed": (remove, ALL, "boxes of ground_truth were added or removed"),
+    "added": (add, ALL, "boxes of ground_truth were added or removed"),
+    "prediction renamed": (
+        lambda dataset: rename(dataset, "model_predictions"),
+        NAMED,
+        "labels of model_predictions changed",
+    ),
+    "image removed": (
+        lambda dataset: dataset.delete_samples([first(dataset)[0].id]),
+        ALL,
+        "boxes of ground_truth were added or removed",
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_by_hand_is_told_of_everything_that_it_makes_out_of_date(
+    edit: str, dataset: Any, either_way: str
+) -> None:
+    assert outdated(dataset) == {}
+    change, touched, why = EDITS[edit]
+    change(dataset)
+    told = outdated(dataset)
+    assert told.keys() == touched
+    assert all(one.startswith(why) for one in told.values()), told
+
+
+def test_what_changes_no_label_and_no_box_makes_nothing_out_of_date(
+    dataset: Any, either_way: str
+) -> None:
+    add_taxonomy_ranks(dataset, ["ground_truth", "model_predictions"])
+    dataset.tag_samples("seen")
+    dataset.limit(3).tag_labels("doubted", label_fields="ground_truth")
+    evaluate_predictions(dataset, eval_key="another")
+    report_dataset(dataset)
+    assert outdated(dataset) == {}
+
+
+def test_a_correction_is_told_and_its_undo_makes_all_be_as_it_was(
+    dataset: Any, either_way: str
+) -> None:
+    name = dataset.distinct("ground_truth.detections.label")[0]
+    relabel_boxes(dataset.filter_labels("ground_truth", F("label") == name), "Sebastes")
+    assert outdated(dataset).keys() == NAMED
+    undo_relabel(dataset)
+    assert outdated(dataset) == {}
+
+
+def test_made_again_it_is_not_out_of_date_and_each_for_itself(dataset: Any) -> None:
+    rename(dataset)
+    evaluate_predictions(dataset)
+    assert outdated(dataset).keys() == {SUSPECTS}
+    find_label_errors(dataset)
+    assert outdated(dataset) == {}
+
+
+def test_predictions_that_are_imported_again_are_told_if_they_are_others(
+    dataset: Any, folder: Path, tmp_path: Path
+) -> None:
+    rows = (folder / "predictions.csv").read_text().splitlines()
+    import_predictions(dataset, str(folder / "predictions.csv"), split="train")
+    assert outdated(dataset) == {}
+    names = {row.split(",", 1)[1] for row in rows[1:]}
+    number, name = rows[1].split(",", 1)
+    rows[1] = f"{number},{min(names - {name})}"
+    (tmp_path / "others.csv").write_text("\n".join(rows) + "\n")
+    import_predictions(dataset, str(tmp_path / "others.csv"), split="train")
+    assert outdated(dataset).keys() == NAMED
+
+
+def test_what_a_view_left_out_may_change(dataset: Any, either_way: str) -> None:
+    sample, box = first(dataset)
+    others = dataset.exclude([sample.id])
+    evaluate_predictions(others, eval_key="others")
+    evaluate_predictions(dataset.select([sample.id]), eval_key="own")
+    build_similarity_index(others, brain_key="of_others")
+    box.bounding_box = [0.3, *box.bounding_box[1:]]
+    sample.save()
+    told = outdated(dataset).keys()
+    assert told == {*ALL, ("evaluation", "own")}
+
+
+def test_a_view_whose_field_was_deleted_is_told(dataset: Any) -> None:
+    dataset.add_sample_field("depth", fo.FloatField)
+    dataset.set_values("depth", [100.0] * len(dataset))
+    evaluate_predictions(dataset.match(F("depth") > 10), eval_key="deep")
+    dataset.delete_sample_field("depth")
+    assert why_outdated(dataset, "evaluation", "deep")
+
+
+def test_what_was_deleted_or_made_by_an_earlier_version_is_not_told(dataset: Any) -> None:
+    move(dataset)
+    dataset.delete_evaluation("eval_model_predictions")
+    dataset.delete_run("basis_suspects_ground_truth")
+    assert outdated(dataset).keys() == {INDEX}
+
+
+def test_the_card_says_since_which_evaluation_labels_changed(dataset: Any) -> None:
+    assert "not to be compared" not in report_dataset(dataset).markdown
+    rename(dataset)
+    evaluate_predictions(dataset, eval_key="corrected")
+    card = report_dataset(dataset).markdown
+    rows = {line.split("|")[1].strip(): line for line in card.splitlines() if "|" in line}
+    assert "labels of ground\\_truth changed" in rows["eval\\_model\\_predictions"]
+    assert "nothing changed" in rows["corrected"]
+    assert "nothing changed" in rows["clip\\_similarity"]
+    assert "not to be compared" in card
+    assert "Since the search labels of ground\\_truth changed" in card
+
+
+def test_the_state_of_boxes_is_the_same_by_either_way_and_in_any_order(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = dataset.sort_by("filepath", reverse=True)
+    states = []
+    for way in "01":
+        monkeypatch.setenv("FATHOMNET_PUBLIC_API", way)
+        states += [columns.state_of_boxes(one, "model_predictions") for one in (dataset, view)]
+    assert len(set(states)) == 1
+    assert states[0].boxes == 800
+    assert np.unique([states[0].places, states[0].labels, states[0].named]).size == 3
