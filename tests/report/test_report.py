@@ -145,7 +145,8 @@ def test_predictions_and_evaluations_are_named_with_their_origin(
         ["test", "file", record["sha256"]],
         ["test", "checkpoint", checkpoint["sha256"]],
     ]
-    key, *_, accuracy, distance = rows(section(page, "Evaluations"))[1]
+    key, *_, accuracy, distance, since = rows(section(page, "Evaluations"))[1]
+    assert since == "nothing changed"
     assert (key, accuracy) == ("eval_model_predictions", f"{scored.accuracy:.3f}")
     assert distance == f"{scored.mean_taxonomic_distance:.3f}"
 

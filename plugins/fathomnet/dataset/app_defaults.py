@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import colorsys
+from collections.abc import Iterable
 from typing import Any, Final
 
-from ..names import GROUND_TRUTH
+from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, PRIMARY_LABEL
+from ..taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
 """Name of the tree of concepts among FiftyOne's ontologies, which all datasets share."""
@@ -24,13 +27,66 @@ SIDEBAR: Final = {
     "metadata": ("metadata.width", "metadata.height", "metadata.mime_type"),
     "other": ("id", "filepath", "created_at", "last_modified_at"),
 }
-COLOURS: Final = (
-    *("#ffd23f", "#ff7aa2", "#7cf29c", "#5ad1ff", "#ff9f5a", "#c79bff"),
-    *("#f6f5ae", "#3ddbd9", "#ff6b6b", "#a8e05f", "#ffb3de", "#9fc9ff"),
-)
-"""Bright colours, because FiftyOne's own first ones are invisible on dark water."""
+LIGHT: Final = (0.175, 0.12)
+"""Relative luminance of the colours, by turns, so that neighbours on the tree differ.
+
+FiftyOne writes names in white, which needs less than 0.183 for a contrast of 4.5 (WCAG 2.2), and
+draws the boxes on dark water, where they stand out by more than 2.5.
+"""
+
+POOL: Final = 12
+"""Colours of names that are not on the tree."""
 
 _COLLAPSED: Final = ("metadata", "other")
+
+
+def concept_colours(taxonomy: Taxonomy) -> dict[str, str]:
+    """A colour for every name below a kingdom, the same at all times, that follows the tree.
+
+    Each phylum has its part of the circle of hues, by how many names it has, so that what is kin
+    looks alike.
+
+    Args:
+        taxonomy: the tree of concepts.
+
+    Examples:
+        >>> from fathomnet_voxel51.taxonomy import load_taxonomy
+        >>> colours = concept_colours(load_taxonomy())
+        >>> colours["Sebastes"], colours["Sebastes diploproa"], colours["Paralomis multispina"]
+        ('#536908', '#607e0a', '#af5f0e')
+    """
+    names = [name for name in taxonomy.names if taxonomy.rollup(name, "phylum")]
+    return {
+        name: _colour(place / len(names), LIGHT[place % len(LIGHT)])
+        for place, name in enumerate(names)
+    }
+
+
+def _colour(hue: float, luminance: float) -> str:
+    """The colour of a hue, 0 to 1, and of a relative luminance, as the App takes it."""
+    dark, bright = 0.0, 1.0
+    for _ in range(20):
+        middle = (dark + bright) / 2
+        red, green, blue = colorsys.hls_to_rgb(hue, middle, 0.85)
+        linear = (
+            one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4
+            for one in (red, green, blue)
+        )
+        found = sum(
+            share * one for share, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+        )
+        dark, bright = (middle, bright) if found < luminance else (dark, middle)
+    return "#" + "".join(f"{int(one * 255):02x}" for one in (red, green, blue))
+
+
+def _colours_of(field: str, taxonomy: Taxonomy) -> dict[str, Any]:
+    """How the labels of a field are coloured, as a FiftyOne colour scheme has it."""
+    colours = concept_colours(taxonomy)
+    return {
+        "path": field,
+        "colorByAttribute": "label",
+        "valueColors": [{"value": name, "color": colour} for name, colour in colours.items()],
+    }
 
 
 def set_app_defaults(dataset: Any) -> None:
@@ -38,12 +94,42 @@ def set_app_defaults(dataset: Any) -> None:
     import fiftyone as fo
     from fiftyone.core.odm import SidebarGroupDocument
 
-    dataset.app_config.color_scheme = fo.ColorScheme(color_by="value", color_pool=list(COLOURS))
+    taxonomy = load_taxonomy()
+    fields = (GROUND_TRUTH, PRIMARY_LABEL, MODEL_PREDICTIONS)
+    dataset.app_config.color_scheme = fo.ColorScheme(
+        color_by="value",
+        # Of names that are not on the tree.
+        color_pool=[_colour(place / POOL, LIGHT[0]) for place in range(POOL)],
+        fields=[_colours_of(field, taxonomy) for field in fields],
+    )
     dataset.app_config.sidebar_groups = [
         SidebarGroupDocument(name=name, paths=list(paths), expanded=name not in _COLLAPSED)
         for name, paths in SIDEBAR.items()
     ]
     dataset.save()
+
+
+def offer_names(dataset: Any, names: Iterable[str]) -> None:
+    """Has FiftyOne's own Annotate tab offer these names for boxes, and nothing that follows.
+
+    The number of a box, its area and its ranks are no person's to set. Does nothing where somebody
+    has said already what the tab offers, and on releases before 1.13, which have no such tab.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        names: for boxes of ``GROUND_TRUTH``.
+    """
+    if not hasattr(dataset, "update_label_schema") or GROUND_TRUTH in dataset.label_schemas:
+        return
+    crowd = {"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}
+    schema = {
+        "type": "detections",
+        "component": "dropdown",
+        "classes": sorted(set(names)),
+        "attributes": [crowd],
+    }
+    dataset.update_label_schema(GROUND_TRUTH, schema)
+    dataset.activate_label_schemas(GROUND_TRUTH)
 
 
 def untick_new_fields(dataset: Any) -> None:
@@ -60,7 +146,15 @@ def untick_new_fields(dataset: Any) -> None:
 
 
 def tick_new_field(dataset: Any, field: str) -> None:
-    """Ticks a field in the sidebar before it is made, if new fields are left unticked."""
+    """Ticks a field in the sidebar before it is made, if new fields are left unticked.
+
+    Its names get the colours that they have in the field of the annotated boxes.
+    """
+    scheme = dataset.app_config.color_scheme
+    coloured = {one["path"]: one for one in (scheme.fields or ())} if scheme else {}
+    if GROUND_TRUTH in coloured and field not in coloured:
+        scheme.fields.append({**coloured[GROUND_TRUTH], "path": field})
+        dataset.save()
     active = dataset.app_config.active_fields
     if active is None or active.exclude or dataset.get_field(field) is not None:
         return

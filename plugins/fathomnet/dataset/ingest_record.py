@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from ..catalog import Catalog
+from ..catalog import Catalog, ImageRecord
 from ..catalog.licences import LicenceId
 from ..names import SPLITS, ingest_run_key
+from .documents import id_prefix, lasting_id
 from .records import read_record, write_record
 
 SHOWN: Final = 20
@@ -162,6 +166,7 @@ class IngestRecord:
         notes: what of the file was read differently from how it is written, a sentence a kind with
             a count and the first; None where an older version kept none.
         skipped_boxes: boxes with faults that were left out.
+        boxes_kept: whether ``read_kept_boxes`` has the file's boxes; an older version kept none.
     """
 
     METHOD: ClassVar[str] = "ingest_dataset"
@@ -182,6 +187,7 @@ class IngestRecord:
     left_out: str = ""
     notes: tuple[str, ...] | None = None
     skipped_boxes: int = 0
+    boxes_kept: bool = False
 
     def write(self, dataset: Any) -> None:
         """Keeps it on a dataset, in place of an earlier one of the same split."""
@@ -197,3 +203,80 @@ def read_ingest_records(dataset: Any) -> dict[str, IngestRecord]:
     """What is known of each split that ``ingest_dataset`` made."""
     records = {split: read_ingest_record(dataset, split) for split in SPLITS}
     return {split: record for split, record in records.items() if record is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedBox:
+    """A box as the annotations file has it.
+
+    Attributes:
+        sample_id: id of its image.
+        annotation_id: its number in the file.
+        label: None where the file gives none.
+        bounding_box: relative to the image.
+    """
+
+    sample_id: str
+    annotation_id: int
+    label: str | None
+    bounding_box: tuple[float, ...]
+
+
+def keep_boxes(dataset: Any, split: str, images: Iterable[ImageRecord]) -> None:
+    """Keeps on the dataset the boxes of a split as its file has them, beside its record.
+
+    By them it can be told later what was edited, whoever did it and with what.
+
+    Args:
+        dataset: a FiftyOne dataset, which has the split's record.
+        split: the split.
+        images: those of the file that were taken.
+    """
+    numbers: dict[str | None, int] = {}
+    rows = [
+        [
+            image.image_id,
+            [
+                [
+                    box.annotation_id,
+                    numbers.setdefault(box.label, len(numbers)),
+                    *box.bounding_box,
+                ]
+                for box in image.boxes
+            ],
+        ]
+        for image in images
+        if image.boxes
+    ]
+    content = json.dumps({"labels": list(numbers), "images": rows})
+    # FiftyOne looks at every value of a result before it saves it: one text is one look.
+    text = base64.b64encode(zlib.compress(content.encode())).decode()
+    key = ingest_run_key(split)
+    results = dataset.init_run_results(key, boxes=text)
+    dataset.save_run_results(key, results, overwrite=True)
+
+
+def read_kept_boxes(dataset: Any, split: str) -> dict[str, IngestedBox] | None:
+    """The boxes of a split as its file had them, by the ids that they got.
+
+    Returns:
+        None where they were not kept: an earlier version ingested the split, or nobody did.
+    """
+    key = ingest_run_key(split)
+    results = dataset.load_run_results(key, cache=False) if dataset.has_run(key) else None
+    text = getattr(results, "boxes", None)
+    if text is None:
+        return None
+    content = json.loads(zlib.decompress(base64.b64decode(text)))
+    labels, of_sample, of_box = (
+        content["labels"],
+        id_prefix("sample", split),
+        id_prefix("box", split),
+    )
+    kept = {}
+    for image, boxes in content["images"]:
+        sample_id = str(lasting_id(of_sample, image))
+        for number, label, *rectangle in boxes:
+            box = IngestedBox(sample_id, number, labels[label], tuple(rectangle))
+            kept[str(lasting_id(of_box, number))] = box
+    return kept

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..dataset import writes
-from ..dataset.app_defaults import save_split_view
+from ..dataset.app_defaults import offer_names, save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
-from ..dataset.ingest_record import read_ingest_record, read_ingest_records
+from ..dataset.ingest_record import keep_boxes, read_ingest_record, read_ingest_records
 from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
 from ..names import DATASET_NAME, GROUND_TRUTH
@@ -142,7 +142,11 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, images, part)
-    save_concept_tree(load_taxonomy())
+    taxonomy = load_taxonomy()
+    save_concept_tree(taxonomy)
+    offer_names(
+        dataset, {*taxonomy.names, *(name for plan in plans for name in plan.catalog.concepts)}
+    )
     result = _outcome(dataset, plans, located, added, updates)
     away = (
         f"; {result.media_found:,} of {counted(total, 'image', 'images')} found"
@@ -201,8 +205,10 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
         record.limit is None or (plan.limit is not None and plan.limit <= record.limit)
     )
     if record and record.complete and covers and record.sha256 == plan.catalog.sha256:
-        if record.licences is None or record.notes is None:  # of a version that kept none
+        if record.licences is None or record.notes is None or not record.boxes_kept:
+            # A version made it that kept none of these.
             whole = replace(plan, limit=record.limit)
+            keep_boxes(dataset, plan.split, whole.images)
             whole.record(complete=True).write(dataset)
         progress(1.0, f"the {plan.split} split is complete")
         return 0
@@ -239,6 +245,7 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
             "not in it any more: somebody deleted them, or the database was stopped before it had "
             "kept them. Run it again to add them."
         )
+    keep_boxes(dataset, plan.split, plan.images)
     plan.record(complete=True).write(dataset)
     return added
 

@@ -75,6 +75,7 @@ class SplitPlan:
             left_out=left_out_boxes(self.catalog, self.limit),
             notes=self.catalog.told,
             skipped_boxes=self.catalog.skipped_boxes,
+            boxes_kept=complete,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from ..dataset import writes
+from ..dataset import columns, writes
 from ..dataset.columns import dataset_of
 from ..dataset.label_fields import labels_path
 from ..dataset.label_pipelines import rank_update
@@ -118,6 +118,29 @@ def keep_new_name(dataset: Any, name: str, above: str) -> None:
     names = {**read_new_names(dataset), name: above}
     if names != read_new_names(dataset):
         write_record(dataset_of(dataset), _NEW_NAMES_KEY, NewNames(tuple(sorted(names.items()))))
+
+
+def wrong_ranks(dataset: Any, field: str, taxonomy: Taxonomy) -> int:
+    """The number of labels whose ranks are those of another name, or that lack them.
+
+    Somebody has renamed or added them by hand: what this project relabels gets its ranks.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: of boxes, or of one label an image; 0 where it has no ranks at all.
+        taxonomy: the tree of concepts.
+    """
+    path = labels_path(dataset, field)
+    if any(dataset.get_field(f"{path}.{name}") is None for name in RANK_ATTRIBUTES):
+        return 0
+    alike = columns.count_alike(dataset, field, path, ("label", *RANK_ATTRIBUTES))
+    right = {None: rank_attributes(None, taxonomy)}
+    wrong = 0
+    for (label, *ranks), labels in alike:
+        if label not in right:
+            right[label] = rank_attributes(label, taxonomy)
+        wrong += 0 if [*right[label].values()] == ranks else labels
+    return wrong
 
 
 def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..errors import FathomNetError
 from ..files.places import is_there
 from ..parameters import relabelling as parameters
 from ..relabelling import check_corrections
+from ..relabelling.corrections import hides_edits_by_hand
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
+
+_NOT_KEPT: Final = (
+    "What was edited by hand is not known: the boxes were not kept as they were ingested. Run "
+    "ingest_dataset again with the same files; it changes no label."
+)
 
 
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
@@ -22,10 +28,11 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
             files = check_corrections(dataset, **params.model_dump())
         except FathomNetError as error:
             return Preview(problems=(problem_with("folder", error),))
-        return Preview(
-            facts=tuple(
-                f"{counted(number, 'correction', 'corrections')} in {file}"
-                for file, number in files.items()
-            ),
-            warnings=tuple(f"{file} is there and is replaced" for file in files if is_there(file)),
+        facts = tuple(
+            f"{counted(number, 'correction', 'corrections')} in {file}"
+            for file, number in files.items()
         )
+        warnings = [f"{file} is there and is replaced" for file in files if is_there(file)]
+        if hides_edits_by_hand(dataset, params.field):
+            warnings.append(_NOT_KEPT)
+        return Preview(facts=facts, warnings=tuple(warnings))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
 
 from ..dataset import columns
 from ..dataset.documents import Document
-from ..dataset.ingest_record import read_ingest_record
+from ..dataset.ingest_record import read_ingest_record, read_ingest_records, read_kept_boxes
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
 from ..errors import DatasetError
@@ -21,14 +21,15 @@ from ..files.writing import spreadsheet_cell, write_whole
 from ..names import ANNOTATION_ID, GROUND_TRUTH, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
-from .box_states import read_states
 from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
 from .journal import Journal, journals_of, states_before
 
 COLUMNS: Final = (
     "split", "image_id", "file_name", "annotation_id", "before", "after", "user", "time", "note",
-    "journal",
+    "journal", "change",
 )  # fmt: skip
+
+_SAME: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class ExportResult:
     """The outcome of ``export_corrections``.
 
     Attributes:
-        corrections: boxes whose label differs from the one before any relabelling.
+        corrections: boxes that are not as they were ingested, or first relabelled.
         csv: path of the table.
         coco: path of the COCO file with the boxes; of the first, if they are of several splits.
         files: paths of all COCO files, one for each split.
@@ -49,14 +50,35 @@ class ExportResult:
 
 
 @dataclass(frozen=True, slots=True)
+class _Origin:
+    """How a box was: its label, and where it was if that is known, and its number."""
+
+    label: str | None
+    rectangle: Sequence[float] = ()
+    annotation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Correction:
-    """A box whose label differs from its first one."""
+    """A box that is not as it was ingested or, where that is not known, first relabelled.
+
+    Attributes:
+        sample_id: of its image.
+        label_id: its own.
+        annotation_id: its number in the catalog; None for a box that was added.
+        before: its first label.
+        after: its present label.
+        change: what became of it: relabelled, moved, both, added or deleted.
+        journal: of the relabelling that gave it the present label; None where that was a hand.
+    """
 
     sample_id: str
     label_id: str
+    annotation_id: int | None
     before: str | None
     after: str | None
-    journal: Journal
+    change: str
+    journal: Journal | None
 
 
 def export_corrections(
@@ -69,15 +91,18 @@ def export_corrections(
     have the ids of their catalogs. In the table, a text that a spreadsheet would take for a formula
     has an apostrophe in front.
 
-    Each box is listed once, with its label before it was first relabelled and its present one;
-    boxes that have their first label again are left out. Who, when and why are those of the last
-    relabelling.
+    Each box is listed once, with its first label and its present one, and what became of it:
+    relabelled, moved, added or deleted, whoever did it and with what. Boxes that are as they were
+    again are left out. Who, when and why are those of the relabelling that gave the present label;
+    an edit by hand has none of these. The COCO file has the boxes that are there.
+
+    Where an earlier version ingested the boxes, only relabellings are known, and so they are in
+    any other field.
 
     Args:
         dataset: a FiftyOne dataset.
         folder: created if it does not exist, or ``gs://bucket/prefix``; files of these names are
-            replaced, and those that an
-            earlier export wrote for other splits removed.
+            replaced, and those that an earlier export wrote for other splits removed.
         field: the field of boxes.
         progress: called with the share done and a label.
 
@@ -90,30 +115,14 @@ def export_corrections(
     reload_known(dataset)
     path = boxes_path(dataset, field)
     progress(0.0, "reading the journals")
-    corrections = {one.label_id: one for one in _corrections(dataset, field, path)}
-    progress(0.5, "writing the files")
-    chosen = dataset.select(list({one.sample_id for one in corrections.values()}))
-    text = StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    of_split: dict[str, list[Document]] = {}
-    for image in columns.read_images(chosen, EXPORTED, {path: EXPORTED_OF_BOX}):
-        there = {str(box["_id"]): box for box in columns.boxes_in(image, path)}
-        for one in (corrections[id_] for id_ in there if id_ in corrections):
-            row = (
-                *(image.get("split"), image.get("image_id"), name_of(image)),
-                there[one.label_id].get(ANNOTATION_ID),
-                *(one.before, one.after, one.journal.user, one.journal.time, one.journal.note),
-                one.journal.key,
-            )
-            rows.writerow(map(spreadsheet_cell, row))
-        some = [box for id_, box in there.items() if id_ in corrections]
-        only = {field: {path.rpartition(".")[2]: some}}
-        of_split.setdefault(image.get("split") or "", []).append({**image, **only})
+    corrections = _corrections(dataset, field, path)
+    written = counted(len(corrections), "correction", "corrections")
+    progress(0.5, f"writing {written}")
+    text, of_split = _table_and_images(dataset, corrections, field, path)
     table, *files = correction_files(folder, of_split)
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(table, text.getvalue().encode())
+        write_whole(table, text.encode())
         for file, split in zip(files, sorted(of_split) or [""], strict=True):
             content = _corrected(dataset, split, of_split.get(split, []), path)
             write_whole(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
@@ -123,7 +132,7 @@ def export_corrections(
                 name.unlink()
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
-    progress(1.0, f"{counted(len(corrections), 'correction', 'corrections')} in {folder}")
+    progress(1.0, f"{written} in {folder}")
     return ExportResult(len(corrections), str(table), str(files[0]), tuple(map(str, files)))
 
 
@@ -158,22 +167,96 @@ def check_corrections(
     return {table: len(corrections), **dict(zip(files, numbers, strict=True))}
 
 
+def hides_edits_by_hand(dataset: Any, field: str = GROUND_TRUTH) -> bool:
+    """Whether an earlier version ingested a split, and did not keep how its boxes were."""
+    records = read_ingest_records(dataset).values()
+    return field == GROUND_TRUTH and not all(one.boxes_kept for one in records)
+
+
 def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
-    first: dict[tuple[str, str], str | None] = {}
-    last: dict[tuple[str, str], Journal] = {}
-    for journal in journals_of(dataset):
-        if journal.field != field or journal.stage != "done":
-            continue
+    # How boxes were first, by their image: those of each split as they were ingested, where that
+    # was kept; all others as they were first relabelled.
+    ingested: dict[str, dict[str, _Origin]] = {}
+    relabelled: dict[str, dict[str, _Origin]] = {}
+    splits = set()
+    for split in read_ingest_records(dataset) if field == GROUND_TRUTH else ():
+        kept = read_kept_boxes(dataset, split)
+        splits |= set() if kept is None else {split}
+        for label_id, box in (kept or {}).items():
+            origin = _Origin(box.label, box.bounding_box, box.annotation_id)
+            ingested.setdefault(box.sample_id, {})[label_id] = origin
+    last: dict[str, Journal] = {}
+    done = [one for one in journals_of(dataset) if one.field == field and one.stage == "done"]
+    for journal in done:
         for one in states_before(dataset, journal):
-            box = one.sample_id, one.label_id
-            first.setdefault(box, one.state.get("label"))
-            last[box] = journal
-    return [
-        _Correction(*box, first[box], after, last[box])
-        for one in read_states(dataset, path, first)
-        for box, after in [((one.sample_id, one.label_id), one.state.get("label"))]
-        if after != first[box]
-    ]
+            last[one.label_id] = journal
+            of_image = relabelled.setdefault(one.sample_id, {})
+            of_image.setdefault(one.label_id, _Origin(one.state.get("label")))
+    found = []
+    view = dataset if splits else dataset.select(list(relabelled))
+    attributes = ("label", "bounding_box", ANNOTATION_ID)
+    for image in columns.read_images(view, ("split",), {path: attributes}):
+        sample_id, is_known = str(image["_id"]), image.get("split") in splits
+        there = {str(box["_id"]): box for box in columns.boxes_in(image, path)}
+        before = (ingested if is_known else relabelled).get(sample_id, {})
+        for label_id in {**before, **(there if is_known else {})}:
+            now = there.get(label_id)
+            if change := _change(before.get(label_id), now, is_known):
+                origin, values = before.get(label_id) or _Origin(None), now or {}
+                number = values.get(ANNOTATION_ID, origin.annotation_id)
+                label, by = values.get("label"), last.get(label_id)
+                whose = by if by and now and by.label == label else None
+                found.append(
+                    _Correction(sample_id, label_id, number, origin.label, label, change, whose)
+                )
+    return found
+
+
+def _change(origin: _Origin | None, now: Mapping[str, Any] | None, is_known: bool) -> str:
+    """What became of a box; empty for nothing.
+
+    Args:
+        origin: how it was; None where it was not.
+        now: how it is; None where it is not.
+        is_known: whether it is known which boxes there were.
+    """
+    if origin is None or now is None:
+        return "" if not is_known else "added" if origin is None else "deleted"
+    sides = zip(origin.rectangle or now["bounding_box"], now["bounding_box"], strict=True)
+    changes = {
+        "relabelled": origin.label != now.get("label"),
+        "moved": any(abs(before - after) > _SAME for before, after in sides),
+    }
+    return " and ".join(what for what, is_so in changes.items() if is_so)
+
+
+def _table_and_images(
+    dataset: Any, corrections: Sequence[_Correction], field: str, path: str
+) -> tuple[str, dict[str, list[Document]]]:
+    """The table, and by split the images of all corrections, with none but the corrected boxes."""
+    of_image: dict[str, list[_Correction]] = {}
+    for one in corrections:
+        of_image.setdefault(one.sample_id, []).append(one)
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    of_split: dict[str, list[Document]] = {}
+    chosen = dataset.select(list(of_image))
+    for image in columns.read_images(chosen, EXPORTED, {path: EXPORTED_OF_BOX}):
+        own = of_image[str(image["_id"])]
+        for one in own:
+            by = one.journal
+            who = (by.user, by.time, by.note, by.key) if by else ("",) * 4
+            row = (
+                *(image.get("split"), image.get("image_id"), name_of(image), one.annotation_id),
+                *(one.before, one.after, *who, one.change),
+            )
+            rows.writerow(map(spreadsheet_cell, row))
+        corrected = {one.label_id for one in own}
+        some = [box for box in columns.boxes_in(image, path) if str(box["_id"]) in corrected]
+        only = {field: {path.rpartition(".")[2]: some}}
+        of_split.setdefault(image.get("split") or "", []).append({**image, **only})
+    return text.getvalue(), of_split
 
 
 def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) -> dict[str, Any]:

@@ -41,12 +41,10 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
     media = LocalMedia(dataset)
     problems = Counter[str]()
     for done, (place, boxes) in enumerate(sorted(of_image.items()), start=1):
-        wide, high = (content.columns[f"metadata.{side}"][place] for side in ("width", "height"))
+        size = tuple(content.columns[f"metadata.{side}"][place] for side in ("width", "height"))
         try:
-            picture = open_picture(
-                media.file(content.ids[place], content.columns["filepath"][place]),
-                (wide, high) if wide and high else None,
-            )
+            file = media.file(content.ids[place], content.columns["filepath"][place])
+            picture = open_picture(file, size if all(size) else None)
         except PictureError as error:
             problems[str(error)] += len(boxes)
             continue
@@ -63,17 +61,16 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
         progress(done / len(of_image), f"cutting examples {done:,}/{len(of_image):,} images")
     blocks: list[Block] = []
     if crops:
-        crops.sort(key=lambda crop: crop.concept)
         blocks += (
             Note(f"Of each concept the largest boxes, {PER_CONCEPT} at most, of several images."),
-            Crops(tuple(crops)),
+            Crops(tuple(sorted(crops, key=lambda crop: crop.concept))),
             Note("The licences of the images go for these parts of them too."),
         )
     if absent:
         names = ", ".join(absent[:PER_CONCEPT])
-        more = " and others" if len(absent) > PER_CONCEPT else ""
+        names += " and others" if len(absent) > PER_CONCEPT else ""
         concepts = counted(len(absent), "concept", "concepts")
-        blocks.append(Note(f"No image of {concepts} is at hand: {names}{more}."))
+        blocks.append(Note(f"No image of {concepts} is at hand: {names}."))
     blocks += (
         Note(f"{counted(count, 'example', 'examples')} cannot be shown: {reason}.")
         for reason, count in sorted(problems.items())

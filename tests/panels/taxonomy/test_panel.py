@@ -12,6 +12,7 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.panels.taxonomy.counts import count_labels
 from fathomnet_voxel51.resources import data_file
@@ -364,3 +365,28 @@ def test_a_filter_of_the_sidebar_is_counted_whatever_is_open(
     finally:
         if open_view != "none":
             dataset.delete_saved_view("opened")
+
+
+def test_names_that_were_given_by_hand_are_told_until_their_ranks_follow(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(["Paralomis multispina", "Sebastes", None], ["Aegina"], None)
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    assert "of another name" not in panel.texts()  # no label has ranks at all
+    add_taxonomy_ranks(dataset)
+    panel.fire("on_change_view")
+    assert "of another name" not in panel.texts()
+    sample = dataset.first()
+    sample.ground_truth.detections[0].label = "Sebastes"
+    sample.ground_truth.detections.append(
+        fo.Detection(label="Paralomis multispina", bounding_box=[0.1, 0.1, 0.2, 0.2])
+    )
+    sample.save()
+    panel.fire("on_change_view")
+    assert "2 labels have the ranks of another name" in panel.texts()
+    values = {"label_fields": ["ground_truth"]}
+    assert json.dumps({"operator": "add_taxonomy_ranks", "values": values}) in panel.texts()
+    add_taxonomy_ranks(dataset, **values)
+    panel.fire("on_change_view")
+    assert "of another name" not in panel.texts()

@@ -11,7 +11,17 @@ from ...dataset.records import all_outdated
 from ...taxonomy import load_taxonomy
 from ...text import counted, shortened
 from ..base import DatasetPanel, Gap
-from .state import NO_EVALUATION, Shown, evaluations, forget, label_fields, look, set_view, typed
+from .state import (
+    NO_EVALUATION,
+    Shown,
+    evaluations,
+    forget,
+    label_fields,
+    look,
+    set_view,
+    typed,
+    wrong_ranks_in,
+)
 from .sunburst import figure
 from .tree import ALL, OTHERS, UNLABELLED, Node, TaxonTree, distance, outside, right
 from .views import show
@@ -67,6 +77,15 @@ class TaxonomyPanel(DatasetPanel):
             panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
             return
         _add_text(panel, "where", _described(shown, node))
+        if wrong := wrong_ranks_in(ctx, shown.field):
+            boxes = counted(wrong, "label has the ranks", "labels have the ranks")
+            words = "They were given their names by hand; filters by rank miss them."
+            told = types.Warning(label=f"{boxes} of another name", description=words)
+            panel.view("wrong_ranks", told)
+            ranks = {"operator": "add_taxonomy_ranks", "values": {"label_fields": [shown.field]}}
+            panel.btn(
+                "write_ranks", label="Write the ranks again", on_click=self.open_form, params=ranks
+            )
         ours = ("evaluation", shown.eval_key)
         outdated = all_outdated(ctx.dataset) if shown.eval_key else ()
         self.show_outdated(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fiftyone.operators import execution_cache
 
 from ...evaluation.finished import finished_evaluations
+from ...labels.ranks import wrong_ranks
 from ...names import GROUND_TRUTH
 from ...taxonomy import load_taxonomy
 from .counts import count_labels, has_labels, labels_in
@@ -127,6 +128,22 @@ def _state(view: Any) -> tuple[Any, ...]:
 def _label_fields(ctx: Any, view: Any) -> Mapping[str, bool]:
     samples = view._dataset
     return {field: has_labels(samples, field) for field in labels_in(samples)}
+
+
+def wrong_ranks_in(ctx: Any, field: str) -> int:
+    """The number of labels in the dataset whose ranks are those of another name."""
+    found: int = _wrong_ranks(ctx, field)
+    return found
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, field: (*_state(ctx.dataset), field),
+    max_size=REMEMBERED,
+    deserialize=lambda value: value,
+)
+def _wrong_ranks(ctx: Any, field: str) -> int:
+    return wrong_ranks(ctx.dataset, field, load_taxonomy())
 
 
 @execution_cache(  # type: ignore[untyped-decorator]

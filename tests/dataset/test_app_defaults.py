@@ -1,0 +1,81 @@
+"""How a new dataset looks: colours that can be read and follow the tree, and what may be edited."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.dataset.app_defaults import concept_colours, offer_names, tick_new_field
+from fathomnet_voxel51.dataset.datasets import create_dataset
+from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.taxonomy import load_taxonomy
+from matplotlib.colors import rgb_to_hsv, to_rgb
+
+CAN_OFFER = hasattr(fo.Dataset, "update_label_schema")
+
+
+@pytest.fixture
+def dataset(dataset_name: str) -> Any:
+    return create_dataset(dataset_name, ["test"])
+
+
+def luminance(colour: str) -> float:
+    """By the definition of WCAG 2.2."""
+    linear = [
+        one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in to_rgb(colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_white_names_can_be_read_on_every_colour_and_boxes_be_seen_on_dark_water() -> None:
+    colours = concept_colours(load_taxonomy())
+    with data_file("taxonomy.csv").open(newline="") as file:
+        concepts = {row["concept"] for row in csv.DictReader(file)}
+    assert concepts <= colours.keys()
+    assert len(set(colours.values())) == len(colours)
+    water = luminance("#0b1a20")
+    for colour in colours.values():
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+        assert (luminance(colour) + 0.05) / (water + 0.05) >= 2.5
+
+
+def test_a_phylum_has_its_own_part_of_the_hues() -> None:
+    taxonomy = load_taxonomy()
+    hues: dict[str, list[float]] = {}
+    for name, colour in concept_colours(taxonomy).items():
+        hue = float(rgb_to_hsv(to_rgb(colour))[0])
+        hues.setdefault(str(taxonomy.rollup(name, "phylum")), []).append(hue)
+    ranges = sorted((min(some), max(some)) for some in hues.values())
+    # Two neighbours may meet within the digits of a colour.
+    assert all(one[1] < other[0] + 0.01 for one, other in pairwise(ranges))
+
+
+def test_every_field_of_names_has_the_same_colours_also_one_that_comes_later(dataset: Any) -> None:
+    tick_new_field(dataset, "another_model")
+    tick_new_field(dataset, "another_model")
+    dataset.reload()
+    fields = {one["path"]: one for one in dataset.app_config.color_scheme.fields}
+    assert len(fields) == len(dataset.app_config.color_scheme.fields)
+    assert fields.keys() == {
+        "ground_truth", "primary_label", "model_predictions", "another_model",
+    }  # fmt: skip
+    expected = concept_colours(load_taxonomy())
+    for one in fields.values():
+        given = {value["value"]: value["color"] for value in one["valueColors"]}
+        assert given == expected
+        assert one["colorByAttribute"] == "label"
+
+
+@pytest.mark.skipif(not CAN_OFFER, reason="FiftyOne has label schemas from 1.13 on")
+def test_the_annotate_tab_offers_names_and_nothing_that_is_no_persons_to_set(dataset: Any) -> None:
+    offer_names(dataset, ["Sebastes", "Aegina", "Sebastes"])
+    dataset.reload()
+    schema = dataset.label_schemas["ground_truth"]
+    assert schema["classes"] == ["Aegina", "Sebastes"]
+    assert [one["name"] for one in schema["attributes"]] == ["iscrowd"]
+    assert dataset.active_label_schemas == ["ground_truth"]
+    offer_names(dataset, ["another"])
+    assert dataset.label_schemas["ground_truth"] == schema  # somebody's choice stays
