@@ -126,6 +126,19 @@ def evaluation_key(pred_field: str) -> str:
     return f"eval_{pred_field}"
 
 
+def predicted_attributes(pred_field: str) -> tuple[str, str]:
+    """Attributes of a labelled box with the name that was predicted for it, and how surely.
+
+    Examples:
+        >>> predicted_attributes("model_predictions")
+        ('predicted_label', 'predicted_confidence')
+        >>> predicted_attributes("second_model")
+        ('second_model_label', 'second_model_confidence')
+    """
+    prefix = "predicted" if pred_field == MODEL_PREDICTIONS else pred_field
+    return f"{prefix}_label", f"{prefix}_confidence"
+
+
 def distance_attribute(eval_key: str) -> str:
     """Attribute of the boxes that holds their taxonomic distance in an evaluation."""
     return f"{eval_key}_distance"

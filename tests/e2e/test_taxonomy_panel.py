@@ -19,6 +19,7 @@ from playwright.sync_api import expect
 from tests.e2e.app import PATIENCE, App
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
+LABELS = ("ground_truth", "model_predictions")
 PANEL = "FathomNet: taxonomy"
 HOSTILE = "<img src=x onerror=alert(1)> a|b **c** $d"
 
@@ -72,11 +73,18 @@ def test_a_click_on_a_taxon_and_a_search_show_exactly_its_boxes(
     slices.filter(has_text="Echinodermata").click(force=True)
     app.wait_for_samples(images)
     wait_for_place(app, "Echinodermata", boxes)
+    # Boxes of the model, of the same corners, are not drawn over those of the taxon.
+    ticks = [page.locator(f"[data-cy=checkbox-{one}]").first for one in LABELS]
+    expect(ticks[0].locator("input")).to_be_checked(timeout=PATIENCE)
+    expect(ticks[1].locator("input")).not_to_be_checked(timeout=PATIENCE)
 
     page.get_by_role("button", name="All >").click()
     app.wait_for_samples(len(dataset))
     wait_for_place(app, "All", everything)
+    expect(ticks[1].locator("input")).to_be_checked(timeout=PATIENCE)
 
+    page.get_by_placeholder("Asteroidea").fill("brittle")
+    expect(page.get_by_role("button", name=re.compile("^brittle star: "))).to_be_visible()
     images, boxes = images_with(dataset, "Holothuroidea")
     page.get_by_placeholder("Asteroidea").fill("holothuroidae")
     page.get_by_role("button", name=re.compile("^Holothuroidea, class")).click()

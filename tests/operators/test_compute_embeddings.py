@@ -6,17 +6,25 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.dataset.records import write_record
+from fathomnet_voxel51.embeddings.run import EmbeddingRecord
+from fathomnet_voxel51.names import PLUGIN_NAME, embedding_run_key
+from fathomnet_voxel51.operators import forms
+from fathomnet_voxel51.parameters import Parameters
+from fathomnet_voxel51.parameters.embeddings import ComputeEmbeddings
+from fathomnet_voxel51.parameters.similarity import BuildSimilarityIndex
 from fiftyone.operators.executor import ExecutionContext
 
 from demo.stand_in_models import write_stand_in
 from tests.embeddings.tiny import sample, write_images
+from tests.similarity.embedded import give_vectors, offset_vectors
 
 URI = f"{PLUGIN_NAME}/compute_embeddings"
 BOXES = "ground_truth.detections"
@@ -109,3 +117,27 @@ def test_a_shell_is_told_what_was_skipped(dataset: Any, model: str, tmp_path: Pa
     result = json.loads(done.stdout)
     assert (result["embedded"], result["skipped"], result["dimensions"]) == (6, 1, 32)
     assert "nowhere.png: no such file" in done.stderr
+
+
+def test_forms_begin_with_the_model_that_has_vectors_on_the_dataset(dataset_name: str) -> None:
+    dataset = fo.Dataset(dataset_name)
+    dataset.add_sample(
+        fo.Sample(filepath="/1.png", ground_truth=fo.Detections(detections=[fo.Detection()]))
+    )
+
+    def begins_with(model: type[Parameters]) -> str:
+        form = forms.build(model, {}, dataset, forms.Preview())
+        return str(form.properties["model"].default)
+
+    models = (BuildSimilarityIndex, ComputeEmbeddings)
+    assert {begins_with(one) for one in models} == {"clip"}
+    give_vectors(dataset, offset_vectors(1), model="bioclip")
+    record = EmbeddingRecord(
+        *("complete", "bioclip", "", "ground_truth", "bioclip_embedding", 32, "cpu", {}, 1, 1, 0),
+        *(None, 0, 0, (), ()),
+    )
+    write_record(dataset, embedding_run_key("bioclip", "ground_truth"), record)
+    assert {begins_with(one) for one in models} == {"bioclip"}
+    clip = replace(record, model="clip")
+    write_record(dataset, embedding_run_key("clip", "ground_truth"), clip)
+    assert {begins_with(one) for one in models} == {"clip"}

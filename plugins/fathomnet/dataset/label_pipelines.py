@@ -8,7 +8,7 @@ samples that change: it has no moment, because FiftyOne sets that itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -117,6 +117,40 @@ def rank_update(
     return [
         {"$set": {_BEFORE: f"${field}"}},
         {"$set": {path: value}},
+        _where_changed(field, moment),
+        {"$unset": [_BEFORE]},
+    ]
+
+
+def predicted_update(
+    field: str, pred_field: str, attributes: Sequence[str], moment: datetime | None = None
+) -> list[Document]:
+    """Writes on every box of a field what is predicted for the box of its number.
+
+    A box that has a prediction no more has None; one that never had any is left as it is.
+
+    Args:
+        field: of the boxes.
+        pred_field: of the predictions.
+        attributes: those that take the name and its confidence.
+        moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
+    """
+    same = {"$eq": ["$$one.annotation_id", "$$this.annotation_id"]}
+    boxes = {"$ifNull": [f"${pred_field}.detections", []]}
+    found = {"$first": {"$filter": {"input": boxes, "as": "one", "cond": same}}}
+    told = {
+        name: {"$ifNull": [f"$$partner.{value}", None]}
+        for name, value in zip(attributes, ("label", "confidence"), strict=True)
+    }
+    had = {"$gt": [f"$$this.{attributes[0]}", None]}
+    numbered = {"$isNumber": "$$this.annotation_id"}
+    concerned = {"$and": [numbered, {"$or": [{"$gt": ["$$partner", None]}, had]}]}
+    box = {"$cond": [concerned, {"$mergeObjects": ["$$this", told]}, "$$this"]}
+    each = {"$let": {"vars": {"partner": found}, "in": box}}
+    path = f"{field}.detections"
+    return [
+        {"$set": {_BEFORE: f"${field}"}},
+        {"$set": {path: {"$map": {"input": f"${path}", "in": each}}}},
         _where_changed(field, moment),
         {"$unset": [_BEFORE]},
     ]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES, RANKS
+from ..names import (
+    ANNOTATION_ID,
+    GROUND_TRUTH,
+    OWN_RANK,
+    PROBABILITIES,
+    RANKS,
+    predicted_attributes,
+)
 from .collection import make_durable
 
 if TYPE_CHECKING:
@@ -102,6 +109,17 @@ def prediction_schema(field: str, has_ranks: bool, has_probabilities: bool) -> d
     if has_probabilities:
         schema[f"{box}.{PROBABILITIES}"] = fo.VectorField()
     return schema
+
+
+def predicted_schema(field: str, pred_field: str) -> dict[str, Any]:
+    """What a field of boxes holds of the predictions in another field."""
+    import fiftyone as fo
+
+    name, confidence = (f"{field}.detections.{one}" for one in predicted_attributes(pred_field))
+    return {
+        name: fo.StringField(description=f"What {pred_field} says of this box"),
+        confidence: fo.FloatField(description="How sure it is"),
+    }
 
 
 def _embedded(name: str, document_type: type) -> Any:

@@ -19,7 +19,7 @@ from ..errors import FathomNetError, Fault, InputError
 from ..files.places import Place, place
 from ..parameters import Parameters, Widget, nested, title, widget
 from ..text import literal
-from .suggestions import boxes_fields, label_fields, suggestions
+from .suggestions import boxes_fields, default_for, label_fields, suggestions
 
 T = TypeVar("T")
 
@@ -204,7 +204,8 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
             choose_dir=widget(info) is Widget.PLACE, choose_button_label="Choose", **words
         )
         return inputs.file(name, view=view, **words)
-    words["default"] = None if info.is_required() else info.default
+    default = None if info.is_required() else info.default
+    words["default"] = default_for(widget(info), dataset, default)
     if typing.get_origin(annotation) is tuple:
         return _add_list(inputs, name, info, value, dataset, words)
     if choices := _choices(annotation, info, dataset):

@@ -9,7 +9,10 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ..dataset.label_fields import fields_holding
+from ..dataset.records import read_record
+from ..embeddings.run import EmbeddingRecord
 from ..models import model_names, model_spec
+from ..names import EMBEDDING_RUNS
 from ..needles.find import prompt_indexes
 from ..needles.packs import pack_names
 from ..parameters import Widget
@@ -30,6 +33,22 @@ def boxes_fields(dataset: Any) -> list[str]:
 def label_fields(dataset: Any) -> list[str]:
     """The dataset's fields that hold concepts: boxes and classifications."""
     return fields_holding(dataset, fo.Detections, fo.Classification)
+
+
+def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
+    """What a field of a form begins with: of models the one that has vectors on the dataset.
+
+    Args:
+        kind: the parameter's widget.
+        dataset: the dataset that is open, or None.
+        default: of the parameter; it stays where the dataset has its vectors, or none at all.
+    """
+    if kind is not Widget.MODEL or dataset is None:
+        return default
+    runs = [key for key in dataset.list_runs() if key.startswith(EMBEDDING_RUNS)]
+    records = [read_record(dataset, key, EmbeddingRecord) for key in runs]
+    models = [one.model for one in records if one is not None and one.embedded + one.present]
+    return default if not models or default in models else models[-1]
 
 
 def suggestions(kind: Widget | None, dataset: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from ..dataset import writes
@@ -11,11 +12,19 @@ from ..dataset.app_defaults import tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.documents import ImageChange, PredictionDocuments, is_same
 from ..dataset.label_fields import boxes_path, require_writable
+from ..dataset.label_pipelines import predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
-from ..dataset.schema import declare, prediction_schema
+from ..dataset.schema import declare, predicted_schema, prediction_schema
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
-from ..names import ANNOTATION_ID, GROUND_TRUTH, MODEL_PREDICTIONS, SPLITS, import_run_key
+from ..names import (
+    ANNOTATION_ID,
+    GROUND_TRUTH,
+    MODEL_PREDICTIONS,
+    SPLITS,
+    import_run_key,
+    predicted_attributes,
+)
 from ..prediction_files import Predictions
 from ..progress import Progress, silent
 from ..text import counted, shortened
@@ -127,6 +136,12 @@ def import_predictions(
     for written in writes.change_images(dataset, changes, none_removes=True):
         done += written
         progress(done / total, f"writing predictions {done:,}/{total:,} images")
+    # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
+    declare(dataset, predicted_schema(gt_field, field))
+    told = partial(predicted_update, gt_field, field, predicted_attributes(field))
+    writes.rewrite_field(
+        dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
+    )
     dataset.reload()
     there = read_record(dataset, key, ImportRecord)
     if there is None or there.sha256 != table.sha256:

@@ -69,8 +69,9 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
     if absent:
         names = ", ".join(absent[:PER_CONCEPT])
         names += " and others" if len(absent) > PER_CONCEPT else ""
-        concepts = counted(len(absent), "concept", "concepts")
-        blocks.append(Note(f"No image of {concepts} is at hand: {names}."))
+        blocks.append(
+            Note(f"No image of {counted(len(absent), 'concept', 'concepts')} is at hand: {names}.")
+        )
     blocks += (
         Note(f"{counted(count, 'example', 'examples')} cannot be shown: {reason}.")
         for reason, count in sorted(problems.items())

@@ -16,6 +16,7 @@ from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.panels.taxonomy.counts import count_labels
 from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
 
 from tests.panels.driven import DrivenPanel
@@ -390,3 +391,47 @@ def test_names_that_were_given_by_hand_are_told_until_their_ranks_follow(
     add_taxonomy_ranks(dataset, **values)
     panel.fire("on_change_view")
     assert "of another name" not in panel.texts()
+
+
+def test_boxes_of_another_field_are_not_drawn_over_those_of_a_taxon_until_it_is_left(
+    panel: DrivenPanel,
+) -> None:
+    ticked = ["tags", "ground_truth", "model_predictions"]
+    panel.sent["active_fields"] = ticked
+    told = panel.fire("on_slice", label="taxon:Cnidaria")
+    assert told.of("set_active_fields") == [{"fields": ["tags", "ground_truth"]}]
+    panel.view = told.of("set_view")[0]["view"]
+    panel.sent["active_fields"] = ["tags", "ground_truth"]
+    panel.fire("on_change_view")
+    told = panel.fire("on_slice", label="taxon:Echinodermata")
+    assert told.of("set_active_fields") == [{"fields": ["tags", "ground_truth"]}]
+    told = panel.fire("on_node", key="all")
+    assert told.of("set_active_fields") == [{"fields": ticked}]
+
+
+def test_a_common_name_leads_to_its_taxon(panel: DrivenPanel, table: list[Row]) -> None:
+    panel.state["choices"] = {"search": "sea cucum"}
+    panel.fire("on_search", value="sea cucum")
+    button = shown(panel, "found_0")["view"]
+    assert button["label"].startswith("sea cucumber: Holothuroidea, class: ")
+    (told,) = panel.fire("on_node", **button["params"]).of("set_view")
+    names = {row.concept for row in table if "Holothuroidea" in row.lineage}
+    view = fo.DatasetView._build(panel._dataset, told["view"])
+    assert set(view.distinct(PATH)) == names & set(panel._dataset.distinct(PATH))
+
+
+@pytest.mark.parametrize("text", ["a", "se", " 1 "])
+def test_too_few_letters_find_nothing_and_say_so(panel: DrivenPanel, text: str) -> None:
+    panel.state["choices"] = {"search": text}
+    told = panel.fire("on_search", value=text)
+    assert shown(panel, "found_0") is None
+    assert "3 letters" in shown(panel, "absent")["view"]["title"]
+    assert not told.of("set_view")
+
+
+def test_every_common_name_is_of_a_taxon_and_no_line_is_there_twice() -> None:
+    with data_file("common_names.csv").open(newline="") as file:
+        lines = [(row["common_name"], row["taxon"]) for row in csv.DictReader(file)]
+    assert len(lines) == len(set(lines)) > 60
+    assert {taxon for _, taxon in lines} <= set(load_taxonomy().names)
+    assert all(common == common.strip().lower() for common, _ in lines)

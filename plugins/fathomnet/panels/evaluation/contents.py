@@ -97,8 +97,9 @@ def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     else:
         accuracy = NONE if shown.accuracy is None else share.format(shown.accuracy)
         yield f"Accuracy at {level}", accuracy, counted(shown.boxes, "box", "boxes")
-    names = len(shown.confusion.names)
-    yield f"Macro F1 at {level}", _number(shown.confusion.macro_f1), counted(names, "name", "names")
+    names = counted(len(shown.confusion.names), "name that is", "names that are")
+    f1 = _number(shown.confusion.macro_f1)
+    yield f"Macro F1 at {level}", f1, f"over the {names} true or predicted here"
 
 
 def add_opened(panel: Any, opened: str | None, on_click: Handler) -> None:
@@ -115,7 +116,8 @@ def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Ha
         panel.plot(
             name,
             layout=figure.layout,
-            config={"displayModeBar": False},
+            # The wheel scrolls the panel, wherever the pointer is.
+            config={"displayModeBar": False, "scrollZoom": False},
             on_click=handlers[name],
         )
 

@@ -36,7 +36,10 @@ _SCALE: Final = [[0, "#33211a"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
 _LINE: Final = "rgba(140, 150, 160, 0.45)"
 
 _FEW: Final = 22
-"""Names; with more the matrix has no numbers in its cells, and smaller type."""
+"""Names; with more the matrix has no numbers in its cells, and lower rows."""
+_ROW: Final = 17
+_TYPE: Final = 12
+"""Pixels of a low row, and of a name beside it."""
 
 
 def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
@@ -74,7 +77,7 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
     if not few:
         beneath = _phylum_ticks(confusion, taxonomy)
     layout = layout_of(
-        f"Confusion, {of_level(confusion.rank)}", (26 if few else 13) * len(names) + 240
+        f"Confusion, {of_level(confusion.rank)}", (26 if few else _ROW) * len(names) + 240
     )
     return Figure(
         [cells],
@@ -134,7 +137,7 @@ def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> Record:
 
 
 def _names_axis(few: bool) -> Record:
-    return {"type": "category", "tickfont": {"size": 11 if few else 9}, "showgrid": False}
+    return {"type": "category", "tickfont": {"size": _TYPE}, "showgrid": False}
 
 
 KINDS: Final = {
@@ -190,7 +193,8 @@ def ranks_figure(scores: Sequence[RankScore]) -> Figure:
         "y": [one.macro_f1 for one in scores],
         "marker": {"color": _F1, "symbol": "diamond", "size": 10},
         "cliponaxis": False,
-        "hovertemplate": "macro F1 at %{x}: %{y:.3f}, %{customdata[1]:,} names<extra></extra>",
+        "hovertemplate": "macro F1 at %{x}: %{y:.3f}, over the %{customdata[1]:,} names that are "
+        "true or predicted there<extra></extra>",
     }
     layout = layout_of("Right and wrong at each rank", 270) | {
         "barmode": "stack",

@@ -14,6 +14,7 @@ from ..base import DatasetPanel, Gap
 from .state import (
     NO_EVALUATION,
     Shown,
+    draw_only,
     evaluations,
     forget,
     label_fields,
@@ -23,7 +24,7 @@ from .state import (
     wrong_ranks_in,
 )
 from .sunburst import figure
-from .tree import ALL, OTHERS, UNLABELLED, Node, TaxonTree, distance, outside, right
+from .tree import ALL, OTHERS, SHORTEST_PART, UNLABELLED, Node, TaxonTree, distance, outside, right
 from .views import show
 
 HEIGHT: Final = 520
@@ -96,7 +97,7 @@ class TaxonomyPanel(DatasetPanel):
             "tree",
             data=traces,
             layout=layout,
-            config={"displayModeBar": False, "typesetMath": False},
+            config={"displayModeBar": False, "typesetMath": False, "scrollZoom": False},
             height=f"{HEIGHT}px",
             on_click=self.on_slice,
         )
@@ -161,11 +162,17 @@ class TaxonomyPanel(DatasetPanel):
         if not text:
             return
         found = tree.find(text)
-        for place, node in enumerate(found[:FOUND]):
-            self._add_button(panel, f"found_{place}", _titled(node), node.key, "outlined")
-        if len(found) > FOUND:
-            _add_text(panel, "more", f"{len(found) - FOUND:,} more: type more of the name")
-        if not found:
+        called = [one for one in tree.find_common(text) if one[1] not in found]
+        if not found and not called and len(text) < SHORTEST_PART:
+            _add_text(panel, "absent", f"Type {SHORTEST_PART} letters of a name or more")
+            return
+        offered = [*((_titled(node), node) for node in found)]
+        offered += [(f"{common}: {_titled(node)}", node) for common, node in called]
+        for place, (title, node) in enumerate(offered[:FOUND]):
+            self._add_button(panel, f"found_{place}", title, node.key, "outlined")
+        if len(offered) > FOUND:
+            _add_text(panel, "more", f"{len(offered) - FOUND:,} more: type more of the name")
+        if not offered:
             self._add_suggestion(panel, tree, text)
 
     def _add_suggestion(self, panel: Any, tree: TaxonTree, text: str) -> None:
@@ -235,6 +242,7 @@ def _choose(ctx: Any, key: str | None) -> None:
     shown = look(ctx)
     if key in shown.tree.nodes:
         set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
+        draw_only(ctx, "" if key == ALL else shown.field)
 
 
 def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:

@@ -23,6 +23,8 @@ REMEMBERED: Final = 32
 
 _CHOICES: Final = "choices"
 """The part of the panel that holds the fields."""
+_DRAWN: Final = "drawn_before"
+"""The part that holds which fields were drawn before a taxon was chosen."""
 _COMING: Final = "view_that_comes"
 
 
@@ -75,6 +77,26 @@ def set_view(ctx: Any, view: Any) -> None:
     """Makes the App show a view; what the panel draws until then is of that view already."""
     ctx.params[_COMING] = view
     ctx.ops.set_view(view)
+
+
+def draw_only(ctx: Any, field: str) -> None:
+    """Has the App draw labels of one field only: boxes of another would hide those of a taxon.
+
+    Args:
+        ctx: of a panel's event.
+        field: the field; empty for those that were drawn before a taxon was chosen.
+    """
+    drawn, before = ctx.request_params.get("active_fields"), ctx.panel.get_state(_DRAWN)
+    if not field:
+        if before is not None:
+            ctx.ops.set_active_fields(before)
+            ctx.panel.set_state(_DRAWN, None)
+    elif drawn is not None:
+        if before is None:
+            ctx.panel.set_state(_DRAWN, drawn)
+        others = set(labels_in(ctx.dataset)) - {field}
+        kept = [one for one in drawn if one not in others]
+        ctx.ops.set_active_fields(kept if field in kept else [*kept, field])
 
 
 def typed(ctx: Any, name: str) -> Any:

@@ -5,12 +5,14 @@ Names are whatever somebody annotated, and never markup.
 
 from __future__ import annotations
 
+import csv
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
+from ...resources import data_file
 from ...taxonomy import Taxonomy
 from ...taxonomy.table import folded
 from ...text import counted, shortened
@@ -27,6 +29,13 @@ _OTHER: Final = "other:"
 NO_RANK: Final = "not in the taxonomy"
 SHORTEST_PART: Final = 3
 """Letters from which a search takes a part of a name for it."""
+
+
+@cache
+def common_names() -> tuple[tuple[str, str], ...]:
+    """Names that people use, each with the taxon that it stands for."""
+    with data_file("common_names.csv").open(newline="", encoding="utf-8") as file:
+        return tuple((row["common_name"], row["taxon"]) for row in csv.DictReader(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,21 @@ class TaxonTree:
         parts = [(not name.startswith(wanted), node) for name, node in names if wanted in name]
         parts.sort(key=lambda pair: (pair[0], -pair[1].total.boxes, pair[1].name))
         return tuple(node for _, node in parts)
+
+    def find_common(self, text: str) -> list[tuple[str, Node]]:
+        """The taxa whose common names a text is part of, each with that name, the shortest first.
+
+        A taxon without boxes is left out, and so is a text too short to mean anything.
+        """
+        wanted = folded(text)
+        if len(wanted) < SHORTEST_PART:
+            return []
+        found = [
+            (common, self.nodes[taxon_key(name)])
+            for common, name in common_names()
+            if wanted in folded(common) and taxon_key(name) in self.nodes
+        ]
+        return sorted(found, key=lambda one: (len(one[0]), one[0]))
 
     def nearest(self, text: str) -> Node | None:
         """The taxon or label whose name is closest to a misspelt one; None where none is near."""
