@@ -17,7 +17,9 @@ from fathomnet_voxel51.errors import Fault, InputError
 PLUGIN_ROOT: Final = ("CHANGELOG.md", "LICENSE", "README.md", "fiftyone.yml", "requirements.txt")
 """What lies beside the package and its data in the plugin's zip."""
 
-SHIPPED: Final = (*PLUGIN_ROOT, "constraints.txt", "pyproject.toml", "plugins", "data", "inference")
+SHIPPED: Final = (
+    *PLUGIN_ROOT, "constraints.txt", "pyproject.toml", "plugins", "skills", "data", "inference"
+)  # fmt: skip
 """The files and folders of the repository that distributions are made of."""
 
 LARGEST: Final = 4_000_000
@@ -48,6 +50,7 @@ def plugin_files(source: Path) -> set[str]:
     found = {*PLUGIN_ROOT, "data/README.md"}
     found |= {f"{folder}/{name}" for name in _inside(source / folder, ("assets/*.svg",))}
     found |= {f"data/{name}" for name in _data_files(source)}
+    found |= {f"skills/{name}" for name in _inside(source / "skills", ("*/SKILL.md",))}
     return found | {
         f"{where}/{name}"
         for package in settings["packages"]

@@ -99,7 +99,10 @@ def test_the_zip_has_its_manifest_on_top_and_nothing_of_the_workshop(plugin: Pat
     assert {name for name in names if "/" not in name} == {
         *("CHANGELOG.md", "LICENSE", "README.md", "fiftyone.yml", "requirements.txt")
     }
-    assert {name.split("/")[0] for name in names if "/" in name} == {"plugins", "data"}
+    assert {name.split("/")[0] for name in names if "/" in name} == {"plugins", "skills", "data"}
+    declared = yaml.safe_load((REPOSITORY / "fiftyone.yml").read_text())["skills"]
+    skills = {f"skills/{name}/SKILL.md" for name in declared}
+    assert {name for name in names if name.startswith("skills/")} == skills
     modules = {path.name for path in (REPOSITORY / "plugins/fathomnet").rglob("*.py")}
     assert {Path(name).name for name in names if name.endswith(".py")} == modules
     assert "data/taxonomy.csv" in names
