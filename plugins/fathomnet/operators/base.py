@@ -20,7 +20,7 @@ from ..progress import Progress, silent, throttled
 from ..relabelling.journal import acting_as
 from ..seen import Target, see
 from ..text import as_plain
-from . import forms, results
+from . import browser, forms, results
 from .forms import Preview
 from .patch_copies import update_patches
 from .permission import require_open, require_permission, user_name
@@ -49,6 +49,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     Where these are too many for a run that the App waits for, its form proposes to schedule it.
     """
+    writes_to: ClassVar[str] = ""
+    """The parameter that names where files are written, if these can be sent to a browser."""
     risk: ClassVar[str] = "MEDIUM"
     """How careful an agent is to be with it, the name of one of ``types.RiskLevel``.
 
@@ -101,6 +103,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         """What a person should know about a finished run beside its result."""
+        return ()
+
+    def written(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        """The files that a finished run has written, for whoever wants them sent."""
         return ()
 
     def makes(self, params: P) -> str | None:
@@ -189,6 +195,9 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         except FathomNetError as error:
             preview = Preview(problems=(Fault("dataset", str(error)),))
         inputs = forms.build(self.model, ctx.params, ctx.dataset, preview)
+        browser.add_uploads(inputs, self.model, ctx.params)
+        if self.writes_to:
+            browser.add_download(inputs, ctx)
         if self.on_view and ctx.dataset is not None:
             see(ctx)
             inputs.view_target(ctx)
@@ -207,7 +216,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _permitted(self, ctx: Any) -> P:
         """The checked parameters of a run that the user may start."""
         require_permission(ctx, self.model)
-        params = self.model.parse(_given(ctx))
+        params = self.model.parse(browser.given(_given(ctx), self.writes_to, ctx.dataset))
         name = self.makes(params)
         if name is not None:
             require_open(ctx, name)
@@ -242,6 +251,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             raise error.with_traceback(None) from None
         if not ctx.delegated:
             self.show(ctx, result)
+            if ctx.params.get(browser.DOWNLOAD):
+                browser.send(ctx, self.written(result))
         return result
 
     def resolve_output(self, ctx: Any) -> Any:

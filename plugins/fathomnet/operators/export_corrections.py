@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import FathomNetError
@@ -22,6 +23,7 @@ _NOT_KEPT: Final = (
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
     model = parameters.ExportCorrections
     icon = "/plugins/fathomnet/assets/export.svg"
+    writes_to = "folder"
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
         try:
@@ -36,3 +38,6 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
         if hides_edits_by_hand(dataset, params.field):
             warnings.append(_NOT_KEPT)
         return Preview(facts=facts, warnings=tuple(warnings))
+
+    def written(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        return result["csv"], *result["files"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fiftyone.operators import types
@@ -19,6 +20,7 @@ from .results import build
 class ReportDataset(StageOperator[parameters.ReportDataset]):
     model = parameters.ReportDataset
     icon = "/plugins/fathomnet/assets/report.svg"
+    writes_to = "path"
 
     def preview(self, params: parameters.ReportDataset, dataset: Any) -> Preview:
         try:
@@ -28,6 +30,9 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
         facts = tuple(f"{file} is written" for file in files)
         there = tuple(f"{file} is there and is replaced" for file in files if is_there(file))
         return Preview(facts=facts or ("The card is shown; no file is written",), warnings=there)
+
+    def written(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(result["files"])
 
     def resolve_output(self, ctx: Any) -> Any:
         # None where the run failed: the App shows the error, and still asks for this.
