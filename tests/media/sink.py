@@ -57,6 +57,8 @@ class Sink(Server):
         peers: the ends of the connections over which they came.
         tokens: whether requests need a token.
         refused: permissions that whoever asks does not have.
+        without_checksum: objects encrypted with a key of somebody's own, which say none.
+        compressed: objects that are stored with a Content-Encoding.
         grants: whether the bucket answers what permissions its caller has.
     """
 
@@ -76,6 +78,8 @@ class Sink(Server):
         self.writes: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.peers: set[object] = set()
+        self.without_checksum: dict[str, tuple[str, ...]] = {}
+        self.compressed: set[str] = set()
         self.refused: set[str] = set()
         self.grants = True
         self.office = TokenOffice(token_seconds)
@@ -161,7 +165,7 @@ class Sink(Server):
         names = [n for n in self._names[start : start + most] if n.startswith(prefix)]
         listing: dict[str, Any] = {"kind": "storage#objects"}
         if names:
-            listing["items"] = [self.objects[name].resource() for name in names]
+            listing["items"] = [self._resource(self.objects[name], "list") for name in names]
         if len(names) == most:
             listing["nextPageToken"] = names[-1]
         return web.json_response(selected(listing, query.get("fields")))
@@ -174,7 +178,15 @@ class Sink(Server):
         stored = self._existing(request, name)
         if request.query.get("alt") == "media":
             return await self._send(request, stored, fault)
-        return web.json_response(selected(stored.resource(), request.query.get("fields")))
+        return web.json_response(
+            selected(self._resource(stored, "get"), request.query.get("fields"))
+        )
+
+    def _resource(self, stored: Stored, asked: str) -> dict[str, Any]:
+        resource = stored.resource()
+        if asked in self.without_checksum.get(stored.name, ()):
+            del resource["crc32c"], resource["md5Hash"]
+        return resource
 
     async def _send(
         self, request: web.Request, stored: Stored, fault: Fault | None
@@ -185,7 +197,12 @@ class Sink(Server):
             data = data[:-1] + bytes([data[-1] ^ 1])
         response = web.StreamResponse()
         response.content_type = stored.content_type
-        response.content_length = stored.size
+        if stored.name in self.compressed:
+            # Undone on the way, so that no length is announced.
+            response.headers["X-Goog-Stored-Content-Encoding"] = "gzip"
+            response.enable_chunked_encoding()
+        else:
+            response.content_length = stored.size
         response.headers.add("X-Goog-Hash", f"crc32c={stored.crc32c}")
         response.headers.add("X-Goog-Hash", f"md5={stored.md5}")
         await response.prepare(request)

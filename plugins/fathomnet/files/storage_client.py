@@ -5,22 +5,20 @@ Its imports take half a second, so whoever needs it imports this module late.
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 from google.api_core.client_options import ClientOptions
 from google.cloud import storage
 from requests.adapters import HTTPAdapter
 
+from .network import machine_trust
+
 
 class _Connections(HTTPAdapter):
-    """Connections for many threads, which trust what this machine trusts, as the streams do.
-
-    So ``SSL_CERT_FILE`` is heard. What requests trusts by itself is trusted too.
-    """
+    """Connections for many threads, which trust what this machine trusts, as the streams do."""
 
     def __init__(self, most: int) -> None:
-        self._trust = ssl.create_default_context()
+        self._trust = machine_trust()
         super().__init__(pool_maxsize=most)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

@@ -89,7 +89,7 @@ class Entry:
     Attributes:
         name: the image's file name in the catalog.
         outcome: what became of it, or ``sending``.
-        reason: why it is not stored, in plain words.
+        reason: why it is not stored, in plain words; of a stored one what is to be known of it.
         bytes: size of the stored object.
         crc32c: CRC-32C of the stored object, in Base64.
         md5: MD5 of the stored object in Base64, where the store computes it.

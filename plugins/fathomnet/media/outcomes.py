@@ -42,9 +42,33 @@ class MissingError(ItemError):
 
 
 class RejectedError(ItemError):
-    """What the source sends is not a whole image, or may not be fetched."""
+    """What the source sends is not a whole image, or may not be fetched.
+
+    Args:
+        reason: what happened.
+        again: whether another attempt may succeed.
+        seen: what came, as far as it was looked at; the same twice will not change.
+    """
 
     outcome = "rejected"
+
+    def __init__(self, reason: str, *, again: bool = True, seen: bytes = b"") -> None:
+        super().__init__(reason, again=again)
+        self.seen = seen
+
+
+class RefusedError(ItemError):
+    """The other side does not let this process in, and will hardly let it in for other images.
+
+    Args:
+        reason: what it answers.
+        advice: what gets this process in.
+        again: whether another attempt may succeed.
+    """
+
+    def __init__(self, reason: str, advice: str = "", *, again: bool = True) -> None:
+        super().__init__(reason, again=again)
+        self.advice = advice
 
 
 class BusyError(ItemError):

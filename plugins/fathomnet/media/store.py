@@ -62,7 +62,7 @@ class Outgoing(Protocol):
 
     Attributes:
         size: bytes.
-        content_type: ``image/png`` or ``image/jpeg``.
+        content_type: such as ``image/png``.
         crc32c: if it is known beforehand, for the store to check; otherwise None.
         digest: of the bytes that have passed; complete once ``chunks`` has ended.
     """
@@ -88,13 +88,13 @@ class Incoming:
     """An image that a source has begun to send.
 
     Attributes:
-        size: bytes that the source announces.
+        size: bytes that the source announces; None where it does not.
         chunks: the bytes as they arrive, once.
         crc32c: if the source announces it.
         md5: in Base64, if the source announces it.
     """
 
-    size: int
+    size: int | None
     chunks: AsyncIterator[bytes]
     crc32c: str | None = None
     md5: str | None = None

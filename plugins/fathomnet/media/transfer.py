@@ -14,7 +14,7 @@ from ..progress import Progress, silent
 from ..text import counted
 from .event_loop import run_reporting
 from .folder.store import FolderStore
-from .gcs.store import GcsStore
+from .gcs.store import CREATE, GET, GcsStore
 from .ledger import Ledger, open_ledger, write_not_stored
 from .moving.attempt import Item, Source
 from .moving.engine import Policy, Transfer
@@ -198,7 +198,9 @@ async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
     async with AsyncExitStack() as stack:
         store: Store
         if request.job.destination.startswith(GCS):
-            store = await stack.enter_async_context(GcsStore(request.job.destination, connections))
+            store = bucket = GcsStore(request.job.destination, connections)
+            await stack.enter_async_context(bucket)
+            await bucket.require(CREATE)
         else:
             store = files = await stack.enter_async_context(FolderStore(request.job.destination))
             await files.sweep(folder)
@@ -210,6 +212,7 @@ async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
         else:
             source = bucket = GcsStore(request.job.source, connections)
             await stack.enter_async_context(bucket)
+            await bucket.require(GET)
             listing = await bucket.listing(folder)
             items = (
                 Item(

@@ -109,12 +109,38 @@ def test_no_beginning_of_an_image_passes_for_a_whole_one(image: bytes) -> None:
 
 @settings(deadline=None)
 @given(image=images, more=st.binary(min_size=1, max_size=30))
-def test_nothing_may_follow_the_end(image: bytes, more: bytes) -> None:
-    if image.startswith(b"\x89") or not more.endswith(b"\xff\xd9"):
-        with pytest.raises(RejectedError):
-            check(image + more)
+def test_what_follows_the_end_belongs_to_the_file_and_is_noted(image: bytes, more: bytes) -> None:
     with pytest.raises(RejectedError, match=f"more bytes than the {len(image):,}"):
         check(image + more, announced=len(image))
+    kind = "PNG" if image.startswith(b"\x89") else "JPEG"
+    for pieces in ([image, more], [image + more], [image[:-1], image[-1:] + more]):
+        following = ImageCheck(len(image + more))
+        for piece in pieces:
+            following.feed(piece)
+        assert following.finish() == Digest(len(image + more), crc32c(image + more))
+        if not more.endswith(b"\xff\xd9"):
+            assert following.note == f"{len(more)} bytes follow the end of the {kind} image"
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"\n", bytes(4096), b"<x:xmpmeta/>", jpeg(64, seed=2)], ids=len
+)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_an_end_inside_a_thumbnail_is_none(trailer: bytes, progressive: bool) -> None:
+    """A camera's JPEG: a thumbnail with an end of its own before the pixels, a trailer after."""
+    buffer = io.BytesIO()
+    photograph = Image.effect_noise((80, 60), 90)
+    photograph.save(buffer, "JPEG", progressive=progressive)
+    thumbnail = jpeg(32, seed=1)
+    segment = b"\xff\xe1" + (2 + len(thumbnail)).to_bytes(2, "big") + thumbnail
+    image = buffer.getvalue()[:2] + segment + buffer.getvalue()[2:]
+    Image.open(io.BytesIO(image)).load()
+    assert check(image + trailer).size == len(image + trailer)
+    for end in range(len(image) - 2, 2 + len(segment), -97):
+        if image[:end].endswith(b"\xff\xd9"):
+            continue
+        with pytest.raises(RejectedError, match="without its end"):
+            check(image[:end] + b"\0")
 
 
 @settings(deadline=None)
@@ -135,7 +161,7 @@ def test_noise_is_no_image(noise: bytes) -> None:
         (SIGNATURE + IHDR + IDAT + chunk(b"IEND", b"x"), "damaged at byte 51"),
         (SIGNATURE + IHDR + chunk(b"ID4T", b"x") + IEND, "damaged at byte 33"),
         (SIGNATURE + IHDR + IDAT, "without its end"),
-        (SIGNATURE + IHDR + IDAT + IEND + IEND, "ends 12 bytes before the announced length"),
+        (SIGNATURE + IHDR + IDAT + IEND[:-1] + b"x" + bytes(12), "without its end"),
         (SIGNATURE + IHDR + IDAT + IEND[:-1] + b"x", "without its end"),
         (SIGNATURE + IHDR + b"\x7f\xff\xff\xffIDAT" + IEND, "cut off"),
         (SIGNATURE + IHDR + chunk(b"IDAT", b"x" * 9 + IEND)[:-4], "cut off"),
@@ -155,9 +181,9 @@ def test_a_png_is_walked_chunk_by_chunk(content: bytes, reason: str) -> None:
         (b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "an XML or HTML document"),
         (json.dumps({"error": "quota"}).encode(), "a JSON document"),
         (drawn("GIF", "P"), "a GIF image"),
-        (drawn("TIFF", "RGB"), "a TIFF image"),
-        (drawn("BMP", "RGB"), "a BMP image"),
-        (drawn("WEBP", "RGB"), "a WebP image"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(20), "a RIFF file that is no WebP image"),
+        (b"BM" + bytes(60), "data that begins with the bytes 42 4d"),
+        (b"II*\0", "data that begins with the bytes 49 49 2a 00"),
         (b"\x89PNG\n\x1a\n" + IHDR + IDAT + IEND, "a PNG image with a damaged signature"),
         ("Datei nicht gefunden: \u00fcber".encode(), "a text"),
         (("x" * 63 + "\u00fc").encode(), "a text"),
@@ -166,8 +192,33 @@ def test_a_png_is_walked_chunk_by_chunk(content: bytes, reason: str) -> None:
 )
 def test_what_is_no_image_is_named(content: bytes, named: str) -> None:
     for pieces in ([content], [content[at : at + 1] for at in range(len(content))]):
-        with pytest.raises(RejectedError, match=f"^{named}.*, not a PNG or JPEG image$"):
+        with pytest.raises(RejectedError, match=f"^{named}.*, not a PNG, JPEG, TIFF, "):
             check(content, pieces)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"), [("TIFF", "image/tiff"), ("BMP", "image/bmp"), ("WEBP", "image/webp")]
+)
+def test_other_stills_are_taken_by_their_length(form: str, kind: str) -> None:
+    image = drawn(form, "RGB")
+    following = ImageCheck(len(image))
+    for at in range(len(image)):
+        following.feed(image[at : at + 1])
+    assert (following.finish(), following.content_type) == (check(image), kind)
+    for end in range(len(image)):
+        with pytest.raises(RejectedError, match=rf"only {end:,} of {len(image):,} announced"):
+            check(image[:end], announced=len(image))
+    if form != "TIFF":
+        with pytest.raises(RejectedError, match="cut off"):
+            check(image[:-9])
+
+
+@pytest.mark.parametrize("name", ["GIF", "AVIF"])
+def test_a_format_that_is_not_taken_does_not_change_by_asking_again(name: str) -> None:
+    content = {"GIF": drawn("GIF", "P"), "AVIF": b"\0\0\0\x20ftypavif" + bytes(200)}[name]
+    with pytest.raises(RejectedError, match=name) as caught:
+        check(content)
+    assert not caught.value.again
 
 
 def test_a_rejection_may_heal_at_the_source() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fathomnet_voxel51.errors import SetupError
+from PIL import Image
 
 from tests.media import origin as replies
-from tests.media.jobs import QUICK
+from tests.media.jobs import QUICK, write_coco
 from tests.media.origin import Origin, Reply
 from tests.media.sink import Sink
 from tests.media.transfer.runs import (
@@ -21,6 +25,13 @@ from tests.media.transfer.runs import (
     outcomes,
     upload,
 )
+
+
+def still(form: str) -> bytes:
+    encoded = io.BytesIO()
+    Image.effect_noise((60, 40), 80).convert("RGB").save(encoded, form)
+    return encoded.getvalue()
+
 
 PASSING = {
     "403 once": replies.status(403),
@@ -39,7 +50,6 @@ PASSING = {
     "HTML with 200": replies.html(),
     "empty": replies.empty(),
     "gzip": replies.gzipped(),
-    "no length": replies.no_length(),
 }
 
 
@@ -73,7 +83,8 @@ class TestASourceThatMisbehaves:
             (replies.empty(), "rejected", ""),
             (replies.wrong_length(-10), "rejected", ""),
             (replies.gzipped(), "rejected", "compressed"),
-            (replies.no_length(), "rejected", "long"),
+            (replies.status(401), "failed", "401"),
+            (replies.other(b"GIF89a" + bytes(500)), "rejected", "GIF"),
             (replies.redirect("ftp://elsewhere/x.png"), "rejected", "http"),
             (replies.redirect("file:///etc/passwd"), "rejected", "http"),
         ],
@@ -101,7 +112,7 @@ class TestASourceThatMisbehaves:
     def test_a_rerun_tries_again_what_may_have_healed(
         self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
     ) -> None:
-        origin.script["05.png"] = [replies.html()] * QUICK.attempts
+        origin.script["05.png"] = [replies.html()] * 2
         origin.script["06.png"] = [replies.status(500)] * QUICK.attempts
         assert counts(upload(catalog)) == {"stored": 11, "rejected": 1, "failed": 1}
         assert counts(upload(catalog)) == {"present": 11, "stored": 2}
@@ -160,6 +171,81 @@ class TestASourceThatMisbehaves:
         origin.script["05.png"] = [replies.status(404)] * 20
         assert counts(download(catalog, tmp_path / "m")) == {"present": 1, "stored": 12}
         assert in_folder(tmp_path / "m") == images
+
+
+AS_THEY_COME = {
+    "a text's header": Reply(headers=(("Content-Type", "text/html"),)),
+    "no length": replies.no_length(),
+    "a JPEG with a trailer": replies.other(replies.jpeg(90) + b"<x:xmpmeta>" + bytes(70_000)),
+    "a padded PNG": replies.other(replies.png(5_000) + bytes(512)),
+    "a TIFF": replies.other(still("TIFF")),
+    "a WebP": replies.other(still("WEBP")),
+    "a BMP": replies.other(still("BMP")),
+}
+
+
+@pytest.mark.parametrize("reply", AS_THEY_COME.values(), ids=AS_THEY_COME.keys())
+def test_what_is_an_image_is_stored_as_it_comes_at_the_first_request(
+    reply: Reply, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
+) -> None:
+    origin.script["05.png"] = [reply]
+    result = upload(catalog)
+    assert counts(result) == {"stored": len(images)}
+    assert in_bucket(sink)["05.png"] == (images["05.png"] if reply.body is None else reply.body)
+    assert origin.seen.requests["05.png"] == 1
+    follows = re.search(
+        r"[\d,]+ bytes follow the end", str(outcomes(result)["05.png"].get("reason"))
+    )
+    assert bool(follows) == (reply.body is not None and b"\0" * 512 in reply.body[-512:])
+
+
+def test_the_same_bytes_twice_are_what_the_source_has(
+    catalog: str, tmp_path: Path, origin: Origin, images: dict[str, bytes]
+) -> None:
+    cut_off, damaged = images["05.png"][:-100], images["06.png"][:40] + bytes(30_000)
+    page = replies.HTML + bytes(range(32, 127)) * 20
+    origin.script = {
+        "05.png": [replies.other(cut_off)] * 9,
+        "06.png": [replies.other(damaged)] * 9,
+        "07.png": [replies.other(page + bytes([n])) for n in range(9)],
+        "08.png": [replies.other(cut_off[: -n - 1]) for n in range(9)],
+    }
+    result = download(catalog, tmp_path / "m")
+    assert counts(result) == {"stored": len(images) - 4, "rejected": 4}
+    asked = [origin.seen.requests[f"0{n}.png"] for n in (5, 6, 7, 8)]
+    assert asked == [2, 2, 2, QUICK.attempts], "what differs each time may come whole at last"
+
+
+@pytest.mark.fault(
+    operator="upload_images",
+    happens="a source asks for a login, for every image",
+    end="the run ends after some images and says how to name a login; nothing is lost",
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_source_that_lets_nobody_in_ends_the_run(
+    status: int, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
+) -> None:
+    origin.script = {name: [replies.status(status)] * 50 for name in images}
+    with pytest.raises(SetupError, match=rf"answers {status}.*\n.*FATHOMNET_LOGINS"):
+        upload(catalog)
+    assert sum(origin.seen.requests.values()) <= 2 * len(images)
+    origin.script = {}
+    assert counts(upload(catalog)) == {"stored": len(images)}
+
+
+def test_what_is_there_is_present_where_its_source_cannot_be_reached(
+    catalog: str, tmp_path: Path, images: dict[str, bytes], origin: Origin
+) -> None:
+    folder = tmp_path / "m" / "train_images"
+    for name, content in images.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    nobody = write_coco(tmp_path / "gone.json", {n: "http://nowhere.invalid/" + n for n in images})
+    result = download(nobody, tmp_path / "m")
+    assert counts(result) == {"present": len(images)}
+    said = {str(entry["reason"]) for entry in outcomes(result).values()}
+    assert said == {"not compared: its source does not answer"}
+    assert in_folder(tmp_path / "m") == images
 
 
 def test_the_number_of_tries_is_the_policy_s(catalog: str, tmp_path: Path, origin: Origin) -> None:

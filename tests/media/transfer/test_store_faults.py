@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from fathomnet_voxel51.errors import SetupError
+
+from tests.media.origin import Origin
 from tests.media.sink import Sink
 from tests.media.sink_faults import CORRUPT, LOST, answer
-from tests.media.transfer.runs import FOLDER, counts, in_bucket, outcomes, upload
+from tests.media.transfer.runs import FOLDER, ROOT, counts, download, in_bucket, outcomes, upload
 
 
 class TestAStoreThatMisbehaves:
@@ -25,15 +29,47 @@ class TestAStoreThatMisbehaves:
     @pytest.mark.fault(
         operator="upload_images",
         happens="the bucket refuses every image for ever",
-        end="every image is failed, with the reason",
+        end="the run ends after some images, with the command that grants the right",
     )
-    def test_a_store_that_refuses_to_write_fails_every_image_and_says_why(
-        self, catalog: str, sink: Sink, images: dict[str, bytes]
+    def test_a_store_that_refuses_to_write_ends_the_run_and_says_why(
+        self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes]
     ) -> None:
-        sink.faults = {f"{FOLDER}/{name}": [answer(403)] * 20 for name in images}
-        result = upload(catalog)
-        assert counts(result) == {"failed": len(images)}
-        assert "403" in str(outcomes(result)["05.png"]["reason"])
+        sink.faults = {f"{FOLDER}/{name}": [answer(403)] * 50 for name in images}
+        with pytest.raises(SetupError, match=r"answers 403.*\ngcloud storage buckets add-iam"):
+            upload(catalog)
+        assert sum(origin.seen.requests.values()) <= 3 * len(images)
+        sink.faults = {}
+        assert counts(upload(catalog)) == {"stored": len(images)}
+
+    def test_a_right_that_is_lacking_is_told_before_the_first_image(
+        self, catalog: str, sink: Sink, origin: Origin
+    ) -> None:
+        sink.grants, sink.refused = True, {"storage.objects.create"}
+        with pytest.raises(SetupError, match=r"lacks storage.objects.create.*\ngcloud storage"):
+            upload(catalog)
+        assert not origin.seen.requests
+
+    def test_objects_without_a_checksum_in_the_listing_are_asked_for(
+        self, catalog: str, sink: Sink, origin: Origin, images: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        """Those that others put there, in a bucket whose keys are the customer's."""
+        for name, content in images.items():
+            sink.add(f"{FOLDER}/{name}", content)
+            hidden = ("list",) if name < "06" else ("list", "get")
+            sink.without_checksum[f"{FOLDER}/{name}"] = hidden
+        assert counts(upload(catalog)) == {"present": len(images)}
+        there = download(catalog, tmp_path / "m", source=ROOT)
+        assert counts(there) == {"stored": len(images)}
+
+    def test_an_object_that_is_stored_compressed_is_told_as_such(
+        self, catalog: str, sink: Sink, images: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        for name, content in images.items():
+            sink.add(f"{FOLDER}/{name}", content)
+        sink.compressed = {f"{FOLDER}/05.png"}
+        result = download(catalog, tmp_path / "m", source=ROOT)
+        assert counts(result) == {"stored": len(images) - 1, "failed": 1}
+        assert "Content-Encoding gzip" in str(outcomes(result)["05.png"]["reason"])
 
     @pytest.mark.fault(
         operator="upload_images",

@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ...errors import SetupError
-from ..outcomes import BusyError, ConflictError, ItemError
+from ...files.network import TRUST
+from ..outcomes import BusyError, ConflictError, ItemError, RefusedError
 from ..store import StoredObject
 from .upload import WHOLE_KEY, WHOLE_VALUE
 
@@ -18,7 +19,7 @@ NO_JSON: Final = "Cloud Storage answers with what is not JSON"
 _REASON_MOST: Final = 300
 
 
-class ForbiddenError(ItemError):
+class ForbiddenError(RefusedError):
     """The account is not allowed to do this; it may be granted the right at any moment."""
 
 
@@ -112,8 +113,7 @@ class Page:
 
 def invalid_certificate(host: str) -> SetupError:
     """The error for a server that nobody vouches for."""
-    advice = "SSL_CERT_FILE names the certificates that this machine trusts"
-    return SetupError(f"the certificate of {host} is not valid\n{advice}")
+    return SetupError(f"the certificate of {host} is not valid\n{TRUST}")
 
 
 def closed_connection(host: str, words: str) -> ItemError:

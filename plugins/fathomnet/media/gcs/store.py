@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
+import google_crc32c
 from typing_extensions import Self
 
+from ...errors import SetupError
 from ..outcomes import ItemError, MissingError
 from ..paths import GCS
 from ..store import Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
-from .access import Access, Nobody, find_access
-from .answers import FIELDS, stored_object
+from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role
+from .answers import FIELDS, Answer, ForbiddenError, stored_object
 from .bucket import Bucket, read_answer
 from .listing import list_objects, list_page, request_attempts
 from .upload import Upload
 
-PERMISSIONS: Final = tuple(
-    f"storage.objects.{verb}" for verb in ("create", "get", "list", "delete")
-)
+CREATE: Final = "storage.objects.create"
+GET: Final = "storage.objects.get"
+PERMISSIONS: Final = (CREATE, GET, "storage.objects.list", "storage.objects.delete")
 """What reading from and writing to a store requires."""
 
 
@@ -115,10 +118,48 @@ class GcsStore:
         return found
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
-        """The digest of an object, which a bucket always knows."""
-        if stored.crc32c is None:
-            raise ItemError(f"{self.root}/{path} has no CRC-32C", again=False)
-        return Digest(stored.size, stored.crc32c)
+        """The digest of an object; read from its bytes where nothing else says it.
+
+        Listings have no checksums of objects that are encrypted with keys of one's own.
+        """
+        known = stored if stored.crc32c is not None else await self.find(path)
+        if known is not None and known.crc32c is not None:
+            return Digest(known.size, known.crc32c)
+        size = crc32c = 0
+        async with self.open(path) as incoming:
+            async for chunk in incoming.chunks:
+                size += len(chunk)
+                crc32c = google_crc32c.extend(crc32c, chunk)
+        return Digest(size, base64.b64encode(crc32c.to_bytes(4, "big")).decode())
+
+    async def require(self, *needed: str) -> None:
+        """Asks once for rights on the bucket, before thousands of objects are refused.
+
+        Args:
+            *needed: of :data:`PERMISSIONS`.
+
+        Raises:
+            SetupError: one is lacking; the message has the command that grants it.
+        """
+        try:
+            granted = await self.permissions()
+        except ItemError:
+            return  # every request says for itself what hinders it
+        lacking = [] if granted is None else [one for one in needed if one not in granted]
+        if lacking:
+            problem = f"{self._bucket.access.account} lacks {', '.join(lacking)}"
+            raise SetupError(f"{problem} on bucket {self._name}\n{self._grant(CREATE in needed)}")
+
+    def _grant(self, to_write: bool) -> str:
+        role = READ_AND_WRITE if to_write else READ
+        return grant_role(self._name, self._bucket.access.member, role)
+
+    def _error(self, answer: Answer, to_write: bool = False) -> ItemError:
+        """The error for an object, with the command that grants what is lacking."""
+        error = answer.error()
+        if answer.status == HTTPStatus.FORBIDDEN:
+            return ForbiddenError(error.reason, self._grant(to_write))
+        return error
 
     async def put(
         self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
@@ -146,7 +187,7 @@ class GcsStore:
         if answer.status == HTTPStatus.BAD_REQUEST and outgoing.crc32c is not None:
             raise ItemError(f"not what its checksum announced; {answer.reason}")
         if not answer.ok:
-            raise answer.error()
+            raise self._error(answer, to_write=True)
         self._bucket_seen = True
         stored = stored_object(answer.json())
         if (stored.size, stored.crc32c) != (outgoing.digest.size, outgoing.digest.crc32c):
@@ -185,9 +226,12 @@ class GcsStore:
                 if response.status == HTTPStatus.NOT_FOUND:
                     await self._require_bucket()
                     raise MissingError(f"there is no object {GCS}{self._name}/{name}")
-                raise answer.error()
-            if response.content_length is None:
-                raise ItemError("Cloud Storage does not say how long the object is", again=False)
+                raise self._error(answer)
+            stored_as = response.headers.get("X-Goog-Stored-Content-Encoding", "identity")
+            if stored_as not in ("identity", ""):
+                # Which the service undoes on the way, so that no length or checksum is right.
+                problem = f"{GCS}{self._name}/{name} is stored with Content-Encoding {stored_as}"
+                raise ItemError(f"{problem}: upload it anew without one", again=False)
             size = response.content_length
             crc32c, md5 = announced_digests(response.headers)
             yield Incoming(size, Body(response, size, "the store"), crc32c, md5)

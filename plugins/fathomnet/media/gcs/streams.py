@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from typing import Any, Final
 
 import aiohttp
@@ -12,7 +11,8 @@ from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 from typing_extensions import Self
 from yarl import URL
 
-from ..web.http import receiving_sockets
+from ...files.network import machine_trust, proxy_for
+from ..web.http import LONGEST_HEADER, receiving_sockets
 from .access import Access
 from .upload import Upload
 
@@ -35,7 +35,7 @@ class Streams:
     """
 
     def __init__(self, endpoint: str, access: Access, concurrency: int) -> None:
-        self._proxy = proxy_for(endpoint)
+        self._proxy = proxy_for(URL(endpoint))
         self._access = access
         self._concurrency = concurrency
         self._session: AsyncAuthorizedSession | None = None
@@ -43,13 +43,17 @@ class Streams:
     async def __aenter__(self) -> Self:
         connections = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._concurrency, socket_factory=receiving_sockets(self._concurrency)
+                limit=self._concurrency,
+                socket_factory=receiving_sockets(self._concurrency),
+                ssl=machine_trust(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
         )
         request = _Request(connections, self._proxy)
         self._session = AsyncAuthorizedSession(self._access.in_loop, request)
@@ -83,7 +87,7 @@ class Streams:
 class _Request(transport.Request):  # type: ignore[misc]
     """How google-auth's session makes a request: with our limits, and aiohttp's own errors."""
 
-    def __init__(self, connections: aiohttp.ClientSession, proxy: str | None) -> None:
+    def __init__(self, connections: aiohttp.ClientSession, proxy: URL | None) -> None:
         self._connections = connections
         self._proxy = proxy
 
@@ -117,11 +121,3 @@ class _Answer(Response):  # type: ignore[misc]
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         super().__init__(response)
         self.response = response
-
-
-def proxy_for(address: str) -> str | None:
-    """The proxy that the environment names for an address (``https_proxy``, ``no_proxy``)."""
-    url = URL(address)
-    if urllib.request.proxy_bypass(url.host or ""):
-        return None
-    return urllib.request.getproxies().get(url.scheme)

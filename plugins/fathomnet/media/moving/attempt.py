@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -200,6 +200,7 @@ class Mover:
         return Entry(
             item.name,
             "stored",
+            relay.note,
             bytes=relay.digest.size,
             crc32c=relay.digest.crc32c,
             md5=stored.md5,
@@ -214,7 +215,7 @@ class Mover:
                 Watch(self._stall_seconds) as watch,
                 self._incoming(item, to_source) as incoming,
             ):
-                if incoming.size != stored.size:
+                if incoming.size is not None and incoming.size != stored.size:
                     return Digest(incoming.size, "")
                 return await Relay(incoming, watch, lambda digest: None).drain()
         except MissingError:
@@ -228,6 +229,14 @@ class Mover:
             with to_source.asking():
                 incoming = await stack.enter_async_context(self._source.open(item.address))
             yield incoming
+
+    def not_compared(self, item: Item, stored: StoredObject | None) -> Entry | None:
+        """The entry of what is stored but cannot be compared; None where something else is due."""
+        entry = self._journal.entries.get(item.name)
+        step = next_step(entry, stored, item.announced, recheck=True)
+        if stored is None or step is not Step.COMPARE:
+            return None
+        return replace(self.kept(item, stored), reason="not compared: its source does not answer")
 
     def kept(
         self, item: Item, stored: StoredObject, digest: Digest | None = None, attempts: int = 0

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 from ...errors import SetupError
 from ..ledger import Entry
-from ..outcomes import BusyError, ItemError
+from ..outcomes import BusyError, ItemError, RefusedError, RejectedError
 from ..retries import attempts
 from ..store import Store, StoredObject
 from .attempt import Item, Journal, Mover, Source, Step, next_step
 from .hosts import Host, Patience
 from .tally import Tally
+
+REFUSED_IMAGES: Final = 10
+"""So many images that are refused, and none that is there, end a run."""
 
 WORKERS_A_CONNECTION: Final = 2
 """More images are in hand than connections are open, as those that wait to retry use none."""
@@ -75,6 +78,7 @@ class Transfer:
         self._there: dict[str, StoredObject] = {}
         self._hosts: dict[str, Host] = {}
         self._connections = asyncio.Semaphore(policy.concurrency)
+        self._refused: set[str] = set()
 
     async def run(self, items: Iterable[Item]) -> None:
         """Moves every item that is not stored yet.
@@ -131,25 +135,47 @@ class Transfer:
 
     async def _settle(self, item: Item) -> Entry:
         """Tries an image until it has been moved, or cannot be."""
-        policy, number = self._policy, 0
+        policy, number, seen = self._policy, 0, b""
         try:
             async for attempt in attempts(policy.attempts, policy.first_wait, policy.longest_wait):
                 number = attempt.retry_state.attempt_number
                 with attempt:
-                    return await self._try_while_hosts_answer(item, number)
+                    try:
+                        return await self._try_while_hosts_answer(item, number)
+                    except RejectedError as error:
+                        # The same bytes a second time are what the source has.
+                        error.again = error.again and not (seen and error.seen == seen)
+                        seen = error.seen
+                        raise
         except ItemError as error:
             return Entry(item.name, error.outcome, error.reason, attempts=number)
         raise AssertionError("attempts end with a result or an error")
 
     async def _try_while_hosts_answer(self, item: Item, number: int) -> Entry:
-        """Makes one attempt; refusals by a host that refuses everybody do not count as attempts."""
+        """Makes one attempt; refusals by a host that refuses everybody do not count as attempts.
+
+        Raises:
+            ItemError: as ``Mover.attempt`` does.
+            SetupError: this process is not let in, for any image.
+        """
         origin = self._host(urlsplit(item.address).hostname or "the source")
         keeper = self._host(self._store.root)
         listed = self._there.get(item.name)
         while True:
+            if origin.is_silent and (kept := self._mover.not_compared(item, listed)):
+                return kept
             async with origin.turn() as to_source, keeper.turn() as to_store, self._connections:
                 try:
                     return await self._mover.attempt(item, number, listed, to_source, to_store)
+                except RefusedError as error:
+                    # Of an image that is refused once, the right may just have been granted.
+                    if number > 1 or not error.again:
+                        self._refused.add(item.name)
+                    there = self._tally.counts["stored"] + self._tally.counts["present"]
+                    if len(self._refused) >= REFUSED_IMAGES and not there:
+                        refused = f"{len(self._refused)} images were refused, and none is there"
+                        raise SetupError(f"{refused}: {error.reason}\n{error.advice}") from error
+                    raise
                 except BusyError as error:
                     if not error.for_everybody:
                         raise

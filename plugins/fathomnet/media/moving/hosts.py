@@ -76,6 +76,11 @@ class Host:
             self._at_work -= 1
             self._admit()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the host has never answered, although it was asked."""
+        return self._silent_since is not None and not self._answers
+
     def answered(self) -> None:
         """Records that the host answered, even if it refused one image."""
         self._answers += 1

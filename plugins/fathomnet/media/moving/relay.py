@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Final
 
 from async_timeout import timeout
 from typing_extensions import Self
 
-from ..outcomes import ItemError
+from ..outcomes import ItemError, RejectedError
 from ..store import Digest, Incoming
 from .whole_image import ImageCheck
 
+LONGEST_UNANNOUNCED: Final = 256 * 1024**2
+"""Bytes of an image whose source does not say how long it is."""
+
+_IN_MEMORY: Final = 4 * 1024**2
+_PIECE: Final = 256 * 1024
 _RESCHEDULE_SECONDS: Final = 1.0
 
 
@@ -60,7 +66,7 @@ class Relay:
     """The outgoing side of an incoming image; made by :meth:`begin`.
 
     Attributes:
-        size: bytes that the source announces.
+        size: bytes; of an image whose source does not announce it, once it has begun.
         content_type: from the image's signature, whatever the source calls it.
         crc32c: the one that the source announces, if it does.
         error: what went wrong on the incoming side; the sending side hides it in its own error.
@@ -70,13 +76,14 @@ class Relay:
     def __init__(
         self, incoming: Incoming, watch: Watch, found_whole: Callable[[Digest], None]
     ) -> None:
-        self.size = incoming.size
+        self.size = incoming.size or 0
         self.content_type = ""
         self.crc32c = incoming.crc32c
         self.error: BaseException | None = None
         self.released = False
         self._chunks = aiter(incoming.chunks)
-        self._check = ImageCheck(incoming.size)
+        self._is_announced = incoming.size is not None
+        self._check = ImageCheck(self.size)
         self._first = b""
         self._watch = watch
         self._found_whole = found_whole
@@ -85,9 +92,14 @@ class Relay:
     async def begin(self) -> None:
         """Reads enough to tell the kind of image, before anything is sent to the store.
 
+        An image of unknown length is first received whole, because a store wants to know.
+
         Raises:
             RejectedError: it is not an image, or ends too early.
         """
+        if not self._is_announced:
+            self.size, self._chunks = await spooled(self._chunks, self._watch)
+            self._check = ImageCheck(self.size)
         while self._check.content_type is None:
             chunk = await self._next()
             if not chunk:
@@ -95,6 +107,11 @@ class Relay:
                 break
             self._first += chunk
         self.content_type = self._check.content_type or ""
+
+    @property
+    def note(self) -> str:
+        """What is to be known of the image, once all of it has passed; empty for most."""
+        return self._check.note
 
     @property
     def digest(self) -> Digest:
@@ -126,6 +143,8 @@ class Relay:
 
     async def drain(self) -> Digest:
         """Reads the image to its end, only for its digest."""
+        if not self._is_announced:
+            await self.begin()
         while await self._next():
             pass
         self._digest = self._check.finish()
@@ -137,3 +156,37 @@ class Relay:
         if chunk:
             self._check.feed(chunk)
         return chunk
+
+
+async def spooled(chunks: AsyncIterator[bytes], watch: Watch) -> tuple[int, AsyncIterator[bytes]]:
+    """Receives all there is: in memory up to a point, then on disk.
+
+    Returns:
+        The number of bytes, and the bytes again.
+
+    Raises:
+        RejectedError: it does not end in time.
+    """
+    file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # it is closed once it has been read
+    size = 0
+    try:
+        async for chunk in chunks:
+            watch.moved("the source")
+            size += len(chunk)
+            if size > LONGEST_UNANNOUNCED:
+                reason = (
+                    f"no length was announced, and more than {LONGEST_UNANNOUNCED:,} bytes came"
+                )
+                raise RejectedError(reason, again=False)
+            file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+
+    async def again() -> AsyncIterator[bytes]:
+        with file:
+            while chunk := file.read(_PIECE):
+                yield chunk
+
+    return size, again()

@@ -39,9 +39,13 @@ class GuardedResolver(AbstractResolver):
 
     Connections are made to the very addresses that were checked here, so a name server gains
     nothing by answering differently the next time.
+
+    Attributes:
+        proxies: host and port of what the machine's owner has named as a proxy, wherever it is.
     """
 
     def __init__(self) -> None:
+        self.proxies: set[tuple[str | None, int | None]] = set()
         self._resolver = ThreadedResolver()
 
     async def resolve(
@@ -55,7 +59,7 @@ class GuardedResolver(AbstractResolver):
         """
         found = await self._resolver.resolve(host, port, family)
         for result in found:
-            if not is_public(result["host"]):
+            if (host, port) not in self.proxies and not is_public(result["host"]):
                 raise PrivateAddressError(f"{host} leads to {result['host']}")
         return found
 

@@ -57,6 +57,10 @@ def receiving_sockets(concurrency: int) -> SocketFactory | None:
         return make if probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= window else None
 
 
+LONGEST_HEADER: Final = 64 * 1024
+"""Characters of a line of an answer's headers; some hosts send policies of more than 8 KiB."""
+
+
 NO_ANSWER: Final = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
 """What aiohttp raises where an answer does not come, or not whole.
 
@@ -104,11 +108,11 @@ class Body(AsyncIterator[bytes]):
 
     Args:
         response: its headers have arrived.
-        size: bytes that the response announces.
+        size: bytes that the response announces, if it does.
         sender: for the error: ``the source`` or ``the store``.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, size: int, sender: str) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, size: int | None, sender: str) -> None:
         self._content = response.content
         self._size = size
         self._sender = sender
@@ -122,7 +126,8 @@ class Body(AsyncIterator[bytes]):
             # Unlike readany, it never joins (and so copies) what has piled up.
             chunk, _ = await self._content.readchunk()
         except NO_ANSWER as error:
-            reason = f"{self._sender} broke off after {self._received:,} of {self._size:,} bytes"
+            of_all = "" if self._size is None else f" of {self._size:,}"
+            reason = f"{self._sender} broke off after {self._received:,}{of_all} bytes"
             raise ItemError(reason) from error
         if not chunk:
             raise StopAsyncIteration

@@ -6,17 +6,28 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
+from pydantic import TypeAdapter
 from typing_extensions import Self
+from yarl import URL
 
+from ...errors import SetupError
+from ...files.network import TRUST, machine_trust, proxy_for
 from ...resources import DISTRIBUTION, installed_version
-from ..outcomes import BusyError, ItemError, MissingError, RejectedError
+from ..outcomes import BusyError, ItemError, MissingError, RefusedError, RejectedError
 from ..store import Incoming
 from .addresses import GuardedResolver, PrivateAddressError, fetchable_url, redirect_target
-from .http import Body, announced_digests, receiving_sockets, retry_after
+from .http import (
+    LONGEST_HEADER,
+    Body,
+    announced_digests,
+    receiving_sockets,
+    retry_after,
+)
 
 LARGEST_IMAGE: Final = 1 << 30
 """Bytes; a source that announces more is refused."""
@@ -31,7 +42,10 @@ _READ_BUFFER: Final = 64 * 1024
 _READ_BUFFER_OF_SMALL_WINDOWS: Final = 128 * 1024
 _DNS_SECONDS: Final = 300
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-_MAY_HEAL: Final = (401, 403, 408, 425)
+_MAY_HEAL: Final = (408, 425)
+LOGINS: Final = "FATHOMNET_LOGINS"
+"""Environment variable: a JSON file with headers for hosts, or that JSON itself."""
+_HEADERS: Final = TypeAdapter(dict[str, dict[str, str]])
 
 
 class UrlSource:
@@ -40,11 +54,17 @@ class UrlSource:
     Used as an asynchronous context manager. The caller limits how long a source may be silent;
     cancelling drops the connection.
 
+    Proxies and certificates are those of the machine, see ``http``, and logins those of
+    ``read_logins``.
+
     Args:
         concurrency: simultaneous connections.
         allow_private_hosts: whether to read from loopback and private networks.
         largest: bytes that an image may have.
         connect_seconds: how long one attempt to connect may take.
+
+    Raises:
+        SetupError: the file of logins cannot be read.
     """
 
     def __init__(
@@ -58,19 +78,21 @@ class UrlSource:
         self._allow_private_hosts = allow_private_hosts
         self._largest = largest
         self._connect_seconds = connect_seconds
+        self._logins = read_logins()
+        self._resolver = GuardedResolver()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         version = installed_version()
         agent = f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
-        resolver = ThreadedResolver() if self._allow_private_hosts else GuardedResolver()
         sockets = receiving_sockets(self._concurrency)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._concurrency,
                 ttl_dns_cache=_DNS_SECONDS,
-                resolver=resolver,
+                resolver=ThreadedResolver() if self._allow_private_hosts else self._resolver,
                 socket_factory=sockets,
+                ssl=machine_trust(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
@@ -79,6 +101,8 @@ class UrlSource:
             auto_decompress=False,
             trust_env=False,
             read_bufsize=_READ_BUFFER if sockets else _READ_BUFFER_OF_SMALL_WINDOWS,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
         )
         return self
 
@@ -111,11 +135,23 @@ class UrlSource:
         assert self._session is not None, "a UrlSource is used with `async with`"
         address = fetchable_url(url, self._allow_private_hosts)
         for _ in range(MOST_REDIRECTS + 1):
+            proxy = proxy_for(address)
+            if proxy is not None:
+                self._resolver.proxies.add((proxy.host, proxy.port))
+            # A login is for its own host: where a redirect leads, it does not go.
+            login = self._logins.get(str(address.origin()))
             try:
-                response = await self._session.get(address, allow_redirects=False)
+                response = await self._session.get(
+                    address, allow_redirects=False, headers=login, proxy=proxy
+                )
+            except aiohttp.ClientHttpProxyError as error:
+                raise _refused_by_proxy(error.status, address) from None
             except (aiohttp.ClientError, OSError) as error:
                 # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
                 raise _unanswered(error, address.host or "") from None
+            if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                response.release()
+                raise _refused_by_proxy(response.status, address)
             if response.status not in _REDIRECTS:
                 return response
             response.release()
@@ -133,14 +169,13 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     if response.status != HTTPStatus.OK:
         raise _refusal(response)
     headers = response.headers
-    if response.content_type == "text/html":
-        raise RejectedError("an HTML page, not an image")
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise RejectedError("compressed for the transfer, although that was not asked for")
+    crc32c, md5 = announced_digests(headers)
     length = headers.get("Content-Length", "")
     if not length or "Transfer-Encoding" in headers:
-        raise RejectedError("the source does not announce how long the image is")
+        return Incoming(None, Body(response, None, "the source"), crc32c, md5)
     # ASCII, because str.isdecimal allows the digits of every script.
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise RejectedError("the source announces a length that is not a number")
@@ -149,8 +184,45 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
         raise RejectedError("an empty answer, not an image")
     if size > largest:
         raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
-    crc32c, md5 = announced_digests(headers)
     return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
+
+
+def read_logins() -> dict[str, dict[str, str]]:
+    """The headers for hosts that ask who is there: ``{"images.example.org": {"Cookie": "..."}}``.
+
+    A host alone is asked over https only; ``http://host:port`` says otherwise.
+
+    Returns:
+        Headers by origin.
+
+    Raises:
+        SetupError: what ``FATHOMNET_LOGINS`` names is no such file; nothing of it is shown.
+    """
+    written = os.environ.get(LOGINS, "").strip()
+    if not written:
+        return {}
+    advice = f'{LOGINS} names a JSON file such as {{"host": {{"Authorization": "Bearer ..."}}}}'
+    try:
+        is_file = not written.startswith("{")
+        text = Path(written).expanduser().read_text("utf-8") if is_file else written
+        return {
+            str(URL(host if "://" in host else f"https://{host}").origin()): headers
+            for host, headers in _HEADERS.validate_json(text).items()
+        }
+    except OSError as error:
+        problem = f"the file of logins {written} cannot be read: {error.strerror}"
+    except ValueError:
+        problem = f"what {LOGINS} names are no headers by host"
+    raise SetupError(f"{problem}\n{advice}")
+
+
+def _refused_by_proxy(status: int, address: URL) -> RefusedError:
+    """The error of a proxy that does not let a request through."""
+    advice = "ask for a login to the proxy, and name it: http://user:password@host:port"
+    if status != HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        advice = f"ask who keeps the proxy whether {address.host} may be reached, or set no_proxy"
+    variable = f"{address.scheme}_proxy"
+    return RefusedError(f"the proxy of {variable} answers {status}", advice, again=False)
 
 
 def _refusal(response: aiohttp.ClientResponse) -> ItemError:
@@ -163,6 +235,10 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
         return MissingError(reason)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return BusyError(reason, wait=retry_after(response.headers))
+    if status == HTTPStatus.UNAUTHORIZED:
+        return RefusedError(reason, f"{LOGINS} names a login for each host that asks", again=False)
+    if status == HTTPStatus.FORBIDDEN:
+        return RefusedError(reason, f"if it asks for a login: {LOGINS} names one for each host")
     if status in _MAY_HEAL or status >= 500:
         return ItemError(reason)
     return ItemError(reason, again=False) if status >= 400 else RejectedError(reason)
@@ -179,7 +255,7 @@ def _unanswered(error: Exception, host: str) -> ItemError:
         case aiohttp.ClientConnectorDNSError():
             found = BusyError(f"the host {host} cannot be found ({error.os_error.strerror})")
         case aiohttp.ClientConnectorCertificateError():
-            found = ItemError(f"the certificate of {host} is not valid", again=False)
+            found = RefusedError(f"the certificate of {host} is not valid", TRUST, again=False)
         case aiohttp.ClientSSLError():
             found = ItemError(f"no secure connection to {host} ({error.os_error.strerror})")
         case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
