@@ -257,8 +257,10 @@ class Origin:
         body = gzip.compress(body, 1) if reply.gzipped else body
         writer.write(_head(reply, body))
         if reply.length is None:
-            writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
-            self.seen.sent[name] += len(body)
+            part = body[: math.floor(len(body) * reply.stop_at)]
+            ending = b"" if reply.stop else b"\r\n0\r\n\r\n"
+            writer.write(b"%x\r\n%b%b" % (len(body), part, ending))
+            self.seen.sent[name] += len(part)
         else:
             sent = memoryview(body)[: math.floor(len(body) * reply.stop_at)]
             await self._send(writer, name, sent, reply.rate or self._rate)
