@@ -23,8 +23,8 @@ from ...errors import FathomNetError, SetupError
 from ..event_loop import in_daemon_thread
 from ..outcomes import BusyError, ItemError
 from ..web.http import NO_ANSWER, retry_after
-from .access import Access
-from .answers import Answer, closed_connection, in_words, invalid_certificate
+from .access import Access, grant_role
+from .answers import Answer, ForbiddenError, closed_connection, in_words, invalid_certificate
 from .streams import Streams
 from .upload import Upload
 
@@ -90,8 +90,12 @@ class Bucket:
                 self._client = storage_client(
                     self.access.credentials, self.access.project, self._endpoint, self._concurrency
                 )
-        with google.errors_of_stores(self._host):
-            return question(google, self._client.bucket(self.name))
+        try:
+            with google.errors_of_stores(self._host):
+                return question(google, self._client.bucket(self.name))
+        except ForbiddenError as error:
+            error.advice = grant_role(self.name, self.access.member)
+            raise
 
     async def begin(self, name: str) -> aiohttp.ClientResponse:
         """Begins to read an object; the caller releases the response.

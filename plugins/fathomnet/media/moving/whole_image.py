@@ -137,8 +137,11 @@ class ImageCheck:
         Raises:
             RejectedError: it was not a whole image of the announced size.
         """
+        checksum = self._crc32c.to_bytes(4, "big")
         if self._received != self._size:
-            raise self._rejected(f"only {self._received:,} of {self._size:,} announced bytes")
+            raise self._rejected(
+                f"only {self._received:,} of {self._size:,} announced bytes", checksum
+            )
         if self.content_type is None:
             raise self._unknown()
         if self._parts is not None:
@@ -146,12 +149,12 @@ class ImageCheck:
             if self.content_type == JPEG and self._tail == _JPEG_END:
                 end = self._size
             if end is None:
-                raise self._rejected(f"a {_NAMES[self.content_type]} image without its end")
+                what = f"a {_NAMES[self.content_type]} image without its end"
+                raise self._rejected(what, checksum)
             if end < self._size:
                 follow = f"{self._size - end:,} bytes follow"
                 self.note = f"{follow} the end of the {_NAMES[self.content_type]} image"
-        checksum = base64.b64encode(self._crc32c.to_bytes(4, "big")).decode()
-        return Digest(size=self._received, crc32c=checksum)
+        return Digest(size=self._received, crc32c=base64.b64encode(checksum).decode())
 
     def _recognise(self) -> None:
         """Finds the kind of image; once there is enough of it, what is no image is refused."""
@@ -166,13 +169,11 @@ class ImageCheck:
 
     def _unknown(self) -> RejectedError:
         described, may_change = _described(self._head)
-        return self._rejected(f"{described}, not a {_KINDS}", may_change)
+        return self._rejected(f"{described}, not a {_KINDS}", again=may_change)
 
-    def _rejected(self, reason: str, again: bool = True) -> RejectedError:
-        seen = self._head
-        if self._received == self._size:
-            seen += self._crc32c.to_bytes(4, "big")
-        return RejectedError(reason, again=again, seen=reason.encode() + seen)
+    def _rejected(self, reason: str, checksum: bytes = b"", again: bool = True) -> RejectedError:
+        seen = f"{reason} {self._size} ".encode() + self._head + checksum
+        return RejectedError(reason, again=again, seen=seen)
 
 
 class _PngChunks:
