@@ -91,7 +91,7 @@ def _moment(repository: Path) -> int:
 
 
 def _build_plugin(source: Path, folder: Path, moment: int) -> None:
-    found = [path for name in ("plugins", "data") for path in (source / name).rglob("*")]
+    found = [path for name in ("plugins", "skills", "data") for path in (source / name).rglob("*")]
     names = [path.relative_to(source).as_posix() for path in found if not path.is_dir()]
     path = folder / f"fathomnet-voxel51-{_version(source)}-plugin.zip"
     time = datetime.fromtimestamp(moment, UTC)
