@@ -207,6 +207,16 @@ def test_what_was_deleted_or_made_by_an_earlier_version_is_not_told(dataset: Any
     assert outdated(dataset).keys() == {INDEX}
 
 
+def test_a_basis_that_somebody_changed_says_nothing_and_stops_nothing(dataset: Any) -> None:
+    move(dataset)
+    key = "basis_evaluation_eval_model_predictions"
+    dataset.delete_run(key)
+    dataset.register_run(key, dataset.init_run(method="basis", kind="what?"))
+    assert outdated(dataset).keys() == {SUSPECTS, INDEX}
+    assert why_outdated(dataset, *EVALUATION) == ""
+    assert "not known" in report_dataset(dataset).markdown
+
+
 def test_the_card_says_since_which_evaluation_labels_changed(dataset: Any) -> None:
     assert "not to be compared" not in report_dataset(dataset).markdown
     rename(dataset)

@@ -229,3 +229,19 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["find_duplicates"]["images"] == 10
     assert answer["results"]["undo_relabel"]["restored"] > 10
     assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0
+
+
+def test_who_types_relabel_finds_relabelling_first() -> None:
+    """By the rule of FiftyOne's operator browser, for somebody who has used none lately.
+
+    It takes what has the text in label, name or description, and orders by the code of the first
+    letter of the description.
+    """
+    configs = [foo.get_operator(uri(name)).config for name in DECLARED]
+    texts = {one.name: f"{one.label} {one.name} {one.description}".lower() for one in configs}
+    found = [one for one in configs if "relabel" in texts[one.name]]
+    assert len(found) >= 3
+    codes = {one.name: ord(one.description[0]) for one in found}
+    assert [name for name, code in codes.items() if code == min(codes.values())] == [
+        "relabel_boxes"
+    ]

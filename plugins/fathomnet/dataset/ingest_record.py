@@ -253,7 +253,7 @@ def keep_boxes(dataset: Any, split: str, images: Iterable[ImageRecord]) -> None:
     text = base64.b64encode(zlib.compress(content.encode())).decode()
     key = ingest_run_key(split)
     results = dataset.init_run_results(key, boxes=text)
-    dataset.save_run_results(key, results, overwrite=True)
+    dataset.save_run_results(key, results, overwrite=True, cache=False)
 
 
 def read_kept_boxes(dataset: Any, split: str) -> dict[str, IngestedBox] | None:

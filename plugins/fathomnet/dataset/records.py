@@ -30,6 +30,7 @@ whose class cannot be imported is loaded as FiftyOne's own base class, which can
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
@@ -336,16 +337,23 @@ def why_outdated(dataset: Any, kind: Kind, of: str) -> str:
         kind: what was made.
         of: its key, see ``Basis``.
     """
-    basis = read_record(dataset, _basis_key(kind, of), Basis)
-    return "" if basis is None else basis.changes(dataset)
+    told = ((one.kind, one.of, one) for one in all_bases(dataset))
+    return next((one.changes(dataset) for *key, one in told if key == [kind, of]), "")
 
 
 def all_bases(dataset: Any) -> list[Basis]:
     """What the evaluations, suspects, maps and indexes that are there were made from."""
     there = {*dataset.list_evaluations(), *dataset.list_brain_runs()}
-    keys = (key for key in dataset.list_runs() if key.startswith(_BASIS))
-    read = (read_record(dataset, key, Basis) for key in keys)
-    return [one for one in read if one and (one.kind == "suspects" or one.of in there)]
+    found = []
+    for key in dataset.list_runs():
+        basis = None
+        if key.startswith(_BASIS):
+            # One that somebody has changed says nothing; what it is of can be shown all the same.
+            with suppress(DatasetError):
+                basis = read_record(dataset, key, Basis)
+        if basis is not None and (basis.kind == "suspects" or basis.of in there):
+            found.append(basis)
+    return found
 
 
 def all_outdated(dataset: Any) -> list[Outdated]:

@@ -14,7 +14,7 @@ from .kinds import BoxesField, OptionalText, PathText, Widget
 class RelabelBoxes(Parameters):
     operator = "relabel_boxes"
     heading = "FathomNet: relabel boxes"
-    summary = "Give the boxes that you see or have selected another concept; it can be undone"
+    summary = "Change the labels of the boxes that you see or have selected; it can be undone"
     stage = "relabelling:relabel_boxes"
     position = 150
 
