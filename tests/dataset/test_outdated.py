@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset import columns
@@ -14,6 +15,7 @@ from fathomnet_voxel51.dataset.records import all_outdated, why_outdated
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 from fathomnet_voxel51.report import report_dataset
@@ -215,6 +217,15 @@ def test_a_basis_that_somebody_changed_says_nothing_and_stops_nothing(dataset: A
     assert outdated(dataset).keys() == {SUSPECTS, INDEX}
     assert why_outdated(dataset, *EVALUATION) == ""
     assert "not known" in report_dataset(dataset).markdown
+
+
+@pytest.mark.parametrize("operator", ["find_label_errors", "find_needles"])
+def test_a_form_that_uses_an_index_says_that_it_is_out_of_date(dataset: Any, operator: str) -> None:
+    door = foo.get_operator(f"{PLUGIN_NAME}/{operator}")
+    assert "out of date" not in str(door.preview(door.model.parse({}), dataset).warnings)
+    move(dataset)
+    said = str(door.preview(door.model.parse({}), dataset).warnings)
+    assert "out of date: since it was built boxes of ground_truth were moved" in said
 
 
 def test_the_card_says_since_which_evaluation_labels_changed(dataset: Any) -> None:

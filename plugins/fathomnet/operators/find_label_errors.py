@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..dataset.records import why_outdated
 from ..errors import FathomNetError, InputError
 from ..label_errors import check_label_errors
 from ..parameters import label_errors as parameters
@@ -35,6 +36,11 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
             warnings.append(
                 "Without an index of these boxes few errors are found for sure: run "
                 "compute_embeddings and build_similarity_index first"
+            )
+        if why := why_outdated(dataset, "index", sources.index_key):
+            warnings.append(
+                f"The index {sources.index_key} is out of date: since it was built {why}. Run "
+                "compute_embeddings and build_similarity_index again first"
             )
         fact = f"{counted(labels, 'label is', 'labels are')} compared with {' and '.join(by)}"
         return Preview(facts=(fact,), warnings=tuple(warnings))

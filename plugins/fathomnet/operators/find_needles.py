@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..dataset.records import why_outdated
 from ..errors import FathomNetError, Fault
 from ..needles.find import chosen_pack, prompt_index, prompt_indexes
 from ..parameters import needles as parameters
@@ -19,6 +20,7 @@ class FindNeedles(StageOperator[parameters.FindNeedles]):
     def preview(self, params: parameters.FindNeedles, dataset: Any) -> Preview:
         problems = []
         facts = []
+        warnings = []
         try:
             pack = chosen_pack(params.pack, params.prompts)
             names = ", ".join(needle.name for needle in pack.needles)
@@ -32,9 +34,11 @@ class FindNeedles(StageOperator[parameters.FindNeedles]):
                 problem = f"is not an index whose model knows text; these are: {known}"
                 problems.append(Fault("brain_key", problem))
             facts.append(f"looked for in the index {brain_key}")
+            if why := why_outdated(dataset, "index", brain_key):
+                warnings.append(f"The index is out of date: since it was built {why}")
         except FathomNetError as error:
             problems.append(problem_with("brain_key", error))
-        return Preview(facts=tuple(facts), problems=tuple(problems))
+        return Preview(tuple(facts), tuple(warnings), tuple(problems))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         if not result.get("view"):
