@@ -147,7 +147,7 @@ def split_files(parameters: Mapping[str, Any]) -> dict[str, str]:
     """The annotations files that parameters name for each split; empty where they name none."""
     given = {split: parameters.get(f"{split}_annotations", "") for split in SPLITS}
     return {
-        split: files if isinstance(files, str) else "\n".join(map(str, files))
+        split: str(files) if isinstance(files, str | Path) else "\n".join(map(str, files))
         for split, files in given.items()
     }
 

@@ -157,7 +157,9 @@ def as_coco(record: IngestRecord | None, images: Sequence[Document], path: str) 
     """
     boxes = [(image, box) for image in images for box in columns.boxes_in(image, path)]
     image_ids = _numbers(image.get("image_id") for image in images)
-    box_ids = _numbers(box.get(ANNOTATION_ID) for _, box in boxes)
+    # Boxes that are not among these may have the numbers up to the catalog's own count.
+    taken = record.boxes if record else 0
+    box_ids = _numbers((box.get(ANNOTATION_ID) for _, box in boxes), taken)
     number_of = {str(image["_id"]): id_ for image, id_ in zip(images, image_ids, strict=True)}
     categories = dict(record.categories) if record else {}
     known: dict[str | None, int] = {name: id_ for id_, name in reversed(categories.items())}
@@ -193,10 +195,10 @@ def as_coco(record: IngestRecord | None, images: Sequence[Document], path: str) 
     }
 
 
-def _numbers(known: Any) -> list[int]:
-    """The number of each thing: its own, or the next that none has."""
+def _numbers(known: Any, taken: int = 0) -> list[int]:
+    """The number of each thing: its own, or the next that none has, above those that are taken."""
     numbers: list[int | None] = list(known)
-    following = max((one for one in numbers if one is not None), default=0) + 1
+    following = max(taken, *(one for one in numbers if one is not None), 0) + 1
     found = []
     for one in numbers:
         found.append(following if one is None else one)
