@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.catalog import read_catalog
-from fathomnet_voxel51.errors import InputError, SetupError
+from fathomnet_voxel51.errors import DatasetError, InputError, SetupError
 from fathomnet_voxel51.files import reading
 from fathomnet_voxel51.files.credentials import EMULATOR_VARIABLE
 from fathomnet_voxel51.files.places import CloudPath, place
 from fathomnet_voxel51.files.reading import read_source
+from fathomnet_voxel51.files.writing import folder_problem
 from fathomnet_voxel51.operators.forms import once_a_version
 from fathomnet_voxel51.prediction_files import read_predictions
+from fathomnet_voxel51.report.report import report_files
 
 from demo.emulator import Emulator
 from demo.synthetic import write_catalog
@@ -99,3 +101,12 @@ def test_without_credentials_it_is_said_how_to_get_them(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     with pytest.raises(SetupError, match="GOOGLE_APPLICATION_CREDENTIALS"):
         read_source("gs://deep-sea/train.json")
+
+
+def test_a_form_says_that_a_bucket_is_not_there(bucket: Emulator) -> None:
+    assert folder_problem("gs://no-such-bucket/corrected") == "there is no bucket no-such-bucket"
+    with pytest.raises(DatasetError, match="there is no bucket no-such-bucket"):
+        report_files("gs://no-such-bucket/card")
+    put(bucket, "train.json", b"{}")
+    assert folder_problem(f"{FOLDER}/not there yet") == ""
+    assert [str(file) for file in report_files(f"{FOLDER}/card.md")][1] == f"{FOLDER}/card.html"

@@ -103,13 +103,28 @@ class CloudPath:
 
     def is_dir(self) -> bool:
         """Whether any object lies below it."""
-        prefix = f"{self.key}/" if self.key else ""
         try:
-            with self._bucket() as bucket:
-                listed = bucket.list_blobs(prefix=prefix, max_results=1, **_quickly())
-                return any(True for _ in listed)
+            return self._has_objects()
         except FileNotFoundError:  # there is not even the bucket
             return False
+
+    def problem(self) -> str:
+        """Why it cannot even be listed, as what a form shows; empty where it can."""
+        try:
+            self._has_objects()
+        except FileNotFoundError:
+            return f"there is no bucket {self.bucket}"
+        except OSError as error:
+            return error.strerror or str(error)
+        except FathomNetError as error:
+            return str(error)
+        return ""
+
+    def _has_objects(self) -> bool:
+        prefix = f"{self.key}/" if self.key else ""
+        with self._bucket() as bucket:
+            listed = bucket.list_blobs(prefix=prefix, max_results=1, **_quickly())
+            return any(True for _ in listed)
 
     def exists(self) -> bool:
         return self.is_file() or self.is_dir()

@@ -36,7 +36,7 @@ def folder_problem(name: str | Place) -> str:
     """Why no file can be written into a folder that may not be there yet; empty where one can."""
     folder = place(name)
     if isinstance(folder, CloudPath):
-        return ""  # a bucket has no folders, and only writing tells whether it may be written
+        return folder.problem()
     if "://" in str(name):
         return f"{name} is not a place on this machine; name a folder"
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())

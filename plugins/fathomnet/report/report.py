@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
-from ..files.places import Place, place
+from ..files.places import CloudPath, Place, place
 from ..files.writing import folder_problem, write_whole
 from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
@@ -92,6 +92,8 @@ def report_files(path: str | Place) -> tuple[Place, ...]:
     if not str(path):
         return ()
     target = place(path)
+    if isinstance(target, CloudPath) and (unreached := target.problem()):
+        raise DatasetError(unreached)
     if isinstance(target, Path) and "://" in str(path):
         problem = f"{path} is neither a place on this machine nor in a bucket; name a folder"
         raise InputError("report_dataset", [Fault("path", problem)])
