@@ -85,6 +85,14 @@ def test_all_faults_come_at_once_each_with_its_parameter() -> None:
     assert "did you mean media_root?" in str(raised.value)
 
 
+def test_a_misspelt_parameter_of_a_stage_is_answered_with_the_stage_s_own() -> None:
+    with pytest.raises(InputError) as raised:
+        RunWorkflow.parse({"ingest_dataset": {"media_rot": "x"}, "add_tiles": {"zzz": 1}})
+    told = {fault.place: fault.problem for fault in raised.value.faults}
+    assert told["ingest_dataset.media_rot"].endswith("did you mean media_root?")
+    assert told["add_tiles.zzz"].endswith("known: field, columns, rows")
+
+
 @pytest.mark.parametrize("limit", [2.5, "many", -1, [3]])
 def test_a_limit_that_is_no_count_is_refused(limit: object) -> None:
     with pytest.raises(InputError, match="limit"):

@@ -54,7 +54,20 @@ def find_credentials() -> tuple[Any, str | None]:
     secret: Any = (_secrets.get() or {}).get(KEY_SECRET)
     # FiftyOne's dictionary gives an object with a value where it looks a secret up on access.
     key = str(getattr(secret, "value", secret) or "").strip()
-    return _from_secret(key) if key else _from_default()
+    if key:
+        return _from_secret(key)
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        credentials, project = google.auth.default(scopes=SCOPES)
+    except Exception as error:  # google-auth lets any error of a broken file through
+        file = os.environ.get(KEY_VARIABLE)
+        where = f"{KEY_VARIABLE} is {file}: " if file else "no credentials for Google Cloud: "
+        known = isinstance(error, (GoogleAuthError, ValueError, OSError))
+        told = first_line(error) if known else "this is no file of credentials"
+        raise SetupError(f"{where}{told}\n{GET_CREDENTIALS}") from None
+    return credentials, project
 
 
 def _from_secret(key: str) -> tuple[Any, str | None]:
@@ -73,21 +86,6 @@ def _from_secret(key: str) -> tuple[Any, str | None]:
         advice = "it holds a service account's key in JSON, or the path of a file with one"
         raise SetupError(f"{shown} is no key of a service account; {advice}") from None
     return credentials, os.environ.get(PROJECT_VARIABLE) or credentials.project_id
-
-
-def _from_default() -> tuple[Any, str | None]:
-    import google.auth
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        credentials, project = google.auth.default(scopes=SCOPES)
-    except Exception as error:  # google-auth lets any error of a broken file through
-        file = os.environ.get(KEY_VARIABLE)
-        where = f"{KEY_VARIABLE} is {file}: " if file else "no credentials for Google Cloud: "
-        known = isinstance(error, (GoogleAuthError, ValueError, OSError))
-        told = first_line(error) if known else "this is no file of credentials"
-        raise SetupError(f"{where}{told}\n{GET_CREDENTIALS}") from None
-    return credentials, project
 
 
 def first_line(error: BaseException) -> str:

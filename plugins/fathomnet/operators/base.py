@@ -216,7 +216,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _permitted(self, ctx: Any) -> P:
         """The checked parameters of a run that the user may start."""
         require_permission(ctx, self.model)
-        params = self.model.parse(browser.given(_given(ctx), self.writes_to, ctx.dataset))
+        given = {name: value for name, value in ctx.params.items() if name not in _PLUMBING}
+        params = self.model.parse(browser.given(given, self.writes_to, ctx.dataset))
         name = self.makes(params)
         if name is not None:
             require_open(ctx, name)
@@ -290,8 +291,3 @@ def _refuse_if_deleted(dataset: Any) -> None:
         dataset = dataset.dataset
     if dataset is not None:
         refuse_if_deleted(dataset_of(dataset))
-
-
-def _given(ctx: Any) -> dict[str, Any]:
-    """The parameters that a person or a program has given."""
-    return {name: value for name, value in ctx.params.items() if name not in _PLUMBING}
