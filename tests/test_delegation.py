@@ -60,7 +60,11 @@ def test_each_stage_runs_in_a_worker(
     ingested = run("ingest_dataset", dataset_name=dataset_name, test_annotations=annotations)
     assert ingested["samples"] == 325
     assert run("add_primary_label", dataset_name) == {"labelled": 0, "unlabelled": 325}
-    assert run("add_taxonomy_ranks", dataset_name) == {"boxes": 0, "unknown_concepts": []}
+    assert run("add_taxonomy_ranks", dataset_name) == {
+        "boxes": 0,
+        "unknown_concepts": [],
+        "by_part": [],
+    }
     predictions = str(shared_data / "submission_experiment-final014.csv")
     assert run("import_predictions", dataset_name, predictions=predictions)["imported"] == 788
     checks = run("check_setup")["checks"]

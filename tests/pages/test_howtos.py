@@ -69,7 +69,8 @@ def test_own_coco(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reader.follow("shell", "python")
     ingested, labelled, ranked, embedded, indexed, doubted, reported, split = reader.results
     assert (ingested["samples"], ingested["boxes"], labelled["labelled"]) == (12, BOXES, 12)
-    assert ranked == {"boxes": 12, "unknown_concepts": ["Brain coral", "Lionfish"]}
+    strangers = ["Brain coral", "Lionfish"]
+    assert ranked == {"boxes": 12, "unknown_concepts": strangers, "by_part": []}
     assert (embedded["skipped"], indexed["indexed"], doubted["scored"]) == (0, BOXES, BOXES)
     assert "Lionfish" in reported["markdown"] and (folder / "reef-card/data-card.html").is_file()
     assert (split["train"], split["val"], split["dives"], split["leaks"]) == (6, 6, 2, [])

@@ -141,9 +141,6 @@ def image_name(name: str) -> tuple[str, str | None]:
     Examples:
         >>> image_name(r"reef\a.png"), image_name("https://host.org/reef/a%20b.png?size=9")
         (('reef/a.png', None), ('a b.png', 'https://host.org/reef/a%20b.png?size=9'))
-        >>> image_name("s3://bucket/a.png")
-        Traceback (most recent call last):
-        ValueError: 's3://bucket/a.png' is an address (s3://), not the name of a file: write ...
     """
     shown = repr(shortened(name, 80))
     scheme = _SCHEME.match(name)
