@@ -10,6 +10,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.ingest_record import read_ingest_record
+from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.operators.ingest_dataset import IngestDataset
 from fathomnet_voxel51.parameters.dataset import IngestDataset as Parameters
@@ -171,3 +172,55 @@ def test_notes_are_in_the_record_and_on_the_card_with_a_count_and_the_first(
     assert record is not None and record.notes == (note.removeprefix("test: "),)
     page = read_page(report_dataset(dataset, tmp_path / "card").files[1])
     assert any(note in text for text in notes(section(page, "Sources and licences")))
+
+
+@pytest.mark.parametrize("folder", ["media/train_images", "media/train", "."])
+def test_sizes_that_the_file_lacks_are_those_of_the_images(
+    annotations: Callable[..., str], dataset_name: str, tmp_path: Path, folder: str
+) -> None:
+    def unsized(coco: dict[str, Any]) -> None:
+        for image in coco["images"]:
+            del image["width"], image["height"]
+
+    for number, name in enumerate(NAMES, start=1):
+        draw(tmp_path / folder / name, size=(100 * number, 50))
+    result = ingest_dataset(
+        dataset_name, train_annotations=annotations(unsized), media_root=str(tmp_path / "media")
+    )
+    dataset = fo.load_dataset(dataset_name)
+    assert dataset.values("metadata.width") == [100, 200, 300]
+    assert dataset.values("ground_truth.detections.bounding_box")[1] == [[0.025, 0.1, 0.1, 0.4]]
+    assert any("3 images have the size of the file itself" in note for note in result.notes)
+
+
+def test_bad_boxes_are_left_out_by_choice_listed_counted_and_failed_items(
+    annotations: Callable[..., str], dataset_name: str
+) -> None:
+    def add_point(coco: dict[str, Any]) -> None:
+        coco["annotations"].append({"id": 9, "image_id": 1, "category_id": 1, "bbox": [5, 5, 0, 0]})
+
+    ingest = IngestDataset()
+    given = {"dataset_name": dataset_name, "test_annotations": annotations(add_point)}
+    with pytest.raises(InputError, match="has no area"):
+        ingest(**given)
+    result = ingest(**given, skip_bad_boxes=True)
+    assert (result["boxes"], result["skipped_boxes"]) == (3, 1)
+    assert ingest.failed_items(result) == 1, "the command's exit status is 3"
+    assert any("boxes left out, 1 time" in note and "(id 9)" in note for note in result["notes"])
+    assert ingest(**given, skip_bad_boxes=True)["samples_added"] == 0
+
+
+def test_depth_and_position_are_fields_of_the_samples(
+    annotations: Callable[..., str], dataset_name: str
+) -> None:
+    def describe(coco: dict[str, Any]) -> None:
+        coco["images"][0] |= {"depth": 871.5, "latitude": 36.7, "longitude": -122}
+        coco["annotations"][0]["attributes"] = {"occluded": True}
+
+    ingest_dataset(dataset_name, test_annotations=annotations(describe))
+    dataset = fo.load_dataset(dataset_name)
+    assert dataset.values("depth") == [871.5, None, None]
+    assert dataset.bounds("latitude") == (36.7, 36.7)
+    assert dataset.first().longitude == -122
+    seen = dataset.filter_labels("ground_truth", fo.ViewField("occluded") == True)  # noqa: E712
+    assert seen.values("ground_truth.detections.annotation_id") == [[1]]

@@ -95,7 +95,6 @@ def test_a_result_is_shown_as_a_person_reads_it() -> None:
         "bytes": 24_000_000_000,
         "splits": ["train", "test"],
         "unknown_concepts": [],
-        "by_part": [],
         "ledger": "/media/ledgers/_train_images.jsonl",
     }
     instance = foo.get_operator(f"{PLUGIN_NAME}/upload_images")
