@@ -12,7 +12,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from .places import CloudPath, Place, place
+from .places import CloudPath, Place, is_there, place
 
 _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """owasp.org/www-community/attacks/CSV_Injection"""
@@ -39,7 +39,7 @@ def folder_problem(name: str | Place) -> str:
         return folder.problem()
     if "://" in str(name):
         return f"{name} is not a place on this machine; name a folder"
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    there = next(one for one in (folder, *folder.absolute().parents) if is_there(one))
     if not there.is_dir():
         return f"{folder} cannot be written: {there} is not a folder"
     if not os.access(there, os.W_OK | os.X_OK):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import yaml
@@ -13,8 +12,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..errors import Fault, InputError
 from ..files.faults import FaultList, value_in_words
+from ..files.places import is_there, place
 from ..files.reading import SourceFile, decode, read_source
 from ..resources import data_file, data_files
+from ..text import shortened
 
 BACKGROUND: Final = "background"
 """The pack without needles, whose negatives serve prompts that come without a pack."""
@@ -104,9 +105,9 @@ def read_pack(pack: str) -> Pack:
     """
     if pack in (*pack_names(), BACKGROUND):
         return _parsed(read_source(data_file(f"{_FOLDER}/{pack}{SUFFIX}")))
-    if not Path(pack).exists():
-        known = ", ".join(pack_names())
-        problem = f"there is no pack {pack!r}, nor a file of that name; the packs are: {known}"
+    if not is_there(place(pack)):
+        shown, known = shortened(pack, 80), ", ".join(pack_names())
+        problem = f"there is no pack {shown!r}, nor a file of that name; the packs are: {known}"
         raise InputError("pack", [Fault("pack", problem)], _ADVICE)
     return _parsed(read_source(pack))
 
