@@ -418,6 +418,11 @@ def vector_of(dataset: Any, path: Path, field: str) -> Any:
     return dataset[str(path)].ground_truth.detections[0][field]
 
 
+@pytest.mark.fault(
+    operator="compute_embeddings",
+    happens="an image file has another size than the catalog says",
+    end="turned where its EXIF data say so and that fits; else skipped and listed with both sizes",
+)
 def test_boxes_are_cut_from_the_picture_that_the_dataset_means(
     make_dataset: Make, use: Use, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.probabilities.tolist() == [[1, 0, 0], [0, 1, 0], [0.25, 0.5, 0.25]]
     assert run.probabilities.dtype == np.float32
     assert (run.concepts, run.source, run.unit) == (tuple(CONCEPTS), "run", "row")
+    assert run.ignored == ()
 
 
 def test_the_files_of_a_run_are_those_of_the_contract(tmp_path: Path) -> None:

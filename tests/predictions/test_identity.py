@@ -126,6 +126,11 @@ CROPS = {
 }
 
 
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="the crops that a file names are those of another split",
+    end="refused, with the split that all rows fit",
+)
 @pytest.mark.parametrize("known_by", CROPS)
 def test_crops_name_the_image_and_the_box_and_both_are_checked(
     dataset: Any, tmp_path: Path, known_by: str

@@ -182,7 +182,9 @@ def _arranged(
             for at, name in enumerate(header)
             if at not in used and name in cells_of and header.count(name) == 1
         },
-        unread=tuple(name for at, name in enumerate(header) if at not in used),
+        unread=tuple(
+            name for at, name in enumerate(header) if at not in used and names[at] != PROBABILITIES
+        ),
     )
 
 
