@@ -162,7 +162,9 @@ def _names(
     if matrix is None and len(wide) > 1:
         matrix = matrix_of([rows.further[header] for header in wide])
         # Beside names, columns that are called like concepts may be anything else.
-        if CONCEPT_NAME in rows.columns and not _are_shares(matrix):
+        unlikely = _Problems(list)
+        _check_probabilities(matrix, unlikely)
+        if CONCEPT_NAME in rows.columns and unlikely:
             matrix, wide = None, {}
     else:
         wide = {}
@@ -297,13 +299,6 @@ def _ranks(rows: RawRows) -> list[str | None] | None:
         return None
     cells = (str(cell).strip() if cell is not None else "" for cell in rows.columns[OWN_RANK])
     return [cell or None for cell in cells]
-
-
-def _are_shares(matrix: npt.NDArray[np.float32]) -> bool:
-    """Whether every row can be probabilities."""
-    problems = _Problems(list)
-    _check_probabilities(matrix, problems)
-    return not problems
 
 
 def _check_probabilities(matrix: npt.NDArray[np.float32] | None, problems: _Problems) -> None:
