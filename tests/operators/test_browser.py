@@ -87,7 +87,7 @@ def sent(done: Any) -> dict[str, bytes]:
     """The files that a run sends to the browser, by their names."""
     files = {}
     for one in done.executor.to_json()["requests"]:
-        if one["operator_uri"].endswith("/browser_download"):
+        if one["operator_uri"].rpartition("/")[2] == "browser_download":
             kind, _, letters = one["params"]["url"].partition(";base64,")
             assert kind.startswith("data:")
             files[one["params"]["filename"]] = base64.b64decode(letters, validate=True)
