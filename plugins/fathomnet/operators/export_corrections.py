@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+from fiftyone import load_dataset
+
+from ..dataset.columns import times_of_writes
 from ..errors import FathomNetError
-from ..files.places import is_there
+from ..files.places import Place, is_there
 from ..parameters import relabelling as parameters
 from ..relabelling import check_corrections
 from ..relabelling.corrections import hides_edits_by_hand
@@ -20,6 +24,15 @@ _NOT_KEPT: Final = (
 )
 
 
+@lru_cache(maxsize=4)
+def _counted(name: str, since: str, **params: Any) -> dict[Place, int]:
+    """The number of corrections in each file, counted anew once something was written ``since``.
+
+    A form asks at every keystroke, and counting compares all boxes with those that were ingested.
+    """
+    return check_corrections(load_dataset(name), **params)
+
+
 class ExportCorrections(StageOperator[parameters.ExportCorrections]):
     model = parameters.ExportCorrections
     icon = "/plugins/fathomnet/assets/export.svg"
@@ -27,7 +40,8 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
 
     def preview(self, params: parameters.ExportCorrections, dataset: Any) -> Preview:
         try:
-            files = check_corrections(dataset, **params.model_dump())
+            since = f"{dataset._doc.id} {times_of_writes(dataset)} {dataset.list_runs()}"
+            files = _counted(dataset.name, since, **params.model_dump())
         except FathomNetError as error:
             return Preview(problems=(problem_with("folder", error),))
         facts = tuple(
