@@ -68,7 +68,8 @@ def parse_dive(url: str | None) -> DiveOrigin:
             vehicle = _vehicle_name(encoded)
             if vehicle is None:
                 return UNKNOWN
-            return DiveOrigin(vehicle, _dive_number(folder) if kind == "images" else None)
+            is_numbered = kind == "images" and _DIVE.fullmatch(folder)
+            return DiveOrigin(vehicle, (folder.lstrip("0") or None) if is_numbered else None)
         case _:
             return UNKNOWN
 
@@ -134,7 +135,3 @@ def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> 
 def _vehicle_name(segment: str) -> str | None:
     name = unquote(segment)
     return name if _VEHICLE.fullmatch(name) else None
-
-
-def _dive_number(segment: str) -> str | None:
-    return segment.lstrip("0") or None if _DIVE.fullmatch(segment) else None

@@ -276,7 +276,7 @@ class Basis:
 
     def write(self, dataset: Any) -> None:
         """Keeps it on the dataset, in place of that of an earlier one with this key."""
-        write_record(dataset, _basis_key(self.kind, self.of), self)
+        write_record(dataset, f"{_BASIS}{self.kind}_{self.of}", self)
 
     def changes(self, dataset: Any) -> str:
         """What is not as it was, in words: ``labels of ground_truth changed``; empty for nothing.
@@ -310,10 +310,6 @@ class Basis:
 
 
 _BASIS: Final = "basis_"
-
-
-def _basis_key(kind: Kind, of: str) -> str:
-    return f"{_BASIS}{kind}_{of}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,5 @@ class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
             f"{counted(dataset.count(), 'image is', 'images are')} looked at",
             f"{labelled:,} of {sum(labels.values()):,} boxes have a concept",
         )
-        return Preview(facts=facts, warnings=_replaced(dataset, params.field))
-
-
-def _replaced(dataset: Any, field: str) -> tuple[str, ...]:
-    if not dataset.has_field(field):
-        return ()
-    return (f"{field} is there already and is brought up to date",)
+        again = f"{params.field} is there already and is brought up to date"
+        return Preview(facts=facts, warnings=(again,) if dataset.has_field(params.field) else ())

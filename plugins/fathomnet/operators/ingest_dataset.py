@@ -68,8 +68,11 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
         if not problems:
             facts.append(_destination(params))
             facts += _told_of_update(params, plans)
-        warnings = (*_warnings(params), *_noticed(plans))
-        return Preview(facts=tuple(facts), warnings=warnings, problems=tuple(problems))
+        warnings = list(_noticed(plans))
+        if params.recreate and fo.dataset_exists(params.dataset_name):
+            deleted = "labels, predictions and views that were added to the dataset"
+            warnings.insert(0, f"Recreate deletes {deleted}")
+        return Preview(tuple(facts), tuple(warnings), tuple(problems))
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result.get("skipped_boxes", 0))
@@ -181,9 +184,3 @@ def _told_of_update(params: parameters.IngestDataset, plans: Sequence[SplitPlan]
         for one in records.values()
     ):
         yield f"the images of all splits are looked for in {media.filepath_root}"
-
-
-def _warnings(params: parameters.IngestDataset) -> tuple[str, ...]:
-    if params.recreate and fo.dataset_exists(params.dataset_name):
-        return ("Recreate deletes labels, predictions and views that were added to the dataset",)
-    return ()

@@ -69,10 +69,6 @@ def suggestions(kind: Widget | None, dataset: Any) -> Any:
     return view
 
 
-def _models() -> Iterable[Choice]:
-    return ((name, model_spec(name).title) for name in model_names())
-
-
 def _journals(dataset: Any) -> Iterable[Choice]:
     """The relabellings that can be undone, the last one first."""
     for journal in reversed(journals_of(dataset)):
@@ -87,7 +83,7 @@ def _plain(names: Iterable[str]) -> Iterable[Choice]:
 
 
 _KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
-    Widget.MODEL: _models,
+    Widget.MODEL: lambda: ((name, model_spec(name).title) for name in model_names()),
     Widget.BACKEND: lambda: _plain(backend_names()),
     Widget.PACK: lambda: _plain(pack_names()),
     Widget.CONCEPT: lambda: _plain(load_taxonomy().names),

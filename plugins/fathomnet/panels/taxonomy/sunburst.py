@@ -110,7 +110,7 @@ def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> di
         "hovertext": ["<br>".join(described(one.node, whole)) if one.node else "" for one in ring],
         "hoverinfo": ["text" if one.node else "skip" for one in ring],
         "marker": {
-            "colors": [_rgb(one.colour, 1.0 if one.node else 0.0) for one in ring],
+            "colors": [f"rgba{(*one.colour, 1.0 if one.node else 0.0)}" for one in ring],
             "line": {
                 "color": ["rgba(20,22,26,0.7)" if one.node else "rgba(0,0,0,0)" for one in ring],
                 "width": 1,
@@ -122,10 +122,6 @@ def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> di
         "direction": "clockwise",
         "showlegend": False,
     }
-
-
-def _rgb(colour: tuple[int, int, int], opacity: float) -> str:
-    return f"rgba({','.join(map(str, colour))},{opacity})"
 
 
 def _layout(middle: Node) -> dict[str, Any]:
