@@ -68,6 +68,30 @@ def test_what_this_release_of_fiftyone_lacks_is_named_as_in_the_page_on_deployme
 
 
 @pytest.mark.usefixtures("no_credentials")
+def test_the_network_is_told_as_the_machine_s_variables_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert by_name()["network"].detail == "images directly, buckets directly"
+    monkeypatch.setenv("https_proxy", "person:s3cret@proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "googleapis.com")
+    logins = tmp_path / "logins.json"
+    logins.write_text('{"images.example.org": {"Cookie": "s3cret"}}')
+    monkeypatch.setenv("FATHOMNET_LOGINS", str(logins))
+    told = "images through the proxy proxy.example:3128, buckets directly, logins of 1 host"
+    assert by_name()["network"].detail == told
+    logins.write_text("s3cret")
+    assert by_name()["network"] == Check(
+        "network",
+        "fail",
+        "what FATHOMNET_LOGINS names are no headers by host",
+        'FATHOMNET_LOGINS names a JSON file such as {"host": {"Authorization": "Bearer ..."}}',
+    )
+    monkeypatch.setenv("https_proxy", "socks5://proxy.example:1080")
+    assert by_name()["network"].status == "fail"
+
+
 def test_whatever_is_not_ok_says_how_to_fix_it(tmp_path: Path) -> None:
     for root in ("", "gs://no-such-bucket/x", "gs://", str(tmp_path / "absent")):
         for check in check_setup(root).checks:

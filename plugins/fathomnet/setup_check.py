@@ -16,9 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
+from yarl import URL
+
 from .dataset import door
 from .dataset.collection import is_enterprise
 from .errors import SetupError
+from .files.credentials import GOOGLE_ENDPOINT
+from .files.network import machine_trust, proxy_for, read_logins
 from .media.checks import Check
 from .media.ledger import HOME_VARIABLE as LEDGERS
 from .media.paths import GCS
@@ -29,6 +33,7 @@ from .progress import Progress, silent
 from .resources import HOME_VARIABLE, kept_in
 from .similarity.mapped import HOME_VARIABLE as INDEXES
 from .similarity.mapped import index_home
+from .text import counted
 
 DISK_WARN_BYTES = 30 * 1024**3
 """The whole dataset's images take 24.15 GiB; with less free space a full mirror does not fit."""
@@ -107,6 +112,7 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         ("FiftyOne", _fiftyone),
         ("plugin", _plugin),
         ("database", _database),
+        ("network", _network),
         ("media root", lambda: _media(media_root)),
         ("disk", _disk),
         ("folders", _folders),
@@ -217,6 +223,25 @@ def _writing() -> Check:
         return Check("writing", "ok", detail)
     fix = "nothing needs to be done: the results are the same; do tell the project of it"
     return Check("writing", "warn", detail, fix)
+
+
+def _network() -> Iterator[Check]:
+    """How images and buckets are reached; nothing is asked of the network for it."""
+    try:
+        machine_trust()
+        hosts = {"images": "https://example.org", "buckets": GOOGLE_ENDPOINT}
+        proxies = {what: proxy_for(URL(host)) for what, host in hosts.items()}
+        logins = read_logins()
+    except SetupError as error:
+        problem, _, fix = str(error).partition("\n")
+        yield Check("network", "fail", problem, fix)
+        return
+    ways = [
+        f"{what} through the proxy {proxy.host}:{proxy.port}" if proxy else f"{what} directly"
+        for what, proxy in proxies.items()
+    ]
+    known = counted(len(logins), "host", "hosts")
+    yield Check("network", "ok", ", ".join([*ways, *([f"logins of {known}"] if logins else [])]))
 
 
 def _media(media_root: str) -> Iterator[Check]:

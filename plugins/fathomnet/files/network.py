@@ -1,4 +1,4 @@
-"""The network as the machine's owner has set it up: certificates and proxies, for every client."""
+"""The network as the machine's owner has set it up: certificates, proxies, logins of hosts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
+from pydantic import TypeAdapter
 from yarl import URL
 
 from ..errors import SetupError
 
+LOGINS: Final = "FATHOMNET_LOGINS"
+"""Environment variable: a JSON file with headers for hosts, or that JSON itself."""
+_HEADERS: Final = TypeAdapter(dict[str, dict[str, str]])
 TRUST: Final = "SSL_CERT_FILE or REQUESTS_CA_BUNDLE names the certificates that this machine trusts"
 """The advice where nobody vouches for a server."""
 
@@ -64,3 +68,32 @@ def proxy_for(address: URL) -> URL | None:
         problem = f"{variable}_proxy names a proxy of the kind {kind}, which is not supported"
         raise SetupError(f"{problem}\nname an HTTP proxy, http://host:port, or unset the variable")
     return proxy
+
+
+def read_logins() -> dict[str, dict[str, str]]:
+    """The headers for hosts that ask who is there: ``{"images.example.org": {"Cookie": "..."}}``.
+
+    A host alone is asked over https only; ``http://host:port`` says otherwise.
+
+    Returns:
+        Headers by origin.
+
+    Raises:
+        SetupError: what ``FATHOMNET_LOGINS`` names is no such file; nothing of it is shown.
+    """
+    written = os.environ.get(LOGINS, "").strip()
+    if not written:
+        return {}
+    advice = f'{LOGINS} names a JSON file such as {{"host": {{"Authorization": "Bearer ..."}}}}'
+    try:
+        is_file = not written.startswith("{")
+        text = Path(written).expanduser().read_text("utf-8") if is_file else written
+        return {
+            str(URL(host if "://" in host else f"https://{host}").origin()): headers
+            for host, headers in _HEADERS.validate_json(text).items()
+        }
+    except OSError as error:
+        problem = f"the file of logins {written} cannot be read: {error.strerror}"
+    except ValueError:
+        problem = f"what {LOGINS} names are no headers by host"
+    raise SetupError(f"{problem}\n{advice}")

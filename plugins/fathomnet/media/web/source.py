@@ -6,17 +6,14 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
-from pydantic import TypeAdapter
 from typing_extensions import Self
 from yarl import URL
 
-from ...errors import SetupError
-from ...files.network import TRUST, machine_trust, proxy_for
+from ...files.network import LOGINS, TRUST, machine_trust, proxy_for, read_logins
 from ...resources import DISTRIBUTION, installed_version
 from ..outcomes import BusyError, ItemError, MissingError, RefusedError, RejectedError
 from ..store import Incoming
@@ -43,9 +40,6 @@ _READ_BUFFER_OF_SMALL_WINDOWS: Final = 128 * 1024
 _DNS_SECONDS: Final = 300
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAY_HEAL: Final = (408, 425)
-LOGINS: Final = "FATHOMNET_LOGINS"
-"""Environment variable: a JSON file with headers for hosts, or that JSON itself."""
-_HEADERS: Final = TypeAdapter(dict[str, dict[str, str]])
 
 
 class UrlSource:
@@ -185,35 +179,6 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     if size > largest:
         raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
     return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
-
-
-def read_logins() -> dict[str, dict[str, str]]:
-    """The headers for hosts that ask who is there: ``{"images.example.org": {"Cookie": "..."}}``.
-
-    A host alone is asked over https only; ``http://host:port`` says otherwise.
-
-    Returns:
-        Headers by origin.
-
-    Raises:
-        SetupError: what ``FATHOMNET_LOGINS`` names is no such file; nothing of it is shown.
-    """
-    written = os.environ.get(LOGINS, "").strip()
-    if not written:
-        return {}
-    advice = f'{LOGINS} names a JSON file such as {{"host": {{"Authorization": "Bearer ..."}}}}'
-    try:
-        is_file = not written.startswith("{")
-        text = Path(written).expanduser().read_text("utf-8") if is_file else written
-        return {
-            str(URL(host if "://" in host else f"https://{host}").origin()): headers
-            for host, headers in _HEADERS.validate_json(text).items()
-        }
-    except OSError as error:
-        problem = f"the file of logins {written} cannot be read: {error.strerror}"
-    except ValueError:
-        problem = f"what {LOGINS} names are no headers by host"
-    raise SetupError(f"{problem}\n{advice}")
 
 
 def _refused_by_proxy(status: int, address: URL) -> RefusedError:
