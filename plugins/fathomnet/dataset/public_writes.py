@@ -177,7 +177,6 @@ class SampleImport:
     def add(self, documents: Sequence[Document]) -> int:
         """Adds samples, and says how many of them were not there yet."""
         import fiftyone as fo
-        from fiftyone import ViewField as F
 
         name = f"{self._dataset.name[:40]} {SCRATCH} {uuid4().hex}"
         try:
@@ -197,19 +196,25 @@ class SampleImport:
             remote = {id_: path for id_, path in paths.items() if "://" in path}
             if remote:
                 scratch.set_values("filepath", remote, key_field="id")
-            began = now()
-            # As MongoDB keeps it.
-            began = began.replace(microsecond=began.microsecond // 1000 * 1000)
-            self._dataset.merge_samples(
-                scratch, key_field="id", skip_existing=True, include_info=False, progress=False
-            )
+            added = _merge(self._dataset, scratch, list(paths))
             make_durable(self._dataset)
-            # Another process's samples have the time of its own merge.
-            in_the_meantime = (F("created_at") >= began) & (F("created_at") <= now())
-            return int(self._dataset.select(list(paths)).match(in_the_meantime).count())
+            return added
         finally:
             if fo.dataset_exists(name):
                 fo.delete_dataset(name)
+
+
+def _merge(dataset: Any, scratch: Any, ids: Sequence[str]) -> int:
+    from fiftyone import ViewField as F
+
+    began = now()
+    began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as MongoDB keeps it
+    dataset.merge_samples(
+        scratch, key_field="id", skip_existing=True, include_info=False, progress=False
+    )
+    # Another process's samples have the time of its own merge.
+    created = F("created_at")
+    return int(dataset.select(ids).match((created >= began) & (created <= now())).count())
 
 
 @contextmanager
