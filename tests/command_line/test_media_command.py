@@ -102,8 +102,8 @@ def test_what_failed_gives_exit_status_3(origin: Origin, tmp_path: Path) -> None
             "no.json",
         ),
         (
-            ("upload-images", "--annotations", "coco.json", "--split", "val", "--media-root", "m"),
-            "val",
+            ("upload-images", "--annotations", "coco.json", "--split", "dev", "--media-root", "m"),
+            "dev",
         ),
     ],
 )

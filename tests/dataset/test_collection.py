@@ -179,6 +179,14 @@ def test_labels_predictions_and_ranks_equal_those_that_set_values_writes(
     by_fiftyone.set_values("model_predictions", predictions, key_field="id", dynamic=True)
     for path in ("ground_truth.detections", "model_predictions.detections", "primary_label"):
         set_ranks(direct, by_fiftyone, path)
+    # What was predicted of a labelled box, which its import says on it.
+    both = (direct, by_fiftyone)
+    for name, kind in (("label", fo.StringField), ("confidence", fo.FloatField)):
+        path = f"ground_truth.detections.predicted_{name}"
+        description = direct.get_field(path).description
+        by_fiftyone.add_sample_field(path, kind, description=description)
+        there = [one.exists("model_predictions") for one in both]
+        there[1].set_values(path, there[0].values(path))
     assert documents(direct) == documents(by_fiftyone)
     assert schema(direct) == schema(by_fiftyone)
 
