@@ -136,12 +136,6 @@ def import_predictions(
     for written in writes.change_images(dataset, changes, none_removes=True):
         done += written
         progress(done / total, f"writing predictions {done:,}/{total:,} images")
-    # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-    declare(dataset, predicted_schema(gt_field, field))
-    told = partial(predicted_update, gt_field, field, predicted_attributes(field))
-    writes.rewrite_field(
-        dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
-    )
     dataset.reload()
     there = read_record(dataset, key, ImportRecord)
     if there is None or there.sha256 != table.sha256:
@@ -151,6 +145,12 @@ def import_predictions(
             "same field; import again what it is to hold"
         )
     refuse_if_field_deleted(dataset, field)
+    # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
+    declare(dataset, predicted_schema(gt_field, field))
+    told = partial(predicted_update, gt_field, field, predicted_attributes(field))
+    writes.rewrite_field(
+        dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
+    )
     write_record(dataset, key, replace(record, state="complete"))
     done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
     if result.left_out_boxes:
