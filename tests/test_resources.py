@@ -12,7 +12,7 @@ from fathomnet_voxel51.errors import SetupError
 from fathomnet_voxel51.resources import data_file
 
 REPOSITORY = Path(__file__).parents[1]
-MODULES = ("__init__.py", "errors.py", "resources.py")
+MODULES = ("__init__.py", "errors.py", "resources.py", "text.py")
 
 
 def _install(package: Path, data: Path) -> None:
