@@ -249,7 +249,7 @@ def test_a_run_with_probabilities_brings_all_it_has(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"split": "validation"}, "'validation' is not train or test"),
+        ({"split": "validation"}, "'validation' is not train, val or test"),
         ({"gt_field": "nothing"}, "'nothing' is no field"),
         ({"gt_field": "filepath"}, "its fields of Detections or Classification are: ground_truth"),
         ({"field": "ground_truth"}, "cannot take the place of the boxes"),

@@ -191,7 +191,7 @@ def _match(
 
     # First everything that can be checked without the file.
     if split not in SPLITS:
-        known = " or ".join(SPLITS)
+        known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
         raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
     path = boxes_path(dataset, gt_field)
     if dataset.get_field(f"{path}.{ANNOTATION_ID}") is None or dataset.get_field("split") is None:
