@@ -18,7 +18,7 @@ from fathomnet_voxel51.files.writing import folder_problem
 from fathomnet_voxel51.needles.packs import read_pack
 from fathomnet_voxel51.prediction_files import read_predictions
 from fathomnet_voxel51.taxonomy.table import COLUMNS, read_table
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -48,6 +48,9 @@ RECORDS = st.lists(
     max_size=30,
 )  # fmt: skip
 
+LARGE = (HealthCheck.data_too_large, HealthCheck.too_slow)
+"""Long texts are what is tried."""
+
 
 def said(read: Callable[[str], Any], path: Path) -> None:
     """Reads, and holds what is said against the limit; no other error may come."""
@@ -69,7 +72,7 @@ def test_what_is_no_path_is_not_there(reader: str, text: str) -> None:
 
 
 @given(rows=st.lists(st.lists(TEXTS, max_size=9), max_size=30), with_header=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=LARGE)
 def test_tables_of_the_taxonomy(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], with_header: bool
 ) -> None:
@@ -86,7 +89,7 @@ def test_tables_of_the_taxonomy(
         optional={"description": TEXTS, "negatives": VALUES, "needles": VALUES, "x" * 3_000: TEXTS},
     )
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=LARGE)
 def test_packs_of_needles(tmp_path_factory: pytest.TempPathFactory, pack: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("pack") / "pack.yaml"
     path.write_bytes(yaml.safe_dump(pack).encode("utf-8", "replace"))
@@ -94,7 +97,7 @@ def test_packs_of_needles(tmp_path_factory: pytest.TempPathFactory, pack: dict[s
 
 
 @given(images=RECORDS, boxes=RECORDS, categories=RECORDS, others=VALUES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=LARGE)
 def test_catalogs(
     tmp_path_factory: pytest.TempPathFactory, images: Any, boxes: Any, categories: Any, others: Any
 ) -> None:
