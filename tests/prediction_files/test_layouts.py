@@ -15,7 +15,7 @@ import pytest
 from fathomnet_voxel51.errors import LONGEST_MESSAGE, FathomNetError, Fault, InputError
 from fathomnet_voxel51.prediction_files import Predictions, read_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 CATEGORIES = {3: "Caridea", 12: "Porifera", 40: "Sebastes"}
@@ -226,7 +226,7 @@ def refused_in_short(read_file: Callable[[], Any]) -> None:
         [[], ["annotation_id", "concept_name"], ["path", "label"], ["annotation_id", "category_id"]]
     ),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_message_about_a_table_is_longer_than_a_screen(
     tmp_path_factory: pytest.TempPathFactory,
     header: list[str],
@@ -242,7 +242,7 @@ def test_no_message_about_a_table_is_longer_than_a_screen(
 
 
 @given(content=st.one_of(st.binary(max_size=400), st.binary(max_size=40).map(lambda b: b * 2_000)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_message_about_any_bytes_is_longer_than_a_screen(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
@@ -260,7 +260,7 @@ def test_no_message_about_any_bytes_is_longer_than_a_screen(
         st.one_of(long_texts, st.lists(long_texts, max_size=40), st.just(1), st.none()),
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_message_about_a_manifest_is_longer_than_a_screen(
     tmp_path_factory: pytest.TempPathFactory, manifest: dict[str, Any]
 ) -> None:
