@@ -96,6 +96,9 @@ def test_the_chain_runs_from_python(shared_data: Path, dataset_name: str, tmp_pa
         "imported": 788,
         "unmatched_rows": 0,
         "boxes_without_prediction": 0,
+        "ignored_columns": [],
+        "left_out_boxes": 0,
+        "replaced": 0,
     }
     dataset.reload()
     assert dataset.count("model_predictions.detections") == 788
@@ -163,9 +166,9 @@ path = "detections.label"
 dataset.set_values("ground_truth." + path, dataset.values("model_predictions." + path))
 results["evaluate_predictions"] = run("evaluate_predictions", dataset)
 dice = np.random.default_rng(1)
-for path in dataset.values("filepath"):
+for path, *size in zip(*dataset.values(["filepath", "metadata.height", "metadata.width"])):
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    Image.fromarray(dice.integers(0, 255, (1080, 1920, 3), dtype=np.uint8)).save(path)
+    Image.fromarray(dice.integers(0, 255, (*size, 3), dtype=np.uint8)).save(path)
 demo = {"model": "demo-clip"}
 results["compute_embeddings"] = run("compute_embeddings", dataset, method="pca", **demo)
 run("compute_embeddings", dataset, method="none", patches_field="", **demo)

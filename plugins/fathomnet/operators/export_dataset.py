@@ -15,7 +15,7 @@ from .forms import Preview, problem_with
 
 class ExportDataset(StageOperator[parameters.ExportDataset]):
     model = parameters.ExportDataset
-    icon = "/plugins/fathomnet/assets/export.svg"
+    icon = "/plugins/fathomnet/assets/export_dataset.svg"
 
     def preview(self, params: parameters.ExportDataset, dataset: Any) -> Preview:
         try:

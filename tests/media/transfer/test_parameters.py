@@ -18,7 +18,7 @@ class TestWrongParameters:
     @pytest.mark.parametrize(
         ("values", "place"),
         [
-            ({"split": "val"}, "split"),
+            ({"split": "dev"}, "split"),
             ({"media_root": ""}, "media_root"),
             ({"media_root": "s3://bucket/x"}, "media_root"),
             ({"media_root": "gs://UPPER/x"}, "media_root"),
