@@ -233,8 +233,7 @@ def _network() -> Iterator[Check]:
         proxies = {what: proxy_for(URL(host)) for what, host in hosts.items()}
         logins = read_logins()
     except SetupError as error:
-        problem, _, fix = str(error).partition("\n")
-        yield Check("network", "fail", problem, fix)
+        yield Check.failed("network", error)
         return
     ways = [
         f"{what} through the proxy {proxy.host}:{proxy.port}" if proxy else f"{what} directly"

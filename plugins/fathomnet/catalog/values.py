@@ -22,9 +22,6 @@ if sys.version_info >= (3, 11):
 else:  # its own reads hardly more than what isoformat() writes
     from backports.datetime_fromisoformat import datetime_fromisoformat as from_iso
 
-LONGEST_SHOWN = 80
-"""Characters of a value that a message quotes."""
-
 SMALLEST_SIDE = 1e-6
 """Pixels; a thinner box could vanish when it is expressed as a share of its image."""
 

@@ -358,6 +358,20 @@ def all_outdated(dataset: Any) -> list[Outdated]:
     return [Outdated(basis, why) for basis, why in told if why]
 
 
+def boxes_listed(boxes: Any) -> Iterator[tuple[str, str]]:
+    r"""The image's id and the label's of each box that a group of a run's results lists.
+
+    Runs of schema 1 hold pairs and are not rewritten: FiftyOne deletes a run's old results before
+    it writes new ones, so a kill in between would lose them. Later ones hold a line for each box.
+
+    Examples:
+        >>> list(boxes_listed("i1 b1\ni1 b2")) == list(boxes_listed([["i1", "b1"], ["i1", "b2"]]))
+        True
+    """
+    pairs = map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
+    return ((image, label) for image, label in pairs)
+
+
 MARKER: Final = "fathomnet"
 """Key in ``dataset.info`` that says that this project made the dataset."""
 

@@ -124,4 +124,4 @@ def value_in_words(value: object) -> str:
             text = "a whole number of more than 38 digits"
         case _:
             text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+    return shortened(text, LONGEST_SHOWN)

@@ -15,14 +15,12 @@ from ..catalog import ImageRecord, Measure
 from ..media.ledger import Entry, known_outcomes
 from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
+from ..pictures import is_sideways
 from ..text import counted, shortened
 
 _OF_LEDGER: Final[Mapping[str, MediaStatus]] = {"missing": "missing", "rejected": "rejected"}
 _BY_ID: Final = (".png", ".jpg", ".jpeg")
 """Suffixes of the names that the competition's downloader gives: ``<image_id>.png``."""
-_ORIENTATION: Final = 0x0112
-_TURNED: Final = frozenset((5, 6, 7, 8))
-"""EXIF orientations whose picture is shown on its side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,7 @@ def _size_of_version(path: Path, modified: int, length: int) -> tuple[int, int] 
     # A form asks at every keystroke.
     with suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
         width, height = image.size
-        turned = image.getexif().get(_ORIENTATION) in _TURNED
-        return (height, width) if turned else (width, height)
+        return (height, width) if is_sideways(image) else (width, height)
     return None
 
 

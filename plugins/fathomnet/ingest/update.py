@@ -11,7 +11,7 @@ from ..catalog import Catalog, ImageRecord
 from ..dataset import columns
 from ..dataset.documents import Document, sample_document
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.records import read_values
+from ..dataset.records import boxes_listed, read_values
 from ..dataset.schema import declare, further_schema
 from ..errors import DatasetError
 from ..media.paths import MediaPlan
@@ -301,7 +301,5 @@ def _relabelled(dataset: Any) -> frozenset[str]:
             "undone",
         ):
             for group in dataset.load_run_results(key, cache=False).groups:
-                boxes = group["boxes"]
-                pairs = map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
-                ids.update(label for _, label in pairs)
+                ids.update(label for _, label in boxes_listed(group["boxes"]))
     return frozenset(ids)

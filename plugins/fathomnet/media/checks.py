@@ -23,3 +23,15 @@ class Check:
     status: Status
     detail: str
     fix: str = ""
+
+    @classmethod
+    def failed(cls, name: str, error: Exception, otherwise: str = "") -> Check:
+        """A failed check: the error's first line says what failed, the next lines how to fix it.
+
+        Args:
+            name: what was checked.
+            error: what it ended with.
+            otherwise: how to fix it, where the error does not say.
+        """
+        detail, _, fix = str(error).partition("\n")
+        return cls(name, "fail", detail, fix or otherwise)

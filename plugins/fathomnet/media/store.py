@@ -6,6 +6,7 @@ use ``/``; the catalog has checked that no file name leaves it.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ class Digest:
 
     size: int
     crc32c: str
+
+    @classmethod
+    def of(cls, size: int, checksum: bytes) -> Digest:
+        """The digest of so many bytes with this CRC-32C.
+
+        Examples:
+            >>> Digest.of(9, bytes.fromhex("e3069283")).crc32c
+            '4waSgw=='
+        """
+        return cls(size, base64.b64encode(checksum).decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from .ahead import parts_ahead
-from .decoding import PictureError, decode_picture, faults_in_words, of_size, read_picture
+from .decoding import (
+    PictureError,
+    decode_picture,
+    faults_in_words,
+    is_sideways,
+    of_size,
+    read_picture,
+)
 
 __all__ = [
     "PictureError",
     "decode_picture",
     "faults_in_words",
+    "is_sideways",
     "of_size",
     "parts_ahead",
     "read_picture",

@@ -92,10 +92,15 @@ def of_size(image: Image.Image, size: Size | None) -> Image.Image:
     """
     if size is None or image.size == size:
         return image
-    if image.size[::-1] == size and image.getexif().get(Base.Orientation) in _SIDEWAYS:
+    if image.size[::-1] == size and is_sideways(image):
         return ImageOps.exif_transpose(image)
     (width, height), (wide, high) = image.size, size
     raise PictureError(f"is {width} x {height} pixels, but {wide} x {high} in the COCO file")
+
+
+def is_sideways(image: Image.Image) -> bool:
+    """Whether an image's EXIF data say that it is shown on its side; it need not be decoded."""
+    return image.getexif().get(Base.Orientation) in _SIDEWAYS
 
 
 @contextmanager

@@ -40,7 +40,7 @@ _CROP: Final = re.compile(
 
 _PREFIX: Final = re.compile(r"(?:p|prob|probability|pred|score)[_ .:-]\s*", re.IGNORECASE)
 
-_LOOKED_AT: Final = 1 << 16
+LOOKED_AT: Final = 1 << 16
 """Bytes at the beginning of a file by which its format is recognised."""
 
 _DETECTIONS: Final = (
@@ -81,7 +81,7 @@ def other_format(content: bytes) -> tuple[str, str]:
         >>> other_format(b"annotation_id,concept_name")
         ('', '')
     """
-    text = content[:_LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore").lstrip()
+    text = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore").lstrip()
     for pattern, kind, advice in _FORMATS:
         if re.match(pattern, text, re.IGNORECASE | re.DOTALL):
             return kind, advice

@@ -17,7 +17,7 @@ from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
 from ..names import ANNOTATION_ID
 from ..text import shortened
-from .layout import CONCEPT_NAME, other_format
+from .layout import CONCEPT_NAME, LOOKED_AT, other_format
 from .rows import RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"
@@ -99,7 +99,7 @@ def _read_folder(folder: Place) -> RawRun:
             kind, advice = "", ""
             if file.name != MANIFEST_NAME and file.is_file():
                 with suppress(OSError), file.open("rb") as opened:
-                    kind, advice = other_format(opened.read(1 << 16))
+                    kind, advice = other_format(opened.read(LOOKED_AT))
             if kind:
                 problem += f"; {shortened(file.name, 80)} holds {kind}"
                 break

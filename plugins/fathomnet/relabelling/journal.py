@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal
 
 from ..dataset.documents import now
-from ..dataset.records import read_record, write_record
+from ..dataset.records import boxes_listed, read_record, write_record
 from ..errors import DatasetError
 from ..names import RELABELLINGS
 from .box_states import BoxState, by_state
@@ -141,9 +141,6 @@ def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
     results = dataset.load_run_results(journal.key, cache=False)
     states = []
     for group in results.groups:
-        # Journals of schema 1 hold pairs and are not rewritten: FiftyOne deletes a run's old
-        # results before it writes new ones, so a kill in between would make the undo impossible.
-        boxes = group["boxes"]
-        pairs = map(str.split, boxes.splitlines()) if isinstance(boxes, str) else boxes
-        states += [BoxState(sample, label, group["state"]) for sample, label in pairs]
+        listed = boxes_listed(group["boxes"])
+        states += [BoxState(sample, label, group["state"]) for sample, label in listed]
     return states

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import errno
 import os
 from collections.abc import AsyncIterator, Callable
@@ -211,7 +210,7 @@ class FolderStore:
             after = version_of(os.fstat(file.fileno()))
         if not before == after == (stored.size, stored.generation):
             raise ConflictError(f"{path} was changed since it was listed")
-        return Digest(stored.size, base64.b64encode(checksum.digest()).decode())
+        return Digest.of(stored.size, checksum.digest())
 
     def _begin(self, part: PartFile, path: str, replacing: StoredObject | None) -> Path:
         target = located_file(self.root, path)

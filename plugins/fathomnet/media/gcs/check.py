@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -115,15 +114,13 @@ class _Probe:
     content_type = "text/plain"
     crc32c: str | None = None
 
-    digest = Digest(size, base64.b64encode(google_crc32c.Checksum(content).digest()).decode())
+    digest = Digest.of(size, google_crc32c.Checksum(content).digest())
 
     async def chunks(self) -> AsyncIterator[bytes]:
         yield self.content
 
 
 def _failed(name: str, error: Exception) -> Check:
-    """A failed check: the error's first line says what failed, the next lines how to fix it."""
-    detail, _, fix = str(error).partition("\n")
     if isinstance(error, asyncio.TimeoutError):
-        detail = f"no answer within {TIMEOUT_SECONDS:g} seconds"
-    return Check(name, "fail", detail, fix or _UNREACHABLE)
+        error = ItemError(f"no answer within {TIMEOUT_SECONDS:g} seconds")
+    return Check.failed(name, error, _UNREACHABLE)

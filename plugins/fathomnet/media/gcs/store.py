@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -125,12 +124,12 @@ class GcsStore:
         known = stored if stored.crc32c is not None else await self.find(path)
         if known is not None and known.crc32c is not None:
             return Digest(known.size, known.crc32c)
-        size = crc32c = 0
+        size, checksum = 0, google_crc32c.Checksum()
         async with self.open(path) as incoming:
             async for chunk in incoming.chunks:
                 size += len(chunk)
-                crc32c = google_crc32c.extend(crc32c, chunk)
-        return Digest(size, base64.b64encode(crc32c.to_bytes(4, "big")).decode())
+                checksum.update(chunk)
+        return Digest.of(size, checksum.digest())
 
     async def require(self, *needed: str) -> None:
         """Asks once for rights on the bucket, before thousands of objects are refused.

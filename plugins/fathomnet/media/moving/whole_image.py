@@ -6,7 +6,6 @@ Bytes after an image's end (padding, a phone's trailer) belong to the file, and 
 
 from __future__ import annotations
 
-import base64
 import codecs
 import struct
 import sys
@@ -154,7 +153,7 @@ class ImageCheck:
             if end < self._size:
                 follow = f"{self._size - end:,} bytes follow"
                 self.note = f"{follow} the end of the {_NAMES[self.content_type]} image"
-        return Digest(size=self._received, crc32c=base64.b64encode(checksum).decode())
+        return Digest.of(self._received, checksum)
 
     def _recognise(self) -> None:
         """Finds the kind of image; once there is enough of it, what is no image is refused."""

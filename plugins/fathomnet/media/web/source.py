@@ -73,12 +73,14 @@ class UrlSource:
         self._largest = largest
         self._connect_seconds = connect_seconds
         self._logins = read_logins()
-        self._resolver = GuardedResolver()
+        self._resolver: GuardedResolver
+        self._proxies: dict[URL, URL | None] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         version = installed_version()
         agent = f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
+        self._resolver = GuardedResolver()
         sockets = receiving_sockets(self._concurrency)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -125,13 +127,19 @@ class UrlSource:
         finally:
             response.release()
 
+    def _proxy_for(self, origin: URL) -> URL | None:
+        # Once for each host: to read the environment takes longer than to begin a request.
+        if origin not in self._proxies:
+            proxy = self._proxies[origin] = proxy_for(origin)
+            if proxy is not None:
+                self._resolver.proxies.add((proxy.host, proxy.port))
+        return self._proxies[origin]
+
     async def _answer(self, url: str) -> aiohttp.ClientResponse:
         assert self._session is not None, "a UrlSource is used with `async with`"
         address = fetchable_url(url, self._allow_private_hosts)
         for _ in range(MOST_REDIRECTS + 1):
-            proxy = proxy_for(address)
-            if proxy is not None:
-                self._resolver.proxies.add((proxy.host, proxy.port))
+            proxy = self._proxy_for(address.origin())
             # A login is for its own host: where a redirect leads, it does not go.
             login = self._logins.get(str(address.origin()))
             try:
