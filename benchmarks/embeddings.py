@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute as embeddings
-from fathomnet_voxel51.embeddings.batches import default_batch_size
+from fathomnet_voxel51.embeddings.patches import default_batch_size
 from fathomnet_voxel51.models import Embedder, load_embedder
 from fathomnet_voxel51.pictures.crops import cut_patch, window_of
 from fathomnet_voxel51.pictures.decoding import open_picture

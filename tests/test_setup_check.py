@@ -11,8 +11,8 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import setup_check
-from fathomnet_voxel51.media.checks import Check
 from fathomnet_voxel51.media.gcs.store import GcsStore
+from fathomnet_voxel51.media.store import Check
 from fathomnet_voxel51.setup_check import check_setup
 
 from demo.emulator import emulator

@@ -23,9 +23,9 @@ from .dataset.collection import is_enterprise
 from .errors import SetupError
 from .files.credentials import GOOGLE_ENDPOINT
 from .files.network import machine_trust, proxy_for, read_logins
-from .media.checks import Check
 from .media.ledger import HOME_VARIABLE as LEDGERS
 from .media.paths import GCS
+from .media.store import Check
 from .models.weights import KNOWN, fetch_advice, find_known
 from .names import PLUGIN_NAME
 from .pictures.local import media_cache_folder

@@ -17,7 +17,7 @@ from fathomnet_voxel51.dataset.ingest_record import LicenceCount, SplitLicences,
 from fathomnet_voxel51.dataset.records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import IngestResult, ingest_dataset
-from fathomnet_voxel51.ingest.writing import save_concept_tree
+from fathomnet_voxel51.ingest.ingest import save_concept_tree
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from tests.support.stored import documents, settings

@@ -11,7 +11,7 @@ import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset
-from fathomnet_voxel51.ingest.repeats import save_repeats_view
+from fathomnet_voxel51.ingest.ingest import save_repeats_view
 from fathomnet_voxel51.report import report_dataset
 
 from tests.support.cards import notes, read_page, section

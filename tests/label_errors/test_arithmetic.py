@@ -10,15 +10,18 @@ from fathomnet_voxel51.label_errors.from_neighbours import (
     evidence_of_neighbours,
     nearest_elsewhere,
 )
-from fathomnet_voxel51.label_errors.from_predictions import Opinions, evidence_of_predictions
-from fathomnet_voxel51.label_errors.posterior import (
+from fathomnet_voxel51.label_errors.information import Opinions, evidence_of_predictions
+from fathomnet_voxel51.label_errors.weighing import (
+    Case,
+    Looks,
     Slips,
     error_probabilities,
+    find_look_alikes,
     fit_slips,
     name_probabilities,
     suggested_names,
+    weigh_labels,
 )
-from fathomnet_voxel51.label_errors.weighing import Case, Looks, find_look_alikes, weigh_labels
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.needles.scores import hit_threshold, needle_scores, soft_maximum
+from fathomnet_voxel51.needles.find import hit_threshold, needle_scores, soft_maximum
 
 SILENT = np.full((1, 5), 0.2, dtype=np.float32)
 """A negative that fits every picture alike, and so explains nothing."""

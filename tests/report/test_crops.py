@@ -7,8 +7,7 @@ from pathlib import Path
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.report.blocks import Crops, Note
-from fathomnet_voxel51.report.content import read_content
+from fathomnet_voxel51.report.blocks import Crops, Note, read_content
 from fathomnet_voxel51.report.crops import crop_section
 from PIL import ExifTags, Image
 

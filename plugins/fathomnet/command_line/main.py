@@ -12,7 +12,7 @@ import click
 from .. import delegation
 from ..errors import Fault, InputError
 from ..interruptions import told_plainly
-from ..media import stages as media_stages
+from ..media import transfer
 from ..parameters import OPERATORS, Parameters, Widget, widget
 from ..text import as_plain
 from .deployments import use_deployment
@@ -77,10 +77,10 @@ def _execute(
     Returns:
         its result, and how many items failed.
     """
-    if params.operator in media_stages.RUNNERS and not delegate:
+    if params.operator in transfer.RUNNERS and not delegate:
         with progress_bar() as report:
-            result = as_plain(media_stages.RUNNERS[params.operator](params, report))
-        return result, media_stages.not_moved(result)
+            result = as_plain(transfer.RUNNERS[params.operator](params, report))
+        return result, transfer.not_moved(result)
     # Only here, because they import FiftyOne.
     from .. import operators
     from ..dataset.datasets import open_dataset

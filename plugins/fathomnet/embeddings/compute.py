@@ -13,8 +13,8 @@ from ..errors import Fault, InputError
 from ..models import ModelSpec, load_embedder, model_spec
 from ..names import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
 from ..progress import Progress, portion, silent
-from .batches import Batcher, default_batch_size
 from .maps import check_map, make_map
+from .patches import Batcher, default_batch_size
 from .run import EmbeddingRecord, EmbeddingRun
 
 DEFAULT_METHOD: Final = "umap"

@@ -15,14 +15,13 @@ from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.records import write_record
 from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
 from ..dataset.writes import write_overlapped
-from ..hardware import usable_processors
 from ..models import Embedder
+from ..models.devices import usable_processors
 from ..names import embedding_run_key
 from ..pictures.local import LocalMedia
 from ..progress import Progress
-from .batches import Batcher, full_batches
 from .maps import MapMade
-from .patches import Patch, read_ahead
+from .patches import Batcher, Patch, full_batches, read_ahead
 from .work import Fingerprints, Work, find_work
 
 EXAMPLES_KEPT: Final = 50

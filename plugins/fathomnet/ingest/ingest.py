@@ -1,27 +1,117 @@
-"""Makes a FiftyOne dataset from COCO catalogs."""
+"""Makes a FiftyOne dataset from COCO catalogs.
+
+Counts the boxes of a file that repeat others exactly, and shows them in a view.
+
+The tree of concepts as the App is shown it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from pymongo.errors import PyMongoError
+
+from ..catalog import ImageRecord
+from ..catalog.catalog import groups_of_repeats
 from ..dataset import writes
-from ..dataset.app_defaults import offer_names, save_split_view
+from ..dataset.app_defaults import TAXONOMY_NAME, offer_names, save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
+from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.ingest_record import keep_boxes, read_ingest_record, read_ingest_records
 from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
-from ..names import DATASET_NAME, GROUND_TRUTH
+from ..names import DATASET_NAME, GROUND_TRUTH, REPEATED_BOXES
 from ..progress import Progress, portion, silent
-from ..taxonomy import load_taxonomy
+from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
 from .plan import SplitPlan, read_ingest, refuse_other_source, split_files
-from .repeats import count_repeats, save_repeats_view
 from .update import Difference, move_media, update_split
-from .writing import save_concept_tree
+
+
+def save_concept_tree(taxonomy: Taxonomy) -> bool:
+    """Saves the concepts as a FiftyOne ontology, if this FiftyOne supports ontologies.
+
+    Returns:
+        Whether a version was written; not if the latest one is the same tree.
+    """
+    import fiftyone as fo
+
+    if not hasattr(fo, "Taxonomy"):
+        return False
+    children: dict[str | None, list[str]] = {}
+    for taxon in taxonomy.taxa:
+        children.setdefault(taxon.parent, []).append(taxon.name)
+    concepts = frozenset(taxonomy.concepts)
+
+    def node(name: str) -> Any:
+        taxon = taxonomy.taxon(name)
+        below = [node(child) for child in children.get(name, ())]
+        return fo.Node(
+            name=name,
+            description=taxon.rank if taxon else None,
+            can_select=name in concepts,
+            values=below or None,
+        )
+
+    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
+    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
+    tree = fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
+    if _latest_tree() == tree.root.to_dict():
+        return False
+    try:
+        tree.save(overwrite=True)
+    except (ValueError, PyMongoError):
+        # Of two processes that save it at once, one is refused: what counts is that it is there.
+        if _latest_tree() != tree.root.to_dict():
+            raise
+        return False
+    return True
+
+
+def _latest_tree() -> dict[str, Any] | None:
+    import fiftyone as fo
+
+    if TAXONOMY_NAME not in fo.list_ontologies():
+        return None
+    tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
+    return tree
+
+
+def count_repeats(images: Iterable[ImageRecord]) -> int:
+    """The boxes beyond the first of each group of exact repeats."""
+    boxes = (
+        (place, box.bounding_box, box.label)
+        for place, image in enumerate(images)
+        for box in image.boxes
+    )
+    return sum(len(group) - 1 for group in groups_of_repeats(boxes))
+
+
+def save_repeats_view(dataset: Any) -> str:
+    """Saves the view of the boxes that repeat one another, each group together.
+
+    Returns:
+        Its name; empty where no box of the dataset repeats another, in which case there is no view.
+    """
+    path = f"{GROUND_TRUTH}.detections"
+    columns = [f"{path}.{name}" for name in ("id", "bounding_box", "label")]
+    images = zip(*dataset.values(["id", *columns]), strict=True)
+    boxes = [
+        (sample, rectangle, label, box)
+        for sample, *of_boxes in images
+        for box, rectangle, label in zip(*(values or () for values in of_boxes), strict=True)
+    ]
+    groups = groups_of_repeats((sample, rectangle, label) for sample, rectangle, label, _ in boxes)
+    hits = [Hit(boxes[place][3], boxes[place][0], 1.0) for group in groups for place in group]
+    words = "Boxes of the same image, corners and name as another, each beside those like it"
+    return (
+        REPEATED_BOXES if save_hits_view(dataset, REPEATED_BOXES, GROUND_TRUTH, hits, words) else ""
+    )
+
 
 BATCH: Final = 1_000
 """Samples that are written at once."""

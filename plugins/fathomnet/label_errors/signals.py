@@ -20,8 +20,7 @@ from ..predictions.record import read_import_records
 from ..similarity.index import open_index
 from ..taxonomy import Taxonomy
 from .evidence import NO_NAME, Names
-from .from_predictions import Opinions
-from .information import Information, measure_information
+from .information import Information, Opinions, measure_information
 from .weighing import Looks
 
 Positions = npt.NDArray[np.intp]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .shards import Shard
-from .stages import not_moved, run_download
-from .transfer import download_images, upload_images
+from .transfer import download_images, not_moved, run_download, upload_images
 
 __all__ = [
     "Shard",

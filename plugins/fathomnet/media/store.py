@@ -2,6 +2,8 @@
 
 Everything is asynchronous, because transfers overlap. Paths are relative to the store's root and
 use ``/``; the catalog has checked that no file name leaves it.
+
+One line of what ``check_setup`` reports.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from typing_extensions import Self
 
@@ -168,3 +170,35 @@ class Store(Protocol):
             MissingError: there is no such object.
         """
         ...
+
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: what was checked.
+        status: ``ok``, ``warn`` (works, with a limit) or ``fail``.
+        detail: what was found.
+        fix: what to do about it; empty if nothing needs doing.
+    """
+
+    name: str
+    status: Status
+    detail: str
+    fix: str = ""
+
+    @classmethod
+    def failed(cls, name: str, error: Exception, otherwise: str = "") -> Check:
+        """A failed check: the error's first line says what failed, the next lines how to fix it.
+
+        Args:
+            name: what was checked.
+            error: what it ended with.
+            otherwise: how to fix it, where the error does not say.
+        """
+        detail, _, fix = str(error).partition("\n")
+        return cls(name, "fail", detail, fix or otherwise)

@@ -1,15 +1,21 @@
-"""Moves images from URLs into a store, and from URLs or a bucket into a folder."""
+"""Moves images from URLs into a store, and from URLs or a bucket into a folder.
+
+Runs the stages that need no FiftyOne, for operators and the command line.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any, Final
 
 from ..errors import Fault
 from ..files.writing import folder_problem
 from ..garbage_collector import lasting_objects_skipped
 from ..names import CONCURRENCY, FROM_URLS, images_folder
+from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress, silent
 from ..text import counted
 from .event_loop import run_reporting
@@ -228,3 +234,31 @@ async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
             source, store, folder, ledger, tally, request.policy, request.options.recheck
         )
         await transfer.run(items)
+
+
+def run_upload(params: UploadImages, progress: Progress) -> Any:
+    """Uploads images, or writes a transfer job if that was requested."""
+    values = params.model_dump(exclude={"emit_transfer_job"})
+    if params.emit_transfer_job:
+        from .storage_transfer.job import emit_transfer_job
+
+        kept = {name: values[name] for name in ("annotations", "split", "media_root", "limit")}
+        return emit_transfer_job(**kept, shard=params.shard)
+    return upload_images(**values, progress=progress)
+
+
+def run_download(params: DownloadImages, progress: Progress) -> TransferResult:
+    """Downloads."""
+    return download_images(**params.model_dump(), progress=progress)
+
+
+RUNNERS: Final[Mapping[str, Callable[[Any, Progress], Any]]] = {
+    "upload_images": run_upload,
+    "download_images": run_download,
+}
+"""The stages by the operator's name."""
+
+
+def not_moved(result: Mapping[str, Any]) -> int:
+    """The number of images that a run could not move, without those missing at their source."""
+    return int(result.get("rejected", 0)) + int(result.get("failed", 0))

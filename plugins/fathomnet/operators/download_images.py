@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import Fault
-from ..media.stages import run_download
-from ..media.transfer import TransferResult, download_root, download_source
+from ..media.transfer import TransferResult, download_root, download_source, run_download
 from ..parameters import media as parameters
 from ..progress import Progress
 from .forms import Preview

@@ -12,7 +12,7 @@ from ..errors import FathomNetError, Fault, InputError
 from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
 from ..media.request import read_listed
 from ..media.shards import Shard
-from ..media.stages import not_moved
+from ..media.transfer import not_moved
 from ..names import images_folder
 from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from ..errors import FathomNetError, Fault, InputError
-from ..media.stages import not_moved
+from ..media.transfer import not_moved
 from ..names import SPLITS
 from ..parameters import workflow as parameters
 from ..parameters.kinds import paths_in

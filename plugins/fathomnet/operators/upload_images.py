@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import Fault
-from ..media.stages import run_upload
 from ..media.storage_transfer.job import job_root
-from ..media.transfer import upload_root
+from ..media.transfer import run_upload, upload_root
 from ..parameters import media as parameters
 from ..progress import Progress
 from .forms import Preview

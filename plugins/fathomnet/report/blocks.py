@@ -1,8 +1,18 @@
-"""The blocks of a data card, independent of its format."""
+"""The blocks of a data card, independent of its format.
+
+Reads the images and boxes of a dataset as columns, in one pass.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Final
+
+from ..dataset import columns
+from ..dataset.label_fields import fields_holding
+from ..names import GROUND_TRUTH
 
 Cell = str | int | float | None
 
@@ -106,3 +116,60 @@ def in_words(cell: Cell) -> str:
         return f"{cell:.3f}"
     text = f"{cell:,}" if isinstance(cell, int) else cell
     return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+IMAGE: Final = (
+    "filepath", "tags", "split", "vehicle", "dive", "date_captured", "media_status",
+    "metadata.width", "metadata.height",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The images and boxes of a dataset; every list has one entry per image.
+
+    Attributes:
+        ids: ids of the images.
+        columns: values by the names of ``IMAGE``; None for an image without a value.
+        labels: labels of the boxes of ``GROUND_TRUTH``.
+        rectangles: rectangles of the same boxes, relative to the image.
+    """
+
+    ids: list[str]
+    columns: dict[str, list[Any]]
+    labels: list[Sequence[str | None]]
+    rectangles: list[Sequence[Sequence[float]]]
+
+    def boxes(self) -> Iterator[tuple[int, str | None, Sequence[float]]]:
+        """Each box: the position of its image, its label and its rectangle."""
+        for place, (labels, rectangles) in enumerate(
+            zip(self.labels, self.rectangles, strict=True)
+        ):
+            for label, rectangle in zip(labels, rectangles, strict=True):
+                yield place, label, rectangle
+
+
+def _member(part: Any, key: str) -> Any:
+    """A step of a path; None where there is nothing to look into."""
+    return (part or {}).get(key)
+
+
+def read_content(dataset: Any) -> Content:
+    """Reads everything that a data card counts, in the order of the dataset."""
+    import fiftyone as fo
+
+    has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
+    path = f"{GROUND_TRUTH}.detections"
+    wanted = {path: ("label", "bounding_box")} if has_boxes else {}
+    images = list(columns.read_images(dataset, IMAGE, wanted))
+    boxes = [columns.boxes_in(image, path) if has_boxes else () for image in images]
+    return Content(
+        [str(image["_id"]) for image in images],
+        {
+            # A path such as metadata.width, where any part may be absent or None.
+            name: [reduce(_member, name.split("."), image) for image in images]
+            for name in IMAGE
+        },
+        [[box.get("label") for box in some] for some in boxes],
+        [[box.get("bounding_box") or () for box in some] for some in boxes],
+    )

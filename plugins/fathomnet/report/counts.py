@@ -11,12 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from ..catalog.repeats import groups_of_repeats
+from ..catalog.catalog import groups_of_repeats
 from ..names import RANKS, SPLITS
 from ..taxonomy import Taxonomy
 from ..text import counted
-from .blocks import Bars, Block, Cell, Note, Section, Table
-from .content import Content
+from .blocks import Bars, Block, Cell, Content, Note, Section, Table
 
 UNLABELLED: Final = "no label"
 UNKNOWN: Final = "not known"

@@ -14,8 +14,7 @@ from ..pictures.decoding import PictureError, open_picture
 from ..pictures.local import LocalMedia
 from ..progress import Progress
 from ..text import counted
-from .blocks import Block, Crop, Crops, Note, Section
-from .content import Content
+from .blocks import Block, Content, Crop, Crops, Note, Section
 from .counts import SHOWN
 
 PER_CONCEPT: Final = 3

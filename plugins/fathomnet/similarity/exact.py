@@ -25,9 +25,8 @@ from ..errors import DatasetError
 from .finding import Queries, RowsInView, parse_queries
 from .mapped import Members, Rows, folder_of, remove_versions
 from .neighbours import Neighbours
-from .rows import RowsOfRun, read_members
+from .rows import RowsOfRun, add_vectors, read_members, remove_members, select_rows
 from .runs import RunOfOurs, StoredByOneName, know_model
-from .updates import add_vectors, remove_members, select_rows
 
 METHOD: Final = "fathomnet-exact"
 

@@ -8,8 +8,7 @@ from typing import Final, Literal
 
 from ..errors import Fault, InputError
 from ..media.paths import GCS, plan_media
-from ..media.stages import RUNNERS
-from ..media.transfer import TransferResult, download_root, download_source, upload_root
+from ..media.transfer import RUNNERS, TransferResult, download_root, download_source, upload_root
 from ..names import FROM_URLS, SPLITS
 from ..parameters import RunWorkflow
 from ..parameters.kinds import paths_in

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from fathomnet_voxel51.files.credentials import using_secrets
-from fathomnet_voxel51.media.checks import Check
 from fathomnet_voxel51.media.gcs import check as bucket_check
 from fathomnet_voxel51.media.gcs.access import Access, find_access
 from fathomnet_voxel51.media.gcs.check import check_bucket
+from fathomnet_voxel51.media.store import Check
 
 from demo.emulator import emulator
 from tests.media.sink import BUCKET, Sink

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
-from ...catalog.repeats import groups_of_repeats
+from ...catalog.catalog import groups_of_repeats
 from ...taxonomy import Taxonomy
 from .columns import Boxes, Pairs, pair_up
 from .matching import NO_PARTNER, Matches, match_boxes

@@ -4,6 +4,8 @@ On the same work Google's client moves an image at half to a third of the rate o
 three to four times the processor time, so images go over aiohttp, either way, with google-auth's
 asynchronous session. Everything small (listings, what an object is, deletions, permissions) is
 asked of ``google-cloud-storage``, in threads.
+
+Lists the objects of a bucket, page by page.
 """
 
 from __future__ import annotations
@@ -12,20 +14,23 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
+from tenacity import AsyncRetrying
 from typing_extensions import Self
 from yarl import URL
 
 from ...errors import FathomNetError, SetupError
 from ..event_loop import in_daemon_thread
 from ..outcomes import BusyError, ItemError
+from ..retries import attempts
+from ..store import StoredObject
 from ..web.http import NO_ANSWER, retry_after
 from .access import Access, grant_role
-from .answers import Answer, ForbiddenError, closed_connection, in_words, invalid_certificate
-from .streams import Streams
+from .answers import Answer, ForbiddenError, Page, closed_connection, in_words, invalid_certificate
+from .client import Streams
 from .upload import Upload
 
 T = TypeVar("T")
@@ -174,3 +179,49 @@ async def read_answer(response: aiohttp.ClientResponse) -> Answer:
             raise
         body = b""
     return Answer(response.status, body, retry_after(response.headers))
+
+
+_PAGE: Final = 5000
+_ATTEMPTS: Final = 6
+_FIRST_WAIT: Final = 0.125
+_LONGEST_WAIT: Final = 10.0
+
+
+async def list_objects(bucket: Bucket, prefix: str) -> dict[str, StoredObject]:
+    """Every object whose name begins with a prefix, by its name.
+
+    A page that fails is requested again, so a long listing need not restart.
+
+    Raises:
+        SetupError: there is no such bucket, it may not be listed, or it cannot be reached.
+    """
+    objects: dict[str, StoredObject] = {}
+    token: str | None = None
+    while True:
+        try:
+            async for attempt in request_attempts():
+                with attempt:
+                    page = await list_page(bucket, prefix, _PAGE, token)
+        except ItemError as error:
+            raise SetupError(f"gs://{bucket.name} cannot be listed: {error.reason}") from error
+        objects |= page.objects
+        token = page.next_page
+        if not token:
+            return objects
+
+
+async def list_page(bucket: Bucket, prefix: str, most: int = 1, token: str | None = None) -> Page:
+    """Requests one page of a listing once: the first, unless a token names another.
+
+    Raises:
+        SetupError: there is no such bucket, or it may not be listed.
+        ItemError: there is no answer now.
+    """
+    return await bucket.ask(
+        lambda google, asked: google.list_page(asked, bucket.access, prefix, most, token)
+    )
+
+
+def request_attempts() -> AsyncRetrying:
+    """Several attempts at a small request."""
+    return attempts(_ATTEMPTS, _FIRST_WAIT, _LONGEST_WAIT, final=(ForbiddenError,))

@@ -13,11 +13,10 @@ from async_timeout import timeout
 
 from ...errors import SetupError
 from ...files.credentials import PROJECT_VARIABLE
-from ..checks import Check
 from ..event_loop import run_reporting
 from ..outcomes import ItemError
 from ..paths import GCS
-from ..store import Digest
+from ..store import Check, Digest
 from .access import READ_AND_WRITE, Access, Nobody, find_access, grant_role, proof
 from .answers import ForbiddenError
 from .store import PERMISSIONS, GcsStore

@@ -18,8 +18,7 @@ from ..store import Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
 from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role
 from .answers import FIELDS, Answer, ForbiddenError, stored_object
-from .bucket import Bucket, read_answer
-from .listing import list_objects, list_page, request_attempts
+from .bucket import Bucket, list_objects, list_page, read_answer, request_attempts
 from .upload import Upload
 
 CREATE: Final = "storage.objects.create"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fathomnet_voxel51.embeddings.batches import Batcher, full_batches
-from fathomnet_voxel51.embeddings.patches import Patch
+from fathomnet_voxel51.embeddings.patches import Batcher, Patch, full_batches
 from fathomnet_voxel51.embeddings.work import Item
 from fathomnet_voxel51.errors import SetupError
 
