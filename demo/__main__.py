@@ -1,7 +1,5 @@
 """Command line: ``python -m demo run``, ``python -m demo make``, ``python -m demo stand-ins``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

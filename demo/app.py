@@ -1,7 +1,5 @@
 """The App with a worker beside it: ``python -m demo.app fathomnet-demo``, or ``make app``."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import subprocess

@@ -1,7 +1,5 @@
 """What a concept without a recipe of its own looks like: the body plan of its nearest group."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from random import Random

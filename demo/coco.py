@@ -1,7 +1,5 @@
 """COCO records in the official schema of the FathomNet 2025 files."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The concepts and their lineages, as the demo needs them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

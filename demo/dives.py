@@ -1,7 +1,5 @@
 """Vehicles, dives and the shape of the URLs that their frames have in FathomNet."""
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone

@@ -1,7 +1,5 @@
 """The emulator of Cloud Storage, over HTTP, with one bucket and its objects in files."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Makes the whole demo set: images, catalogs, the truth behind them and predictions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

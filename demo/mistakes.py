@@ -1,7 +1,5 @@
 """Plausible predictions: most right, some one step off on the tree of life, a few wild."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The debris and the vehicle's parts that lie in some images and in no annotation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -1,7 +1,5 @@
 """A demo set published: its images at URLs of this machine, and catalogs that name them."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shutil

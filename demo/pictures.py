@@ -1,7 +1,5 @@
 """Image files: drawn on several processor cores, written whole, and left alone once they exist."""
 
-from __future__ import annotations
-
 import io
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """The demo's prediction run: what a decent model might have said of the test boxes."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Processes that run beside this one and end with it."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """How each concept of the demo looks: its body plan, colours, place of living and words."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Draws a planned scene."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

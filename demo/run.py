@@ -1,7 +1,5 @@
 """Chapters of work on a dataset: each queued as one workflow, run by a worker, followed."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is in each image of the demo set: planned as data first, drawn later."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count

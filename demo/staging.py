@@ -1,7 +1,5 @@
 """Who appears in an image, and where in it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random

@@ -4,8 +4,6 @@ They find nothing, but compute as the real ones do, so that what is around them 
 measured where no weights can be had.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Stand-in images for any COCO file, so that a dataset can be looked at without its media."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator

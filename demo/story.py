@@ -1,7 +1,5 @@
 """The demo's story: from URLs to debris, wrong labels and a data card, chapter by chapter."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Catalogs of any size with the real distributions, for tests and benchmarks; no image is drawn."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterable, Iterator

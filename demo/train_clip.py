@@ -1,7 +1,5 @@
 """Trains the demo's own CLIP: ``python -m demo.train_clip``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """Workspaces of the demo: the grid with the map or one of the panels beside it, a click away."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 BESIDE_THE_GRID: Final = {

@@ -1,7 +1,5 @@
 """Deals out pictures with texts, and what is true of which."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

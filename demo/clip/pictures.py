@@ -1,7 +1,5 @@
 """The pictures that the demo CLIP is trained on: boxes, whole images and parts of images."""
 
-from __future__ import annotations
-
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor

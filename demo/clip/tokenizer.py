@@ -1,7 +1,5 @@
 """The demo CLIP's tokenizer: a word is a token, and what it has not learned is one token too."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Trains the demo CLIP: which texts are true of which pictures."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What can be said of the pictures that the demo CLIP is trained on, and of which it is true."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sea pens, corals, anemones and jellies."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter

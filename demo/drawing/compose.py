@@ -1,7 +1,5 @@
 """Puts a planned scene together: water, then everything in it from far to near, then snow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Sea cucumbers, sea stars, brittle stars, feather stars and urchins."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter

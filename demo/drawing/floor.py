@@ -1,7 +1,5 @@
 """The sea floor: soft mud with ripples and burrows, or rock, in perspective under the lamps."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

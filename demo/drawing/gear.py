@@ -1,7 +1,5 @@
 """Debris and parts of the vehicle: what needle searches look for."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from demo.drawing.pen import Mark, Pen

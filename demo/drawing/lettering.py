@@ -1,7 +1,5 @@
 """Capital letters made of dots: the same on every machine, whatever fonts it has."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

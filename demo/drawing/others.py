@@ -1,7 +1,5 @@
 """Sponges, shells, worms, and the neutral shape of what nobody has named."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter

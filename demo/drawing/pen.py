@@ -4,8 +4,6 @@ Shapes are polygons in a unit square (x to the right, y down). The pen draws the
 larger than they are needed; ``Pen.tight`` gives what was drawn, scaled to its final size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final

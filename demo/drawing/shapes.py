@@ -1,7 +1,5 @@
 """Outlines and lines that animals are made of, as points in the unit square."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

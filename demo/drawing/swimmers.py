@@ -1,7 +1,5 @@
 """Fishes, an octopus and a pyrosome."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from demo.drawing.pen import Colour, Mark, Pen, darker, lighter

@@ -1,7 +1,5 @@
 """What surrounds the animals: water, lamps and drifting particles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Literal
 

@@ -1,7 +1,5 @@
 """Whether a GPU that has been asked for or paid for can really be used."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Collection, Mapping

@@ -1,7 +1,5 @@
 """The boxes to predict, exactly as the COCO file gives them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

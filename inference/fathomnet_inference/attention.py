@@ -6,8 +6,6 @@
 :class:`FoldedLayer` computes the same with a hundredth of the arithmetic.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017): dividing all
 number leaves every argmax unchanged and makes the probabilities mean what they say.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

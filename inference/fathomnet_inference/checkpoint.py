@@ -4,8 +4,6 @@ A checkpoint is the published Lightning file (winner-model.md, section 2) or the
 :func:`convert` converts it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The command line: ``fathomnet-infer download | run | merge | inspect | convert | calibrate``."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

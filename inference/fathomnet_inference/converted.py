@@ -1,7 +1,5 @@
 """Converted checkpoints: folders that hold weights and their description."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -4,8 +4,6 @@ Windows and pixels equal the reference's bit for bit, oddities included: a windo
 clips is stretched, and one wholly outside the image is black or, to the left and above, wraps.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Final

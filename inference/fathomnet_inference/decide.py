@@ -1,7 +1,5 @@
 """Turns probabilities into names: the likeliest concept, or the name with the least to lose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal

@@ -1,7 +1,5 @@
 """What is known about a checkpoint without its weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

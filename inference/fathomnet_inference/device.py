@@ -1,7 +1,5 @@
 """Chooses the device, a precision that suits it, and workers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal

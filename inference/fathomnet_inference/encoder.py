@@ -5,8 +5,6 @@
 The names are those of transformers 4.x; the mathematics is that of winner-model.md, section 4.1.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import torch

@@ -1,7 +1,5 @@
 """Runs the model on the parts of a run, and settles what the request leaves open."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Finds images that the competition's downloader named after their ids."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 The classes are inert: they have no methods, and unpickling only fills their ``__dict__``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Opens image files as pictures in memory, or says why it cannot."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

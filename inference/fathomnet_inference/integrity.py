@@ -1,7 +1,5 @@
 """Hashes a large file in one pass, and checks an archive's bytes against its own checksums."""
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """The names and shapes that a state dict must have, and how one differs from them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The manifest that travels with predictions: what a run was made from, and by what."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass

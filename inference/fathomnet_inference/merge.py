@@ -1,7 +1,5 @@
 """Merges the shards of a run into one predictions folder, or says which shard is wrong and why."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

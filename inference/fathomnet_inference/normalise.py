@@ -1,7 +1,5 @@
 """Converts 8-bit pixels to the encoders' input (winner-model.md, section 6, step 6)."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -5,8 +5,6 @@ the batches in them do not depend on where a run was interrupted, so an interrup
 exactly the same numbers as any other.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import io

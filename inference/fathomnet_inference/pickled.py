@@ -7,8 +7,6 @@ which the training used for its settings: omegaconf itself is never imported. Th
 of the mapped file, so bytes that are not used are never read.
 """
 
-from __future__ import annotations
-
 import collections
 import typing
 import zipfile

@@ -1,7 +1,5 @@
 """Prepares the crops of images' boxes in order, ahead of their use."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

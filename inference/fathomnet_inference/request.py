@@ -1,7 +1,5 @@
 """Checks a requested run completely before anything is predicted or written."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

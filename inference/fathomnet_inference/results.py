@@ -1,7 +1,5 @@
 """Writes the predictions folder from the model's output, and reads it back for merging."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter

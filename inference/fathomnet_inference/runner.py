@@ -1,7 +1,5 @@
 """Runs batches of crops through the model, on any device, in the memory that there is."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

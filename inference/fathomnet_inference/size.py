@@ -1,7 +1,5 @@
 """The dimensions of a model, given or read from the shapes in a checkpoint."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -2,8 +2,6 @@
 # (the plugin is not followed by the type checker: the root pyproject.toml says so)
 """Stops a run in good order: after a signal it finishes its current part."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ The format is a length, a JSON header and the values one after the other:
 https://huggingface.co/docs/safetensors/index#format. The library reads it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping

@@ -19,8 +19,6 @@ Where FiftyOne has loaded the plugin, that name stands for the plugin's own fold
 FiftyOne runs this file anew whenever it lists its operators; the modules below it stay imported.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import logging

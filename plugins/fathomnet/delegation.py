@@ -1,7 +1,5 @@
 """The queue of delegated operations: put one on it, and follow it to its end."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Images that show the same: the same file twice, or almost the same picture, across dives."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

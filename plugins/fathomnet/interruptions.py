@@ -1,7 +1,5 @@
 """Words failures of the database or the disk during a stage plainly."""
 
-from __future__ import annotations
-
 import errno
 import re
 import sys

@@ -1,7 +1,5 @@
 """Metrics for FiftyOne's own evaluations: distance on the tree, and accuracy at a rank."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import fiftyone as fo

@@ -1,7 +1,5 @@
 """The names that other programs see: fields, tags, keys and defaults."""
 
-from __future__ import annotations
-
 import re
 from typing import Final, Literal
 

@@ -1,7 +1,5 @@
 """How a stage reports its progress to its caller."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

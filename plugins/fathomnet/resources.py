@@ -1,7 +1,5 @@
 """What comes with an installation, and where a machine keeps what the project makes."""
 
-from __future__ import annotations
-
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path

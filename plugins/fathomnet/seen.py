@@ -17,8 +17,6 @@ What the App does not send, and nobody here can know: the filters of the sidebar
 image, labels hidden in it, and how far the grid was scrolled.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

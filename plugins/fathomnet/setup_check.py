@@ -1,7 +1,5 @@
 """Checks what is installed, connected and reachable; each line comes with a fix."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """Turns results into plain data, and texts into plain text."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -1,7 +1,5 @@
 """Tiles: overlapping parts of images as boxes, so that what lies in no box can be found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """COCO JSON, read and checked: the records that everything else starts from."""
 
-from __future__ import annotations
-
 from .catalog import BoxRecord, Catalog, ImageRecord, Measure, read_catalog
 from .coco import LARGEST_SIDE, parse_coco
 from .coco_reader import CocoReader

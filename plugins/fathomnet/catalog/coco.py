@@ -7,8 +7,6 @@ with their record, except the outlines of objects; what the file says about itse
 licences is passed on unchanged.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable

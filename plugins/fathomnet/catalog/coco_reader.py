@@ -4,8 +4,6 @@ The catalog makes a dataset of a file, the inference package predicts its boxes:
 of its ids, names and references, and each gives boxes and images a form of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 from unicodedata import normalize

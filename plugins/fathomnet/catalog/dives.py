@@ -5,8 +5,6 @@ as ``.../framegrabs/<vehicle>/stills/<year>/<day of year>/<file>``, where the ve
 the dive is not. A URL of any other shape tells nothing: no guess is made.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ Images and boxes can be read without any of this. So malformed entries are left 
 malformed dates are, and no file is refused because of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Members of images and boxes that COCO does not name, such as depth: fields of one type each."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping

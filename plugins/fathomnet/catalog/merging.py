@@ -1,7 +1,5 @@
 """Several COCO files of one split, read as one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256

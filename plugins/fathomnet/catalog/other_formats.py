@@ -1,7 +1,5 @@
 """Annotations that are not COCO JSON: what a file is instead, and what reads it."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each function takes one value whose type is already known to be right and either
 or raises ``ValueError`` with the problem in plain words; the caller knows the place.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Sequence

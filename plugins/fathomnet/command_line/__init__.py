@@ -1,7 +1,5 @@
 """The command line: every operator as a command, and what it shares with others."""
 
-from __future__ import annotations
-
 from .options import given_values, parameter_options
 from .terminal import ITEMS_FAILED, errors, exit_status, print_result, progress_bar
 

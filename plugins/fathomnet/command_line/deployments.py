@@ -1,7 +1,5 @@
 """Which FiftyOne the command line talks to: the local one, or a named Enterprise deployment."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import MutableMapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Nothing of the project was tried on FiftyOne Enterprise by those who wrote it. W
 this on the plugin server, on an executor and where a notebook runs, and sends what it prints.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import platform

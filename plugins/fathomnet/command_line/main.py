@@ -1,7 +1,5 @@
 """The command line: every operator as a command, made from the same definitions as its form."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Makes the options of a command from parameter definitions."""
 
-from __future__ import annotations
-
 import types as python_types
 import typing
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the project's command lines share: exit statuses, progress and printed results."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sys

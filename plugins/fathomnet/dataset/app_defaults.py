@@ -1,7 +1,5 @@
 """Sets how a new dataset first looks in the App, and saves the tree of concepts in FiftyOne."""
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Iterable
 from typing import Any, Final

@@ -6,8 +6,6 @@ straight into the collection. Everywhere else ``sample_collection`` returns None
 the public API (``public_writes``), with the same results.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterable, Sequence
 from contextlib import suppress

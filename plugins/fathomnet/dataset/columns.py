@@ -5,8 +5,6 @@ otherwise through FiftyOne's public API; what it gives is the same: MongoDB's do
 they were asked for.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Finds, creates and deletes the FiftyOne datasets that are ours."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Final
 from uuid import uuid4

@@ -11,8 +11,6 @@ finds fields by name, so an order harms nobody who reads by FiftyOne; but MongoD
 documents of another order unequal, and whoever groups or compares whole labels would see two kinds.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import threading

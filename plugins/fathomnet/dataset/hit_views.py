@@ -1,7 +1,5 @@
 """Writes the hits of a search on a dataset, as attributes and as saved views."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Where the images of a split came from: what ``ingest_dataset`` keeps, and who reads it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib

@@ -1,7 +1,5 @@
 """Tells what kind of labels a field of a dataset holds."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

@@ -6,8 +6,6 @@ document alone that comes out of a pipeline as it went in, so what is right alre
 samples that change: it has no moment, because FiftyOne sets that itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final

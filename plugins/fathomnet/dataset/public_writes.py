@@ -7,8 +7,6 @@ and writes an image within milliseconds; only an edit of the same field of the s
 these is lost, which the public API cannot prevent.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import tempfile

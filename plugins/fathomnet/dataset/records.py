@@ -27,8 +27,6 @@ FiftyOne keeps a class's path twice: in a run's settings, and at the head of its
 whose class cannot be imported is loaded as FiftyOne's own base class, which can do nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Declares, reads and writes embeddings on the boxes or images of a dataset."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

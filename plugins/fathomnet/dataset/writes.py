@@ -5,8 +5,6 @@ otherwise through FiftyOne's public API (``public_writes``), with the same resul
 what is to be written, and not how. Samples that this process already holds see it afterwards.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

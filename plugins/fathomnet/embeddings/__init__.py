@@ -1,7 +1,5 @@
 """Vectors of boxes and images, and their maps."""
 
-from __future__ import annotations
-
 from .compute import EmbeddingsResult, check_embeddings, compute_embeddings
 
 __all__ = [

@@ -1,7 +1,5 @@
 """Embeds boxes and images as vectors in the dataset, and makes maps of them."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Draws maps of stored vectors by FiftyOne's brain, seeded, and of exactly the boxes with one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final, get_args

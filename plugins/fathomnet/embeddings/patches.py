@@ -3,8 +3,6 @@
 Runs full batches across images through the model, and copes when its memory runs out.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

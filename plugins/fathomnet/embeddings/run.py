@@ -1,7 +1,5 @@
 """Runs embeddings: puts patches through the model, and writes the vectors to the dataset."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import Counter

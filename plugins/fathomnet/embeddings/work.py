@@ -1,7 +1,5 @@
 """Finds what there is to embed in a dataset or view, and what has a vector already."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

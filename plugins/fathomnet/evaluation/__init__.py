@@ -1,7 +1,5 @@
 """Predictions against true labels, as a FiftyOne evaluation."""
 
-from __future__ import annotations
-
 from .evaluate import check_evaluation, evaluate_predictions
 from .result import EvaluationResult
 

@@ -1,7 +1,5 @@
 """Reads the annotated and predicted boxes of a dataset or a view for an evaluation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

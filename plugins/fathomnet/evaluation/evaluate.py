@@ -1,7 +1,5 @@
 """Scores predictions against true labels as a FiftyOne evaluation that knows the tree of life."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The evaluations that a dataset holds, read back, and views of the boxes of their pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final

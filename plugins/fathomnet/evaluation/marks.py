@@ -1,7 +1,5 @@
 """What an evaluation writes on images and boxes: the marks that FiftyOne's own would make."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The result of an evaluation: how good the predictions are, and how certain that is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """An evaluation as FiftyOne itself keeps it: its run, its fields and its results."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

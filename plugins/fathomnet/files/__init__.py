@@ -1,7 +1,5 @@
 """Reads and checks the files that users bring, and writes files whole, without FiftyOne."""
 
-from __future__ import annotations
-
 from .faults import FaultList
 from .part_files import OtherVersionError, PartFile, Version, is_part, version_of
 from .reading import SourceFile, decode, read_source

@@ -1,7 +1,5 @@
 """Credentials for Google Cloud Storage, for whoever reads files there or moves images."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Collects every fault of an input before it is accepted or refused."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

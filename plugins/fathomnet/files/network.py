@@ -1,7 +1,5 @@
 """The network as the machine's owner has set it up: certificates, proxies, logins of hosts."""
 
-from __future__ import annotations
-
 import os
 import ssl
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files that are still being written, hidden beside the final place of the complete file."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

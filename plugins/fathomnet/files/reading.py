@@ -1,7 +1,5 @@
 """Reads a file that a user brought: its bytes, its hash and its text."""
 
-from __future__ import annotations
-
 import codecs
 import hashlib
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Which file names and URLs of a file may be used, and what a URL gives away."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl

@@ -3,8 +3,6 @@
 Its imports take half a second, so whoever needs it imports this module late.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from google.api_core.client_options import ClientOptions

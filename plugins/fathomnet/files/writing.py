@@ -1,7 +1,5 @@
 """Files that get their name when they are whole, and text that no spreadsheet obeys."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

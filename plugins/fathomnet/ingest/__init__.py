@@ -1,7 +1,5 @@
 """A catalog becomes a FiftyOne dataset."""
 
-from __future__ import annotations
-
 from .ingest import IngestResult, ingest_dataset
 from .plan import check_ingest
 

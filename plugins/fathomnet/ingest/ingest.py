@@ -5,8 +5,6 @@ Counts the boxes of a file that repeat others exactly, and shows them in a view.
 The tree of concepts as the App is shown it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final

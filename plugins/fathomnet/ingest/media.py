@@ -1,7 +1,5 @@
 """Where the images of a split are, and which of them are there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field

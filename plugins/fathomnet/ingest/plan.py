@@ -1,7 +1,5 @@
 """What an ingest is about to make: its files, parameters and images, checked as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass

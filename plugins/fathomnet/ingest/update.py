@@ -1,7 +1,5 @@
 """Brings a dataset up to date with a newer file of a split, or with images that have moved."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isclose

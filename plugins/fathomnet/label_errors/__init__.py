@@ -1,7 +1,5 @@
 """Labels that are probably wrong: the stage, its arithmetic and its record."""
 
-from __future__ import annotations
-
 from .find import check_label_errors, find_label_errors
 from .record import LabelErrorsResult
 

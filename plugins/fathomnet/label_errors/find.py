@@ -1,7 +1,5 @@
 """Finds labels that are probably wrong: suspects, what they may be, and what they look like."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, Final
 

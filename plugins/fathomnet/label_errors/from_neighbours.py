@@ -1,7 +1,5 @@
 """What the nearest boxes of other images say about the true names of boxes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final

@@ -20,8 +20,6 @@ two that agree it would be a point), and names are also shuffled in fact.
 What a model's predictions say about the true names of boxes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Keeps suspects on the dataset: scores on the boxes, saved views and a record of the run."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Collects the signals about labels: predictions for the same boxes, and boxes that look alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """What is derived from the labels of boxes: a primary label, and the ranks."""
 
-from __future__ import annotations
-
 from .primary import PrimaryLabelResult, add_primary_label
 from .ranks import RanksResult, add_taxonomy_ranks
 

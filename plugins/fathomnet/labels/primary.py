@@ -1,7 +1,5 @@
 """The primary label of each image: the concept of most of its boxes."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

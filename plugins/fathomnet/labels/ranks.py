@@ -1,7 +1,5 @@
 """The ranks of each box: its concept's kingdom, phylum, class and so on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Media: where each image is stored and how it gets there, without FiftyOne."""
 
-from __future__ import annotations
-
 from .shards import Shard
 from .transfer import download_images, not_moved, run_download, upload_images
 

@@ -1,7 +1,5 @@
 """Runs asynchronous work from synchronous code, and blocking work from asynchronous code."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import threading

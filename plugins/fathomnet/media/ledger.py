@@ -5,8 +5,6 @@ of several entries with one name the last counts. Each line is a single write, s
 killed leaves at most one incomplete line at the end, which is cut off when the file is reopened.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """The possible outcomes for an image, and the errors that stand for them."""
 
-from __future__ import annotations
-
 from typing import Final, Literal, get_args
 
 from ..errors import FathomNetError

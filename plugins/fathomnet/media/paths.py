@@ -1,7 +1,5 @@
 """Where a dataset's images are: the stored object, and the file that FiftyOne opens."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable

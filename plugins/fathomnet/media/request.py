@@ -1,7 +1,5 @@
 """Checks a requested transfer completely before anything is moved."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from ..catalog import LARGEST_SIDE, Catalog, read_catalog

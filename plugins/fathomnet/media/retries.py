@@ -1,7 +1,5 @@
 """Several attempts at what may pass, with random waits between them, wherever images move."""
 
-from __future__ import annotations
-
 from tenacity import (
     AsyncRetrying,
     RetryCallState,

@@ -1,7 +1,5 @@
 """Divides a job among workers, none of which needs to ask the others what to do."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from hashlib import blake2b

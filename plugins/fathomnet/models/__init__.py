@@ -1,7 +1,5 @@
 """The embedding models by name, and what FiftyOne's model zoo sees of them."""
 
-from __future__ import annotations
-
 from .embedders import (
     IMAGE_PROCESSOR,
     Embedder,

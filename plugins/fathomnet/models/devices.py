@@ -3,8 +3,6 @@
 What the machine offers to a model: processors, a GPU's half precision, and memory that ends.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

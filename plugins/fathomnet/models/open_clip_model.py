@@ -1,7 +1,5 @@
 """CLIP-like models, run by open_clip: images and texts in one space."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from importlib import metadata

@@ -1,7 +1,5 @@
 """Image models, run by transformers: DINOv2 and similar ones."""
 
-from __future__ import annotations
-
 from importlib import metadata
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The models that have a name, and where a model's weights are."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 An embedding model as FiftyOne calls one: on pictures of every form, and on prompts.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

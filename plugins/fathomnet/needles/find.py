@@ -8,8 +8,6 @@ negative prompts, in units of the spread of contrasts over the pictures, nearly 
 needle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """Needle packs: text prompts worth looking for, what they must not match, and their files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final

@@ -1,7 +1,5 @@
 """Keeps what a search for needles found on the dataset: scores, saved views and a record."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence

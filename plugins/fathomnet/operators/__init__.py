@@ -3,8 +3,6 @@
 The door to a stage is whatever class here has the stage's parameters, so none is listed.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from .. import parameters

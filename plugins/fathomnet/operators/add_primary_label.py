@@ -1,7 +1,5 @@
 """The door to :func:`labels.add_primary_label`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..errors import FathomNetError, Fault

@@ -1,7 +1,5 @@
 """The door to :func:`labels.add_taxonomy_ranks`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..dataset.label_fields import labels_path

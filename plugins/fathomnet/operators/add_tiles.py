@@ -1,7 +1,5 @@
 """The door to :func:`tiles.add_tiles`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..errors import FathomNetError

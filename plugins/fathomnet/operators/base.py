@@ -1,7 +1,5 @@
 """What every operator shares: configuration, form, execution and the call from Python."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Generic, TypeVar
 

@@ -4,8 +4,6 @@ In the App a path is one of the server's. Who has no access to its folders or to
 a file from a form, and be sent what is written.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

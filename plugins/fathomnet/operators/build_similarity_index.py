@@ -1,7 +1,5 @@
 """The door to :func:`similarity.build_similarity_index`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..dataset.columns import dataset_of

@@ -1,7 +1,5 @@
 """The door to :func:`setup_check.check_setup`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The door to :func:`embeddings.compute_embeddings`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

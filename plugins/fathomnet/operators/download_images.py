@@ -1,7 +1,5 @@
 """The door to :func:`transfer.download_images`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..errors import Fault

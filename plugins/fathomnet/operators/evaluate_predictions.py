@@ -1,7 +1,5 @@
 """The door to :func:`evaluation.evaluate_predictions`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

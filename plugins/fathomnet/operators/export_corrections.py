@@ -1,7 +1,5 @@
 """The door to :func:`relabelling.export_corrections`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The door to :func:`relabelling.export_dataset`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..errors import FathomNetError

@@ -1,7 +1,5 @@
 """The door to :func:`near_duplicates.find_duplicates`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

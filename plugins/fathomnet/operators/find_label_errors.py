@@ -1,7 +1,5 @@
 """The door to :func:`label_errors.find_label_errors`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

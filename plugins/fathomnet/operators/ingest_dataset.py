@@ -1,7 +1,5 @@
 """The door to :func:`samples.ingest_dataset`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What the operators that move images share: their preview and their result."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace

@@ -5,8 +5,6 @@ views, and with these names: both datasets then show the same copy, whatever the
 What is written here is written into a copy that belongs to one dataset.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Open-source FiftyOne has no users, so everybody may do everything.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import fiftyone as fo

@@ -1,7 +1,5 @@
 """The door to :func:`relabelling.relabel_boxes`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The door to :func:`report.report_dataset`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Shows a result in the App: one line per value, and a table for a list of records."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 

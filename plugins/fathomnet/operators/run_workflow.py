@@ -1,7 +1,5 @@
 """The door to :func:`workflow.run_workflow`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The door to :func:`splits.split_by_dive`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

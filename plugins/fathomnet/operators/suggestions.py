@@ -1,7 +1,5 @@
 """Suggests values for the fields of a form: names that the project or the open dataset knows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The panels: one file each, all made by the same base."""
 
-from __future__ import annotations
-
 from .base import DatasetPanel
 from .evaluation.panel import EvaluationByRank
 from .taxonomy.panel import TaxonomyPanel

@@ -1,7 +1,5 @@
 """What every panel shares: configuration, and what is shown where there is nothing to show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final

@@ -1,7 +1,5 @@
 """What every picture of an evaluation is made of, as Plotly takes it."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Nothing here imports FiftyOne, so that the command line can list and check them without it.
 """
 
-from __future__ import annotations
-
 from .base import Parameters, nested, title
 from .kinds import Widget, widget
 from .registry import modules_of

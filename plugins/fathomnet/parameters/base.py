@@ -1,7 +1,5 @@
 """What the parameters of every operator have in common."""
 
-from __future__ import annotations
-
 import difflib
 import typing
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Parameters of the operators that make and fill a dataset."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

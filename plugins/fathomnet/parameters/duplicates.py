@@ -1,7 +1,5 @@
 """Parameters of the operator that finds images that show the same."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field

@@ -1,7 +1,5 @@
 """Parameters of the operator that embeds boxes and images."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field

@@ -1,7 +1,5 @@
 """The kinds of parameters that several operators share, and how a form shows them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from enum import Enum

@@ -1,7 +1,5 @@
 """Parameters of the search for wrong labels."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -5,8 +5,6 @@ in ``operators/``, the commands, the stages of the workflow, who may run what, t
 FiftyOne reads and the reference are made from what is found here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,7 +1,5 @@
 """Parameters of the operators that change labels by hand, undo this, and export it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

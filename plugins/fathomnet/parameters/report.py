@@ -1,7 +1,5 @@
 """Parameters of the operator that describes a dataset."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

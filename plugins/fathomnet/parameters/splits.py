@@ -1,7 +1,5 @@
 """Parameters of the operator that divides a dataset."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

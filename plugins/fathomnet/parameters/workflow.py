@@ -1,7 +1,5 @@
 """Parameters of the workflow: its stages, and the parameters of each."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, create_model

@@ -1,7 +1,5 @@
 """From image files to pixels."""
 
-from __future__ import annotations
-
 from .ahead import parts_ahead
 from .decoding import (
     PictureError,

@@ -4,8 +4,6 @@ It uses threads, not processes: decoding and resizing release the interpreter's 
 made (some 0.7 MB a box) need not travel between processes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Finds the pixels of an image that a box holds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

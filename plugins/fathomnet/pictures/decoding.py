@@ -1,7 +1,5 @@
 """Image files that somebody brought, read whole and decoded, or the reason why not."""
 
-from __future__ import annotations
-
 import io
 import stat
 import struct

@@ -1,7 +1,5 @@
 """The file on this machine that holds a sample's media."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import deque

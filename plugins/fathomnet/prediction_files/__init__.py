@@ -1,7 +1,5 @@
 """The files in which predictions travel: read, checked and written."""
 
-from __future__ import annotations
-
 from .layout import CONCEPT_NAME
 from .reading import Predictions, read_predictions
 from .rows import CONFIDENCE

@@ -4,8 +4,6 @@ The competition's own columns are ``annotation_id`` and ``concept_name``. Others
 file of its crop, a concept by its category's id, or have one column of probabilities a concept.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The predictions of a model: read, checked row by row, or written."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

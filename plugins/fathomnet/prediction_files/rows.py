@@ -4,8 +4,6 @@
 predictions at all.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The files of one prediction run: a bare csv or parquet, or a folder with its manifest."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Writes the files of a prediction run so that no reader takes half a run for a whole one."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

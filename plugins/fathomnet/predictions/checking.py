@@ -1,7 +1,5 @@
 """Checks the rows of a predictions file against the names and boxes of a dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 

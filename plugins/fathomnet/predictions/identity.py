@@ -4,8 +4,6 @@ Annotation ids are reused by splits, versions and exports, so a number that is t
 where the file also gives the image, the rectangle or the hash of the annotations it was made for.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Where the predictions of a field are from: what ``import_predictions`` keeps of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal

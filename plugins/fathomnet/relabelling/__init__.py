@@ -1,7 +1,5 @@
 """Bulk relabelling with a journal, its undo, and what stands corrected."""
 
-from __future__ import annotations
-
 from .corrections import ExportResult, check_corrections, export_corrections
 from .export import DatasetExportResult, check_dataset_export, export_dataset
 from .relabel import RelabelResult, UndoResult, relabel_boxes, undo_relabel

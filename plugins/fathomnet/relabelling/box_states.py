@@ -4,8 +4,6 @@ An edit changes a box only if it has the label that whoever edits it has seen: a
 in between is left alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

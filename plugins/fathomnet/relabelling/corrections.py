@@ -1,7 +1,5 @@
 """Exports the corrections that stand as files for those who maintain the annotations."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections import Counter

@@ -1,7 +1,5 @@
 """Boxes of a dataset as COCO files, one a split, in the numbers of the catalogs they are from."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

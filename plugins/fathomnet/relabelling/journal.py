@@ -4,8 +4,6 @@ A journal is written before the first box is changed. One that a killed process 
 everything that is needed to finish it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import getpass
 import secrets

@@ -1,7 +1,5 @@
 """Relabels boxes in bulk with a journal, and undoes it, without overwriting edits of others."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The data card: what a dataset holds, where it came from, how models score on it."""
 
-from __future__ import annotations
-
 from .report import ReportResult, report_dataset
 
 __all__ = [

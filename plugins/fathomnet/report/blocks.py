@@ -3,8 +3,6 @@
 Reads the images and boxes of a dataset as columns, in one pass.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce

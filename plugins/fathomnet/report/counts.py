@@ -1,7 +1,5 @@
 """Counts a dataset's images, boxes, names at every rank and sizes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial

@@ -1,7 +1,5 @@
 """Cuts out a few boxes of each concept from their images."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from pathlib import Path

@@ -3,8 +3,6 @@
 Describes labels that are probably wrong: how many, why, where, and what became of them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A data card as Markdown, and as one HTML file that holds its pictures.
 Names with signs of Markdown or HTML stay what they are, and the page asks nobody for anything.
 """
 
-from __future__ import annotations
-
 import base64
 from collections import Counter
 from collections.abc import Iterator

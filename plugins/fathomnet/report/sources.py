@@ -1,7 +1,5 @@
 """The origins and licences of images and boxes, according to the annotation files."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Indexes of stored vectors: search by text, by image and by example."""
 
-from __future__ import annotations
-
 from .index import SimilarityResult, build_similarity_index
 
 __all__ = [

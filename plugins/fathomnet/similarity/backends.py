@@ -1,7 +1,5 @@
 """The similarity backends by name: the project's exact one, and all that FiftyOne knows."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final

@@ -3,8 +3,6 @@
 Makes and replaces indexes; where possible the old one stays until the new one is complete.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

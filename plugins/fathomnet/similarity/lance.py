@@ -5,8 +5,6 @@ elsewhere; and it sees at most ten tables of a folder. Here each index has its o
 run records.
 """
 
-from __future__ import annotations
-
 import secrets
 import shutil
 from pathlib import Path

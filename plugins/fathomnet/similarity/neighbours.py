@@ -6,8 +6,6 @@ that can be among the nearest, by a strict bound on its error; their scores are 
 double precision, row by row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final

@@ -3,8 +3,6 @@
 Adds boxes or images to an index or removes them, by the rules of FiftyOne's interface.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Collection, Sequence

@@ -1,7 +1,5 @@
 """What every similarity run of ours stores besides FiftyOne's own settings."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from functools import cache
 from typing import Any

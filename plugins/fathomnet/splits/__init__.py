@@ -1,7 +1,5 @@
 """Training and validation images by whole dives, and the dives that leak."""
 
-from __future__ import annotations
-
 from .split import SplitResult, split_by_dive
 
 __all__ = [

@@ -6,8 +6,6 @@ and, as in a chi-square, how far each concept's share of boxes is off. If the gr
 large, the nearest share that can be reached is found exactly, as a subset sum.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain

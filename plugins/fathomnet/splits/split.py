@@ -4,8 +4,6 @@ Frames of one dive show the same animals, often seconds apart; a model that has 
 is not tested by the next.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

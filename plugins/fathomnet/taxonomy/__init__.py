@@ -1,7 +1,5 @@
 """Concepts, their lineages, and the distance between them on the tree."""
 
-from __future__ import annotations
-
 from .table import folded, read_table
 from .tree import Taxonomy, load_taxonomy
 

@@ -1,7 +1,5 @@
 """The table of concepts on disk: its columns, its rules, and every fault with its line."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

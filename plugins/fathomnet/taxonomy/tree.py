@@ -6,8 +6,6 @@ Open nomenclature as marine annotators use it: Sigovini, Keppel and Tagliapietra
 Nomenclature in the biodiversity era", doi:10.1111/2041-210X.12594.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence

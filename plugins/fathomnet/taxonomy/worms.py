@@ -1,7 +1,5 @@
 """Compares the pinned concepts with WoRMS, the World Register of Marine Species."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Iterable, Sequence

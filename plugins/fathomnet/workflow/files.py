@@ -1,7 +1,5 @@
 """Reads and checks the files of a workflow before its first stage writes anything."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Moves images in a workflow: those of the files that it ingests, unless others are named."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Final, Literal

@@ -1,7 +1,5 @@
 """Runs stages in order, as one operation, because FiftyOne's queue is last in, first out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

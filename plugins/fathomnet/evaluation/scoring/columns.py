@@ -1,7 +1,5 @@
 """Boxes, and pairs of true and predicted names, as flat columns with one entry each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain

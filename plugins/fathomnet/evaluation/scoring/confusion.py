@@ -1,7 +1,5 @@
 """Confusion matrices at any rank, and the pairs of names that are confused most often."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

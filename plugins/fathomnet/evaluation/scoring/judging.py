@@ -3,8 +3,6 @@
 The words and rules are those of its COCO evaluation with ``classwise=False``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Matches predicted boxes with annotated ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """How good predictions are: agreement at each rank, how sure that is, and how FiftyOne keeps it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 Finds the places of files in a folder store, none of which may be outside it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import os

@@ -1,7 +1,5 @@
 """Who asks Google Cloud Storage for images, and the commands that grant rights."""
 
-from __future__ import annotations
-
 import os
 from typing import Any, Final, Protocol
 

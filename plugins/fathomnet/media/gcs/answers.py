@@ -1,7 +1,5 @@
 """What an answer of Cloud Storage means, and what none means."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

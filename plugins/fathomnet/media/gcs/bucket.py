@@ -8,8 +8,6 @@ asked of ``google-cloud-storage``, in threads.
 Lists the objects of a bucket, page by page.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Mapping

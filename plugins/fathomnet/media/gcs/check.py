@@ -1,7 +1,5 @@
 """Checks whether a bucket can be listed, read and written, by whom, and how to fix it if not."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import secrets

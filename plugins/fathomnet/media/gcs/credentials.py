@@ -1,7 +1,5 @@
 """Tokens from google-auth's credentials, shared by the streams and by the official client."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import math

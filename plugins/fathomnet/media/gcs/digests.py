@@ -1,7 +1,5 @@
 """What a bucket itself says of its objects' bytes, so that they can be compared without reading."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 from typing import Final

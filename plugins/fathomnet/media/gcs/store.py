@@ -1,7 +1,5 @@
 """A Google Cloud Storage bucket as a store: every object is complete, or does not exist."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

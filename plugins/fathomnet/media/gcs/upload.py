@@ -1,7 +1,5 @@
 """The body of an upload request: one image, sent as it arrives."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import secrets

@@ -1,7 +1,5 @@
 """One attempt to move one image: look what is stored, fetch what is not, report the outcome."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace

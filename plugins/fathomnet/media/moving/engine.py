@@ -1,7 +1,5 @@
 """Moves many images at once, until every one of them is accounted for."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Checks one image as it passes from a source to a store."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile

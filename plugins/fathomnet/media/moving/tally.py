@@ -1,7 +1,5 @@
 """Counts a transfer while it runs, and words its progress for people."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from typing import Final

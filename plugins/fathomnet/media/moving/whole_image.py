@@ -4,8 +4,6 @@ PNG and JPEG files are followed to their end; of TIFF, WebP and BMP files only t
 Bytes after an image's end (padding, a phone's trailer) belong to the file, and are only noted.
 """
 
-from __future__ import annotations
-
 import codecs
 import struct
 import sys

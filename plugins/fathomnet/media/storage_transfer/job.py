@@ -4,8 +4,6 @@ The service takes a list of URLs, and names what it fetches by host and path. So
 map from these names to those that the dataset expects; ``renaming`` applies it.
 """
 
-from __future__ import annotations
-
 import base64
 import csv
 import io

@@ -1,7 +1,5 @@
 """Gives what Google's Storage Transfer Service has fetched the names that the dataset expects."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Decides which network addresses may be fetched from, and how a URL may be shown."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import socket

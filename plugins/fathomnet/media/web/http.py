@@ -1,7 +1,5 @@
 """Reads the headers of HTTP answers, and their bodies as they arrive, whoever sends them."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import binascii

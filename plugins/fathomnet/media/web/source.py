@@ -1,7 +1,5 @@
 """Reads images from URLs, with a polite and wary HTTP client that explains every failure."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import AsyncIterator

@@ -4,8 +4,6 @@ Plotly reads some HTML in every text, so each name is escaped. Places, not names
 clicked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The panel that shows an evaluation at every rank of the tree of life."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The panel that shows the concepts of a dataset on the tree of life."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """What the panel ``taxonomy`` is about: read from the App, counted by the database."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final

@@ -4,8 +4,6 @@ Plotly's own sunburst tells FiftyOne that it was clicked but not where, so each 
 a pie with a hole: of pies FiftyOne passes on the label, which here is the node's key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final

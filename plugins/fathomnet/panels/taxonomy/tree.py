@@ -3,8 +3,6 @@
 Names are whatever somebody annotated, and never markup.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ Which taxon is chosen is not remembered beside the view: it is read from the sta
 added, so that the panel is right after a reload, after "back", and in a saved view.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from ...taxonomy import Taxonomy
