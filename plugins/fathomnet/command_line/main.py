@@ -13,15 +13,9 @@ from ..interruptions import told_plainly
 from ..media import transfer
 from ..parameters import OPERATORS, Parameters, Widget, widget
 from ..text import as_plain
+from . import terminal
 from .deployments import use_deployment
 from .options import given_values, parameter_options
-from .terminal import (
-    ITEMS_FAILED,
-    exit_status,
-    print_result,
-    progress_bar,
-    without_control_characters,
-)
 
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
 
@@ -41,15 +35,15 @@ def _command(model: type[Parameters]) -> click.Command:
         dataset: str | None = None,
         **values: Any,
     ) -> None:
-        with exit_status():
+        with terminal.exit_status():
             use_deployment(deployment)
             params = model.parse(given_values(values))
             params = _with_absolute_paths(params)
             with contextlib.redirect_stdout(sys.stderr), told_plainly(params.operator):
                 result, failed = _execute(params, dataset, delegate, wait)
-            print_result(result, as_json)
+            terminal.print_result(result, as_json)
             if failed:
-                sys.exit(ITEMS_FAILED)
+                sys.exit(terminal.ITEMS_FAILED)
 
     own = [
         click.Option(["--delegate"], is_flag=True, help="Queue it for a worker instead."),
@@ -76,7 +70,7 @@ def _execute(
         its result, and how many items failed.
     """
     if params.operator in transfer.RUNNERS and not delegate:
-        with progress_bar() as report:
+        with terminal.progress_bar() as report:
             result = as_plain(transfer.RUNNERS[params.operator](params, report))
         return result, transfer.not_moved(result)
     # Only here, because they import FiftyOne.
@@ -89,13 +83,13 @@ def _execute(
         raise InputError(params.operator, [fault])
     dataset = None if dataset_name is None else open_dataset(dataset_name)
     if not delegate:
-        with progress_bar() as report:
+        with terminal.progress_bar() as report:
             result = operator.run_to_dict(params, dataset, report)
         return result, operator.failed_items(result)
     operation = delegation.queue(params.operator, dataset_name, params.model_dump(mode="json"))
     if not wait:
         return {"operation": operation}, 0
-    with progress_bar() as report:
+    with terminal.progress_bar() as report:
         result = delegation.follow(operation, report)
     return result, operator.failed_items(result)
 
@@ -123,8 +117,8 @@ def refresh_taxonomy(write: Path | None) -> None:
     """Ask WoRMS for the lineages again and print what drifted."""
     from ..taxonomy import worms
 
-    with exit_status():
-        with progress_bar() as report:
+    with terminal.exit_status():
+        with terminal.progress_bar() as report:
             drifts = worms.refresh(write=write, progress=report)
         click.echo(worms.describe(drifts))
 
@@ -136,14 +130,14 @@ def rename_transferred(rename_map: str, bucket: str) -> None:
     """Rename what a transfer job has fetched into BUCKET, by the map RENAME_MAP."""
     from ..media.storage_transfer import renaming
 
-    with exit_status():
+    with terminal.exit_status():
         result = renaming.rename_transferred(rename_map, bucket)
         click.echo(f"{result.renamed:,} renamed, {result.present:,} there before")
     if result.absent:
         click.echo(f"{len(result.absent):,} not fetched:", err=True)
         for name in result.absent:
-            click.echo(f"  {without_control_characters(name)}", err=True)
-        sys.exit(ITEMS_FAILED)
+            click.echo(f"  {terminal.without_control_characters(name)}", err=True)
+        sys.exit(terminal.ITEMS_FAILED)
 
 
 @main.command("enterprise-check")
@@ -152,7 +146,7 @@ def rename_transferred(rename_map: str, bucket: str) -> None:
 @click.option("--deployment", help="Prefix of a pair of variables in .env.")
 def enterprise_check(media_root: str, wait: float, deployment: str | None) -> None:
     """Try a deployment on a scratch dataset and print a report to send."""
-    with exit_status():
+    with terminal.exit_status():
         use_deployment(deployment)
         from . import enterprise
 
@@ -161,7 +155,7 @@ def enterprise_check(media_root: str, wait: float, deployment: str | None) -> No
             report = enterprise.as_report(findings)
         click.echo(report)
     if any(one.status == "fail" for one in findings):
-        sys.exit(ITEMS_FAILED)
+        sys.exit(terminal.ITEMS_FAILED)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..catalog import Catalog, ImageRecord, merge_catalogs, read_catalog
+from ..dataset import ingest_record
 from ..dataset.collection import is_enterprise
 from ..dataset.datasets import find_dataset, name_problem
-from ..dataset.ingest_record import (
-    IngestRecord,
-    count_licences,
-    left_out_boxes,
-    licensed_images,
-    read_ingest_records,
-)
 from ..errors import DatasetError, Fault, InputError
 from ..media.paths import GCS, MediaPlan, plan_media
 from ..names import SPLITS
@@ -54,9 +48,9 @@ class SplitPlan:
         """The images to take."""
         return self.catalog.images[: self.limit]
 
-    def record(self, complete: bool) -> IngestRecord:
+    def record(self, complete: bool) -> ingest_record.IngestRecord:
         """What the dataset records about the origin of the split."""
-        return IngestRecord(
+        return ingest_record.IngestRecord(
             split=self.split,
             source=self.catalog.source,
             sha256=self.catalog.sha256,
@@ -67,10 +61,10 @@ class SplitPlan:
             media_root=self.media.media_root,
             filepath_root=self.media.filepath_root,
             complete=complete,
-            licences=count_licences(self.catalog.head(self.limit)),
+            licences=ingest_record.count_licences(self.catalog.head(self.limit)),
             categories=self.catalog.categories,
-            licensed=licensed_images(self.catalog.head(self.limit)),
-            left_out=left_out_boxes(self.catalog, self.limit),
+            licensed=ingest_record.licensed_images(self.catalog.head(self.limit)),
+            left_out=ingest_record.left_out_boxes(self.catalog, self.limit),
             notes=self.catalog.told,
             skipped_boxes=self.catalog.skipped_boxes,
             boxes_kept=complete,
@@ -217,7 +211,7 @@ def refuse_other_source(
     Raises:
         DatasetError: it is such a dataset.
     """
-    record = read_ingest_records(dataset).get(plan.split)
+    record = ingest_record.read_ingest_records(dataset).get(plan.split)
     if update:
         if record is not None:
             difference(dataset, plan.split, plan.catalog, plan.limit)
@@ -241,7 +235,7 @@ def refuse_other_place(dataset: Any, media: MediaPlan) -> None:
     Raises:
         DatasetError: it is such a dataset.
     """
-    for record in read_ingest_records(dataset).values():
+    for record in ingest_record.read_ingest_records(dataset).values():
         there = MediaPlan(record.media_root, record.filepath_root)
         if there != media:
             raise DatasetError(

@@ -1,19 +1,13 @@
 """Several attempts at what may pass, with random waits between them, wherever images move."""
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+import tenacity
 
 from .outcomes import ItemError
 
 
 def attempts(
     most: int, first_wait: float, longest_wait: float, final: tuple[type[ItemError], ...] = ()
-) -> AsyncRetrying:
+) -> tenacity.AsyncRetrying:
     """Makes attempts until one succeeds or fails for good; the last one's error is raised.
 
     The wait after attempt n is random between 0 and ``first_wait * 2^n`` seconds, so that many that
@@ -25,18 +19,18 @@ def attempts(
         longest_wait: the most seconds of a random wait.
         final: errors after which another attempt is not worth making here.
     """
-    jitter = wait_random_exponential(2 * first_wait, longest_wait)
+    jitter = tenacity.wait_random_exponential(2 * first_wait, longest_wait)
 
     def may_pass(error: BaseException) -> bool:
         return isinstance(error, ItemError) and error.again and not isinstance(error, final)
 
-    def wait(state: RetryCallState) -> float:
+    def wait(state: tenacity.RetryCallState) -> float:
         asked = getattr(state.outcome and state.outcome.exception(), "wait", None)
         return max(asked or 0.0, jitter(state))
 
-    return AsyncRetrying(
-        retry=retry_if_exception(may_pass),
-        stop=stop_after_attempt(most),
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(may_pass),
+        stop=tenacity.stop_after_attempt(most),
         wait=wait,
         reraise=True,
     )

@@ -15,14 +15,8 @@ from ...files.network import LOGINS, TRUST, machine_trust, proxy_for, read_login
 from ...resources import DISTRIBUTION, installed_version
 from ..outcomes import BusyError, ItemError, MissingError, RefusedError, RejectedError
 from ..store import Incoming
+from . import http
 from .addresses import GuardedResolver, PrivateAddressError, fetchable_url, redirect_target
-from .http import (
-    LONGEST_HEADER,
-    Body,
-    announced_digests,
-    receiving_sockets,
-    retry_after,
-)
 
 LARGEST_IMAGE: Final = 1 << 30
 """Bytes; a source that announces more is refused."""
@@ -79,7 +73,7 @@ class UrlSource:
         version = installed_version()
         agent = f"{DISTRIBUTION}/{version}" if version else DISTRIBUTION
         self._resolver = GuardedResolver()
-        sockets = receiving_sockets(self._concurrency)
+        sockets = http.receiving_sockets(self._concurrency)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._concurrency,
@@ -95,8 +89,8 @@ class UrlSource:
             auto_decompress=False,
             trust_env=False,
             read_bufsize=_READ_BUFFER if sockets else _READ_BUFFER_OF_SMALL_WINDOWS,
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
+            max_line_size=http.LONGEST_HEADER,
+            max_field_size=http.LONGEST_HEADER,
         )
         return self
 
@@ -172,10 +166,10 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise RejectedError("compressed for the transfer, although that was not asked for")
-    crc32c, md5 = announced_digests(headers)
+    crc32c, md5 = http.announced_digests(headers)
     length = headers.get("Content-Length", "")
     if not length or "Transfer-Encoding" in headers:
-        return Incoming(None, Body(response, None, "the source"), crc32c, md5)
+        return Incoming(None, http.Body(response, None, "the source"), crc32c, md5)
     # ASCII, because str.isdecimal allows the digits of every script.
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
         raise RejectedError("the source announces a length that is not a number")
@@ -184,7 +178,9 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
         raise RejectedError("an empty answer, not an image")
     if size > largest:
         raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
-    return Incoming(size=size, chunks=Body(response, size, "the source"), crc32c=crc32c, md5=md5)
+    return Incoming(
+        size=size, chunks=http.Body(response, size, "the source"), crc32c=crc32c, md5=md5
+    )
 
 
 def _refused_by_proxy(status: int, address: URL) -> RefusedError:
@@ -205,7 +201,7 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return MissingError(reason)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        return BusyError(reason, wait=retry_after(response.headers))
+        return BusyError(reason, wait=http.retry_after(response.headers))
     if status == HTTPStatus.UNAUTHORIZED:
         return RefusedError(reason, f"{LOGINS} names a login for each host that asks", again=False)
     if status == HTTPStatus.FORBIDDEN:

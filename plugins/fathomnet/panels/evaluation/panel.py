@@ -10,13 +10,7 @@ from fiftyone.operators.cache import execution_cache
 from ...dataset.label_fields import fields_holding
 from ...dataset.records import all_outdated
 from ...errors import DatasetError
-from ...evaluation.finished import (
-    FinishedEvaluation,
-    evaluation_version,
-    finished_evaluations,
-    read_evaluation,
-    view_of_pairs,
-)
+from ...evaluation import finished
 from ...names import RANKS
 from ...taxonomy import load_taxonomy
 from ..base import DatasetPanel, Gap
@@ -37,7 +31,7 @@ class EvaluationByRank(DatasetPanel):
     def gap(self, ctx: Any) -> Gap | None:
         if ctx.dataset is None:
             return Gap("No dataset is open", "Open one; this panel is about its evaluations.")
-        if finished_evaluations(ctx.dataset):
+        if finished.finished_evaluations(ctx.dataset):
             return None
         if len(fields_holding(ctx.dataset, fo.Detections)) < 2:
             return Gap(
@@ -56,7 +50,7 @@ class EvaluationByRank(DatasetPanel):
     def content(self, ctx: Any, panel: Any) -> None:
         outdated = all_outdated(ctx.dataset)
         keys = [one.basis.of for one in outdated if one.basis.kind == "evaluation"]
-        contents.add_choices(panel, finished_evaluations(ctx.dataset), keys, self.choose)
+        contents.add_choices(panel, finished.finished_evaluations(ctx.dataset), keys, self.choose)
         try:
             shown = _shown(ctx)
         except DatasetError as error:
@@ -132,7 +126,7 @@ class EvaluationByRank(DatasetPanel):
 def _choices(ctx: Any) -> contents.Choices:
     """What is chosen, or what is taken where nothing is, or where it is there no longer."""
     state = ctx.panel.state.get(contents.CHOICES) or {}
-    return contents.Choices.of(state, finished_evaluations(ctx.dataset))
+    return contents.Choices.of(state, finished.finished_evaluations(ctx.dataset))
 
 
 def _draw(ctx: Any) -> None:
@@ -168,7 +162,7 @@ def _open(ctx: Any, pick: Callable[[EvaluationAtRank], Chosen], level: str = "")
         shown = _shown(ctx, level)
         chosen = pick(shown)
         as_patches = choices.open_as == contents.PATCHES
-        view = view_of_pairs(ctx.dataset, shown.evaluation, chosen.positions, as_patches)
+        view = finished.view_of_pairs(ctx.dataset, shown.evaluation, chosen.positions, as_patches)
     except DatasetError as error:
         ctx.ops.notify(str(error), variant="error")
         return
@@ -197,7 +191,7 @@ def _named(ctx: Any, level: str = "") -> tuple[str, str, str, str]:
 
 
 def _version(ctx: Any, eval_key: str) -> str:
-    return f"{eval_key} of {evaluation_version(ctx.dataset, eval_key)}"
+    return f"{eval_key} of {finished.evaluation_version(ctx.dataset, eval_key)}"
 
 
 @execution_cache(residency="ephemeral", max_size=8)  # type: ignore[untyped-decorator]
@@ -213,5 +207,5 @@ def _at_rank(ctx: Any, dataset: str, eval_key: str, version: str, level: str) ->
 
 
 @execution_cache(residency="ephemeral", max_size=2)  # type: ignore[untyped-decorator]
-def _read(ctx: Any, dataset: str, eval_key: str, version: str) -> FinishedEvaluation:
-    return read_evaluation(ctx.dataset, eval_key, load_taxonomy())
+def _read(ctx: Any, dataset: str, eval_key: str, version: str) -> finished.FinishedEvaluation:
+    return finished.read_evaluation(ctx.dataset, eval_key, load_taxonomy())

@@ -9,18 +9,7 @@ from ...dataset.records import all_outdated
 from ...taxonomy import load_taxonomy
 from ...text import counted, shortened
 from ..base import DatasetPanel, Gap
-from .state import (
-    NO_EVALUATION,
-    Shown,
-    draw_only,
-    evaluations,
-    forget,
-    label_fields,
-    look,
-    set_view,
-    typed,
-    wrong_ranks_in,
-)
+from . import state
 from .sunburst import figure
 from .tree import ALL, OTHERS, SHORTEST_PART, UNLABELLED, Node, TaxonTree, distance, outside, right
 from .views import show
@@ -47,7 +36,7 @@ class TaxonomyPanel(DatasetPanel):
     def gap(self, ctx: Any) -> Gap | None:
         if ctx.dataset is None:
             return Gap("No dataset is open", "Open one, then come back to this panel.")
-        fields = label_fields(ctx)
+        fields = state.label_fields(ctx)
         if not fields:
             return Gap(
                 "There are no labels to show",
@@ -67,7 +56,7 @@ class TaxonomyPanel(DatasetPanel):
         return None
 
     def content(self, ctx: Any, panel: Any) -> None:
-        shown = look(ctx)
+        shown = state.look(ctx)
         self._add_choices(ctx, panel, shown)
         self._add_found(ctx, panel, shown.tree)
         self._add_path(panel, shown)
@@ -76,7 +65,7 @@ class TaxonomyPanel(DatasetPanel):
             panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
             return
         _add_text(panel, "where", _described(shown, node))
-        if wrong := wrong_ranks_in(ctx, shown.field):
+        if wrong := state.wrong_ranks_in(ctx, shown.field):
             boxes = counted(wrong, "label has the ranks", "labels have the ranks")
             words = "They were given their names by hand; filters by rank miss them."
             told = types.Warning(label=f"{boxes} of another name", description=words)
@@ -106,14 +95,14 @@ class TaxonomyPanel(DatasetPanel):
 
     def on_change_dataset(self, ctx: Any) -> None:
         """What was chosen for one dataset means nothing for another."""
-        forget(ctx)
+        state.forget(ctx)
 
     def on_field(self, ctx: Any) -> None:
         """Another field: a taxon that was chosen of the one before is let go of."""
-        for field in label_fields(ctx):
-            before = look(ctx, field)
+        for field in state.label_fields(ctx):
+            before = state.look(ctx, field)
             if before.key != ALL:
-                set_view(ctx, before.base)
+                state.set_view(ctx, before.base)
 
     def on_evaluation(self, ctx: Any) -> None:
         """Another evaluation is shown along: the panel is drawn again."""
@@ -134,20 +123,20 @@ class TaxonomyPanel(DatasetPanel):
 
     def on_node(self, ctx: Any) -> None:
         """A click on a button that stands for a node."""
-        forget(ctx, "search")
+        state.forget(ctx, "search")
         _choose(ctx, ctx.params["key"])
 
-    def _add_choices(self, ctx: Any, panel: Any, shown: Shown) -> None:
+    def _add_choices(self, ctx: Any, panel: Any, shown: state.Shown) -> None:
         """Which labels, which evaluation, and the field that is searched from."""
         row = panel.h_stack("choices", gap=2, align_y="center")
-        fields = [name for name, labelled in label_fields(ctx).items() if labelled]
+        fields = [name for name, labelled in state.label_fields(ctx).items() if labelled]
         view = types.DropdownView(label="Labels", space=4)
         row.enum("field", fields, default=shown.field, view=view, on_change=self.on_field)
-        known = evaluations(ctx.dataset, shown.field)
+        known = state.evaluations(ctx.dataset, shown.field)
         if known:
             view = types.DropdownView(label="Evaluation", space=4)
-            default = shown.eval_key or NO_EVALUATION
-            choices = [*known, NO_EVALUATION]
+            default = shown.eval_key or state.NO_EVALUATION
+            choices = [*known, state.NO_EVALUATION]
             row.enum(
                 "evaluation", choices, default=default, view=view, on_change=self.on_evaluation
             )
@@ -156,7 +145,7 @@ class TaxonomyPanel(DatasetPanel):
 
     def _add_found(self, ctx: Any, panel: Any, tree: TaxonTree) -> None:
         """What a search has found: a button a name."""
-        text = (typed(ctx, "search") or "").strip()
+        text = (state.typed(ctx, "search") or "").strip()
         if not text:
             return
         found = tree.find(text)
@@ -187,7 +176,7 @@ class TaxonomyPanel(DatasetPanel):
         if near is not None:
             self._add_button(panel, "found_0", _titled(near), near.key, "outlined")
 
-    def _add_path(self, panel: Any, shown: Shown) -> None:
+    def _add_path(self, panel: Any, shown: state.Shown) -> None:
         """Where one is: each name but the last leads back up."""
         path = shown.tree.path(shown.key) if shown.node else shown.tree.path(ALL)
         row = panel.h_stack("path", gap=0, align_y="center")
@@ -237,10 +226,10 @@ class TaxonomyPanel(DatasetPanel):
 
 def _choose(ctx: Any, key: str | None) -> None:
     """Shows the boxes of a node in the App, in what it showed before one was chosen."""
-    shown = look(ctx)
+    shown = state.look(ctx)
     if key in shown.tree.nodes:
-        set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
-        draw_only(ctx, "" if key == ALL else shown.field)
+        state.set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
+        state.draw_only(ctx, "" if key == ALL else shown.field)
 
 
 def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:
@@ -248,7 +237,7 @@ def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:
     panel.view(name, types.TextView(title=text, bold=bold, padding="0.25rem", color="text.primary"))
 
 
-def _described(shown: Shown, node: Node) -> str:
+def _described(shown: state.Shown, node: Node) -> str:
     """How many boxes there are, of how many, and how good an evaluation found them."""
     scope = "the whole dataset" if shown.is_whole else "what the App shows"
     rank = f", {node.rank}" if node.rank else ""
