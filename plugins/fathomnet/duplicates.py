@@ -46,7 +46,7 @@ def equal_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
     of_bucket: list[list[str]] = []
     if remote:
         # Only here, because it imports an HTTP client.
-        from .media.gcs.digests import bucket_digests, same_bytes
+        from .media.gcs.store import bucket_digests, same_bytes
 
         known, unknown = bucket_digests(remote)
         for path, reason in unknown.items():

@@ -24,7 +24,7 @@ from fathomnet_voxel51.names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASS
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.similarity.index import open_index
 from fathomnet_voxel51.similarity.mapped import Members, to_text
-from fathomnet_voxel51.similarity.runs import StoredByOneName
+from fathomnet_voxel51.similarity.rows import StoredByOneName
 from fiftyone.core.odm import get_db_conn
 
 from tests.similarity.embedded import boxes_dataset, brute_force, offset_vectors

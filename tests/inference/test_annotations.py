@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fathomnet_inference.annotations import Annotations, Box, ImageBoxes, read_annotations
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.media.request import Shard
 
 from tests.conftest import SHARED_DATA
 from tests.support.malformed import MALFORMED_COCO, MalformedFile

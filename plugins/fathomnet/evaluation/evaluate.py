@@ -15,9 +15,15 @@ from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
-from .marks import write_marks
 from .result import EvaluationResult, Scored, result_of
-from .run import EvaluationDetails, begin_run, detection_config, end_run, refuse_taken_key
+from .run import (
+    EvaluationDetails,
+    begin_run,
+    detection_config,
+    end_run,
+    refuse_taken_key,
+    write_marks,
+)
 from .scoring.judging import LEAST_IOU, judge, list_matches, make_marks, pairs_of
 from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
 

@@ -1,6 +1,6 @@
 """Media: where each image is stored and how it gets there, without FiftyOne."""
 
-from .shards import Shard
+from .request import Shard
 from .transfer import download_images, not_moved, run_download, upload_images
 
 __all__ = [

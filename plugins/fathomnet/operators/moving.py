@@ -8,8 +8,7 @@ from typing import Any, Final, TypeVar
 
 from ..errors import FathomNetError, Fault, InputError
 from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
-from ..media.request import read_listed
-from ..media.shards import Shard
+from ..media.request import Shard, read_listed
 from ..media.transfer import not_moved
 from ..names import images_folder
 from ..parameters.media import DownloadImages, UploadImages

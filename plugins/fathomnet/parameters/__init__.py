@@ -3,9 +3,8 @@
 Nothing here imports FiftyOne, so that the command line can list and check them without it.
 """
 
-from .base import Parameters, nested, title
+from .base import Parameters, modules_of, nested, title
 from .kinds import Widget, widget
-from .registry import modules_of
 from .workflow import OPERATORS, RunWorkflow
 
 __all__ = [

@@ -1,9 +1,18 @@
-"""What the parameters of every operator have in common."""
+"""What the parameters of every operator have in common.
+
+Finds the parameters of every operator: the one list from which all others follow.
+
+An operator is registered by a class in any module of this package that names its stage. The doors
+in ``operators/``, the commands, the stages of the workflow, who may run what, the manifest that
+FiftyOne reads and the reference are made from what is found here.
+"""
 
 import difflib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -111,3 +120,30 @@ def nested(info: FieldInfo) -> type[Parameters] | None:
 def title(info: FieldInfo, name: str) -> str:
     """The title of a parameter for people to read."""
     return info.title or name.replace("_", " ").capitalize()
+
+
+def stages() -> tuple[type[Parameters], ...]:
+    """The parameters of every operator but the workflow, which is made of the others."""
+    modules = modules_of(__name__.rpartition(".")[0], but="workflow")
+    found = (model for module in modules for model in declared_in(module))
+    return tuple(sorted(found, key=lambda model: model.position))
+
+
+def declared_in(module: ModuleType) -> Iterator[type[Parameters]]:
+    """The parameters that a module declares for operators, without those that it imports."""
+    for value in vars(module).values():
+        is_model = isinstance(value, type) and issubclass(value, Parameters)
+        if is_model and value.__module__ == module.__name__ and "stage" in vars(value):
+            yield value
+
+
+def modules_of(package: str, but: str = "") -> Iterator[ModuleType]:
+    """The modules of a package, each imported.
+
+    Args:
+        package: its full name.
+        but: the name of a module that is left out.
+    """
+    for found in iter_modules(import_module(package).__path__):
+        if found.name != but:
+            yield import_module(f"{package}.{found.name}")

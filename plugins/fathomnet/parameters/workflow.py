@@ -5,10 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, create_model
 
 from .. import names
-from .base import Parameters
+from .base import Parameters, stages
 from .kinds import Limit, PathText, Widget, list_items, none_if_empty
 from .media import AllowPrivateHosts, Concurrency, DownloadImages, Recheck, ShardText, UploadImages
-from .registry import stages
 
 MAIN_JOB: Final = (
     "ingest_dataset",

@@ -25,8 +25,16 @@ from ..errors import DatasetError
 from .finding import Queries, RowsInView, parse_queries
 from .mapped import Members, Rows, folder_of, remove_versions
 from .neighbours import Neighbours
-from .rows import RowsOfRun, add_vectors, read_members, remove_members, select_rows
-from .runs import RunOfOurs, StoredByOneName, know_model
+from .rows import (
+    RowsOfRun,
+    RunOfOurs,
+    StoredByOneName,
+    add_vectors,
+    know_model,
+    read_members,
+    remove_members,
+    select_rows,
+)
 
 METHOD: Final = "fathomnet-exact"
 

@@ -103,7 +103,7 @@ def build_similarity_index(
         SetupError: the backend's client is not installed, or its server cannot be reached.
     """
     from .index import RunSettings, build_elsewhere, build_exact
-    from .runs import know_model
+    from .rows import know_model
 
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)

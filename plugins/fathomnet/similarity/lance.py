@@ -16,7 +16,7 @@ from fiftyone.brain.internal.core.lancedb import (
 )
 
 from .mapped import index_home
-from .runs import RunOfOurs
+from .rows import RunOfOurs
 
 _TABLE: Final = "vectors"
 

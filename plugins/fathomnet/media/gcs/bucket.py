@@ -22,8 +22,7 @@ from yarl import URL
 
 from ...errors import FathomNetError, SetupError
 from ..event_loop import in_daemon_thread
-from ..outcomes import BusyError, ItemError
-from ..retries import attempts
+from ..outcomes import BusyError, ItemError, attempts
 from ..store import StoredObject
 from ..web.http import NO_ANSWER, retry_after
 from .access import Access, grant_role

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from ...errors import SetupError
 from ..ledger import Entry
-from ..outcomes import BusyError, ItemError, RefusedError, RejectedError
-from ..retries import attempts
+from ..outcomes import BusyError, ItemError, RefusedError, RejectedError, attempts
 from ..store import Store, StoredObject
 from .attempt import Item, Journal, Mover, Source, Step, next_step
 from .hosts import Host, Patience

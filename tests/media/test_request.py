@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from fathomnet_voxel51.errors import InputError
-from fathomnet_voxel51.media.shards import Shard
+from fathomnet_voxel51.media.request import Shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
