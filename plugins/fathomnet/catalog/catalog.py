@@ -1,7 +1,4 @@
-"""COCO JSON -> Catalog of images and boxes, completely validated before anything uses it.
-
-Boxes that are there twice: of the same image, with the same corners and the same name.
-"""
+"""COCO JSON -> Catalog of images and boxes, completely validated before anything uses it."""
 
 from __future__ import annotations
 

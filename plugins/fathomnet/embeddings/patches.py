@@ -1,6 +1,6 @@
-"""Prepares patches of images in order, ahead of their use.
+"""Patches of images through a model: prepared in order ahead of their use, in full batches.
 
-Runs full batches across images through the model, and copes when its memory runs out.
+A batch goes across images, and becomes smaller when the model's memory runs out.
 """
 
 import logging

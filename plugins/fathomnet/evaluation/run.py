@@ -1,6 +1,6 @@
-"""An evaluation as FiftyOne itself keeps it: its run, its fields and its results.
+"""An evaluation as FiftyOne itself keeps it: its run, its marks and its results.
 
-What an evaluation writes on images and boxes: the marks that FiftyOne's own would make.
+Marks are what an evaluation writes on images and boxes: the same that FiftyOne's own would make.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,8 +1,7 @@
 """Makes a FiftyOne dataset from COCO catalogs.
 
-Counts the boxes of a file that repeat others exactly, and shows them in a view.
-
-The tree of concepts as the App is shown it.
+Beside images and boxes it saves a view of the boxes that repeat others exactly, and the tree of
+concepts as the App is shown it.
 """
 
 from collections.abc import Iterable, Sequence

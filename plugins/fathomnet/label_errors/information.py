@@ -1,4 +1,4 @@
-"""Whether the names that a model predicts say anything of the labels, asked before they judge.
+"""What a model's predictions say about the true names of boxes, and whether they say anything.
 
 Names that were drawn at random, that belong to other boxes or that are all the same disagree with
 nearly every label. Bayes cannot tell that from labels that are nearly all wrong, so it is measured
@@ -17,7 +17,7 @@ as drawn, not boxes: it is that of sums by image (the sandwich estimator), with 
 many degrees of freedom as there are images but one. With few boxes it is too sure of itself (with
 two that agree it would be a point), and names are also shuffled in fact.
 
-What a model's predictions say about the true names of boxes.
+What predictions that pass say of the true names of boxes is weighed with all else (``weighing``).
 """
 
 from dataclasses import dataclass

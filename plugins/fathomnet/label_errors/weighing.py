@@ -1,6 +1,6 @@
 """Scores of labels from all signals put together, and the boxes that a suspect looks like.
 
-How probable it is that a label is wrong, given everything known about its box.
+A score is how probable it is that a label is wrong, given everything known about its box.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The possible outcomes for an image, and the errors that stand for them.
 
-Several attempts at what may pass, with random waits between them, wherever images move.
+What may pass is attempted several times, with random waits, wherever images move.
 """
 
 from typing import Final, Literal, get_args

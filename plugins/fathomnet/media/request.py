@@ -1,6 +1,6 @@
 """Checks a requested transfer completely before anything is moved.
 
-Divides a job among workers, none of which needs to ask the others what to do.
+A shard is a worker's part of it; no worker needs to ask the others what to do.
 """
 
 import re

@@ -2,8 +2,6 @@
 
 Everything is asynchronous, because transfers overlap. Paths are relative to the store's root and
 use ``/``; the catalog has checked that no file name leaves it.
-
-One line of what ``check_setup`` reports.
 """
 
 from __future__ import annotations

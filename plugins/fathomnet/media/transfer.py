@@ -1,6 +1,6 @@
 """Moves images from URLs into a store, and from URLs or a bucket into a folder.
 
-Runs the stages that need no FiftyOne, for operators and the command line.
+Neither stage needs FiftyOne: operators, the command line and the workflow find them in ``RUNNERS``.
 """
 
 from __future__ import annotations

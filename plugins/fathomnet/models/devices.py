@@ -1,7 +1,4 @@
-"""Chooses the device and the precision for a model.
-
-What the machine offers to a model: processors, a GPU's half precision, and memory that ends.
-"""
+"""Chooses the device and the precision for a model, by what the machine offers it."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 """Entries in FiftyOne's model zoo, kept in its folder of models for every later process.
 
-An embedding model as FiftyOne calls one: on pictures of every form, and on prompts.
+What an entry loads is called as FiftyOne calls a model: on pictures of every form, and on prompts.
 """
 
 import json

@@ -1,7 +1,6 @@
 """Searches for needles, text prompts kept in packs, and saves the hits as views with scores.
 
-Scores how much a picture resembles a prompt rather than what the prompt must not match.
-
+A score says how much a picture resembles a prompt rather than what the prompt must not match.
 Cosine similarities to one prompt mean little by themselves: every text has its own level over all
 pictures, and every picture its own over all texts. So a picture's score is its contrast with the
 negative prompts, in units of the spread of contrasts over the pictures, nearly all of which show no

@@ -1,6 +1,4 @@
-"""What the parameters of every operator have in common.
-
-Finds the parameters of every operator: the one list from which all others follow.
+"""What the parameters of every operator have in common, and the one list of all operators.
 
 An operator is registered by a class in any module of this package that names its stage. The doors
 in ``operators/``, the commands, the stages of the workflow, who may run what, the manifest that

@@ -1,6 +1,6 @@
 """Imports a predictions file into a field: one predicted box for each box that it names.
 
-Reads the boxes of one split, for matching by annotation id.
+The boxes of the split are read first; rows find theirs by annotation id.
 """
 
 from __future__ import annotations

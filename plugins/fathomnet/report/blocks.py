@@ -1,7 +1,4 @@
-"""The blocks of a data card, independent of its format.
-
-Reads the images and boxes of a dataset as columns, in one pass.
-"""
+"""The blocks of a data card, independent of its format, and the columns that they are made from."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

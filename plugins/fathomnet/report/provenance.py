@@ -1,6 +1,7 @@
 """Reads from a dataset's runs where its content came from, and what was made of it.
 
-Describes labels that are probably wrong: how many, why, where, and what became of them.
+Labels that are probably wrong have a section of their own: how many, why, where, and what became of
+them.
 """
 
 from collections import Counter

@@ -1,7 +1,6 @@
 """Makes a data card: what a dataset holds, where it came from, and what is wrong with it.
 
-A data card as Markdown, and as one HTML file that holds its pictures.
-
+It is written as Markdown, and as one HTML file that holds its pictures.
 Names with signs of Markdown or HTML stay what they are, and the page asks nobody for anything.
 """
 

@@ -1,6 +1,6 @@
 """Builds and opens indexes of stored vectors, for search by text, by image and by example.
 
-Makes and replaces indexes; where possible the old one stays until the new one is complete.
+Where possible an old index stays until the new one is complete.
 """
 
 import logging

@@ -1,8 +1,7 @@
 """The vectors of a run: what the database says of them, and this machine's copy of them.
 
-Adds boxes or images to an index or removes them, by the rules of FiftyOne's interface.
-
-What every similarity run of ours stores besides FiftyOne's own settings.
+Boxes or images are added to an index, and removed, by the rules of FiftyOne's interface. What a run
+of ours stores besides FiftyOne's own settings stands at the end.
 """
 
 import hashlib

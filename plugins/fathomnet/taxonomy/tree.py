@@ -1,8 +1,7 @@
 """The tree of concepts: names, ranks, lineages, and the taxonomic distance between two names.
 
-Names of animals as people and models write them, with an author, a doubt or a whole lineage.
-
-Open nomenclature as marine annotators use it: Sigovini, Keppel and Tagliapietra (2016), "Open
+Names are read as people and models write them, with an author, a doubt or a whole lineage. Open
+nomenclature as marine annotators use it: Sigovini, Keppel and Tagliapietra (2016), "Open
 Nomenclature in the biodiversity era", doi:10.1111/2041-210X.12594.
 """
 

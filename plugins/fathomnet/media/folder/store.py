@@ -1,6 +1,6 @@
 """A local folder as a store: files appear under their names complete, or not at all.
 
-Finds the places of files in a folder store, none of which may be outside it.
+No file has its place outside the folder, whatever it is called.
 """
 
 import asyncio

@@ -3,9 +3,7 @@
 On the same work Google's client moves an image at half to a third of the rate of a stream, for
 three to four times the processor time, so images go over aiohttp, either way, with google-auth's
 asynchronous session. Everything small (listings, what an object is, deletions, permissions) is
-asked of ``google-cloud-storage``, in threads.
-
-Lists the objects of a bucket, page by page.
+asked of ``google-cloud-storage``, in threads, and listings page by page.
 """
 
 import asyncio

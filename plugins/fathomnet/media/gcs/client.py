@@ -1,6 +1,7 @@
-"""What Google's own client of Cloud Storage is asked, and what its errors mean.
+"""Both clients of Cloud Storage: streams of images, and Google's own for all else.
 
-Images to and from Cloud Storage as streams, with google-auth's asynchronous session.
+Streams go over google-auth's asynchronous session; what Google's client is asked, and what its
+errors mean, stands below them.
 """
 
 from __future__ import annotations

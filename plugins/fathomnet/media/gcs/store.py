@@ -1,6 +1,6 @@
 """A Google Cloud Storage bucket as a store: every object is complete, or does not exist.
 
-What a bucket itself says of its objects' bytes, so that they can be compared without reading.
+What the bucket itself says of its objects' bytes lets them be compared without reading.
 """
 
 import asyncio
