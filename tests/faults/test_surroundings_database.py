@@ -89,6 +89,11 @@ def test_a_stage_whose_database_is_killed_is_finished_by_the_next_run(
     database.stop(signal.SIGKILL)
     database.start()
     ended = running.end()
+    if not isinstance(ended, Exception):
+        # The server was back before the last write was sent to it: the run went on.
+        assert either_way == "public API"
+        assert alone(stages.after, files, uri=database.uri) == undisturbed[case.name]
+        return
     assert isinstance(ended, SetupError), ended
     said = str(ended)
     assert said.startswith(f"{case.name} was interrupted: the database does not answer (127.0.0.1:")

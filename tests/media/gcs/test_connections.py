@@ -111,10 +111,12 @@ def test_the_environment_s_proxy_is_used(sink: Sink, monkeypatch: pytest.MonkeyP
     end="ended at once, not when the answer is given up",
 )
 def test_a_server_that_does_not_answer_does_not_hold_up_ctrl_c() -> None:
+    # A shell that runs tests in the background has them ignore Ctrl-C.
     script = """
-import sys
+import signal, sys
 from fathomnet_voxel51.media.event_loop import run_reporting
 from fathomnet_voxel51.media.gcs.store import GcsStore
+signal.signal(signal.SIGINT, signal.default_int_handler)
 async def listing():
     async with GcsStore("gs://deep-sea/fathomnet", endpoint=sys.argv[1]) as store:
         await store.listing("x")
