@@ -4,10 +4,6 @@ import colorsys
 from collections.abc import Iterable
 from typing import Any, Final
 
-import fiftyone as fo
-from fiftyone import ViewField
-from fiftyone.core.odm import SidebarGroupDocument
-
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, PRIMARY_LABEL
 from ..taxonomy import Taxonomy, load_taxonomy
 
@@ -93,6 +89,9 @@ def _colours_of(field: str, taxonomy: Taxonomy) -> dict[str, Any]:
 
 def set_app_defaults(dataset: Any) -> None:
     """Colours by concept and groups the sidebar of a new dataset."""
+    import fiftyone as fo
+    from fiftyone.core.odm import SidebarGroupDocument
+
     taxonomy = load_taxonomy()
     fields = (GROUND_TRUTH, PRIMARY_LABEL, MODEL_PREDICTIONS)
     dataset.app_config.color_scheme = fo.ColorScheme(
@@ -136,6 +135,8 @@ def untick_new_fields(dataset: Any) -> None:
 
     Does nothing if somebody has already chosen which fields are ticked.
     """
+    import fiftyone as fo
+
     config = dataset.app_config
     if config.active_fields is None:
         config.active_fields = fo.DatasetAppConfig.default_active_fields(dataset)
@@ -162,6 +163,8 @@ def tick_new_field(dataset: Any, field: str) -> None:
 
 def save_split_view(dataset: Any, split: str) -> None:
     """Saves a view of one split under its name, unless a view of that name exists."""
+    from fiftyone import ViewField
+
     if not dataset.has_saved_view(split):
         view = dataset.match(ViewField("split") == split)
         dataset.save_view(split, view, description=f"The images of the {split} split")

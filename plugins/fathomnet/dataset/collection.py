@@ -11,10 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import fiftyone as fo
-import fiftyone.core.storage as fos
 from bson import ObjectId
-from fiftyone.core.odm import get_db_conn
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.write_concern import WriteConcern
@@ -60,6 +57,8 @@ def make_durable(dataset: Any) -> None:
     if collection is not None:
         collection.delete_one({"_id": ObjectId()}, comment=DELETES_NOTHING)
         return
+    from fiftyone.core.odm import get_db_conn
+
     # Where the connection offers no such thing, its server is asked for nothing.
     with suppress(AttributeError, NotImplementedError, OperationFailure):
         durable = get_db_conn().datasets.with_options(write_concern=WriteConcern(j=True))
@@ -91,6 +90,8 @@ def set_label_values(
 
 def drop_orphans(dataset: Any) -> None:
     """Removes samples that were written into a dataset after somebody else deleted it."""
+    from fiftyone.core.odm import get_db_conn
+
     if door.way().is_open:
         get_db_conn().drop_collection(dataset._doc.sample_collection_name)
 
@@ -126,6 +127,8 @@ def drop_values(dataset: Any, paths: Iterable[str]) -> None:
     """
     collection = sample_collection(dataset)
     if collection is None:
+        import fiftyone as fo
+
         # With a field that is there again, whatever its kind, FiftyOne deletes the values.
         fields = {path: fo.StringField() for path in paths}
         dataset.add_dynamic_sample_fields(fields)
@@ -139,6 +142,9 @@ def drop_values(dataset: Any, paths: Iterable[str]) -> None:
 
 def is_there(dataset: Any) -> bool:
     """Whether the database has a dataset still, under whatever name."""
+    import fiftyone as fo
+    from fiftyone.core.odm import get_db_conn
+
     if door.way().is_open:
         return bool(get_db_conn().datasets.count_documents({"_id": dataset_id(dataset)}))
     if not fo.dataset_exists(dataset.name):
@@ -149,6 +155,9 @@ def is_there(dataset: Any) -> bool:
 
 def is_enterprise() -> bool:
     """Whether this is FiftyOne Enterprise, told by what it can do: version numbers do not say."""
+    import fiftyone as fo
+    import fiftyone.core.storage as fos
+
     if hasattr(fos, "upload_media") or hasattr(fo, "media_cache"):
         return True
     return importlib.util.find_spec("fiftyone.management") is not None
@@ -161,6 +170,8 @@ def dataset_id(dataset: Any) -> ObjectId:
 
 def reload_samples(dataset: Any) -> None:
     """Makes samples that this process already holds see what was written behind their back."""
+    import fiftyone as fo
+
     fo.Sample._reload_docs(dataset._sample_collection_name)
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import uuid4
 
-import fiftyone as fo
-from fiftyone.core.utils import to_slug
 from pymongo.errors import DuplicateKeyError
 
 from ..errors import DatasetError
@@ -20,6 +18,9 @@ _BEING_DELETED: Final = "being_deleted"
 
 def name_problem(name: str) -> str | None:
     """What is wrong with a dataset's name; None if FiftyOne would accept it."""
+    import fiftyone as fo
+    from fiftyone.core.utils import to_slug
+
     try:
         slug = to_slug(name)
     except ValueError as error:
@@ -49,6 +50,8 @@ def find_dataset(name: str, only_look: bool = False) -> Any | None:
     Raises:
         DatasetError: the dataset was not made by this project, or by a newer version of it.
     """
+    import fiftyone as fo
+
     if not fo.dataset_exists(name):
         return None
     dataset = fo.load_dataset(name, reload=True)
@@ -77,6 +80,8 @@ def open_dataset(name: str) -> Any:
     Raises:
         DatasetError: there is none.
     """
+    import fiftyone as fo
+
     if not fo.dataset_exists(name):
         known = ", ".join(fo.list_datasets()) or "none"
         raise DatasetError(f"there is no dataset {name}; known: {known}")
@@ -94,6 +99,8 @@ def create_dataset(name: str, splits: Iterable[str]) -> Any:
         name: a name to which ``name_problem`` has no objection.
         splits: the splits that get a saved view.
     """
+    import fiftyone as fo
+
     dataset = fo.Dataset(f"{name} being made {uuid4().hex}")
     dataset.media_type = "image"
     declare(dataset, sample_schema())

@@ -23,10 +23,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import fiftyone as fo
 import numpy as np
 from bson import ObjectId
-from fiftyone.core.odm import create_field, get_db_conn
 from pymongo import UpdateOne
 from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.write_concern import WriteConcern
@@ -96,6 +94,8 @@ def way() -> Way:
     forced = _FORCED.get(os.environ.get(PUBLIC_API, ""))
     if forced is not None:
         return forced
+    import fiftyone as fo
+
     where = (fo.config.database_uri, fo.config.database_name)
     known = _known.get(where)
     if known is not None:
@@ -137,6 +137,8 @@ if hasattr(os, "register_at_fork"):
 
 def _proved() -> Way | None:
     """The outcome of the proof; None where the database did not answer."""
+    import fiftyone as fo
+
     started = time.perf_counter()
     for is_last in (False, True):
         try:
@@ -162,6 +164,8 @@ def _proved() -> Way | None:
 @contextmanager
 def _scratch() -> Iterator[Any]:
     """A dataset that no list of datasets shows, as FiftyOne's own for patches; gone afterwards."""
+    import fiftyone as fo
+
     try:
         dataset = fo.Dataset(f"fathomnet proof {uuid4().hex}", _patches=True)
     except AutoReconnect:
@@ -217,6 +221,8 @@ def _prove(dataset: Any, started: float) -> None:
 
 def _theirs() -> Any:
     """The sample as whoever reads FiftyOne's documentation would make it."""
+    import fiftyone as fo
+
     rectangle = list(_RECTANGLE)
     return fo.Sample(
         filepath=str(Path("/fathomnet/a.png").absolute()),
@@ -262,6 +268,9 @@ def _theirs() -> Any:
 
 
 def _fields() -> dict[str, Any]:
+    import fiftyone as fo
+    from fiftyone.core.odm import create_field
+
     texts = ("split", "file_name", "source_url", "media_status", "vehicle", "dive")
     labels = {
         GROUND_TRUTH: fo.Detections,
@@ -365,6 +374,9 @@ def _compare(theirs: Any, ours: Any, how: str, place: str = "") -> None:
 
 def _private_calls(dataset: Any, collection: Any, theirs: Any) -> None:
     """What the stages use of FiftyOne that it does not promise, and does as they take it to."""
+    import fiftyone as fo
+    from fiftyone.core.odm import get_db_conn
+
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("a dataset's root is not itself", lambda: dataset.view()._root_dataset is dataset),
         (

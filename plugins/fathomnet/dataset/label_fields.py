@@ -3,8 +3,6 @@
 import re
 from typing import Any, Final
 
-import fiftyone as fo
-
 from ..errors import DatasetError, Fault, InputError
 
 _WORDS_OF_MONGOENGINE: Final = ("objects", "pk")
@@ -17,6 +15,8 @@ def boxes_path(dataset: Any, field: str) -> str:
     Raises:
         DatasetError: the dataset has no such field, or it holds something else.
     """
+    import fiftyone as fo
+
     path = labels_path(dataset, field)
     if path == field:
         known = _described(dataset, fo.Detections)
@@ -30,6 +30,8 @@ def labels_path(dataset: Any, field: str) -> str:
     Raises:
         DatasetError: the dataset has no such field, or it holds something else.
     """
+    import fiftyone as fo
+
     kind = label_type(dataset, field)
     if kind is fo.Detections:
         return f"{field}.detections"
@@ -53,6 +55,8 @@ def fields_holding(dataset: Any, *kinds: type) -> list[str]:
 
 def label_types(dataset: Any) -> dict[str, type]:
     """The top-level fields of a dataset or view that hold labels, with the class of the labels."""
+    import fiftyone as fo
+
     schema = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Label)
     return {name: field.document_type for name, field in schema.items()}
 
@@ -75,6 +79,8 @@ def require_writable(dataset: Any, field: str, kind: type) -> None:
         InputError: the name is not valid for a field.
         DatasetError: the field exists and holds something else.
     """
+    import fiftyone as fo
+
     problem = None
     if not _FIELD_NAME.fullmatch(field):
         problem = f"{field!r} is no field name: a letter, then letters, digits and _"

@@ -19,9 +19,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import bson
-import fiftyone as fo
 from bson import ObjectId, json_util
-from fiftyone import ViewField as F
 
 from .collection import make_durable
 from .documents import Document, ImageChange, now
@@ -153,6 +151,8 @@ class SampleImport:
     """
 
     def __init__(self, dataset: Any) -> None:
+        import fiftyone as fo
+
         self._dataset = dataset
         before = now() - LEFT_BEHIND
         for one in fo.list_datasets(glob_patt=f"* {SCRATCH} *", info=True):
@@ -174,6 +174,8 @@ class SampleImport:
 
     def add(self, documents: Sequence[Document]) -> int:
         """Adds samples, and says how many of them were not there yet."""
+        import fiftyone as fo
+
         name = f"{self._dataset.name[:40]} {SCRATCH} {uuid4().hex}"
         try:
             with tempfile.TemporaryDirectory(prefix="fathomnet-ingest-") as folder, _quiet():
@@ -201,6 +203,8 @@ class SampleImport:
 
 
 def _merge(dataset: Any, scratch: Any, ids: Sequence[str]) -> int:
+    from fiftyone import ViewField as F
+
     began = now()
     began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as MongoDB keeps it
     dataset.merge_samples(

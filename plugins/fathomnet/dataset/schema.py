@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import fiftyone as fo
-from fiftyone.core.odm import create_field
-
-from .. import names
+from ..names import (
+    ANNOTATION_ID,
+    GROUND_TRUTH,
+    OWN_RANK,
+    PROBABILITIES,
+    RANKS,
+    predicted_attributes,
+)
 from .collection import make_durable
 
 if TYPE_CHECKING:
@@ -31,7 +35,9 @@ def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
 
 def sample_schema() -> dict[str, Any]:
     """The fields that ``ingest_dataset`` sets on every sample and every box."""
-    box = f"{names.GROUND_TRUTH}.detections"
+    import fiftyone as fo
+
+    box = f"{GROUND_TRUTH}.detections"
     return {
         "metadata": _embedded("metadata", fo.ImageMetadata),
         "split": fo.StringField(),
@@ -43,10 +49,8 @@ def sample_schema() -> dict[str, Any]:
         "date_captured": fo.DateTimeField(description="UTC"),
         "vehicle": fo.StringField(description="The underwater vehicle, from the source URL"),
         "dive": fo.StringField(description="The vehicle's dive, from the source URL"),
-        names.GROUND_TRUTH: _embedded(names.GROUND_TRUTH, fo.Detections),
-        f"{box}.{names.ANNOTATION_ID}": fo.IntField(
-            description="COCO id, unique within its split only"
-        ),
+        GROUND_TRUTH: _embedded(GROUND_TRUTH, fo.Detections),
+        f"{box}.{ANNOTATION_ID}": fo.IntField(description="COCO id, unique within its split only"),
         f"{box}.area": fo.FloatField(description="Square pixels"),
         f"{box}.iscrowd": fo.IntField(),
     }
@@ -54,6 +58,8 @@ def sample_schema() -> dict[str, Any]:
 
 def further_schema(catalog: Catalog) -> dict[str, Any]:
     """The fields for what a catalog's images and boxes have beside COCO's own members."""
+    import fiftyone as fo
+
     kinds: dict[type, Any] = {
         bool: fo.BooleanField,
         int: fo.IntField,
@@ -62,7 +68,7 @@ def further_schema(catalog: Catalog) -> dict[str, Any]:
     }
     words = "From the annotations file"
     schema = {name: kinds[kind](description=words) for name, kind in catalog.image_fields.items()}
-    path = f"{names.GROUND_TRUTH}.detections"
+    path = f"{GROUND_TRUTH}.detections"
     for name, kind in catalog.box_fields.items():
         schema[f"{path}.{name}"] = kinds[kind](description=words)
     return schema
@@ -70,40 +76,46 @@ def further_schema(catalog: Catalog) -> dict[str, Any]:
 
 def classification_schema(field: str) -> dict[str, Any]:
     """A field with one label per sample."""
+    import fiftyone as fo
+
     return {field: _embedded(field, fo.Classification)}
 
 
 def boxes_schema(field: str) -> dict[str, Any]:
     """A field of boxes."""
+    import fiftyone as fo
+
     return {field: _embedded(field, fo.Detections)}
 
 
 def rank_schema(labels_path: str) -> dict[str, Any]:
     """The rank attributes of the labels at a path."""
-    return {f"{labels_path}.{name}": fo.StringField() for name in (names.OWN_RANK, *names.RANKS)}
+    import fiftyone as fo
+
+    return {f"{labels_path}.{name}": fo.StringField() for name in (OWN_RANK, *RANKS)}
 
 
 def prediction_schema(field: str, has_ranks: bool, has_probabilities: bool) -> dict[str, Any]:
     """A field of predictions, with the attributes that the file has."""
+    import fiftyone as fo
+
     box = f"{field}.detections"
     schema = {
         field: _embedded(field, fo.Detections),
-        f"{box}.{names.ANNOTATION_ID}": fo.IntField(
-            description="The box that this is a prediction for"
-        ),
+        f"{box}.{ANNOTATION_ID}": fo.IntField(description="The box that this is a prediction for"),
     }
     if has_ranks:
-        schema[f"{box}.{names.OWN_RANK}"] = fo.StringField()
+        schema[f"{box}.{OWN_RANK}"] = fo.StringField()
     if has_probabilities:
-        schema[f"{box}.{names.PROBABILITIES}"] = fo.VectorField()
+        schema[f"{box}.{PROBABILITIES}"] = fo.VectorField()
     return schema
 
 
 def predicted_schema(field: str, pred_field: str) -> dict[str, Any]:
     """What a field of boxes holds of the predictions in another field."""
-    name, confidence = (
-        f"{field}.detections.{one}" for one in names.predicted_attributes(pred_field)
-    )
+    import fiftyone as fo
+
+    name, confidence = (f"{field}.detections.{one}" for one in predicted_attributes(pred_field))
     return {
         name: fo.StringField(description=f"What {pred_field} says of this box"),
         confidence: fo.FloatField(description="How sure it is"),
@@ -111,4 +123,7 @@ def predicted_schema(field: str, pred_field: str) -> dict[str, Any]:
 
 
 def _embedded(name: str, document_type: type) -> Any:
+    import fiftyone as fo
+    from fiftyone.core.odm import create_field
+
     return create_field(name, fo.EmbeddedDocumentField, embedded_doc_type=document_type)

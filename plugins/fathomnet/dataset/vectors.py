@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-import fiftyone as fo
 import numpy as np
 import numpy.typing as npt
 
@@ -76,6 +75,8 @@ def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
     Raises:
         DatasetError: the dataset has no such field of boxes, or holds something else there.
     """
+    import fiftyone as fo
+
     path = vector_path(dataset, patches_field, field)
     wanted = {path: fo.VectorField, fingerprint_path(path): fo.DictField}
     for name, kind in wanted.items():
@@ -104,6 +105,8 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
         DatasetError: there is no such field of boxes or of vectors, or its vectors differ in
             length.
     """
+    import fiftyone as fo
+
     dataset = dataset_of(view)
     path = vector_path(dataset, patches_field, field)
     if not isinstance(dataset.get_field(path), fo.VectorField):

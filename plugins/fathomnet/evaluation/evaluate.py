@@ -14,9 +14,16 @@ from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
-from . import run
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
 from .result import EvaluationResult, Scored, result_of
+from .run import (
+    EvaluationDetails,
+    begin_run,
+    detection_config,
+    end_run,
+    refuse_taken_key,
+    write_marks,
+)
 from .scoring.judging import LEAST_IOU, judge, list_matches, make_marks, pairs_of
 from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
 
@@ -51,10 +58,10 @@ def evaluate_predictions(
     """
     eval_key = eval_key or evaluation_key(pred_field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    config = run.detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
+    config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
     bring_up_to_date(samples)
     _check(samples, gt_field, pred_field)
-    run.refuse_taken_key(dataset_of(samples), eval_key, config)
+    refuse_taken_key(dataset_of(samples), eval_key, config)
     progress(0.0, "reading boxes")
     asked = {"pred_field": pred_field, "gt_field": gt_field, "eval_key": eval_key}
     basis = Basis.now(samples, "evaluation", eval_key, (gt_field, pred_field), **asked)
@@ -64,15 +71,15 @@ def evaluate_predictions(
         marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
         matches = list_matches(*sides, scored.judgement)
     result = result_of(scored, eval_key, taxonomy)
-    run.EvaluationDetails(result, taxonomy.sha256).write(config)
+    EvaluationDetails(result, taxonomy.sha256).write(config)
     progress(0.3, "writing verdicts")
-    method = run.begin_run(samples, eval_key, config)
+    method = begin_run(samples, eval_key, config)
     total, done = len(scored.boxes.sample_ids), 0
-    for written in run.write_marks(samples, scored.boxes, marks, eval_key):
+    for written in write_marks(samples, scored.boxes, marks, eval_key):
         done += written
         progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
-    run.end_run(samples, eval_key, method, matches, metrics)
+    end_run(samples, eval_key, method, matches, metrics)
     basis.write(dataset_of(samples))
     progress(1.0, f"{counted(result.boxes, 'box', 'boxes')} scored")
     return result
@@ -98,8 +105,8 @@ def check_names(
     key = key or evaluation_key(pred_field)
     reload_known(samples)
     _check(samples, gt_field, pred_field)
-    config = run.detection_config(gt_field, pred_field, LEAST_IOU, ())
-    run.refuse_taken_key(dataset_of(samples), key, config)
+    config = detection_config(gt_field, pred_field, LEAST_IOU, ())
+    refuse_taken_key(dataset_of(samples), key, config)
     return key
 
 

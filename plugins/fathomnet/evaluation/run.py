@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import fiftyone as fo
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Self
 
@@ -33,6 +32,8 @@ def mark_names(eval_key: str) -> tuple[str, str, str, str]:
 
 def mark_schema(eval_key: str, gt_field: str, pred_field: str) -> dict[str, Any]:
     """The fields that the marks need: FiftyOne's own, and the distance."""
+    import fiftyone as fo
+
     kinds = (fo.StringField, fo.StringField, fo.FloatField, fo.IntField)
     schema: dict[str, Any] = {f"{eval_key}_{name}": fo.IntField() for name in COUNTS}
     for field in (gt_field, pred_field):
@@ -156,6 +157,8 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
         InputError: no evaluation can have this key.
         DatasetError: something else has it already.
     """
+    import fiftyone as fo
+
     if not eval_key.isidentifier() or eval_key.startswith("_"):
         problem = f"{eval_key!r} is no key: a letter, then letters, digits and _"
         raise InputError("evaluation", [Fault("eval_key", problem)])
@@ -189,6 +192,8 @@ def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
     Returns:
         FiftyOne's method object, for ``end_run``.
     """
+    import fiftyone as fo
+
     dataset = dataset_of(samples)
     method = config.build()
     method.ensure_requirements()

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import fiftyone as fo
-from fiftyone import ViewField
 from pymongo.errors import PyMongoError
 
 from ..catalog import ImageRecord
@@ -37,6 +35,8 @@ def save_concept_tree(taxonomy: Taxonomy) -> bool:
     Returns:
         Whether a version was written; not if the latest one is the same tree.
     """
+    import fiftyone as fo
+
     if not hasattr(fo, "Taxonomy"):
         return False
     children: dict[str | None, list[str]] = {}
@@ -70,6 +70,8 @@ def save_concept_tree(taxonomy: Taxonomy) -> bool:
 
 
 def _latest_tree() -> dict[str, Any] | None:
+    import fiftyone as fo
+
     if TAXONOMY_NAME not in fo.list_ontologies():
         return None
     tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
@@ -251,6 +253,8 @@ def _outcome(
     updates: Sequence[Difference],
 ) -> IngestResult:
     """What the dataset holds of the splits now; shows the boxes that are there twice."""
+    import fiftyone as fo
+
     splits = tuple(plan.split for plan in plans)
     path = f"{GROUND_TRUTH}.detections"
     samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
@@ -334,4 +338,6 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
 
 
 def _of_splits(dataset: Any, splits: tuple[str, ...]) -> Any:
+    from fiftyone import ViewField
+
     return dataset.match(ViewField("split").is_in(splits))

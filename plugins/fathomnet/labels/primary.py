@@ -7,8 +7,6 @@ from functools import partial
 from math import fsum
 from typing import Any
 
-import fiftyone as fo
-
 from ..dataset import writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.label_fields import boxes_path, require_writable
@@ -56,6 +54,8 @@ def add_primary_label(
         DatasetError: ``source_field`` holds no boxes, or ``field`` exists and holds something other
             than one label per image.
     """
+    import fiftyone as fo
+
     bring_up_to_date(dataset)
     boxes = check_primary_label(dataset, source_field, field)
     tick_new_field(dataset, field)
@@ -71,6 +71,8 @@ def check_primary_label(
     dataset: Any, source_field: str = GROUND_TRUTH, field: str = PRIMARY_LABEL
 ) -> str:
     """The path of the boxes whose concepts count; raises the errors of ``add_primary_label``."""
+    import fiftyone as fo
+
     boxes = boxes_path(dataset, source_field)
     require_writable(dataset, field, fo.Classification)
     return boxes

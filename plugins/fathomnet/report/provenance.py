@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import fiftyone as fo
-from fiftyone import ViewField
-
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import all_bases, read_record, why_outdated
 from ..embeddings.run import EmbeddingRecord
@@ -70,6 +67,8 @@ class _Suspect:
 
 def suspect_section(dataset: Any) -> Section:
     """What ``find_label_errors`` found in each field that it searched."""
+    import fiftyone as fo
+
     fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
     records = {field: read_label_errors_record(dataset, field) for field in fields}
     searched = {field: record for field, record in records.items() if record is not None}
@@ -149,6 +148,8 @@ def _tables(suspects: list[_Suspect]) -> list[Block]:
 
 def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
     """The suspects that the dataset holds now; only they have a suggestion."""
+    from fiftyone import ViewField
+
     names = ("id", "label", SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS)
     paths = [f"{field}.detections.{name}" for name in names]
     if any(dataset.get_field(path) is None for path in paths):
@@ -207,6 +208,8 @@ _Blocks = tuple[Block, ...]
 
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     """The sections that come from the runs of a dataset."""
+    import fiftyone as fo
+
     stages = [one for one in journals_of(dataset) if one.can_be_undone]
     undone = tuple(
         (one.key.removeprefix(RELABELLINGS), one.label, one.boxes, one.note) for one in stages
@@ -326,6 +329,8 @@ def _leaks(dataset: Any) -> Iterator[Block]:
 
 def _origin(dataset: Any, field: str) -> Iterator[Block]:
     """The files from which the boxes of a field were imported, and what made these files."""
+    from fiftyone import ViewField
+
     path = f"{field}.detections"
     imports = read_import_records(dataset, field)
     if not imports:
