@@ -5,8 +5,19 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from demo.processes import worker
+
+WELCOME = """\
+{dataset} is at {url}
+  at the top left:   saved views, such as "suspects"
+  at the top right:  workspaces with panels, where it says "Unsaved"
+  the key `          all operators: type "relabel", "evaluate", "find"
+docs/tutorial.md goes through all of it. What you schedule is run by a worker, whose log is
+{log}.
+Ctrl-C ends both; closing the page ends neither.
+"""
 
 
 def main() -> int:
@@ -14,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo.app", description=__doc__)
     parser.add_argument("dataset", help="the dataset to open")
     parser.add_argument("--log", type=Path, default=Path("demo-data/worker.log"))
+    parser.add_argument("--port", type=int, help="where the App is served, by default 5151")
     options = parser.parse_args()
     import fiftyone as fo
 
@@ -22,9 +34,14 @@ def main() -> int:
         known = ", ".join(fo.list_datasets()) or "none; make demo makes one"
         print(f"there is no dataset {options.dataset}; known: {known}", file=sys.stderr)
         return 2
+    port = options.port or fo.config.default_app_port
+    url = f"http://localhost:{port}/datasets/{quote(options.dataset)}"
+    print(WELCOME.format(dataset=options.dataset, url=url, log=options.log), flush=True)
     fiftyone = str(Path(sys.executable).parent / "fiftyone")
+    # Less than 0: it waits for ever, whether a page is open or not.
+    launch = [fiftyone, "app", "launch", options.dataset, "--port", str(port), "--wait", "-1"]
     with worker(options.log), contextlib.suppress(KeyboardInterrupt):
-        return subprocess.run([fiftyone, "app", "launch", options.dataset], check=False).returncode
+        return subprocess.run(launch, check=False).returncode
     return 0
 
 

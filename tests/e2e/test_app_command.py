@@ -1,0 +1,77 @@
+"""``make app``: it says what to do, and lives until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fiftyone as fo
+import pytest
+from playwright.sync_api import Browser, Error
+
+from demo.processes import free_port
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.e2e
+
+PATIENCE_SECONDS = 60
+LONGER_THAN_FIFTYONE_WAITS = 8
+
+
+def test_it_says_what_to_do_and_outlives_a_closed_page(
+    chromium: Browser, dataset_name: str, tmp_path: Path
+) -> None:
+    dataset = fo.Dataset(dataset_name, persistent=True)
+    dataset.add_sample_field("ground_truth", fo.EmbeddedDocumentField, fo.Detections)
+    port, said = free_port(), tmp_path / "said.txt"
+    command = [sys.executable, "-m", "demo.app", dataset_name, "--port", str(port)]
+    with (
+        said.open("wb") as output,
+        subprocess.Popen(
+            [*command, "--log", str(tmp_path / "worker.log")],
+            cwd=REPOSITORY,
+            env={
+                **os.environ,
+                "BROWSER": "true",
+            },  # the test opens the page, in a browser of its own
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as app,
+    ):
+        try:
+            url = f"http://localhost:{port}/datasets/{dataset_name}"
+            page = chromium.new_page()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while True:
+                try:
+                    page.goto(url)
+                    break
+                except Error:
+                    assert app.poll() is None and time.monotonic() < deadline, said.read_text()
+                    time.sleep(0.5)
+            page.get_by_text("ground_truth").first.wait_for()
+            page.close()
+            time.sleep(LONGER_THAN_FIFTYONE_WAITS)
+            assert app.poll() is None
+            chromium.new_page().goto(url)
+        finally:
+            os.killpg(app.pid, signal.SIGINT)  # as a terminal does
+            app.wait(PATIENCE_SECONDS)
+    told = said.read_text()
+    assert told.startswith(f"{dataset_name} is at {url}\n") and "docs/tutorial.md" in told
+    assert "Traceback" not in told
+
+
+def test_a_dataset_that_is_not_there_is_said(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "demo.app", "no-such", "--log", str(tmp_path / "worker.log")],
+        check=False,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("there is no dataset no-such; known: ")
