@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.media.ledger import Entry, Job, known_outcomes, open_ledger, write_not_stored
+from fathomnet_voxel51.media.ledger import (
+    Entry,
+    Job,
+    known_outcomes,
+    open_ledger,
+    source_of,
+    write_not_stored,
+)
 
 STORED = Entry("a.png", "stored", bytes=5, crc32c="AAAAAA==", generation=7, attempts=1)
 GONE = Entry("b.png", "missing", "the source answered 404", attempts=1)
@@ -100,9 +107,115 @@ def test_a_ledger_of_another_job_is_refused_with_what_differs(
 
 def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     path = recorded(STORED, into=job(tmp_path))
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(InputError, match="version 2"), open_ledger(job(tmp_path)):
+    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+    with pytest.raises(InputError, match="version 3"), open_ledger(job(tmp_path)):
         pass
+
+
+def old_ledger(root: Path) -> Path:
+    """A ledger as version 1 wrote it, literally: its entries name no URL."""
+    path = job(root).ledger
+    path.parent.mkdir()
+    header = {"format": "fathomnet-voxel51 transfer ledger", "version": 1}
+    header |= job(root).header() | {"version": 1}
+    line = {"time": "2025-05-01T12:00:00+00:00", "name": "a.png", "outcome": "stored"}
+    line |= {"bytes": 5, "crc32c": "AAAAAA==", "generation": 7, "attempts": 1}
+    path.write_text(json.dumps(header) + "\n" + json.dumps(line) + "\n")
+    return path
+
+
+def test_a_ledger_of_the_first_version_goes_on_for_the_same_file(tmp_path: Path) -> None:
+    old_ledger(tmp_path)
+    with open_ledger(job(tmp_path), {"a.png": source_of("https://x/a")}) as ledger:
+        assert ledger.entries["a.png"].digest is not None
+        ledger.record(GONE)
+    known = known_outcomes(str(tmp_path), "train", "ab12", {"a.png": source_of("https://x/a")})
+    assert known["a.png"].outcome == "stored"
+
+
+def test_a_ledger_of_the_first_version_is_refused_for_a_corrected_file(tmp_path: Path) -> None:
+    path = old_ledger(tmp_path)
+    before, sources = path.read_bytes(), {"a.png": source_of("https://x/a")}
+    corrected = job(tmp_path, annotations_sha256="cd34")
+    with pytest.raises(InputError, match="0 are known"), open_ledger(corrected, sources):
+        pass
+    assert path.read_bytes() == before
+
+
+URLS = {f"{name}.png": f"https://ocean.example/{name}.png" for name in "abcd"}
+
+
+def hashed(urls: dict[str, str]) -> dict[str, str]:
+    return {name: source_of(url) for name, url in urls.items()}
+
+
+def recorded_with_urls(root: Path) -> Path:
+    entries = (
+        Entry(name, "stored", bytes=5, crc32c="AAAAAA==", generation=7, source=source)
+        for name, source in hashed(URLS).items()
+    )
+    return recorded(*entries, into=job(root))
+
+
+def test_a_ledger_goes_on_when_the_annotations_file_was_corrected(tmp_path: Path) -> None:
+    path = recorded_with_urls(tmp_path)
+    before = path.read_bytes()
+    now = hashed(URLS | {"b.png": "https://ocean.example/right.png"})
+    corrected = job(tmp_path, annotations_sha256="cd34")
+    with open_ledger(corrected, now) as ledger:
+        assert set(ledger.entries) == set(URLS)
+    assert path.read_bytes().startswith(before)
+    assert set(known_outcomes(str(tmp_path), "train", "cd34", now)) == set(URLS) - {"b.png"}
+    # and back: what is known of a URL stays known
+    with open_ledger(job(tmp_path), hashed(URLS)) as ledger:
+        assert set(ledger.entries) == set(URLS)
+    assert set(known_outcomes(str(tmp_path), "train", "ab12", hashed(URLS))) == set(URLS)
+
+
+def test_outcomes_are_known_for_a_corrected_file_before_anything_moves(tmp_path: Path) -> None:
+    recorded_with_urls(tmp_path)
+    now = hashed(URLS | {"b.png": "https://ocean.example/right.png"})
+    assert set(known_outcomes(str(tmp_path), "train", "cd34", now)) == set(URLS) - {"b.png"}
+
+
+def test_a_file_of_another_set_with_the_same_names_is_refused(tmp_path: Path) -> None:
+    path = recorded_with_urls(tmp_path)
+    before = path.read_bytes()
+    others = hashed({name: f"https://other.example/{name}" for name in URLS})
+    other = job(tmp_path, annotations_sha256="cd34")
+    with pytest.raises(InputError, match="4 images.*0 are known"), open_ledger(other, others):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_an_entry_without_a_url_no_longer_holds_once_the_file_was_corrected(tmp_path: Path) -> None:
+    path = recorded_with_urls(tmp_path)
+    old = '{"time": "2025-05-01T12:00:00+00:00", "name": "old.png", "outcome": "missing"}\n'
+    with path.open("a") as file:
+        file.write(old)
+    now = hashed(URLS | {"old.png": "https://ocean.example/old.png"})
+    for _ in range(2):
+        with open_ledger(job(tmp_path, annotations_sha256="cd34"), now) as ledger:
+            assert ledger.entries["old.png"].source not in ("", now["old.png"])
+    assert "old.png" not in known_outcomes(str(tmp_path), "train", "cd34", now)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("https://x/1.png", "https://x/1.png", True),
+        ("https://x/1.png?id=1", "https://x/1.png?id=2", False),
+        ("https://x/1.png?id=1&Expires=5&Signature=a", "https://x/1.png?id=1", True),
+        ("https://x/1.png?X-Amz-Date=1&X-Amz-Signature=2", "https://x/1.png?X-Amz-Date=9", True),
+        ("https://x/1.png?sv=2022&se=2025&sr=b&sp=r&sig=q", "https://x/1.png", True),
+        ("https://me:pw@x/1.png", "https://x/1.png", True),
+        ("https://x/1.png#top", "https://x/1.png", True),
+        ("http://x/1.png", "https://x/1.png", False),
+        ("", "https://x/1.png", False),
+    ],
+)
+def test_a_url_is_known_without_what_signs_it(one: str, other: str, is_same: bool) -> None:
+    assert (source_of(one) == source_of(other)) is is_same
 
 
 @pytest.mark.parametrize(

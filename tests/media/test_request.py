@@ -71,7 +71,7 @@ def test_the_parts_of_a_running_job_never_change() -> None:
 def test_another_process_sees_the_same_parts() -> None:
     names = [f"{number}.png" for number in range(200)]
     program = (
-        "import sys; from fathomnet_voxel51.media.shards import Shard; "
+        "import sys; from fathomnet_voxel51.media.request import Shard; "
         "print([Shard(1, 3).owns(name) for name in sys.argv[1:]])"
     )
     answers = subprocess.run(

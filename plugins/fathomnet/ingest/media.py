@@ -10,7 +10,7 @@ from typing import Any, Final
 from PIL import Image
 
 from ..catalog import ImageRecord, Measure
-from ..media.ledger import Entry, known_outcomes
+from ..media.ledger import Entry, known_outcomes, source_of
 from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
 from ..pictures import is_sideways
@@ -124,9 +124,10 @@ def locate_images(
     if is_local and names and not on_disk:
         stored = _elsewhere(media, split, images)
     known: dict[str, Entry] = {}
+    sources = {image.file_name: source_of(image.source_url or "") for image in images}
     for place in dict.fromkeys((media.filepath_root, media.media_root)):
         for sha256 in annotations_sha256 if place else ():
-            known |= known_outcomes(place, split, sha256)
+            known |= known_outcomes(place, split, sha256, sources)
     in_bucket = media.media_root.startswith(GCS)
 
     def status(name: str) -> MediaStatus:

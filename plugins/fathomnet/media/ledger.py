@@ -3,15 +3,20 @@
 A ledger is a file of JSON lines. The first line names the job; each further line is one entry, and
 of several entries with one name the last counts. Each line is a single write, so a process that is
 killed leaves at most one incomplete line at the end, which is cut off when the file is reopened.
+
+An entry holds for its image's URL. When the annotations file was corrected the ledger goes on with
+a line that names the new file: what is listed with the same name and URL need not move again.
 """
 
 import csv
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
+from hashlib import blake2b
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -25,13 +30,23 @@ from .paths import GCS
 from .store import Digest
 
 FORMAT: Final = "fathomnet-voxel51 transfer ledger"
-VERSION: Final = 1
+VERSION: Final = 2
+VERSIONS: Final = (1, VERSION)
+"""Those that are read; entries of the first do not say for which URL they hold."""
 HOME_VARIABLE: Final = "FATHOMNET_LEDGERS"
 """Environment variable: folder of the ledgers for buckets; else one below ``FATHOMNET_HOME``."""
 
 _GCS: Final = "gs://"
 _FOLDER: Final = "ledgers"
 _IN_PLACE: Final = "the folder that holds this ledger"
+_GOES_ON: Final = {"annotations_sha256", "time"}
+_UNKNOWN_SOURCE: Final = "?"
+_SIGNATURE: Final = re.compile(
+    r"(x-(goog|amz)-.*|googleaccessid|awsaccesskeyid|key-pair-id|expires|signature|sig|token"
+    r"|policy|s[eprtv]|sks?|ske|skt)=.*",
+    re.IGNORECASE,
+)
+"""What signs a URL for some hours, and says nothing of the image."""
 
 State = Outcome | Literal["sending"]
 """An outcome, or ``sending``: the image is known to be whole and its last bytes are under way."""
@@ -91,7 +106,10 @@ class Entry:
         bytes: size of the stored object.
         crc32c: CRC-32C of the stored object, in Base64.
         md5: MD5 of the stored object in Base64, where the store computes it.
-        generation: version of the stored object, see ``store.StoredObject``.
+        generation: version of the stored object, see ``store.StoredObject``; of an image that is
+            not stored, the version of one from another URL that has its name.
+        source: which URL the entry is about, see :func:`source_of`; empty where images come from
+            a bucket, and in ledgers of version 1.
         attempts: the number of attempts in the run that wrote the entry.
         time: when, UTC, ISO 8601.
     """
@@ -105,6 +123,7 @@ class Entry:
     generation: int | None = None
     attempts: int = 0
     time: str = ""
+    source: str = ""
 
     @property
     def digest(self) -> Digest | None:
@@ -129,6 +148,25 @@ def ledgers_of(root: str) -> Path:
     return kept_in(_FOLDER, HOME_VARIABLE) / root.removeprefix(_GCS)
 
 
+def source_of(url: str) -> str:
+    """A short hash by which a ledger tells whether an image's URL was corrected.
+
+    Login, fragment and signature do not count: they change while the image stays.
+
+    Examples:
+        >>> signed = "https://ocean.example/1.png?X-Goog-Signature=ab12"
+        >>> source_of(signed) == source_of("https://ocean.example/1.png")
+        True
+        >>> source_of("https://ocean.example/2.png") == source_of("https://ocean.example/1.png")
+        False
+    """
+    address, _, query = url.partition("#")[0].partition("?")
+    address = re.sub(r"^([^/]*//)[^/]*@", r"\1", address)
+    named = [part for part in query.split("&") if part and not _SIGNATURE.fullmatch(part)]
+    text = "?".join([address, *filter(None, ["&".join(named)])])
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
 def line_of(entry: Entry) -> bytes:
     """An entry as it is written, without empty values."""
     values = {name: getattr(entry, name) for name in _BLANK}
@@ -143,6 +181,8 @@ def _line(values: dict[str, Any]) -> bytes:
 def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Entry]]:
     """The header and the last entry of each name; an incomplete last line is skipped.
 
+    The header names the annotations file with which the ledger went on last.
+
     Raises:
         InputError: a line is not a line of a ledger, or is of another version.
     """
@@ -152,16 +192,21 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
     header = _record(path, 1, lines[0])
     if header.get("format") != FORMAT:
         raise damaged_line(path, 1, f"does not begin with the words {FORMAT!r}: it is not a ledger")
-    if header.get("version") != VERSION:
+    if header.get("version") not in VERSIONS:
+        problem = f"version {header.get('version')!r}; this program reads {VERSION} and older"
         raise InputError(
             str(path),
-            [Fault("line 1", f"version {header.get('version')!r}; this program reads {VERSION}")],
+            [Fault("line 1", problem)],
             "Use the program that wrote it, or move the ledger away to begin a new one: what is "
             "stored is then compared with its source once.",
         )
     entries: dict[str, Entry] = {}
     for number, line in enumerate(lines[1:], 2):
         values = _record(path, number, line)
+        if values.keys() == _GOES_ON:
+            header["annotations_sha256"] = values["annotations_sha256"]
+            entries = _of_corrected(header, entries)
+            continue
         if not values.keys() <= _KEYS or values.get("outcome") not in _STATES:
             raise damaged_line(path, number, "is not a ledger entry")
         entry = Entry(**values) if "name" in values else None
@@ -191,18 +236,52 @@ def damaged_line(path: Path, number: int, problem: str) -> InputError:
     )
 
 
-def refuse_other_job(path: Path, header: dict[str, Any], job: Job) -> None:
-    """Refuses a ledger whose header is not that of a job.
+def _of_corrected(header: dict[str, Any], entries: dict[str, Entry]) -> dict[str, Entry]:
+    """The entries when the annotations file was corrected; without a URL nothing holds any more."""
+    if str(header.get("source", "")).startswith(_GCS):
+        return entries
+    return {
+        name: entry if entry.source else replace(entry, source=_UNKNOWN_SOURCE)
+        for name, entry in entries.items()
+    }
+
+
+def refuse_other_job(
+    path: Path,
+    header: dict[str, Any],
+    entries: Mapping[str, Entry],
+    job: Job,
+    sources: Mapping[str, str],
+) -> None:
+    """Refuses a ledger that is not a job's, unless only its annotations file was corrected.
+
+    A file is a correction of another if, of the images that the ledger knows by name, at least
+    half have kept their URLs; otherwise it is of another set, whose images may have the same names.
+
+    Args:
+        path: the ledger.
+        header: its header.
+        entries: its entries.
+        job: the job.
+        sources: the job's images by name, each with its :func:`source_of`.
 
     Raises:
         InputError: with each part of the job that differs.
     """
     wanted = job.header()
+    wanted["version"] = header["version"]
+    common = entries.keys() & sources.keys()
+    same = sum(entries[name].source == sources[name] for name in common)
+    if not entries or 2 * same >= len(common) > 0:
+        wanted["annotations_sha256"] = header.get("annotations_sha256")
     faults = [
         Fault(key, f"is {header.get(key)!r} in the ledger, and {value!r} in this run")
         for key, value in wanted.items()
         if header.get(key) != value
     ]
+    if faults and wanted["annotations_sha256"] != header.get("annotations_sha256"):
+        known = f"of {len(common):,} images with names that the ledger knows, {same:,} are known"
+        faults.append(Fault("images", f"{known} to have kept their URLs; half would do"))
     if faults:
         raise InputError(
             f"ledger {path} is of another job",
@@ -220,6 +299,7 @@ __all__ = [
     "ledgers_about",
     "not_stored_list",
     "open_ledger",
+    "source_of",
     "write_not_stored",
 ]
 
@@ -256,8 +336,13 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(job: Job) -> Iterator[Ledger]:
+def open_ledger(job: Job, sources: Mapping[str, str] | None = None) -> Iterator[Ledger]:
     """Opens or creates a job's ledger; only one process at a time may hold it.
+
+    Args:
+        job: the job.
+        sources: its images by name, each with its :func:`source_of`; by them the ledger goes on
+            when the annotations file was corrected.
 
     Raises:
         InputError: the file is not a ledger, belongs to another job, or is damaged.
@@ -271,7 +356,7 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         )
     descriptor = _open_locked(path)
     try:
-        entries = _continue_or_begin(path, descriptor, job)
+        entries = _continue_or_begin(path, descriptor, job, sources or {})
         yield Ledger(path, descriptor, entries)
         os.fsync(descriptor)
     finally:
@@ -284,13 +369,18 @@ def ledgers_about(root: str, split: str) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
-def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, Entry]:
+def known_outcomes(
+    root: str, split: str, annotations_sha256: str, sources: Mapping[str, str] | None = None
+) -> dict[str, Entry]:
     """Merges the entries of all ledgers about a split's images in a store, shards included.
 
     Args:
         root: ``gs://bucket/prefix`` or a folder.
         split: the split.
-        annotations_sha256: hash of the COCO file; ledgers about another file are skipped.
+        annotations_sha256: hash of the COCO file.
+        sources: the file's images by name, each with its :func:`source_of`: what a ledger about
+            another file says of the same name and URL counts too, and what is said of another URL
+            does not. Without them, ledgers about another file are skipped.
 
     Returns:
         The latest entry of each image by file name; empty if nothing was transferred.
@@ -301,9 +391,16 @@ def known_outcomes(root: str, split: str, annotations_sha256: str) -> dict[str, 
     merged: dict[str, Entry] = {}
     for path in ledgers_about(root, split):
         header, entries = read_lines(path, path.read_bytes())
-        if (header.get("split"), header.get("annotations_sha256")) != (split, annotations_sha256):
+        if header.get("split") != split:
             continue
+        is_about_it = header.get("annotations_sha256") == annotations_sha256
         for name, entry in entries.items():
+            if sources is None or not entry.source:
+                counts = is_about_it
+            else:
+                counts = entry.source == sources.get(name)
+            if not counts:
+                continue
             if name not in merged or merged[name].time <= entry.time:
                 merged[name] = entry
     return merged
@@ -378,7 +475,9 @@ def _open_locked(path: Path) -> int:
     return descriptor
 
 
-def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry]:
+def _continue_or_begin(
+    path: Path, descriptor: int, job: Job, sources: Mapping[str, str]
+) -> dict[str, Entry]:
     size = os.fstat(descriptor).st_size
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
@@ -391,8 +490,13 @@ def _continue_or_begin(path: Path, descriptor: int, job: Job) -> dict[str, Entry
         _append(descriptor, job.line(), path)
         return {}
     header, entries = read_lines(path, content[:whole])
-    refuse_other_job(path, header, job)
+    refuse_other_job(path, header, entries, job, sources)
     os.ftruncate(descriptor, whole)
+    if header.get("annotations_sha256") != job.annotations_sha256:
+        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        corrected = {"time": time, "annotations_sha256": job.annotations_sha256}
+        _append(descriptor, _line(corrected), path)
+        entries = _of_corrected(header, entries)
     return entries
 
 

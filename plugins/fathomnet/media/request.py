@@ -4,7 +4,9 @@ A shard is a worker's part of it; no worker needs to ask the others what to do.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
@@ -12,8 +14,8 @@ from typing_extensions import Self
 
 from ..catalog import LARGEST_SIDE, Catalog, read_catalog
 from ..errors import Fault, InputError
-from ..names import SPLITS
-from .ledger import Job
+from ..names import FROM_URLS, SPLITS
+from .ledger import Job, source_of
 from .moving.engine import Policy
 
 _TEXT: Final = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*")
@@ -115,7 +117,7 @@ class Options:
     policy: Policy | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """A transfer that has been checked and can begin.
 
@@ -132,6 +134,12 @@ class Request:
     images: tuple[RequestedImage, ...]
     policy: Policy
     options: Options
+
+    @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """The images by name, each with what a ledger knows its URL by; "" for a bucket's."""
+        from_urls = self.job.source == FROM_URLS
+        return {image.name: source_of(image.url) if from_urls else "" for image in self.images}
 
 
 def checked_request(

@@ -21,7 +21,7 @@ from ..text import counted
 from .event_loop import run_reporting
 from .folder.store import FolderStore
 from .gcs.store import CREATE, GET, GcsStore
-from .ledger import Ledger, open_ledger, write_not_stored
+from .ledger import Ledger, open_ledger, source_of, write_not_stored
 from .moving.attempt import Item, Source
 from .moving.engine import Policy, Transfer
 from .moving.tally import Tally
@@ -175,7 +175,7 @@ def download_source(source: str, faults: list[Fault]) -> str:
 def _run(request: Request, progress: Progress) -> TransferResult:
     began = time.monotonic()
     tally = Tally(request.verb, len(request.images))
-    with open_ledger(request.job) as ledger:
+    with open_ledger(request.job, request.sources) as ledger:
         try:
             with lasting_objects_skipped():
                 run_reporting(_move(request, ledger, tally), lambda: progress(*tally.report()))
@@ -214,7 +214,10 @@ async def _move(request: Request, ledger: Ledger, tally: Tally) -> None:
         if request.job.source == FROM_URLS:
             source = UrlSource(connections, request.options.allow_private_hosts)
             await stack.enter_async_context(source)
-            items = (Item(image.name, image.url) for image in request.images)
+            sources = request.sources
+            items = (
+                Item(image.name, image.url, source=sources[image.name]) for image in request.images
+            )
         else:
             source = bucket = GcsStore(request.job.source, connections)
             await stack.enter_async_context(bucket)

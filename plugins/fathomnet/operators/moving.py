@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from ..errors import FathomNetError, Fault, InputError
-from ..media.ledger import known_outcomes, ledgers_about, not_stored_list
+from ..media.ledger import known_outcomes, ledgers_about, not_stored_list, source_of
 from ..media.request import Shard, read_listed
 from ..media.transfer import not_moved
 from ..names import images_folder
@@ -18,8 +18,10 @@ from .forms import APP_WAITS, Preview, file_version, once_a_version, problem_wit
 
 P = TypeVar("P", UploadImages, DownloadImages)
 
-Listed = tuple[str, tuple[tuple[str, bool], ...]]
-"""A catalog's hash, and for each image its name and whether it has a URL."""
+Listed = tuple[str, tuple[tuple[str, str], ...]]
+"""A catalog's hash, and for each image its name and what a ledger knows its URL by."""
+
+WITHOUT_URL: Final = source_of("")
 
 SOON_DONE: Final = 1_000
 """Images that move within the ten minutes for which the App waits, at 5 MB a second."""
@@ -32,22 +34,24 @@ SLOW: Final = (
 @once_a_version
 def _listed(path: str) -> Listed:
     catalog = read_listed(path)
-    images = ((image.file_name, bool(image.source_url)) for image in catalog.images)
+    images = ((image.file_name, source_of(image.source_url or "")) for image in catalog.images)
     return catalog.sha256, tuple(images)
 
 
-def _outcomes(root: str, split: str, sha256: str) -> Mapping[str, str]:
+def _outcomes(root: str, split: str, annotations: str) -> Mapping[str, str]:
     """The outcomes of earlier runs for each image, by name."""
-    versions = tuple(map(file_version, ledgers_about(root, split)))
-    return _outcomes_of_version(root, split, sha256, versions)
+    versions = tuple(map(file_version, (annotations, *ledgers_about(root, split))))
+    return _outcomes_of_version(root, split, annotations, versions)
 
 
 @lru_cache(maxsize=4)
 def _outcomes_of_version(
-    root: str, split: str, sha256: str, versions: tuple[tuple[str, int, int] | None, ...]
+    root: str, split: str, annotations: str, versions: tuple[tuple[str, int, int] | None, ...]
 ) -> Mapping[str, str]:
     # A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
-    return {name: entry.outcome for name, entry in known_outcomes(root, split, sha256).items()}
+    sha256, images = _listed(annotations)
+    known = known_outcomes(root, split, sha256, dict(images))
+    return {name: entry.outcome for name, entry in known.items()}
 
 
 class TransferOperator(StageOperator[P]):
@@ -92,28 +96,27 @@ class TransferOperator(StageOperator[P]):
         if too_large(params.annotations):
             return Preview(facts=("a large file, checked when it is read",))
         try:
-            sha256, images = _listed(params.annotations)
+            _, images = _listed(params.annotations)
         except FathomNetError as error:
             return Preview(problems=(problem_with("annotations", error),))
-        names = {name: has_url for name, has_url in images[: params.limit] if shard.owns(name)}
+        names = {name: source for name, source in images[: params.limit] if shard.owns(name)}
         images_are = counted(len(names), "image is", "images are")
         fact = f"{images_are} {action} to {root}/{images_folder(params.split)}"
-        without_url = sum(not has_url for has_url in names.values())
+        without_url = sum(source == WITHOUT_URL for source in names.values())
         warning = f"Without a URL in the catalog: {without_url:,}"
         preview = Preview(facts=(fact,), warnings=(warning,) if without_url else ())
-        return _after_earlier_runs(preview, params, root, sha256, names) if moves else preview
+        return _after_earlier_runs(preview, params, root, names) if moves else preview
 
 
 def _after_earlier_runs(
     preview: Preview,
     params: UploadImages | DownloadImages,
     root: str,
-    sha256: str,
     names: Iterable[str],
 ) -> Preview:
     """The preview of a job that may already have been begun."""
     try:
-        known = _outcomes(root, params.split, sha256)
+        known = _outcomes(root, params.split, params.annotations)
     except FathomNetError as error:
         return Preview(problems=(Fault("ledger", str(error)),))
     seen = Counter(known.get(name, "new") for name in names)

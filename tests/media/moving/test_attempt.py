@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fathomnet_voxel51.media.ledger import Entry
 from fathomnet_voxel51.media.moving.attempt import Step, next_step
@@ -12,6 +14,7 @@ STORED = Entry("a", "stored", bytes=10, crc32c="AAAAAA==", generation=1)
 SENDING = Entry("a", "sending", bytes=10, crc32c="AAAAAA==")
 MISSING = Entry("a", "missing", "404")
 IN_BUCKET = StoredObject(10, "AAAAAA==", generation=1)
+OURS = StoredObject(10, "AAAAAA==", generation=1, ours=True)
 IN_FOLDER = StoredObject(10, None, generation=1)
 
 
@@ -41,6 +44,27 @@ IN_FOLDER = StoredObject(10, None, generation=1)
 )
 def test_next_step(entry: Entry | None, stored: StoredObject | None, step: Step) -> None:
     assert next_step(entry, stored) is step
+
+
+@pytest.mark.parametrize(
+    ("entry", "stored", "step"),
+    [
+        (replace(STORED, source="this"), IN_BUCKET, Step.LEAVE),
+        (replace(STORED, source="other"), IN_BUCKET, Step.FETCH),
+        (STORED, IN_BUCKET, Step.LEAVE),
+        (replace(MISSING, source="this"), None, Step.GIVE_UP),
+        (replace(MISSING, source="other"), None, Step.FETCH),
+        # What is stored was known to be of another URL when this one had nothing.
+        (replace(MISSING, source="this", generation=1), IN_BUCKET, Step.GIVE_UP),
+        (Entry("a", "failed", source="this", generation=1), IN_BUCKET, Step.FETCH),
+        (Entry("a", "failed", source="this", generation=1), OURS, Step.FETCH),
+        (Entry("a", "failed", source="this", generation=9), IN_BUCKET, Step.COMPARE),
+    ],
+)
+def test_next_step_of_an_image_whose_url_is_known(
+    entry: Entry, stored: StoredObject | None, step: Step
+) -> None:
+    assert next_step(entry, stored, source="this") is step
 
 
 def test_a_missing_image_is_asked_for_again_only_on_request() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from tests.media.jobs import write_coco
 from tests.media.origin import Origin
 from tests.media.sink import Sink
 from tests.media.transfer.runs import FOLDER, counts, download, in_bucket, in_folder, upload
+
+Move = Callable[[str], TransferResult]
+Stored = Callable[[], dict[str, bytes]]
 
 
 def upload_as(catalog: str, endpoint: str, ledgers: str) -> TransferResult:
@@ -65,6 +70,70 @@ class TestBetweenTwoRuns:
             "stored": 1,
         }
         assert in_folder(tmp_path / "m") == images
+
+
+class TestTheAnnotationsFileWasCorrected:
+    """Case B22, and its kind: the images are the same, or some have other URLs."""
+
+    @pytest.fixture(params=["bucket", "folder"])
+    def move(self, request: pytest.FixtureRequest, tmp_path: Path) -> Move:
+        if request.param == "folder":
+            return lambda catalog: download(catalog, tmp_path / "m")
+        request.getfixturevalue("sink")
+        return upload
+
+    @pytest.fixture
+    def there(self, request: pytest.FixtureRequest, move: Move, tmp_path: Path) -> Stored:
+        if move is upload:
+            sink = request.getfixturevalue("sink")
+            return lambda: in_bucket(sink)
+        return lambda: in_folder(tmp_path / "m")
+
+    @pytest.fixture
+    def urls(self, origin: Origin, images: dict[str, bytes]) -> dict[str, str]:
+        return {name: origin.url(name) for name in images}
+
+    def test_no_image_is_read_again_where_only_the_file_is_new(
+        self, catalog: str, move: Move, there: Stored, urls: dict[str, str], origin: Origin
+    ) -> None:
+        move(catalog)
+        before, asked = there(), origin.seen.requests.copy()
+        with Path(catalog).open("a") as file:
+            file.write("\n")
+        assert counts(move(catalog)) == {"present": len(urls)}
+        assert origin.seen.requests == asked and there() == before
+
+    def test_an_image_whose_url_was_corrected_is_fetched_again_and_no_other(
+        self, catalog: str, move: Move, there: Stored, urls: dict[str, str], origin: Origin
+    ) -> None:
+        move(catalog)
+        before, asked = there(), origin.seen.requests.copy()
+        write_coco(Path(catalog), urls | {"02.png": origin.url("07.png")})
+        assert counts(move(catalog)) == {"stored": 1, "present": len(urls) - 1}
+        assert there() == before | {"02.png": before["07.png"]}
+        assert origin.seen.requests - asked == Counter({"07.png": 1})
+        assert counts(move(catalog)) == {"present": len(urls)}
+
+    def test_a_missing_image_is_asked_for_at_its_corrected_url(
+        self, catalog: str, move: Move, there: Stored, urls: dict[str, str], origin: Origin
+    ) -> None:
+        write_coco(Path(catalog), urls | {"02.png": origin.url("typing-error.png")})
+        assert counts(move(catalog)) == {"missing": 1, "stored": len(urls) - 1}
+        write_coco(Path(catalog), urls)
+        assert counts(move(catalog)) == {"stored": 1, "present": len(urls) - 1}
+        assert set(there()) == set(urls)
+
+    def test_a_corrected_url_without_an_image_is_missing_whatever_is_stored(
+        self, catalog: str, move: Move, there: Stored, urls: dict[str, str], origin: Origin
+    ) -> None:
+        move(catalog)
+        before = there()
+        write_coco(Path(catalog), urls | {"02.png": origin.url("nowhere.png")})
+        for _ in range(3):
+            assert counts(move(catalog)) == {"missing": 1, "present": len(urls) - 1}
+        assert there() == before
+        write_coco(Path(catalog), urls)
+        assert move(catalog).missing == 0
 
 
 class TestTwoRunsAtOnce:

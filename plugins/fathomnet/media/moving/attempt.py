@@ -28,6 +28,7 @@ def next_step(
     stored: StoredObject | None,
     announced: Digest | None = None,
     recheck: bool = False,
+    source: str = "",
 ) -> Step:
     """Decides the next step for an image, without asking the network or the disk.
 
@@ -36,15 +37,20 @@ def next_step(
         stored: the object that the store has under its name.
         announced: what the source's own listing says about it, if the source is a bucket.
         recheck: whether a source that has said "missing" is asked again.
+        source: which URL the image has now, see ``ledger.source_of``; empty if that is no matter.
 
     Examples:
         >>> next_step(entry=None, stored=None).name
         'FETCH'
         >>> next_step(Entry("a.png", "missing"), stored=None).name
         'GIVE_UP'
+        >>> next_step(Entry("a.png", "missing", source="ab12"), None, source="cd34").name
+        'FETCH'
     """
-    if stored is None:
-        missing = entry is not None and entry.outcome == "missing"
+    if entry is not None and source and entry.source not in ("", source):
+        return Step.FETCH  # its URL was corrected
+    missing = entry is not None and entry.outcome == "missing"
+    if stored is None or is_of_another_source(entry, stored):
         return Step.GIVE_UP if missing and not recheck else Step.FETCH
     known = announced or (entry.digest if entry else None)
     if known is None:
@@ -56,6 +62,18 @@ def next_step(
     return Step.LEAVE if stored.crc32c is not None or known_version else Step.READ
 
 
+def is_of_another_source(entry: Entry | None, stored: StoredObject) -> bool:
+    """Whether what is stored is known to come from an earlier URL of the image.
+
+    Args:
+        entry: the ledger's latest entry about the image.
+        stored: the object that the store has under its name.
+    """
+    if entry is None or entry.outcome not in ("missing", "rejected", "failed"):
+        return False
+    return entry.generation == stored.generation
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One image to move.
@@ -64,11 +82,13 @@ class Item:
         name: its file name in the catalog.
         address: where the source has it, a URL or a path in a store; empty if unknown.
         announced: what the source's listing says about its bytes, if there is a listing.
+        source: which URL that is, see ``ledger.source_of``; empty for a path in a store.
     """
 
     name: str
     address: str
     announced: Digest | None = None
+    source: str = ""
 
 
 class Source(Protocol):
@@ -146,7 +166,7 @@ class Mover:
                 stored = await self._store.find(path)
         entry = self._journal.entries.get(item.name)
         # An image that reached this point is asked for, whatever its source has said before.
-        step = next_step(entry, stored, item.announced, recheck=True)
+        step = next_step(entry, stored, item.announced, recheck=True, source=item.source)
         if step is Step.READ and stored is not None:
             known = item.announced or (entry.digest if entry else None)
             found = await self._store.digest(path, stored)
@@ -172,7 +192,12 @@ class Mover:
     ) -> Entry:
         def found_whole(digest: Digest) -> None:
             sending = Entry(
-                item.name, "sending", bytes=digest.size, crc32c=digest.crc32c, attempts=number
+                item.name,
+                "sending",
+                bytes=digest.size,
+                crc32c=digest.crc32c,
+                attempts=number,
+                source=item.source,
             )
             self._journal.record(sending)
 
@@ -204,6 +229,7 @@ class Mover:
             md5=stored.md5,
             generation=stored.generation,
             attempts=number,
+            source=item.source,
         )
 
     async def _of_source(self, item: Item, stored: StoredObject, to_source: Turn) -> Digest | None:
@@ -231,7 +257,7 @@ class Mover:
     def not_compared(self, item: Item, stored: StoredObject | None) -> Entry | None:
         """The entry of what is stored but cannot be compared; None where something else is due."""
         entry = self._journal.entries.get(item.name)
-        step = next_step(entry, stored, item.announced, recheck=True)
+        step = next_step(entry, stored, item.announced, recheck=True, source=item.source)
         if stored is None or step is not Step.COMPARE:
             return None
         return replace(self.kept(item, stored), reason="not compared: its source does not answer")
@@ -252,4 +278,5 @@ class Mover:
             md5=stored.md5,
             generation=stored.generation,
             attempts=attempts,
+            source=item.source,
         )

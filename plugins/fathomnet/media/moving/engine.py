@@ -10,7 +10,7 @@ from ...errors import SetupError
 from ..ledger import Entry
 from ..outcomes import BusyError, ItemError, RefusedError, RejectedError, attempts
 from ..store import Store, StoredObject
-from .attempt import Item, Journal, Mover, Source, Step, next_step
+from .attempt import Item, Journal, Mover, Source, Step, is_of_another_source, next_step
 from .hosts import Host, Patience
 from .tally import Tally
 
@@ -104,7 +104,7 @@ class Transfer:
         for item in items:
             entry = self._ledger.entries.get(item.name)
             stored = self._there.get(item.name)
-            step = next_step(entry, stored, item.announced, self._recheck)
+            step = next_step(entry, stored, item.announced, self._recheck, item.source)
             if step is Step.GIVE_UP:
                 self._tally.add("missing", took_time=False)
             elif step is Step.LEAVE and stored is not None:
@@ -124,6 +124,7 @@ class Transfer:
             before is not None
             and before.outcome in ("stored", "present")
             and (before.digest, before.generation) == (entry.digest, entry.generation)
+            and before.source == entry.source
         )
         if entry.outcome != "present" or not says_the_same:
             self._ledger.record(entry)
@@ -133,6 +134,7 @@ class Transfer:
     async def _settle(self, item: Item) -> Entry:
         """Tries an image until it has been moved, or cannot be."""
         policy, number, seen = self._policy, 0, b""
+        before, listed = self._ledger.entries.get(item.name), self._there.get(item.name)
         try:
             async for attempt in attempts(policy.attempts, policy.first_wait, policy.longest_wait):
                 number = attempt.retry_state.attempt_number
@@ -145,7 +147,20 @@ class Transfer:
                         seen = error.seen
                         raise
         except ItemError as error:
-            return Entry(item.name, error.outcome, error.reason, attempts=number)
+            # The image of an earlier URL stays, but is not taken for that of this one.
+            is_other = before is not None and listed is not None
+            is_other = is_other and (
+                bool(item.source and before.source not in ("", item.source))
+                or is_of_another_source(before, listed)
+            )
+            return Entry(
+                item.name,
+                error.outcome,
+                error.reason,
+                generation=listed.generation if is_other else None,
+                attempts=number,
+                source=item.source,
+            )
         raise AssertionError("attempts end with a result or an error")
 
     async def _try_while_hosts_answer(self, item: Item, number: int) -> Entry:

@@ -301,7 +301,7 @@ def emit_transfer_job(
     faults: list[Fault] = []
     root = job_root(media_root, faults)
     request = checked_request("listing", annotations, split, FROM_URLS, root, options, faults)
-    known = known_outcomes(root, split, request.job.annotations_sha256)
+    known = known_outcomes(root, split, request.job.annotations_sha256, request.sources)
 
     def objects() -> Iterator[TransferObject]:
         for image in request.images:
