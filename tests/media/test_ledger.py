@@ -183,7 +183,7 @@ def test_a_file_of_another_set_with_the_same_names_is_refused(tmp_path: Path) ->
     before = path.read_bytes()
     others = hashed({name: f"https://other.example/{name}" for name in URLS})
     other = job(tmp_path, annotations_sha256="cd34")
-    with pytest.raises(InputError, match="4 images.*0 are known"), open_ledger(other, others):
+    with pytest.raises(InputError, match=r"4 images.*0 are known"), open_ledger(other, others):
         pass
     assert path.read_bytes() == before
 

@@ -11,6 +11,7 @@ import fiftyone.operators as foo
 import pytest
 from click.testing import CliRunner
 from fathomnet_voxel51.command_line.main import main
+from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.names import PLUGIN_NAME
 
 URI = f"{PLUGIN_NAME}/evaluate_predictions"
@@ -79,3 +80,41 @@ def test_the_command_gives_the_same_result(dataset: Any) -> None:
     assert json.loads(finished.stdout)["boxes"] == 3
     refused = CliRunner().invoke(main, [*arguments, "--pred-field", "absent"])
     assert refused.exit_code == 2
+
+
+def test_a_saved_view_and_a_tag_are_evaluated_from_every_door(dataset: Any) -> None:
+    dataset.limit(3).tag_samples("val")
+    dataset.save_view("middle", dataset.skip(1))
+    # Of the images 0 and 1 right and 2 wrong are "val"; 1 and 2 are in the view too.
+    scores = {"all": (3, 2 / 3), "middle": (2, 0.5)}
+    operator = foo.get_operator(URI)
+    by_tag = operator(dataset, tag="val")
+    assert (by_tag["boxes"], by_tag["accuracy"]) == pytest.approx(scores["all"])
+    both = operator(dataset, view="middle", tag="val", eval_key="both")
+    assert (both["boxes"], both["accuracy"]) == pytest.approx(scores["middle"])
+    assert dataset.values("both_tp") == [None, 1, 0, None]
+    assert preview(dataset, view="middle", tag="val", eval_key="new").facts == (
+        "2 boxes are scored, as evaluation new",
+    )
+    ran = CliRunner().invoke(
+        main,
+        ["evaluate-predictions", "--dataset", dataset.name, "--view", "middle", "--json"],
+    )
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["boxes"] == 2
+    stages = {"stages": ["evaluate_predictions"], "evaluate_predictions": {"view": "middle"}}
+    in_workflow = foo.get_operator(f"{PLUGIN_NAME}/run_workflow")(dataset, **stages)
+    assert in_workflow["evaluate_predictions"]["boxes"] == 2
+
+
+@pytest.mark.parametrize("name", ["view", "tag"])
+def test_a_view_or_tag_that_is_not_there_is_refused_with_those_that_are(
+    dataset: Any, name: str
+) -> None:
+    dataset.tag_samples("there")
+    dataset.save_view("there", dataset.skip(1))
+    (fault,) = preview(dataset, **{name: "x" * 3_000}).problems
+    assert fault.place == name and "there" in fault.problem and len(fault.problem) < 500
+    with pytest.raises(InputError, match=f"{name}: no "):
+        foo.get_operator(URI)(dataset, **{name: "absent"})
+    assert not dataset.list_evaluations()

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import Basis, bring_up_to_date, reload_known
-from ..errors import DatasetError
+from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from ..progress import Progress, silent
@@ -35,6 +35,9 @@ def evaluate_predictions(
     eval_key: str = "",
     taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
+    *,
+    view: str = "",
+    tag: str = "",
 ) -> EvaluationResult:
     """Scores predictions, and stores the scores as a FiftyOne evaluation.
 
@@ -50,9 +53,11 @@ def evaluate_predictions(
         eval_key: key of the evaluation; empty for ``names.evaluation_key(pred_field)``.
         taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
+        view: name of a saved view, which is evaluated in place of ``samples``; "" for these.
+        tag: only the images that have this tag are evaluated; "" for all.
 
     Raises:
-        InputError: the key is not valid for an evaluation.
+        InputError: the key is not valid for an evaluation, or there is no such view or tag.
         DatasetError: a field holds no boxes, the key is taken, or no predicted box has a true
             label; nothing was written.
     """
@@ -60,10 +65,12 @@ def evaluate_predictions(
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
     bring_up_to_date(samples)
+    samples = _named(samples, view, tag)
     _check(samples, gt_field, pred_field)
     refuse_taken_key(dataset_of(samples), eval_key, config)
     progress(0.0, "reading boxes")
     asked = {"pred_field": pred_field, "gt_field": gt_field, "eval_key": eval_key}
+    asked |= {name: value for name, value in (("view", view), ("tag", tag)) if value}
     basis = Basis.now(samples, "evaluation", eval_key, (gt_field, pred_field), **asked)
     with collector_paused():
         scored = _score(samples, gt_field, pred_field, taxonomy)
@@ -91,23 +98,57 @@ def check_evaluation(
     gt_field: str = GROUND_TRUTH,
     eval_key: str = "",
     taxonomy: Taxonomy | None = None,
+    *,
+    view: str = "",
+    tag: str = "",
 ) -> EvaluationResult:
     """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors."""
-    eval_key = check_names(samples, pred_field, gt_field, eval_key)
+    eval_key = check_names(samples, pred_field, gt_field, eval_key, view=view, tag=tag)
+    samples = _named(samples, view, tag)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     return result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
 
 
 def check_names(
-    samples: Any, pred_field: str = MODEL_PREDICTIONS, gt_field: str = GROUND_TRUTH, key: str = ""
+    samples: Any,
+    pred_field: str = MODEL_PREDICTIONS,
+    gt_field: str = GROUND_TRUTH,
+    key: str = "",
+    *,
+    view: str = "",
+    tag: str = "",
 ) -> str:
     """The key of the evaluation; raises what can be known without reading a box."""
     key = key or evaluation_key(pred_field)
     reload_known(samples)
+    samples = _named(samples, view, tag)
     _check(samples, gt_field, pred_field)
     config = detection_config(gt_field, pred_field, LEAST_IOU, ())
     refuse_taken_key(dataset_of(samples), key, config)
     return key
+
+
+def _named(samples: Any, view: str, tag: str) -> Any:
+    """The images that a saved view and a tag name, of a dataset or else of what is seen of it.
+
+    Raises:
+        InputError: there is no such view, or none of its images has the tag.
+    """
+    dataset = dataset_of(samples)
+    if view:
+        if not dataset.has_saved_view(view):
+            known = ", ".join(dataset.list_saved_views()[:10]) or "none"
+            problem = f"no saved view is named {view[:200]!r}; there are: {known}"
+            raise InputError("evaluation", [Fault("view", problem)])
+        samples = dataset.load_saved_view(view)
+    if tag:
+        tags = samples.distinct("tags")
+        if tag not in tags:
+            known = ", ".join(tags[:10]) or "none"
+            problem = f"no image that is looked at has the tag {tag[:200]!r}; their tags: {known}"
+            raise InputError("evaluation", [Fault("tag", problem)])
+        samples = samples.match_tags(tag)
+    return samples
 
 
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:

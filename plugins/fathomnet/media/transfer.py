@@ -21,7 +21,7 @@ from ..text import counted
 from .event_loop import run_reporting
 from .folder.store import FolderStore
 from .gcs.store import CREATE, GET, GcsStore
-from .ledger import Ledger, open_ledger, source_of, write_not_stored
+from .ledger import Ledger, open_ledger, write_not_stored
 from .moving.attempt import Item, Source
 from .moving.engine import Policy, Transfer
 from .moving.tally import Tally

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import FathomNetError, Fault
+from ..errors import FathomNetError, Fault, InputError
 from ..evaluation import check_evaluation
 from ..evaluation.evaluate import check_names
 from ..parameters import evaluation as parameters
@@ -33,16 +33,23 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             return Preview(problems=tuple(absent))
         if len(dataset) > LARGEST_PREVIEWED:
             try:
-                check_names(dataset, params.pred_field, params.gt_field, params.eval_key)
+                check_names(
+                    dataset,
+                    params.pred_field,
+                    params.gt_field,
+                    params.eval_key,
+                    view=params.view,
+                    tag=params.tag,
+                )
             except FathomNetError as error:
-                return Preview(problems=(problem_with("pred_field", error),))
+                return _refused(error)
             return Preview(
                 facts=("The boxes are counted when it runs: there are too many to wait",)
             )
         try:
             found = check_evaluation(dataset, **params.model_dump())
         except FathomNetError as error:
-            return Preview(problems=(problem_with("pred_field", error),))
+            return _refused(error)
         facts = [
             f"{counted(found.boxes, 'box is', 'boxes are')} scored, as evaluation {found.eval_key}"
         ]
@@ -77,3 +84,10 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             boxes = counted(off_tree, "box", "boxes")
             said.append(f"Distances are without {boxes} whose true names are not in the taxonomy.")
         return tuple(said)
+
+
+def _refused(error: FathomNetError) -> Preview:
+    """What a form says of an error: at the parameters that it names, else at the predictions."""
+    if isinstance(error, InputError):
+        return Preview(problems=error.faults)
+    return Preview(problems=(problem_with("pred_field", error),))

@@ -40,7 +40,8 @@ def _listed(path: str) -> Listed:
 
 def _outcomes(root: str, split: str, annotations: str) -> Mapping[str, str]:
     """The outcomes of earlier runs for each image, by name."""
-    versions = tuple(map(file_version, (annotations, *ledgers_about(root, split))))
+    files = (annotations, *ledgers_about(root, split))
+    versions = tuple(file_version(file) for file in files)
     return _outcomes_of_version(root, split, annotations, versions)
 
 

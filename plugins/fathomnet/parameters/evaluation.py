@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField
+from .kinds import BoxesField, OptionalText, Widget
 
 
 class EvaluatePredictions(Parameters):
@@ -30,4 +30,13 @@ class EvaluatePredictions(Parameters):
             description="Name of the evaluation; empty for eval_<predictions>. One of this name "
             "is replaced",
         ),
+    ] = ""
+    view: Annotated[
+        OptionalText,
+        Widget.SAVED_VIEW,
+        Field(title="Saved view", description="Whose images; empty for what is selected or shown"),
+    ] = ""
+    tag: Annotated[
+        OptionalText,
+        Field(title="Tag", description="Only images with this tag, such as val; empty for all"),
     ] = ""

@@ -148,16 +148,16 @@ class Transfer:
                         raise
         except ItemError as error:
             # The image of an earlier URL stays, but is not taken for that of this one.
-            is_other = before is not None and listed is not None
-            is_other = is_other and (
-                bool(item.source and before.source not in ("", item.source))
-                or is_of_another_source(before, listed)
-            )
+            other = None
+            if before is not None and listed is not None:
+                corrected = bool(item.source) and before.source not in ("", item.source)
+                if corrected or is_of_another_source(before, listed):
+                    other = listed.generation
             return Entry(
                 item.name,
                 error.outcome,
                 error.reason,
-                generation=listed.generation if is_other else None,
+                generation=other,
                 attempts=number,
                 source=item.source,
             )
