@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..errors import FathomNetError, Fault, InputError
@@ -40,7 +41,7 @@ def _listed(path: str) -> Listed:
 
 def _outcomes(root: str, split: str, annotations: str) -> Mapping[str, str]:
     """The outcomes of earlier runs for each image, by name."""
-    files = (annotations, *ledgers_about(root, split))
+    files: tuple[str | Path, ...] = (annotations, *ledgers_about(root, split))
     versions = tuple(file_version(file) for file in files)
     return _outcomes_of_version(root, split, annotations, versions)
 
