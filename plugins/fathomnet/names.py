@@ -77,7 +77,7 @@ REPEATED_BOXES: Final = "repeated boxes"
 """Name of the saved view of boxes that are there twice."""
 
 MediaStatus = Literal["ok", "missing", "rejected", "unknown"]
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Version of what the project keeps on a dataset; ``dataset.records`` explains each."""
 SCHEMA_RUN_KEY: Final = "fathomnet_schema"
 """Key of the FiftyOne run that holds that number."""
@@ -86,7 +86,21 @@ STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
 
 
 RELABELLINGS: Final = "relabel_"
-"""The beginning of the keys of the FiftyOne runs that are journals of relabelling."""
+"""The beginning of the keys of the FiftyOne runs that are journals of relabelling and of verdicts."""
+REVIEW_ROUNDS: Final = "review_"
+"""The beginning of the keys of the FiftyOne runs that are rounds of a review."""
+
+REVIEW_STATE: Final = "review_state"
+"""Attribute of a label: what a person said of it; absent where nobody has looked at it."""
+REVIEWED_BY: Final = "reviewed_by"
+REVIEWED_AT: Final = "reviewed_at"
+REVIEWED_LABEL: Final = "reviewed_label"
+"""What the label was when it was judged: one that is another now is unreviewed again."""
+VERIFIED: Final = "verified"
+"""Attribute of a label, for other tools: whether a person said that it is right."""
+REVIEW_ROUND: Final = "review_round"
+ASSIGNEE: Final = "assignee"
+"""Attributes of a label: the last round that it was in, and who is to look at it."""
 
 
 def ingest_run_key(split: str) -> str:

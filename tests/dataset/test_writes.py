@@ -127,7 +127,7 @@ def test_an_edit_leaves_boxes_alone_whose_label_is_another_one_now(
     first.things.detections[0].label = "C"
     first.save()
     untouched = dataset._sample_collection.find_one({"_id": first._id})
-    edit = Edit(boxes, "A", {"label": "D"}, ("label", "mark"))
+    edit = Edit(boxes, {"label": "A"}, {"label": "D"}, ("label", "mark"))
     edit_boxes(dataset, BOXES, [edit])
     assert dataset.values(f"{BOXES}.label") == [["C", "B"], ["D", "B"], ["D", "B"]]
     assert dataset.values(f"{BOXES}.mark")[1:] == [[None, "old"]] * 2

@@ -10,6 +10,8 @@ preview, through ``reload_known``. What each number stands for:
    of schema 1 are read as they are.
 3. Similarity indexes name their classes by ``stored_classes``; before, by the module in which a
    class stood.
+4. Labels may have a verdict (``labels.verdicts``), and a journal says of each group of boxes also
+   what they get; journals of schema 3 are read as they are.
 
 To change a form: raise ``names.SCHEMA_VERSION``, say here what it stands for, and append a step.
 A step may be killed, repeated and run by two processes at once, and the dataset may hold some of
@@ -438,8 +440,13 @@ def _number_leaves_info(dataset: Any) -> None:
         dataset.save()
 
 
+def _journals_stay(dataset: Any) -> None:
+    """Nothing that is kept changes; an earlier version would undo a journal and leave verdicts."""
+
+
 STEPS: Final[tuple[tuple[int, Callable[[Any], None]], ...]] = (
     (2, _number_leaves_info),
     (3, use_lasting_paths),
+    (4, _journals_stay),
 )
 """What makes each form of the one before it, in order."""

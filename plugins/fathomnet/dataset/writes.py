@@ -185,19 +185,19 @@ class Edit:
 
     Attributes:
         boxes: sample id and label id of each.
-        seen: the label that a box must still have.
+        seen: attributes that a box must still have; None also stands for one that is absent.
         state: the attributes that it gets.
         keys: all attributes that the edit is about; it loses those that are not in ``state``.
     """
 
     boxes: Sequence[tuple[str, str]]
-    seen: str | None
-    state: Mapping[str, str | None]
+    seen: Mapping[str, Any]
+    state: Mapping[str, Any]
     keys: Sequence[str]
 
 
 def edit_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
-    """Makes edits; each box in one write, and only where it has the label that was seen.
+    """Makes edits; each box in one write, and only where it is as it was seen.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -209,7 +209,7 @@ def edit_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
         samples = [ObjectId(sample) for sample in dict.fromkeys(one for one, _ in edit.boxes)]
         labels = [ObjectId(label) for _, label in edit.boxes]
         # Samples without such a box any more are not even touched.
-        seen = {"_id": {"$in": labels}, "label": edit.seen}
+        seen = {"_id": {"$in": labels}, **edit.seen}
         where: Document = {"_id": {"$in": samples}, path: {"$elemMatch": seen}}
         if collection is None:
             _save_edit(dataset, path, edit, where)
@@ -236,8 +236,11 @@ def _save_edit(dataset: Any, path: str, edit: Edit, where: Document) -> None:
     known = [key for key in edit.keys if dataset.get_field(f"{path}.{key}") is not None]
     state = {"$literal": {key: edit.state.get(key) for key in known}}
     labels = {"$literal": [ObjectId(label) for _, label in edit.boxes]}
-    has_label = {"$eq": [{"$ifNull": ["$$this.label", None]}, {"$literal": edit.seen}]}
-    as_seen = {"$and": [{"$in": ["$$this._id", labels]}, has_label]}
+    seen = [
+        {"$eq": [{"$ifNull": [f"$$this.{key}", None]}, {"$literal": value}]}
+        for key, value in edit.seen.items()
+    ]
+    as_seen = {"$and": [{"$in": ["$$this._id", labels]}, *seen]}
     box = {"$cond": [as_seen, {"$mergeObjects": ["$$this", state]}, "$$this"]}
     pipeline: list[Document] = [
         {"$match": where},

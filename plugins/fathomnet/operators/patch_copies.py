@@ -15,6 +15,7 @@ from bson import ObjectId, json_util
 from ..dataset.columns import dataset_of
 from ..dataset.label_fields import boxes_path, fields_holding
 from ..dataset.schema import declare
+from ..labels.verdicts import verdict_schema
 from ..relabelling.box_states import STATE_KEYS, box_ids, read_states
 
 
@@ -42,7 +43,9 @@ def update_patches(view: Any) -> Any:
         boxes = box_ids(patches, path)
         states = {one.label_id: one.state for one in read_states(dataset, path, boxes)}
         kept = [key for key in STATE_KEYS if dataset.get_field(f"{path}.{key}") is not None]
-        declare(patches, {f"{field}.{key}": fo.StringField() for key in kept})
+        kinds = verdict_schema(field)
+        names = [f"{field}.{key}" for key in kept]
+        declare(patches, {name: kinds.get(name) or fo.StringField() for name in names})
         for key in kept:
             shown = zip(boxes, patches.values(f"{field}.{key}"), strict=True)
             values = {

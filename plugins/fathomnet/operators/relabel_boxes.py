@@ -12,7 +12,7 @@ from ..parameters import relabelling as parameters
 from ..progress import Progress, silent
 from ..relabelling import RelabelResult, relabel_boxes
 from ..relabelling.box_states import read_states
-from ..relabelling.journal import states_before
+from ..relabelling.journal import changes_of
 from ..relabelling.relabel import ChosenBoxes, journal_to_undo
 from ..seen import Target, boxes_meant, boxes_of_form, see
 from ..taxonomy import load_taxonomy
@@ -91,7 +91,8 @@ class RelabelBoxes(StageOperator[parameters.RelabelBoxes]):
         if result["changed"] > MOST_IDS:
             return
         journal = journal_to_undo(ctx.dataset, result["journal"])
-        boxes = [(one.sample_id, one.label_id) for one in states_before(ctx.dataset, journal)]
+        changes = changes_of(ctx.dataset, journal)
+        boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
         view = update_patches(view_of_boxes(see(ctx), journal.field, boxes))
         ctx.ops.clear_selected_labels()
         ctx.ops.clear_selected_samples()

@@ -71,7 +71,8 @@ def _journals(dataset: Any) -> Iterable[Choice]:
     """The relabellings that can be undone, the last one first."""
     for journal in reversed(journals_of(dataset)):
         if journal.can_be_undone:
-            what = f"{counted(journal.boxes, 'box', 'boxes')} to {journal.label}"
+            boxes = counted(journal.boxes, "box", "boxes")
+            what = f"{boxes} to {journal.label}" if journal.label else f"{boxes}: {journal.what}"
             note = f": {journal.note}" if journal.note else ""
             yield journal.key, f"{what}, {journal.when}{note}"
 

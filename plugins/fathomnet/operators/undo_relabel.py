@@ -24,10 +24,10 @@ class UndoRelabel(StageOperator[parameters.UndoRelabel]):
         except DatasetError as error:
             return Preview(problems=(Fault("journal", str(error)),))
         if not journal.can_be_undone:
-            return Preview(warnings=("This relabelling is undone already.",))
+            return Preview(warnings=("This is undone already.",))
         restored = boxes_to_restore(dataset, journal)
-        what = f"{counted(restored, 'box', 'boxes')} that {journal.user or 'somebody'} made"
-        facts = (f"{what} {journal.label} on {journal.when} will be as before",)
+        whose = f"{counted(restored, 'box', 'boxes')} that {journal.user or 'somebody'}"
+        facts = (f"{whose} {journal.what} on {journal.when} will be as before",)
         edited = journal.boxes - restored
         return Preview(facts=facts, warnings=(_left_alone(edited),) if edited else ())
 

@@ -1,20 +1,24 @@
-"""The label and ranks of single boxes: read as they are stored, changed where they still are so.
+"""The label, ranks and verdict of single boxes: read as stored, changed where they still are so.
 
-An edit changes a box only if it has the label that whoever edits it has seen: another user's edit
-in between is left alone.
+An edit changes a box only if it has the label and the verdict that whoever edits it has seen:
+another user's edit or verdict in between is left alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset import columns
+from ..dataset import columns, writes
+from ..dataset.schema import declare
 from ..dataset.writes import Edit
-from ..names import OWN_RANK, RANKS
+from ..labels.verdicts import VERDICT_KEYS, as_stored, verdict_schema
+from ..names import OWN_RANK, RANKS, REVIEWED_AT, REVIEWED_BY
 
-STATE_KEYS: Final = ("label", OWN_RANK, *RANKS)
+STATE_KEYS: Final = ("label", OWN_RANK, *RANKS, *VERDICT_KEYS)
+SEEN_KEYS: Final = ("label", REVIEWED_AT, REVIEWED_BY)
+"""What tells whether somebody has edited or judged a box in the meantime."""
 
-State = Mapping[str, str | None]
+State = Mapping[str, Any]
 """What a box has of ``STATE_KEYS``; what it does not have at all is not there."""
 
 
@@ -25,6 +29,24 @@ class BoxState:
     sample_id: str
     label_id: str
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A box as it was seen, and what it gets.
+
+    Attributes:
+        box: as it was seen.
+        after: what it has of ``STATE_KEYS`` afterwards.
+    """
+
+    box: BoxState
+    after: State
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the label becomes another one."""
+        return bool(self.box.state.get("label") != self.after["label"])
 
 
 def box_ids(view: Any, path: str) -> list[tuple[str, str]]:
@@ -70,30 +92,47 @@ def read_states(
             label_id = str(box["_id"])
             if (sample_id, label_id) in wanted:
                 state = {key: box[key] for key in keys if key in box}
+                if state.get(REVIEWED_AT) is not None:
+                    state[REVIEWED_AT] = as_stored(state[REVIEWED_AT])
                 found.append(BoxState(sample_id, label_id, state))
     return found
 
 
-def edits_to(states: Iterable[BoxState], label: str, ranks: State) -> list[Edit]:
-    """The edits that give boxes a label, and ranks where they have some."""
-
-    def after(state: State) -> State:
-        return {"label": label, **{key: ranks[key] for key in state if key in ranks}}
-
-    return [
-        edit_to(after(state), some, seen=state.get("label")) for state, some in by_state(states)
-    ]
+def make(dataset: Any, path: str, changes: Iterable[Change]) -> None:
+    """Makes changes, where the boxes are as they were seen."""
+    declare(dataset, verdict_schema(path))
+    writes.edit_boxes(dataset, path, _edits((one.box, one.box.state, one.after) for one in changes))
 
 
-def edit_to(state: State, boxes: Iterable[BoxState], seen: str | None) -> Edit:
-    """The edit that gives boxes a state where they have the label that was seen."""
-    return Edit([(one.sample_id, one.label_id) for one in boxes], seen, state, STATE_KEYS)
+def take_back(dataset: Any, path: str, changes: Iterable[Change]) -> None:
+    """Gives boxes back what they had, where they are as the changes left them."""
+    declare(dataset, verdict_schema(path))
+    writes.edit_boxes(dataset, path, _edits((one.box, one.after, one.box.state) for one in changes))
 
 
-def by_state(states: Iterable[BoxState]) -> Iterator[tuple[dict[str, str | None], list[BoxState]]]:
-    """Boxes that are alike, together."""
-    alike: dict[tuple[tuple[str, str | None], ...], list[BoxState]] = {}
-    for one in states:
-        alike.setdefault(tuple(one.state.items()), []).append(one)
-    for state, some in alike.items():
-        yield dict(state), some
+def count_made(dataset: Any, path: str, changes: Collection[Change]) -> int:
+    """The number of boxes that are as the changes leave them."""
+    after = {one.box.label_id: _seen(one.after) for one in changes}
+    boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
+    there = read_states(dataset, path, boxes, SEEN_KEYS)
+    return sum(_seen(one.state) == after[one.label_id] for one in there)
+
+
+def _edits(wanted: Iterable[tuple[BoxState, State, State]]) -> list[Edit]:
+    """The edits that lead boxes from a first state to a second; boxes that are alike together."""
+    alike: dict[tuple[Any, ...], tuple[State, State, list[BoxState]]] = {}
+    for box, first, second in wanted:
+        key = (tuple(first.items()), tuple(second.items()))
+        alike.setdefault(key, (first, second, []))[2].append(box)
+    edits = []
+    for first, second, boxes in alike.values():
+        # Where the name stays, the ranks are nobody's business here.
+        keys = VERDICT_KEYS if first.get("label") == second.get("label") else STATE_KEYS
+        ids = [(one.sample_id, one.label_id) for one in boxes]
+        state = {key: value for key, value in second.items() if key in keys}
+        edits.append(Edit(ids, _seen(first), state, keys))
+    return edits
+
+
+def _seen(state: State) -> dict[str, Any]:
+    return {key: state.get(key) for key in SEEN_KEYS}

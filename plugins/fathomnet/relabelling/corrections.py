@@ -20,7 +20,7 @@ from ..names import ANNOTATION_ID, GROUND_TRUTH, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
 from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
-from .journal import Journal, journals_of, states_before
+from .journal import Journal, changes_of, journals_of
 
 COLUMNS: Final = (
     "split", "image_id", "file_name", "annotation_id", "before", "after", "user", "time", "note",
@@ -183,11 +183,13 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
         for label_id, box in (kept or {}).items():
             origin = _Origin(box.label, box.bounding_box, box.annotation_id)
             ingested.setdefault(box.sample_id, {})[label_id] = origin
-    last: dict[str, Journal] = {}
+    last: dict[str, tuple[Journal, str | None]] = {}
     done = [one for one in journals_of(dataset) if one.field == field and one.stage == "done"]
     for journal in done:
-        for one in states_before(dataset, journal):
-            last[one.label_id] = journal
+        for change in changes_of(dataset, journal):
+            one = change.box
+            if change.is_renamed:
+                last[one.label_id] = journal, change.after["label"]
             of_image = relabelled.setdefault(one.sample_id, {})
             of_image.setdefault(one.label_id, _Origin(one.state.get("label")))
     found = []
@@ -203,7 +205,7 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
                 origin, values = before.get(label_id) or _Origin(None), now or {}
                 number = values.get(ANNOTATION_ID, origin.annotation_id)
                 label, by = values.get("label"), last.get(label_id)
-                whose = by if by and now and by.label == label else None
+                whose = by[0] if by and now and by[1] == label else None
                 found.append(
                     _Correction(sample_id, label_id, number, origin.label, label, change, whose)
                 )

@@ -1,4 +1,4 @@
-"""Journals of relabelling, kept on the dataset as FiftyOne runs: who, when, why, before, after.
+"""Journals of relabelling and of verdicts, kept as FiftyOne runs: who, when, why, before, after.
 
 A journal is written before the first box is changed. One that a killed process left open holds
 everything that is needed to finish it.
@@ -7,16 +7,16 @@ everything that is needed to finish it.
 import contextlib
 import getpass
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, ClassVar, Final, Literal
 
-from ..dataset.documents import now
 from ..dataset.records import boxes_listed, read_record, write_record
 from ..errors import DatasetError
-from ..names import RELABELLINGS
-from .box_states import BoxState, by_state
+from ..names import RELABELLINGS, REVIEWED_AT
+from .box_states import BoxState, Change, State
 
 _name: Final[ContextVar[str]] = ContextVar("fathomnet_acting_user", default="")
 
@@ -41,23 +41,32 @@ def acting_as(name: str) -> Iterator[None]:
         _name.reset(token)
 
 
+_DONE: Final = {
+    "confirm": "confirmed",
+    "accept_suggestion": "gave their suggested labels",
+    "reject": "rejected",
+    "unsure": "was unsure of",
+    "reset": "made unreviewed",
+}
+
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
 """``writing``: nothing has been changed yet, and the plan is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """One relabelling.
+    """One relabelling, or the verdicts of one person at one time.
 
     Attributes:
         key: key of the run.
         stage: the stage that it has reached.
         field: the field of boxes.
-        label: the label that they got.
+        label: the label that they got; empty where each kept its own or got one of its own.
         note: the reason.
         user: who relabelled them.
         time: when, UTC, ISO 8601.
         boxes: the number of boxes.
+        verdict: what was said of them, a verdict of ``review_labels``.
     """
 
     METHOD: ClassVar[str] = "relabel_boxes"
@@ -70,6 +79,12 @@ class Journal:
     user: str
     time: str
     boxes: int
+    verdict: str = "relabel"
+
+    @property
+    def what(self) -> str:
+        """What was done, after the name of who did it."""
+        return f"made {self.label}" if self.label else _DONE.get(self.verdict, self.verdict)
 
     @property
     def when(self) -> str:
@@ -83,27 +98,44 @@ class Journal:
 
 
 def begin_journal(
-    dataset: Any, field: str, label: str, note: str, user: str, before: Sequence[BoxState]
+    dataset: Any,
+    field: str,
+    label: str,
+    note: str,
+    user: str,
+    moment: datetime,
+    changes: Sequence[Change],
+    verdict: str = "relabel",
 ) -> Journal:
-    """Writes the journal of a relabelling that is about to begin.
+    """Writes the journal of a relabelling, or of verdicts, that is about to begin.
 
     Args:
         dataset: a FiftyOne dataset.
         field: the field of boxes.
-        label: the label that they get.
+        label: the label that they get; empty where they do not all get one.
         note: the reason.
-        user: who relabels them.
-        before: the boxes as they are now.
+        user: who relabels or judges them.
+        moment: when, UTC.
+        changes: the boxes as they are now, and what they get.
+        verdict: what is said of them.
     """
-    moment = now()
     key = f"{RELABELLINGS}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
     time = moment.isoformat(timespec="microseconds")
-    journal = Journal(key, "writing", field, label, note, user, time, len(before))
+    journal = Journal(key, "writing", field, label, note, user, time, len(changes), verdict)
     write_record(dataset, key, journal)
+    alike: dict[tuple[Any, ...], tuple[Change, list[str]]] = {}
+    for one in changes:
+        same = (tuple(one.box.state.items()), tuple(one.after.items()))
+        line = f"{one.box.sample_id} {one.box.label_id}"
+        alike.setdefault(same, (one, []))[1].append(line)
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
     groups = [
-        {"state": state, "boxes": "\n".join(f"{one.sample_id} {one.label_id}" for one in some)}
-        for state, some in by_state(before)
+        {
+            "state": _to_json(one.box.state),
+            "after": _to_json(one.after),
+            "boxes": "\n".join(lines),
+        }
+        for one, lines in alike.values()
     ]
     dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
     return move_to(dataset, journal, "relabelling")
@@ -134,11 +166,33 @@ def journals_of(dataset: Any) -> list[Journal]:
     return sorted(journals, key=lambda one: (one.time, one.key))
 
 
-def states_before(dataset: Any, journal: Journal) -> list[BoxState]:
-    """The boxes of a journal as they were before."""
+def changes_of(dataset: Any, journal: Journal, ranks: State | None = None) -> list[Change]:
+    """The boxes of a journal as they were, and what they got.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        journal: one of its journals.
+        ranks: of the journal's label; a journal of an earlier version does not have them.
+    """
     results = dataset.load_run_results(journal.key, cache=False)
-    states = []
+    changes = []
     for group in results.groups:
-        listed = boxes_listed(group["boxes"])
-        states += [BoxState(sample, label, group["state"]) for sample, label in listed]
-    return states
+        before = _from_json(group["state"])
+        if "after" in group:
+            after = _from_json(group["after"])
+        else:
+            own = {key: (ranks or {})[key] for key in before if key in (ranks or {})}
+            after = {"label": journal.label, **own}
+        boxes = boxes_listed(group["boxes"])
+        changes += [Change(BoxState(sample, label, before), after) for sample, label in boxes]
+    return changes
+
+
+def _to_json(state: State) -> dict[str, Any]:
+    moment = state.get(REVIEWED_AT)
+    return {**state, REVIEWED_AT: moment.isoformat()} if moment is not None else dict(state)
+
+
+def _from_json(state: Mapping[str, Any]) -> State:
+    moment = state.get(REVIEWED_AT)
+    return {**state, REVIEWED_AT: datetime.fromisoformat(moment)} if moment else state

@@ -5,20 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset import writes
 from ..dataset.columns import dataset_of
+from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
+from ..labels.verdicts import as_stored, verdict_on
 from ..names import GROUND_TRUTH
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
 from ..taxonomy.table import folded
 from ..text import counted
-from .box_states import BoxState, box_ids, by_state, edit_to, edits_to, read_states
-from .journal import Journal, acting_user, begin_journal, journals_of, move_to, states_before
+from .box_states import (
+    BoxState,
+    Change,
+    State,
+    box_ids,
+    count_made,
+    make,
+    read_states,
+    take_back,
+)
+from .journal import Journal, acting_user, begin_journal, changes_of, journals_of, move_to
 
 _SHOWN: Final = 20
 _LONGEST: Final = 200
@@ -46,7 +56,7 @@ class Difference:
     """Boxes that change from one label to another."""
 
     before: str | None
-    after: str
+    after: str | None
     boxes: int
 
 
@@ -97,7 +107,10 @@ def relabel_boxes(
     progress: Progress = silent,
     below: str = "",
 ) -> RelabelResult:
-    """Gives every box of a view another label, and its ranks if boxes have ranks.
+    """Gives every box of a view another label, its ranks if boxes have ranks, and a verdict.
+
+    Those that change are ``relabelled`` by the user then; those that have the label already are
+    not looked at, and stay as reviewed or unreviewed as they are.
 
     If it is started again after a kill, it finishes what was begun. It does not change the
     dataset's primary labels; run ``add_primary_label`` again for these.
@@ -127,7 +140,7 @@ def relabel_boxes(
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    label, above = _checked_label(dataset, path, label, below, taxonomy)
+    label, above = checked_label(dataset, path, label, below, taxonomy)
     if below and not dry_run:
         # Before the journal: whoever finishes an interrupted relabelling needs the name's place.
         keep_new_name(dataset, label, above)
@@ -137,7 +150,9 @@ def relabel_boxes(
         raise DatasetError(
             f"the view holds no box of {field}: select boxes, or choose another view"
         )
-    finished = None if dry_run else _finish_open(dataset, taxonomy, field, label, progress)
+    finished = None
+    if not dry_run:
+        finished = finish_open(dataset, taxonomy, (field, label, "relabel"), progress)
     states = read_states(dataset, path, boxes)
     if isinstance(view, ChosenBoxes) and view.labels is not None:
         seen = view.labels
@@ -147,8 +162,12 @@ def relabel_boxes(
     if dry_run or not differing:
         return _without_writing(dataset, boxes, states, differing, differences, finished, dry_run)
     progress(0.3, f"relabelling {counted(len(differing), 'box', 'boxes')}")
-    journal = begin_journal(dataset, field, label, note, acting_user(), differing)
-    _carry_out(dataset, journal, differing, taxonomy)
+    user, moment = acting_user(), now()
+    ranks = ranks_of_name(dataset, label, taxonomy)
+    verdict = verdict_on(label, "relabelled", user, as_stored(moment))
+    changes = [Change(one, renamed(one.state, label, ranks) | verdict) for one in differing]
+    journal = begin_journal(dataset, field, label, note, user, moment, changes)
+    carry_out(dataset, journal, changes)
     changed = _labelled(dataset, path, _ids(differing), label)
     progress(1.0, f"{counted(changed, 'box is', 'boxes are')} {label} now")
     return RelabelResult(
@@ -161,7 +180,7 @@ def relabel_boxes(
     )
 
 
-def _checked_label(
+def checked_label(
     dataset: Any, path: str, label: str, below: str, taxonomy: Taxonomy
 ) -> tuple[str, str]:
     """The label in its known spelling and, where it is new, the taxon that it belongs to.
@@ -203,9 +222,9 @@ def _checked_label(
 
 
 def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -> UndoResult:
-    """Restores the labels that boxes had before a relabelling.
+    """Restores the labels and verdicts that boxes had before a relabelling, or before verdicts.
 
-    Boxes that have been edited since keep their edits. If it is started again after a kill, it
+    Boxes that have been edited or judged since keep that. If it is started again after a kill, it
     finishes.
 
     Args:
@@ -221,12 +240,12 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     entry = journal_to_undo(dataset, journal)
     path = boxes_path(dataset, entry.field)
     progress(0.0, f"reading the journal {entry.key}")
-    before = states_before(dataset, entry)
+    changes = changes_of(dataset, entry)
+    before = [one.box for one in changes]
     if entry.stage != "undone":
         entry = move_to(dataset, entry, "undoing")
         progress(0.3, f"restoring {counted(len(before), 'box', 'boxes')}")
-        edits = [edit_to(state, alike, seen=entry.label) for state, alike in by_state(before)]
-        writes.edit_boxes(dataset, path, edits)
+        take_back(dataset, path, changes)
         move_to(dataset, entry, "undone")
     there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
     restored = sum(
@@ -255,10 +274,9 @@ def journal_to_undo(dataset: Any, key: str = "") -> Journal:
 
 
 def boxes_to_restore(dataset: Any, journal: Journal) -> int:
-    """The number of boxes that still have a relabelling's label, which an undo would restore."""
-    boxes = _ids(states_before(dataset, journal))
+    """The number of boxes that still are as a journal left them, which an undo would restore."""
     path = boxes_path(dataset, journal.field)
-    return _labelled(dataset, path, boxes, journal.label)
+    return count_made(dataset, path, changes_of(dataset, journal))
 
 
 def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str) -> int:
@@ -267,13 +285,19 @@ def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str)
     return sum(one.state.get("label") == label for one in there)
 
 
-def _finish_open(
-    dataset: Any, taxonomy: Taxonomy, field: str, label: str, progress: Progress
+def finish_open(
+    dataset: Any, taxonomy: Taxonomy, same_as: tuple[str, str, str], progress: Progress
 ) -> Journal | None:
-    """Finishes the relabellings that killed processes have begun.
+    """Finishes the relabellings and verdicts that killed processes have begun.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        taxonomy: the tree of concepts.
+        same_as: field, label and verdict of the present request.
+        progress: called with the share done and a label.
 
     Returns:
-        The last relabelling finished here that gave this label to this field, if any: the present
+        The last journal finished here with this field, label and verdict, if any: the present
         request may be a repeat of it.
     """
     same = None
@@ -282,19 +306,25 @@ def _finish_open(
             dataset.delete_run(journal.key)
         elif journal.stage == "relabelling":
             progress(0.1, f"finishing {journal.key}, which was interrupted")
-            done = _carry_out(dataset, journal, states_before(dataset, journal), taxonomy)
-            same = done if (journal.field, journal.label) == (field, label) else same
+            ranks = ranks_of_name(dataset, journal.label, taxonomy)
+            done = carry_out(dataset, journal, changes_of(dataset, journal, ranks))
+            same = done if (journal.field, journal.label, journal.verdict) == same_as else same
     return same
 
 
-def _carry_out(
-    dataset: Any, journal: Journal, before: Sequence[BoxState], taxonomy: Taxonomy
-) -> Journal:
-    """Changes the boxes that still have the label recorded in a journal, and closes it."""
-    place = read_new_names(dataset).get(journal.label, journal.label)
-    ranks = rank_attributes(place, taxonomy)
-    path = boxes_path(dataset, journal.field)
-    writes.edit_boxes(dataset, path, edits_to(before, journal.label, ranks))
+def ranks_of_name(dataset: Any, label: str, taxonomy: Taxonomy) -> State:
+    """The ranks that a label gives to boxes; of a new name, those of the taxon above it."""
+    return rank_attributes(read_new_names(dataset).get(label, label), taxonomy)
+
+
+def renamed(state: State, label: str, ranks: State) -> dict[str, Any]:
+    """A state with another label, and with its ranks where it has ranks; without a verdict."""
+    return {"label": label, **{key: ranks[key] for key in state if key in ranks}}
+
+
+def carry_out(dataset: Any, journal: Journal, changes: Sequence[Change]) -> Journal:
+    """Changes the boxes that still are as a journal says that they were, and closes it."""
+    make(dataset, boxes_path(dataset, journal.field), changes)
     return move_to(dataset, journal, "done")
 
 
@@ -311,7 +341,8 @@ def _without_writing(
     changed, key = len(differing), ""
     if finished is not None:
         asked = set(boxes)
-        before = [one for one in states_before(dataset, finished) if _ids([one])[0] in asked]
+        done = [one.box for one in changes_of(dataset, finished)]
+        before = [one for one in done if _ids([one])[0] in asked]
         changed, key = len(before), finished.key
         differences = _differences(before, finished.label)
     return RelabelResult(
@@ -332,7 +363,7 @@ def _differences(states: Sequence[BoxState], label: str) -> tuple[Difference, ..
     )
 
 
-def _given(state: Mapping[str, str | None]) -> dict[str, str]:
+def _given(state: State) -> dict[str, Any]:
     """A state less every None, which FiftyOne's public API reads for what is absent."""
     return {key: value for key, value in state.items() if value is not None}
 

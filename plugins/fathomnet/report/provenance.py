@@ -25,7 +25,7 @@ from ..names import (
     tiles_run_key,
 )
 from ..predictions.record import read_import_records
-from ..relabelling.journal import journals_of, states_before
+from ..relabelling.journal import changes_of, journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
 from ..text import counted
@@ -160,8 +160,8 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
     before: dict[str, str | None] = {}
     for journal in journals_of(dataset):
         if journal.field == field and journal.stage != "writing" and journal.time >= moment:
-            for one in states_before(dataset, journal):
-                before.setdefault(one.label_id, one.state.get("label"))
+            for one in changes_of(dataset, journal):
+                before.setdefault(one.box.label_id, one.box.state.get("label"))
     boxes = dataset.filter_labels(field, ViewField(SUGGESTED_LABEL).exists())
     return [
         _Suspect(

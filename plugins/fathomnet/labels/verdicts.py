@@ -1,0 +1,117 @@
+"""What a person said of a label: its state, and which verdicts still stand.
+
+A verdict is kept on the label itself, with the name that was judged. Whoever gives the label another
+name afterwards, by whatever hand, makes it unreviewed again, and need know nothing of verdicts.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Final, Literal
+
+from ..names import (
+    ASSIGNEE,
+    REVIEW_ROUND,
+    REVIEW_STATE,
+    REVIEWED_AT,
+    REVIEWED_BY,
+    REVIEWED_LABEL,
+    VERIFIED,
+)
+
+State = Literal["unreviewed", "confirmed", "relabelled", "rejected", "unsure"]
+STATES: Final[tuple[State, ...]] = ("confirmed", "relabelled", "rejected", "unsure")
+"""What a person can have said; any other label is ``unreviewed``."""
+RIGHT: Final = ("confirmed", "relabelled")
+"""The states in which a person said that the present name is right."""
+
+VERDICT_KEYS: Final = (REVIEW_STATE, REVIEWED_BY, REVIEWED_AT, REVIEWED_LABEL, VERIFIED)
+"""The attributes of a label that make a verdict."""
+
+
+def state_of(label: Mapping[str, Any]) -> State:
+    """The state of a label.
+
+    Args:
+        label: its attributes, at least its name and those of its verdict.
+
+    Examples:
+        >>> judged = {"label": "Sebastes", "review_state": "confirmed", "reviewed_label": "Sebastes"}
+        >>> state_of(judged), state_of(judged | {"label": "Sebastolobus"}), state_of({})
+        ('confirmed', 'unreviewed', 'unreviewed')
+    """
+    state: State | None = label.get(REVIEW_STATE)
+    if state not in STATES or label.get(REVIEWED_LABEL) != label.get("label"):
+        return "unreviewed"
+    return state
+
+
+def verdict_on(name: str | None, state: State, user: str, moment: datetime) -> dict[str, Any]:
+    """The attributes of a verdict; none for ``unreviewed``.
+
+    Args:
+        name: of the label that is judged, as it is afterwards.
+        state: what is said of it.
+        user: who says it; empty if nobody knows.
+        moment: when, UTC.
+
+    Examples:
+        >>> from datetime import datetime
+        >>> told = verdict_on("Sebastes", "rejected", "ana", datetime(2025, 6, 1))
+        >>> told["review_state"], told["reviewed_label"], told["verified"]
+        ('rejected', 'Sebastes', False)
+        >>> verdict_on("Sebastes", "unreviewed", "ana", datetime(2025, 6, 1))
+        {}
+    """
+    if state == "unreviewed":
+        return {}
+    values = (state, user, moment, name, state in RIGHT)
+    return dict(zip(VERDICT_KEYS, values, strict=True))
+
+
+def as_stored(moment: datetime) -> datetime:
+    """A time as MongoDB gives it back: UTC without a zone, to the millisecond.
+
+    Examples:
+        >>> from datetime import datetime
+        >>> as_stored(datetime(2025, 6, 1, 12, 0, 0, 123_456)).microsecond
+        123000
+    """
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def standing(*states: State) -> Any:
+    """A FiftyOne expression: whether a label has a verdict that stands, of these states.
+
+    Args:
+        *states: those that count; all of ``STATES`` if none is named.
+    """
+    from fiftyone import ViewField as F
+
+    return F(REVIEW_STATE).is_in(list(states or STATES)) & (F(REVIEWED_LABEL) == F("label"))
+
+
+def verdict_schema(path: str) -> dict[str, Any]:
+    """The attributes of the verdicts on the labels at a path."""
+    import fiftyone as fo
+
+    return {
+        f"{path}.{REVIEW_STATE}": fo.StringField(
+            description="confirmed, relabelled, rejected or unsure; it holds for reviewed_label"
+        ),
+        f"{path}.{REVIEWED_BY}": fo.StringField(),
+        f"{path}.{REVIEWED_AT}": fo.DateTimeField(description="UTC"),
+        f"{path}.{REVIEWED_LABEL}": fo.StringField(description="What was judged"),
+        f"{path}.{VERIFIED}": fo.BooleanField(description="A person said that the label is right"),
+    }
+
+
+def round_schema(path: str) -> dict[str, Any]:
+    """The attributes that a round of a review gives to the labels at a path."""
+    import fiftyone as fo
+
+    return {
+        f"{path}.{REVIEW_ROUND}": fo.StringField(description="The last round that it was in"),
+        f"{path}.{ASSIGNEE}": fo.StringField(description="Who is to look at it"),
+    }
