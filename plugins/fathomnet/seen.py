@@ -136,6 +136,7 @@ class Target:
         prompt: id of the App's form; empty where a program asks, which nobody can answer for.
         labels: the label that each box had when the form was sent, by its id; None where the boxes
             were looked up this moment.
+        excepted: how many boxes that are shown are selected, and so are not meant.
     """
 
     dataset: Any
@@ -147,6 +148,7 @@ class Target:
     reasons: tuple[str, ...] = ()
     prompt: str = ""
     labels: dict[str, str | None] | None = None
+    excepted: int = 0
 
     def __str__(self) -> str:
         """``12 boxes in 5 images, of 20 shown: selected``."""
@@ -191,7 +193,9 @@ def see(ctx: Any) -> Any:
     return base
 
 
-def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  # noqa: PLR0915 one story, told in one place
+def boxes_meant(  # noqa: PLR0915 one story, told in one place
+    ctx: Any, field: str, saved_view: str = "", scope: str = ""
+) -> Target | None:
     """The boxes that a person means: those that are selected, else those that are seen.
 
     Labels that were clicked come first, then the opened image, the selected images or patches, the
@@ -201,6 +205,8 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  #
         ctx: FiftyOne's execution context, in which a dataset is open.
         field: the field of the boxes that are meant.
         saved_view: the name of a view whose boxes are meant instead; it must exist.
+        scope: ``selected`` for these alone, ``shown`` for all that is shown whatever is selected,
+            ``all_except_selected``; empty for what is selected, or else what is shown.
 
     Returns:
         None where the whole dataset is open and nothing in it was chosen.
@@ -208,14 +214,21 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  #
     Raises:
         DatasetError: it cannot be known which boxes are meant.
     """
+    if scope == "all_except_selected":
+        return _all_but_selected(ctx, field, saved_view)
     dataset = ctx.dataset
     boxes_path(dataset, field)
     view = see(ctx)
     _refuse_groups(view)
     choice = ctx.params.get("view_target") or ctx.request_params.get("view_target")
-    narrowed, how, reasons = _chosen(ctx, view, saved_view, choice)
+    narrowed, how, reasons = _chosen(ctx, view, saved_view, choice, scope)
     if narrowed is None:
         return None
+    if scope == "selected" and how.words == _ALL_SHOWN:
+        raise DatasetError(
+            f"nothing is selected: select boxes of {field}, or choose the scope that is all that "
+            "is shown"
+        )
     _refuse_groups(narrowed)
     source = how.field or _shown_field(narrowed, field)
     shown_field = _shown_field(view, field)
@@ -239,7 +252,8 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  #
     shown = int(view.count(shown_field if view.get_field(path) is None else path))
     if source != field:
         reasons = (f"Boxes of {source} are shown, and boxes of {field} change.", *reasons)
-    if len(boxes) != shown:
+    # A scope that was chosen says so itself.
+    if len(boxes) != shown and not scope:
         reasons = (f"{shown:,} are shown, and {len(boxes):,} change.", *reasons)
     active = ctx.request_params.get("active_fields")
     if active and source not in active:
@@ -250,7 +264,31 @@ def boxes_meant(ctx: Any, field: str, saved_view: str = "") -> Target | None:  #
     )
 
 
-def boxes_of_form(ctx: Any, field: str) -> Target | None:
+def _all_but_selected(ctx: Any, field: str, saved_view: str) -> Target | None:
+    """All boxes that are shown but those that are selected.
+
+    Raises:
+        DatasetError: nothing of what is shown is selected, or all of it.
+    """
+    if not (ctx.selected or ctx.selected_labels):
+        raise DatasetError(
+            "nothing is selected that could be left out: select it, or choose the scope that is "
+            "all that is shown"
+        )
+    shown = boxes_meant(ctx, field, saved_view, "shown")
+    selected = boxes_meant(ctx, field, "", "selected")
+    if shown is None or selected is None:
+        return None
+    left_out = set(selected.boxes)
+    boxes = tuple(box for box in shown.boxes if box not in left_out)
+    excepted = len(shown.boxes) - len(boxes)
+    if not boxes or not excepted:
+        which = "all boxes that are shown are" if excepted else "no box that is shown is"
+        raise DatasetError(f"{which} selected: nothing is as the scope says; select others")
+    return replace(shown, boxes=boxes, how=f"all but the {excepted:,} selected", excepted=excepted)
+
+
+def boxes_of_form(ctx: Any, field: str, scope: str = "") -> Target | None:
     """The same for a form that is drawn at every keystroke: found once while nothing changes.
 
     What is written without FiftyOne's note of the time is missed, so a run must not use it.
@@ -258,11 +296,11 @@ def boxes_of_form(ctx: Any, field: str) -> Target | None:
     newest = ctx.dataset.sort_by("last_modified_at", reverse=True).limit(1)
     state = [str(ctx.dataset._doc.id), len(ctx.dataset), str(newest.values("last_modified_at"))]
     of_screen = {name: ctx.request_params.get(name) for name in _OF_SCREEN}
-    key = json.dumps([state, field, of_screen, ctx.params.get("view_target")], default=str)
+    key = json.dumps([state, field, scope, of_screen, ctx.params.get("view_target")], default=str)
     with _lock:
         if key in _found:
             return _found[key]
-    found = boxes_meant(ctx, field)
+    found = boxes_meant(ctx, field, scope=scope)
     with _lock:
         _found[key] = found
         while len(_found) > _REMEMBERED:
@@ -286,11 +324,13 @@ class _How:
 
 
 _Chosen = tuple[Any, _How, tuple[str, ...]]
+_ALL_SHOWN: Final = "all that is shown"
 
 
-def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen:
+def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None, scope: str) -> _Chosen:
     """The view that holds what is meant, why, and what speaks against it."""
     opened, by_hand = ctx.current_sample, choice in (None, "SELECTED_SAMPLES")
+    counts = scope != "shown"  # what is selected
     # Above images the App shows all boxes of those in which some were lassoed in a map. It says the
     # ids of the lassoed ones, and their field, in the stage by which it finds the images.
     stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
@@ -300,13 +340,13 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen
     found: _Chosen
     if saved_view:
         found = ctx.dataset.load_saved_view(saved_view), _How("in the saved view"), ()
-    elif ctx.selected_labels:
+    elif counts and ctx.selected_labels:
         found = _clicked(ctx, view, opened)
     elif choice == "DATASET_VIEW":
         found = ctx.dataset.view(), _How("in the dataset"), ()
     elif by_hand and opened:
         found = _opened(ctx, view, opened)
-    elif by_hand and ctx.selected:
+    elif counts and by_hand and ctx.selected:
         narrowed = view.select(ctx.selected)
         hidden = len(set(ctx.selected)) - len(narrowed)
         missing = f"{hidden:,} of {len(ctx.selected):,} that are selected are not shown."
@@ -317,7 +357,7 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None) -> _Chosen
     elif choice == "DATASET" or not ctx.has_custom_view:
         found = None, _How(""), ()
     else:
-        found = view, _How("all that is shown"), ()
+        found = view, _How(_ALL_SHOWN), ()
     return found
 
 

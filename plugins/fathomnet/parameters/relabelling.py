@@ -1,6 +1,6 @@
 """Parameters of the operators that change labels by hand, undo this, and export it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,14 @@ class RelabelBoxes(Parameters):
         Widget.SAVED_VIEW,
         Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
     ] = ""
+    scope: Annotated[
+        Literal["", "selected", "all_except_selected", "shown"],
+        Field(
+            title="Scope",
+            description="Of what you see: what is selected, all but that, or all; empty for what "
+            "is selected, or else all",
+        ),
+    ] = ""
     dry_run: Annotated[
         bool, Field(title="Dry run", description="Say what would change, and write nothing")
     ] = False
@@ -55,7 +63,7 @@ class UndoRelabel(Parameters):
     journal: Annotated[
         OptionalText,
         Widget.JOURNAL,
-        Field(title="Journal", description="Which relabelling; empty for the last one"),
+        Field(title="Journal", description="Which relabelling or review; empty for the last one"),
     ] = ""
 
 

@@ -7,7 +7,7 @@ everything that is needed to finish it.
 import contextlib
 import getpass
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -158,9 +158,10 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
     return moved
 
 
-def journals_of(dataset: Any) -> list[Journal]:
-    """All journals of a dataset, the oldest first."""
-    keys = (key for key in dataset.list_runs() if key.startswith(RELABELLINGS))
+def journals_of(dataset: Any, among: Collection[str] | None = None) -> list[Journal]:
+    """All journals of a dataset, or those among some keys, the oldest first."""
+    runs = dataset.list_runs() if among is None else among
+    keys = (key for key in runs if key.startswith(RELABELLINGS))
     read = (read_record(dataset, key, Journal) for key in keys)
     journals = [journal for journal in read if journal is not None]
     return sorted(journals, key=lambda one: (one.time, one.key))

@@ -150,9 +150,10 @@ def relabel_boxes(
         raise DatasetError(
             f"the view holds no box of {field}: select boxes, or choose another view"
         )
-    finished = None
+    finished, settled = None, frozenset[str]()
     if not dry_run:
-        finished = finish_open(dataset, taxonomy, (field, label, "relabel"), progress)
+        same_as = (field, label, "relabel")
+        finished, settled = finish_open(dataset, taxonomy, same_as, progress)
     states = read_states(dataset, path, boxes)
     if isinstance(view, ChosenBoxes) and view.labels is not None:
         seen = view.labels
@@ -167,7 +168,7 @@ def relabel_boxes(
     verdict = verdict_on(label, "relabelled", user, as_stored(moment))
     changes = [Change(one, renamed(one.state, label, ranks) | verdict) for one in differing]
     journal = begin_journal(dataset, field, label, note, user, moment, changes)
-    carry_out(dataset, journal, changes)
+    carry_out(dataset, journal, changes, settled)
     changed = _labelled(dataset, path, _ids(differing), label)
     progress(1.0, f"{counted(changed, 'box is', 'boxes are')} {label} now")
     return RelabelResult(
@@ -287,7 +288,7 @@ def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str)
 
 def finish_open(
     dataset: Any, taxonomy: Taxonomy, same_as: tuple[str, str, str], progress: Progress
-) -> Journal | None:
+) -> tuple[Journal | None, frozenset[str]]:
     """Finishes the relabellings and verdicts that killed processes have begun.
 
     Args:
@@ -298,9 +299,9 @@ def finish_open(
 
     Returns:
         The last journal finished here with this field, label and verdict, if any: the present
-        request may be a repeat of it.
+        request may be a repeat of it. And the keys of the journals that were closed before.
     """
-    same = None
+    same, settled = None, set()
     for journal in journals_of(dataset):
         if journal.stage == "writing":
             dataset.delete_run(journal.key)
@@ -309,7 +310,9 @@ def finish_open(
             ranks = ranks_of_name(dataset, journal.label, taxonomy)
             done = carry_out(dataset, journal, changes_of(dataset, journal, ranks))
             same = done if (journal.field, journal.label, journal.verdict) == same_as else same
-    return same
+        else:
+            settled.add(journal.key)
+    return same, frozenset(settled)
 
 
 def ranks_of_name(dataset: Any, label: str, taxonomy: Taxonomy) -> State:
@@ -322,10 +325,33 @@ def renamed(state: State, label: str, ranks: State) -> dict[str, Any]:
     return {"label": label, **{key: ranks[key] for key in state if key in ranks}}
 
 
-def carry_out(dataset: Any, journal: Journal, changes: Sequence[Change]) -> Journal:
-    """Changes the boxes that still are as a journal says that they were, and closes it."""
-    make(dataset, boxes_path(dataset, journal.field), changes)
-    return move_to(dataset, journal, "done")
+def carry_out(
+    dataset: Any,
+    journal: Journal,
+    changes: Sequence[Change],
+    settled: frozenset[str] | None = None,
+) -> Journal:
+    """Changes the boxes that still are as a journal says that they were, and closes it.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        journal: it has not been closed.
+        changes: what it says.
+        settled: keys of the journals that were closed before this work began; None for all.
+    """
+    path = boxes_path(dataset, journal.field)
+    make(dataset, path, changes)
+    closed = move_to(dataset, journal, "done")
+    if settled is None:
+        return closed
+    # FiftyOne's public API writes an image as it read it: what somebody else did to another box of
+    # it within these milliseconds would be gone. Their journals have it, and it is done once more
+    # where nothing has come of it.
+    beside = {*dataset.list_runs()} - settled - {journal.key}
+    for other in journals_of(dataset, beside):
+        if other.field == journal.field and other.stage == "done":
+            make(dataset, path, changes_of(dataset, other))
+    return closed
 
 
 def _without_writing(

@@ -1,0 +1,121 @@
+"""What the doors share that change the boxes that a person sees or has selected."""
+
+from typing import Any, Final, TypeVar
+
+from ..dataset.columns import dataset_of
+from ..dataset.label_fields import boxes_path
+from ..errors import DatasetError, Fault, InputError
+from ..parameters.relabelling import RelabelBoxes
+from ..parameters.review import ReviewLabels
+from ..relabelling.box_states import read_states
+from ..relabelling.relabel import ChosenBoxes
+from ..seen import Target, boxes_meant, boxes_of_form
+from .base import StageOperator
+
+P = TypeVar("P", RelabelBoxes, ReviewLabels)
+
+_PINNED: Final = "_boxes"
+"""Among the parameters of a run that waits for a worker: the boxes that its form showed."""
+
+
+class BoxesOperator(StageOperator[P]):
+    """A door to a stage that changes boxes, which the form names and the run holds to."""
+
+    risk = "HIGH"
+    changes_labels = True
+
+    def resolve_input(self, ctx: Any) -> Any:
+        if ctx.requesting_delegated_execution and not ctx.delegated and ctx.dataset is not None:
+            # What a worker would find later may be others: the screen is asked now.
+            params = self._permitted(ctx)
+            target = self._asked(ctx, params)
+            if isinstance(target, Target):
+                ctx.params[_PINNED] = _pinned(target)
+        return super().resolve_input(ctx)
+
+    def _target(self, ctx: Any, params: P) -> Any:
+        if ctx.dataset is None:
+            return None
+        if ctx.delegated and _PINNED in ctx.params:
+            return _unpinned(ctx.dataset, params.field, ctx.params[_PINNED])
+        if params.view:
+            saved_view(ctx.dataset, params.view)
+        return boxes_meant(ctx, params.field, params.view, params.scope) or ctx.dataset
+
+    def _target_of_form(self, ctx: Any, params: P) -> Any:
+        if ctx.dataset is None or params.view:
+            return self._target(ctx, params)
+        return boxes_of_form(ctx, params.field, params.scope) or ctx.dataset
+
+    def _asked(self, ctx: Any, params: P) -> Any:
+        """The target of a form that is being sent.
+
+        Raises:
+            DatasetError: it should have been ticked, and was not; or the ticked one was another.
+        """
+        target = self._target(ctx, params)
+        if not isinstance(target, Target) or not target.prompt or params.dry_run:
+            return target
+        question = self.preview(params, target).question
+        if question is not None and not question.is_answered(ctx.params):
+            raise DatasetError(
+                f"{target}. This is not what the form was ticked for: open it again, and look at "
+                "what it says"
+            )
+        return target
+
+    def _target_of_run(self, ctx: Any, params: P) -> Any:
+        # A run that waited was asked when it was scheduled.
+        return self._target(ctx, params) if ctx.delegated else self._asked(ctx, params)
+
+
+def boxes_of(params: RelabelBoxes | ReviewLabels, target: Any) -> Any:
+    """What a stage is given: the boxes that were chosen, or a view.
+
+    Args:
+        params: of the run.
+        target: what was found on the screen; a dataset or a view where a program asks.
+
+    Raises:
+        InputError: there is no such view, or only a screen could say what is selected.
+    """
+    if isinstance(target, Target):
+        return ChosenBoxes(target.dataset, target.boxes, target.labels)
+    if params.scope == "all_except_selected":
+        problem = "only the App knows what is selected: give a view without these boxes instead"
+        raise InputError(params.operator, [Fault("scope", problem)])
+    return saved_view(dataset_of(target), params.view) if params.view else target
+
+
+def _pinned(target: Target) -> list[dict[str, Any]]:
+    """A target in few values, as a journal keeps boxes: those of one label are one text."""
+    path = boxes_path(target.dataset, target.field)
+    groups: dict[str | None, list[str]] = {}
+    for one in read_states(target.dataset, path, target.boxes, keys=("label",)):
+        groups.setdefault(one.state.get("label"), []).append(f"{one.sample_id} {one.label_id}")
+    return [{"label": label, "boxes": "\n".join(boxes)} for label, boxes in groups.items()]
+
+
+def _unpinned(dataset: Any, field: str, pinned: list[dict[str, Any]]) -> Target:
+    boxes: list[tuple[str, str]] = []
+    labels: dict[str, str | None] = {}
+    for group in pinned:
+        for line in group["boxes"].splitlines():
+            sample, label_id = line.split()
+            boxes.append((sample, label_id))
+            labels[label_id] = group["label"]
+    words = "when it was scheduled"
+    return Target(dataset, field, tuple(boxes), len(boxes), field, words, labels=labels)
+
+
+def saved_view(dataset: Any, name: str) -> Any:
+    """The saved view that was named.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if not dataset.has_saved_view(name):
+        known = ", ".join(dataset.list_saved_views()) or "none"
+        problem = f"no saved view is named {name!r}; there are: {known}"
+        raise InputError("view", [Fault("view", problem)])
+    return dataset.load_saved_view(name)

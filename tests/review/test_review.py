@@ -1,0 +1,298 @@
+"""Verdicts on labels: exact, undone to the last attribute, and never at the cost of another's."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51.dataset import writes
+from fathomnet_voxel51.dataset.documents import now
+from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.labels.verdicts import standing, state_of
+from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling.journal import acting_as, journals_of
+from fathomnet_voxel51.review import review, review_labels
+from fiftyone import ViewField as F
+
+from demo.synthetic import write_catalog
+from tests.support.forking import forking
+from tests.support.stored import DICE_AND_TIMES, documents, without_none
+
+NEW = "Scotoplanes globosa"
+BOXES = "ground_truth.detections"
+KILLS = 4
+SLOW = 0.01
+"""Seconds that each edit is made to last."""
+
+
+@pytest.fixture
+def dataset(dataset_name: str, tmp_path: Path, either_way: str) -> Iterator[Any]:
+    catalog = write_catalog(tmp_path / "train.json", 40, 120, seed=3)
+    ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
+    dataset = fo.load_dataset(dataset_name)
+    add_taxonomy_ranks(dataset)
+    yield dataset
+
+
+def content(dataset: Any) -> Any:
+    return without_none(documents(dataset, DICE_AND_TIMES))
+
+
+def stored(dataset: Any) -> list[dict[str, Any]]:
+    """Every box, read from the database itself."""
+    images = dataset._sample_collection.find().sort("_id")
+    return [box for image in images for box in image["ground_truth"]["detections"]]
+
+
+def states(dataset: Any) -> list[str]:
+    return [state_of(box) for box in stored(dataset)]
+
+
+def ids(dataset: Any) -> list[str]:
+    found: list[str] = dataset.values(f"{BOXES}.id", unwind=True)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "verified"),
+    [("confirm", "confirmed", True), ("reject", "rejected", False), ("unsure", "unsure", False)],
+)
+def test_a_verdict_is_kept_with_who_when_and_of_what_and_undone(
+    dataset: Any, verdict: Any, state: str, verified: bool
+) -> None:
+    before, moment = content(dataset), now()
+    few = dataset.limit(5)
+    count = few.count(BOXES)
+    with acting_as("ana"):
+        told = review_labels(few, verdict, note="by eye", dry_run=True)
+        assert content(dataset) == before and not journals_of(dataset)
+        result = review_labels(few, verdict, note="by eye")
+    assert getattr(result, state) == getattr(told, state) == count == result.changed
+    judged = [box for box in stored(dataset) if state_of(box) == state]
+    assert len(judged) == count
+    for box in judged:
+        assert (box["reviewed_by"], box["verified"]) == ("ana", verified)
+        assert box["reviewed_label"] == box["label"]
+        assert 0 <= (box["reviewed_at"].replace(tzinfo=None) - moment).total_seconds() + 1 < 60
+    (journal,) = journals_of(dataset)
+    assert (journal.note, journal.user, journal.verdict) == ("by eye", "ana", verdict)
+    assert undo_relabel(dataset, result.journal).restored == count
+    assert content(dataset) == before
+
+
+def test_another_name_makes_a_label_unreviewed_again_by_whatever_hand(dataset: Any) -> None:
+    review_labels(dataset.view(), "confirm")
+    sample = dataset.first()
+    sample.ground_truth.detections[0].label = NEW
+    sample.save()
+    assert states(dataset).count("unreviewed") == 1
+    left = dataset.filter_labels("ground_truth", ~standing())
+    assert left.values(f"{BOXES}.label", unwind=True) == [NEW]
+
+
+def test_relabelling_gives_the_name_its_ranks_and_confirms_those_that_have_it(
+    dataset: Any,
+) -> None:
+    before = content(dataset)
+    few = dataset.limit(4)
+    count = few.count(BOXES)
+    relabel_boxes(dataset.select_labels(ids=ids(dataset)[:1]), NEW)
+    with acting_as("bo"):
+        result = review_labels(few, "relabel", label="scotoplanes globosa")
+    assert (result.relabelled, result.confirmed) == (count - 1, 1)
+    genus = few.values(f"{BOXES}.genus", unwind=True)
+    assert genus == ["Scotoplanes"] * count
+    assert states(dataset)[:count] == ["confirmed", *["relabelled"] * (count - 1)]
+    undo_relabel(dataset)
+    assert states(dataset)[0] == "relabelled"  # by the first
+    undo_relabel(dataset)
+    assert content(dataset) == before
+
+
+def test_each_label_becomes_its_own_suggestion_and_others_stay(dataset: Any) -> None:
+    chosen = ids(dataset)[:3]
+    named = dict(zip(chosen, ["Sebastes", NEW, "Sebastes"], strict=True))
+    dataset.add_sample_field(f"{BOXES}.suggested_label", fo.StringField)
+    dataset.set_label_values(f"{BOXES}.suggested_label", named)
+    result = review_labels(dataset.view(), "accept_suggestion")
+    names = dict(zip(ids(dataset), dataset.values(f"{BOXES}.label", unwind=True), strict=True))
+    assert {one: names[one] for one in chosen} == named
+    assert (result.accepted + result.confirmed, result.unchanged) == (3, 117)
+    assert result.without_suggestion == 117
+    assert states(dataset).count("unreviewed") == 117
+
+
+def test_the_same_said_twice_is_one_verdict_and_reset_takes_all_away(dataset: Any) -> None:
+    before = content(dataset)
+    review_labels(dataset.view(), "confirm")
+    once = content(dataset)
+    again = review_labels(dataset.view(), "confirm")
+    assert (again.changed, again.unchanged, again.journal) == (0, 120, "")
+    assert content(dataset) == once
+    assert review_labels(dataset.view(), "reset").reset == 120
+    assert content(dataset) == before
+    assert review_labels(dataset.view(), "reset").unchanged == 120
+
+
+def test_another_persons_verdict_is_told_before_it_is_replaced_and_comes_back(
+    dataset: Any,
+) -> None:
+    few = dataset.limit(3)
+    count = few.count(BOXES)
+    with acting_as("ana"):
+        review_labels(few, "confirm")
+    by_ana = content(dataset)
+    with acting_as("bo"):
+        assert review_labels(few, "reject", dry_run=True).judged_before == count
+        assert review_labels(few, "reject").judged_before == count
+    undo_relabel(dataset)
+    assert content(dataset) == by_ana
+
+
+def test_a_verdict_given_at_the_same_moment_wins_and_is_told(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, first = review.begin_journal, ids(dataset)[0]
+
+    def slow_begin(*arguments: Any) -> Any:
+        monkeypatch.setattr(review, "begin_journal", begin)
+        with acting_as("bo"):
+            review_labels(fo.load_dataset(dataset.name).select_labels(ids=[first]), "reject")
+        return begin(*arguments)
+
+    monkeypatch.setattr(review, "begin_journal", slow_begin)
+    with acting_as("ana"):
+        result = review_labels(dataset.view(), "confirm")
+    assert (result.confirmed, result.conflicts) == (119, 1)
+    assert states(dataset).count("rejected") == 1
+    assert undo_relabel(dataset, result.journal).conflicts == 1
+    assert states(dataset).count("rejected") == 1 and states(dataset).count("unreviewed") == 119
+
+
+def test_undo_leaves_what_was_judged_since(dataset: Any) -> None:
+    result = relabel_boxes(dataset.limit(5), NEW)
+    with acting_as("bo"):
+        review_labels(dataset.select_labels(ids=ids(dataset)[:1]), "confirm")
+    undone = undo_relabel(dataset, result.journal)
+    assert (undone.restored, undone.conflicts) == (result.changed - 1, 1)
+    assert stored(dataset)[0]["label"] == NEW
+
+
+@pytest.mark.parametrize(
+    ("verdict", "label", "words"),
+    [
+        ("approve", "", "'approve' is no verdict: confirm, relabel"),
+        ("relabel", " ", "name what the labels are"),
+        ("relabel", "Scotoplanes globossa", "did you mean Scotoplanes globosa"),
+        ("confirm", NEW, "only the verdict relabel takes a name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    dataset: Any, verdict: Any, label: str, words: str
+) -> None:
+    before = content(dataset)
+    with pytest.raises(InputError, match=words):
+        review_labels(dataset.view(), verdict, label=label)
+    assert content(dataset) == before and not journals_of(dataset)
+
+
+def test_no_view_no_box_and_no_suggestion_are_said(dataset: Any) -> None:
+    with pytest.raises(InputError, match="name the boxes"):
+        review_labels(dataset, "confirm")
+    with pytest.raises(DatasetError, match="holds no box"):
+        review_labels(dataset.match(F("split") == "none"), "confirm")
+    with pytest.raises(DatasetError, match="run find_label_errors first"):
+        review_labels(dataset.view(), "accept_suggestion")
+
+
+def slowly() -> None:
+    for name in ("_update_edit", "_save_edit"):
+        setattr(writes, name, partial(slow, getattr(writes, name)))
+
+
+def slow(update: Callable[..., None], *arguments: Any) -> None:
+    time.sleep(SLOW)
+    update(*arguments)
+
+
+def judge(name: str, verdict: Any, user: str = "", chosen: tuple[str, ...] = ()) -> None:
+    slowly()
+    dataset = fo.load_dataset(name)
+    view = dataset.select_labels(ids=list(chosen)) if chosen else dataset.view()
+    with acting_as(user):
+        review_labels(view, verdict, label=NEW if verdict == "relabel" else "")
+
+
+def run(work: Callable[[], None], kill_after: float | None = None) -> None:
+    process = forking.Process(target=work)
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+
+
+@pytest.mark.fault(
+    operator="review_labels",
+    happens="it is killed at random instants",
+    end="run again, every label has its verdict, all journals are closed, and undo restores all",
+)
+@pytest.mark.parametrize("verdict", ["relabel", "reject"])
+def test_verdicts_survive_kills(dataset: Any, verdict: str) -> None:
+    dice = random.Random(4)
+    before = content(dataset)
+    changed = "relabelled" if verdict == "relabel" else "rejected"
+    right = "confirmed" if verdict == "relabel" else "rejected"  # of those that have the name
+    wanted = [right if box["label"] == NEW else changed for box in stored(dataset)]
+    run(partial(judge, dataset.name, verdict))  # the first process waits for the import
+    for _ in range(KILLS):
+        dataset.reload()
+        while any(one.can_be_undone for one in journals_of(dataset)):
+            undo_relabel(dataset)
+        assert content(dataset) == before
+        run(partial(judge, dataset.name, verdict), kill_after=dice.uniform(0.1, 1.5))
+        run(partial(judge, dataset.name, verdict))
+        dataset.reload()
+        assert states(dataset) == wanted
+        assert all(one.stage in ("done", "undone") for one in journals_of(dataset))
+
+
+@pytest.mark.fault(
+    operator="review_labels",
+    happens="two people judge overlapping sets at once",
+    end="every label has the verdict of one of them, what was left alone is told, both are undone",
+)
+def test_two_people_at_once_lose_nothing(dataset: Any) -> None:
+    before = content(dataset)
+    dice = random.Random(7)
+    everything = ids(dataset)
+    sets = {user: tuple(dice.sample(everything, 80)) for user in ("ana", "bo")}
+    verdicts = {"ana": "reject", "bo": "unsure"}
+    both = [
+        forking.Process(target=judge, args=(dataset.name, verdicts[user], user, some))
+        for user, some in sets.items()
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    dataset.reload()
+    by = {str(box["_id"]): (state_of(box), box.get("reviewed_by")) for box in stored(dataset)}
+    said = {"ana": ("rejected", "ana"), "bo": ("unsure", "bo")}
+    for one in everything:
+        users = [user for user, some in sets.items() if one in some]
+        assert by[one] in ([said[user] for user in users] or [("unreviewed", None)])
+    journals = journals_of(dataset)
+    assert {one.user for one in journals} == {"ana", "bo"}
+    # Whoever came second saw the other's verdicts, or left them alone.
+    for journal in reversed(journals):
+        undo_relabel(dataset, journal.key)
+    assert content(dataset) == before
