@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from fathomnet_voxel51.relabelling import (
     undo_relabel,
 )
 from fathomnet_voxel51.relabelling.export import pixels_of
+from fathomnet_voxel51.relabelling.journal import acting_as
+from fathomnet_voxel51.review import review_labels
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -243,3 +247,29 @@ def test_whole_pixels_stay_whole() -> None:
             side,
             0,
         ]
+
+
+def test_verdicts_that_stand_are_exported_corrected_or_not(
+    dataset: Any, tmp_path: Path, either_way: str
+) -> None:
+    folder = tmp_path / "out"
+    assert export_corrections(dataset, folder).verdicts == ""
+    assert not (folder / "verdicts.csv").exists()
+    chosen = dataset.match_tags("train").values("ground_truth.detections.id", unwind=True)
+    with acting_as("=ana"):
+        review_labels(dataset.select_labels(ids=chosen[:2]), "unsure")
+        review_labels(dataset.select_labels(ids=chosen[2:]), "relabel", label="Sebastes")
+    dataset.set_label_values("ground_truth.detections.label", {chosen[0]: "Octopus"})
+    result = export_corrections(dataset, folder)
+    with Path(result.verdicts).open() as file:
+        rows = list(csv.DictReader(file))
+    assert result.reviewed == len(rows) == 2
+    assert [(one["state"], one["user"]) for one in rows] == [
+        ("unsure", "'=ana"), ("relabelled", "'=ana")
+    ]  # fmt: skip
+    assert rows[1]["label"] == "Sebastes" and rows[1]["annotation_id"] == "9"
+    assert datetime.fromisoformat(rows[0]["time"])
+    undo_relabel(dataset)
+    undo_relabel(dataset)
+    assert export_corrections(dataset, folder).reviewed == 0
+    assert not (folder / "verdicts.csv").exists()

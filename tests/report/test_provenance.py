@@ -12,7 +12,9 @@ import pytest
 from bs4 import BeautifulSoup
 from fathomnet_voxel51.label_errors import LabelErrorsResult, find_label_errors
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.report import report_dataset
+from fathomnet_voxel51.review import review_labels
 
 from demo.generate import DemoSet
 from demo.wrong_labels import Planted, plant
@@ -181,3 +183,26 @@ def test_one_signal_is_named_alone(
     part = suspects_part(dataset, tmp_path)
     assert any("the names that model_predictions predicts." in note for note in notes(part))
     assert DOUBTED_BY not in str(part)
+
+
+def test_what_people_confirmed_is_no_suspect_until_it_changes_and_is_on_the_card(
+    dataset: Any, either_way: str, tmp_path: Path
+) -> None:
+    first = find_label_errors(dataset)
+    suspects = dataset.load_saved_view("suspects").values("id")
+    chosen = suspects[:3]
+    with acting_as("ana"):
+        review_labels(dataset.select_labels(ids=chosen, fields="ground_truth"), "confirm")
+        review_labels(dataset.select_labels(ids=suspects[3:4], fields="ground_truth"), "reject")
+    card = report_dataset(dataset).markdown
+    assert f"| suspects that were confirmed since | {3} |" in card
+    assert "4 are reviewed" in card and "| ana | 4 | 3 | 0 | 1 | 0 |" in card
+    second = find_label_errors(dataset)
+    assert (second.confirmed_labels, second.scored) == (3, first.scored - 3)
+    dataset.reload()
+    again = dataset.load_saved_view("suspects").values("id")
+    assert not set(chosen) & set(again) and suspects[3] in again
+    # Whoever gives one another name, by whatever hand, has it judged again.
+    dataset.set_label_values("ground_truth.detections.label", {chosen[0]: "Sebastes"})
+    third = find_label_errors(dataset)
+    assert (third.confirmed_labels, third.scored) == (2, first.scored - 2)

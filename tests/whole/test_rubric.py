@@ -135,7 +135,7 @@ def test_every_operator_says_how_careful_an_agent_is_to_be_with_it() -> None:
     deletes = {name for name in NAMES if "recreate" in OPERATORS[name].model_fields}
     deletes |= {"run_workflow"}
     assert {name for name, one in risks.items() if one == level.DANGEROUS} == deletes
-    careful = {"relabel_boxes", "undo_relabel", "upload_images", "download_images"}
+    careful = {"relabel_boxes", "review_labels", "undo_relabel", "upload_images", "download_images"}
     assert {name for name, one in risks.items() if one == level.HIGH} == careful
 
 
@@ -145,7 +145,7 @@ def test_buttons_are_at_places_that_the_app_has_and_say_what_they_do(dataset: An
         one = operator(name)
         if one.place:
             placed[name] = one.resolve_placement(context(name, dataset))
-    assert set(placed) == {"ingest_dataset", "relabel_boxes", "undo_relabel"}
+    assert set(placed) == {"ingest_dataset", "relabel_boxes", "review_labels", "undo_relabel"}
     for name, placement in placed.items():
         if placement is None:
             assert not hasattr(types.Places, operator(name).place)

@@ -30,7 +30,12 @@ def existing_ids(dataset: Any, patches_field: str) -> set[str]:
 
 
 def save_hits_view(
-    dataset: Any, name: str, patches_field: str, hits: Sequence[Hit], description: str
+    dataset: Any,
+    name: str,
+    patches_field: str,
+    hits: Sequence[Hit],
+    description: str,
+    where: Any = None,
 ) -> bool:
     """Saves the view of hits in their order, in place of an existing one of that name.
 
@@ -43,6 +48,8 @@ def save_hits_view(
         patches_field: field of the boxes, each of which becomes a patch; empty for whole images.
         hits: the hits to show; without any, the view is deleted.
         description: of the view.
+        where: a FiftyOne expression of the patches or samples that are shown whenever the view is
+            loaded; None for all hits.
 
     Returns:
         Whether the view exists now.
@@ -63,6 +70,7 @@ def save_hits_view(
             view = patches.select(ids, ordered=True)
         else:
             view = dataset.select(ids, ordered=True)
+        view = view if where is None else view.match(where)
         dataset.save_view(new, view, description=description)
     if dataset.has_saved_view(name):
         dataset.delete_saved_view(name)

@@ -13,7 +13,14 @@ from ..progress import Progress, portion, silent
 from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
 from .record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
-from .signals import Sources, find_sources, no_signal_found, read_labelled, read_looks
+from .signals import (
+    Sources,
+    find_sources,
+    no_signal_found,
+    read_confirmed,
+    read_labelled,
+    read_looks,
+)
 from .weighing import Case, partners_of, weigh_labels
 
 THRESHOLD: Final = 0.5
@@ -34,8 +41,9 @@ def find_label_errors(
     The score is a probability by Bayes' rule, from the predictions for the same boxes and from the
     labels of the boxes that look most alike, if there are any; ``posterior`` explains how. What the
     predicted names say of the labels is measured first (``information``): where that is hardly more
-    than chance, the result notes it, and labels are judged as without predictions. A repeat
-    replaces scores and views.
+    than chance, the result notes it, and labels are judged as without predictions. A label that a
+    person has said is right has no score, until it changes; it still speaks for and against others.
+    A repeat replaces scores and views.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -69,8 +77,10 @@ def find_label_errors(
     looks = read_looks(dataset, sources, labelled)
     case = Case(labelled.given, labelled.names, labelled.opinions, looks)
     doubts = weigh_labels(case, threshold, portion(progress, 0.1, 0.6))
+    confirmed = read_confirmed(dataset, labelled, gt_field)
+    doubts = doubts.without(confirmed)
     scored, suspects = int((~np.isnan(doubts.score)).sum()), len(doubts.suspects)
-    if not scored and not notes:
+    if not scored and not notes and not confirmed.any():
         raise no_signal_found(sources)
     partners = partners_of(case, doubts)
     signals = (labelled.kind, "" if looks is None else "neighbours")
@@ -81,7 +91,8 @@ def find_label_errors(
         pairs_view=view_of(LOOK_ALIKE_PAIRS, gt_field) if partners else "",
         expected_errors=round(float(np.nansum(doubts.score)), 1),
         unlabelled_boxes=len(labelled.boxes) - len(labelled.rows),
-        boxes_without_signal=len(labelled.rows) - scored,
+        boxes_without_signal=len(labelled.rows) - scored - int(confirmed.sum()),
+        confirmed_labels=int(confirmed.sum()),
         signals=tuple(signal for signal in signals if signal),
         index_key=sources.index_key,
         information=information,

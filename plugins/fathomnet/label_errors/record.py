@@ -86,6 +86,7 @@ class LabelErrorsResult:
         index_key: key of the index that gave the neighbours; empty for none.
         information: what the predicted names say of the labels; None without predictions.
         notes: what is to be known of the search: predictions that were left out, and why.
+        confirmed_labels: labels that a person has said are right; they are left out.
     """
 
     scored: int
@@ -99,6 +100,7 @@ class LabelErrorsResult:
     index_key: str
     information: Information | None = None
     notes: tuple[str, ...] = ()
+    confirmed_labels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

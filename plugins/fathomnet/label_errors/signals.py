@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ..dataset.columns import boxes_in, read_images
 from ..dataset.label_fields import boxes_path
 from ..dataset.vectors import read_vectors
 from ..errors import DatasetError, Fault, InputError
@@ -13,7 +14,14 @@ from ..evaluation.boxes import EvaluatedBoxes, read_evaluated_boxes
 from ..evaluation.scoring.columns import Boxes
 from ..evaluation.scoring.judging import LEAST_IOU
 from ..evaluation.scoring.matching import NO_PARTNER, match_boxes
-from ..names import DEFAULT_MODEL, MODEL_PREDICTIONS, PROBABILITIES, similarity_key
+from ..labels.verdicts import RIGHT, VERDICT_KEYS, state_of
+from ..names import (
+    DEFAULT_MODEL,
+    MODEL_PREDICTIONS,
+    PROBABILITIES,
+    REVIEW_STATE,
+    similarity_key,
+)
 from ..predictions.record import read_import_records
 from ..similarity.index import open_index
 from ..taxonomy import Taxonomy
@@ -159,6 +167,20 @@ def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelle
             shares[box] = 0.0
             shares[box, columns] = of_all
     return Labelled(boxes, rows, given, names, Opinions(answers, confidences, shares))
+
+
+def read_confirmed(dataset: Any, labelled: Labelled, gt_field: str) -> npt.NDArray[np.bool_]:
+    """Which labels a person has said are right: (N,), for those of ``labelled.rows``."""
+    path = boxes_path(dataset, gt_field)
+    if dataset.get_field(f"{path}.{REVIEW_STATE}") is None:
+        return np.zeros(len(labelled.rows), bool)
+    right = {
+        str(box["_id"])
+        for image in read_images(dataset, boxes={path: ("label", *VERDICT_KEYS)})
+        for box in boxes_in(image, path)
+        if state_of(box) in RIGHT
+    }
+    return np.array([labelled.boxes.ids[row] in right for row in labelled.rows.tolist()], bool)
 
 
 def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | None:

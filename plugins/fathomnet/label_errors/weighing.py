@@ -6,11 +6,12 @@ A score is how probable it is that a label is wrong, given everything known abou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from ..progress import Progress, silent
 from ..taxonomy.tree import MAX_DISTANCE
@@ -208,6 +209,16 @@ class Doubts:
     by_neighbours: Floats
     suggested: Positions
     suspects: Positions
+
+    def without(self, left_out: npt.NDArray[np.bool_]) -> Self:
+        """The same without the scores of some boxes, (N,), none of which is a suspect then."""
+        return replace(
+            self,
+            score=np.where(left_out, np.nan, self.score),
+            by_model=np.where(left_out, np.nan, self.by_model),
+            by_neighbours=np.where(left_out, np.nan, self.by_neighbours),
+            suspects=self.suspects[~left_out[self.suspects]],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,4 +52,5 @@ class ExportCorrections(StageOperator[parameters.ExportCorrections]):
         return Preview(facts=facts, warnings=tuple(warnings))
 
     def written(self, result: Mapping[str, Any]) -> tuple[str, ...]:
-        return result["csv"], *result["files"]
+        judged = [result["verdicts"]] if result["verdicts"] else []
+        return result["csv"], *result["files"], *judged

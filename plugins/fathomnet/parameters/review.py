@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, OptionalText, Widget
+from .kinds import BoxesField, Names, OptionalText, Widget
 
 
 class ReviewLabels(Parameters):
@@ -55,3 +55,42 @@ class ReviewLabels(Parameters):
             description="Only for a name that is new: the taxon to which it belongs",
         ),
     ] = ""
+
+
+class StartReview(Parameters):
+    operator = "start_review"
+    heading = "FathomNet: start a review"
+    summary = "Make a queue of labels for each person who reviews them"
+    stage = "review:start_review"
+    position = 145
+
+    name: Annotated[
+        OptionalText, Field(title="Name", description="Of the round; empty for the next number")
+    ] = ""
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose labels are looked at")
+    ] = names.GROUND_TRUTH
+    view: Annotated[
+        OptionalText,
+        Widget.SAVED_VIEW,
+        Field(title="Saved view", description="Whose boxes; empty for all of the field"),
+    ] = ""
+    order: Annotated[
+        Literal["suspicion", "margin", "cluster", "concept", "random"],
+        Field(
+            title="Order",
+            description="The most suspicious first, the least certain predictions first, what "
+            "looks alike together, name by name, or mixed",
+        ),
+    ] = "suspicion"
+    assignees: Annotated[
+        Names, Field(title="Assignees", description="Who looks at them; empty for one queue")
+    ] = ()
+    overlap: Annotated[
+        float,
+        Field(ge=0, le=1, title="Overlap", description="The share that two people get, 0 to 1"),
+    ] = 0.0
+    hide_done: Annotated[
+        bool,
+        Field(title="Hide done", description="Leave out of the queues what is judged"),
+    ] = True

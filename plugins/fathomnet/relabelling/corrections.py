@@ -16,7 +16,8 @@ from ..dataset.records import reload_known
 from ..errors import DatasetError
 from ..files.places import Place, is_there, place
 from ..files.writing import spreadsheet_cell, write_whole
-from ..names import ANNOTATION_ID, GROUND_TRUTH, SPLITS
+from ..labels.verdicts import VERDICT_KEYS, as_stored, state_of
+from ..names import ANNOTATION_ID, GROUND_TRUTH, REVIEW_ROUND, REVIEWED_AT, REVIEWED_BY, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
 from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
@@ -26,6 +27,10 @@ COLUMNS: Final = (
     "split", "image_id", "file_name", "annotation_id", "before", "after", "user", "time", "note",
     "journal", "change",
 )  # fmt: skip
+JUDGED: Final = (
+    "split", "image_id", "file_name", "annotation_id", "label", "state", "user", "time", "round",
+)  # fmt: skip
+VERDICTS: Final = "verdicts.csv"
 
 _SAME: Final = 1e-6
 
@@ -39,12 +44,16 @@ class ExportResult:
         csv: path of the table.
         coco: path of the COCO file with the boxes; of the first, if they are of several splits.
         files: paths of all COCO files, one for each split.
+        verdicts: path of the table of reviewed labels; empty if nobody has reviewed one.
+        reviewed: labels in that table.
     """
 
     corrections: int
     csv: str
     coco: str
     files: tuple[str, ...]
+    verdicts: str = ""
+    reviewed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,9 @@ def export_corrections(
     again are left out. Who, when and why are those of the relabelling that gave the present label;
     an edit by hand has none of these. The COCO file has the boxes that are there.
 
+    ``verdicts.csv`` lists every label that people have reviewed and that has not changed since:
+    confirmed, relabelled, rejected or unsure, by whom and when.
+
     Where an earlier version ingested the boxes, only relabellings are known, and so they are in
     any other field.
 
@@ -128,10 +140,23 @@ def export_corrections(
         for name in {*correction_files(folder, ()), *correction_files(folder, SPLITS)}:
             if name not in (table, *files) and is_there(name):
                 name.unlink()
+        judged, reviewed = _judged(dataset, path)
+        verdicts = place(folder) / VERDICTS
+        if reviewed:
+            write_whole(verdicts, judged.encode())
+        elif is_there(verdicts):
+            verdicts.unlink()
     except OSError as error:
         raise DatasetError(f"{folder} cannot be written: {error.strerror}") from error
     progress(1.0, f"{written} in {folder}")
-    return ExportResult(len(corrections), str(table), str(files[0]), tuple(map(str, files)))
+    return ExportResult(
+        corrections=len(corrections),
+        csv=str(table),
+        coco=str(files[0]),
+        files=tuple(map(str, files)),
+        verdicts=str(verdicts) if reviewed else "",
+        reviewed=reviewed,
+    )
 
 
 def correction_files(folder: str | Place, splits: Collection[str]) -> tuple[Place, ...]:
@@ -257,6 +282,29 @@ def _table_and_images(
         only = {field: {path.rpartition(".")[2]: some}}
         of_split.setdefault(image.get("split") or "", []).append({**image, **only})
     return text.getvalue(), of_split
+
+
+def _judged(dataset: Any, path: str) -> tuple[str, int]:
+    """The table of the labels whose verdicts stand, and how many they are."""
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(JUDGED)
+    reviewed = 0
+    attributes = ("label", ANNOTATION_ID, REVIEW_ROUND, *VERDICT_KEYS)
+    for image in columns.read_images(dataset, EXPORTED, {path: attributes}):
+        for box in columns.boxes_in(image, path):
+            state = state_of(box)
+            if state == "unreviewed":
+                continue
+            reviewed += 1
+            when = as_stored(box[REVIEWED_AT]).isoformat(timespec="milliseconds")
+            row = (
+                *(image.get("split"), image.get("image_id"), name_of(image)),
+                *(box.get(ANNOTATION_ID), box.get("label"), state, box.get(REVIEWED_BY), when),
+                box.get(REVIEW_ROUND),
+            )
+            rows.writerow(map(spreadsheet_cell, row))
+    return text.getvalue(), reviewed
 
 
 def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) -> dict[str, Any]:

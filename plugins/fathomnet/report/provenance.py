@@ -14,11 +14,13 @@ from ..dataset.records import all_bases, read_record, why_outdated
 from ..embeddings.run import EmbeddingRecord
 from ..evaluation.run import EvaluationDetails
 from ..label_errors.record import read_label_errors_record
+from ..labels.verdicts import RIGHT, standing
 from ..names import (
     DUPLICATE_GROUP,
     EMBEDDING_RUNS,
     GROUND_TRUTH,
     RELABELLINGS,
+    REVIEW_STATE,
     SUGGESTED_LABEL,
     SUSPICION_BY_MODEL,
     SUSPICION_BY_NEIGHBOURS,
@@ -30,6 +32,7 @@ from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
 from ..text import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
+from .reviews import review_section
 
 PAIRS: Final = 10
 """The most labels with suggestions that a card lists."""
@@ -56,6 +59,7 @@ class _Suspect:
         by_model: the probability that the label is wrong by the predictions alone, if any.
         by_neighbours: the same by the neighbours alone.
         is_changed: whether its label has changed since it was doubted.
+        is_confirmed: whether a person said that it is right as it is.
     """
 
     label: str | None
@@ -63,6 +67,7 @@ class _Suspect:
     by_model: float | None
     by_neighbours: float | None
     is_changed: bool
+    is_confirmed: bool = False
 
 
 def suspect_section(dataset: Any) -> Section:
@@ -82,6 +87,7 @@ def suspect_section(dataset: Any) -> Section:
             continue
         suspects = _read(dataset, field, record.found_at)
         changed = sum(one.is_changed for one in suspects)
+        confirmed = sum(one.is_confirmed for one in suspects)
         counts = (
             ("labels that were judged", found.scored),
             ("labels that nothing could judge", found.boxes_without_signal),
@@ -92,7 +98,8 @@ def suspect_section(dataset: Any) -> Section:
                 sum(one.label == one.suggested for one in suspects),
             ),
             ("suspects that were removed since", found.suspects - len(suspects)),
-            ("suspects that are left to look at", len(suspects) - changed),
+            *([("suspects that were confirmed since", confirmed)] if confirmed else []),
+            ("suspects that are left to look at", len(suspects) - changed - confirmed),
         )
         blocks.append(Table(("", "boxes"), counts))
         blocks += (Note(f"{note}.") for note in found.notes)
@@ -163,6 +170,10 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
             for one in changes_of(dataset, journal):
                 before.setdefault(one.box.label_id, one.box.state.get("label"))
     boxes = dataset.filter_labels(field, ViewField(SUGGESTED_LABEL).exists())
+    confirmed: set[str] = set()
+    if dataset.get_field(f"{field}.detections.{REVIEW_STATE}") is not None:
+        right = dataset.filter_labels(field, standing(*RIGHT))
+        confirmed = set(right.values(f"{field}.detections.id", unwind=True))
     return [
         _Suspect(
             label,
@@ -171,6 +182,8 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
             by_neighbours,
             # A label is never its own suggestion, so that an edit in the App shows too.
             is_changed=label == suggested or before.get(box, label) != label,
+            is_confirmed=box in confirmed
+            and not (label == suggested or before.get(box, label) != label),
         )
         for box, label, suggested, by_model, by_neighbours in zip(
             *boxes.values(paths, unwind=True), strict=True
@@ -212,7 +225,8 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
 
     stages = [one for one in journals_of(dataset) if one.can_be_undone]
     undone = tuple(
-        (one.key.removeprefix(RELABELLINGS), one.label, one.boxes, one.note) for one in stages
+        (one.key.removeprefix(RELABELLINGS), one.label or one.what, one.boxes, one.note)
+        for one in stages
     )
     predictions: list[Block] = []
     for field in sorted(fields_holding(dataset, fo.Detections)):
@@ -266,6 +280,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     return [
         suspect_section(dataset),
         Section("Relabelling", _rows(_RELABELLING, undone, "No relabelling stands.")),
+        review_section(dataset),
         Section("Leaks between splits", tuple(_leaks(dataset))),
         Section("Predictions", tuple(predictions or [Note(_NO_PREDICTIONS)])),
         Section(

@@ -1,0 +1,210 @@
+"""A round of a review: queues by person and order, which empty themselves, and survive kills."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.relabelling.journal import acting_as
+from fathomnet_voxel51.review import review_labels, start_review
+from fathomnet_voxel51.review.rounds import rounds_of
+from fathomnet_voxel51.similarity import build_similarity_index
+
+from demo.synthetic import write_catalog
+from tests.similarity.embedded import boxes_dataset
+from tests.support.forking import forking
+from tests.support.stored import DICE_AND_TIMES, documents, without_none
+
+BOXES = "ground_truth.detections"
+
+
+@pytest.fixture
+def dataset(dataset_name: str, tmp_path: Path, either_way: str) -> Iterator[Any]:
+    catalog = write_catalog(tmp_path / "train.json", 30, 90, seed=3)
+    ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
+    dataset = fo.load_dataset(dataset_name)
+    dice = random.Random(1)
+    scores = {one: dice.random() for one in ids(dataset)[:80]}
+    dataset.add_sample_field(f"{BOXES}.suspicion", fo.FloatField)
+    dataset.set_label_values(f"{BOXES}.suspicion", scores)
+    yield dataset
+
+
+def ids(dataset: Any) -> list[str]:
+    found: list[str] = dataset.values(f"{BOXES}.id", unwind=True)
+    return found
+
+
+def column(dataset: Any, name: str) -> dict[str, Any]:
+    values = dataset.values(f"{BOXES}.{name}", unwind=True)
+    return dict(zip(ids(dataset), values, strict=True))
+
+
+def queue(dataset: Any, view: str) -> list[str]:
+    """The labels that a person who opens a queue sees, in their order."""
+    loaded = dataset.load_saved_view(view)
+    loaded.reload()  # FiftyOne's own "Reload saved view"
+    shown: list[str] = loaded.values("id")
+    return shown
+
+
+def test_the_most_suspicious_come_first_and_people_take_turns(dataset: Any) -> None:
+    result = start_review(dataset, "first look", assignees=["Ana", "Bo"])
+    assert (result.labels, result.assigned) == (90, {"Ana": 45, "Bo": 45})
+    scores = column(dataset, "suspicion")
+    whole = sorted(ids(dataset), key=lambda one: -(scores[one] or 0.0))
+    dataset.reload()
+    queues = [queue(dataset, view) for view in result.views]
+    assert [one for one in queues[0] if scores[one] is not None] == whole[:80:2]
+    assert [one for one in queues[1] if scores[one] is not None] == whole[1:80:2]
+    assert {*queues[0], *queues[1]} == {*whole}
+    assert column(dataset, "assignee") == {
+        one: person for person, some in zip(("Ana", "Bo"), queues, strict=True) for one in some
+    }
+    assert set(column(dataset, "review_round").values()) == {"first look"}
+
+
+def test_a_queue_leaves_out_what_is_judged_until_it_has_another_name(dataset: Any) -> None:
+    (view,) = start_review(dataset, order="concept").views
+    dataset.reload()
+    shown = queue(dataset, view)
+    names = column(dataset, "label")
+    assert [names[one] for one in shown] == sorted(names.values())
+    review_labels(dataset.select_labels(ids=shown[:7]), "reject")
+    assert queue(dataset, view) == shown[7:]
+    dataset.set_label_values(f"{BOXES}.label", {shown[0]: "Sebastes"})
+    assert set(queue(dataset, view)) == {shown[0], *shown[7:]}
+    (whole,) = start_review(dataset, "all", order="concept", hide_done=False).views
+    dataset.reload()
+    assert len(queue(dataset, whole)) == 90
+
+
+def test_what_two_people_get_stays_until_each_has_judged_it(dataset: Any) -> None:
+    people = ["Ana", "Bo"]
+    result = start_review(dataset, "two", order="random", assignees=people, overlap=0.2)
+    assert result.twice == 18 and sum(result.assigned.values()) == 108
+    dataset.reload()
+    ana, bo = (queue(dataset, view) for view in result.views)
+    both = set(ana) & set(bo)
+    assert len(both) == 18
+    with acting_as("Ana"):
+        review_labels(dataset.select_labels(ids=ana), "confirm")
+    assert queue(dataset, result.views[0]) == []
+    assert queue(dataset, result.views[1]) == bo, "what Ana said is no verdict of Bo"
+
+
+def test_a_new_round_changes_no_verdict_and_no_record(dataset: Any) -> None:
+    start_review(dataset, order="random")
+    review_labels(dataset.view(), "unsure")
+    judged = {name: column(dataset, name) for name in ("review_state", "reviewed_at", "label")}
+    (before,) = rounds_of(dataset)
+    few = dataset.limit(2)
+    dataset.save_view("few", few)
+    assert start_review(dataset, order="concept", view="few").round == "round 2"
+    assert rounds_of(dataset)[0] == before
+    assert {name: column(dataset, name) for name in judged} == judged
+    rounds = column(dataset, "review_round")
+    assert {one for one, name in rounds.items() if name == "round 2"} == set(ids(few))
+
+
+def test_what_looks_alike_comes_together_and_goes_to_one_person(dataset_name: str) -> None:
+    dice = np.random.default_rng(5)
+    kinds = np.arange(18) % 3
+    matrix = np.eye(8, dtype=np.float32)[kinds] + dice.normal(0, 0.01, (18, 8)).astype(np.float32)
+    dataset, boxes = boxes_dataset(dataset_name, matrix)
+    build_similarity_index(dataset, model="clip", patches_field="ground_truth")
+    kind_of = dict(zip(boxes, kinds.tolist(), strict=True))
+    result = start_review(dataset, order="cluster", assignees=["a", "b", "c"])
+    dataset.reload()
+    queues = [queue(dataset, view) for view in result.views]
+    assert [len({kind_of[one] for one in some}) for some in queues] == [1, 1, 1]
+    assert sorted(one for some in queues for one in some) == sorted(boxes)
+
+
+@pytest.mark.parametrize(
+    ("order", "advice"),
+    [
+        ("margin", "run import_predictions with a file that has them"),
+        ("cluster", "run compute_embeddings and build_similarity_index first"),
+    ],
+)
+def test_an_order_says_what_it_lacks(dataset: Any, order: Any, advice: str) -> None:
+    before = documents(dataset), dataset.list_runs(), dataset.list_saved_views()
+    with pytest.raises(DatasetError, match=advice):
+        start_review(dataset, order=order)
+    dataset.reload()
+    assert (documents(dataset), dataset.list_runs(), dataset.list_saved_views()) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"overlap": 0.1}, "two people are needed"),
+        ({"assignees": ["ana", "Ana"]}, "could not tell these names apart"),
+        ({"assignees": ["$label"]}, "is no name"),
+        ({"name": "x" * 101}, "is no name"),
+        ({"view": "none"}, "no saved view is named 'none'"),
+        ({"name": "taken"}, "there is a saved view 'review taken' already"),
+        ({"name": "ours"}, "'ours' is another round already"),
+    ],
+)
+def test_what_cannot_be_a_round_is_refused(
+    dataset: Any, values: dict[str, Any], words: str
+) -> None:
+    dataset.save_view("review taken", dataset.limit(1))
+    start_review(dataset, "ours", order="concept")
+    with pytest.raises(InputError, match=words):
+        start_review(dataset, **{"order": "random", **values})
+
+
+def begin(name: str) -> None:
+    start_review(fo.load_dataset(name), assignees=["Ana", "Bo"], overlap=0.1)
+
+
+def run(work: Callable[[], None], kill_after: float | None = None) -> None:
+    process = forking.Process(target=work)
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+
+
+@pytest.mark.fault(
+    operator="start_review",
+    happens="it is killed at random instants",
+    end="run again, it is one round with the same queues as without a kill",
+)
+def test_a_round_survives_kills(dataset: Any) -> None:
+    dice = random.Random(3)
+    run(partial(begin, dataset.name))
+    dataset.reload()
+
+    def state() -> Any:
+        dataset.reload()
+        names = [one for one in dataset.list_saved_views() if one.startswith("review ")]
+        views = {one: queue(dataset, one) for one in names}
+        return without_none(documents(dataset, DICE_AND_TIMES)), views
+
+    wanted = state()
+    assert len(wanted[1]) == 2
+    for _ in range(4):
+        for key in (one.key for one in rounds_of(dataset)):
+            dataset.delete_run(key)
+        for view in wanted[1]:
+            dataset.delete_saved_view(view)
+        for attribute in ("assignee", "review_round"):
+            dataset.set_label_values(f"{BOXES}.{attribute}", dict.fromkeys(ids(dataset)))
+        run(partial(begin, dataset.name), kill_after=dice.uniform(0.05, 0.7))
+        run(partial(begin, dataset.name))
+        assert state() == wanted
+        (only,) = rounds_of(dataset)
+        assert only.state == "complete"
