@@ -86,7 +86,7 @@ STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
 
 
 RELABELLINGS: Final = "relabel_"
-"""The beginning of the keys of the FiftyOne runs that are journals of relabelling and of verdicts."""
+"""The beginning of the keys of the runs that are journals of relabelling and of verdicts."""
 REVIEW_ROUNDS: Final = "review_"
 """The beginning of the keys of the FiftyOne runs that are rounds of a review."""
 

@@ -118,7 +118,7 @@ def test_relabelling_takes_a_scope_and_is_a_verdict(dataset: Any) -> None:
     values = {"label": NEW, "scope": "all_except_selected"}
     sent = request(dataset, view, selected=shown[:2], values=values)
     # Several phyla are involved, which relabel_boxes asks about.
-    sent["params"] |= {one: True for one in re.findall(r"_tick_\w+", form(RELABEL, sent))}
+    sent["params"] |= dict.fromkeys(re.findall(r"_tick_\w+", form(RELABEL, sent)), True)
     run(RELABEL, sent)
     after = stored(dataset)
     changed = {one for one in after if after[one]["label"] != before[one]["label"]}

@@ -166,7 +166,7 @@ def test_what_cannot_be_a_round_is_refused(
 
 
 def begin(name: str) -> None:
-    start_review(fo.load_dataset(name), assignees=["Ana", "Bo"], overlap=0.1)
+    start_review(fo.load_dataset(name), "ours", assignees=["Ana", "Bo"], overlap=0.1)
 
 
 def run(work: Callable[[], None], kill_after: float | None = None) -> None:

@@ -1,7 +1,8 @@
 """What a person said of a label: its state, and which verdicts still stand.
 
-A verdict is kept on the label itself, with the name that was judged. Whoever gives the label another
-name afterwards, by whatever hand, makes it unreviewed again, and need know nothing of verdicts.
+A verdict is kept on the label itself, with the name that was judged. Whoever gives the label
+another name afterwards, by whatever hand, makes it unreviewed again, and need know nothing of
+verdicts.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ def state_of(label: Mapping[str, Any]) -> State:
         label: its attributes, at least its name and those of its verdict.
 
     Examples:
-        >>> judged = {"label": "Sebastes", "review_state": "confirmed", "reviewed_label": "Sebastes"}
+        >>> judged = {"label": "Sebastes", "review_state": "confirmed"}
+        >>> judged["reviewed_label"] = "Sebastes"
         >>> state_of(judged), state_of(judged | {"label": "Sebastolobus"}), state_of({})
         ('confirmed', 'unreviewed', 'unreviewed')
     """

@@ -19,6 +19,7 @@ from .chosen_boxes import BoxesOperator, boxes_of
 from .forms import Preview, Question
 from .patch_copies import update_patches, view_of_boxes
 
+
 class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
     model = parameters.RelabelBoxes
     icon = "/plugins/fathomnet/assets/relabel.svg"
@@ -83,6 +84,7 @@ class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
         # They may well filter for what the boxes were before.
         ctx.ops.clear_sidebar_filters()
         ctx.ops.set_view(view)
+
 
 def _relabel(
     params: parameters.RelabelBoxes, target: Any, dry_run: bool, progress: Progress = silent

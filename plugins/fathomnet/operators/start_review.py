@@ -30,4 +30,4 @@ class StartReview(StageOperator[parameters.StartReview]):
         if not result:
             return ()
         views = ", ".join(result["views"])
-        return (f"The queues are saved views: {views}. \"FathomNet: review labels\" works on them.",)
+        return (f'The queues are saved views: {views}. "FathomNet: review labels" works on them.',)

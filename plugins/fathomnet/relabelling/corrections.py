@@ -211,10 +211,10 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     last: dict[str, tuple[Journal, str | None]] = {}
     done = [one for one in journals_of(dataset) if one.field == field and one.stage == "done"]
     for journal in done:
-        for change in changes_of(dataset, journal):
-            one = change.box
-            if change.is_renamed:
-                last[one.label_id] = journal, change.after["label"]
+        for entry in changes_of(dataset, journal):
+            one = entry.box
+            if entry.is_renamed:
+                last[one.label_id] = journal, entry.after["label"]
             of_image = relabelled.setdefault(one.sample_id, {})
             of_image.setdefault(one.label_id, _Origin(one.state.get("label")))
     found = []

@@ -134,9 +134,7 @@ def relabel_boxes(
             dataset, which the caller may not have meant to change.
         DatasetError: ``field`` holds no boxes, or the view shows none.
     """
-    dataset = view.dataset if isinstance(view, ChosenBoxes) else dataset_of(view)
-    if view is dataset:
-        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
+    dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
@@ -145,11 +143,7 @@ def relabel_boxes(
         # Before the journal: whoever finishes an interrupted relabelling needs the name's place.
         keep_new_name(dataset, label, above)
     progress(0.0, "reading the boxes")
-    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
-    if not boxes:
-        raise DatasetError(
-            f"the view holds no box of {field}: select boxes, or choose another view"
-        )
+    boxes = boxes_named(view, field, path)
     finished, settled = None, frozenset[str]()
     if not dry_run:
         same_as = (field, label, "relabel")
@@ -179,6 +173,32 @@ def relabel_boxes(
         differences=differences,
         dry_run=False,
     )
+
+
+def dataset_behind(view: Any) -> Any:
+    """The dataset of what boxes were chosen from.
+
+    Raises:
+        InputError: it is a whole dataset, which the caller may not have meant to change.
+    """
+    dataset = view.dataset if isinstance(view, ChosenBoxes) else dataset_of(view)
+    if view is dataset:
+        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
+    return dataset
+
+
+def boxes_named(view: Any, field: str, path: str) -> list[tuple[str, str]]:
+    """Sample id and label id of each box that was chosen, or that a view holds.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
+    if not boxes:
+        raise DatasetError(
+            f"the view holds no box of {field}: select boxes, or choose another view"
+        )
+    return boxes
 
 
 def checked_label(

@@ -9,7 +9,7 @@ from ..dataset import columns
 from ..dataset.label_fields import boxes_path, fields_holding
 from ..labels.verdicts import STATES, state_of
 from ..names import REVIEW_STATE, REVIEWED_BY, REVIEWED_LABEL
-from .blocks import Block, Note, Section, Table
+from .blocks import Block, Cell, Note, Section, Table
 
 
 def review_section(dataset: Any) -> Section:
@@ -32,12 +32,10 @@ def review_section(dataset: Any) -> Section:
         reviewed = by_state.total() - by_state["unreviewed"]
         if not reviewed:
             continue
-        blocks.append(
-            Note(f"Of {by_state.total():,} boxes of {field}, {reviewed:,} are reviewed.")
-        )
+        blocks.append(Note(f"Of {by_state.total():,} boxes of {field}, {reviewed:,} are reviewed."))
         states = tuple((one, by_state[one]) for one in (*STATES, "unreviewed"))
         blocks.append(Table(("state", "boxes"), states))
-        people = tuple(
+        people: tuple[tuple[Cell, ...], ...] = tuple(
             (person, counts.total(), *(counts[one] for one in STATES))
             for person, counts in sorted(by_person.items())
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from ..dataset.columns import dataset_of
 from ..dataset.documents import now
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
@@ -19,16 +18,17 @@ from ..relabelling.box_states import (
     STATE_KEYS,
     BoxState,
     Change,
-    box_ids,
     count_made,
     read_states,
 )
-from ..relabelling.journal import acting_user, begin_journal, changes_of
+from ..relabelling.journal import Journal, acting_user, begin_journal, changes_of
 from ..relabelling.relabel import (
     ChosenBoxes,
     Difference,
+    boxes_named,
     carry_out,
     checked_label,
+    dataset_behind,
     finish_open,
     ranks_of_name,
     renamed,
@@ -99,7 +99,6 @@ def review_labels(
     label: str = "",
     note: str = "",
     dry_run: bool = False,
-    taxonomy: Taxonomy | None = None,
     progress: Progress = silent,
     below: str = "",
 ) -> ReviewResult:
@@ -118,7 +117,6 @@ def review_labels(
         label: the name for ``relabel``, as ``relabel_boxes`` takes it.
         note: the reason, for the journal.
         dry_run: report exactly what would change, without writing anything.
-        taxonomy: the tree of concepts; None for the project's own.
         progress: called with the share done and a label.
         below: says that the name is new, and of which taxon.
 
@@ -127,42 +125,23 @@ def review_labels(
             a whole dataset, which the caller may not have meant.
         DatasetError: ``field`` holds no boxes, the view shows none, or no box has a suggestion.
     """
-    dataset = view.dataset if isinstance(view, ChosenBoxes) else dataset_of(view)
-    if view is dataset:
-        raise InputError("view", [Fault("view", "name the boxes: a saved view or a selection")])
+    dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
-    path = boxes_path(dataset, field)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    path, taxonomy = boxes_path(dataset, field), load_taxonomy()
     label = _checked(dataset, path, verdict, label, below, taxonomy, dry_run)
     progress(0.0, "reading the boxes")
-    boxes = list(view.boxes) if isinstance(view, ChosenBoxes) else box_ids(view, path)
-    if not boxes:
-        raise DatasetError(
-            f"the view holds no box of {field}: select boxes, or choose another view"
-        )
+    boxes = boxes_named(view, field, path)
     finished, settled = None, frozenset[str]()
     if not dry_run:
         same_as = (field, label, verdict)
         finished, settled = finish_open(dataset, taxonomy, same_as, progress)
-    there = read_states(dataset, path, boxes, (*STATE_KEYS, SUGGESTED_LABEL))
-    states = there
+    states = read_states(dataset, path, boxes, (*STATE_KEYS, SUGGESTED_LABEL))
     if isinstance(view, ChosenBoxes) and view.labels is not None:
         seen = view.labels
-        states = [one for one in there if one.state.get("label") == seen[one.label_id]]
+        states = [one for one in states if one.state.get("label") == seen[one.label_id]]
     user, moment = acting_user(), now()
     changes = _changes(dataset, states, verdict, label, user, as_stored(moment), taxonomy)
-    lacking = 0
-    if verdict == "accept_suggestion":
-        lacking = sum(not one.state.get(SUGGESTED_LABEL) for one in states)
-    done: list[Change] = []
-    if finished is not None and finished.user == user:
-        # What a killed run of the same request had begun counts as done by this one.
-        asked = set(boxes)
-        done = [
-            one
-            for one in changes_of(dataset, finished)
-            if (one.box.sample_id, one.box.label_id) in asked
-        ]
+    done = _done_before(dataset, finished, user, boxes)
     journal = finished.key if done and finished else ""
     if changes and not dry_run:
         progress(0.3, f"judging {counted(len(changes), 'label', 'labels')}")
@@ -180,11 +159,24 @@ def review_labels(
         unchanged=max(0, len(states) - len(changes) - len(done)),
         conflicts=len(boxes) - len(states) + len(changes) - made,
         journal=journal,
-        without_suggestion=lacking,
+        without_suggestion=sum(not one.state.get(SUGGESTED_LABEL) for one in states)
+        if verdict == "accept_suggestion"
+        else 0,
         judged_before=sum(_is_of_others(one.box, user) for one in changes),
         differences=_differences(changes or done),
         dry_run=dry_run,
     )
+
+
+def _done_before(
+    dataset: Any, finished: Journal | None, user: str, boxes: Sequence[tuple[str, str]]
+) -> list[Change]:
+    """What a killed run of the same request had begun: it counts as done by this one."""
+    if finished is None or finished.user != user:
+        return []
+    asked = set(boxes)
+    done = changes_of(dataset, finished)
+    return [one for one in done if (one.box.sample_id, one.box.label_id) in asked]
 
 
 def _checked(

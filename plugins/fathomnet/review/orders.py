@@ -1,0 +1,145 @@
+"""In which order labels are looked at, and what each order needs."""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from ..dataset import columns
+from ..dataset.label_fields import boxes_path
+from ..dataset.vectors import read_vectors
+from ..errors import DatasetError
+from ..names import (
+    ANNOTATION_ID,
+    DEFAULT_MODEL,
+    MODEL_PREDICTIONS,
+    PROBABILITIES,
+    SUSPICION,
+    similarity_key,
+)
+from ..similarity.index import open_index
+
+Order = Literal["suspicion", "margin", "cluster", "concept", "random"]
+Box = tuple[str, str]
+"""Sample id and label id."""
+
+_MOST_CLUSTERS: Final = 100
+
+
+def dice_of(name: str) -> random.Random:
+    """Dice that fall the same way whenever they are thrown for a name."""
+    return random.Random(hashlib.sha256(name.encode()).hexdigest())  # noqa: S311 no secret
+
+
+def require_order(dataset: Any, field: str, path: str, order: Order) -> None:
+    """Refuses an order for which something is missing.
+
+    Raises:
+        DatasetError: scores, probabilities or vectors are not there.
+    """
+    if order == "suspicion" and dataset.get_field(f"{path}.{SUSPICION}") is None:
+        raise DatasetError(
+            f"the labels of {field} have no suspicion: run find_label_errors first, or choose "
+            "another order"
+        )
+    pairs = [f"{MODEL_PREDICTIONS}.detections.{one}" for one in (PROBABILITIES, ANNOTATION_ID)]
+    pairs.append(f"{path}.{ANNOTATION_ID}")
+    if order == "margin" and any(dataset.get_field(one) is None for one in pairs):
+        raise DatasetError(
+            f"there are no probabilities in {MODEL_PREDICTIONS} for the boxes of {field}: run "
+            "import_predictions with a file that has them, or choose another order"
+        )
+    if order == "cluster" and not _index_key(dataset, field):
+        raise DatasetError(
+            f"there is no similarity index of the boxes of {field}: run compute_embeddings and "
+            "build_similarity_index first, or choose another order"
+        )
+
+
+def _index_key(dataset: Any, field: str) -> str:
+    keys = dataset.list_brain_runs(type="similarity", patches_field=field)
+    default = similarity_key(DEFAULT_MODEL, field)
+    return default if default in keys else str(keys[0]) if keys else ""
+
+
+def in_order(dataset: Any, field: str, order: Order, name: str, boxes: list[Box]) -> list[Box]:
+    """Boxes in an order; those of which nothing is known come last.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: the field of the boxes.
+        order: which.
+        name: of the round, by which they are mixed.
+        boxes: sample id and label id of each.
+    """
+    path = boxes_path(dataset, field)
+    if order == "random":
+        mixed = boxes.copy()
+        dice_of(name).shuffle(mixed)
+        return mixed
+    places: dict[str, Callable[[], Mapping[str, Any]]] = {
+        "suspicion": lambda: _by_suspicion(dataset, path),
+        "margin": lambda: _by_margin(dataset, path),
+        "cluster": lambda: _by_cluster(dataset, field, {label for _, label in boxes}),
+        "concept": lambda: _by_concept(dataset, path),
+    }
+    place = places[order]()
+    known = sorted((box for box in boxes if box[1] in place), key=lambda box: place[box[1]])
+    return known + [box for box in boxes if box[1] not in place]
+
+
+def _attribute(dataset: Any, path: str, name: str) -> Iterator[tuple[str, str, Any]]:
+    """Of each box that has an attribute: sample id, label id and value."""
+    for image in columns.read_images(dataset, boxes={path: (name,)}):
+        for box in columns.boxes_in(image, path):
+            if box.get(name) is not None:
+                yield str(image["_id"]), str(box["_id"]), box[name]
+
+
+def _by_suspicion(dataset: Any, path: str) -> dict[str, float]:
+    return {label: -value for _, label, value in _attribute(dataset, path, SUSPICION)}
+
+
+def _by_concept(dataset: Any, path: str) -> dict[str, str]:
+    return {label: name for _, label, name in _attribute(dataset, path, "label")}
+
+
+def _by_margin(dataset: Any, path: str) -> dict[str, float]:
+    """By each box, how much more probable the first predicted name is than the second."""
+    vectors = read_vectors(dataset, MODEL_PREDICTIONS, PROBABILITIES)
+    if vectors.matrix.shape[1] < 2:
+        return {}
+    best = np.sort(vectors.matrix, axis=1)[:, -2:]
+    margins = dict(zip(vectors.ids, (best[:, 1] - best[:, 0]).tolist(), strict=True))
+    predicted = _attribute(dataset, f"{MODEL_PREDICTIONS}.detections", ANNOTATION_ID)
+    of_number = {
+        (sample, number): margins[label] for sample, label, number in predicted if label in margins
+    }
+    return {
+        label: of_number[sample, number]
+        for sample, label, number in _attribute(dataset, path, ANNOTATION_ID)
+        if (sample, number) in of_number
+    }
+
+
+def _by_cluster(dataset: Any, field: str, wanted: set[str]) -> dict[str, tuple[int, int, float]]:
+    """By each box, its cluster, the largest first, and how far it is from the middle of it."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    index = open_index(dataset, _index_key(dataset, field))
+    rows = [row for row, one in enumerate(index.ids) if one in wanted]
+    if not rows:
+        return {}
+    matrix = index.rows.matrix[rows] * index.rows.inverse[rows, None]
+    number = max(1, min(_MOST_CLUSTERS, round((len(rows) / 2) ** 0.5)))
+    clusters = MiniBatchKMeans(number, random_state=0, n_init=3).fit(matrix)
+    of_row = clusters.labels_.tolist()
+    far = np.linalg.norm(matrix - clusters.cluster_centers_[clusters.labels_], axis=1).tolist()
+    sizes = Counter(of_row)
+    return {
+        index.ids[row]: (-sizes[cluster], cluster, distance)
+        for row, cluster, distance in zip(rows, of_row, far, strict=True)
+    }
