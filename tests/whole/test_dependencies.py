@@ -40,6 +40,7 @@ PARTS = {
     "eta": "fiftyone",
     "pymongo": "fiftyone",
     "scipy": "fiftyone",
+    "sklearn": "fiftyone",
     "multidict": "aiohttp",
     "yarl": "aiohttp",
     "pydantic-core": "pydantic",

@@ -118,6 +118,14 @@ def count_made(dataset: Any, path: str, changes: Collection[Change]) -> int:
     return sum(_seen(one.state) == after[one.label_id] for one in there)
 
 
+def are_left(dataset: Any, path: str, changes: Collection[Change]) -> bool:
+    """Whether any box still is as it was seen, as if its change had not been made."""
+    before = {one.box.label_id: _seen(one.box.state) for one in changes}
+    boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
+    there = read_states(dataset, path, boxes, SEEN_KEYS)
+    return any(_seen(one.state) == before[one.label_id] for one in there)
+
+
 def _edits(wanted: Iterable[tuple[BoxState, State, State]]) -> list[Edit]:
     """The edits that lead boxes from a first state to a second; boxes that are alike together."""
     alike: dict[tuple[Any, ...], tuple[State, State, list[BoxState]]] = {}

@@ -22,6 +22,7 @@ from .box_states import (
     BoxState,
     Change,
     State,
+    are_left,
     box_ids,
     count_made,
     make,
@@ -31,6 +32,8 @@ from .box_states import (
 from .journal import Journal, acting_user, begin_journal, changes_of, journals_of, move_to
 
 _SHOWN: Final = 20
+_LOOKS: Final = 10
+"""How often somebody looks whether what two people did at once is all there."""
 _LONGEST: Final = 200
 """Characters of a new name."""
 
@@ -365,12 +368,18 @@ def carry_out(
     if settled is None:
         return closed
     # FiftyOne's public API writes an image as it read it: what somebody else did to another box of
-    # it within these milliseconds would be gone. Their journals have it, and it is done once more
-    # where nothing has come of it.
-    beside = {*dataset.list_runs()} - settled - {journal.key}
-    for other in journals_of(dataset, beside):
-        if other.field == journal.field and other.stage == "done":
-            make(dataset, path, changes_of(dataset, other))
+    # it within these milliseconds would be gone. The journals have it, and whoever wrote last looks
+    # once more and does again, in their order, what nothing has come of.
+    others = journals_of(dataset, {*dataset.list_runs()} - settled - {journal.key})
+    begun = [one for one in others if one.stage in ("relabelling", "done")]
+    both = [closed, *(one for one in begun if one.field == journal.field)]
+    both.sort(key=lambda one: (one.time, one.key))
+    for _ in range(_LOOKS if len(both) > 1 else 0):
+        lost = [some for one in both if are_left(dataset, path, some := changes_of(dataset, one))]
+        if not lost:
+            break
+        for some in lost:
+            make(dataset, path, some)
     return closed
 
 
