@@ -76,4 +76,6 @@ def _kind(hint: Any) -> str:
         kind = _kind(inside[0])
         several = kind if dataclasses.is_dataclass(inside[0]) else f"{kind}s"
         return f"two {several}" if len(inside) == 2 else f"list of {several}"
+    if origin is dict:
+        return f"{_kind(inside[1])} by name"
     raise TypeError(f"no words for {hint}: add them to scripts/result_keys.py")

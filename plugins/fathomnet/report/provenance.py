@@ -86,8 +86,9 @@ def suspect_section(dataset: Any) -> Section:
             blocks.append(Note("A search was interrupted: run find_label_errors again."))
             continue
         suspects = _read(dataset, field, record.found_at)
-        changed = sum(one.is_changed for one in suspects)
-        confirmed = sum(one.is_confirmed for one in suspects)
+        changed, confirmed = (
+            sum(getattr(one, name) for one in suspects) for name in ("is_changed", "is_confirmed")
+        )
         counts = (
             ("labels that were judged", found.scored),
             ("labels that nothing could judge", found.boxes_without_signal),
