@@ -51,7 +51,7 @@ def operator(name: str) -> Any:
     return foo.get_operator(f"{PLUGIN_NAME}/{name}")
 
 
-def context(name: str, dataset: Any, **values: Any) -> Any:
+def context(name: str, dataset: Any, /, **values: Any) -> Any:
     request = {"dataset_name": dataset and dataset.name, "params": values}
     return ExecutionContext(
         operator_uri=f"{PLUGIN_NAME}/{name}", request_params=request, executor=Executor()
