@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import torch
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.models.devices import fast_precision, usable_processors
+from fathomnet_voxel51.hardware import fast_precision, usable_processors
 
 from .allocated import has_allocated_gpu, refuse_unsupported_gpu
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.models.devices import is_out_of_memory
+from fathomnet_voxel51.hardware import is_out_of_memory
 from torch import Tensor
 
 from .crops import SIDE, Pixels

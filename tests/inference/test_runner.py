@@ -11,7 +11,7 @@ from fathomnet_inference import device as devices
 from fathomnet_inference.predict import PredictSettings, predict
 from fathomnet_inference.runner import Runner, largest_batch
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.models.devices import is_out_of_memory
+from fathomnet_voxel51.hardware import is_out_of_memory
 from fathomnet_voxel51.progress import silent
 
 from tests.inference.stand_in import StandIn, draw, flat, ids, logits_of, run, wanted

@@ -36,7 +36,7 @@ AS_MODULES: Final = ("dataset", "parameters")
 
 MEASURED_INSIDE: Final = {
     ("embeddings", "compute"),
-    ("embeddings.batches", "default_batch_size"),
+    ("embeddings.patches", "default_batch_size"),
     ("label_errors.from_neighbours", "nearest_elsewhere"),
     ("label_errors.signals", "find_sources"),
     ("label_errors.signals", "read_labelled"),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import SetupError
-from ..models.devices import is_out_of_memory
+from ..hardware import is_out_of_memory
 from ..pictures import parts_ahead
 from ..pictures.crops import BoxError, Window, cut_patch, window_of
 from ..pictures.decoding import PictureError, open_picture

@@ -13,8 +13,8 @@ from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.records import write_record
 from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
 from ..dataset.writes import write_overlapped
+from ..hardware import usable_processors
 from ..models import Embedder
-from ..models.devices import usable_processors
 from ..names import embedding_run_key
 from ..pictures.local import LocalMedia
 from ..progress import Progress
