@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Any
 
-import fiftyone as fo
-
 from ..dataset import columns
 from ..dataset.label_fields import boxes_path, fields_holding
 from ..labels.verdicts import STATES, state_of
@@ -14,6 +12,8 @@ from .blocks import Block, Cell, Note, Section, Table
 
 def review_section(dataset: Any) -> Section:
     """The states of the labels of each field in which people have reviewed some."""
+    import fiftyone as fo
+
     blocks: list[Block] = []
     for field in sorted(fields_holding(dataset, fo.Detections)):
         path = boxes_path(dataset, field)
