@@ -130,7 +130,8 @@ def stages() -> tuple[type[Parameters], ...]:
 def declared_in(module: ModuleType) -> Iterator[type[Parameters]]:
     """The parameters that a module declares for operators, without those that it imports."""
     for value in vars(module).values():
-        is_model = isinstance(value, type) and issubclass(value, Parameters)
+        # By the metaclass: to Python 3.10 ``list[str]`` is an instance of ``type`` too.
+        is_model = isinstance(value, type(Parameters)) and issubclass(value, Parameters)
         if is_model and value.__module__ == module.__name__ and "stage" in vars(value):
             yield value
 
