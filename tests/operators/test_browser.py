@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,6 +161,27 @@ def test_a_file_s_name_leads_nowhere_else(name: str, table: Path, dataset: Any, 
     run("import_predictions", split="train", _upload_predictions=upload)
     (kept,) = (path for path in (home / "uploads").rglob("*") if path.is_file())
     assert kept.parent.parent == home / "uploads" and kept.read_bytes() == table.read_bytes()
+
+
+def test_uploads_that_nobody_asks_for_any_more_are_deleted(table: Path, home: Path) -> None:
+    uploads = home / "uploads"
+    old, own = uploads / ("0" * 16), uploads / "my own folder"
+    for folder in (old, own):
+        folder.mkdir(parents=True)
+        (folder / "file.csv").write_text("annotation_id,concept_name\n")
+        for one in (folder / "file.csv", folder):
+            os.utime(one, (0, 0))
+    form("import_predictions", split="train", _upload_predictions=uploaded(table))
+    (kept,) = uploads.rglob("predictions.csv")
+    assert not old.exists() and own.is_dir()
+
+    other = uploaded(table) | {"content": base64.b64encode(b"annotation_id\n").decode()}
+    # Asked for again, it is as good as new.
+    for one in (kept, kept.parent):
+        os.utime(one, (0, 0))
+    form("import_predictions", split="train", _upload_predictions=uploaded(table))
+    form("import_predictions", split="train", _upload_predictions=other)
+    assert kept.is_file()
 
 
 def test_a_data_card_is_sent_to_the_browser_without_a_folder(dataset: Any) -> None:

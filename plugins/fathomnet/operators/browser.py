@@ -6,11 +6,14 @@ a file from a form, and be sent what is written.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import mimetypes
 import re
+import shutil
+import time
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fiftyone.operators import types
@@ -29,8 +32,11 @@ DOWNLOAD: Final = "_download"
 LARGEST: Final = 5 << 20
 """Bytes of a file: two of them, in base64, fit into one document of the queue."""
 UPLOADS_VARIABLE: Final = "FATHOMNET_UPLOADS"
+KEPT_DAYS: Final = 30
+"""Uploads that nobody has asked for as long are deleted when the next one comes."""
 DOWNLOADS_VARIABLE: Final = "FATHOMNET_DOWNLOADS"
 
+_FOLDER: Final = re.compile("[0-9a-f]{16}")
 _TOO_LARGE: Final = (
     f"More than {LARGEST >> 20} MB: put it where the server can read it, or into a bucket"
 )
@@ -87,10 +93,14 @@ def given(values: Mapping[str, Any], writes_to: str, dataset: Any) -> dict[str, 
         if len(content) > LARGEST:
             raise InputError("upload", [Fault(parameter, _TOO_LARGE[:1].lower() + _TOO_LARGE[1:])])
         # By its content, so that a form that is drawn again keeps it once.
-        folder = kept_in("uploads", UPLOADS_VARIABLE) / hashlib.sha256(content).hexdigest()[:16]
+        uploads = kept_in("uploads", UPLOADS_VARIABLE)
+        folder = uploads / hashlib.sha256(content).hexdigest()[:16]
         name = re.sub(r"[^\w.-]", "_", str(upload.get("name") or ""))[-80:].lstrip(".")
         file = folder / (name or "file")
-        if not file.exists():
+        if file.exists():
+            file.touch()
+        else:
+            _delete_old(uploads)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(file, content)
         paths[parameter] = str(file)
@@ -98,6 +108,17 @@ def given(values: Mapping[str, Any], writes_to: str, dataset: Any) -> dict[str, 
         own = re.sub(r"[^\w.-]", "_", dataset.name)
         paths[writes_to] = str(kept_in("downloads", DOWNLOADS_VARIABLE) / own)
     return {**values, **paths}
+
+
+def _delete_old(uploads: Path) -> None:
+    """Deletes uploads that nobody has asked for in ``KEPT_DAYS``; whatever else is there stays."""
+    oldest = time.time() - KEPT_DAYS * 24 * 3600
+    for folder in uploads.glob("*"):
+        if _FOLDER.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+            # Another process may be doing the same.
+            with contextlib.suppress(OSError):
+                if max(file.stat().st_mtime for file in (folder, *folder.iterdir())) < oldest:
+                    shutil.rmtree(folder)
 
 
 def send(ctx: Any, files: Iterable[str]) -> None:
