@@ -28,6 +28,7 @@ IN_ORDER = (
     *("compute_embeddings", "build_similarity_index", "add_tiles", "find_needles"),
     *("find_duplicates", "find_label_errors", "split_by_dive"),
     *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "report_dataset"),
+    *("start_review", "review_labels"),
 )
 """A page may need what those before it have made."""
 
