@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import random
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
+from fathomnet_voxel51.ingest.media import measure_in
 from fathomnet_voxel51.pictures import decoding as pictures
 from fathomnet_voxel51.pictures.decoding import PictureError, open_picture
 from PIL import Image
@@ -207,3 +210,33 @@ def test_a_picture_of_another_size_is_refused_with_both_and_not_decoded(
     said = f"is 60 x 40 pixels, but {size[0]} x {size[1]} in the COCO file"
     with pytest.raises(PictureError, match=f"^{said}$"):
         open_picture(path, size)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+_LARGE = zlib.compress(b"x" * 3_000_000)
+METADATA: dict[str, Callable[[], bytes]] = {
+    "compressed text": lambda: chunk(b"zTXt", b"k\0\0" + _LARGE),
+    "xmp": lambda: chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + _LARGE),
+    "colour profile": lambda: chunk(b"iCCP", b"p\0\0" + _LARGE),
+    "many texts": lambda: chunk(b"tEXt", b"k\0" + b"x" * 1000) * 68_000,
+    "unreadable exif": lambda: chunk(b"eXIf", b"x" * 2_000),
+}
+
+
+@pytest.mark.parametrize("at_end", [False, True], ids=["before the pixels", "after them"])
+@pytest.mark.parametrize("kind", METADATA)
+def test_a_png_is_read_whatever_it_says_beside_its_pixels(
+    kind: str, at_end: bool, tmp_path: Path
+) -> None:
+    plain = encoded(grey_16(0))
+    place = len(plain) - 12 if at_end else 33
+    path = tmp_path / "told.png"
+    path.write_bytes(plain[:place] + METADATA[kind]() + plain[place:])
+    (tmp_path / "plain.png").write_bytes(plain)
+    assert np.array_equal(open_picture(path, (160, 90)), open_picture(tmp_path / "plain.png"))
+    with pytest.raises(PictureError, match="is 160 x 90 pixels, but 90 x 160 in the COCO file"):
+        open_picture(path, (90, 160))
+    assert measure_in([str(tmp_path)])("told.png") == (160, 90)

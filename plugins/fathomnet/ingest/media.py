@@ -1,5 +1,6 @@
 """Where the images of a split are, and which of them are there."""
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,13 @@ from ..catalog import ImageRecord, Measure
 from ..media.ledger import Entry, known_outcomes, source_of
 from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
-from ..pictures import is_sideways
+from ..pictures import (
+    PictureError,
+    faults_in_words,
+    is_sideways,
+    read_picture,
+    without_texts,
+)
 from ..text import counted, shortened
 
 _OF_LEDGER: Final[Mapping[str, MediaStatus]] = {"missing": "missing", "rejected": "rejected"}
@@ -89,10 +96,18 @@ def _size(path: Path) -> tuple[int, int] | None:
 @lru_cache(maxsize=50_000)
 def _size_of_version(path: Path, modified: int, length: int) -> tuple[int, int] | None:
     # A form asks at every keystroke.
-    with suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
+    with suppress(PictureError):
+        return _shown_size(path)
+    # Texts that are too large for Pillow hide the size of a PNG.
+    with suppress(PictureError):
+        return _shown_size(io.BytesIO(without_texts(read_picture(path))))
+    return None
+
+
+def _shown_size(file: Path | io.BytesIO) -> tuple[int, int]:
+    with faults_in_words(), Image.open(file) as image:
         width, height = image.size
         return (height, width) if is_sideways(image) else (width, height)
-    return None
 
 
 def locate_images(

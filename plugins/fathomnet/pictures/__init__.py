@@ -8,6 +8,7 @@ from .decoding import (
     is_sideways,
     of_size,
     read_picture,
+    without_texts,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "of_size",
     "parts_ahead",
     "read_picture",
+    "without_texts",
 ]

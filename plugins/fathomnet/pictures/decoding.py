@@ -59,7 +59,8 @@ def decode_picture(data: bytes, size: Size | None = None) -> Image.Image:
 
     Boxes count the pixels of the picture that whoever drew them has seen. So the picture is turned,
     as its EXIF data say, where that and nothing else gives it the size that the catalog says;
-    otherwise these data are ignored. What has another size is not decoded: its header tells.
+    otherwise these data are ignored. What has another size is not decoded: its header tells. Texts
+    and colour profiles of a PNG that are larger than Pillow reads are left out: boxes need none.
 
     Args:
         data: the bytes.
@@ -69,6 +70,16 @@ def decode_picture(data: bytes, size: Size | None = None) -> Image.Image:
         PictureError: the bytes are damaged, too many pixels, or not an image, or the picture has
             another size, so that boxes lie elsewhere in it.
     """
+    try:
+        return _decoded(data, size)
+    except PictureError:
+        lean = without_texts(data)
+        if len(lean) == len(data):
+            raise
+    return _decoded(lean, size)
+
+
+def _decoded(data: bytes, size: Size | None) -> Image.Image:
     with faults_in_words(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             size_in_words = f"{image.width:,} x {image.height:,} pixels"
@@ -76,6 +87,34 @@ def decode_picture(data: bytes, size: Size | None = None) -> Image.Image:
         fitting = of_size(image, size)
         fitting.load()
         return fitting
+
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+
+
+def without_texts(data: bytes) -> bytes:
+    """A PNG without its texts and its colour profile, pixel for pixel the same; others as they are.
+
+    Pillow refuses a file with a text of more than a megabyte, or 64 of them together, as a bomb.
+
+    Examples:
+        >>> picture = io.BytesIO()
+        >>> Image.new("L", (1, 1)).save(picture, "PNG")
+        >>> plain = picture.getvalue()
+        >>> text = bytes([0, 0, 0, 3]) + b"tEXt" + b"a=b" + bytes(4)
+        >>> without_texts(plain[:33] + text + plain[33:]) == plain == without_texts(plain)
+        True
+    """
+    if not data.startswith(_PNG):
+        return data
+    kept, place = [_PNG], len(_PNG)
+    while place < len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] not in _TEXTS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def of_size(image: Image.Image, size: Size | None) -> Image.Image:
@@ -97,8 +136,15 @@ def of_size(image: Image.Image, size: Size | None) -> Image.Image:
 
 
 def is_sideways(image: Image.Image) -> bool:
-    """Whether an image's EXIF data say that it is shown on its side; it need not be decoded."""
-    return image.getexif().get(Base.Orientation) in _SIDEWAYS
+    """Whether an image's EXIF data say that it is shown on its side; it need not be decoded.
+
+    Raises:
+        ValueError: the texts of a PNG are larger than Pillow reads.
+    """
+    try:
+        return image.getexif().get(Base.Orientation) in _SIDEWAYS
+    except (SyntaxError, struct.error):  # such data say nothing, and the picture may be sound
+        return False
 
 
 @contextmanager
