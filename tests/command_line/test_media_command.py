@@ -61,7 +61,7 @@ def test_download_and_upload_run_without_fiftyone(origin: Origin, tmp_path: Path
         result = json.loads(done.stdout)
         assert list(result) == [
             *("total", "stored", "present", "missing", "rejected", "failed"),
-            *("bytes", "seconds", "ledger"),
+            *("bytes", "seconds", "ledger", "notes"),
         ]
         assert result["stored"] == 5
     for place in ("mirror", "store"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import Fault
@@ -18,6 +18,7 @@ from ..names import CONCURRENCY, FROM_URLS, images_folder
 from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress, silent
 from ..text import counted
+from .descriptors import affordable_connections
 from .event_loop import run_reporting
 from .folder.store import FolderStore
 from .gcs.store import CREATE, GET, GcsStore
@@ -48,6 +49,7 @@ class TransferResult:
         seconds: the time that it took.
         ledger: the file with the outcome of every image; beside it is a CSV of those that are not
             stored.
+        notes: what else is to be known, such as fewer connections than were asked for.
     """
 
     total: int
@@ -59,6 +61,7 @@ class TransferResult:
     bytes: int
     seconds: float
     ledger: str
+    notes: tuple[str, ...] = ()
 
 
 def upload_images(  # noqa: PLR0913  # the parameters of the operator
@@ -175,6 +178,13 @@ def download_source(source: str, faults: list[Fault]) -> str:
 def _run(request: Request, progress: Progress) -> TransferResult:
     began = time.monotonic()
     tally = Tally(request.verb, len(request.images))
+    asked = request.policy.concurrency
+    connections = affordable_connections(asked)
+    notes: tuple[str, ...] = ()
+    if connections < asked:
+        request = replace(request, policy=replace(request.policy, concurrency=connections))
+        few = f"{counted(connections, 'connection', 'connections')} instead of {asked:,}"
+        notes = (f"{few}: this machine allows no more open files (ulimit -Hn tells how many)",)
     with open_ledger(request.job, request.sources) as ledger:
         try:
             with lasting_objects_skipped():
@@ -189,6 +199,7 @@ def _run(request: Request, progress: Progress) -> TransferResult:
         bytes=tally.bytes,
         seconds=round(time.monotonic() - began, 3),
         ledger=str(ledger.path),
+        notes=notes,
     )
     counts = ", ".join(f"{getattr(result, outcome):,} {outcome}" for outcome in OUTCOMES)
     summary = f"{counted(result.total, 'image', 'images')}: {counts}"

@@ -16,7 +16,9 @@ from ..progress import Progress, portion
 MediaStage = Literal["upload_images", "download_images"]
 MEDIA_STAGES: tuple[MediaStage, ...] = ("upload_images", "download_images")
 
-_COUNTS: Final = tuple(one.name for one in fields(TransferResult) if one.name != "ledger")
+_COUNTS: Final = tuple(
+    one.name for one in fields(TransferResult) if one.name not in ("ledger", "notes")
+)
 
 Move = UploadImages | DownloadImages
 
@@ -83,7 +85,8 @@ def move_images(
         moved, before = RUNNERS[name](move, share), results.get(move.split)
         if before is not None:  # a split of several files
             sums = {one: getattr(before, one) + getattr(moved, one) for one in _COUNTS}
-            moved = replace(moved, **sums)
+            notes = tuple(dict.fromkeys((*before.notes, *moved.notes)))
+            moved = replace(moved, **sums, notes=notes)
         results[move.split] = moved
     return results
 
