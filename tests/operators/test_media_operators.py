@@ -96,6 +96,7 @@ def test_a_result_is_shown_as_a_person_reads_it() -> None:
         "splits": ["train", "test"],
         "unknown_concepts": [],
         "ledger": "/media/ledgers/_train_images.jsonl",
+        "notes": ["9 connections instead of 50"],
     }
     instance = foo.get_operator(f"{PLUGIN_NAME}/upload_images")
     context = foo.ExecutionContext({"results": result})
@@ -107,6 +108,7 @@ def test_a_result_is_shown_as_a_person_reads_it() -> None:
     assert texts["_unknown_concepts"] == "none"
     remark = "Not stored: 96, with the reasons in /media/ledgers/\\_train\\_images.not-stored.csv"
     assert texts["_remark_0"] == remark
+    assert texts["_remark_1"] == "9 connections instead of 50."
 
 
 def test_a_run_has_the_plugin_s_secret_and_shows_nothing_of_it(

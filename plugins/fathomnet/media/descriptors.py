@@ -1,7 +1,7 @@
 """How many connections this process may have open at once: each takes file descriptors."""
 
-import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 A_CONNECTION: Final = 4
@@ -34,7 +34,7 @@ def affordable_connections(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return wanted
     try:
-        open_now = len(os.listdir("/dev/fd"))
+        open_now = len(list(Path("/dev/fd").iterdir()))
     except OSError:
         open_now = SPARE
     needed = open_now + SPARE + wanted * A_CONNECTION

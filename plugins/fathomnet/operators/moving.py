@@ -72,8 +72,8 @@ class TransferOperator(StageOperator[P]):
             return ()
         left = result["total"] - result["stored"] - result["present"]
         listed = not_stored_list(result["ledger"])
-        not_stored = (f"Not stored: {left:,}, with the reasons in {listed}",) if left else ()
-        return (*not_stored, *(f"{note}." for note in result.get("notes") or ()))
+        notes: tuple[str, ...] = tuple(f"{note}." for note in result.get("notes") or ())
+        return (f"Not stored: {left:,}, with the reasons in {listed}", *notes) if left else notes
 
     def describe(
         self, params: P, root: str, action: str, problems: Iterable[Fault], moves: bool = True
