@@ -71,3 +71,42 @@ def test_open_files_are_raised_or_there_are_fewer_connections_and_a_note(
         assert concurrency * 4 < soft_after < hard
     else:
         assert soft_after == soft
+
+
+WORKFLOW = """
+import json, resource, sys
+from dataclasses import asdict
+from fathomnet_voxel51.parameters import RunWorkflow
+from fathomnet_voxel51.workflow.media import move_images
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
+params = RunWorkflow.parse(json.loads(sys.argv[1]))
+moved = move_images("download_images", params, lambda share, label: None)
+print(json.dumps({split: asdict(result) for split, result in moved.items()}))
+"""
+
+
+def test_a_split_of_two_files_says_it_once(origin: Origin, tmp_path: Path) -> None:
+    names = sorted(origin.images)[:20]
+    files = [
+        write_coco(tmp_path / f"{last}.json", {name: origin.url(name) for name in names[:last]})
+        for last in (10, 20)
+    ]
+    params = {
+        "stages": ["download_images", "ingest_dataset"],
+        "ingest_dataset": {"train_annotations": files},
+        "download_images": {
+            "destination": str(tmp_path / "m"),
+            "concurrency": 900,
+            "allow_private_hosts": True,
+        },
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WORKFLOW, json.dumps(params)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])["train"]
+    assert (result["stored"], result["present"], len(result["notes"])) == (20, 10, 1), result
