@@ -1,9 +1,11 @@
-"""The queue of delegated operations: put one on it, and follow it to its end."""
+"""The queue of delegated operations: put one on it, follow it to its end, and see what it holds."""
 
 import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .errors import FathomNetError, OperationFailedError, SetupError
@@ -85,6 +87,127 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
         if state == ExecutionRunState.FAILED:
             raise OperationFailedError(_reason(operation.result))
         time.sleep(POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An operation of this project in FiftyOne's queue.
+
+    Attributes:
+        id: of the operation.
+        operator: its name without the plugin's.
+        state: ``queued``, ``scheduled``, ``running``, ``completed`` or ``failed``.
+        queued_at: UTC; None where FiftyOne did not note it.
+        values: its parameters.
+        progress: the share done, 0 to 1.
+        doing: what it does at the moment, or did last.
+        error: why it failed, without a traceback; empty where it did not.
+        result: what it returned; empty until it is completed.
+    """
+
+    id: str
+    operator: str
+    state: str
+    queued_at: datetime | None
+    values: Mapping[str, Any]
+    progress: float
+    doing: str
+    error: str
+    result: Mapping[str, Any]
+
+    @property
+    def waits(self) -> bool:
+        """Whether no worker has taken it yet."""
+        return self.state in ("queued", "scheduled")
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has a result, or a reason why it has none."""
+        return self.state in ("completed", "failed")
+
+
+def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
+    """The operations of this project on a dataset that were queued last, the newest first.
+
+    Those that were about no dataset, such as an upload, are among them.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        most: the number of operations at most.
+    """
+    from fiftyone.factory import DelegatedOperationPagingParams
+    from fiftyone.operators.delegated import DelegatedOperationService
+
+    operations = DelegatedOperationService().list_operations(
+        operator={"$regex": f"^{re.escape(PLUGIN_NAME)}/"},
+        paging=DelegatedOperationPagingParams(limit=most),
+        **{"$or": [{"dataset_id": dataset._doc.id}, {"dataset_id": None}]},
+    )
+    runs = []
+    for one in operations:
+        request = one.context.request_params if one.context else {}
+        state = str(one.run_state)
+        error = _reason(one.result) if state == "failed" else ""
+        if error.startswith("Traceback"):
+            error = error.rsplit("\n", 1)[-1]
+        result = one.result.result if state == "completed" and one.result else None
+        runs.append(
+            Run(
+                str(one.id),
+                str(one.operator).rpartition("/")[2],
+                state,
+                one.queued_at,
+                request.get("params") or {},
+                float(getattr(one.status, "progress", None) or 0.0),
+                str(getattr(one.status, "label", None) or ""),
+                error,
+                result or {},
+            )
+        )
+    return runs
+
+
+def cancel(run: Run, reason: str) -> bool:
+    """Takes a run out of the queue that no worker has taken yet: it counts as failed.
+
+    Args:
+        run: one of ``newest_runs``.
+        reason: what is noted as its error.
+
+    Returns:
+        Whether it was still waiting; a run that a worker has taken meanwhile is left alone.
+    """
+    from bson import ObjectId
+    from fiftyone.operators.delegated import DelegatedOperationService
+    from fiftyone.operators.executor import ExecutionResult
+
+    if not run.waits:
+        return False
+    failed = DelegatedOperationService().set_failed(
+        ObjectId(run.id), result=ExecutionResult(error=reason), required_state=run.state
+    )
+    return failed is not None
+
+
+def run_again(run: Run) -> str:
+    """Queues a run once more, with the same parameters.
+
+    Args:
+        run: one of ``newest_runs``.
+
+    Returns:
+        the id of the new operation.
+
+    Raises:
+        OperationFailedError: FiftyOne does not take it.
+    """
+    from bson import ObjectId
+    from fiftyone.operators.delegated import DelegatedOperationService
+
+    try:
+        return str(DelegatedOperationService().rerun_operation(ObjectId(run.id)).id)
+    except ValueError as error:
+        raise OperationFailedError(f"{run.operator} cannot be run again: {error}") from None
 
 
 def _reason(result: Any) -> str:

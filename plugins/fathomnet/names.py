@@ -198,9 +198,13 @@ def similarity_key(model: str, patches_field: str) -> str:
     return _brain_key(model, "similarity", patches_field)
 
 
+NEEDLE_RUNS: Final = "needles_"
+"""The beginning of the keys of such runs."""
+
+
 def needles_run_key(pack: str, brain_key: str) -> str:
     """Key of the FiftyOne run that records what a pack's last search of an index found."""
-    return f"needles_{pack}_{brain_key}"
+    return f"{NEEDLE_RUNS}{pack}_{brain_key}"
 
 
 def needle_score(pack: str, brain_key: str) -> str:

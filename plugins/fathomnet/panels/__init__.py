@@ -2,8 +2,9 @@
 
 from .base import DatasetPanel
 from .evaluation.panel import EvaluationByRank
+from .home.panel import HomePanel
 from .taxonomy.panel import TaxonomyPanel
 
-PANELS: tuple[type[DatasetPanel], ...] = (EvaluationByRank, TaxonomyPanel)
+PANELS: tuple[type[DatasetPanel], ...] = (HomePanel, EvaluationByRank, TaxonomyPanel)
 
 __all__ = ["PANELS"]

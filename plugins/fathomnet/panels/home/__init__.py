@@ -1,0 +1,1 @@
+"""The panel to begin with."""

@@ -1,0 +1,228 @@
+"""The panel to begin with: what is in the dataset, what waits, what comes next, and the queue."""
+
+from typing import Any, Final
+
+from fiftyone import ViewField as F
+from fiftyone.operators import types
+from pymongo.errors import PyMongoError
+
+from ... import delegation, names
+from ...dataset.records import all_outdated
+from ...errors import FathomNetError
+from ...text import counted, literal, shortened
+from ..base import DatasetPanel, Gap
+from .overview import Overview
+
+_WORDS: Final = 9
+"""Of the twelve columns of a row; the rest is its button."""
+_LETTERS: Final = 300
+"""Of a member of a result."""
+_ERROR_LETTERS: Final = 2000
+_CANCELLED: Final = "cancelled in the home panel, before a worker took it"
+"""The error of a run that somebody has cancelled."""
+
+
+class HomePanel(DatasetPanel):
+    panel_name = "home"
+    heading = "FathomNet: home"
+    summary = "What is in the dataset, what waits for you, what comes next, and what runs"
+    icon = "/plugins/fathomnet/assets/report.svg"
+
+    def gap(self, ctx: Any) -> Gap | None:
+        if ctx.dataset is None:
+            return Gap(
+                "No dataset is open",
+                "Open one, or make one of a catalog.",
+                "ingest_dataset",
+                "Ingest a dataset",
+            )
+        return None
+
+    def content(self, ctx: Any, panel: Any) -> None:
+        try:
+            there = Overview.of(ctx.dataset)
+            runs = delegation.newest_runs(ctx.dataset)
+            outdated = all_outdated(ctx.dataset)
+        except (PyMongoError, FathomNetError) as error:
+            advice = f"{shortened(str(error), _LETTERS)}. Then look again."
+            self.show_gap(panel, Gap("The dataset cannot be read", advice))
+            panel.btn("look_again", label="Look again", on_click=self.on_load)
+            return
+        panel.md(f"#### {literal(ctx.dataset.name)}", name="name")
+        _add_counts(panel, there)
+        panel.btn("look_again", label="Look again", on_click=self.on_load)
+
+        panel.md("##### What waits", name="waits")
+        waiting = self._add_waiting(panel, there, runs)
+        self.show_outdated(panel, outdated)
+        if not (waiting or outdated):
+            panel.md("Nothing.", name="nothing_waits")
+
+        panel.md("##### Next step", name="next")
+        step = there.next_step()
+        row = panel.h_stack("next_step", gap=2, align_y="center")
+        row.md(f"**{literal(step.title)}.** {literal(step.advice)}", name="words", space=_WORDS)
+        row.btn(
+            "go",
+            label=step.button,
+            variant="contained",
+            on_click=self.open_form,
+            params={"operator": step.operator},
+        )
+
+        panel.md("##### Runs in the background", name="runs")
+        if not runs:
+            panel.md("None was queued yet.", name="no_runs")
+        for number, run in enumerate(runs):
+            self._add_run(ctx, panel, number, run)
+
+    def on_load(self, ctx: Any) -> None:
+        """The panel is drawn again, of what is there now."""
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """The run that was opened belongs to another dataset."""
+        ctx.panel.state.run = None
+
+    def open_view(self, ctx: Any) -> None:
+        """Shows a saved view."""
+        name = ctx.params["view"]
+        if not ctx.dataset.has_saved_view(name):
+            ctx.ops.notify(f"The view {name} is there no longer", variant="error")
+            return
+        if ctx.request_params.get("filters"):
+            # They would hide some of what the panel has counted.
+            ctx.ops.clear_sidebar_filters()
+        ctx.ops.set_view(name=name)
+
+    def open_labels(self, ctx: Any) -> None:
+        """Shows the labels without a name, or those of which somebody was not sure."""
+        field = ctx.params["field"]
+        unlabelled = ctx.params["which"] == "unlabelled"
+        which = ~F("label").exists() if unlabelled else F(names.REVIEW_STATE) == "unsure"
+        if ctx.request_params.get("filters"):
+            ctx.ops.clear_sidebar_filters()
+        ctx.ops.set_view(ctx.dataset.filter_labels(field, which))
+
+    def show_run(self, ctx: Any) -> None:
+        """Opens the result of a run, or its error; a second click closes it."""
+        chosen = ctx.params["run"]
+        ctx.panel.state.run = None if ctx.panel.state.run == chosen else chosen
+
+    def run_again(self, ctx: Any) -> None:
+        """Queues a run once more."""
+        run = _listed_run(ctx)
+        if run is None:
+            return
+        if getattr(ctx, "user", None) is not None:
+            # Queued as it is, it would run with the rights of whoever queued it first.
+            ctx.params.update(operator=run.operator, values=dict(run.values))
+            self.open_form(ctx)
+            return
+        try:
+            delegation.run_again(run)
+        except FathomNetError as error:
+            ctx.ops.notify(str(error), variant="error")
+        else:
+            ctx.ops.notify(f"{run.operator} is in the queue", variant="success")
+
+    def cancel_run(self, ctx: Any) -> None:
+        """Takes a run out of the queue."""
+        run = _listed_run(ctx)
+        if run is None:
+            return
+        if delegation.cancel(run, _CANCELLED):
+            ctx.ops.notify(f"{run.operator} is cancelled")
+        else:
+            ctx.ops.notify(f"A worker has taken {run.operator} already", variant="error")
+
+    def _add_waiting(self, panel: Any, there: Overview, runs: list[delegation.Run]) -> int:
+        """A line for each thing that waits, with a button that opens it; their number."""
+        lines: list[tuple[str, str, Any, dict[str, Any]]] = []
+        if there.suspects and there.suspects_view:
+            labels = counted(there.suspects, "suspect", "suspects")
+            view = {"view": there.suspects_view}
+            lines.append((f"{labels} that nobody has reviewed", "Show", self.open_view, view))
+        for some in there.hits:
+            hits = f"{counted(some.hits, 'hit', 'hits')} of the pack {some.pack}"
+            lines.append((hits, "Show", self.open_view, {"view": some.view}))
+        kinds = {
+            "unlabelled": (there.unlabelled, "without a label"),
+            "unsure": ((there.states or {}).get("unsure", 0), "of which somebody was not sure"),
+        }
+        for which, (number, words) in kinds.items():
+            if number:
+                labels = counted(number, "box", "boxes")
+                params = {"field": there.field, "which": which}
+                lines.append((f"{labels} {words}", "Show", self.open_labels, params))
+        newer: set[str] = set()
+        for run in runs:  # the newest first
+            failed = run.state == "failed" and run.error != _CANCELLED
+            if failed and run.operator not in newer:
+                params = {"run": run.id}
+                lines.append((f"{run.operator} failed", "Show why", self.show_run, params))
+            newer.add(run.operator)
+        for number, (words, button, handler, params) in enumerate(lines):
+            row = panel.h_stack(f"waits_{number}", gap=2, align_y="center")
+            row.md(literal(words), name="words", space=_WORDS)
+            row.btn("open", label=button, on_click=handler, params=params)
+        return len(lines)
+
+    def _add_run(self, ctx: Any, panel: Any, number: int, run: delegation.Run) -> None:
+        """A run with its buttons and, where it was opened, its result or its error."""
+        said = [run.state]
+        if run.state == "running":
+            said = [f"running, {run.progress:.0%}", run.doing]
+        if run.queued_at is not None:
+            said.append(f"queued {run.queued_at:%Y-%m-%d %H:%M} UTC")
+        words = literal(", ".join(filter(None, said)))
+        row = panel.h_stack(f"run_{number}", gap=2, align_y="center")
+        row.md(f"**{literal(run.operator)}** {words}", name="words", space=_WORDS)
+        params = {"run": run.id}
+        if run.ended:
+            what = "Result" if run.state == "completed" else "Why"
+            row.btn("show", label=what, on_click=self.show_run, params=params)
+            row.btn("again", label="Run again", on_click=self.run_again, params=params)
+        # Where FiftyOne has users, its own page of runs knows who may cancel what.
+        if run.waits and getattr(ctx, "user", None) is None:
+            row.btn("cancel", label="Cancel", on_click=self.cancel_run, params=params)
+        if ctx.panel.state.run != run.id:
+            return
+        if run.state == "failed":
+            words = literal(shortened(run.error, _ERROR_LETTERS))
+            panel.view("run_error", types.Error(label=f"{run.operator} failed", description=words))
+            return
+        members = (
+            f"- **{literal(name)}**: {literal(shortened(str(value), _LETTERS))}"
+            for name, value in run.result.items()
+        )
+        panel.md("\n".join(members) or "It returned nothing.", name="run_result")
+
+
+def _add_counts(panel: Any, there: Overview) -> None:
+    """The numbers, as cards side by side, and in words what they are made of."""
+    row = panel.h_stack("cards", gap=2)
+    cards = {
+        "Images": there.images,
+        "Boxes": there.boxes,
+        "Without a label": there.unlabelled,
+        "Concepts": there.concepts,
+    }
+    for number, (title, value) in enumerate(cards.items()):
+        row.md(f"{title}\n##### {value:,}", name=f"card_{number}", space=3)
+    said = []
+    if there.splits:
+        parts = sorted(there.splits.items())
+        said.append(", ".join(f"{name or 'no split'}: {count:,}" for name, count in parts) + ".")
+    if there.reviewed:
+        said.append(f"{there.reviewed:,} of {there.boxes:,} boxes of {there.field} are reviewed.")
+    if said:
+        panel.md(literal(" ".join(said)), name="counted")
+
+
+def _listed_run(ctx: Any) -> delegation.Run | None:
+    """The run of this project and dataset that a button is about; None where it is gone."""
+    runs = {run.id: run for run in delegation.newest_runs(ctx.dataset)}
+    run = runs.get(ctx.params["run"])
+    if run is None:
+        ctx.ops.notify("This run is no longer among the last ones", variant="error")
+    return run

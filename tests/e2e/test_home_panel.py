@@ -1,0 +1,56 @@
+"""The home panel in the real App: what waits is shown by a click, and a result is read later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.ingest import ingest_dataset
+from fiftyone.operators.delegated import DelegatedOperationService
+from playwright.sync_api import expect
+
+from tests.e2e.app import PATIENCE, App
+from tests.support.drawn import MANY_PREDICTED, Drawn
+
+PANEL = "FathomNet: home"
+WITHOUT_LABEL = 3
+
+
+@pytest.fixture
+def dataset(drawn: Drawn) -> Iterator[Any]:
+    """The demo's test images with their truth, of which the boxes of three images lost it."""
+    demo = drawn(MANY_PREDICTED)
+    ingest_dataset(
+        "at-home", test_annotations=str(demo.test_truth), media_root=str(demo.media_root)
+    )
+    dataset = fo.load_dataset("at-home")
+    path = "ground_truth.detections.label"
+    some = dataset.match(fo.ViewField("ground_truth.detections").length() > 0).limit(WITHOUT_LABEL)
+    some.set_values(path, [[None] * len(labels) for labels in some.values(path)])
+    yield dataset
+    DelegatedOperationService().delete_for_dataset(dataset._doc.id)
+    fo.delete_dataset("at-home")
+
+
+def test_what_waits_is_one_click_away_and_a_result_is_read_later(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    delegation.queue("add_primary_label", dataset, {"field": "main_label"})
+    DelegatedOperationService().execute_queued_operations(dataset_name=dataset.name)
+    labelled = fo.load_dataset(dataset.name).count("main_label")
+    assert labelled > WITHOUT_LABEL
+
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    app.wait_for_text("without a label")
+    app.page.get_by_role("button", name="Result", exact=True).click()
+    item = app.page.get_by_role("listitem").filter(has_text=f"labelled: {labelled}")
+    expect(item.first).to_be_visible(timeout=PATIENCE)
+    app.screenshot(pictures / "home-panel.png")
+    app.page.get_by_role("button", name="Show", exact=True).click()
+    app.wait_for_samples(WITHOUT_LABEL)
