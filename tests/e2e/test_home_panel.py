@@ -10,6 +10,7 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.progress import silent
 from fiftyone.operators.delegated import DelegatedOperationService
 from playwright.sync_api import expect
 
@@ -37,11 +38,10 @@ def dataset(drawn: Drawn) -> Iterator[Any]:
 
 
 def test_what_waits_is_one_click_away_and_a_result_is_read_later(
-    app: App, dataset: Any, pictures: Path
+    app: App, dataset: Any, worker: None, pictures: Path
 ) -> None:
-    delegation.queue("add_primary_label", dataset, {"field": "main_label"})
-    DelegatedOperationService().execute_queued_operations(dataset_name=dataset.name)
-    labelled = fo.load_dataset(dataset.name).count("main_label")
+    operation = delegation.queue("add_primary_label", dataset, {"field": "main_label"})
+    labelled = delegation.follow(operation, silent)["labelled"]
     assert labelled > WITHOUT_LABEL
 
     app.open_dataset(dataset.name, len(dataset))
