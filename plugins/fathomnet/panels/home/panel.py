@@ -60,8 +60,8 @@ class HomePanel(DatasetPanel):
 
         panel.md("##### Next step", name="next")
         step = there.next_step()
-        row = panel.h_stack("next_step", gap=2, align_y="center")
-        row.md(f"**{literal(step.title)}.** {literal(step.advice)}", name="words", space=_WORDS)
+        row = panel.v_stack("next_step", gap=1)
+        row.md(f"**{literal(step.title)}.** {literal(step.advice)}", name="words")
         row.btn(
             "go",
             label=step.button,
