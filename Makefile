@@ -133,6 +133,7 @@ docs: install
 bench: install
 	$(BIN)/python -m benchmarks.distances
 	$(BIN)/python -m benchmarks.relabelling
+	$(BIN)/python -m benchmarks.reviewing
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.media
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.inference

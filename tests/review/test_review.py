@@ -11,16 +11,17 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset import writes
+from fathomnet_voxel51.dataset import records, writes
 from fathomnet_voxel51.dataset.documents import now
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.labels.verdicts import standing, state_of
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.relabelling.journal import acting_as, journals_of
+from fathomnet_voxel51.relabelling.journal import acting_as, journals_of, move_to, stages_of
 from fathomnet_voxel51.review import review, review_labels
 from fiftyone import ViewField as F
+from fiftyone.core.odm import get_db_conn
 
 from demo.synthetic import write_catalog
 from tests.support.forking import forking
@@ -270,6 +271,34 @@ def test_verdicts_survive_kills(dataset: Any, verdict: str) -> None:
     happens="two people judge overlapping sets at once",
     end="every label has the verdict of one of them, what was left alone is told, both are undone",
 )
+def test_a_verdict_reads_no_journal_that_is_closed(dataset: Any) -> None:
+    with acting_as("ana"):
+        first = review_labels(dataset.limit(1)).journal
+        config = dataset.init_run(method="relabel_boxes", stage="done", boxes="nobody can read it")
+        dataset.update_run_config(first, config)
+        result = review_labels(dataset.limit(3), "reject")
+    assert result.rejected == dataset.limit(3).count(BOXES)
+    with pytest.raises(DatasetError, match=first):
+        journals_of(dataset)
+
+
+def test_a_journal_of_somebody_else_is_seen_and_one_that_was_deleted_is_missed(
+    dataset: Any,
+) -> None:
+    result = review_labels(dataset.limit(1))
+    (journal,) = journals_of(dataset)
+    other = f"{journal.key}_other"
+    # As another process writes: this one's object knows nothing of it.
+    get_db_conn().datasets.update_one(
+        {"_id": dataset._doc.id}, {"$rename": {f"runs.{journal.key}": f"runs.{other}"}}
+    )
+    assert dataset.list_runs().count(result.journal) == 1
+    records.reload_runs(dataset)
+    assert stages_of(dataset) == {other: "done"}
+    with pytest.raises(DatasetError, match="deleted by somebody else"):
+        move_to(dataset, journal, "undoing")
+
+
 def test_two_people_at_once_lose_nothing(dataset: Any) -> None:
     before = content(dataset)
     dice = random.Random(7)

@@ -38,6 +38,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 from bson import DBRef, json_util
 from gridfs.errors import NoFile
 from pydantic import TypeAdapter, ValidationError
+from pymongo.errors import OperationFailure
 from typing_extensions import Self
 
 from ..errors import DatasetError
@@ -155,8 +156,57 @@ def read_record(dataset: Any, key: str, kind: type[R]) -> R | None:
         DatasetError: somebody has changed the run into something else.
     """
     values = read_values(dataset, key)
-    if values is None:
-        return None
+    return None if values is None else _as_record(dataset, key, values, kind)
+
+
+def read_records(dataset: Any, keys: Callable[[str], bool], kind: type[R]) -> list[R]:
+    """Reads many records of one kind; a dataset's runs are gone through once, not once for each.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        keys: tells the keys of the runs that are such records.
+        kind: their dataclass.
+
+    Raises:
+        DatasetError: somebody has changed one of the runs into something else.
+    """
+    # FiftyOne goes through all runs whenever it is asked for one.
+    return [
+        _as_record(dataset, key, _members(dict(document.config)), kind)
+        for key, document in dataset._doc.runs.items()
+        if keys(key)
+    ]
+
+
+def read_members(dataset: Any, prefix: str, name: str) -> dict[str, Any]:
+    """One member of each record whose key begins with a prefix, by key; the rest is not read."""
+    return {
+        key: document.config.get(name)
+        for key, document in dataset._doc.runs.items()
+        if key.startswith(prefix)
+    }
+
+
+def reload_runs(dataset: Any) -> None:
+    """Reloads a dataset if its runs are not those that it had when it was loaded.
+
+    To ask is fast however many there are; FiftyOne reads every run whenever it reloads a dataset.
+    What has changed inside a run is not seen.
+
+    Args:
+        dataset: a FiftyOne dataset.
+    """
+    from fiftyone.core.odm import get_db_conn
+
+    stored = None
+    # Where the connection offers no such thing, FiftyOne reads everything.
+    with suppress(AttributeError, NotImplementedError, OperationFailure):
+        stored = get_db_conn().datasets.find_one({"_id": dataset._doc.id}, {"runs": 1})
+    if stored is None or stored.get("runs", {}).keys() != dataset._doc.runs.keys():
+        dataset.reload()
+
+
+def _as_record(dataset: Any, key: str, values: Values, kind: type[R]) -> R:
     try:
         record: R = _adapter(kind).validate_python({**values, "key": key})
     except ValidationError as error:
@@ -186,10 +236,12 @@ def read_values(dataset: Any, key: str) -> Values | None:
     """The parameters of any run, as they are stored; None where the dataset has no such run."""
     if not dataset.has_run(key):
         return None
-    values: Values = dict(dataset.get_run_info(key).config.serialize())
-    for word in ("cls", "type", "method"):
-        values.pop(word, None)
-    return values
+    return _members(dict(dataset.get_run_info(key).config.serialize()))
+
+
+def _members(values: Values) -> Values:
+    """The parameters of a run less what FiftyOne itself keeps there."""
+    return {key: value for key, value in values.items() if key not in ("cls", "type", "method")}
 
 
 def write_values(dataset: Any, key: str, method: str, values: Values) -> None:

@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal
 
-from ..dataset.records import boxes_listed, read_record, write_record
+from ..dataset.records import (
+    boxes_listed,
+    read_members,
+    read_records,
+    reload_runs,
+    write_record,
+)
 from ..errors import DatasetError
 from ..names import RELABELLINGS, REVIEWED_AT
 from .box_states import BoxState, Change, State
@@ -147,7 +153,7 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
     Raises:
         DatasetError: somebody else deleted the journal. A new one could not say what was before.
     """
-    dataset.reload()
+    reload_runs(dataset)
     if not dataset.has_run(journal.key):
         raise DatasetError(
             f"the journal {journal.key} of dataset {dataset.name!r} was deleted by somebody else "
@@ -160,11 +166,17 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
 
 def journals_of(dataset: Any, among: Collection[str] | None = None) -> list[Journal]:
     """All journals of a dataset, or those among some keys, the oldest first."""
-    runs = dataset.list_runs() if among is None else among
-    keys = (key for key in runs if key.startswith(RELABELLINGS))
-    read = (read_record(dataset, key, Journal) for key in keys)
-    journals = [journal for journal in read if journal is not None]
+
+    def is_asked(key: str) -> bool:
+        return key.startswith(RELABELLINGS) and (among is None or key in among)
+
+    journals = read_records(dataset, is_asked, Journal)
     return sorted(journals, key=lambda one: (one.time, one.key))
+
+
+def stages_of(dataset: Any) -> dict[str, Stage]:
+    """The stage of each journal of a dataset, by key: much faster than to read them all."""
+    return read_members(dataset, RELABELLINGS, "stage")
 
 
 def changes_of(dataset: Any, journal: Journal, ranks: State | None = None) -> list[Change]:

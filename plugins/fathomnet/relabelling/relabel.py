@@ -29,7 +29,15 @@ from .box_states import (
     read_states,
     take_back,
 )
-from .journal import Journal, acting_user, begin_journal, changes_of, journals_of, move_to
+from .journal import (
+    Journal,
+    acting_user,
+    begin_journal,
+    changes_of,
+    journals_of,
+    move_to,
+    stages_of,
+)
 
 _SHOWN: Final = 20
 _LOOKS: Final = 10
@@ -324,18 +332,18 @@ def finish_open(
         The last journal finished here with this field, label and verdict, if any: the present
         request may be a repeat of it. And the keys of the journals that were closed before.
     """
-    same, settled = None, set()
-    for journal in journals_of(dataset):
+    stages = stages_of(dataset)
+    left = {key for key, stage in stages.items() if stage in ("writing", "relabelling")}
+    same = None
+    for journal in journals_of(dataset, left) if left else ():
         if journal.stage == "writing":
             dataset.delete_run(journal.key)
-        elif journal.stage == "relabelling":
+        else:
             progress(0.1, f"finishing {journal.key}, which was interrupted")
             ranks = ranks_of_name(dataset, journal.label, taxonomy)
             done = carry_out(dataset, journal, changes_of(dataset, journal, ranks))
             same = done if (journal.field, journal.label, journal.verdict) == same_as else same
-        else:
-            settled.add(journal.key)
-    return same, frozenset(settled)
+    return same, frozenset(stages.keys() - left)
 
 
 def ranks_of_name(dataset: Any, label: str, taxonomy: Taxonomy) -> State:
@@ -370,7 +378,10 @@ def carry_out(
     # FiftyOne's public API writes an image as it read it: what somebody else did to another box of
     # it within these milliseconds would be gone. The journals have it, and whoever wrote last looks
     # once more and does again, in their order, what nothing has come of.
-    others = journals_of(dataset, {*dataset.list_runs()} - settled - {journal.key})
+    unsettled = stages_of(dataset).keys() - settled - {journal.key}
+    if unsettled:
+        dataset.reload()  # for the stages that they have reached
+    others = journals_of(dataset, unsettled) if unsettled else []
     begun = [one for one in others if one.stage in ("relabelling", "done")]
     both = [closed, *(one for one in begun if one.field == journal.field)]
     both.sort(key=lambda one: (one.time, one.key))
