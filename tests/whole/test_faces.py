@@ -47,6 +47,7 @@ MEASURED_INSIDE: Final = {
     ("pictures.crops", "cut_patch"),
     ("pictures.crops", "window_of"),
     ("pictures.decoding", "open_picture"),
+    ("relabelling.relabel", "ChosenBoxes"),
 }
 """What a benchmark takes from behind a face, as it measures a part of a stage by itself."""
 
