@@ -60,9 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> str:
+def _offer_workspaces(dataset: str) -> None:
     import fiftyone as fo
 
+    names = save_workspaces(fo.load_dataset(dataset))
+    print(f"Workspaces to choose from, at the top right: {', '.join(names)}.")
+
+
+def _run(options: argparse.Namespace) -> str:
     if options.annotations is not None:
         split, media = split_of(options.annotations), options.media
         if media is None:
@@ -71,6 +76,7 @@ def _run(options: argparse.Namespace) -> str:
             draw_stand_ins(options.annotations, folder, options.workers, throttled(_tell))
         job = Job(options.annotations, split, options.predictions, media)
         run([main_job(job, options.dataset)], options.dataset, OUTPUT / "worker.log")
+        _offer_workspaces(options.dataset)
         return "Done"
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
     planted = plant(made.train, OUTPUT / "planted")
@@ -89,8 +95,7 @@ def _run(options: argparse.Namespace) -> str:
             OUTPUT / "data-card",
         )
         run(story(files, options.dataset), options.dataset, OUTPUT / "worker.log")
-    workspaces = save_workspaces(fo.load_dataset(options.dataset))
-    print(f"Workspaces to choose from, at the top right: {', '.join(workspaces)}.")
+    _offer_workspaces(options.dataset)
     print(f"{len(planted.wrong):,} of the training labels had been made wrong.")
     return "Done"
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 BESIDE_THE_GRID: Final = {
+    "Home": ("home", "What waits for you, and what comes next"),
     "Map": ("Embeddings", "What looks alike: open the map, then colour it by any rank"),
     "Tree of life": ("taxonomy", "The concepts on the tree, their numbers and their boxes"),
     "Evaluation by rank": ("evaluation_by_rank", "How good predictions are at every rank"),

@@ -92,7 +92,11 @@ def test_the_map_is_a_workspace_and_is_coloured_by_phylum(app: App, dataset: Any
 
 @pytest.mark.parametrize(
     ("workspace", "told"),
-    [("Tree of life", "boxes of the whole dataset"), ("Evaluation by rank", "Mean distance")],
+    [
+        ("Home", "What waits"),
+        ("Tree of life", "boxes of the whole dataset"),
+        ("Evaluation by rank", "Mean distance"),
+    ],
 )
 def test_a_panel_is_a_workspace(app: App, dataset: Any, workspace: str, told: str) -> None:
     app.open_dataset(NAME, MEDIUM.train)
