@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.embeddings.tiny import HEIGHT, WIDTH, TinyEmbedder
 from tests.faults.held import Point
-from tests.support.stored import documents, settings
+from tests.support.stored import documents, settings, without_none
 
 NAME = "test-surroundings"
 IMAGES = 60
@@ -28,7 +28,7 @@ BATCH = 10
 
 CONCEPTS = ("Aegina", "Scotoplanes globosa", "Sebastes", "Asteronyx loveni")
 NEW_LABEL = "Benthocodon pedunculata"
-VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at"})
+VOLATILE = frozenset({"_dataset_id", "created_at", "last_modified_at", "reviewed_at"})
 
 _OPERATORS = {kind.model.operator: kind for kind in operators.OPERATORS}
 
@@ -236,7 +236,7 @@ def content() -> dict[str, Any]:
     there = dataset()
     found = settings(there)
     found["runs"] = {_lasting(key): _state(config) for key, config in found["runs"].items()}
-    found["documents"] = documents(there, VOLATILE)
+    found["documents"] = without_none(documents(there, VOLATILE))
     found["others"] = [name for name in fo.list_datasets() if NAME in name and name != NAME]
     return found
 
