@@ -25,7 +25,7 @@ from ..store import StoredObject
 from ..web.http import NO_ANSWER, retry_after
 from .access import Access, grant_role
 from .answers import Answer, ForbiddenError, Page, closed_connection, in_words, invalid_certificate
-from .client import Streams
+from .streams import Streams
 from .upload import Upload
 
 T = TypeVar("T")
