@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fathomnet_voxel51.labels.verdicts import VERDICT_KEYS
 from playwright.sync_api import expect
 
 from tests.e2e.app import PATIENCE, App
@@ -20,6 +21,14 @@ def boxes_of(dataset: Any) -> Boxes:
         str(box["_id"]): box
         for document in collection.find(sort=[("_id", 1)])
         for box in document["ground_truth"]["detections"]
+    }
+
+
+def less_verdicts(boxes: Boxes) -> Boxes:
+    """The same boxes, less what people said of their labels."""
+    return {
+        box: {name: value for name, value in stored.items() if name not in VERDICT_KEYS}
+        for box, stored in boxes.items()
     }
 
 

@@ -22,7 +22,14 @@ from playwright.sync_api import expect
 
 from demo.generate import DemoSet, Settings, make
 from tests.e2e.app import PATIENCE, App, figures
-from tests.e2e.boxes import boxes_of, patches_of, select_in_image, unlike, wait_for_label
+from tests.e2e.boxes import (
+    boxes_of,
+    less_verdicts,
+    patches_of,
+    select_in_image,
+    unlike,
+    wait_for_label,
+)
 from tests.e2e.maps import lasso_left_half, open_map
 from tests.e2e.queued import newest_operation
 from tests.e2e.search import Search
@@ -120,7 +127,9 @@ def test_selected_patches_are_relabelled_and_the_grid_shows_it(
     assert (result["Changed"], result["Journal"]) == ("2", journal.key)
     assert (journal.boxes, journal.label, journal.note) == (2, NEW, "a sea pig")
     changed = {"label": NEW, **RANKS_OF_NEW}
-    assert boxes_of(dataset) == {
+    after = boxes_of(dataset)
+    assert {after[box]["review_state"] for box in chosen} == {"relabelled"}
+    assert less_verdicts(after) == {
         box: stored | changed if box in chosen else stored for box, stored in before.items()
     }
     # Those that were changed are what is shown now.
@@ -229,7 +238,10 @@ def test_an_undo_gives_back_all_but_what_was_edited_since(
     assert "1 box was edited or deleted since" in shown
     app.close()
     edited = {"label": OTHER, **RANKS_OF_NEW}
-    assert boxes_of(dataset) == before | {chosen[0]: before[chosen[0]] | edited}
+    after = boxes_of(dataset)
+    assert less_verdicts(after) == before | {chosen[0]: before[chosen[0]] | edited}
+    verdicts = {box for box, stored in after.items() if stored.get("review_state")}
+    assert verdicts == {chosen[0]}, "what was edited since keeps what was said of its old name"
     for place, box in zip(places, chosen, strict=True):
         wait_for_label(app, place, OTHER if box == chosen[0] else before[box]["label"])
 
