@@ -24,7 +24,7 @@ _BECOME: Final = {
 
 class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
     model = parameters.ReviewLabels
-    icon = "/plugins/fathomnet/assets/check.svg"
+    icon = "/plugins/fathomnet/assets/review.svg"
     place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # labels are selected below it
 
     def run(

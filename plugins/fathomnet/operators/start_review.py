@@ -13,7 +13,7 @@ from .forms import Preview, problem_with
 
 class StartReview(StageOperator[parameters.StartReview]):
     model = parameters.StartReview
-    icon = "/plugins/fathomnet/assets/check.svg"
+    icon = "/plugins/fathomnet/assets/round.svg"
 
     def preview(self, params: parameters.StartReview, dataset: Any) -> Preview:
         try:

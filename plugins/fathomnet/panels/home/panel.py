@@ -26,7 +26,7 @@ class HomePanel(DatasetPanel):
     panel_name = "home"
     heading = "FathomNet: home"
     summary = "What is in the dataset, what waits for you, what comes next, and what runs"
-    icon = "/plugins/fathomnet/assets/report.svg"
+    icon = "/plugins/fathomnet/assets/home.svg"
 
     def gap(self, ctx: Any) -> Gap | None:
         if ctx.dataset is None:
