@@ -11,6 +11,7 @@ import pytest
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.progress import silent
+from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 from playwright.sync_api import expect
 
@@ -24,6 +25,8 @@ WITHOUT_LABEL = 3
 @pytest.fixture
 def dataset(drawn: Drawn) -> Iterator[Any]:
     """The demo's test images with their truth, of which the boxes of three images lost it."""
+    # Runs about no dataset, which other tests may have left, are listed too.
+    get_db_conn().delegated_ops.delete_many({})
     demo = drawn(MANY_PREDICTED)
     ingest_dataset(
         "at-home", test_annotations=str(demo.test_truth), media_root=str(demo.media_root)

@@ -15,12 +15,19 @@ from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.relabelling import relabel_boxes
 from fathomnet_voxel51.review import review_labels
+from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 
 from tests.panels.driven import DrivenPanel, Told, plugin_module
 from tests.support.predicted import predicted_dataset
 
 LABELS = "ground_truth.detections.label"
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue() -> None:
+    """Runs about no dataset, which other tests may have left, are listed too."""
+    get_db_conn().delegated_ops.delete_many({})
 
 
 @pytest.fixture
