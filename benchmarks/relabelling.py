@@ -40,19 +40,20 @@ def main() -> None:
     with private_run() as (scratch, environment):
         # Before FiftyOne is imported, which reads them then.
         os.environ.update(environment, FIFTYONE_SHOW_PROGRESS_BARS="false")
-        dataset = _dataset(scratch, arguments.images, arguments.boxes)
+        dataset = ranked_dataset("relabelled", scratch, arguments.images, arguments.boxes)
         text = _measure(dataset, arguments.changed, arguments.repeats)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
     print(text)
 
 
-def _dataset(scratch: Path, images: int, boxes: int) -> Any:
+def ranked_dataset(name: str, scratch: Path, images: int, boxes: int) -> Any:
+    """A dataset of a drawn catalog, whose boxes have ranks."""
     import fiftyone as fo
 
     catalog = write_catalog(scratch / "coco.json", images, boxes, seed=1)
-    ingest_dataset("relabelled", train_annotations=str(catalog), media_root="/media")
-    dataset = fo.load_dataset("relabelled")
+    ingest_dataset(name, train_annotations=str(catalog), media_root="/media")
+    dataset = fo.load_dataset(name)
     add_taxonomy_ranks(dataset)
     return dataset
 

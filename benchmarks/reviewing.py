@@ -18,18 +18,14 @@ from statistics import median
 from typing import Any, Final
 
 from fathomnet_voxel51.dataset.documents import now
-from fathomnet_voxel51.ingest import ingest_dataset
-from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.relabelling import undo_relabel
 from fathomnet_voxel51.relabelling.relabel import ChosenBoxes
 from fathomnet_voxel51.review import review_labels
 
 from benchmarks.database import private_run
-from demo.synthetic import write_catalog
+from benchmarks.relabelling import BOXES, IMAGES, ranked_dataset
 
 RESULTS: Final = Path(__file__).parent / "results" / "reviewing.md"
-IMAGES: Final = 9_306
-BOXES: Final = 24_487
 CONFIRMED: Final = 10_000
 JOURNALS: Final = 1_000
 SINGLE: Final = 25
@@ -47,22 +43,12 @@ def main() -> None:
     with private_run() as (scratch, environment):
         # Before FiftyOne is imported, which reads them then.
         os.environ.update(environment, FIFTYONE_SHOW_PROGRESS_BARS="false")
-        dataset = _dataset(scratch, arguments.images, arguments.boxes)
+        dataset = ranked_dataset("reviewed", scratch, arguments.images, arguments.boxes)
         text = _at_once(dataset, arguments.confirmed, arguments.repeats)
         text += "\n" + _one_by_one(dataset, arguments.journals)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
     print(text)
-
-
-def _dataset(scratch: Path, images: int, boxes: int) -> Any:
-    import fiftyone as fo
-
-    catalog = write_catalog(scratch / "coco.json", images, boxes, seed=1)
-    ingest_dataset("reviewed", train_annotations=str(catalog), media_root="/media")
-    dataset = fo.load_dataset("reviewed")
-    add_taxonomy_ranks(dataset)
-    return dataset
 
 
 def _at_once(dataset: Any, count: int, repeats: int) -> str:

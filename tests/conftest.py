@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 
 from tests.support.drawn import Drawn, drawing_in
 from tests.support.private_database import private_database
@@ -82,8 +83,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(params=["collection", "public API"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test is run both ways of reading and writing."""
-    from fathomnet_voxel51.dataset.door import PUBLIC_API
-
     monkeypatch.setenv(PUBLIC_API, "1" if request.param == "public API" else "0")
     return str(request.param)
 

@@ -18,7 +18,7 @@ from fathomnet_voxel51.relabelling import relabel as relabelling
 from fathomnet_voxel51.relabelling.journal import journals_of
 
 from demo.synthetic import write_catalog
-from tests.support.forking import forking
+from tests.support.forking import run_apart
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 NAME = "test-relabelling-killed"
@@ -59,18 +59,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     fo.delete_dataset(NAME)
 
 
-def run(stage: Callable[[], None], kill_after: float | None = None) -> float:
-    """Runs a stage in a process of its own, and how long that took."""
-    started = time.monotonic()
-    process = forking.Process(target=stage)
-    process.start()
-    process.join(kill_after)
-    if process.is_alive():
-        process.kill()
-    process.join()
-    return time.monotonic() - started
-
-
 def state(dataset: Any) -> Any:
     # Each relabelling has a time of its own, and the public way leaves None for what is taken away.
     return without_none(documents(dataset, DICE_AND_TIMES))
@@ -89,17 +77,17 @@ def state(dataset: Any) -> Any:
 def test_relabelling_and_undo_survive_kills(dataset: Any, either_way: str) -> None:
     dice = random.Random(4)
     before = state(dataset)
-    run(relabel)
-    seconds = run(relabel)  # the first process waited for the import of FiftyOne
+    run_apart(relabel)
+    seconds = run_apart(relabel)  # the first process waited for the import of FiftyOne
     relabelled = state(dataset)
-    run(undo)
+    run_apart(undo)
     assert state(dataset) == before
     half_way = 0
     for stage, target in [(relabel, relabelled), (undo, before)] * (KILLS // 2):
         began = state(dataset)
-        run(stage, kill_after=seconds + dice.uniform(0, 1.2))
+        run_apart(stage, kill_after=seconds + dice.uniform(0, 1.2))
         half_way += state(dataset) not in (began, target)
-        run(stage) if stage is relabel else finish_undo(dataset)
+        run_apart(stage) if stage is relabel else finish_undo(dataset)
         assert state(dataset) == target
         assert all(one.stage in ("done", "undone") for one in journals_of(fresh()))
     # The server writes whole groups of images by itself the public way: fewer kills meet a middle.

@@ -24,7 +24,7 @@ from fiftyone import ViewField as F
 from fiftyone.core.odm import get_db_conn
 
 from demo.synthetic import write_catalog
-from tests.support.forking import forking
+from tests.support.forking import forking, run_apart
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 NEW = "Scotoplanes globosa"
@@ -232,15 +232,6 @@ def judge(name: str, verdict: Any, user: str = "", chosen: tuple[str, ...] = ())
         review_labels(view, verdict, label=NEW if verdict == "relabel" else "")
 
 
-def run(work: Callable[[], None], kill_after: float | None = None) -> None:
-    process = forking.Process(target=work)
-    process.start()
-    process.join(kill_after)
-    if process.is_alive():
-        process.kill()
-    process.join()
-
-
 @pytest.mark.fault(
     operator="review_labels",
     happens="it is killed at random instants",
@@ -253,14 +244,14 @@ def test_verdicts_survive_kills(dataset: Any, verdict: str) -> None:
     changed = "relabelled" if verdict == "relabel" else "rejected"
     right = "confirmed" if verdict == "relabel" else "rejected"  # of those that have the name
     wanted = [right if box["label"] == NEW else changed for box in stored(dataset)]
-    run(partial(judge, dataset.name, verdict))  # the first process waits for the import
+    run_apart(partial(judge, dataset.name, verdict))  # the first process waits for the import
     for _ in range(KILLS):
         dataset.reload()
         while any(one.can_be_undone for one in journals_of(dataset)):
             undo_relabel(dataset)
         assert content(dataset) == before
-        run(partial(judge, dataset.name, verdict), kill_after=dice.uniform(0.1, 1.5))
-        run(partial(judge, dataset.name, verdict))
+        run_apart(partial(judge, dataset.name, verdict), kill_after=dice.uniform(0.1, 1.5))
+        run_apart(partial(judge, dataset.name, verdict))
         dataset.reload()
         assert states(dataset) == wanted
         assert all(one.stage in ("done", "undone") for one in journals_of(dataset))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.synthetic import write_catalog
 from tests.similarity.embedded import boxes_dataset
-from tests.support.forking import forking
+from tests.support.forking import run_apart
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 BOXES = "ground_truth.detections"
@@ -169,15 +169,6 @@ def begin(name: str) -> None:
     start_review(fo.load_dataset(name), "ours", assignees=["Ana", "Bo"], overlap=0.1)
 
 
-def run(work: Callable[[], None], kill_after: float | None = None) -> None:
-    process = forking.Process(target=work)
-    process.start()
-    process.join(kill_after)
-    if process.is_alive():
-        process.kill()
-    process.join()
-
-
 @pytest.mark.fault(
     operator="start_review",
     happens="it is killed at random instants",
@@ -185,7 +176,7 @@ def run(work: Callable[[], None], kill_after: float | None = None) -> None:
 )
 def test_a_round_survives_kills(dataset: Any) -> None:
     dice = random.Random(3)
-    run(partial(begin, dataset.name))
+    run_apart(partial(begin, dataset.name))
     dataset.reload()
 
     def state() -> Any:
@@ -203,8 +194,8 @@ def test_a_round_survives_kills(dataset: Any) -> None:
             dataset.delete_saved_view(view)
         for attribute in ("assignee", "review_round"):
             dataset.set_label_values(f"{BOXES}.{attribute}", dict.fromkeys(ids(dataset)))
-        run(partial(begin, dataset.name), kill_after=dice.uniform(0.05, 0.7))
-        run(partial(begin, dataset.name))
+        run_apart(partial(begin, dataset.name), kill_after=dice.uniform(0.05, 0.7))
+        run_apart(partial(begin, dataset.name))
         assert state() == wanted
         (only,) = rounds_of(dataset)
         assert only.state == "complete"

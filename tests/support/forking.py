@@ -7,6 +7,8 @@ so that what one sets in the environment does not reach the processes of another
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Final
@@ -31,6 +33,18 @@ class _Context(ForkServerContext):
 
 
 forking: Final = _Context()
+
+
+def run_apart(work: Callable[[], None], kill_after: float | None = None) -> float:
+    """Does something in a process of its own, killed after some seconds; how long that took."""
+    started = time.monotonic()
+    process = forking.Process(target=work)
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        process.kill()
+    process.join()
+    return time.monotonic() - started
 
 
 def start_server() -> None:

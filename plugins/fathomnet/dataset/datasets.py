@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from pymongo.errors import DuplicateKeyError
 
-from ..errors import DatasetError
+from ..errors import DatasetError, Fault
 from ..names import SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import drop_orphans, is_there
@@ -86,6 +86,12 @@ def open_dataset(name: str) -> Any:
         known = ", ".join(fo.list_datasets()) or "none"
         raise DatasetError(f"there is no dataset {name}; known: {known}")
     return fo.load_dataset(name)
+
+
+def unknown_view(dataset: Any, name: str) -> Fault:
+    """Says that a dataset has no saved view of this name, and which it has."""
+    known = ", ".join(dataset.list_saved_views()[:10]) or "none"
+    return Fault("view", f"no saved view is named {name[:200]!r}; there are: {known}")
 
 
 def create_dataset(name: str, splits: Iterable[str]) -> Any:

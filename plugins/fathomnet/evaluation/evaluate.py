@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
+from ..dataset.datasets import unknown_view
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..errors import DatasetError, Fault, InputError
@@ -137,9 +138,7 @@ def _named(samples: Any, view: str, tag: str) -> Any:
     dataset = dataset_of(samples)
     if view:
         if not dataset.has_saved_view(view):
-            known = ", ".join(dataset.list_saved_views()[:10]) or "none"
-            problem = f"no saved view is named {view[:200]!r}; there are: {known}"
-            raise InputError("evaluation", [Fault("view", problem)])
+            raise InputError("evaluation", [unknown_view(dataset, view)])
         samples = dataset.load_saved_view(view)
     if tag:
         tags = samples.distinct("tags")

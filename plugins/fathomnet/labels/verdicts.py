@@ -83,15 +83,19 @@ def as_stored(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def standing(*states: State) -> Any:
+def standing(*states: State, below: str = "") -> Any:
     """A FiftyOne expression: whether a label has a verdict that stands, of these states.
 
     Args:
         *states: those that count; all of ``STATES`` if none is named.
+        below: the field of a patch that holds the label; empty where labels themselves are asked.
     """
     from fiftyone import ViewField as F
 
-    return F(REVIEW_STATE).is_in(list(states or STATES)) & (F(REVIEWED_LABEL) == F("label"))
+    state, judged, label = (
+        F(f"{below}.{name}" if below else name) for name in (REVIEW_STATE, REVIEWED_LABEL, "label")
+    )
+    return state.is_in(list(states or STATES)) & (judged == label)
 
 
 def verdict_schema(path: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any, Final, TypeVar
 
 from ..dataset.columns import dataset_of
+from ..dataset.datasets import unknown_view
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..parameters.relabelling import RelabelBoxes
@@ -115,7 +116,5 @@ def saved_view(dataset: Any, name: str) -> Any:
         InputError: there is none of this name.
     """
     if not dataset.has_saved_view(name):
-        known = ", ".join(dataset.list_saved_views()) or "none"
-        problem = f"no saved view is named {name!r}; there are: {known}"
-        raise InputError("view", [Fault("view", problem)])
+        raise InputError("view", [unknown_view(dataset, name)])
     return dataset.load_saved_view(name)

@@ -123,3 +123,11 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
         """Opens the form of an operator of this plugin; the panel looks again when it has run."""
         operator, values = ctx.params["operator"], ctx.params.get("values")
         ctx.prompt(f"{PLUGIN_NAME}/{operator}", params=values, on_success=self.on_load)
+
+
+def show_view(ctx: Any, **view: Any) -> None:
+    """Shows a view, given as ``view=`` or by its ``name=``, with all that the panel says of it."""
+    if ctx.request_params.get("filters"):
+        # They would hide some of what the panel has counted.
+        ctx.ops.clear_sidebar_filters()
+    ctx.ops.set_view(**view)

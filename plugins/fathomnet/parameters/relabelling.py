@@ -8,6 +8,25 @@ from .. import names
 from .base import Parameters
 from .kinds import BoxesField, OptionalText, PathText, Widget
 
+# What relabelling and review ask alike.
+ViewOfBoxes = Annotated[
+    OptionalText,
+    Widget.SAVED_VIEW,
+    Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
+]
+DryRun = Annotated[
+    bool, Field(title="Dry run", description="Say what would change, and write nothing")
+]
+Note = Annotated[str, Field(max_length=1_000, title="Note", description="Why, for the journal")]
+Below = Annotated[
+    OptionalText,
+    Widget.CONCEPT,
+    Field(
+        title="New name, below",
+        description="Only for a name that is new: the taxon to which it belongs",
+    ),
+]
+
 
 class RelabelBoxes(Parameters):
     operator = "relabel_boxes"
@@ -24,11 +43,7 @@ class RelabelBoxes(Parameters):
     field: Annotated[
         BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
     ] = names.GROUND_TRUTH
-    view: Annotated[
-        OptionalText,
-        Widget.SAVED_VIEW,
-        Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
-    ] = ""
+    view: ViewOfBoxes = ""
     scope: Annotated[
         Literal["", "selected", "all_except_selected", "shown"],
         Field(
@@ -37,20 +52,9 @@ class RelabelBoxes(Parameters):
             "is selected, or else all",
         ),
     ] = ""
-    dry_run: Annotated[
-        bool, Field(title="Dry run", description="Say what would change, and write nothing")
-    ] = False
-    note: Annotated[
-        str, Field(max_length=1_000, title="Note", description="Why, for the journal")
-    ] = ""
-    below: Annotated[
-        OptionalText,
-        Widget.CONCEPT,
-        Field(
-            title="New name, below",
-            description="Only for a name that is new: the taxon to which it belongs",
-        ),
-    ] = ""
+    dry_run: DryRun = False
+    note: Note = ""
+    below: Below = ""
 
 
 class UndoRelabel(Parameters):

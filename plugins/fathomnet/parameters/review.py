@@ -7,6 +7,7 @@ from pydantic import Field
 from .. import names
 from .base import Parameters
 from .kinds import BoxesField, Names, OptionalText, Widget
+from .relabelling import Below, DryRun, Note, ViewOfBoxes
 
 
 class ReviewLabels(Parameters):
@@ -36,25 +37,10 @@ class ReviewLabels(Parameters):
     field: Annotated[
         BoxesField, Field(title="Boxes", description="The field whose labels are judged")
     ] = names.GROUND_TRUTH
-    view: Annotated[
-        OptionalText,
-        Widget.SAVED_VIEW,
-        Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
-    ] = ""
-    note: Annotated[
-        str, Field(max_length=1_000, title="Note", description="Why, for the journal")
-    ] = ""
-    dry_run: Annotated[
-        bool, Field(title="Dry run", description="Say what would change, and write nothing")
-    ] = False
-    below: Annotated[
-        OptionalText,
-        Widget.CONCEPT,
-        Field(
-            title="New name, below",
-            description="Only for a name that is new: the taxon to which it belongs",
-        ),
-    ] = ""
+    view: ViewOfBoxes = ""
+    note: Note = ""
+    dry_run: DryRun = False
+    below: Below = ""
 
 
 class StartReview(Parameters):

@@ -7,27 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from ..dataset import columns, writes
+from ..dataset.datasets import unknown_view
 from ..dataset.documents import ImageChange, now
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import (
     boxes_listed,
     bring_up_to_date,
-    read_record,
+    read_records,
     reload_known,
     write_record,
 )
 from ..dataset.schema import declare
 from ..errors import DatasetError, Fault, InputError
-from ..labels.verdicts import STATES, round_schema, verdict_schema
+from ..labels.verdicts import round_schema, standing, verdict_schema
 from ..names import (
     ASSIGNEE,
     GROUND_TRUTH,
     REVIEW_ROUND,
     REVIEW_ROUNDS,
-    REVIEW_STATE,
     REVIEWED_BY,
-    REVIEWED_LABEL,
 )
 from ..progress import Progress, silent
 from ..relabelling.box_states import box_ids
@@ -125,8 +124,7 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
     """
     bring_up_to_date(dataset)
     dataset = columns.dataset_of(dataset)
-    people = tuple(" ".join(one.split()) for one in assignees)
-    asked = _request(name, field, view, order, people, overlap, hide_done)
+    asked = _request(name, field, view, order, assignees, overlap, hide_done)
     begun, boxes = _plan(dataset, asked)
     path = boxes_path(dataset, field)
     declare(dataset, {**verdict_schema(path), **round_schema(path)})
@@ -168,8 +166,7 @@ def check_round(
     """The round that ``start_review`` would make; writes nothing, and raises the same errors."""
     reload_known(dataset)
     dataset = columns.dataset_of(dataset)
-    people = tuple(" ".join(one.split()) for one in assignees)
-    asked = _request(name, field, view, order, people, overlap, hide_done)
+    asked = _request(name, field, view, order, assignees, overlap, hide_done)
     return _plan(dataset, asked)[0]
 
 
@@ -178,20 +175,20 @@ def _request(
     field: str,
     view: str,
     order: Order,
-    people: tuple[str, ...],
+    assignees: Sequence[str],
     overlap: float,
     hide_done: bool,
 ) -> Round:
     """What is asked for, before anything of it is looked at."""
+    people = tuple(" ".join(one.split()) for one in assignees)
     name, time = " ".join(name.split()), now().isoformat(timespec="microseconds")
     return Round("", name, field, view, order, people, overlap, hide_done, time, "writing", 0)
 
 
 def rounds_of(dataset: Any) -> list[Round]:
     """The rounds of a dataset, the first first."""
-    keys = (key for key in dataset.list_runs() if key.startswith(REVIEW_ROUNDS))
-    read = (read_record(dataset, key, Round) for key in keys)
-    return sorted((one for one in read if one), key=lambda one: (one.started_at, one.key))
+    read = read_records(dataset, lambda key: key.startswith(REVIEW_ROUNDS), Round)
+    return sorted(read, key=lambda one: (one.started_at, one.key))
 
 
 def share_out(
@@ -270,8 +267,7 @@ def _faults(dataset: Any, asked: Round) -> Iterator[Fault]:
     elif asked.overlap and len(asked.assignees) < 2:
         yield Fault("overlap", "two people are needed to look at the same label")
     if asked.view and not dataset.has_saved_view(asked.view):
-        known = ", ".join(dataset.list_saved_views()) or "none"
-        yield Fault("view", f"no saved view is named {asked.view!r}; there are: {known}")
+        yield unknown_view(dataset, asked.view)
     words = f"letters or digits, no $ in front, {_LONGEST} characters at most"
     for place, one in [("name", asked.name), *(("assignees", one) for one in asked.assignees)]:
         is_name = one.isprintable() and len(one) <= _LONGEST and any(map(str.isalnum, one))
@@ -332,8 +328,7 @@ def _not_done(field: str, person: str, twice: set[Box]) -> Any:
     from bson import ObjectId
     from fiftyone import ViewField as F
 
-    judged = F(f"{field}.{REVIEW_STATE}").is_in(list(STATES))
-    judged &= F(f"{field}.{REVIEWED_LABEL}") == F(f"{field}.label")
+    judged = standing(below=field)
     if twice:
         shared = F("_id").is_in([ObjectId(label) for _, label in sorted(twice)])
         judged &= ~shared | (F(f"{field}.{REVIEWED_BY}") == person)

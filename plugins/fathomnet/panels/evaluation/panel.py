@@ -13,7 +13,7 @@ from ...errors import DatasetError
 from ...evaluation import finished
 from ...names import RANKS
 from ...taxonomy import load_taxonomy
-from ..base import DatasetPanel, Gap
+from ..base import DatasetPanel, Gap, show_view
 from ..plotly import Figure
 from . import contents
 from .at_rank import KINDS, Chosen, EvaluationAtRank
@@ -167,10 +167,7 @@ def _open(ctx: Any, pick: Callable[[EvaluationAtRank], Chosen], level: str = "")
         ctx.ops.notify(str(error), variant="error")
         return
     ctx.panel.state.opened = str(chosen)
-    if ctx.request_params.get("filters"):
-        # They would hide some of what the panel says it has opened.
-        ctx.ops.clear_sidebar_filters()
-    ctx.ops.set_view(view)
+    show_view(ctx, view=view)
 
 
 def _shown(ctx: Any, level: str = "") -> EvaluationAtRank:

@@ -6,11 +6,12 @@ from fiftyone import ViewField as F
 from fiftyone.operators import types
 from pymongo.errors import PyMongoError
 
-from ... import delegation, names
+from ... import delegation
 from ...dataset.records import all_outdated
 from ...errors import FathomNetError
+from ...labels.verdicts import standing
 from ...text import counted, literal, shortened
-from ..base import DatasetPanel, Gap
+from ..base import DatasetPanel, Gap, show_view
 from .overview import Overview
 
 _WORDS: Final = 9
@@ -89,19 +90,14 @@ class HomePanel(DatasetPanel):
         if not ctx.dataset.has_saved_view(name):
             ctx.ops.notify(f"The view {name} is there no longer", variant="error")
             return
-        if ctx.request_params.get("filters"):
-            # They would hide some of what the panel has counted.
-            ctx.ops.clear_sidebar_filters()
-        ctx.ops.set_view(name=name)
+        show_view(ctx, name=name)
 
     def open_labels(self, ctx: Any) -> None:
         """Shows the labels without a name, or those of which somebody was not sure."""
         field = ctx.params["field"]
         unlabelled = ctx.params["which"] == "unlabelled"
-        which = ~F("label").exists() if unlabelled else F(names.REVIEW_STATE) == "unsure"
-        if ctx.request_params.get("filters"):
-            ctx.ops.clear_sidebar_filters()
-        ctx.ops.set_view(ctx.dataset.filter_labels(field, which))
+        which = ~F("label").exists() if unlabelled else standing("unsure")
+        show_view(ctx, view=ctx.dataset.filter_labels(field, which))
 
     def show_run(self, ctx: Any) -> None:
         """Opens the result of a run, or its error; a second click closes it."""
