@@ -1,5 +1,6 @@
 """``make app``: it says what to do, and lives until Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,6 +20,13 @@ pytestmark = pytest.mark.e2e
 PATIENCE_SECONDS = 60
 LONGER_THAN_FIFTYONE_WAITS = 8
 
+# A shell that runs tests in the background has them, and what they start, ignore Ctrl-C.
+WITH_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("demo.app", run_name="__main__", alter_sys=True)
+"""
+
 
 def test_it_says_what_to_do_and_outlives_a_closed_page(
     chromium: Browser, dataset_name: str, tmp_path: Path
@@ -26,7 +34,7 @@ def test_it_says_what_to_do_and_outlives_a_closed_page(
     dataset = fo.Dataset(dataset_name, persistent=True)
     dataset.add_sample_field("ground_truth", fo.EmbeddedDocumentField, fo.Detections)
     port, said = free_port(), tmp_path / "said.txt"
-    command = [sys.executable, "-m", "demo.app", dataset_name, "--port", str(port)]
+    command = [sys.executable, "-c", WITH_CTRL_C, dataset_name, "--port", str(port)]
     with (
         said.open("wb") as output,
         subprocess.Popen(
@@ -59,7 +67,11 @@ def test_it_says_what_to_do_and_outlives_a_closed_page(
             chromium.new_page().goto(url)
         finally:
             os.killpg(app.pid, signal.SIGINT)  # as a terminal does
-            app.wait(PATIENCE_SECONDS)
+            try:
+                app.wait(PATIENCE_SECONDS)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(app.pid, signal.SIGKILL)
     told = said.read_text()
     assert told.startswith(f"{dataset_name} is at {url}\n") and "docs/tutorial.md" in told
     assert "Traceback" not in told
