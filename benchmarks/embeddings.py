@@ -27,8 +27,7 @@ from fathomnet_voxel51.dataset.vectors import read_vectors
 from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings.patches import default_batch_size
 from fathomnet_voxel51.models import Embedder, load_embedder
-from fathomnet_voxel51.pictures.crops import cut_patch, window_of
-from fathomnet_voxel51.pictures.decoding import open_picture
+from fathomnet_voxel51.pictures.decoding import cut_patch, open_picture, window_of
 
 from benchmarks.database import private_run, run_step
 from benchmarks.embeddings_inputs import BOXES_AN_IMAGE, write_inputs

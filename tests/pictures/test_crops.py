@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.pictures.crops import BoxError, Window, cut_patch, window_of
+from fathomnet_voxel51.pictures.decoding import BoxError, Window, cut_patch, window_of
 from fiftyone.utils.torch import _to_eta_bbox
 
 WORKED_BY_HAND = {

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from fathomnet_voxel51.splits.search import Group, divide_groups
+from fathomnet_voxel51.splits.split import Group, divide_groups
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

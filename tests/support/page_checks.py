@@ -14,7 +14,7 @@ import click
 import pytest
 from fathomnet_inference.cli import main as infer
 from fathomnet_voxel51.command_line.main import main as voxel51
-from fathomnet_voxel51.command_line.options import given_values, parameter_options
+from fathomnet_voxel51.command_line.terminal import given_values, parameter_options
 from fathomnet_voxel51.parameters import OPERATORS
 
 from demo.__main__ import _parser as demo_parser

@@ -44,8 +44,8 @@ MEASURED_INSIDE: Final = {
     ("label_errors.weighing", "Case"),
     ("label_errors.weighing", "weigh_labels"),
     ("labels.ranks", "rank_attributes"),
-    ("pictures.crops", "cut_patch"),
-    ("pictures.crops", "window_of"),
+    ("pictures.decoding", "cut_patch"),
+    ("pictures.decoding", "window_of"),
     ("pictures.decoding", "open_picture"),
     ("relabelling.relabel", "ChosenBoxes"),
 }

@@ -17,8 +17,7 @@ from .coco import RawImage, parse_coco, place_of
 from .coco_reader import CocoReader
 from .dives import parse_dive, parse_time
 from .licences import Licence, LicenceId, Statement, licence_id, read_licences, read_statements
-from .members import Fields, Members, read_fields
-from .values import clip_to_image, parse_date
+from .values import Fields, Members, clip_to_image, parse_date, read_fields
 
 ROUNDING = 1.0
 """Pixels by which a box may exceed its image before clipping it is worth a note."""

@@ -10,11 +10,9 @@ from typing import Any, Final
 
 from ..files.faults import FaultList, value_in_words
 from ..files.safe_values import LARGEST_ID
-from ..text import shortened
 from .coco import place_of
+from .values import one_line
 
-LONGEST: Final = 500
-"""Characters of a text that are kept."""
 MOST_LICENCES: Final = 1_000
 MOST_STATEMENTS: Final = 50
 """Items that are kept of either list: far more than a file needs, and few enough to store."""
@@ -119,17 +117,6 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
     if len(found) > MOST_STATEMENTS:
         notes.add("info", f"has {len(found):,} members, of which {MOST_STATEMENTS:,} were kept")
     return tuple(found[:MOST_STATEMENTS])
-
-
-def one_line(text: str) -> str:
-    r"""A text with single spaces, no unprintable characters and a bounded length.
-
-    Examples:
-        >>> one_line("Monterey Bay\n  Aquarium")
-        'Monterey Bay Aquarium'
-    """
-    printable = "".join(sign if sign.isprintable() else " " for sign in text[: 2 * LONGEST])
-    return shortened(" ".join(printable.split()), LONGEST)
 
 
 def _licence(item: object) -> Licence:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import Fault, InputError
 from .catalog import Catalog, ImageRecord
-from .members import Members, common_type
+from .values import Members, common_type
 
 _FIELDS: Final = ("image_fields", "box_fields")
 

@@ -1,7 +1,14 @@
 """The command line: every operator as a command, and what it shares with others."""
 
-from .options import given_values, parameter_options
-from .terminal import ITEMS_FAILED, errors, exit_status, print_result, progress_bar
+from .terminal import (
+    ITEMS_FAILED,
+    errors,
+    exit_status,
+    given_values,
+    parameter_options,
+    print_result,
+    progress_bar,
+)
 
 __all__ = [
     "ITEMS_FAILED",

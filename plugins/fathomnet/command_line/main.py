@@ -15,7 +15,7 @@ from ..parameters import OPERATORS, Parameters, Widget, widget
 from ..text import as_plain
 from . import terminal
 from .deployments import use_deployment
-from .options import given_values, parameter_options
+from .terminal import given_values, parameter_options
 
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
 

@@ -16,8 +16,7 @@ from PIL import Image
 from ..errors import SetupError
 from ..hardware import is_out_of_memory
 from ..pictures import parts_ahead
-from ..pictures.crops import BoxError, Window, cut_patch, window_of
-from ..pictures.decoding import PictureError, open_picture
+from ..pictures.decoding import BoxError, PictureError, Window, cut_patch, open_picture, window_of
 from .work import ImageWork, Item
 
 PART: Final = 16

@@ -11,7 +11,7 @@ from ..dataset.columns import dataset_of, ids_in
 from ..dataset.label_fields import boxes_path
 from ..dataset.vectors import Fingerprint, fingerprint_path, vector_path
 from ..models import IMAGE_PROCESSOR
-from ..pictures.crops import CROP_RULE, BoundingBox
+from ..pictures.decoding import CROP_RULE, BoundingBox
 
 
 class Fingerprints:

@@ -22,7 +22,7 @@ from ..names import (
     REVIEW_STATE,
     similarity_key,
 )
-from ..predictions.record import read_import_records
+from ..predictions.importing import read_import_records
 from ..similarity.index import open_index
 from ..taxonomy import Taxonomy
 from .evidence import NO_NAME, Names

@@ -218,8 +218,7 @@ class _Loaded:
     ) -> None:
         import torch
 
-        from .open_clip_model import OpenClipModel
-        from .transformers_model import TransformersModel
+        from .networks import OpenClipModel, TransformersModel
 
         make: Any = OpenClipModel if family == "open_clip" else TransformersModel
         try:

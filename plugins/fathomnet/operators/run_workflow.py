@@ -12,8 +12,8 @@ from ..parameters import workflow as parameters
 from ..parameters.kinds import paths_in
 from ..progress import Progress
 from ..workflow import check_workflow, run_workflow
-from ..workflow.files import check_files
 from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
+from ..workflow.workflow import check_files
 from .base import StageOperator
 from .download_images import DownloadImages
 from .forms import APP_WAITS, Preview, file_version, too_large

@@ -1,14 +1,26 @@
-"""Checks the rows of a predictions file against the names and boxes of a dataset."""
+"""Checks the rows of a predictions file against the names and boxes of a dataset.
 
+Annotation ids are reused by splits, versions and exports, so a number that is there proves nothing
+where the file also gives the image, the rectangle or the hash of the annotations it was made for.
+"""
+
+import json
+import re
 from collections.abc import Collection, Mapping, Sequence, Set
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
+from ..catalog.values import clip_to_image
+from ..dataset import columns
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
 from ..errors import Fault, InputError
+from ..files.faults import FaultList
+from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions, read_predictions
+from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE
 from ..taxonomy import load_taxonomy
 from ..taxonomy.table import folded
-from ..text import counted
+from ..text import counted, shortened
 
 
 def known_concepts(dataset: Any, path: str) -> set[str]:
@@ -114,3 +126,193 @@ def refuse_rows(table: Predictions, faults: Sequence[Fault], advice: str = "") -
 def _line(fault: Fault) -> int:
     """The number of a faulty row, whose place reads ``line 12`` or ``row 12``."""
     return int(fault.place.split()[1])
+
+
+TOLERANCE: Final = 2.0
+"""Pixels by which the edges of one rectangle may differ: programs round, and some count from 1."""
+
+_SIDES: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+
+
+class _KnownBox(NamedTuple):
+    """What a dataset knows of a box; ``size`` is its image's width and height, 0 if unknown."""
+
+    image_id: int | None
+    file_name: str
+    rectangle: tuple[float, ...]
+    size: tuple[int, int]
+
+
+def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) -> None:
+    """Refuses a file whose rows are about other boxes than those of the same number.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        table: the rows of the file.
+        path: of the dataset's boxes.
+        split: the split whose boxes the rows would be put on.
+
+    Raises:
+        InputError: the run was made for another split's annotations, or rows contradict the
+            image or the rectangle of their box; it says which split fits.
+    """
+    records = read_ingest_records(dataset)
+    made_for = _annotations_hash(table.manifest)
+    fitting = [name for name, record in records.items() if record.sha256 == made_for]
+    if fitting and split not in fitting:
+        problem = f"the run was made for {records[fitting[0]].source}, the {fitting[0]} split"
+        raise InputError(
+            table.source,
+            [Fault("manifest.json: annotations", f"{problem}, not for the {split} split")],
+            f"Choose the {fitting[0]} split.",
+        )
+    if not table.identity:
+        return
+    contradictions = _contradictions(table, _known_boxes(dataset, path, split))
+    if not contradictions:
+        return
+    faults = FaultList()
+    for line, problem in contradictions:
+        faults.add(f"{table.unit} {line}", problem)
+    raise InputError(
+        table.source,
+        faults.all(),
+        better_split(dataset, table, path, split)
+        or "An annotation id alone does not say which box is meant. Import the file that was made "
+        "for these annotations. Rows that bring boxes of their own (detections) cannot be "
+        "imported.",
+    )
+
+
+def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str:
+    """The advice to choose another split, if one has the boxes of all rows; else "".
+
+    Args:
+        dataset: a FiftyOne dataset.
+        table: the rows of the file.
+        path: of the dataset's boxes.
+        split: the split that they do not fit.
+    """
+    for other in sorted(set(dataset.distinct("split")) - {split}):
+        known = _known_boxes(dataset, path, other)
+        if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
+            rows = counted(len(table), "row", "rows")
+            return f"All {rows} fit the {other} split: choose that one."
+    return ""
+
+
+def _annotations_hash(manifest: Mapping[str, Any] | None) -> str:
+    """The hash of the annotations that a run was made for; "" where none is given."""
+    annotations = (manifest or {}).get("annotations")
+    written = annotations.get("sha256") if isinstance(annotations, dict) else annotations
+    return written if isinstance(written, str) else ""
+
+
+def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
+    """The boxes of a split by their annotation id."""
+    from fiftyone import ViewField
+
+    view = dataset.match(ViewField("split") == split)
+    fields = ("image_id", "file_name", "metadata.width", "metadata.height")
+    known = {}
+    for image in columns.read_images(view, fields, {path: (ANNOTATION_ID, "bounding_box")}):
+        size = image.get("metadata") or {}
+        for box in columns.boxes_in(image, path):
+            if box.get(ANNOTATION_ID) is not None:
+                known[box[ANNOTATION_ID]] = _KnownBox(
+                    image.get("image_id"),
+                    image.get("file_name") or "",
+                    tuple(box["bounding_box"]),
+                    (size.get("width") or 0, size.get("height") or 0),
+                )
+    return known
+
+
+def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[tuple[int, str]]:
+    """The lines of the rows that contradict the box of their number, and in what."""
+    found: list[tuple[int, str]] = []
+    if not table.identity:
+        return found
+    ids, lines = table.annotation_id.tolist(), table.lines.tolist()
+    for row, (id_, line) in enumerate(zip(ids, lines, strict=True)):
+        box = known.get(id_)
+        cells = {name: column[row] for name, column in table.identity.items()}
+        said = cells.get(NAMED_BOX)
+        if said is not None and int(said) != id_:
+            problem = f"is called annotation {said} in the file's name"
+        else:
+            problem = "" if box is None else _contradiction(cells, box)
+        if problem:
+            found.append((line, f"annotation {id_} {problem}"))
+    return found
+
+
+def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
+    """What a row says of its box that is not so; "" where nothing is."""
+    image_id = _number(cells.get("image_id"))
+    if image_id is not None and box.image_id is not None and image_id != box.image_id:
+        return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
+    image = cells.get(NAMED_IMAGE)
+    if isinstance(image, str) and not _is_image(image, box):
+        there = f"{box.image_id} ({shortened(box.file_name, 60)})"
+        return f"is a box of image {there}, the name of its file says {shortened(image, 60)!r}"
+    name = cells.get("file_name")
+    named = isinstance(name, str) and name.strip() and box.file_name
+    if named and _stem(str(name)) != _stem(box.file_name):
+        there, said = shortened(box.file_name, 60), shortened(str(name), 60)
+        return f"is a box of {there!r}, the row says {said!r}"
+    rectangle = _rectangle(cells)
+    if rectangle is None or 0 in box.size:
+        return ""
+    width, height = box.size
+    there_px = [part * side for part, side in zip(box.rectangle, box.size * 2, strict=True)]
+    # A rectangle that is no box of this image stays as it is: its edges differ.
+    with suppress(ValueError):
+        rectangle = list(clip_to_image(rectangle, width, height)[0])
+    differences = [
+        abs(ours - theirs) for ours, theirs in zip(_edges(there_px), _edges(rectangle), strict=True)
+    ]
+    if max(differences) <= TOLERANCE:
+        return ""
+    ours, theirs = (", ".join(f"{value:.1f}" for value in box_) for box_ in (there_px, rectangle))
+    return f"lies at {ours} (left, top, width, height), the row says {shortened(theirs, 80)}"
+
+
+def _is_image(written: str, box: _KnownBox) -> bool:
+    """Whether the name of a crop means the image of a box: by its id, or by its file's name."""
+    if box.image_id is None and not box.file_name:
+        return True
+    same_id = written.isdigit() and int(written) == box.image_id
+    names = {_stem(box.file_name), box.file_name.strip().casefold()}
+    return same_id or bool({written.casefold(), _stem(written)} & names)
+
+
+def _edges(box: list[float]) -> list[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+
+
+def _stem(name: str) -> str:
+    """A file's name without folders and without its ending, for comparing."""
+    return re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name.strip())[-1]).casefold()
+
+
+def _number(cell: object) -> float | None:
+    """A finite number in a cell; None for anything else."""
+    try:
+        number = float(str(cell))
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
+    """The rectangle that a row gives, in pixels; None where it gives none that can be read."""
+    written: object = cells.get("bbox")
+    if isinstance(written, str):
+        try:
+            written = json.loads(written)
+        except (ValueError, RecursionError):
+            written = None
+    values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
+    numbers = [number for number in map(_number, values) if number is not None]
+    return numbers if len(numbers) == len(values) == len(_SIDES) else None

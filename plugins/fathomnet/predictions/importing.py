@@ -5,11 +5,11 @@ The boxes of the split are read first; rows find theirs by annotation id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Literal
 
 from ..dataset import columns, writes
 from ..dataset.app_defaults import tick_new_field
@@ -34,14 +34,54 @@ from ..progress import Progress, silent
 from ..text import counted, shortened
 from .checking import (
     bad_rows,
+    better_split,
     known_categories,
     known_concepts,
     left_out_boxes,
     read_rows,
+    refuse_other_split,
     refuse_rows,
 )
-from .identity import better_split, refuse_other_split
-from .record import ImportRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """What a dataset keeps of where the predictions of a split are from.
+
+    Attributes:
+        split: the split.
+        gt_field: the boxes that the rows were matched with.
+        source: name of the file or folder.
+        sha256: hash of the rows' file.
+        manifest: of the run that made them; None where there is none.
+        concepts: what the probabilities are of, in their order.
+        rows: rows of the file.
+        rejected_rows: how many of them were left out.
+        rejected: the first of these, with what is wrong.
+        state: whether all of it was written.
+        beside: names of the files imported before, whose predictions of other images were kept.
+    """
+
+    METHOD: ClassVar[str] = "import_predictions"
+
+    split: str
+    gt_field: str
+    source: str
+    sha256: str
+    manifest: Mapping[str, Any] | None
+    concepts: tuple[str, ...]
+    rows: int
+    rejected_rows: int
+    rejected: tuple[str, ...]
+    state: Literal["writing", "complete"]
+    beside: tuple[str, ...] = ()
+
+
+def read_import_records(dataset: Any, field: str) -> dict[str, ImportRecord]:
+    """Where the predictions of a field are from, by split; empty where nothing was imported."""
+    keys = {split: import_run_key(field, split) for split in SPLITS}
+    records = {split: read_record(dataset, key, ImportRecord) for split, key in keys.items()}
+    return {split: record for split, record in records.items() if record is not None}
 
 
 @dataclass(frozen=True, slots=True)

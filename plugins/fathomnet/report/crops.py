@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..pictures.crops import BoxError, cut_patch, window_of
-from ..pictures.decoding import PictureError, open_picture
+from ..pictures.decoding import BoxError, PictureError, cut_patch, open_picture, window_of
 from ..pictures.local import LocalMedia
 from ..progress import Progress
 from ..text import counted

@@ -26,7 +26,7 @@ from ..names import (
     SUSPICION_BY_NEIGHBOURS,
     tiles_run_key,
 )
-from ..predictions.record import read_import_records
+from ..predictions.importing import read_import_records
 from ..relabelling.journal import changes_of, journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
