@@ -161,15 +161,21 @@ def images_folder(split: str) -> str:
     return f"{split}_images"
 
 
+IMPORTED: Final = "imported/"
+"""What stands before the key of imported vectors where a model is named."""
+
+
 def embedding_field(model: str) -> str:
     """Attribute of the boxes, or field of the images, that holds a model's vectors.
 
     Args:
-        model: the model's name, see ``models``.
+        model: the model's name, see ``models``, or that of imported vectors.
 
     Examples:
         >>> embedding_field("clip"), embedding_field("models/My ViT-B/")
         ('clip_embedding', 'my_vit_b_embedding')
+        >>> embedding_field("imported/plankton_net")
+        'plankton_net_embedding'
     """
     return f"{_word(model)}_embedding"
 

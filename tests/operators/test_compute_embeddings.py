@@ -14,7 +14,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from fathomnet_voxel51.dataset.records import write_record
-from fathomnet_voxel51.embeddings.run import EmbeddingRecord
+from fathomnet_voxel51.dataset.vectors import EmbeddingRecord
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_run_key
 from fathomnet_voxel51.operators import forms
 from fathomnet_voxel51.parameters import Parameters

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import numpy as np
 import pytest
+from fathomnet_voxel51.embeddings import import_embeddings
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_field
 from fathomnet_voxel51.parameters import OPERATORS
@@ -33,6 +35,8 @@ GOOD: Final[tuple[Given, ...]] = (
     ("add_taxonomy_ranks", {}),
     ("add_taxonomy_ranks", {"label_fields": ["ground_truth", "one_label"]}),
     ("add_tiles", {"columns": 2, "rows": 1}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "method": "none"}),
+    ("export_embeddings", {"folder": "@vectors", "model": "imported/lab"}),
     ("import_predictions", {"predictions": "@good.csv", "split": "train"}),
     ("import_predictions", {"predictions": "@bad.csv", "split": "train", "skip_bad_rows": True}),
     ("evaluate_predictions", {"pred_field": "predicted"}),
@@ -111,6 +115,20 @@ BAD: Final[tuple[Given, ...]] = (
     ("find_needles", {"pack": "no-such-pack"}),
     ("find_needles", {"brain_key": "nothing"}),
     ("find_needles", {"k": 0}),
+    ("import_embeddings", {}),
+    ("import_embeddings", {"vectors": "@good.npz"}),
+    ("import_embeddings", {"vectors": "@no.npz", "key": "lab"}),
+    ("import_embeddings", {"vectors": "@good.csv", "key": "lab"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "clip"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "by": "name"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "by": "path"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "patches_field": "nothing"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "text_model": "dinov2"}),
+    ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "brain_key": "no key"}),
+    ("export_embeddings", {}),
+    ("export_embeddings", {"folder": "@vectors"}),
+    ("export_embeddings", {"folder": "@train/below", "model": "imported/lab"}),
+    ("export_embeddings", {"folder": "@vectors", "model": "no-such-model"}),
     ("import_predictions", {}),
     ("import_predictions", {"predictions": "@no"}),
     ("import_predictions", {"predictions": "@bad.csv", "split": "train"}),
@@ -214,6 +232,9 @@ def dataset(folder: Path) -> Iterator[Any]:
     (folder / "good.csv").write_text("\n".join(["annotation_id,concept_name", *rows]))
     (folder / "bad.csv").write_text("\n".join(["annotation_id,concept_name", *rows, "x,Unicorn"]))
     import_predictions(dataset, str(folder / "good.csv"), "train", field="predicted")
+    vectors = np.random.default_rng(5).normal(size=(len(numbers), 4))
+    np.savez(folder / "good.npz", vectors=vectors, annotation_id=numbers)
+    import_embeddings(dataset, str(folder / "good.npz"), "lab", method="none")
     relabel_boxes(dataset.limit(1), "Sebastes")
     foreign = fo.Dataset(f"{NAME}-foreign", persistent=True)
     yield dataset
@@ -290,6 +311,8 @@ def test_without_a_dataset_form_run_and_call_say_so(operator: str, folder: Path)
         "import_predictions": {"predictions": "@good.csv"},
         "export_corrections": {"folder": "@corrected"},
         "export_dataset": {"folder": "@exported"},
+        "export_embeddings": {"folder": "@vectors"},
+        "import_embeddings": {"vectors": "@good.npz", "key": "lab"},
     }
     ctx = context(None, needed.get(operator, {}), folder)
     assert any("dataset to work on" in one for one in form_errors(operator, ctx))

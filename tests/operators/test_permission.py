@@ -23,7 +23,10 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 from demo.synthetic import write_catalog
 from tests.support.stored import documents, settings
 
-READ_ONLY = ("report_dataset", "export_corrections", "export_dataset", "check_setup")
+READ_ONLY = (
+    *("report_dataset", "export_corrections", "export_dataset", "export_embeddings"),
+    "check_setup",
+)
 MOVE_MEDIA = ("upload_images", "download_images")
 EDITING = [name for name in OPERATORS if name not in (*READ_ONLY, *MOVE_MEDIA)]
 

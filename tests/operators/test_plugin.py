@@ -172,6 +172,9 @@ for path, *size in zip(*dataset.values(["filepath", "metadata.height", "metadata
 demo = {"model": "demo-clip"}
 results["compute_embeddings"] = run("compute_embeddings", dataset, method="pca", **demo)
 run("compute_embeddings", dataset, method="none", patches_field="", **demo)
+results["export_embeddings"] = run("export_embeddings", dataset, folder=media + "/v", **demo)
+results["import_embeddings"] = run("import_embeddings", dataset, key="lab", method="pca",
+    vectors=media + "/v/demo_clip_embedding_ground_truth.parquet", text_model="demo-clip")
 results["build_similarity_index"] = run("build_similarity_index", dataset, **demo)
 results["find_duplicates"] = run("find_duplicates", dataset, **demo)
 results["find_label_errors"] = run("find_label_errors", dataset)

@@ -25,7 +25,8 @@ TRAIN, TEST = 20, 4
 IN_ORDER = (
     *("upload_images", "download_images", "check_setup", "ingest_dataset"),
     *("add_primary_label", "import_predictions", "add_taxonomy_ranks", "evaluate_predictions"),
-    *("compute_embeddings", "build_similarity_index", "add_tiles", "find_needles"),
+    *("compute_embeddings", "export_embeddings", "import_embeddings"),
+    *("build_similarity_index", "add_tiles", "find_needles"),
     *("find_duplicates", "find_label_errors", "split_by_dive", "start_review", "review_labels"),
     *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "report_dataset"),
 )

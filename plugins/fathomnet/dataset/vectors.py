@@ -1,10 +1,10 @@
 """Declares, reads and writes embeddings on the boxes or images of a dataset."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,51 @@ class VectorRows:
     sample_ids: Sequence[str]
     fingerprints: Sequence[Fingerprint]
     matrix: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRecord:
+    """What a dataset keeps of where the vectors of a field are from: a model's last run, or a file.
+
+    Attributes:
+        state: what became of it.
+        model: its name.
+        zoo_name: its name in FiftyOne's model zoo.
+        patches_field: the field of boxes; ``""`` for whole images.
+        field: what holds the vectors.
+        dimensions: of a vector.
+        device: what computed them.
+        settings: of the model.
+        batch_size: boxes or images at once.
+        embedded: boxes or images that got a vector.
+        present: those that had one.
+        map: method and points of the map that was drawn, and what is to be said of it.
+        skipped: boxes or images that got none.
+        skipped_images: images that could not be looked at.
+        reasons: why, each with its number.
+        examples: the first ones, each with its reason.
+        text_model: the model whose texts lie in the same space, of vectors that were imported.
+    """
+
+    METHOD: ClassVar[str] = "compute_embeddings"
+
+    state: str
+    model: str
+    zoo_name: str
+    patches_field: str
+    field: str
+    dimensions: int
+    device: str
+    settings: Mapping[str, Any]
+    batch_size: int
+    embedded: int
+    present: int
+    map: tuple[str, int, str] | None
+    skipped: int
+    skipped_images: int
+    reasons: tuple[tuple[str, int], ...]
+    examples: tuple[str, ...]
+    text_model: str = ""
 
 
 def vector_path(dataset: Any, patches_field: str, field: str) -> str:

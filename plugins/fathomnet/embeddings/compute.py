@@ -1,19 +1,21 @@
 """Embeds boxes and images as vectors in the dataset, and makes maps of them."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of, ids_in
-from ..dataset.records import Basis, bring_up_to_date, reload_known
-from ..dataset.vectors import vector_path
-from ..errors import Fault, InputError
+from ..dataset.records import Basis, bring_up_to_date, read_record, reload_known
+from ..dataset.vectors import EmbeddingRecord, vector_path
+from ..errors import DatasetError, Fault, InputError
 from ..models import ModelSpec, load_embedder, model_spec
-from ..names import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, map_key
+from ..names import DEFAULT_MODEL, GROUND_TRUTH, embedding_field, embedding_run_key, map_key
 from ..progress import Progress, portion, silent
 from .maps import check_map, make_map
 from .patches import Batcher, default_batch_size
-from .run import EmbeddingRecord, EmbeddingRun
+from .run import EmbeddingRun
 
 DEFAULT_METHOD: Final = "umap"
 NO_MAP: Final = "none"
@@ -89,12 +91,14 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     view = dataset_or_view
     bring_up_to_date(view)
     plan = _plan(view, model, patches_field, brain_key, method, batch_size)
+    asked = {"model": model, "patches_field": patches_field, "method": plan.method}
+    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key)
+    if not plan.spec.zoo_name:
+        return _drawn_alone(view, plan, patches_field, basis, progress)
     progress(0.0, f"loading {plan.spec.title}")
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
     run = EmbeddingRun(dataset_of(view), patches_field, plan.field, embedder, batcher)
-    asked = {"model": model, "patches_field": patches_field, "method": plan.method}
-    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key)
     work = run.begin(view)
     run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
     done = [f"{run.embedded:,} embedded, {work.present:,} there already"]
@@ -119,6 +123,35 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         brain_key=plan.brain_key if made is not None and made.points else "",
         seconds=time.monotonic() - start,
         notes=tuple(run.skips.examples[:NOTES_TOLD]),
+    )
+
+
+def _drawn_alone(
+    view: Any, plan: EmbeddingsPlan, patches_field: str, basis: Basis, progress: Progress
+) -> EmbeddingsResult:
+    """Draws a map of vectors from a file, of which no model here makes more."""
+    start = time.monotonic()
+    dataset = dataset_of(view)
+    key = embedding_run_key(plan.spec.name, patches_field)
+    record = read_record(dataset, key, EmbeddingRecord)
+    if record is None:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no vectors of {plan.spec.name}; run import_embeddings"
+        )
+    made = None
+    if plan.brain_key:
+        progress(0.1, f"drawing the map by {plan.method}")
+        made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key)
+        if made.points:
+            basis.write(dataset)
+    progress(1.0, f"{plan.with_vector:,} vectors of {plan.spec.title} are there already")
+    return EmbeddingsResult(
+        embedded=0,
+        present=plan.with_vector,
+        skipped=plan.items - plan.with_vector,
+        dimensions=record.dimensions,
+        brain_key=plan.brain_key if made is not None and made.points else "",
+        seconds=time.monotonic() - start,
     )
 
 

@@ -3,15 +3,20 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.records import write_record
-from ..dataset.vectors import VectorRows, declare_vectors, vector_path, write_vectors
+from ..dataset.vectors import (
+    EmbeddingRecord,
+    VectorRows,
+    declare_vectors,
+    vector_path,
+    write_vectors,
+)
 from ..dataset.writes import write_overlapped
 from ..hardware import usable_processors
 from ..models import Embedder
@@ -85,49 +90,6 @@ class Pace:
 NOT_FINITE: Final = "the model gave numbers that are not finite"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingRecord:
-    """What a dataset keeps of the last run of a model on a field.
-
-    Attributes:
-        state: what became of it.
-        model: its name.
-        zoo_name: its name in FiftyOne's model zoo.
-        patches_field: the field of boxes; ``""`` for whole images.
-        field: what holds the vectors.
-        dimensions: of a vector.
-        device: what computed them.
-        settings: of the model.
-        batch_size: boxes or images at once.
-        embedded: boxes or images that got a vector.
-        present: those that had one.
-        map: method and points of the map that was drawn, and what is to be said of it.
-        skipped: boxes or images that got none.
-        skipped_images: images that could not be looked at.
-        reasons: why, each with its number.
-        examples: the first ones, each with its reason.
-    """
-
-    METHOD: ClassVar[str] = "compute_embeddings"
-
-    state: str
-    model: str
-    zoo_name: str
-    patches_field: str
-    field: str
-    dimensions: int
-    device: str
-    settings: Mapping[str, Any]
-    batch_size: int
-    embedded: int
-    present: int
-    map: tuple[str, int, str] | None
-    skipped: int
-    skipped_images: int
-    reasons: tuple[tuple[str, int], ...]
-    examples: tuple[str, ...]
 
 
 class EmbeddingRun:

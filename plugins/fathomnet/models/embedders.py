@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Fault, InputError, SetupError
+from ..names import IMPORTED
 from .devices import choose_device, choose_precision
 from .weights import (
     KNOWN,
@@ -43,9 +44,11 @@ class ModelSpec:
     """What is known about a model before anything heavy is loaded.
 
     Attributes:
-        name: ``clip``, ``dinov2``, ``bioclip``, ``demo-clip``, the path of a local folder, or an
-            architecture and a local checkpoint, ``ViT-B-32:/weights/mine.safetensors``.
-        zoo_name: its name in FiftyOne's model zoo, for example ``fathomnet-clip``.
+        name: ``clip``, ``dinov2``, ``bioclip``, ``demo-clip``, the path of a local folder, an
+            architecture and a local checkpoint, ``ViT-B-32:/weights/mine.safetensors``, or
+            ``imported/`` and the key of imported vectors.
+        zoo_name: its name in FiftyOne's model zoo, for example ``fathomnet-clip``; empty for
+            imported vectors, of which no model here makes more.
         supports_prompts: whether it embeds text too.
         title: the name that people see.
     """
@@ -115,12 +118,16 @@ def model_spec(name: str) -> ModelSpec:
     """What is known about a model without loading it; its weights need not exist.
 
     Args:
-        name: a known name, the path of a local folder that open_clip or transformers wrote, or
-            an open_clip architecture and a checkpoint, ``ViT-B-32:/weights/mine.safetensors``.
+        name: a known name, the path of a local folder that open_clip or transformers wrote, an
+            open_clip architecture and a checkpoint, ``ViT-B-32:/weights/mine.safetensors``, or
+            ``imported/`` and the key of imported vectors.
 
     Raises:
         InputError: the name is neither known nor the path of such a folder or checkpoint.
     """
+    if name.startswith(IMPORTED):
+        key = name.removeprefix(IMPORTED)
+        return ModelSpec(name, zoo_name="", supports_prompts=False, title=f"{key} (imported)")
     known = KNOWN.get(name)
     if known is not None:
         prompts = known.family == "open_clip"
@@ -151,6 +158,9 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
         them.
     """
     spec = model_spec(name)
+    if not spec.zoo_name:
+        problem = f"{name} are vectors from a file: no model here makes more of them"
+        raise InputError("model", [Fault("model", problem)], "Import a file that has them.")
     known = KNOWN.get(name)
     family = known.family if known is not None else _local(name)[0]
     # Refused before minutes are spent on anything else.

@@ -8,7 +8,7 @@ from ..errors import FathomNetError, Fault, InputError
 from ..models import model_spec
 from ..names import embedding_field
 from ..parameters import similarity as parameters
-from ..similarity.index import checked_key
+from ..similarity.index import checked_key, spec_of_vectors
 from .base import StageOperator
 from .forms import Preview, problem_with
 
@@ -26,14 +26,16 @@ class BuildSimilarityIndex(StageOperator[parameters.BuildSimilarityIndex]):
             return Preview(problems=error.faults)
         except FathomNetError as error:
             return Preview(problems=(problem_with("model", error),))
-        spec = model_spec(params.model)
-        path = vector_path(whole, params.patches_field, embedding_field(spec.name))
+        made_by = model_spec(params.model)
+        spec = spec_of_vectors(whole, params.model, params.patches_field)
+        path = vector_path(whole, params.patches_field, embedding_field(made_by.name))
         noun = "boxes" if params.patches_field else "images"
         if not dataset.count(path):
             problem = f"none of the {noun} here has a vector of this model; run compute_embeddings"
             return Preview(problems=(Fault("model", problem),))
-        ways = "text, image and example" if spec.supports_prompts else "image and example"
-        facts = [f"{dataset.count(path):,} {noun} with vectors of {spec.title}, found by {ways}"]
+        ways = "image and example" if spec.zoo_name else "example"
+        ways = f"text, {ways}" if spec.supports_prompts else ways
+        facts = [f"{dataset.count(path):,} {noun} with vectors of {made_by.title}, found by {ways}"]
         if whole.has_brain_run(key):
             facts.append(f"the index {key} that is there is made anew")
         return Preview(facts=tuple(facts))

@@ -8,9 +8,9 @@ from fiftyone.operators import types
 
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import read_record
-from ..embeddings.run import EmbeddingRecord
+from ..dataset.vectors import EmbeddingRecord
 from ..models import model_names, model_spec
-from ..names import EMBEDDING_RUNS
+from ..names import EMBEDDING_RUNS, IMPORTED
 from ..needles.find import prompt_indexes
 from ..needles.packs import pack_names
 from ..parameters import Widget
@@ -43,10 +43,17 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
     """
     if kind is not Widget.MODEL or dataset is None:
         return default
-    runs = [key for key in dataset.list_runs() if key.startswith(EMBEDDING_RUNS)]
-    records = [read_record(dataset, key, EmbeddingRecord) for key in runs]
-    models = [one.model for one in records if one is not None and one.embedded + one.present]
+    models = list(_models_with_vectors(dataset))
     return default if not models or default in models else models[-1]
+
+
+def _models_with_vectors(dataset: Any) -> Iterable[str]:
+    """The names of the models, and of the imports, whose vectors the dataset has."""
+    for key in dataset.list_runs():
+        if key.startswith(EMBEDDING_RUNS):
+            record = read_record(dataset, key, EmbeddingRecord)
+            if record is not None and record.embedded + record.present:
+                yield record.model
 
 
 def suggestions(kind: Widget | None, dataset: Any) -> Any:
@@ -88,6 +95,11 @@ _KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
     Widget.CONCEPT: lambda: _plain(load_taxonomy().names),
 }
 _OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
+    Widget.MODEL: lambda dataset: (
+        (name, model_spec(name).title)
+        for name in dict.fromkeys(_models_with_vectors(dataset))
+        if name.startswith(IMPORTED)
+    ),
     Widget.PATCHES_FIELD: lambda dataset: _plain(boxes_fields(dataset)),
     Widget.BOXES_INDEX: lambda dataset: _plain(dataset.list_brain_runs(type="similarity")),
     Widget.TEXT_INDEX: lambda dataset: _plain(prompt_indexes(dataset)),

@@ -1,12 +1,25 @@
-"""Parameters of the operator that embeds boxes and images."""
+"""Parameters of the operators that embed boxes and images, and bring and write vectors."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from .. import names
 from .base import Parameters
-from .kinds import Model, PatchesField, none_if_empty
+from .kinds import Model, OptionalText, PatchesField, PathText, Widget, none_if_empty
+
+MapKey = Annotated[
+    str,
+    Field(
+        title="Brain key",
+        description="What the App calls the map; empty for one made of model and method",
+    ),
+]
+Method = Annotated[
+    names.MapMethod,
+    BeforeValidator(lambda value: value or "none"),
+    Field(title="Map", description="umap takes a minute for 24,000 boxes, pca a second"),
+]
 
 
 class ComputeEmbeddings(Parameters):
@@ -19,18 +32,8 @@ class ComputeEmbeddings(Parameters):
 
     model: Model = names.DEFAULT_MODEL
     patches_field: PatchesField = names.GROUND_TRUTH
-    brain_key: Annotated[
-        str,
-        Field(
-            title="Brain key",
-            description="What the App calls the map; empty for one made of model and method",
-        ),
-    ] = ""
-    method: Annotated[
-        names.MapMethod,
-        BeforeValidator(lambda value: value or "none"),
-        Field(title="Map", description="umap takes a minute for 24,000 boxes, pca a second"),
-    ] = "umap"
+    brain_key: MapKey = ""
+    method: Method = "umap"
     batch_size: Annotated[
         Annotated[int, Field(ge=1)] | None,
         BeforeValidator(none_if_empty),
@@ -53,3 +56,62 @@ class ComputeEmbeddings(Parameters):
             description="auto takes the half precision that the device is faster in, or fp32",
         ),
     ] = "auto"
+
+
+class ImportEmbeddings(Parameters):
+    operator = "import_embeddings"
+    heading = "FathomNet: import embeddings"
+    summary = "Give each box or image the vector that a file has for it, and draw their map"
+    stage = "embeddings:import_embeddings"
+    position = 83
+
+    vectors: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Vectors",
+            description="A Parquet file with a column of vectors and one of ids, an NPZ with such "
+            "arrays, or an NPY with its ids beside it",
+        ),
+    ] = ""
+    key: Annotated[
+        str,
+        Field(
+            title="Key",
+            description="What the vectors are called: maps and indexes take the model imported/key",
+        ),
+    ] = ""
+    by: Annotated[
+        Literal["auto", "annotation_id", "sample_id", "path", "external_id"],
+        BeforeValidator(lambda value: value or "auto"),
+        Field(title="By", description="What tells whose a vector is; auto takes what fits most"),
+    ] = "auto"
+    patches_field: PatchesField = names.GROUND_TRUTH
+    text_model: Annotated[
+        OptionalText,
+        Widget.MODEL,
+        Field(
+            title="Text model",
+            description="A model whose texts lie in the same space, for search by text; empty for "
+            "none",
+        ),
+    ] = ""
+    method: Method = "umap"
+    brain_key: MapKey = ""
+
+
+class ExportEmbeddings(Parameters):
+    operator = "export_embeddings"
+    heading = "FathomNet: export embeddings"
+    summary = "Write the vectors of boxes or images to a file, with their ids"
+    stage = "embeddings:export_embeddings"
+    position = 86
+    changes_dataset = False
+
+    folder: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(title="Folder", description="Takes one Parquet file, named after the vectors"),
+    ] = ""
+    model: Model = names.DEFAULT_MODEL
+    patches_field: PatchesField = names.GROUND_TRUTH

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import all_bases, read_record, why_outdated
-from ..embeddings.run import EmbeddingRecord
+from ..dataset.vectors import EmbeddingRecord
 from ..evaluation.run import EvaluationDetails
 from ..label_errors.record import read_label_errors_record
 from ..labels.verdicts import RIGHT, standing

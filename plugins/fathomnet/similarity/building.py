@@ -6,7 +6,6 @@ from typing import Any
 
 from ..dataset.vectors import read_vectors
 from ..models import ModelSpec
-from ..names import embedding_field
 from ..progress import Progress
 from ..text import counted
 from .backends import build_index, make_config
@@ -21,26 +20,23 @@ class RunSettings:
     """The index to make.
 
     Attributes:
-        model: the model that made the vectors.
+        model: the one that embeds queries.
+        field: the attribute or field of the vectors.
         patches_field: the field of boxes; ``""`` for whole images.
         brain_key: the index's key.
         backend: one of ``backends.backend_names``.
     """
 
     model: ModelSpec
+    field: str
     patches_field: str
     brain_key: str
     backend: str
 
-    @property
-    def field(self) -> str:
-        """The attribute or field of the vectors."""
-        return embedding_field(self.model.name)
-
     def of_run(self) -> dict[str, Any]:
         """The settings as a brain run stores them, with None for whole images."""
         return {
-            "model": self.model.zoo_name,
+            "model": self.model.zoo_name or None,
             "patches_field": self.patches_field or None,
             "supports_prompts": self.model.supports_prompts,
             "fathomnet_model": self.model.name,

@@ -8,11 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
-from ..dataset.records import Basis, bring_up_to_date
-from ..dataset.vectors import vector_path
+from ..dataset.records import Basis, bring_up_to_date, read_record
+from ..dataset.vectors import EmbeddingRecord, vector_path
 from ..errors import DatasetError, Fault, InputError
 from ..models import ModelSpec, model_spec
-from ..names import DEFAULT_MODEL, EXACT_BACKEND, GROUND_TRUTH, embedding_field, similarity_key
+from ..names import (
+    DEFAULT_MODEL,
+    EXACT_BACKEND,
+    GROUND_TRUTH,
+    embedding_field,
+    embedding_run_key,
+    similarity_key,
+)
 from ..progress import Progress, silent
 from .mapped import Rows, to_bytes, to_text
 from .neighbours import cosines
@@ -83,7 +90,7 @@ def build_similarity_index(
 
     Args:
         dataset_or_view: a FiftyOne dataset or view; only what a view shows is indexed.
-        model: the model that made the vectors.
+        model: the model that made the vectors; ``imported/<key>`` for those of a file.
         patches_field: the field of boxes; ``""`` for whole images.
         brain_key: the index's key; empty derives it from model and field.
         backend: ``sklearn`` for exact search on one machine; see the operator's page for others.
@@ -100,20 +107,38 @@ def build_similarity_index(
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     key = checked_key(dataset, model, patches_field, brain_key, backend)
-    spec = model_spec(model)
+    spec = spec_of_vectors(dataset, model, patches_field)
     know_model(spec.name)
     progress(0.0, "reading the vectors")
     asked = {"model": model, "patches_field": patches_field, "backend": backend}
     basis = Basis.now(dataset_or_view, "index", key, (patches_field,), **asked, brain_key=key)
-    settings = RunSettings(spec, patches_field, key, backend)
+    field = embedding_field(model_spec(model).name)
+    settings = RunSettings(spec, field, patches_field, key, backend)
     build = build_exact if backend == EXACT_BACKEND else build_elsewhere
     indexed = build(dataset_or_view, dataset, settings, progress)
     if not indexed:
-        raise _not_embedded(dataset_or_view, spec, patches_field)
+        raise _not_embedded(dataset_or_view, model_spec(model), patches_field)
     basis.write(dataset)
     noun = "boxes" if patches_field else "images"
     progress(1.0, f"{indexed:,} {noun} can be searched as {key}")
     return SimilarityResult(indexed, spec.supports_prompts, key)
+
+
+def spec_of_vectors(dataset: Any, model: str, patches_field: str) -> ModelSpec:
+    """The model that embeds what vectors are searched by.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        model: whose the vectors are; of imported ones ``imported/`` and their key.
+        patches_field: the field of boxes; ``""`` for whole images.
+
+    Returns:
+        The model itself; for imported vectors the one whose texts lie in the same space, if the
+        import named one.
+    """
+    spec = model_spec(model)
+    record = read_record(dataset, embedding_run_key(spec.name, patches_field), EmbeddingRecord)
+    return model_spec(record.text_model) if record is not None and record.text_model else spec
 
 
 def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, backend: str) -> str:

@@ -21,7 +21,7 @@ from ..dataset.label_fields import boxes_path
 from ..dataset.vectors import VectorRows, Vectors, declare_vectors, read_vectors, write_vectors
 from ..errors import DatasetError, FathomNetError
 from ..models import model_names, register_zoo_models
-from ..names import STORED_CLASSES
+from ..names import IMPORTED, STORED_CLASSES
 from .mapped import Members, Rows, folder_of, open_version, remove_versions, to_text, write_version
 
 _SELECT_BELOW: Final = 0.5
@@ -335,13 +335,14 @@ def know_model(name: str) -> None:
     """Registers a model's zoo name with FiftyOne in this process.
 
     Args:
-        name: see ``models``; empty for only the known models.
+        name: see ``models``; empty for only the known models. Imported vectors have none.
 
     Raises:
         FathomNetError: a local model is not on this machine, or FiftyOne's folder of models cannot
             be written.
     """
-    register_zoo_models(*({name} - {"", *model_names()}))
+    if not name.startswith(IMPORTED):
+        register_zoo_models(*({name} - {"", *model_names()}))
 
 
 @cache
