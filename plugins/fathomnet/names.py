@@ -22,6 +22,10 @@ CONCURRENCY: Final = 50
 
 ANNOTATION_ID: Final = "annotation_id"
 PROBABILITIES: Final = "probabilities"
+SECOND_LABEL: Final = "second_label"
+SECOND_CONFIDENCE: Final = "second_confidence"
+MARGIN: Final = "margin"
+"""Of a predicted box: the second-best name, its probability, and how much less that is."""
 
 RANKS: Final = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 OWN_RANK: Final = "rank"

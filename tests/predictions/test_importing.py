@@ -417,3 +417,73 @@ def test_a_bare_file_whose_ids_are_all_of_another_split_is_told_which(
         import_predictions(dataset, write_csv("1,Actiniaria", "3,Actiniaria"))
     with pytest.raises(InputError, match="Correct these rows"):
         import_predictions(dataset, write_csv("1,Actiniaria", "4,Actiniaria"))
+
+
+def second_best(dataset: Any) -> dict[int, tuple[str | None, float | None, float | None]]:
+    """Second name, its confidence and the margin of each predicted box of the test split."""
+    dataset.reload()
+    return {
+        box.annotation_id: (
+            box.get_attribute_value("second_label", None),
+            box.get_attribute_value("second_confidence", None),
+            box.get_attribute_value("margin", None),
+        )
+        for sample in dataset.match_tags("test").exists("model_predictions")
+        for box in sample.model_predictions.detections
+    }
+
+
+def test_probabilities_give_each_box_its_second_best_name(
+    dataset: Any, tmp_path: Path, either_way: str
+) -> None:
+    """Also where another rule than the greatest probability has chosen the name."""
+    path = tmp_path / "wide.csv"
+    path.write_text(
+        "annotation_id,concept_name,Actiniaria,Brisingida,Caridea\n"
+        "1,Actiniaria,0.5,0.25,0.25\n2,Caridea,0.125,0.625,0.25\n7,Porifera,0,1,0\n"
+    )
+    import_predictions(dataset, str(path))
+    assert second_best(dataset) == {
+        1: ("Brisingida", 0.25, 0.25),
+        2: ("Brisingida", 0.625, -0.375),
+        7: ("Brisingida", 1.0, None),
+    }
+    margin = fo.ViewField("margin")
+    unsure = dataset.filter_labels("model_predictions", margin.exists() & (margin < 0))
+    assert unsure.values("model_predictions.detections.annotation_id", unwind=True) == [2]
+    assert check_predictions(dataset, str(path)).replaced == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_gives_second_best_names_in_columns(
+    ending: str, dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / f"two.{ending}"
+    table = pd.DataFrame(
+        {
+            "annotation_id": [1, 2, 7],
+            "concept_name": ["Actiniaria", "Caridea", "Porifera"],
+            "confidence": [0.75, 0.5, 1.0],
+            "label_2": ["caridea", "", "no animal"],
+            "confidence_2": [0.25, 0.5, 0.0],
+        }
+    )
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    result = import_predictions(dataset, str(path))
+    assert result.ignored_columns == ()
+    assert second_best(dataset) == {
+        1: ("Caridea", 0.25, 0.5),
+        2: (None, None, None),
+        7: (None, None, None),
+    }
+
+
+def test_confidences_that_are_all_equal_are_told(dataset: Any, tmp_path: Path) -> None:
+    path = tmp_path / "sure.csv"
+    path.write_text("annotation_id,concept_name,confidence\n1,Caridea,1\n2,Caridea,1\n")
+    words = "all 2 confidences are 1: they tell no box from another"
+    assert check_predictions(dataset, str(path)).notes == (words,)
+    assert import_predictions(dataset, str(path)).notes == (words,)
+    assert dataset.get_run_info("import_model_predictions_test").config.notes == [words]
+    path.write_text("annotation_id,concept_name,confidence\n1,Caridea,1\n2,Caridea,0.5\n")
+    assert import_predictions(dataset, str(path)).notes == ()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
 from hashlib import sha256
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,7 +19,15 @@ from bson import ObjectId
 
 from ..errors import DatasetError
 from ..files.safe_values import lasting_url
-from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, PROBABILITIES
+from ..names import (
+    ANNOTATION_ID,
+    GROUND_TRUTH,
+    MARGIN,
+    OWN_RANK,
+    PROBABILITIES,
+    SECOND_CONFIDENCE,
+    SECOND_LABEL,
+)
 from ..prediction_files import Predictions
 
 if TYPE_CHECKING:
@@ -217,7 +226,10 @@ def _mime_type(extension: str) -> str | None:
     return mimetypes.guess_type(f"image.{extension}")[0]
 
 
-_WRITTEN: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES)
+_WRITTEN: Final = (
+    *("label", "bounding_box", ANNOTATION_ID, "confidence", PROBABILITIES),
+    *(SECOND_LABEL, SECOND_CONFIDENCE, MARGIN),
+)
 """The attributes that an import writes on a box, besides the rank."""
 
 
@@ -237,6 +249,16 @@ class PredictionDocuments:
         self._confidences = None if table.confidence is None else table.confidence.tolist()
         self._ranks = None if table.rank is None else list(table.rank)
         self._vectors = None if table.probabilities is None else VectorPacker(table.probabilities)
+        second = {
+            SECOND_LABEL: table.second_label,
+            SECOND_CONFIDENCE: table.second_confidence,
+            MARGIN: table.margin,
+        }
+        given = {key: column.tolist() for key, column in second.items() if column is not None}
+        self._second = {
+            key: [None if isinstance(one, float) and isnan(one) else one for one in column]
+            for key, column in given.items()
+        }
 
     def of_image(
         self, annotation_ids: Sequence[int | None], bounding_boxes: Sequence[Sequence[float]]
@@ -263,6 +285,9 @@ class PredictionDocuments:
                 document[OWN_RANK] = self._ranks[row]
             if self._vectors is not None:
                 document[PROBABILITIES] = self._vectors.stored(row)
+            for key, column in self._second.items():
+                if column[row] is not None:
+                    document[key] = column[row]
             boxes.append(document)
         return {"_cls": "Detections", "detections": boxes} if boxes else None
 

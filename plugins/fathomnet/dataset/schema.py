@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ..names import (
     ANNOTATION_ID,
     GROUND_TRUTH,
+    MARGIN,
     OWN_RANK,
     PROBABILITIES,
     RANKS,
+    SECOND_CONFIDENCE,
+    SECOND_LABEL,
     predicted_attributes,
 )
 from .collection import make_durable
@@ -95,7 +98,9 @@ def rank_schema(labels_path: str) -> dict[str, Any]:
     return {f"{labels_path}.{name}": fo.StringField() for name in (OWN_RANK, *RANKS)}
 
 
-def prediction_schema(field: str, has_ranks: bool, has_probabilities: bool) -> dict[str, Any]:
+def prediction_schema(
+    field: str, has_ranks: bool, has_probabilities: bool, has_second: bool = False
+) -> dict[str, Any]:
     """A field of predictions, with the attributes that the file has."""
     import fiftyone as fo
 
@@ -108,6 +113,12 @@ def prediction_schema(field: str, has_ranks: bool, has_probabilities: bool) -> d
         schema[f"{box}.{OWN_RANK}"] = fo.StringField()
     if has_probabilities:
         schema[f"{box}.{PROBABILITIES}"] = fo.VectorField()
+    if has_second:
+        schema[f"{box}.{SECOND_LABEL}"] = fo.StringField(description="The second-best name")
+        schema[f"{box}.{SECOND_CONFIDENCE}"] = fo.FloatField(description="How probable that is")
+        schema[f"{box}.{MARGIN}"] = fo.FloatField(
+            description="How much more probable the label is than the second-best name"
+        )
     return schema
 
 

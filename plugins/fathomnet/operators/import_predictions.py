@@ -32,7 +32,7 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
             f"{check.imported:,} for boxes of the {params.split} split",
             f"{counted(check.boxes_without_prediction, 'box gets', 'boxes get')} no prediction",
         )
-        warnings = []
+        warnings = list(check.notes)
         if check.unmatched_rows:
             warnings.append(f"{check.unmatched_rows:,} bad rows are skipped")
         if check.ignored_columns:

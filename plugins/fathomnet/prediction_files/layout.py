@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..names import ANNOTATION_ID
+from ..names import ANNOTATION_ID, SECOND_CONFIDENCE, SECOND_LABEL
 
 CONCEPT_NAME: Final = "concept_name"
 CATEGORY_ID: Final = "category_id"
@@ -31,12 +31,20 @@ LABELS: Final = (
 )
 """Headers of concepts in a table of crops' files."""
 
+SECOND_BEST: Final[Mapping[str, tuple[str, ...]]] = {
+    SECOND_LABEL: (SECOND_LABEL, "label_2", "concept_name_2", "concept_2"),
+    SECOND_CONFIDENCE: (SECOND_CONFIDENCE, "confidence_2"),
+}
+"""Headers of the second-best concept and of its confidence."""
+
 _CROP: Final = re.compile(
     r"\s*(?:.*[/\\])?(?P<image>[^/\\]+)_(?P<box>[0-9]{1,19})(?:\.[A-Za-z]\w{0,4})?\s*", re.DOTALL
 )
 """``<image>_<annotation>``, as the competition's downloader names crops."""
 
 _PREFIX: Final = re.compile(r"(?:p|prob|probability|pred|score)[_ .:-]\s*", re.IGNORECASE)
+
+_ROWS_AT_ONCE: Final = 100_000
 
 LOOKED_AT: Final = 1 << 16
 """Bytes at the beginning of a file by which its format is recognised."""
@@ -200,6 +208,49 @@ def probability_columns(
         if name is not None:
             found[header] = name
     return found
+
+
+def runners_up(
+    names: Sequence[str], matrix: npt.NDArray[np.float32], concepts: Sequence[str]
+) -> tuple[list[str | None], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The most probable concept of each row but the one that it has got.
+
+    Args:
+        names: the concept of each row, which another rule than the greatest probability may have
+            chosen.
+        matrix: (rows, concepts).
+        concepts: in the order of the probabilities.
+
+    Returns:
+        The second names, None where there are no others; their probabilities; and how much more
+        probable the row's own concept is, which is negative where that is not the most probable
+        one. Probabilities are NaN where there is none.
+
+    Examples:
+        >>> share = np.array([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]], dtype=np.float32)
+        >>> runners_up(["Sebastes", "Caridea"], share, ["Sebastes", "Caridea", "Elpidia"])[0]
+        ['Caridea', 'Elpidia']
+    """
+    place = {name: at for at, name in enumerate(concepts)}
+    seconds: list[str | None] = []
+    share = np.full(len(names), np.nan, dtype=np.float32)
+    margin = np.full(len(names), np.nan, dtype=np.float32)
+    for begin in range(0, len(names), _ROWS_AT_ONCE):
+        own = np.array([place.get(name, -1) for name in names[begin : begin + _ROWS_AT_ONCE]])
+        others = matrix[begin : begin + _ROWS_AT_ONCE].copy()
+        rows = np.arange(len(own))
+        known = np.flatnonzero(own >= 0)
+        mine = np.full(len(own), np.nan, dtype=np.float32)
+        mine[known] = others[known, own[known]]
+        others[known, own[known]] = -1
+        best = others.argmax(axis=1)
+        there = others[rows, best] >= 0
+        seconds += [
+            concepts[at] if is_there else None for at, is_there in zip(best, there, strict=True)
+        ]
+        share[begin : begin + len(own)] = np.where(there, others[rows, best], np.nan)
+        margin[begin : begin + len(own)] = np.where(there, mine - others[rows, best], np.nan)
+    return seconds, share, margin
 
 
 def whole_number(cell: object) -> int | None:

@@ -13,13 +13,15 @@ from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..files.places import Place
 from ..files.safe_values import LARGEST_ID
-from ..names import ANNOTATION_ID, OWN_RANK
+from ..names import ANNOTATION_ID, OWN_RANK, SECOND_CONFIDENCE, SECOND_LABEL
 from ..text import shortened
 from .layout import (
     CATEGORY_ID,
     CONCEPT_NAME,
+    SECOND_BEST,
     matrix_of,
     probability_columns,
+    runners_up,
     whole_number,
 )
 from .rows import ADVICE, CONFIDENCE, RawRows, missing_columns
@@ -41,6 +43,9 @@ _ADVICE: Final = "Correct these rows, or skip them when importing."
 
 Names = Callable[[str], str | None]
 """Maps a name to another name, or to None."""
+
+Second = tuple[list[str | None], npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""Second-best names, their probabilities, and how much less these are, row by row."""
 
 _Problems = defaultdict[int, list[str]]
 """What is wrong with a row, by its index."""
@@ -68,6 +73,9 @@ class Predictions:
             of ``prediction_files.rows.IDENTITY`` that it has, as written, and for what the names
             of crops say.
         ignored: headers of the columns that were not read.
+        second_label: (rows,) str or None, the second-best concept; None if the file gives none.
+        second_confidence: (rows,) float32, NaN where a row has none; None likewise.
+        margin: (rows,) float32, how much more probable the row's own concept is; None likewise.
     """
 
     annotation_id: npt.NDArray[np.int64]
@@ -84,6 +92,9 @@ class Predictions:
     rejected: tuple[Fault, ...] = ()
     identity: Mapping[str, npt.NDArray[np.object_]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    second_label: npt.NDArray[np.object_] | None = None
+    second_confidence: npt.NDArray[np.float32] | None = None
+    margin: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.annotation_id)
@@ -123,6 +134,17 @@ def read_predictions(
         confidence = matrix.max(axis=1).tolist()
     ranks = _ranks(rows)
     _check_probabilities(matrix, problems)
+    told = {
+        meaning: header
+        for meaning, headers in SECOND_BEST.items()
+        for header in rows.further
+        if header.strip().lower() in headers
+    }
+    second: Second | None
+    if matrix is not None:
+        second = runners_up(names, matrix, concepts)
+    else:
+        second = _second_best(rows, told, confidence, canonical)
 
     rejected = _rejected(rows, problems)
     sound = np.ones(len(ids), dtype=bool)
@@ -143,8 +165,31 @@ def read_predictions(
         manifest=run.manifest,
         rejected=rejected,
         identity={name: _objects(cells)[sound] for name, cells in rows.identity.items()},
-        ignored=tuple(name for name in rows.unread if name not in wide),
+        ignored=tuple(name for name in rows.unread if name not in (*wide, *told.values())),
+        second_label=None if second is None else _objects(second[0])[sound],
+        second_confidence=None if second is None else second[1][sound],
+        margin=None if second is None else second[2][sound],
     )
+
+
+def _second_best(
+    rows: RawRows,
+    told: Mapping[str, str],
+    confidence: Sequence[float] | None,
+    canonical: Names,
+) -> Second | None:
+    """The second-best concepts that a table gives in columns of their own, as ``runners_up``."""
+    if SECOND_LABEL not in told:
+        return None
+    cells = rows.further[told[SECOND_LABEL]]
+    names = [None if cell in (None, "") else canonical(str(cell)) for cell in cells]
+    share = np.full(len(names), np.nan, dtype=np.float32)
+    if SECOND_CONFIDENCE in told:
+        values = np.array([_number(cell) for cell in rows.further[told[SECOND_CONFIDENCE]]])
+        has_one = np.array([name is not None for name in names])
+        share = np.where(has_one & (values >= 0) & (values <= 1), values, np.nan).astype(np.float32)
+    own = np.nan if confidence is None else np.array(confidence, dtype=np.float32)
+    return names, share, own - share
 
 
 def _names(

@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from .layout import (
     CATEGORY_ID,
     CONCEPT_NAME,
     PATHS,
+    SECOND_BEST,
     boxes_by_name,
     find_columns,
     named_beside,
@@ -241,7 +243,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
             if header.count(name) == 1
             and (
                 at in found.values()
-                or names[at] in (*IDENTITY, *PATHS)
+                or names[at] in (*IDENTITY, *PATHS, *chain(*SECOND_BEST.values()))
                 or pa.types.is_floating(file.schema_arrow.field(at).type)
             )
         ]

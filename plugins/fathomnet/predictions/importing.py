@@ -11,6 +11,8 @@ from functools import partial
 from itertools import compress
 from typing import Any, ClassVar, Final, Literal
 
+import numpy as np
+
 from ..dataset import columns, writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
@@ -60,6 +62,7 @@ class ImportRecord:
         rejected: the first of these, with what is wrong.
         state: whether all of it was written.
         beside: names of the files imported before, whose predictions of other images were kept.
+        notes: what was noticed.
     """
 
     METHOD: ClassVar[str] = "import_predictions"
@@ -75,6 +78,7 @@ class ImportRecord:
     rejected: tuple[str, ...]
     state: Literal["writing", "complete"]
     beside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_import_records(dataset: Any, field: str) -> dict[str, ImportRecord]:
@@ -171,6 +175,7 @@ class ImportResult:
         left_out_boxes: rows about boxes of the catalog whose images were not ingested, because
             of a limit; they are neither imported nor faulty.
         ignored_columns: columns of the file that were not read, the first ``COLUMNS_TOLD``.
+        notes: what was noticed.
     """
 
     rows: int
@@ -180,6 +185,7 @@ class ImportResult:
     replaced: int = 0
     left_out_boxes: int = 0
     ignored_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def import_predictions(
@@ -234,13 +240,19 @@ def import_predictions(
         rejected_rows=len(faults),
         rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
         state="writing",
+        notes=_noticed(table),
         beside=tuple(dict.fromkeys((*earlier.beside, earlier.source))) if earlier else (),
     )
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
     declare(
         dataset,
-        prediction_schema(field, table.rank is not None, table.probabilities is not None),
+        prediction_schema(
+            field,
+            table.rank is not None,
+            table.probabilities is not None,
+            table.second_label is not None,
+        ),
     )
     changes = _changes(field, boxes, PredictionDocuments(table, field, split), keep_others)
     result = _result(table, boxes, faults, field, split, keep_others)
@@ -337,6 +349,14 @@ def _match(
     return table, boxes, faults
 
 
+def _noticed(table: Predictions) -> tuple[str, ...]:
+    """What a reader of the predictions should know of them."""
+    if table.confidence is None or len(table) < 2 or np.ptp(table.confidence):
+        return ()
+    same = f"{table.confidence[0]:g}"
+    return (f"all {len(table):,} confidences are {same}: they tell no box from another",)
+
+
 def _changes(
     field: str, boxes: SplitBoxes, documents: PredictionDocuments, keep_others: bool
 ) -> Iterator[ImageChange]:
@@ -378,4 +398,5 @@ def _result(
         replaced=sum(1 for _ in _changes(field, boxes.occupied(), documents, keep_others)),
         left_out_boxes=left_out,
         ignored_columns=tuple(shortened(name, 80) for name in table.ignored[:COLUMNS_TOLD]),
+        notes=_noticed(table),
     )

@@ -359,6 +359,7 @@ def _origin(dataset: Any, field: str) -> Iterator[Block]:
         left_out = counted(one.rejected_rows, "row", "rows")
         state = f"{one.state}, {left_out} left out" if one.rejected_rows else one.state
         states.append("interrupted: import it again" if one.state == "writing" else state)
+    yield from (Note(f"{one.source}: {note}") for one in imports.values() for note in one.notes)
     rows: list[tuple[Cell, ...]] = [
         ("boxes", *(dataset.match(ViewField("split") == one).count(path) for one in imports)),
         ("state", *states),
