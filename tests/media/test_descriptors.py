@@ -109,4 +109,4 @@ def test_a_split_of_two_files_says_it_once(origin: Origin, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])["train"]
-    assert (result["stored"], result["present"], len(result["notes"])) == (20, 10, 1), result
+    assert (result["total"], result["stored"], len(result["notes"])) == (20, 20, 1), result

@@ -188,6 +188,61 @@ def test_a_file_of_another_set_with_the_same_names_is_refused(tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
+MORE = {f"{name}.png": f"https://ocean.example/{name}.png" for name in "wxyz"}
+
+
+def test_a_further_file_of_a_split_goes_on_in_the_same_ledger_and_back(tmp_path: Path) -> None:
+    path = recorded_with_urls(tmp_path)
+    further = job(tmp_path, annotations_sha256="cd34")
+    with open_ledger(further, hashed(MORE)) as ledger:
+        assert set(ledger.entries) == set(URLS)
+        for name, source in hashed(MORE).items():
+            ledger.record(Entry(name, "stored", source=source))
+    before = path.read_bytes()
+    for again, urls in ((job(tmp_path), URLS), (further, MORE)):
+        with open_ledger(again, hashed(urls)) as ledger:
+            assert set(ledger.entries) == set(URLS) | set(MORE)
+    assert path.read_bytes() == before
+    for sha256, urls in (("ab12", URLS), ("cd34", MORE)):
+        assert set(known_outcomes(str(tmp_path), "train", sha256, hashed(urls))) == set(urls)
+    # One of them is corrected: what is known of all URLs stays.
+    with open_ledger(job(tmp_path, annotations_sha256="ef56"), hashed(URLS)) as ledger:
+        assert set(ledger.entries) == set(URLS) | set(MORE)
+
+
+@pytest.mark.parametrize("named", [("ab12", "cd34"), ("cd34", "ab12")])
+def test_several_files_named_together_go_on_where_one_began(
+    tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    old_ledger(tmp_path)
+    urls = {"a.png": "https://x/a", **MORE}
+    together = Job("train", "the hash of both", "urls", str(tmp_path), files=named)
+    for _ in range(2):
+        with open_ledger(together, hashed(urls)) as ledger:
+            assert ledger.entries["a.png"].source == "", "an entry of the first version holds"
+    known = known_outcomes(str(tmp_path), "train", "cd34", hashed(urls))
+    assert set(known) == {"a.png"}
+    with open_ledger(job(tmp_path), {"a.png": source_of("https://x/a")}) as ledger:
+        assert set(ledger.entries) == {"a.png"}
+
+
+@pytest.mark.parametrize("knows", ["the file", "the images"])
+def test_a_file_of_another_split_is_no_further_one(tmp_path: Path, knows: str) -> None:
+    path = recorded_with_urls(tmp_path)
+    before = path.read_bytes()
+    test = job(tmp_path, split="test", annotations_sha256="cd34")
+    with open_ledger(test, hashed(MORE)) as ledger:
+        for name, source in hashed(MORE).items() if knows == "the images" else ():
+            ledger.record(Entry(name, "stored", source=source))
+    wrong = job(tmp_path, annotations_sha256="cd34" if knows == "the file" else "ef56")
+    with (
+        pytest.raises(InputError, match="moved as those of the test split"),
+        open_ledger(wrong, hashed(MORE)),
+    ):
+        pass
+    assert path.read_bytes() == before
+
+
 def test_an_entry_without_a_url_no_longer_holds_once_the_file_was_corrected(tmp_path: Path) -> None:
     path = recorded_with_urls(tmp_path)
     old = '{"time": "2025-05-01T12:00:00+00:00", "name": "old.png", "outcome": "missing"}\n'

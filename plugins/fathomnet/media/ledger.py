@@ -5,7 +5,8 @@ of several entries with one name the last counts. Each line is a single write, s
 killed leaves at most one incomplete line at the end, which is cut off when the file is reopened.
 
 An entry holds for its image's URL. When the annotations file was corrected the ledger goes on with
-a line that names the new file: what is listed with the same name and URL need not move again.
+a line that names the new file: what is listed with the same name and URL need not move again. A
+split of several files has one ledger, whichever of them are named together or one after the other.
 """
 
 import csv
@@ -13,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from hashlib import blake2b
@@ -23,7 +24,7 @@ from typing import Any, Final, Literal, get_args
 
 from ..errors import Fault, InputError, SetupError
 from ..files.writing import spreadsheet_cell, write_whole
-from ..names import images_folder
+from ..names import SPLITS, images_folder
 from ..resources import kept_in
 from .outcomes import Outcome
 from .paths import GCS
@@ -39,7 +40,7 @@ HOME_VARIABLE: Final = "FATHOMNET_LEDGERS"
 _GCS: Final = "gs://"
 _FOLDER: Final = "ledgers"
 _IN_PLACE: Final = "the folder that holds this ledger"
-_GOES_ON: Final = {"annotations_sha256", "time"}
+_GOES_ON: Final = ({"annotations_sha256", "time"}, {"annotations_sha256", "time", "files"})
 _UNKNOWN_SOURCE: Final = "?"
 _SIGNATURE: Final = re.compile(
     r"(x-(goog|amz)-.*|googleaccessid|awsaccesskeyid|key-pair-id|expires|signature|sig|token"
@@ -64,6 +65,7 @@ class Job:
         source: ``urls``, or the bucket from which the images come.
         destination: the root of the store to which they go.
         shard: label of the part of the split, empty for all of it.
+        files: of several COCO files, the hash of each; ``annotations_sha256`` stands for all.
     """
 
     split: str
@@ -71,6 +73,7 @@ class Job:
     source: str
     destination: str
     shard: str = ""
+    files: tuple[str, ...] = ()
 
     @property
     def ledger(self) -> Path:
@@ -85,6 +88,8 @@ class Job:
     def header(self) -> dict[str, Any]:
         """The first line of the ledger."""
         values = asdict(self)
+        if not self.files:
+            del values["files"]
         if not self.destination.startswith(_GCS):
             # The folder may be moved or mounted elsewhere, and its ledger with it.
             values["destination"] = _IN_PLACE
@@ -181,7 +186,8 @@ def _line(values: dict[str, Any]) -> bytes:
 def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Entry]]:
     """The header and the last entry of each name; an incomplete last line is skipped.
 
-    The header names the annotations file with which the ledger went on last.
+    The header names the annotations file with which the ledger went on last, and in ``files`` all
+    whose images it is about.
 
     Raises:
         InputError: a line is not a line of a ledger, or is of another version.
@@ -200,12 +206,12 @@ def read_lines(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, En
             "Use the program that wrote it, or move the ledger away to begin a new one: what is "
             "stored is then compared with its source once.",
         )
+    header["files"] = _files(header)
     entries: dict[str, Entry] = {}
     for number, line in enumerate(lines[1:], 2):
         values = _record(path, number, line)
-        if values.keys() == _GOES_ON:
-            header["annotations_sha256"] = values["annotations_sha256"]
-            entries = _of_corrected(header, entries)
+        if values.keys() in _GOES_ON:
+            entries = _going_on(header, entries, values)
             continue
         if not values.keys() <= _KEYS or values.get("outcome") not in _STATES:
             raise damaged_line(path, number, "is not a ledger entry")
@@ -236,9 +242,21 @@ def damaged_line(path: Path, number: int, problem: str) -> InputError:
     )
 
 
-def _of_corrected(header: dict[str, Any], entries: dict[str, Entry]) -> dict[str, Entry]:
-    """The entries when the annotations file was corrected; without a URL nothing holds any more."""
-    if str(header.get("source", "")).startswith(_GCS):
+def _files(values: Mapping[str, Any]) -> list[str]:
+    """The hashes of the files that a header, or a line with which a ledger goes on, names."""
+    return list(map(str, values.get("files") or [values.get("annotations_sha256")]))
+
+
+def _going_on(
+    header: dict[str, Any], entries: dict[str, Entry], values: Mapping[str, Any]
+) -> dict[str, Entry]:
+    """The entries from a line on that names the annotations file anew; the header follows.
+
+    Where it keeps all files of before nothing was corrected; else nothing without a URL holds.
+    """
+    before = header["files"]
+    header |= {"annotations_sha256": values["annotations_sha256"], "files": _files(values)}
+    if set(before) <= set(header["files"]) or str(header.get("source", "")).startswith(_GCS):
         return entries
     return {
         name: entry if entry.source else replace(entry, source=_UNKNOWN_SOURCE)
@@ -253,10 +271,12 @@ def refuse_other_job(
     job: Job,
     sources: Mapping[str, str],
 ) -> None:
-    """Refuses a ledger that is not a job's, unless only its annotations file was corrected.
+    """Refuses a ledger that is not a job's, unless only its annotations files are others.
 
     A file is a correction of another if, of the images that the ledger knows by name, at least
     half have kept their URLs; otherwise it is of another set, whose images may have the same names.
+    A file of which the ledger knows no name is a further one of the split, unless its images were
+    moved as those of another split.
 
     Args:
         path: the ledger.
@@ -269,19 +289,26 @@ def refuse_other_job(
         InputError: with each part of the job that differs.
     """
     wanted = job.header()
+    wanted.pop("files", None)
     wanted["version"] = header["version"]
     common = entries.keys() & sources.keys()
     same = sum(entries[name].source == sources[name] for name in common)
-    if not entries or 2 * same >= len(common) > 0:
+    known, files = set(header["files"]), set(_files(job.header()))
+    fits = known <= files or files <= known or not entries or 2 * same >= len(common) > 0
+    is_further = not fits and not common and bool(sources)
+    other = _other_split(job, sources) if is_further else ""
+    if fits or (is_further and not other):
         wanted["annotations_sha256"] = header.get("annotations_sha256")
     faults = [
         Fault(key, f"is {header.get(key)!r} in the ledger, and {value!r} in this run")
         for key, value in wanted.items()
         if header.get(key) != value
     ]
-    if faults and wanted["annotations_sha256"] != header.get("annotations_sha256"):
-        known = f"of {len(common):,} images with names that the ledger knows, {same:,} are known"
-        faults.append(Fault("images", f"{known} to have kept their URLs; half would do"))
+    if other:
+        faults.append(Fault("split", f"these images were moved as those of the {other} split"))
+    elif faults and wanted["annotations_sha256"] != header.get("annotations_sha256"):
+        number = f"of {len(common):,} images with names that the ledger knows, {same:,} are known"
+        faults.append(Fault("images", f"{number} to have kept their URLs; half would do"))
     if faults:
         raise InputError(
             f"ledger {path} is of another job",
@@ -289,6 +316,20 @@ def refuse_other_job(
             "Choose another destination, or move the ledger away to begin a new one: what is "
             "stored is then compared with its source once.",
         )
+
+
+def _other_split(job: Job, sources: Mapping[str, str]) -> str:
+    """The split as whose images most of a job's were moved to the same root; empty if none."""
+    files = set(_files(job.header()))
+    for split in SPLITS:
+        for path in ledgers_about(job.destination, split) if split != job.split else ():
+            with suppress(InputError):
+                header, entries = read_lines(path, path.read_bytes())
+                common = entries.keys() & sources.keys()
+                same = sum(entries[name].source == sources[name] for name in common)
+                if files & set(header.get("files", ())) or 2 * same >= len(sources):
+                    return split
+    return ""
 
 
 __all__ = [
@@ -393,7 +434,8 @@ def known_outcomes(
         header, entries = read_lines(path, path.read_bytes())
         if header.get("split") != split:
             continue
-        is_about_it = header.get("annotations_sha256") == annotations_sha256
+        names_it = {header.get("annotations_sha256"), *header["files"]}
+        is_about_it = annotations_sha256 in names_it
         for name, entry in entries.items():
             if sources is None or not entry.source:
                 counts = is_about_it
@@ -492,12 +534,17 @@ def _continue_or_begin(
     header, entries = read_lines(path, content[:whole])
     refuse_other_job(path, header, entries, job, sources)
     os.ftruncate(descriptor, whole)
-    if header.get("annotations_sha256") != job.annotations_sha256:
-        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        corrected = {"time": time, "annotations_sha256": job.annotations_sha256}
-        _append(descriptor, _line(corrected), path)
-        entries = _of_corrected(header, entries)
-    return entries
+    known, files = header["files"], _files(job.header())
+    if set(files) <= set(known):
+        return entries
+    if entries and entries.keys().isdisjoint(sources):
+        files = [*known, *files]  # a further file of the split
+    time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    line: dict[str, Any] = {"time": time, "annotations_sha256": job.annotations_sha256}
+    if len(files) > 1:
+        line["files"] = files
+    _append(descriptor, _line(line), path)
+    return _going_on(header, entries, line)
 
 
 def _append(descriptor: int, line: bytes, path: Path) -> None:

@@ -12,12 +12,14 @@ from typing import Final
 
 from typing_extensions import Self
 
-from ..catalog import LARGEST_SIDE, Catalog, read_catalog
+from ..catalog import LARGEST_SIDE, Catalog, ImageRecord, merge_catalogs, read_catalog
 from ..errors import Fault, InputError
 from ..names import FROM_URLS, SPLITS
+from ..parameters.kinds import paths_in
 from .ledger import Job, source_of
 from .moving.engine import Policy
 
+_ANY_SIZE: Final = (LARGEST_SIDE, LARGEST_SIDE)
 _TEXT: Final = re.compile(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*")
 
 
@@ -155,7 +157,7 @@ def checked_request(
 
     Args:
         verb: what is done.
-        annotations: COCO file that lists the images.
+        annotations: COCO file that lists the images, or several, each on a line.
         split: the split of these images.
         source: ``urls`` or a bucket, already checked.
         root: the destination, already checked.
@@ -185,14 +187,23 @@ def checked_request(
         if shard.owns(image.file_name)
     )
     policy = replace(options.policy or Policy(), concurrency=options.concurrency)
-    job = Job(split, catalog.sha256, source, root, shard.label)
+    job = Job(split, catalog.sha256, source, root, shard.label, catalog.files)
     return Request(verb, job, images, policy, options)
 
 
 def read_listed(annotations: str) -> Catalog:
-    """Reads a COCO file for the names and URLs of its images, which need no sizes yet.
+    """Reads COCO files, each on a line, for the names and URLs of their images.
 
     Raises:
-        InputError: the file has faults.
+        InputError: a file has faults.
     """
-    return read_catalog(annotations, measure=lambda name: (LARGEST_SIDE, LARGEST_SIDE))
+    files = [read_catalog(path, measure=lambda name: _ANY_SIZE) for path in paths_in(annotations)]
+    if len(files) > 1:
+        # What moves an image asks for no size, and of several files some may have none.
+        files = [replace(file, images=tuple(map(_unmeasured, file.images))) for file in files]
+    return merge_catalogs(files)
+
+
+def _unmeasured(image: ImageRecord) -> ImageRecord:
+    width, height = _ANY_SIZE
+    return replace(image, width=width, height=height, boxes=())

@@ -121,7 +121,7 @@ def upload_images(  # noqa: PLR0913  # the parameters of the operator
     """Streams the images of a catalog from their URLs into a bucket or a folder.
 
     Args:
-        annotations: COCO file that lists the images.
+        annotations: COCO file that lists the images, or several, each on a line.
         split: names the folder, ``<media_root>/<split>_images``.
         media_root: ``gs://bucket/prefix`` or a folder.
         limit: take the first so many images; None for all.
@@ -161,7 +161,7 @@ def download_images(  # noqa: PLR0913  # the parameters of the operator
     """Brings the images of a catalog to a folder, from their URLs or from a bucket.
 
     Args:
-        annotations: COCO file that lists the images.
+        annotations: COCO file that lists the images, or several, each on a line.
         split: names the folder, ``<destination>/<split>_images``.
         destination: a folder.
         source: ``urls``, or ``gs://bucket/prefix`` that holds ``<split>_images``.

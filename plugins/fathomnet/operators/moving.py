@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..errors import FathomNetError, Fault, InputError
-from ..media.ledger import known_outcomes, ledgers_about, not_stored_list, source_of
+from ..media.ledger import Entry, known_outcomes, ledgers_about, not_stored_list, source_of
 from ..media.request import Shard, read_listed
 from ..media.transfer import not_moved
 from ..names import images_folder
+from ..parameters.kinds import paths_in
 from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted
 from .base import StageOperator
@@ -20,7 +22,7 @@ from .forms import APP_WAITS, Preview, file_version, once_a_version, problem_wit
 P = TypeVar("P", UploadImages, DownloadImages)
 
 Listed = tuple[str, tuple[tuple[str, str], ...]]
-"""A catalog's hash, and for each image its name and what a ledger knows its URL by."""
+"""A file's hash, and for each image its name and what a ledger knows its URL by."""
 
 WITHOUT_URL: Final = source_of("")
 
@@ -39,9 +41,18 @@ def _listed(path: str) -> Listed:
     return catalog.sha256, tuple(images)
 
 
+def _images(annotations: str) -> dict[str, str]:
+    """All images by name, each with what a ledger knows its URL by; the first file counts."""
+    images: dict[str, str] = {}
+    for path in paths_in(annotations):
+        for name, source in _listed(path)[1]:
+            images.setdefault(name, source)
+    return images
+
+
 def _outcomes(root: str, split: str, annotations: str) -> Mapping[str, str]:
     """The outcomes of earlier runs for each image, by name."""
-    files: tuple[str | Path, ...] = (annotations, *ledgers_about(root, split))
+    files: tuple[str | Path, ...] = (*paths_in(annotations), *ledgers_about(root, split))
     versions = tuple(file_version(file) for file in files)
     return _outcomes_of_version(root, split, annotations, versions)
 
@@ -51,8 +62,11 @@ def _outcomes_of_version(
     root: str, split: str, annotations: str, versions: tuple[tuple[str, int, int] | None, ...]
 ) -> Mapping[str, str]:
     # A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
-    sha256, images = _listed(annotations)
-    known = known_outcomes(root, split, sha256, dict(images))
+    images = _images(annotations)
+    known: dict[str, Entry] = {}
+    for path in paths_in(annotations):
+        sha256, _ = _listed(path)
+        known |= known_outcomes(root, split, sha256, images)
     return {name: entry.outcome for name, entry in known.items()}
 
 
@@ -96,13 +110,14 @@ class TransferOperator(StageOperator[P]):
             problems += error.faults
         if problems:
             return Preview(problems=tuple(problems))
-        if too_large(params.annotations):
+        if any(map(too_large, paths_in(params.annotations))):
             return Preview(facts=("a large file, checked when it is read",))
         try:
-            _, images = _listed(params.annotations)
+            images = _images(params.annotations)
         except FathomNetError as error:
             return Preview(problems=(problem_with("annotations", error),))
-        names = {name: source for name, source in images[: params.limit] if shard.owns(name)}
+        first = islice(images.items(), params.limit)
+        names = {name: source for name, source in first if shard.owns(name)}
         images_are = counted(len(names), "image is", "images are")
         fact = f"{images_are} {action} to {root}/{images_folder(params.split)}"
         without_url = sum(source == WITHOUT_URL for source in names.values())

@@ -6,12 +6,16 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import Limit, PathText, Widget
+from .kinds import Limit, PathText, PathTexts, Widget
 
 Annotations = Annotated[
-    PathText,
+    PathTexts,
     Widget.FILE,
-    Field(title="Annotations", description="COCO JSON that lists the images and their URLs"),
+    Field(
+        title="Annotations",
+        description="COCO JSON that lists the images and their URLs; several files of the split "
+        "with ; between them",
+    ),
 ]
 SplitOfImages = Annotated[
     names.Split,

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, create_model
 
 from .. import names
 from .base import Parameters, stages
-from .kinds import Limit, PathText, Widget, list_items, none_if_empty
+from .kinds import Limit, PathText, PathTexts, Widget, list_items, none_if_empty
 from .media import AllowPrivateHosts, Concurrency, DownloadImages, Recheck, ShardText, UploadImages
 
 MAIN_JOB: Final = (
@@ -18,7 +18,7 @@ MAIN_JOB: Final = (
 """The stages that run if none are named; they need neither a model nor its weights."""
 
 StageAnnotations = Annotated[
-    PathText,
+    PathTexts,
     Widget.FILE,
     Field(
         title="Annotations",

@@ -1,24 +1,18 @@
 """Moves images in a workflow: those of the files that it ingests, unless others are named."""
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
-from typing import Final, Literal
+from typing import Literal
 
 from ..errors import Fault, InputError
 from ..media.paths import GCS, plan_media
 from ..media.transfer import RUNNERS, TransferResult, download_root, download_source, upload_root
 from ..names import FROM_URLS, SPLITS
 from ..parameters import RunWorkflow
-from ..parameters.kinds import paths_in
 from ..parameters.media import DownloadImages, UploadImages
 from ..progress import Progress, portion
 
 MediaStage = Literal["upload_images", "download_images"]
 MEDIA_STAGES: tuple[MediaStage, ...] = ("upload_images", "download_images")
-
-_COUNTS: Final = tuple(
-    one.name for one in fields(TransferResult) if one.name not in ("ledger", "notes")
-)
 
 Move = UploadImages | DownloadImages
 
@@ -37,8 +31,8 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
             raise _unsaid(f"{name}.split", "say which split the annotations are of")
         files = [(own["split"], own["annotations"])]
     else:
-        named = {split: getattr(ingest, f"{split}_annotations") for split in SPLITS}
-        files = [(split, path) for split, paths in named.items() for path in paths_in(paths)]
+        named = ((split, getattr(ingest, f"{split}_annotations")) for split in SPLITS)
+        files = [(split, paths) for split, paths in named if paths]
     if not files:
         raise _unsaid(f"{name}.annotations", "name a file here, or those of ingest_dataset")
     if name == "upload_images":
@@ -55,7 +49,7 @@ def moves_of(name: MediaStage, params: RunWorkflow) -> tuple[Move, ...]:
                 raise InputError("run_workflow", faults) from None
         in_bucket = ingest.media_root.startswith(GCS)
         own["source"] = own["source"] or (ingest.media_root if in_bucket else FROM_URLS)
-    return tuple(model(**{**own, "annotations": path, "split": split}) for split, path in files)
+    return tuple(model(**{**own, "annotations": paths, "split": split}) for split, paths in files)
 
 
 def check_moves(name: MediaStage, params: RunWorkflow) -> Iterator[Fault]:
@@ -82,12 +76,7 @@ def move_images(
     results: dict[str, TransferResult] = {}
     for number, move in enumerate(moves):
         share = portion(progress, number / len(moves), (number + 1) / len(moves), f"{move.split}: ")
-        moved, before = RUNNERS[name](move, share), results.get(move.split)
-        if before is not None:  # a split of several files
-            sums = {one: getattr(before, one) + getattr(moved, one) for one in _COUNTS}
-            # Their numbers of connections differ by a few.
-            moved = replace(moved, **sums, notes=moved.notes or before.notes)
-        results[move.split] = moved
+        results[move.split] = RUNNERS[name](move, share)
     return results
 
 

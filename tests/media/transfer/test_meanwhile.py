@@ -72,9 +72,7 @@ class TestBetweenTwoRuns:
         assert in_folder(tmp_path / "m") == images
 
 
-class TestTheAnnotationsFileWasCorrected:
-    """Case B22, and its kind: the images are the same, or some have other URLs."""
-
+class _IntoAStore:
     @pytest.fixture(params=["bucket", "folder"])
     def move(self, request: pytest.FixtureRequest, tmp_path: Path) -> Move:
         if request.param == "folder":
@@ -92,6 +90,10 @@ class TestTheAnnotationsFileWasCorrected:
     @pytest.fixture
     def urls(self, origin: Origin, images: dict[str, bytes]) -> dict[str, str]:
         return {name: origin.url(name) for name in images}
+
+
+class TestTheAnnotationsFileWasCorrected(_IntoAStore):
+    """Case B22, and its kind: the images are the same, or some have other URLs."""
 
     def test_no_image_is_read_again_where_only_the_file_is_new(
         self, catalog: str, move: Move, there: Stored, urls: dict[str, str], origin: Origin
@@ -134,6 +136,49 @@ class TestTheAnnotationsFileWasCorrected:
         assert there() == before
         write_coco(Path(catalog), urls)
         assert move(catalog).missing == 0
+
+
+class TestASplitHasSeveralFiles(_IntoAStore):
+    """Case A06 on the move: the files of a split may have no image in common."""
+
+    @pytest.fixture
+    def parts(self, tmp_path: Path, urls: dict[str, str]) -> tuple[str, str]:
+        names = sorted(urls)
+        one, other = ({name: urls[name] for name in part} for part in (names[:3], names[3:]))
+        return write_coco(tmp_path / "1.json", one), write_coco(tmp_path / "2.json", other)
+
+    def test_one_after_the_other_they_go_into_one_ledger(
+        self,
+        parts: tuple[str, str],
+        move: Move,
+        there: Stored,
+        urls: dict[str, str],
+        origin: Origin,
+    ) -> None:
+        one, other = map(move, parts)
+        assert one.ledger == other.ledger
+        assert (counts(one), counts(other)) == ({"stored": 3}, {"stored": len(urls) - 3})
+        asked, before = origin.seen.requests.copy(), there()
+        assert set(before) == set(urls)
+        assert [move(path).present for path in (*parts, *parts)] == [3, len(urls) - 3] * 2
+        assert move("\n".join(parts)).present == len(urls)
+        assert origin.seen.requests == asked and there() == before
+
+    def test_together_they_are_one_job_that_goes_on_where_one_began(
+        self,
+        parts: tuple[str, str],
+        move: Move,
+        there: Stored,
+        urls: dict[str, str],
+        origin: Origin,
+    ) -> None:
+        move(parts[1])
+        write_coco(Path(parts[0]), {"01.png": origin.url("nowhere.png")})
+        result = move("\n".join(parts))
+        assert counts(result) == {"missing": 1, "present": len(urls) - 3}
+        listed = Path(result.ledger).with_suffix(".not-stored.csv").read_text().splitlines()
+        assert [line.split(",")[0] for line in listed[1:]] == ["01.png"]
+        assert set(there()) == set(sorted(urls)[3:])
 
 
 class TestTwoRunsAtOnce:

@@ -288,7 +288,7 @@ def emit_transfer_job(
     Sizes and checksums are those that earlier runs have seen. Nothing is moved.
 
     Args:
-        annotations: COCO file that lists the images.
+        annotations: COCO file that lists the images, or several, each on a line.
         split: names the folder, ``<media_root>/<split>_images``.
         media_root: ``gs://bucket/prefix``.
         limit: take the first so many images; None for all.
