@@ -66,7 +66,8 @@ class Engine:
     def predict(self, images: Sequence[ImageBoxes], progress: Progress) -> Part:
         """Predicts one part."""
         folder = Path(self._work.request.images)
-        groups = predict(self._loaded(), images, folder, self.settings, progress)
+        notes: list[str] = []
+        groups = predict(self._loaded(), images, folder, self.settings, progress, notes.append)
         boxes = [box for group in groups for box in group]
         found = [box for box in boxes if isinstance(box, BoxLogits)]
         width = len(self._work.checkpoint.concepts)
@@ -75,6 +76,7 @@ class Engine:
             image_id=np.array([box.image_id for box in found], np.int64),
             logits=np.array([box.logits for box in found], np.float32).reshape(-1, width),
             unpredicted=tuple(box for box in boxes if isinstance(box, Unpredicted)),
+            notes=tuple(sorted(notes)),
         )
 
     def device_name(self) -> str:

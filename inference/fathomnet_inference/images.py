@@ -1,5 +1,6 @@
 """Opens image files as pictures in memory, or says why it cannot."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ from fathomnet_voxel51.files import safe_file_name
 from fathomnet_voxel51.pictures import (
     PictureError,
     decode_picture,
+    depth_note,
     faults_in_words,
     read_picture,
 )
@@ -16,12 +18,13 @@ from PIL import Image
 _AS_THEY_ARE: Final = frozenset({"RGB", "RGBA", "LA"})
 
 
-def open_image(folder: Path, file_name: str) -> Image.Image:
+def open_image(folder: Path, file_name: str, noted: Callable[[str], object] = str) -> Image.Image:
     """Reads and decodes a whole image; the orientation in its EXIF data is ignored (section 6).
 
     Args:
         folder: of the images. Links in it are followed, since its owner made them.
         file_name: path below the folder, from the COCO file.
+        noted: called with what is to be known of a picture that can be used.
 
     Returns:
         A picture in RGB, RGBA or LA mode; see ``in_colour`` for what becomes of other modes.
@@ -34,7 +37,11 @@ def open_image(folder: Path, file_name: str) -> Image.Image:
             path = folder / str(safe_file_name(file_name))
         except ValueError as error:
             raise PictureError(f"file name {error}") from None
-        return in_colour(decode_picture(read_picture(path)))
+        data = read_picture(path)
+        picture = decode_picture(data)
+        if note := depth_note(picture, data, clips=False):
+            noted(note)
+        return in_colour(picture)
 
 
 def in_colour(image: Image.Image) -> Image.Image:

@@ -135,6 +135,7 @@ def finished_manifest(
     unpredicted: Iterable[Unpredicted],
     device: str,
     started: str,
+    notes: Iterable[str] = (),
 ) -> Manifest:
     """The manifest of a finished run.
 
@@ -144,6 +145,7 @@ def finished_manifest(
         unpredicted: every box without a prediction.
         device: the one on which the model ran, in words.
         started: when the run first began, before any interruptions.
+        notes: what is to be known of images whose boxes were predicted.
     """
     return {
         **identity,
@@ -153,6 +155,7 @@ def finished_manifest(
         "finished": utc_now(),
         "counts": asdict(counts),
         "not_predicted": [asdict(box) for box in unpredicted],
+        "notes": list(notes),
     }
 
 

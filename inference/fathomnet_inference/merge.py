@@ -182,6 +182,7 @@ def _manifest(shards: Sequence[_Shard]) -> Manifest:
             "decisions": dict(sorted(decisions.items())),
         },
         "not_predicted": sorted(unpredicted, key=lambda box: int(box["annotation_id"])),
+        "notes": [note for manifest in manifests for note in manifest.get("notes", ())],
         "shards": [
             {
                 "shard": shard.label,

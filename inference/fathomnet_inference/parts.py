@@ -40,12 +40,14 @@ class Part:
         image_id: (predicted,) int64.
         logits: (predicted, concepts) float32.
         unpredicted: the other boxes.
+        notes: what is to be known of the images, each after its name.
     """
 
     annotation_id: npt.NDArray[np.int64]
     image_id: npt.NDArray[np.int64]
     logits: npt.NDArray[np.float32]
     unpredicted: tuple[Unpredicted, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.annotation_id) + len(self.unpredicted)
@@ -88,6 +90,7 @@ class PartStore:
                 [(box.annotation_id, box.image_id) for box in part.unpredicted], np.int64
             ).reshape(-1, 2),
             reasons=np.array([box.reason for box in part.unpredicted], np.str_),
+            notes=np.array(part.notes, np.str_),
         )
         _write(self._path(index), buffer.getvalue())
 
@@ -101,7 +104,12 @@ class PartStore:
                     for (box_id, image_id), reason in zip(ids, reasons, strict=True)
                 )
                 part = Part(
-                    arrays["annotation_id"], arrays["image_id"], arrays["logits"], unpredicted
+                    arrays["annotation_id"],
+                    arrays["image_id"],
+                    arrays["logits"],
+                    unpredicted,
+                    # Parts of earlier versions have none.
+                    tuple(arrays["notes"].tolist()) if "notes" in arrays else (),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # never written, or damaged since; it is predicted again

@@ -61,24 +61,32 @@ Part = list[Prepared]
 """PART boxes of one image, or its remaining boxes, in their order."""
 
 
-def prepare_image(folder: Path, image: ImageBoxes) -> Iterator[Part]:
+Note = Callable[[str], object]
+"""Called from any thread with what is to be known of an image, after its name."""
+
+
+def prepare_image(folder: Path, image: ImageBoxes, noted: Note = str) -> Iterator[Part]:
     """Prepares the crops of an image's boxes; the image is decoded only once.
 
     Args:
         folder: of the images.
         image: the image; without boxes it is not even opened.
+        noted: called with what is to be known of it.
     """
     if not image.boxes:
         return
-    prepared = _preparer(folder, image)
+    prepared = _preparer(folder, image, noted)
     for first in range(0, len(image.boxes), PART):
         yield [prepared(box) for box in image.boxes[first : first + PART]]
 
 
-def _preparer(folder: Path, image: ImageBoxes) -> Callable[[Box], Prepared]:
+def _preparer(folder: Path, image: ImageBoxes, noted: Note) -> Callable[[Box], Prepared]:
     """A function that makes the crops of a box, or gives the image's own fault."""
     try:
-        picture = of_size(open_image(folder, image.file_name), image.size)
+        name = image.file_name
+        picture = of_size(
+            open_image(folder, name, lambda note: noted(f"{name}: {note}")), image.size
+        )
         return _Cutter(image.image_id, picture).crops_of
     except PictureError as error:
         reason = str(error)
@@ -119,7 +127,7 @@ class _Cutter:
 
 
 def read_ahead(
-    images: Sequence[ImageBoxes], folder: Path, workers: int, ahead: int
+    images: Sequence[ImageBoxes], folder: Path, workers: int, ahead: int, noted: Note = str
 ) -> Generator[Part]:
     """Prepares images in worker threads and hands them over in order.
 
@@ -128,10 +136,11 @@ def read_ahead(
         folder: where their files are.
         workers: threads; 0 prepares each part when it is asked for.
         ahead: the most boxes that wait, prepared or under way, before another image is begun.
+        noted: called with what is to be known of an image.
     """
     parts: Generator[Part] = parts_ahead(
         images,
-        lambda image: prepare_image(folder, image),
+        lambda image: prepare_image(folder, image, noted),
         lambda image: len(image.boxes),
         part=PART,
         workers=workers,

@@ -17,7 +17,7 @@ from fathomnet_voxel51.progress import Progress
 from .annotations import ImageBoxes
 from .device import Device, Precision, choose_device, choose_precision, choose_workers
 from .model import WinnerModel
-from .pipeline import BoxCrops, Part, Prepared, Unpredicted, read_ahead
+from .pipeline import BoxCrops, Note, Part, Prepared, Unpredicted, read_ahead
 from .runner import Pending, Runner
 
 __all__ = ["BoxLogits", "PredictSettings", "Predicted", "Unpredicted", "predict"]
@@ -90,6 +90,7 @@ def predict(
     folder: Path,
     settings: PredictSettings,
     progress: Progress,
+    noted: Note = str,
 ) -> Iterator[list[Predicted]]:
     """Runs the model on the boxes of images.
 
@@ -99,6 +100,7 @@ def predict(
         folder: where their files are.
         settings: how to run.
         progress: called with the share done and a label.
+        noted: called with what is to be known of an image.
 
     Returns:
         Groups of whole images as they are finished, in the order of the images and of the boxes in
@@ -115,7 +117,7 @@ def predict(
     runner = Runner(model, device, settings.chosen_dtype, settings.batch_size, boxes)
     workers = choose_workers(settings.workers, device)
     # One batch is being filled and one is ready; and no worker waits for another's image.
-    parts = read_ahead(images, folder, workers, ahead=2 * runner.batch_size + 4 * workers)
+    parts = read_ahead(images, folder, workers, 2 * runner.batch_size + 4 * workers, noted)
     on_the_way = 1 if device.type == "cuda" else 0
     return _groups(runner, parts, _Finished(images, progress), on_the_way)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fathomnet_voxel51.progress import Progress, silent
+from fathomnet_voxel51.text import counted
 
 from .annotations import ImageBoxes
 from .engine import Engine
@@ -16,6 +17,8 @@ from .parts import Part, PartStore, kept_identity, open_parts, refuse_other
 from .request import RunRequest, Work, check_request
 from .results import decided_results, read_manifest, write_results
 from .stop import Stop
+
+NOTES_TOLD: Final = 5
 
 LAST: Final = 0.999
 """The share done before the files are written, as 1.0 is reported only at the very end."""
@@ -33,6 +36,8 @@ class RunResult:
         decisions: boxes by how their name was chosen.
         output: the predictions folder.
         seconds: the time that this process took.
+        notes: what is to be known of images whose boxes were predicted: the number of notes, and
+            the first ``NOTES_TOLD``; the manifest lists all.
     """
 
     images: int
@@ -42,6 +47,7 @@ class RunResult:
     decisions: Mapping[str, int]
     output: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = None) -> RunResult:
@@ -77,7 +83,14 @@ def run(request: RunRequest, progress: Progress = silent, stop: Stop | None = No
     counts = {name: manifest["counts"][name] for name in Counts.__slots__}
     del counts["boxes_of_all_shards"]
     progress(1.0, f"{counts['predicted']:,} of {counts['boxes']:,} boxes predicted")
-    return RunResult(**counts, output=str(work.output), seconds=round(time.monotonic() - began, 3))
+    noted = manifest.get("notes", [])
+    told = [f"{counted(len(noted), 'image is', 'images are')} noted in the manifest"]
+    return RunResult(
+        **counts,
+        output=str(work.output),
+        seconds=round(time.monotonic() - began, 3),
+        notes=(*told, *noted[:NOTES_TOLD]) if noted else (),
+    )
 
 
 def _finish(work: Work, engine: Engine, progress: Progress, stop: Stop) -> Manifest:
@@ -103,7 +116,12 @@ def _finish(work: Work, engine: Engine, progress: Progress, stop: Stop) -> Manif
                 decisions=results.tally(),
             )
             manifest = finished_manifest(
-                engine.identity(), counts, unpredicted, engine.device_name(), store.started
+                engine.identity(),
+                counts,
+                unpredicted,
+                engine.device_name(),
+                store.started,
+                [note for part in parts for note in part.notes],
             )
             write_results(work.output, results, manifest)
         if not unpredicted:

@@ -17,6 +17,7 @@ from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.names import embedding_field, embedding_run_key
+from fathomnet_voxel51.report import report_dataset
 from PIL import ExifTags, Image
 
 from demo.stand_in_models import write_stand_in
@@ -319,9 +320,9 @@ def test_an_image_is_opened_once_and_only_where_something_is_missing(
     dataset = make_dataset(write_images(tmp_path, [40, 1, 0]))
     opened: list[str] = []
 
-    def counting(path: Path) -> Any:
+    def counting(path: Path, *more: Any) -> Any:
         opened.append(path.name)
-        return original(path)
+        return original(path, *more)
 
     original = patches.open_picture
     monkeypatch.setattr(patches, "open_picture", counting)
@@ -454,3 +455,24 @@ def test_boxes_are_cut_from_the_picture_that_the_dataset_means(
     assert all(any(one in line for line in caplog.messages) for one in told)
     record = read_values(dataset, embedding_run_key("clip", "ground_truth")) or {}
     assert (record["skipped_images"], set(record["examples"])) == (2, told)
+
+
+def test_data_of_a_camera_with_12_bits_are_noted_and_on_the_card(
+    make_dataset: Make, use: Use, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(3)]
+    for file in files[:2]:
+        values = np.linspace(0, 4095, WIDTH * HEIGHT).reshape(HEIGHT, WIDTH)
+        Image.fromarray(values.astype(np.uint16)).save(file)
+    picture(7).save(files[2])
+    dataset = make_dataset([measured(file, (WIDTH, HEIGHT)) for file in files])
+    use(TinyEmbedder())
+    result = compute_embeddings(dataset, method="none")
+    assert (result.embedded, result.skipped) == (3, 0)
+    (note,) = result.notes
+    assert note.startswith("2 images have 12-bit data in 16 bits: ")
+    assert note.endswith(f"the first is {files[0]}")
+    record = read_values(dataset, embedding_run_key("clip", "ground_truth")) or {}
+    assert record["notes"] == [note]
+    card = report_dataset(dataset).markdown
+    assert "2 images have 12-bit data in 16 bits" in card

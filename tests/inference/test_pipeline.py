@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,10 @@ def test_few_images_are_open_however_many_there_are(
     opened = 0
     real = pipeline.open_image
 
-    def counted(folder: Path, name: str) -> Image.Image:
+    def counted(folder: Path, name: str, *more: Callable[[str], object]) -> Image.Image:
         nonlocal opened
         opened += 1
-        return real(folder, name)
+        return real(folder, name, *more)
 
     monkeypatch.setattr(pipeline, "open_image", counted)
     [image] = draw(tmp_path, [2])

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 from fathomnet_inference.decide import probabilities
+from fathomnet_inference.merge import merge
 from fathomnet_inference.parts import FOLDER
 from fathomnet_inference.results import read_results
 from fathomnet_inference.run import RunResult, run
 from fathomnet_inference.stop import Stop, StoppedError
 from fathomnet_voxel51.errors import InputError, SetupError
+from PIL import Image
 
 from tests.inference.toy import BOXES, CONCEPTS, IMAGES, Toy, make_toy
 from tests.inference.winner import FIXTURE, needs_fixture
@@ -208,6 +210,33 @@ def test_an_image_that_cannot_be_read_costs_its_own_boxes(
     assert all(
         names[box] == name for box, name in zip(rows.iloc[:, 0], rows.iloc[:, 2], strict=True)
     )
+
+
+def test_data_of_a_camera_with_12_bits_are_noted_by_run_and_merge_and_after_a_stop(
+    toy: Toy, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(toy.images, images)
+    values = np.linspace(0, 4095, 64 * 48).reshape(48, 64).astype(np.uint16)
+    for name in ("0.png", "11.png"):
+        Image.fromarray(values).save(images / name)
+    note = "12-bit data in 16 bits, of which the high byte is seen: nearly black"
+    camera = Toy(toy.annotations, images, toy.checkpoint)
+    stop, progress = stop_after(2, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        run(camera.request(tmp_path / "whole"), progress, stop)
+    result = run(camera.request(tmp_path / "whole"))
+    noted = [f"0.png: {note}", f"11.png: {note}"]
+    assert (result.predicted, result.notes) == (
+        BOXES,
+        ("2 images are noted in the manifest", *noted),
+    )
+    assert manifest_of(tmp_path / "whole")["notes"] == noted
+    parts = [tmp_path / str(number) for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        run(camera.request(part, shard=f"{number}/2"))
+    merge(parts, tmp_path / "merged")
+    assert sorted(manifest_of(tmp_path / "merged")["notes"]) == noted
 
 
 def test_once_the_images_are_there_the_run_is_completed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -15,7 +16,12 @@ import numpy as np
 import pytest
 from fathomnet_voxel51.ingest.media import measure_in
 from fathomnet_voxel51.pictures import decoding as pictures
-from fathomnet_voxel51.pictures.decoding import PictureError, open_picture
+from fathomnet_voxel51.pictures.decoding import (
+    PictureError,
+    decode_picture,
+    depth_note,
+    open_picture,
+)
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -91,13 +97,48 @@ def test_pixels_are_those_of_pillow(kind: str, tmp_path: Path) -> None:
 def test_common_pictures_take_the_fast_way(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pillow(data: bytes) -> pictures.Pixels:
+    def pillow(*_: object) -> pictures.Pixels:
         raise AssertionError("Pillow was asked")
 
     monkeypatch.setattr(pictures, "_by_pillow", pillow)
     path = tmp_path / "file.png"
     path.write_bytes(FILES[kind]())
     assert open_picture(path).shape == (90, 160, 3)
+
+
+def camera(bits: int, colours: int = 0) -> bytes:
+    """A picture of a camera with so many bits, stored in 16."""
+    shape = (9, 16, colours) if colours else (9, 16)
+    values = np.random.default_rng(bits).integers(0, 1 << bits, shape).astype(np.uint16)
+    values.flat[0] = (1 << bits) - 1
+    return bytes(imagecodecs.png_encode(values))
+
+
+@pytest.mark.parametrize(
+    ("content", "by_pillow", "by_high_byte"),
+    [
+        pytest.param(camera(8), "", "8-bit data.* nearly black", id="8"),
+        pytest.param(camera(10), "10-bit data.* white; .*", "10-bit data.* nearly black", id="10"),
+        pytest.param(camera(12), "12-bit data.* white; .*", "12-bit data.* nearly black", id="12"),
+        pytest.param(camera(16), "16-bit data.* white; .*", "", id="16"),
+        pytest.param(camera(12, 3), "12-bit.* nearly black", "12-bit.* nearly black", id="12, rgb"),
+        pytest.param(camera(16, 3), "", "", id="16, rgb"),
+        pytest.param(encoded(picture(0)), "", "", id="8 in 8"),
+        pytest.param(encoded(Image.new("L", (9, 9))), "", "", id="black"),
+    ],
+)
+def test_data_of_fewer_bits_than_they_are_stored_in_are_noted(
+    content: bytes, by_pillow: str, by_high_byte: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.png"
+    path.write_bytes(content)
+    notes: list[str] = []
+    seen = open_picture(path, noted=notes.append)
+    assert re.fullmatch(by_pillow, " ".join(notes)), notes
+    assert "nearly black" not in by_pillow or seen.max() < 16
+    assert "white" not in by_pillow or (seen == 255).mean() > 0.7
+    noted = depth_note(decode_picture(content), content, clips=False)
+    assert re.fullmatch(by_high_byte, noted), noted
 
 
 def outcome_of_pillow(data: bytes) -> np.ndarray | None:

@@ -76,6 +76,7 @@ class EmbeddingRecord:
         skipped_images: images that could not be looked at.
         reasons: why, each with its number.
         examples: the first ones, each with its reason.
+        notes: what is to be known of images that were embedded.
         text_model: the model whose texts lie in the same space, of vectors that were imported.
     """
 
@@ -97,6 +98,7 @@ class EmbeddingRecord:
     skipped_images: int
     reasons: tuple[tuple[str, int], ...]
     examples: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     text_model: str = ""
 
 

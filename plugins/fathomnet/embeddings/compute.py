@@ -37,8 +37,9 @@ class EmbeddingsResult:
         dimensions: the length of a vector.
         brain_key: the key of the map; empty if none was made.
         seconds: the duration of the whole run.
-        notes: what could not be embedded, each with its reason: the first ``NOTES_TOLD``; the
-            run's record lists more, and every reason with its number.
+        notes: what was noticed of the images, and what could not be embedded, each with its
+            reason: the first ``NOTES_TOLD``; the run's record lists more, and every reason with
+            its number.
     """
 
     embedded: int
@@ -122,7 +123,7 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         dimensions=embedder.dimensions,
         brain_key=plan.brain_key if made is not None and made.points else "",
         seconds=time.monotonic() - start,
-        notes=tuple(run.skips.examples[:NOTES_TOLD]),
+        notes=(*run.skips.notes, *run.skips.examples)[:NOTES_TOLD],
     )
 
 

@@ -57,7 +57,20 @@ class Unusable:
     reason: str
 
 
-Part = list[Patch | Unusable]
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is to be known of an image that is embedded all the same.
+
+    Attributes:
+        filepath: of the image.
+        note: in words.
+    """
+
+    filepath: str
+    note: str
+
+
+Part = list[Patch | Unusable | Noted]
 
 Prepare = Callable[[Image.Image], Any]
 """A patch -> a (3, H, W) float32 tensor; called from several threads at once."""
@@ -71,13 +84,13 @@ def make_patches(image: ImageWork, locate: Locate, prepare: Prepare) -> Iterator
     try:
         if image.lost:
             raise PictureError(image.lost)
-        # Not every dataset knows the sizes of its images.
-        picture = open_picture(locate(image), *filter(None, [image.size]))
+        notes: list[str] = []
+        picture = open_picture(locate(image), image.size, notes.append)
     except PictureError as error:
         yield [Unusable(image.filepath, "", len(image.items), str(error))]
         return
     for first in range(0, len(image.items), PART):
-        part: Part = []
+        part: Part = [Noted(image.filepath, note) for note in notes if not first]
         for item in image.items[first : first + PART]:
             height, width = picture.shape[:2]
             try:

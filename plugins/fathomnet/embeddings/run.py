@@ -23,8 +23,9 @@ from ..models import Embedder
 from ..names import embedding_run_key
 from ..pictures.local import LocalMedia
 from ..progress import Progress
+from ..text import counted
 from .maps import MapMade
-from .patches import Batcher, Patch, full_batches, read_ahead
+from .patches import Batcher, Noted, Patch, full_batches, read_ahead
 from .work import Fingerprints, Work, find_work
 
 EXAMPLES_KEPT: Final = 50
@@ -40,6 +41,19 @@ class Skips:
         self.boxes = 0
         self.reasons: Counter[str] = Counter()
         self.examples: list[str] = []
+        self._noted: dict[str, list[str]] = {}
+
+    def note(self, filepath: str, note: str) -> None:
+        """Keeps what is to be known of an image that is embedded all the same."""
+        self._noted.setdefault(note, []).append(filepath)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted, each with the number of images and the first of them."""
+        return tuple(
+            f"{counted(len(files), 'image has', 'images have')} {note}; the first is {files[0]}"
+            for note, files in self._noted.items()
+        )
 
     def image(self, filepath: str, items: int, reason: str) -> None:
         """Counts an unusable image, with everything that was to be embedded of it."""
@@ -165,6 +179,8 @@ class EmbeddingRun:
             for one in part:
                 if isinstance(one, Patch):
                     yield one
+                elif isinstance(one, Noted):
+                    self.skips.note(one.filepath, one.note)
                 elif one.id:
                     self.skips.box(one.filepath, one.id, one.reason)
                 else:
@@ -195,5 +211,6 @@ class EmbeddingRun:
             # Pairs, since MongoDB allows no dot in the key of a mapping.
             reasons=tuple(self.skips.reasons.most_common(EXAMPLES_KEPT)),
             examples=tuple(self.skips.examples),
+            notes=self.skips.notes,
         )
         write_record(self._dataset, embedding_run_key(spec.name, self.patches_field), record)

@@ -4,6 +4,7 @@ from .ahead import parts_ahead
 from .decoding import (
     PictureError,
     decode_picture,
+    depth_note,
     faults_in_words,
     is_sideways,
     of_size,
@@ -14,6 +15,7 @@ from .decoding import (
 __all__ = [
     "PictureError",
     "decode_picture",
+    "depth_note",
     "faults_in_words",
     "is_sideways",
     "of_size",

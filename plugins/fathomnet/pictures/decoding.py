@@ -4,7 +4,7 @@ import io
 import math
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ MAX_PIXELS: Final = 89_478_485
 """Pillow warns of a decompression bomb above this; 350 MB of memory. An 8K frame has 33 M."""
 
 _LONGEST_REASON: Final = 200
+_NEARLY_BLACK: Final = 14
+"""Bits of 16, at most, of which the high byte shows hardly anything."""
 
 
 class PictureError(ValueError):
@@ -149,6 +151,37 @@ def is_sideways(image: Image.Image) -> bool:
         return False
 
 
+def depth_note(image: Image.Image, data: bytes, clips: bool) -> str:
+    """What is to be known of a picture that has 16 bits a colour, before it is seen in 8.
+
+    Cameras with 10, 12 or 14 bits leave the highest empty.
+
+    Args:
+        image: the decoded picture.
+        data: the bytes of its file.
+        clips: whether greys above 255 become white, as by Pillow; else the high byte is seen.
+
+    Returns:
+        In words; empty for most pictures.
+
+    Examples:
+        >>> depth_note(Image.fromarray(np.array([[0, 4095]], np.uint16)), b"", clips=False)
+        '12-bit data in 16 bits, of which the high byte is seen: nearly black'
+    """
+    is_grey = image.mode.startswith("I")
+    if is_grey:
+        highest = max(int(np.asarray(image).max()), 0)
+    elif data.startswith(_PNG_START) and data[24:25] == b"\x10":
+        highest = (int(np.asarray(image).max()) << 8) + 255  # Pillow keeps the high bytes
+    else:
+        return ""
+    bits = min(highest.bit_length(), 16)
+    what = f"{bits}-bit data in 16 bits"
+    if is_grey and clips:
+        return f"{what}: all values above 255 are white; store 8 bits" if bits > 8 else ""
+    return f"{what}, of which the high byte is seen: nearly black" if bits <= _NEARLY_BLACK else ""
+
+
 @contextmanager
 def faults_in_words() -> Iterator[None]:
     """Turns any error of decoding or converting an image into a PictureError."""
@@ -176,7 +209,9 @@ _PLAIN_COLOURS: Final = (0, 2, 6)
 """Grey, RGB and RGBA, by their codes in a PNG's header."""
 
 
-def open_picture(path: Path, size: Size | None = None) -> Pixels:
+def open_picture(
+    path: Path, size: Size | None = None, noted: Callable[[str], object] = str
+) -> Pixels:
     """Reads and decodes a whole file, pixel for pixel as Pillow's ``convert("RGB")`` does.
 
     So transparency is dropped, palettes and 1-bit pictures become the colours they stand for, and
@@ -186,13 +221,14 @@ def open_picture(path: Path, size: Size | None = None) -> Pixels:
         path: the file.
         size: what the catalog says, by which ``decode_picture`` knows whether to turn the picture;
             None where nobody knows.
+        noted: called with what is to be known of a picture that can be used.
 
     Raises:
         PictureError: the file is missing, too large, damaged, not an image, or of another size.
     """
     data = read_picture(path)
     pixels = _plain_png(data, size)
-    return _by_pillow(data, size) if pixels is None else pixels
+    return _by_pillow(data, size, noted) if pixels is None else pixels
 
 
 def _plain_png(data: bytes, size: Size | None) -> Pixels | None:
@@ -223,9 +259,11 @@ def _plain_png(data: bytes, size: Size | None) -> Pixels | None:
     return decoded[..., :3]
 
 
-def _by_pillow(data: bytes, size: Size | None) -> Pixels:
+def _by_pillow(data: bytes, size: Size | None, noted: Callable[[str], object]) -> Pixels:
     with faults_in_words():
         image = decode_picture(data, size)
+        if note := depth_note(image, data, clips=True):
+            noted(note)
         image.info.pop("transparency", None)  # Pillow would warn that it does not apply it
         return np.asarray(image.convert("RGB"))
 

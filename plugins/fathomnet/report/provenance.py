@@ -263,6 +263,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
         for record in records
         if record is not None
     )
+    noted = [note for record in records if record is not None for note in record.notes]
     brains = {key: dataset.get_brain_info(key).config for key in sorted(dataset.list_brain_runs())}
     indexes = tuple(
         (
@@ -295,6 +296,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
             "Embeddings, maps and indexes",
             (
                 *_rows(_VECTORS, vectors, "No embeddings: run compute_embeddings."),
+                *(Note(f"{note}.") for note in dict.fromkeys(noted)),
                 *_rows(_INDEX, indexes, _NO_INDEX),
             ),
         ),
