@@ -18,7 +18,7 @@ from yarl import URL
 
 from .dataset import door
 from .dataset.collection import is_enterprise
-from .errors import SetupError
+from .errors import InputError, SetupError
 from .files.credentials import GOOGLE_ENDPOINT
 from .files.network import machine_trust, proxy_for, read_logins
 from .media.ledger import HOME_VARIABLE as LEDGERS
@@ -31,6 +31,8 @@ from .progress import Progress, silent
 from .resources import HOME_VARIABLE, kept_in
 from .similarity.mapped import HOME_VARIABLE as INDEXES
 from .similarity.mapped import index_home
+from .taxonomy import load_taxonomy
+from .taxonomy.tree import OWN_TABLE
 from .text import counted
 
 DISK_WARN_BYTES = 30 * 1024**3
@@ -115,6 +117,7 @@ def check_setup(media_root: str = "", progress: Progress = silent) -> SetupRepor
         ("disk", _disk),
         ("folders", _folders),
         ("models", _models),
+        ("taxonomy", _taxonomy),
     )
     checks = [
         Check(
@@ -300,6 +303,17 @@ def _folders() -> Iterator[Check]:
             yield Check("folders", "warn", f"{what}: {folder}: {error.strerror}", fix)
     if not refused:
         yield Check("folders", "ok", f"{len(homes)} can be written, or made")
+
+
+def _taxonomy() -> Iterator[Check]:
+    """The tree, with the table of somebody's own names."""
+    own = os.environ.get(OWN_TABLE, "").strip()
+    try:
+        concepts = f"{len(load_taxonomy().concepts):,} concepts"
+    except InputError as error:
+        yield Check("taxonomy", "fail", str(error), f"correct {own}, or unset {OWN_TABLE}")
+    else:
+        yield Check("taxonomy", "ok", f"{concepts}, those of {own} among them" if own else concepts)
 
 
 def _existing(place: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.setup_check import check_setup
 
 from tests.evaluation.boxes import LEFT, RIGHT
 
@@ -141,3 +144,56 @@ def test_distances_are_averaged_over_the_boxes_whose_names_are_on_the_tree(
     assert result.accuracy == strangers / (strangers + 2)
     kept = dataset.load_evaluation_results("e").custom_metrics
     assert kept["@fathomnet/voxel51/taxonomic_distance"]["value"] == 7
+
+
+def test_a_name_that_states_a_taxon_is_scored_as_that_taxon(
+    make_dataset: Callable[..., Any], either_way: str
+) -> None:
+    dataset = make_dataset(
+        ([("Munidopsis sp.", LEFT)], [("Munidopsis", LEFT)]),
+        ([("Peniagone", LEFT)], [("Elpidia cf. glacialis", LEFT)]),
+        ([("Porifera indet.", LEFT)], [("Porifera indet.", LEFT)]),
+        # A species that the tree lacks may be a misspelt one.
+        ([("Paralomis", LEFT)], [("Paralomis multispinna", LEFT)]),
+    )
+    result = evaluate_predictions(dataset, eval_key="e")
+    assert dataset.values("ground_truth.detections.e_distance") == [[0], [2], [0], [12]]
+    assert (result.accuracy, result.mean_taxonomic_distance) == (1 / 4, 14 / 4)
+    assert result.boxes_without_distance == 0
+    assert result.unknown_names == ("Paralomis multispinna",)
+    at_genus = next(one for one in result.ranks if one.rank == "genus")
+    assert (at_genus.boxes, at_genus.accuracy) == (3, 1 / 3)
+
+
+def test_names_of_a_table_of_one_s_own_are_ingested_imported_ranked_and_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset_name: str
+) -> None:
+    """Case A16: an own table beside the pinned one."""
+    own = "Munidopsis kensmithi"
+    above = "Animalia,Arthropoda,Malacostraca,Decapoda,Munidopsidae,Munidopsis"
+    header = "concept,rank,kingdom,phylum,class,order,family,genus,species"
+    (tmp_path / "own.csv").write_text(f"{header}\n{own},species,{above},{own}\n")
+    monkeypatch.setenv("FATHOMNET_NAMES", str(tmp_path / "own.csv"))
+    boxes = [
+        {"id": id_, "image_id": 1, "category_id": 1, "bbox": [id_, 2, 20, 30]} for id_ in (1, 2)
+    ]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 200, "height": 100}],
+        "annotations": boxes,
+        "categories": [{"id": 1, "name": "munidopsis KENSMITHI"}],
+    }
+    (tmp_path / "train.json").write_text(json.dumps(coco))
+    (tmp_path / "names.csv").write_text(
+        "annotation_id,concept_name\n1,Munidopsis_kensmithi\n2,Munidopsis\n"
+    )
+    ingest_dataset(dataset_name, train_annotations=str(tmp_path / "train.json"))
+    dataset = fo.load_dataset(dataset_name)
+    import_predictions(dataset, str(tmp_path / "names.csv"), split="train")
+    assert set(dataset.distinct("ground_truth.detections.label")) == {own}
+    assert add_taxonomy_ranks(dataset).unknown_concepts == ()
+    assert set(dataset.distinct("ground_truth.detections.species")) == {own}
+    result = evaluate_predictions(dataset)
+    assert (result.accuracy, result.mean_taxonomic_distance) == (0.5, 0.5)
+    assert result.unknown_names == ()
+    check = next(one for one in check_setup().checks if one.name == "taxonomy")
+    assert (check.status, check.detail[:12]) == ("ok", "80 concepts,")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.resources import data_file
+from fathomnet_voxel51.taxonomy import load_taxonomy
 from fathomnet_voxel51.taxonomy.table import ALL_RANKS, read_table, render_table, write_table
 
 HEADER = "concept,rank,kingdom,phylum,class,order,family,genus,species"
@@ -140,3 +141,63 @@ def test_an_unsound_table_is_not_written_and_leaves_the_old_file_alone(tmp_path:
         write_table(path, [concepts[0], concepts[0]])
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+OWN = (
+    "Munidopsis kensmithi,species,Animalia,Arthropoda,Malacostraca,Decapoda,Munidopsidae,"
+    "Munidopsis,Munidopsis kensmithi"
+)
+
+
+def test_a_table_of_one_s_own_stands_beside_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = load_taxonomy()
+    table = tmp_path / "own.csv"
+    table.write_text(f"{SOUND}{OWN}\n")
+    monkeypatch.setenv("FATHOMNET_NAMES", str(table))
+    tree = load_taxonomy()
+    assert tree.concepts == (*pinned.concepts, "Munidopsis kensmithi"), "Actiniaria is pinned"
+    assert tree.sha256 != pinned.sha256
+    assert tree.distance("Munidopsis kensmithi", "Munidopsis") == 1
+    assert tree.canonical("munidopsis KENSMITHI") == "Munidopsis kensmithi"
+    assert load_taxonomy() is tree
+    pairs = [(a, b) for a in pinned.names[::7] for b in pinned.names[::5]]
+    assert [tree.distance(*pair) for pair in pairs] == [pinned.distance(*pair) for pair in pairs]
+    assert set(pinned.names) < set(tree.names)
+    # A change counts at once, in a process that lives on.
+    table.write_text(f"{SOUND}{OWN}\n{OWN.replace('kensmithi', 'albatrossae')}\n")
+    assert load_taxonomy().distance("Munidopsis kensmithi", "Munidopsis albatrossae") == 2
+    monkeypatch.delenv("FATHOMNET_NAMES")
+    assert load_taxonomy() is pinned
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        pytest.param(
+            OWN.replace("Munidopsidae", "Galatheidae"),
+            "'Munidopsis' stands under 'Galatheidae' here, under 'Munidopsidae' in the pinned",
+            id="another place",
+        ),
+        pytest.param(
+            "caridea,order,Animalia,Arthropoda,Malacostraca,caridea,,,",
+            "'caridea' is spelled 'Caridea' in the pinned table",
+            id="another spelling",
+        ),
+        pytest.param(f"{OWN}\n{OWN}", "is already on line 3", id="twice"),
+        pytest.param("one,two", "has 2 columns instead of 9", id="no row"),
+    ],
+)
+def test_a_table_of_one_s_own_that_contradicts_is_refused_with_its_line(
+    row: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text(f"{SOUND}{row}\n")
+    monkeypatch.setenv("FATHOMNET_NAMES", str(table))
+    with pytest.raises(InputError) as refusal:
+        load_taxonomy()
+    assert any(problem in str(fault) for fault in refusal.value.faults), refusal.value
+    table.unlink()
+    with pytest.raises(InputError, match=r"own\.csv"):
+        load_taxonomy()

@@ -33,6 +33,32 @@ def test_a_name_that_says_just_the_same_is_the_trees(written: str, name: str) ->
 
 
 @pytest.mark.parametrize(
+    ("written", "stated"),
+    [
+        ("Munidopsis sp.", "Munidopsis"),
+        ("Porifera sp. 1", "Porifera"),
+        ("Paralomis cf. multispina", "Paralomis"),
+        ("Farrea truncata complex", "Farrea"),
+        ("unidentified Actiniaria", "Actiniaria"),
+        ("Psolus squamatus (O.F. Müller, 1776)", "Psolus squamatus"),
+        ("Sebastes/Sebastolobus", "Sebastidae"),
+        ("Munidopsis", "Munidopsis"),
+        # Perhaps misspelt, of a genus or not: unknown, as the score has it.
+        ("Munidopsis kensmithi", None),
+        ("Paralomis multispinna", None),
+        ("Psolus squamatus x", None),
+        ("Sea star", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_name_is_scored_as_the_taxon_that_it_states(
+    written: str | None, stated: str | None
+) -> None:
+    assert TREE.stated(written) == stated
+
+
+@pytest.mark.parametrize(
     ("written", "above"),
     [
         ("Munidopsis sp.", "Munidopsis"),

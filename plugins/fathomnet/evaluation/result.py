@@ -58,12 +58,12 @@ class EvaluationResult:
         predictions_without_box: predictions that match no box. They lower FiftyOne's precision,
             but no score here.
         matched_by_annotation_id: predictions that were matched by annotation id, not by overlap.
-        unknown_names: true or predicted names that are not in the taxonomy, the first
+        unknown_names: true or predicted names that state no taxon of the tree, the first
             ``NAMES_KEPT``. A box with such a true name has no distance; such a prediction for
             another box scores 12.
         repeated_boxes: boxes without a prediction that repeat exactly one which has a prediction;
             they are left out.
-        boxes_without_distance: scored boxes whose true name is not in the taxonomy.
+        boxes_without_distance: scored boxes whose true name states no taxon of the tree.
     """
 
     eval_key: str
@@ -145,7 +145,7 @@ def result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationRe
         name
         for names in (set(pairs.true), set(pairs.predicted))
         for name in names
-        if name is not None and name not in taxonomy
+        if name is not None and not taxonomy.stated(name)
     }
     return EvaluationResult(
         eval_key=eval_key,

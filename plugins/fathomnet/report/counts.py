@@ -98,19 +98,22 @@ def _overview(content: Content) -> Iterable[Block]:
 
 def _ranks(labels: Counter[str | None], taxonomy: Taxonomy) -> Iterable[Block]:
     rows = []
+    taxa = {label: taxonomy.certain(label) for label in labels}
     for rank in RANKS:
         own = below = 0
         names = set()
         for label, count in labels.items():
-            taxon = taxonomy.taxon(label)
-            name = taxonomy.rollup(label, rank)
+            taxon = taxa[label]
+            name = taxonomy.rollup(taxon.name, rank) if taxon else None
             own += count if taxon is not None and taxon.rank == rank else 0
             below += count if name else 0
             names |= {name} - {None}
         rows.append((rank, own, below, len(names)))
     headings = ("rank", "labels of this rank", "labels of this rank or finer", "different names")
     yield Table(headings, tuple(rows))
-    unknown = {label: count for label, count in labels.items() if label and label not in taxonomy}
+    unknown = {
+        label: count for label, count in labels.items() if label and not taxonomy.stated(label)
+    }
     if unknown:
         boxes = counted(sum(unknown.values()), "box", "boxes")
         yield Note(f"Labels that the taxonomy does not know, on {boxes}:")

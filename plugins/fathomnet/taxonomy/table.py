@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ ALL_RANKS: Final = tuple(rank for main in RANKS for rank in (main, *RANKS_BELOW[
 """Every rank that a concept may have, from the top down."""
 
 _LineFault = tuple[int, str]
+_PINNED: Final = 0
+"""In place of a line: in the table beside which another stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +94,24 @@ class LineageTable:
     sha256: str
 
 
-def read_table(path: Path) -> LineageTable:
+def read_table(path: Path, pinned: LineageTable | None = None) -> LineageTable:
     """Reads and checks a table of concepts.
 
     Args:
         path: a csv file with the columns ``COLUMNS``.
+        pinned: another table, beside which it stands: the result has the concepts of both.
 
     Raises:
-        InputError: with every fault of the file and its line.
+        InputError: with every fault of the file and its line; a row that contradicts ``pinned`` is
+            one.
     """
     source = read_source(path)
-    concepts, taxa = _parsed(decode(source), source.subject)
-    return LineageTable(concepts, taxa, source.sha256)
+    if pinned is None:
+        concepts, taxa = _parsed(decode(source), source.subject)
+        return LineageTable(concepts, taxa, source.sha256)
+    more, taxa = _parsed(decode(source), source.subject, pinned.taxa)
+    digest = sha256(f"{pinned.sha256} {source.sha256}".encode()).hexdigest()
+    return LineageTable(tuple(dict.fromkeys((*pinned.concepts, *more))), taxa, digest)
 
 
 def write_table(path: Path, concepts: Iterable[Taxon]) -> None:
@@ -144,17 +153,20 @@ def folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def _parsed(text: str, subject: str) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
-    """The concepts of a table and all taxa of their tree; raises with every fault."""
+def _parsed(
+    text: str, subject: str, pinned: Iterable[Taxon] = ()
+) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
+    """The concepts of a table and all taxa of the whole tree; raises with every fault."""
     faults: list[_LineFault] = []
     listed = _concepts(_rows(text, faults), faults)
 
     # Every taxon of the tree once; two that contradict each other are a fault.
-    seen: dict[str, tuple[int, Taxon]] = {}
+    seen = {folded(taxon.name): (_PINNED, taxon) for taxon in pinned}
     for line, concept in listed:
         for taxon in _path(concept):
             known_line, known = seen.setdefault(folded(taxon.name), (line, taxon))
-            faults.extend((line, f"{clash} on line {known_line}") for clash in _clash(taxon, known))
+            where = f"on line {known_line}" if known_line else "in the pinned table"
+            faults.extend((line, f"{clash} {where}") for clash in _clash(taxon, known))
     if faults:
         places = [Fault(f"line {line}", problem) for line, problem in sorted(faults)]
         raise InputError(subject, places, f"The columns must be {','.join(COLUMNS)}.")

@@ -6,10 +6,11 @@ Nomenclature in the biodiversity era", doi:10.1111/2041-210X.12594.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import repeat
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from ..names import RANKS
 from ..resources import data_file
-from .table import Taxon, folded, read_table
+from .table import LineageTable, Taxon, folded, read_table
 
 _PARTICLE: Final = r"(?:(?:de|du|da|di|von|van|den|der|la|le|d'|ter)\s+)*"
 _AUTHOR: Final = re.compile(
@@ -44,10 +45,13 @@ class Reading:
         names: taxa from the top down: a single one, or a lineage, in which other names may stand.
         is_same: whether the last of them is all that the name says; otherwise the animal is of
             that taxon, and more is said of it that may be unsure.
+        is_stated: whether the name itself says so; a species that the tree lacks is of the genus
+            that it begins with only if it is not misspelt.
     """
 
     names: tuple[str, ...]
     is_same: bool
+    is_stated: bool = True
 
 
 def readings(name: str) -> Iterator[Reading]:
@@ -88,7 +92,7 @@ def readings(name: str) -> Iterator[Reading]:
             yield Reading((" ".join(words[1:]),), is_same=False)
         return
     if len(words) > 1 and words[0][0].isupper():
-        yield Reading((words[0],), is_same=False)
+        yield Reading((words[0],), is_same=False, is_stated=bool(marks))
 
 
 __all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
@@ -98,6 +102,9 @@ MAX_DISTANCE: Final = 12
 _SURE: Final = 0.85
 """Similarity of two spellings, as ``difflib`` has it, from which one is taken for the other."""
 _LONGEST_READ: Final = 300
+_UNREAD: Final = Reading((), is_same=False, is_stated=False)
+OWN_TABLE: Final = "FATHOMNET_NAMES"
+"""Environment variable: a table of further concepts, beside the pinned one."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ class Taxonomy:
         """
         known = self._spelling.get(folded(name))
         if known is None:
-            taxon, is_same = self._read(name)
-            known = taxon.name if taxon is not None and is_same else None
+            taxon, reading = self._read(name)
+            known = taxon.name if taxon is not None and reading.is_same else None
         return known
 
     def certain(self, name: str | None) -> Taxon | None:
@@ -171,27 +178,47 @@ class Taxonomy:
         exact = self.taxon(name)
         return exact if exact is not None or not name else self._read(name)[0]
 
-    def _read(self, name: str) -> tuple[Taxon | None, bool]:
-        """The taxon that a name stands for, and whether the name says no more than that."""
+    def stated(self, name: str | None) -> str | None:
+        """The taxon as which a name is scored: the one that it states itself.
+
+        As ``certain``, but for a species that the tree does not have: it may be a misspelt one, so
+        it is unknown.
+
+        Returns:
+            The taxon's name; None for an unknown one.
+
+        Examples:
+            >>> load_taxonomy().stated("Munidopsis sp. 3")
+            'Munidopsis'
+            >>> load_taxonomy().stated("Munidopsis albatrosae") is None
+            True
+        """
+        if not name or name in self:
+            return name or None
+        taxon, reading = self._read(name)
+        return taxon.name if taxon is not None and reading.is_stated else None
+
+    def _read(self, name: str) -> tuple[Taxon | None, Reading]:
+        """The taxon that a name stands for, and how the name is read for it."""
         if name not in self._readings:
-            self._readings[name] = next(self._known_readings(name), (None, False))
+            self._readings[name] = next(self._known_readings(name), (None, _UNREAD))
         return self._readings[name]
 
-    def _known_readings(self, name: str) -> Iterator[tuple[Taxon, bool]]:
+    def _known_readings(self, name: str) -> Iterator[tuple[Taxon, Reading]]:
         for reading in readings(name[:_LONGEST_READ]):
             spelt = [self.taxon(self._spelling.get(folded(one))) for one in reading.names]
             taxon = spelt[-1]
             # A lineage that contradicts the tree is another animal of the same name.
             slots = (pair for one in spelt[:-1] if one for pair in enumerate(one.lineage))
             if taxon is not None and all(taxon.lineage[n] == name for n, name in slots if name):
-                yield taxon, reading.is_same
+                yield taxon, reading
         alternatives = [self.taxon(self._spelling.get(folded(one))) for one in name.split("/")]
         if len(alternatives) > 1 and all(alternatives):
             shared = alternatives[0].name if alternatives[0] else None
             for taxon in alternatives[1:]:
                 shared = self.lowest_common_ancestor(shared, taxon.name if taxon else None)
             if above_all := self.taxon(shared):
-                yield above_all, False
+                yield above_all, Reading((above_all.name,), is_same=False)
 
     def suggest(self, name: str, others: Iterable[str] = ()) -> str | None:
         """The known name that a misspelt one can hardly but mean; None where there is none.
@@ -347,7 +374,7 @@ class Taxonomy:
         return {name: position for position, name in enumerate(self.names)}
 
     @cached_property
-    def _readings(self) -> dict[str, tuple[Taxon | None, bool]]:
+    def _readings(self) -> dict[str, tuple[Taxon | None, Reading]]:
         return {}
 
     @cached_property
@@ -383,7 +410,8 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
 
     Args:
         path: a csv file like ``data/taxonomy.csv``; None for that file itself, which the project
-            is pinned to and which is read only once.
+            is pinned to, and the one that ``FATHOMNET_NAMES`` names beside it. They are read
+            once, the second again when it changes.
 
     Raises:
         InputError: with every fault of the file and its line.
@@ -392,12 +420,29 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
         >>> len(load_taxonomy().concepts)
         79
     """
-    if path is None:
-        return _pinned()
-    table = read_table(path)
+    if path is not None:
+        return _of_table(read_table(path))
+    own = os.environ.get(OWN_TABLE, "").strip()
+    return _extended(*_version(Path(own).expanduser())) if own else _pinned()
+
+
+def _of_table(table: LineageTable) -> Taxonomy:
     return Taxonomy(tuple(taxon.name for taxon in table.concepts), table.taxa, table.sha256)
+
+
+def _version(path: Path) -> tuple[Path, int, int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return path, 0, 0  # who reads it says what is wrong
+    return path, state.st_mtime_ns, state.st_size
 
 
 @cache
 def _pinned() -> Taxonomy:
     return load_taxonomy(data_file("taxonomy.csv"))
+
+
+@lru_cache(maxsize=1)
+def _extended(path: Path, modified: int, size: int) -> Taxonomy:
+    return _of_table(read_table(path, read_table(data_file("taxonomy.csv"))))

@@ -112,6 +112,8 @@ class Pairs:
 def pair_up(true: Sequence[Name], predicted: Sequence[Name], taxonomy: Taxonomy) -> Pairs:
     """Pairs the true and the predicted names of the same boxes.
 
+    A name that states a taxon, such as ``Munidopsis sp.``, has that taxon's place on the tree.
+
     Args:
         true: N names.
         predicted: N names; None where nothing was predicted.
@@ -126,12 +128,14 @@ def pair_up(true: Sequence[Name], predicted: Sequence[Name], taxonomy: Taxonomy)
         >>> pairs.distances.tolist(), pairs.missing.tolist()
         ([2, 12], [False, True])
     """
+    stated = {name: taxonomy.stated(name) for name in {*true, *predicted}}
+    true_taxa, predicted_taxa = ([stated[name] for name in names] for names in (true, predicted))
     return Pairs(
         true=tuple(true),
         predicted=tuple(predicted),
-        true_positions=taxonomy.positions(true),
-        predicted_positions=taxonomy.positions(predicted),
-        distances=taxonomy.distances(true, predicted),
+        true_positions=taxonomy.positions(true_taxa),
+        predicted_positions=taxonomy.positions(predicted_taxa),
+        distances=taxonomy.distances(true_taxa, predicted_taxa),
     )
 
 

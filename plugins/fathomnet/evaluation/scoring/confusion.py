@@ -127,7 +127,10 @@ def most_confused(
     """
     true, predicted = _names_at(rank, pairs, taxonomy)
     counts = Counter((a, b) for a, b in zip(true, predicted, strict=True) if a and b and a != b)
-    found = [Confused(a, b, boxes, taxonomy.distance(a, b)) for (a, b), boxes in counts.items()]
+    found = [
+        Confused(a, b, boxes, taxonomy.distance(taxonomy.stated(a), taxonomy.stated(b)))
+        for (a, b), boxes in counts.items()
+    ]
     found.sort(key=lambda one: (-one.boxes, -one.distance, one.true, one.predicted))
     return tuple(found[:limit])
 

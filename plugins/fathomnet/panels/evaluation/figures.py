@@ -89,8 +89,10 @@ def _cells(
         share = float(shares[row, column])
         # The root, or the many small shares that are wrong would all look alike.
         colours[row][column] = round(1 + share if row == column else share**0.5, 3)
-        named = column < len(names)
-        far = f"<br>distance {taxonomy.distance(names[row], names[column])}" if named else ""
+        far = ""
+        if column < len(names):
+            true, predicted = (taxonomy.stated(names[place]) for place in (row, column))
+            far = f"<br>distance {taxonomy.distance(true, predicted)}"
         facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
     return colours, facts
 

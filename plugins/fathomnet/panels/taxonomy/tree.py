@@ -165,9 +165,9 @@ def build_tree(counts: Mapping[str | None, LabelCount], taxonomy: Taxonomy) -> T
         counts: by label; those of boxes without label under None.
         taxonomy: the tree of concepts.
     """
-    # From a label that the taxonomy does not know there is no distance, whatever was predicted.
+    # From a label that states no taxon there is no distance, whatever was predicted.
     counts = {
-        name: count if name is None or name in taxonomy else replace(count, measured=0, distance=0)
+        name: count if not name or taxonomy.stated(name) else replace(count, measured=0, distance=0)
         for name, count in counts.items()
     }
     whole = sum(counts.values(), LabelCount())
