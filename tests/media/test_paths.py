@@ -67,6 +67,37 @@ def test_a_mirror_outside_of_the_home_is_refused(
         plan_media("gs://bucket", mirror)
 
 
+@pytest.mark.parametrize("mirror", ["scratch/ada/mirror", "scratch", "disk/a/b", "scratch/link/m"])
+def test_the_owner_of_the_machine_allows_mirrors_elsewhere(
+    home: Path, tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case B27: the mirror is on scratch or a data disk."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("scratch", "disk"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "scratch" / "link").symlink_to(tmp_path / "disk")
+    roots = [str(tmp_path / "scratch"), str(tmp_path / "disk"), "relative", ""]
+    with pytest.raises(InputError, match="FATHOMNET_MIRROR_ROOTS"):
+        plan_media("gs://bucket", str(tmp_path / mirror))
+    monkeypatch.setenv("FATHOMNET_MIRROR_ROOTS", ":".join(roots))
+    plan = plan_media("gs://bucket", str(tmp_path / mirror))
+    assert plan.filepath_root == str((tmp_path / mirror).resolve())
+
+
+@pytest.mark.parametrize(
+    "mirror", ["scratch/../elsewhere", "scratch/link/m", "scratchy", "relative/m", "/etc/m"]
+)
+def test_what_lies_outside_of_all_roots_is_refused_with_their_names(
+    home: Path, tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "link").symlink_to("/srv")
+    monkeypatch.setenv("FATHOMNET_MIRROR_ROOTS", f"{tmp_path / 'scratch'}:relative:")
+    with pytest.raises(InputError, match=f"mirror: .* or {tmp_path / 'scratch'};"):
+        plan_media("gs://bucket", str(tmp_path / mirror))
+
+
 @pytest.mark.parametrize(
     "root", ["gs://", "gs:///x", "gs://Bucket", "gs://b/../c", "s3://bucket", "https://host/x"]
 )

@@ -14,6 +14,10 @@ from ..names import images_folder
 DEFAULT_MIRROR: Final = "~/fathomnet-media"
 """Local folder of the images if FiftyOne cannot open the media root itself."""
 
+MIRROR_ROOTS: Final = "FATHOMNET_MIRROR_ROOTS"
+"""Environment variable: folders, with ``:`` between them, in which the owner of the machine allows
+mirrors besides the homes of its users, such as a data disk or scratch."""
+
 GCS: Final = "gs://"
 _BUCKET_URI: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^?#]*)?")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -84,19 +88,23 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
     Args:
         media_root: ``gs://bucket/prefix``, a folder, or empty.
         mirror: the local folder that stands in for a media root that FiftyOne cannot open; empty
-            for ``DEFAULT_MIRROR``. It must lie under the user's home, symbolic links resolved.
+            for ``DEFAULT_MIRROR``. It must lie under the user's home, or in a folder that
+            ``FATHOMNET_MIRROR_ROOTS`` names, symbolic links resolved.
         opens_gcs: whether this FiftyOne opens ``gs://`` files itself (Enterprise).
 
     Raises:
-        InputError: the media root is neither of the two, or the mirror is not below the home
-        folder.
+        InputError: the media root is neither of the two, or the mirror is not where one may be.
     """
     faults: list[Fault] = []
     root = checked_root(media_root, "media_root", faults)
-    home = Path.home().resolve()
+    home, roots = Path.home().resolve(), _mirror_roots()
     local = Path(mirror.strip() or DEFAULT_MIRROR).expanduser().resolve()
-    if home not in local.parents:
-        problem = f"{local} is not below the home folder {home}; name a folder there, or none"
+    if home not in local.parents and not any(map(local.is_relative_to, roots)):
+        places = " or ".join(map(str, (home, *roots)))
+        problem = (
+            f"{local} is not below the home folder {places}; name a folder there, or none. The "
+            f"owner of this machine allows others by {MIRROR_ROOTS}"
+        )
         faults.append(Fault("mirror", problem))
     elif local.exists() and not local.is_dir():
         faults.append(Fault("mirror", f"{local} is not a folder"))
@@ -104,6 +112,12 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
         raise InputError("where the images lie", faults)
     opened_in_place = root and (opens_gcs or not root.startswith(GCS))
     return MediaPlan(media_root=root, filepath_root=root if opened_in_place else str(local))
+
+
+def _mirror_roots() -> list[Path]:
+    named = map(str.strip, os.environ.get(MIRROR_ROOTS, "").split(os.pathsep))
+    # A relative one would be another place for each process.
+    return [Path(one).resolve() for one in named if Path(one).is_absolute()]
 
 
 def _image_path(root: str, split: str, file_name: str) -> str:
