@@ -374,10 +374,17 @@ FORMATS = {
     "ifdo.json": ('{"image-set-header": {}, "image-set-items": {}}', ("iFDO", "BIIGLE")),
     "results.json": (
         '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 1}]',
-        ("COCO results", "import_predictions"),
+        ("COCO's results", "import_predictions"),
     ),
     "tasks.json": ('[{"id": 1, "data": {"image": "a.png"}}]', ("Label Studio",)),
     "labelme.json": ('{"shapes": [], "imagePath": "a.png"}', ("LabelMe",)),
+    "ultralytics.json": (
+        '[{"image_id": "frame_1", "category_id": 2, "bbox": [1, 2, 3, 4], "score": 1}]',
+        ("Ultralytics", "import_predictions"),
+    ),
+    "speciesnet.json": ('{"predictions": [{"filepath": "a"}]}', ("SpeciesNet",)),
+    "megadetector.json": ('{"images": [], "detection_categories": {}}', ("MegaDetector",)),
+    "2023.csv": ("id,categories,osd\nuuid,12 12,0.1\n", ("FathomNet 2023",)),
     "map.json": ('{"type": "FeatureCollection", "features": []}', ("GeoJSON",)),
 }
 

@@ -166,6 +166,17 @@ OTHER_FORMATS: dict[str, tuple[str, str]] = {
     "YOLO": ("11 0.5 0.25 0.125 1e-2 0.8\n11 0 0 1 1 1\n", "YOLO"),
     "YOLO without confidence": ("0 0.5 0.25 0.125 0.5", "YOLO"),
     "Pascal VOC": ("<annotation><folder/></annotation>", "annotations in XML"),
+    "CVAT": ('<?xml version="1.0"?>\n<annotations><image/></annotations>', "CVAT"),
+    "YOLO's settings": ("train: images\nnc: 1\nnames: ['crab']\n", "YOLO"),
+    "VIAME": ("# 1: Detection or Track-id, 2: Video\n0,a.png,0,1,2,3,4,1\n", "VIAME"),
+    "iFDO": ('{"image-set-header": {}, "image-set-items": {}}', "iFDO"),
+    "LabelMe": ('{"shapes": [], "imagePath": "a.png"}', "LabelMe"),
+    "Label Studio": ('[{"id": 1, "data": {"image": "a.png"}}]', "Label Studio"),
+    "GeoJSON": ('{"type": "FeatureCollection", "features": []}', "GeoJSON"),
+    "COCO with a confidence a box": (
+        '{"images": [], "annotations": [{"id": 1, "conf": 0.5}]}',
+        "COCO annotations file",
+    ),
     "a login page": ("<!DOCTYPE html><html></html>", "a web page"),
     "FathomNet 2023": ("id,categories,osd\nuuid,12 12,0.1\n", "FathomNet 2023"),
 }

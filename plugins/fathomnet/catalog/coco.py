@@ -17,9 +17,9 @@ from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from ..files.faults import FaultList, value_in_words
+from ..files.other_formats import OtherFormat, format_of_object, format_of_text
 from ..files.safe_values import LARGEST_ID
 from ..text import counted
-from .other_formats import format_of_object, format_of_text
 from .values import number_for, number_of, whole_number
 
 
@@ -276,6 +276,10 @@ def _parse_sound(text: str) -> CocoFile | None:
     )
 
 
+def _other_kind(other: OtherFormat) -> str:
+    return f"is {other.name}, not COCO JSON: {other.as_annotations}"
+
+
 def _parse_carefully(
     text: str, faults: FaultList, notes: FaultList, by_section: dict[str, FaultList]
 ) -> CocoFile | None:
@@ -284,11 +288,14 @@ def _parse_carefully(
         content, repeated = parse_json(text)
     except JsonSyntaxError as error:
         other = format_of_text(text)
-        faults.add(*(("file", other) if other else (error.place, error.problem)))
+        if other is None:
+            faults.add(error.place, error.problem)
+        else:
+            faults.add("file", _other_kind(other))
         return None
     other = format_of_object(content)
-    if other:
-        faults.add("file", other)
+    if other is not None:
+        faults.add("file", _other_kind(other))
         return None
     if not isinstance(content, dict):
         problem = f"should be an object with images and annotations, not {value_in_words(content)}"

@@ -1,4 +1,4 @@
-"""What the columns of a table of predictions mean, and which files are no such table.
+"""What the columns of a table of predictions mean.
 
 The competition's own columns are ``annotation_id`` and ``concept_name``. Others name a box by the
 file of its crop, a concept by its category's id, or have one column of probabilities a concept.
@@ -45,53 +45,6 @@ _CROP: Final = re.compile(
 _PREFIX: Final = re.compile(r"(?:p|prob|probability|pred|score)[_ .:-]\s*", re.IGNORECASE)
 
 _ROWS_AT_ONCE: Final = 100_000
-
-LOOKED_AT: Final = 1 << 16
-"""Bytes at the beginning of a file by which its format is recognised."""
-
-_DETECTIONS: Final = (
-    "These are boxes of their own, which cannot be imported yet. Add them as FiftyOne's Detections "
-    "and evaluate that field, or give each annotated box a name, in a csv with "
-    "annotation_id,concept_name."
-)
-_NAME_BOXES: Final = "Give each annotated box a name, in a csv with annotation_id,concept_name."
-_FORMATS: Final[tuple[tuple[str, str, str], ...]] = (
-    (r'[\[{].*"(?:classifications|prediction_source)"', "SpeciesNet's results", _NAME_BOXES),
-    (r'\{.*"(?:detection_categories|max_detection_conf|conf)"', "MegaDetector's", _DETECTIONS),
-    (r'\[.*"image_id"\s*:\s*"', "Ultralytics' detections, named by image files", _DETECTIONS),
-    (r'\[.*"(?:image_id|bbox)"', "detections in COCO's results format", _DETECTIONS),
-    (
-        r'\{\s*"(?:info|licen[cs]es|images|annotations|categories|videos|type)"',
-        "a COCO annotations file",
-        "Ingest it by ingest_dataset; predictions come in a csv with annotation_id,concept_name.",
-    ),
-    (r'[\[{]\s*["\[{\]}]', "JSON", _NAME_BOXES),
-    (r"<annotations?\b|<\?xml.*<annotations?\b", "annotations in XML", _DETECTIONS),
-    (r"<!doctype html|<html", "a web page, perhaps one to log in", "Download the file again."),
-    (r"<\?xml|<[a-z]", "XML", _NAME_BOXES),
-    (r"\d+(?: +-?\d*\.?\d+(?:e-?\d+)?){4,5}\s*(?:\n|$)", "YOLO's labels of an image", _DETECTIONS),
-    (
-        r'"?id"?,"?categories"?\b',
-        "a submission of FathomNet 2023, which names the concepts of images and not of boxes",
-        _NAME_BOXES,
-    ),
-)
-
-
-def other_format(content: bytes) -> tuple[str, str]:
-    """What a file is that is no table of predictions, and what to do; ("", "") for any other.
-
-    Examples:
-        >>> other_format(b'[{"image_id": 1, "bbox": [0, 0, 9, 9], "score": 0.8}]')[0]
-        "detections in COCO's results format"
-        >>> other_format(b"annotation_id,concept_name")
-        ('', '')
-    """
-    text = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore").lstrip()
-    for pattern, kind, advice in _FORMATS:
-        if re.match(pattern, text, re.IGNORECASE | re.DOTALL):
-            return kind, advice
-    return "", ""
 
 
 def find_columns(names: Sequence[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
+from ..files.other_formats import other_format
 from ..files.reading import SourceFile, decode
 from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from ..text import listed, shortened
@@ -29,7 +30,6 @@ from .layout import (
     boxes_by_name,
     find_columns,
     named_beside,
-    other_format,
 )
 
 CONFIDENCE: Final = "confidence"
@@ -111,10 +111,10 @@ def read_rows(source: SourceFile) -> RawRows:
         >>> rows.unit, rows.numbers, rows.columns["concept_name"]
         ('line', [2], ['Sebastes'])
     """
-    kind, advice = other_format(source.content)
-    if kind:
-        problem = f"holds {kind}, not a table of predictions"
-        raise InputError(source.subject, [Fault("file", problem)], advice)
+    other = other_format(source.content)
+    if other is not None:
+        problem = f"holds {other.name}, not a table of predictions"
+        raise InputError(source.subject, [Fault("file", problem)], other.as_predictions)
     is_parquet = source.content.startswith(_PARQUET_MARK)
     rows = _read_parquet(source) if is_parquet else _read_csv(source)
     if not rows.numbers and not rows.misshapen:

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from ..errors import Fault, InputError
 from ..files.faults import value_in_words
+from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
 from ..names import ANNOTATION_ID
 from ..text import shortened
-from .layout import CONCEPT_NAME, LOOKED_AT, other_format
+from .layout import CONCEPT_NAME
 from .rows import RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"
@@ -94,12 +95,13 @@ def _read_folder(folder: Place) -> RawRun:
         globbed = map(folder.glob, endings) if isinstance(folder, Path) else ()
         others = chain.from_iterable(globbed)
         for file in islice(others, LOOKED_INTO):
-            kind, advice = "", ""
+            other = None
             if file.name != MANIFEST_NAME and file.is_file():
                 with suppress(OSError), file.open("rb") as opened:
-                    kind, advice = other_format(opened.read(LOOKED_AT))
-            if kind:
-                problem += f"; {shortened(file.name, 80)} holds {kind}"
+                    other = other_format(opened.read(LOOKED_AT))
+            if other is not None:
+                problem += f"; {shortened(file.name, 80)} holds {other.name}"
+                advice = other.as_predictions
                 break
         raise InputError(
             str(folder), [Fault("folder", problem)], advice or "Name a predictions file."
