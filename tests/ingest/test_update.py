@@ -14,6 +14,7 @@ from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.dataset.ingest_record import read_ingest_record
 from fathomnet_voxel51.errors import DatasetError
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.ingest import update as updating
 from fathomnet_voxel51.ingest.update import Difference
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.operators.ingest_dataset import IngestDataset
@@ -253,3 +254,22 @@ def test_an_update_of_what_is_not_there_makes_it(
 ) -> None:
     result = ingest_dataset(dataset_name, train_annotations=write("old.json"), update=True)
     assert (result.samples_added, result.boxes, result.updates) == (3, 4, ())
+
+
+def test_the_form_compares_a_file_with_its_split_once(
+    dataset: Any, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+
+    def counting(dataset: Any, split: str, *more: Any) -> Any:
+        compared.append(split)
+        return planned(dataset, split, *more)
+
+    planned = updating._planned
+    monkeypatch.setattr(updating, "_planned", counting)
+    params = Parameters(
+        train_annotations=write("new.json", newer), dataset_name=dataset.name, update=True
+    )
+    preview = IngestDataset().preview(params, None)
+    assert f"train split: {EXPECTED}" in preview.facts
+    assert compared == ["train"]

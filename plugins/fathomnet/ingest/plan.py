@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from ..names import SPLITS
 from ..parameters.kinds import paths_in
 from ..taxonomy import load_taxonomy
 from .media import image_folders, measure_in
-from .update import difference
+from .update import Difference, difference
 
 _ADVICE: Final = (
     "use update to bring the dataset up to date, recreate to make it anew, or choose another "
@@ -36,12 +36,21 @@ def read_file(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Cata
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """What the dataset will hold of one split."""
+    """What the dataset will hold of one split.
+
+    Attributes:
+        split: the split.
+        catalog: the content of its files.
+        limit: take the first so many images; None for all.
+        media: where its images are.
+        changes: what an update would change; None where nothing is to be updated.
+    """
 
     split: str
     catalog: Catalog
     limit: int | None
     media: MediaPlan
+    changes: Difference | None = None
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -177,10 +186,11 @@ def check_ingest(
         dataset_name, paths, media_root, mirror, limit, skip_bad_boxes, update, read
     )
     dataset = find_dataset(dataset_name, only_look=True)
-    if dataset is not None and not recreate:
-        for plan in plans:
-            refuse_other_source(dataset, plan, media, update)
-    return plans
+    if dataset is None or recreate:
+        return plans
+    return [
+        replace(plan, changes=refuse_other_source(dataset, plan, media, update)) for plan in plans
+    ]
 
 
 def _checked_parameters(
@@ -205,17 +215,20 @@ def _checked_parameters(
 
 def refuse_other_source(
     dataset: Any, plan: SplitPlan, media: MediaPlan, update: bool = False
-) -> None:
+) -> Difference | None:
     """Refuses a dataset whose split came from another file, or whose images are elsewhere.
+
+    Returns:
+        What an update changes; None where nothing is to be updated.
 
     Raises:
         DatasetError: it is such a dataset.
     """
     record = ingest_record.read_ingest_records(dataset).get(plan.split)
     if update:
-        if record is not None:
-            difference(dataset, plan.split, plan.catalog, plan.limit)
-        return
+        if record is None:
+            return None
+        return difference(dataset, plan.split, plan.catalog, plan.limit)
     if record is not None and record.sha256 != plan.catalog.sha256:
         try:
             told = f"it differs by: {difference(dataset, plan.split, plan.catalog, plan.limit)}"
@@ -227,6 +240,7 @@ def refuse_other_source(
             f"(sha256 {plan.catalog.sha256[:12]}) is another file; {told}; {_ADVICE}"
         )
     refuse_other_place(dataset, media)
+    return None
 
 
 def refuse_other_place(dataset: Any, media: MediaPlan) -> None:

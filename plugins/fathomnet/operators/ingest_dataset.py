@@ -21,7 +21,6 @@ from ..ingest.plan import (
     read_file,
     split_files,
 )
-from ..ingest.update import difference
 from ..media.paths import plan_media
 from ..parameters import dataset as parameters
 from ..parameters.kinds import paths_in
@@ -170,12 +169,10 @@ def _told_of_update(params: parameters.IngestDataset, plans: Sequence[SplitPlan]
     """What an update would change in each split, and where the images would be."""
     if not params.update or params.recreate or not fo.dataset_exists(params.dataset_name):
         return
-    dataset = fo.load_dataset(params.dataset_name)
-    records = read_ingest_records(dataset)
     for plan in plans:
-        if plan.split in records:
-            told = difference(dataset, plan.split, plan.catalog, plan.limit)
-            yield f"{plan.split} split: {told}"
+        if plan.changes is not None:
+            yield f"{plan.split} split: {plan.changes}"
+    records = read_ingest_records(fo.load_dataset(params.dataset_name))
     media = plan_media(params.media_root, params.mirror, opens_gcs=is_enterprise())
     if any(
         (one.media_root, one.filepath_root) != (media.media_root, media.filepath_root)
