@@ -59,6 +59,7 @@ class Sink(Server):
         refused: permissions that whoever asks does not have.
         without_checksum: objects encrypted with a key of somebody's own, which say none.
         compressed: objects that are stored with a Content-Encoding.
+        payers: projects that may pay, of a bucket whose readers do; empty for any other bucket.
         grants: whether the bucket answers what permissions its caller has.
     """
 
@@ -81,6 +82,7 @@ class Sink(Server):
         self.without_checksum: dict[str, tuple[str, ...]] = {}
         self.compressed: set[str] = set()
         self.refused: set[str] = set()
+        self.payers: set[str] = set()
         self.grants = True
         self.office = TokenOffice(token_seconds)
         self._names: list[str] = []
@@ -140,9 +142,19 @@ class Sink(Server):
                 raise RefusedError(401, "Invalid Credentials")
             if request.match_info.http_exception is not None:
                 raise RefusedError(404, "The specified bucket does not exist.")
+            self._require_payer(request.query.get("userProject", ""))
             return await handler(request)
         except RefusedError as refused:
             return refused.response()
+
+    def _require_payer(self, project: str) -> None:
+        """In the words of the service."""
+        if self.payers and not project:
+            words = "Bucket is a requester pays bucket but no user project provided."
+            raise RefusedError(400, words)
+        if self.payers and project not in self.payers:
+            words = "does not have serviceusage.services.use access to the Google Cloud project."
+            raise RefusedError(403, f"{ACCOUNT} {words}")
 
     async def _token(self, request: web.Request) -> web.Response:
         if fault := self.next_fault(TOKENS):

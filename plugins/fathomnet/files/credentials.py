@@ -14,6 +14,12 @@ GOOGLE_ENDPOINT: Final = "https://storage.googleapis.com"
 EMULATOR_VARIABLE: Final = "STORAGE_EMULATOR_HOST"
 KEY_VARIABLE: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 PROJECT_VARIABLE: Final = "GOOGLE_CLOUD_PROJECT"
+PAYER_VARIABLE: Final = "FATHOMNET_BILLING_PROJECT"
+"""Environment variable: the project that pays where a bucket's readers do (requester pays)."""
+PAYS: Final = (
+    "the bucket's readers pay for what they read and write (requester pays): set "
+    f"{PAYER_VARIABLE} to the project that pays"
+)
 KEY_SECRET: Final = "FATHOMNET_GCS_CREDENTIALS"  # noqa: S105  # the secret's name
 """The plugin secret that holds a service account's key: its JSON text, or the path of its file."""
 
@@ -39,6 +45,21 @@ def emulator_endpoint() -> str | None:
     """The address of the emulator that the environment names, which is never sent a real token."""
     host = os.environ.get(EMULATOR_VARIABLE)
     return host if not host or "://" in host else f"http://{host}"
+
+
+def paying_project() -> str | None:
+    """The project that pays for requests to buckets, if one is named."""
+    return os.environ.get(PAYER_VARIABLE, "").strip() or None
+
+
+def wants_a_payer(words: object) -> bool:
+    """Whether Cloud Storage refuses a request because nobody is named who pays for it.
+
+    Examples:
+        >>> wants_a_payer("Bucket is a requester pays bucket but no user project provided.")
+        True
+    """
+    return "requester pays" in str(words).lower()
 
 
 def find_credentials() -> tuple[Any, str | None]:

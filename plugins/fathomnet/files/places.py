@@ -13,7 +13,15 @@ from typing import Any, Final
 from typing_extensions import Self
 
 from ..errors import FathomNetError, Fault, InputError
-from .credentials import GOOGLE_ENDPOINT, emulator_endpoint, find_credentials, first_line
+from .credentials import (
+    GOOGLE_ENDPOINT,
+    PAYS,
+    emulator_endpoint,
+    find_credentials,
+    first_line,
+    paying_project,
+    wants_a_payer,
+)
 
 GCS: Final = "gs://"
 SECONDS: Final = 60.0
@@ -166,7 +174,7 @@ class CloudPath:
         credentials, project = (AnonymousCredentials(), None) if endpoint else find_credentials()
         with storage_client(credentials, project, endpoint or GOOGLE_ENDPOINT, 1) as client:
             try:
-                yield client.bucket(self.bucket)
+                yield client.bucket(self.bucket, user_project=paying_project())
             except exceptions.NotFound as error:
                 raise FileNotFoundError(errno.ENOENT, f"there is no {self}") from error
             except (exceptions.Forbidden, exceptions.Unauthorized) as error:
@@ -174,6 +182,8 @@ class CloudPath:
                 words = f"Cloud Storage refuses it; the account needs {needed}, on {self.bucket}"
                 raise PermissionError(errno.EACCES, words) from error
             except (exceptions.GoogleAPIError, GoogleAuthError, RequestException) as error:
+                if wants_a_payer(error):
+                    raise OSError(errno.EACCES, PAYS) from error
                 words = f"Cloud Storage did not answer: {first_line(error)}"
                 raise OSError(errno.EIO, words) from error
 

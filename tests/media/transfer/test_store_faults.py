@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
+from fathomnet_voxel51.files.places import place
+from fathomnet_voxel51.media.gcs.check import check_bucket
 
 from tests.media.origin import Origin
 from tests.media.sink import Sink
@@ -89,3 +91,46 @@ class TestAStoreThatMisbehaves:
         sink.faults = {f"{FOLDER}/{name}": [CORRUPT] for name in images}
         assert counts(upload(catalog)) == {"stored": len(images)}
         assert in_bucket(sink) == images
+
+    @pytest.mark.fault(
+        operator="upload_images",
+        happens="the bucket's readers pay, and nobody is named who does",
+        end="said before the first image, with the variable that names the project",
+    )
+    def test_a_bucket_whose_readers_pay_is_used_once_a_project_pays(
+        self,
+        catalog: str,
+        sink: Sink,
+        origin: Origin,
+        images: dict[str, bytes],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Case B16."""
+        sink.payers = {"the-lab"}
+        with pytest.raises(SetupError, match=r"requester pays.*\n.*FATHOMNET_BILLING_PROJECT"):
+            upload(catalog)
+        assert not origin.seen.requests
+        monkeypatch.setenv("FATHOMNET_BILLING_PROJECT", "another")
+        with pytest.raises(SetupError, match=r"projects add-iam-policy-binding another .*Consumer"):
+            upload(catalog)
+        monkeypatch.setenv("FATHOMNET_BILLING_PROJECT", "the-lab")
+        assert counts(upload(catalog)) == {"stored": len(images)}
+        assert in_bucket(sink) == images
+        assert counts(download(catalog, tmp_path / "m", source=ROOT)) == {"stored": len(images)}
+        assert counts(upload(catalog)) == {"present": len(images)}
+
+    def test_files_and_checks_of_such_a_bucket_say_so_too(
+        self, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sink.add("sets/train.json", b"{}")
+        sink.payers = {"the-lab"}
+        file = place(f"{ROOT.rpartition('/')[0]}/sets/train.json")
+        with pytest.raises(OSError, match="FATHOMNET_BILLING_PROJECT"):
+            file.read_bytes()
+        (root,) = [check for check in check_bucket(ROOT) if check.name == "media root"]
+        assert root.status == "fail" and "FATHOMNET_BILLING_PROJECT" in f"{root.detail} {root.fix}"
+        monkeypatch.setenv("FATHOMNET_BILLING_PROJECT", "the-lab")
+        assert file.read_bytes() == b"{}"
+        (root,) = [check for check in check_bucket(ROOT) if check.name == "media root"]
+        assert root.status == "ok"

@@ -8,6 +8,7 @@ from ...files.credentials import (
     PROJECT_VARIABLE,
     emulator_endpoint,
     find_credentials,
+    paying_project,
 )
 
 READ_AND_WRITE: Final = "roles/storage.objectAdmin"
@@ -30,6 +31,16 @@ def grant_role(bucket: str, member: str, role: str = READ_AND_WRITE) -> str:
     return (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket}"
         f" --member={member} --role={role}"
+    )
+
+
+def grant_use(refusal: str, member: str) -> str:
+    """The command that lets somebody make a project pay, if a refusal is about that; else empty."""
+    if "serviceusage" not in refusal:
+        return ""
+    return (
+        f"gcloud projects add-iam-policy-binding {paying_project() or 'PROJECT'}"
+        f" --member={member} --role=roles/serviceusage.serviceUsageConsumer"
     )
 
 

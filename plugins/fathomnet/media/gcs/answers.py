@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ...errors import SetupError
+from ...files.credentials import PAYS, wants_a_payer
 from ...files.network import TRUST
 from ..outcomes import BusyError, ConflictError, ItemError, RefusedError
 from ..store import StoredObject
@@ -69,11 +70,16 @@ class Answer:
     def error(self) -> ItemError:
         """The error that an answer which is not ``ok`` means for its object.
 
+        Raises:
+            SetupError: it means the same for all objects: nobody is named who pays.
+
         Examples:
             >>> Answer(429, b"", wait=30.0).error()
             BusyError('Cloud Storage answers 429')
         """
         match self.status:
+            case HTTPStatus.BAD_REQUEST if wants_a_payer(self.reason):
+                raise SetupError(f"{self.reason}\n{PAYS}")
             case HTTPStatus.PRECONDITION_FAILED:
                 return ConflictError("an object of another version is there")
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:

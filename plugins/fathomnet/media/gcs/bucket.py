@@ -19,11 +19,12 @@ from typing_extensions import Self
 from yarl import URL
 
 from ...errors import FathomNetError, SetupError
+from ...files.credentials import paying_project
 from ..event_loop import in_daemon_thread
 from ..outcomes import BusyError, ItemError, attempts
 from ..store import StoredObject
 from ..web.http import NO_ANSWER, retry_after
-from .access import Access, grant_role
+from .access import Access, grant_role, grant_use
 from .answers import Answer, ForbiddenError, Page, closed_connection, in_words, invalid_certificate
 from .streams import Streams
 from .upload import Upload
@@ -92,9 +93,11 @@ class Bucket:
                 )
         try:
             with google.errors_of_stores(self._host):
-                return question(google, self._client.bucket(self.name))
+                bucket = self._client.bucket(self.name, user_project=paying_project())
+                return question(google, bucket)
         except ForbiddenError as error:
-            error.advice = grant_role(self.name, self.access.member)
+            member = self.access.member
+            error.advice = grant_use(error.reason, member) or grant_role(self.name, member)
             raise
 
     async def begin(self, name: str) -> aiohttp.ClientResponse:
@@ -149,6 +152,8 @@ class Bucket:
             await body.ended()
 
     def _address(self, service: str, path: str, query: Mapping[str, str | int]) -> URL:
+        if payer := paying_project():
+            query = {**query, "userProject": payer}
         bucket = quote(self.name, safe="")
         address = f"{self._endpoint}{service}/storage/v1/b/{bucket}{path}"
         # Encoded already: an object's name may hold whatever a URL gives a meaning to.

@@ -9,13 +9,13 @@ from requests import exceptions as failures
 from urllib3.exceptions import NewConnectionError
 
 from ...errors import SetupError
-from ...files.credentials import GET_CREDENTIALS
+from ...files.credentials import GET_CREDENTIALS, wants_a_payer
 from ...interruptions import causes
 from ..outcomes import BusyError, ItemError
 from ..store import StoredObject
 from ..web.http import retry_after
 from . import answers
-from .access import Access, create_bucket, grant_role
+from .access import Access, create_bucket, grant_role, grant_use
 from .streams import CONNECT_SECONDS
 
 SILENT_SECONDS: Final = 60.0
@@ -86,7 +86,8 @@ def list_page(
                 advice = create_bucket(bucket.name, access.project)
             case refusals.Forbidden():
                 problem = f"{access.account} may not list the bucket {bucket.name}"
-                advice = grant_role(bucket.name, access.member)
+                refusal = answer_of(error).reason
+                advice = grant_use(refusal, access.member) or grant_role(bucket.name, access.member)
             case _:
                 problem = f"the credentials of {access.account} are refused"
                 advice = GET_CREDENTIALS
@@ -110,7 +111,9 @@ def granted(bucket: Any, permissions: Collection[str]) -> frozenset[str] | None:
     """Which of these permissions its asker has; None if the server does not say."""
     try:
         return frozenset(bucket.test_iam_permissions(list(permissions), **ONCE))
-    except refusals.GoogleAPICallError:
+    except refusals.GoogleAPICallError as error:
+        if wants_a_payer(error):
+            raise  # which hinders everything else too
         return None
 
 

@@ -19,7 +19,7 @@ from ..outcomes import ItemError, MissingError
 from ..paths import GCS
 from ..store import Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
-from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role
+from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role, grant_use
 from .answers import FIELDS, Answer, ForbiddenError, stored_object
 from .bucket import Bucket, list_objects, list_page, read_answer, request_attempts
 from .upload import Upload
@@ -159,7 +159,8 @@ class GcsStore:
         """The error for an object, with the command that grants what is lacking."""
         error = answer.error()
         if answer.status == HTTPStatus.FORBIDDEN:
-            return ForbiddenError(error.reason, self._grant(to_write))
+            grant = grant_use(error.reason, self._bucket.access.member) or self._grant(to_write)
+            return ForbiddenError(error.reason, grant)
         return error
 
     async def put(
@@ -185,10 +186,11 @@ class GcsStore:
         answer = await self._bucket.upload(Upload(name, outgoing), query)
         if answer.status == HTTPStatus.NOT_FOUND:
             raise ItemError(f"there is no bucket {self._name} any more; {answer.reason}")
-        if answer.status == HTTPStatus.BAD_REQUEST and outgoing.crc32c is not None:
-            raise ItemError(f"not what its checksum announced; {answer.reason}")
         if not answer.ok:
-            raise self._error(answer, to_write=True)
+            error = self._error(answer, to_write=True)
+            if answer.status == HTTPStatus.BAD_REQUEST and outgoing.crc32c is not None:
+                error = ItemError(f"not what its checksum announced; {answer.reason}")
+            raise error
         self._bucket_seen = True
         stored = stored_object(answer.json())
         if (stored.size, stored.crc32c) != (outgoing.digest.size, outgoing.digest.crc32c):

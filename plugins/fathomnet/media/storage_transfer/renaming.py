@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ...errors import Fault, InputError, SetupError
+from ...files.credentials import paying_project
 from ..gcs.access import find_access
 from ..paths import GCS
 from .job import MAP_HEADER
@@ -82,9 +83,9 @@ class _Renamer:
 
         access = find_access()
         client = storage_client(access.credentials, access.project, access.endpoint, THREADS)
-        for _ in client.list_blobs(bucket, max_results=1):
+        self._bucket: Any = client.bucket(bucket, user_project=paying_project())
+        for _ in client.list_blobs(self._bucket, max_results=1):
             pass  # a bucket that is not there would otherwise look like one without the objects
-        self._bucket: Any = client.bucket(bucket)
 
     def rename(self, group: _Group) -> RenameResult:
         """Gives one object all its names."""
