@@ -298,6 +298,24 @@ def test_an_environment_of_which_a_file_was_purged_is_built_again(
     assert len((tmp_path / "built").read_text().splitlines()) == 2
 
 
+def test_what_a_module_sets_for_its_own_python_reaches_neither_building_nor_jobs(
+    tmp_path: Path,
+) -> None:
+    """Case B26."""
+    module = {"PYTHONPATH": "/of/a/module", "PYTHONHOME": "/of/a/module"}
+    env = storage_builder(tmp_path)
+    python = Path(env["FATHOMNET_PYTHON"])
+    told = 'echo "seen: $PYTHONPATH $PYTHONHOME $PYTHONNOUSERSITE" >> '
+    python.write_text(python.read_text().replace("sleep 1;", f"{told}{tmp_path}/seen;"))
+    built = run(SBATCH / "environment.sh", tmp_path, env=env | module)
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "seen").read_text() == "seen:   1\n"
+    job = program(tmp_path, "job", f". {SBATCH / 'job.sh'}; supervise env")
+    done = run(job, env={**os.environ, **module})
+    assert "PYTHONNOUSERSITE=1" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith(tuple(module))]
+
+
 def test_a_download_that_is_short_of_time_goes_back_into_the_queue(
     inputs: dict[str, str],
 ) -> None:
