@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
 from ..files import FaultList, SourceFile, decode, read_source
+from ..files.other_formats import other_format
 from ..files.places import is_there, place
 from ..files.reading import LARGEST
-from ..prediction_files.layout import PATHS, other_format
+from ..prediction_files.layout import PATHS
 from ..text import listed, shortened
 
 VECTORS: Final = ("embedding", "embeddings", "vector", "vectors", "features", "feature")
@@ -78,7 +79,8 @@ def read_vector_file(path: str) -> VectorTable:
     elif content.startswith(b"\x93NUMPY"):
         columns, matrix = _read_npy(source)
     else:
-        kind = other_format(content)[0] or "neither a Parquet file nor one of NumPy's"
+        other = other_format(content)
+        kind = other.name if other else "neither a Parquet file nor one of NumPy's"
         raise _refused(source, "file", f"is {kind}")
     if not len(matrix):
         raise _refused(source, "file", "holds no vectors")
