@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import fiftyone as fo
@@ -70,3 +71,35 @@ def test_the_views_of_others_outlive_a_kill_while_one_is_replaced(
     if after:
         expected["suspects"] = [str(number) for number in after]
     assert shown(fo.load_dataset(NAME, reload=True)) == expected
+
+
+def die_when_it_saves(numbers: tuple[int, ...], minutes: float) -> None:
+    """Saves hits as it would have been done that long ago, as far as the first of two writes."""
+    write = SavedViewDocument.save
+
+    def deadly(document: Any, **options: Any) -> None:
+        document.created_at -= timedelta(minutes=minutes)
+        write(document, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    SavedViewDocument.save = deadly
+    save(fo.load_dataset(NAME), *numbers)
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(61, 0), (59, 1)])
+def test_a_view_that_a_kill_left_half_saved_is_deleted_and_one_that_is_being_saved_is_not(
+    dataset: Any, minutes: float, left: int
+) -> None:
+    dataset.save_view("mine", dataset.limit(1))
+    process = forking.Process(target=die_when_it_saves, args=((2, 3), minutes))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    of_dataset = SavedViewDocument.objects(dataset_id=dataset._doc.id)
+    assert sorted(view.name for view in of_dataset) == ["mine", "suspects (new)"]
+    dataset.reload()
+    assert dataset.list_saved_views() == ["mine"], "nobody would ever see it"
+    bring_up_to_date(dataset)
+    assert of_dataset.filter(name="suspects (new)").count() == left
+    assert save(dataset, 2)
+    assert shown(fo.load_dataset(NAME, reload=True)) == {"mine": ["0"], "suspects": ["2"]}

@@ -11,7 +11,7 @@ behaves so. What it has:
   ``download_media``, ``get_local_paths``, ``cache_stats`` and ``clear_media``;
 - a user with a role and a permission on the dataset (``ctx.user``), and secrets that are in no
   environment (``ctx.secrets``);
-- ``allow_distributed_execution``;
+- ``allow_distributed_execution``, and executors each of which is given a part of the target view;
 - a database that is reached through a server only: see ``enterprise_database``.
 
 Whatever is replaced is put back by the ``MonkeyPatch`` that was given.
@@ -25,7 +25,7 @@ import importlib.machinery
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -66,6 +66,7 @@ class Deployment:
         secrets: of the plugins.
         cache_bytes: the largest size of the cache; negative for no limit.
         database: where the server is that answers for the database; empty for a direct connection.
+        part: of an executor that does a part of a distributed run: which of how many, from 0 on.
     """
 
     cache: str
@@ -74,6 +75,7 @@ class Deployment:
     secrets: Mapping[str, str] = field(default_factory=dict)
     cache_bytes: int = 32 << 30
     database: str = ""
+    part: tuple[int, int] | None = None
 
     def settings(self) -> str:
         """What a worker is told of it."""
@@ -161,6 +163,7 @@ def install(deployment: Deployment, patch: MonkeyPatch) -> MediaCache:
     cache = MediaCache(Path(deployment.cache), deployment.cache_bytes)
     _cloud_media(cache, patch)
     _user_and_secrets(deployment, patch)
+    _distribution(deployment, patch)
     if deployment.database:
         from tests.support.enterprise_database import connect
 
@@ -230,10 +233,32 @@ def _user_and_secrets(deployment: Deployment, patch: MonkeyPatch) -> None:
 
     patch.setattr(ExecutionContext, "__init__", prepared)
     patch.setattr(ExecutionContext, "secrets", property(lambda self: dict(deployment.secrets)))
-    configure = foo.OperatorConfig.__init__
 
+
+def _distribution(deployment: Deployment, patch: MonkeyPatch) -> None:
+    """Operators are distributed if they say so; an executor sees its part of what they work on."""
+    for kind, attribute in (
+        (foo.OperatorConfig, "allow_distributed_execution"),
+        (foo.ExecutionOptions, "_allow_distributed_execution"),
+    ):
+        patch.setattr(kind, "__init__", _allowing(kind.__init__, attribute))
+    if deployment.part is None:
+        return
+    which, of = deployment.part
+    whole = ExecutionContext.target_view
+
+    def part(self: Any, *arguments: Any, **options: Any) -> Any:
+        seen = whole(self, *arguments, **options)
+        first, last = (len(seen) * number // of for number in (which, which + 1))
+        return seen[first:last]
+
+    patch.setattr(ExecutionContext, "target_view", part)
+    patch.setattr(ExecutionContext, "num_distributed_tasks", property(lambda self: of))
+
+
+def _allowing(configure: Callable[..., None], attribute: str) -> Callable[..., None]:
     def configured(self: Any, *arguments: Any, **options: Any) -> None:
         configure(self, *arguments, **options)
-        self.allow_distributed_execution = options.get("allow_distributed_execution", False)
+        setattr(self, attribute, options.get("allow_distributed_execution", False))
 
-    patch.setattr(foo.OperatorConfig, "__init__", configured)
+    return configured

@@ -32,6 +32,7 @@ whose class cannot be imported is loaded as FiftyOne's own base class, which can
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
@@ -48,6 +49,10 @@ from ..text import as_plain
 from . import columns
 from .collection import make_durable
 from .columns import dataset_of
+from .documents import now
+
+HALF_SAVED: Final = timedelta(hours=1)
+"""A view that is being saved is listed within milliseconds; one that is not by then never will."""
 
 _OURS = STORED_CLASSES.partition(".")[0] + "."
 
@@ -469,20 +474,30 @@ def bring_up_to_date(dataset: Any) -> None:
     Raises:
         DatasetError: a newer version of the project has written it.
     """
-    from fiftyone.core.odm import patch_saved_views
-
     there = reload_known(dataset)
     dataset = dataset_of(dataset)
-    if any(isinstance(view, DBRef) for view in dataset._doc.saved_views):
-        # Somebody who deleted a saved view was killed between its document and the dataset's list.
-        # FiftyOne skips the entry where it looks for a view and counts it where it removes one, so
-        # that it would remove another one.
-        patch_saved_views(dataset.name)
-        dataset.reload()
+    _mend_saved_views(dataset)
     for number, step in STEPS:
         if number > there:
             step(dataset)
             write_schema_number(dataset, number)
+
+
+def _mend_saved_views(dataset: Any) -> None:
+    """Completes what FiftyOne left half done where it was killed: it saves a view in two writes.
+
+    A view that is listed and not there was being deleted. FiftyOne skips the entry where it looks
+    for a view and counts it where it removes one, so that it would remove another one. One that is
+    there and not listed was being saved; nobody would ever see or delete it.
+    """
+    from fiftyone.core.odm import SavedViewDocument, patch_saved_views
+
+    if any(isinstance(view, DBRef) for view in dataset._doc.saved_views):
+        patch_saved_views(dataset.name)
+        dataset.reload()
+    listed = [view.id for view in dataset._doc.saved_views]
+    unlisted = SavedViewDocument.objects(dataset_id=dataset._doc.id, id__nin=listed)
+    unlisted.filter(created_at__lt=now() - HALF_SAVED).delete()
 
 
 def _number_leaves_info(dataset: Any) -> None:

@@ -193,6 +193,8 @@ class EmbeddingRun:
     def record(self, state: str, work: Work, made: MapMade | None) -> None:
         """Records on the dataset what made the vectors, and the outcome of the run so far."""
         spec = self.embedder.spec
+        # Executors that divide a run among themselves begin it together, and share the record.
+        self._dataset.reload()
         record = EmbeddingRecord(
             state=state,
             model=spec.name,

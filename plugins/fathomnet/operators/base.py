@@ -108,6 +108,11 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     Where these are too many for a run that the App waits for, its form proposes to schedule it.
     """
+    divisible: ClassVar[bool] = False
+    """Whether FiftyOne Enterprise may have several executors do parts of the target view at once.
+
+    Such an operator does nothing before or after them; see :meth:`is_divisible`.
+    """
     writes_to: ClassVar[str] = ""
     """The parameter that names where files are written, if these can be sent to a browser."""
     risk: ClassVar[str] = "MEDIUM"
@@ -134,6 +139,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             dynamic=True,
             allow_immediate_execution=True,
             allow_delegated_execution=True,
+            allow_distributed_execution=self.divisible,
             view_target=False,
             **risk,
         )
@@ -155,6 +161,13 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def preview(self, params: P, dataset: Any) -> Preview:
         """What would happen if the form were executed now."""
         return Preview()
+
+    def is_divisible(self, params: P) -> bool:
+        """Whether a run with these parameters is the same as one on each part of what it works on.
+
+        Asked where ``divisible`` is set.
+        """
+        return self.divisible
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         """How many items a finished run could not handle."""
@@ -229,6 +242,9 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             allow_immediate_execution=options.allow_immediate_execution,
             allow_delegated_execution=options.allow_delegated_execution,
             default_choice_to_delegated=preview.minutes > forms.APP_WAITS,
+            allow_distributed_execution=(
+                options.allow_distributed_execution and self.is_divisible(params)
+            ),
         )
 
     def resolve_type(self, ctx: Any, type: str) -> Any:  # FiftyOne's own name

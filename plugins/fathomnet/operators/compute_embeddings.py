@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..embeddings import check_embeddings
+from ..embeddings.compute import NO_MAP
 from ..errors import FathomNetError, InputError, SetupError
 from ..models.devices import choose_device
 from ..parameters import embeddings as parameters
@@ -13,6 +14,10 @@ from .moving import SLOW
 
 PER_MINUTE: Final = 860
 """Boxes by CLIP ViT-B/32 on full-HD images and two cores: benchmarks/README.md."""
+DIVIDE: Final = (
+    f"With the method {NO_MAP} several executors can divide it among themselves; a second run then "
+    "draws the map of the vectors that are there"
+)
 
 
 class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
@@ -20,6 +25,10 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
     icon = "/plugins/fathomnet/assets/embeddings.svg"
     on_view = True
     may_be_long = True
+    divisible = True
+
+    def is_divisible(self, params: parameters.ComputeEmbeddings) -> bool:
+        return params.method == NO_MAP  # a map is of all vectors
 
     def failed_items(self, result: Mapping[str, Any]) -> int:
         return int(result["skipped"])
@@ -56,4 +65,6 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
         minutes = max(plan.items - plan.with_vector, 0) / PER_MINUTE
         if minutes > APP_WAITS:
             warnings += (f"About {minutes:,.0f} minutes without a GPU, on two cores. {SLOW}",)
+            if self.config.allow_distributed_execution and not self.is_divisible(params):
+                warnings += (DIVIDE,)
         return Preview(tuple(facts), warnings, minutes=minutes)
