@@ -144,6 +144,8 @@ def main() -> None:
         sys.exit(str(error))
     for path in files:
         sys.stdout.write(f"{path.stat().st_size:>10,}  {path.relative_to(REPOSITORY)}\n")
+    if "<owner>" in (REPOSITORY / "fiftyone.yml").read_text(encoding="utf-8"):
+        sys.stdout.write("the manifest has no address yet: see docs/deployment.md\n")
 
 
 if __name__ == "__main__":

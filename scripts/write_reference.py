@@ -1,7 +1,8 @@
 """Writes what follows from the registry of operators: the reference and two lists of them.
 
 ``docs/reference.md`` is made whole: every operator, its parameters and its result. In the manifest
-that FiftyOne reads, and in the README, the list of the operators is.
+that FiftyOne reads, and in the README, the list of the operators is. Where the pages name the
+repository, they get its address from the manifest, which is the one place to set it.
 
 It needs no FiftyOne: parameters, commands and the results of the stages are declared without it.
 """
@@ -32,6 +33,9 @@ LIST_OF_MANIFEST: Final = re.compile(r"(?<=^operators:\n)(  - \w+\n)+", re.MULTI
 TABLE_OF_README: Final = re.compile(
     r"(?<=^\| operator \| what it does \|\n)(\|.*\n)+", re.MULTILINE
 )
+
+ADDRESS: Final = re.compile(r"https://[\w./<>-]+/fathomnet-voxel51(?![\w.-])")
+"""Of this repository, on whatever host."""
 
 KINDS: Final = {"boolean": "yes or no", "integer": "whole number", "number": "number"}
 TEXT_KINDS: Final = {
@@ -130,7 +134,13 @@ def readme() -> str:
         for name, model in OPERATORS.items()
     )
     written = README.read_text(encoding="utf-8")
-    return TABLE_OF_README.sub(lambda _: f"|---|---|\n{rows}", written, count=1)
+    return addressed(TABLE_OF_README.sub(lambda _: f"|---|---|\n{rows}", written, count=1))
+
+
+def addressed(text: str) -> str:
+    """A page that names this repository by the address in the manifest."""
+    (address,) = re.findall(r"^url: (\S+)$", MANIFEST.read_text(encoding="utf-8"), re.MULTILINE)
+    return ADDRESS.sub(lambda _: address, text)
 
 
 def _section(model: type[Parameters]) -> str:
@@ -278,7 +288,12 @@ def _text(text: str) -> str:
 
 
 def main() -> None:
-    for page, text in ((REFERENCE, reference()), (MANIFEST, manifest()), (README, readme())):
+    made = {REFERENCE: reference(), MANIFEST: manifest(), README: readme()}
+    for page in sorted(REPOSITORY.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        if page not in made and ADDRESS.search(text):
+            made[page] = addressed(text)
+    for page, text in made.items():
         page.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{page}\n")
 

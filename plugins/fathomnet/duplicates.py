@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import names
+from .dataset.collection import make_durable
 from .dataset.columns import dataset_of, image_dives
 from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
@@ -288,8 +289,10 @@ def _save(dataset: Any, name: str, ids: Sequence[str]) -> str:
     if not ids:
         if dataset.has_saved_view(name):
             dataset.delete_saved_view(name)
+        make_durable(dataset)
         return ""
     view = dataset.select(list(ids), ordered=True)
     description = "Images that show the same, group by group"
     dataset.save_view(name, view, description=description, overwrite=True)
+    make_durable(dataset)
     return name

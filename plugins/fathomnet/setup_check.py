@@ -84,7 +84,7 @@ FEATURES: Final = (
     Feature(
         "ontologies",
         "1.18",
-        "the tree of concepts is in the taxonomy panel only",
+        "the tree of concepts is in the taxonomy panel only; names are chosen from a list",
         lambda: _has("fiftyone", "Taxonomy"),
     ),
 )

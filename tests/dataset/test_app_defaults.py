@@ -8,8 +8,14 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.app_defaults import concept_colours, offer_names, tick_new_field
+from fathomnet_voxel51.dataset.app_defaults import (
+    NAMES_OF_BOXES,
+    concept_colours,
+    offer_names,
+    tick_new_field,
+)
 from fathomnet_voxel51.dataset.datasets import create_dataset
+from fathomnet_voxel51.ingest.ingest import save_concept_tree
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from matplotlib.colors import rgb_to_hsv, to_rgb
@@ -79,3 +85,18 @@ def test_the_annotate_tab_offers_names_and_nothing_that_is_no_persons_to_set(dat
     assert dataset.active_label_schemas == ["ground_truth"]
     offer_names(dataset, ["another"])
     assert dataset.label_schemas["ground_truth"] == schema  # somebody's choice stays
+
+
+@pytest.mark.skipif(not hasattr(fo, "AnnotationOntology"), reason="FiftyOne has it from 1.18 on")
+@pytest.mark.parametrize(
+    ("others", "chosen_by"), [(["Sebastes", "Animalia"], NAMES_OF_BOXES), (["Nautilus x"], None)]
+)
+def test_names_are_chosen_on_the_tree_where_it_has_them_all(
+    dataset: Any, others: list[str], chosen_by: str | None
+) -> None:
+    names = load_taxonomy().names
+    save_concept_tree(load_taxonomy())
+    offer_names(dataset, names, others)
+    schema = dataset.label_schemas["ground_truth"]
+    assert schema.get("applied_ontology") == chosen_by
+    assert schema["classes"] == sorted({*names, *others})

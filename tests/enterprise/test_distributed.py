@@ -20,10 +20,12 @@ from fathomnet_voxel51.embeddings.run import EmbeddingRecord
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_run_key
 from fathomnet_voxel51.operators.compute_embeddings import DIVIDE, PER_MINUTE
 from fathomnet_voxel51.parameters import OPERATORS
+from fathomnet_voxel51.report import report_dataset
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from tests.embeddings.tiny import TinyEmbedder, write_images
 from tests.enterprise.conftest import Deploy
+from tests.support.cards import read_page, rows, section
 from tests.support.forking import forking
 
 NAME = "test-distributed"
@@ -84,11 +86,15 @@ def test_executors_that_divide_the_boxes_make_the_vectors_of_one(
     assert {one["present"] for one in results} == {0}, "nobody looks at another's part"
     assert set(Counter(log.read_text().split()).values()) == {1}, "each box by one of them, once"
     dataset.reload()
-    assert (found := vectors(dataset))[0] == ids
-    np.testing.assert_allclose(found[1], expected, atol=1e-5)
+    ids_after, made_in_parts = vectors(dataset)
+    assert ids_after == ids
+    np.testing.assert_allclose(made_in_parts, expected, atol=1e-5)
     key = embedding_run_key("clip", "ground_truth")
     record = read_record(dataset, key, EmbeddingRecord)
     assert record is not None and record.state == "complete"
+    card = read_page(report_dataset(dataset, tmp_path / "card").files[1])
+    told = rows(section(card, "Embeddings, maps and indexes").find("table"))[1]
+    assert told[3:] == [str(sum(COUNTS)), "complete"], "of all parts together"
     assert dataset.list_brain_runs() == []
     made = compute_embeddings(dataset, method="pca", batch_size=6)
     assert (made.embedded, made.present) == (0, sum(COUNTS)), "what is left to do is the map"

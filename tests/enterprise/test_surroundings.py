@@ -117,9 +117,9 @@ def chosen(name: str, **values: Any) -> Any:
     return foo.get_operator(f"{PLUGIN_NAME}/{name}").resolve_execution_options(ctx)
 
 
-@pytest.mark.parametrize(("images", "is_long"), [(1_000, False), (1_001, True)])
+@pytest.mark.parametrize(("images", "is_long"), [(200, False), (201, True)])
 @pytest.mark.parametrize("name", ["upload_images", "run_workflow"])
-def test_what_the_app_would_not_see_the_end_of_is_scheduled_unless_said_otherwise(
+def test_what_takes_minutes_is_scheduled_unless_said_otherwise(
     tmp_path: Path, name: str, images: int, is_long: bool
 ) -> None:
     annotations = str(write_catalog(tmp_path / "train.json", images, images, seed=1))
@@ -129,6 +129,21 @@ def test_what_the_app_would_not_see_the_end_of_is_scheduled_unless_said_otherwis
     options = chosen(name, **values)
     assert options.default_choice_to_delegated is is_long
     assert options.allow_immediate_execution and options.allow_delegated_execution
+
+
+@pytest.mark.parametrize(("limit", "is_long"), [(None, True), (100, False)])
+def test_a_workflow_that_embeds_says_for_how_many_minutes(
+    tmp_path: Path, dataset_name: str, limit: int | None, is_long: bool
+) -> None:
+    annotations = str(write_catalog(tmp_path / "train.json", 1_000, 9_000, seed=1))
+    ingest = {"dataset_name": dataset_name, "train_annotations": annotations, "limit": limit}
+    values = {"stages": ["ingest_dataset", "compute_embeddings"], "ingest_dataset": ingest}
+    assert chosen("run_workflow", **values).default_choice_to_delegated is is_long
+    operator = foo.get_operator(f"{PLUGIN_NAME}/run_workflow")
+    told = operator.preview(operator.model.parse(values), None)
+    assert told.minutes == pytest.approx((limit or 1_000) / 1_000 * 9_000 / 860, rel=0.01)
+    words = f"About {told.minutes:,.0f} minutes, to embed boxes without a GPU, on two cores"
+    assert any(words in one for one in told.warnings) is is_long
 
 
 def test_a_form_that_cannot_run_proposes_nothing() -> None:

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import fiftyone.operators as foo
 import numpy as np
+import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.evaluation.run import EvaluationDetails
+from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.text import as_plain
+from fiftyone.operators.executor import ExecutionContext, Executor
 
 from tests.evaluation.boxes import LEFT, RIGHT, Box
 from tests.support.stored import documents, without_none
@@ -148,3 +152,53 @@ print(json.dumps([results.metrics()["accuracy"], results.metrics()["taxonomic_di
         result, details["taxonomy_sha256"]
     )
     synthetic.delete_evaluation("e")
+
+
+SCENARIOS = {
+    "saved views": {"type": "view", "subsets": ["the first", "the last"]},
+    "a field of images": {"type": "sample_field", "field": "tags", "subsets": ["train"]},
+    "an attribute of boxes": {
+        "type": "label_attribute",
+        "field": "ground_truth.detections.phylum",
+        "subsets": ["Arthropoda", "Cnidaria"],
+    },
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_fiftyones_own_panel_has_its_scenarios_and_compares_ours_with_its_own(
+    synthetic: Any, scenario: dict[str, Any]
+) -> None:
+    panel = foo.get_operator("@voxel51/panels/model_evaluation_panel_builtin")
+    if not hasattr(panel, "get_scenario_data"):
+        pytest.skip("the panel of this FiftyOne has no scenarios")
+    add_taxonomy_ranks(synthetic)
+    synthetic.save_view("the first", synthetic[:150], overwrite=True)
+    synthetic.save_view("the last", synthetic[150:], overwrite=True)
+    evaluate_predictions(synthetic, eval_key="ours")
+    synthetic.evaluate_detections("model_predictions", eval_key="theirs", classwise=False)
+    shown = []
+    for key in ("ours", "theirs"):
+        state = {"view": {"key": key, "compareKey": "theirs"}}
+        params = {"key": key, "panel_id": "1", "panel_state": state}
+        request = {"dataset_name": synthetic.name, "params": params}
+        context = ExecutionContext(request, executor=Executor(), operator_uri=panel.uri)
+        told = panel.get_scenario_data(context, dict(scenario))["subsets_data"]
+        assert list(told) == scenario["subsets"]
+        assert all(of_one["distribution"] > 0 for of_one in told.values())
+        whole = panel.get_evaluation_data(context)
+        shown.append([whole["per_class_metrics"], *map(_numbers, (whole, *told.values()))])
+        key_a, ours, key_b, theirs = panel.load_compare_evaluation_results(context)
+        assert (key_a, key_b) == (key, "theirs")
+        assert sorted(ours.ytrue_ids) == sorted(theirs.ytrue_ids)
+    assert shown[0] == shown[1]
+    for key in ("ours", "theirs"):
+        synthetic.delete_evaluation(key)
+
+
+def _numbers(told: dict[str, Any]) -> Any:
+    """What a part of the panel shows, without its colours."""
+    matrix = told["confusion_matrix"]
+    ours = ("taxonomic_distance", "accuracy_")
+    metrics = {name: one for name, one in told["metrics"].items() if not name.startswith(ours)}
+    return metrics, matrix["matrix"].tolist(), list(matrix["classes"])

@@ -38,6 +38,7 @@ PLUGIN: Final = ".fathomnet."
 BATCH: Final = 5
 """Small batches make a middle in a small dataset."""
 NEVER: Final = 0
+IN_MEMORY: Final = ".in-memory"
 SECONDS: Final = 120
 _DRAWN: Final = re.compile(r"\.[0-9a-f]{16}(?=\.part)")
 """What the name of a file that is being written has by chance."""
@@ -54,6 +55,7 @@ class Writes(monitoring.CommandListener):  # type: ignore[misc]
 
     def __init__(self, log: Path, folder: Path, fatal: int) -> None:
         self._log = log.open("a", buffering=1)
+        self._in_memory = log.with_suffix(IN_MEMORY)
         self._folder = str(folder)
         self._fatal = fatal
         self._count = 0
@@ -65,7 +67,13 @@ class Writes(monitoring.CommandListener):  # type: ignore[misc]
         waiting = event.command.get("comment") == DELETES_NOTHING
         if (name in WRITING or merging) and not waiting and collection != QUEUE:
             # The samples of each dataset have a collection of their own.
-            self._note(f"{name} {str(collection).split('.')[0]}")
+            written = f"{name} {str(collection).split('.')[0]}"
+            self._note(written)
+            with self._in_memory.open("a") as lines:
+                lines.write(f"{written}\n")
+        if event.command.get("writeConcern", {}).get("j"):
+            # What was written before is in the journal with it, whatever it was.
+            self._in_memory.write_text("")
 
     def succeeded(self, event: Any) -> None:
         pass
@@ -120,6 +128,11 @@ class Worker:
         return bool(self.process.is_alive())
 
     @property
+    def in_memory(self) -> list[str]:
+        """The last writes, if nothing has waited until they would outlive the database."""
+        return self.log.with_suffix(IN_MEMORY).read_text().splitlines()
+
+    @property
     def writes(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
@@ -137,6 +150,7 @@ def worker(
         environment: variables beside those of the first worker.
     """
     log.unlink(missing_ok=True)
+    log.with_suffix(IN_MEMORY).write_text("")
     process = forking.Process(target=work, args=(log, folder, fatal, environment or {}))
     process.start()
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.app_defaults import TAXONOMY_NAME
+from fathomnet_voxel51.dataset.app_defaults import NAMES_OF_BOXES, TAXONOMY_NAME
 from fathomnet_voxel51.dataset.datasets import create_dataset, delete_dataset
 from fathomnet_voxel51.dataset.ingest_record import LicenceCount, SplitLicences, read_ingest_record
 from fathomnet_voxel51.dataset.records import read_values, write_values
@@ -19,6 +19,7 @@ from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import IngestResult, ingest_dataset
 from fathomnet_voxel51.ingest.ingest import save_concept_tree
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from fiftyone.core.utils import to_slug
 
 from tests.support.stored import documents, settings
 
@@ -408,7 +409,8 @@ def test_the_concepts_are_a_tree_that_is_saved_once() -> None:
         waiting.extend(node.values or ())
         if node.can_select:
             selectable.append(node.name)
-    assert sorted(selectable) == sorted(load_taxonomy().concepts)
+    assert sorted(selectable) == sorted(load_taxonomy().names)
+    assert fo.load_ontology(NAMES_OF_BOXES).taxonomy == to_slug(TAXONOMY_NAME)
 
 
 def test_progress_names_the_split_and_ends_at_one(

@@ -28,7 +28,7 @@ from demo.scenes import plan_scenes
 from demo.story import MODEL, StoryFiles, story
 from demo.workspaces import BESIDE_THE_GRID
 from demo.wrong_labels import SHARE
-from scripts.write_reference import MANIFEST, README, REFERENCE
+from scripts.write_reference import ADDRESS, MANIFEST, README, REFERENCE, addressed
 from tests.conftest import REPOSITORY
 from tests.support.page_checks import OPERATOR, check_code, check_command
 from tests.support.pages import PAGES, Block, Command, anchors, blocks, commands, links
@@ -137,9 +137,21 @@ def test_the_tutorial_tells_of_the_demo_as_it_is() -> None:
     assert all(f"`{name}`" in text for name in views)
 
 
-def test_the_manifest_says_where_the_readme_says_that_the_plugin_is() -> None:
+def test_the_repository_has_its_address_from_the_manifest_wherever_it_is_named() -> None:
     url = yaml.safe_load(MANIFEST.read_text())["url"]
     assert f"fiftyone plugins download {url}\n" in README.read_text()
+    listed = subprocess.run(
+        ["git", "grep", "--fixed-strings", "-h", "/fathomnet-voxel51", "--", "*.md", "*.toml"],
+        cwd=REPOSITORY,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout.decode()
+    assert ADDRESS.findall(listed).count(url) == len(ADDRESS.findall(listed)) >= 3, "run make docs"
+    pages = "git clone https://github.com/<owner>/fathomnet-voxel51 && cd fathomnet-voxel51; "
+    pages += "https://example.org/fathomnet-voxel51-0.1.0-plugin.zip"
+    assert addressed(pages) == pages.replace("https://github.com/<owner>/fathomnet-voxel51", url)
+    moved = pages.replace("github.com/<owner>", "git.lab.example/deep/sea")
+    assert addressed(moved) == addressed(pages)
 
 
 def test_the_readme_lists_every_operator() -> None:

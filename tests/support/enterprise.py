@@ -25,9 +25,11 @@ import importlib.machinery
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
@@ -92,6 +94,7 @@ class MediaCache:
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder / "media"
         self._size = size
+        self._lock = threading.Lock()
         self.fetched: list[str] = []
         """Every URI that was downloaded, in order."""
         self.largest = 0
@@ -107,15 +110,18 @@ class MediaCache:
         if update or not place.exists():
             bucket, _, name = uri.removeprefix(GCS).partition("/")
             place.parent.mkdir(parents=True, exist_ok=True)
-            part = place.with_name(f"{place.name}.{os.getpid()}.part")
+            # Elsewhere, and of each thread its own: others look at the cache meanwhile.
+            part = self.folder.with_name("parts") / token_hex(8)
+            part.parent.mkdir(exist_ok=True)
             try:
                 client = storage.Client.create_anonymous_client()
                 client.bucket(bucket).blob(name).download_to_filename(str(part))
                 part.replace(place)
             finally:
                 part.unlink(missing_ok=True)
-            self.fetched.append(uri)
-            self._make_room(place)
+            with self._lock:
+                self.fetched.append(uri)
+                self._make_room(place)
         os.utime(place)
         return str(place)
 

@@ -6,9 +6,13 @@ from typing import Any, Final
 
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, PRIMARY_LABEL
 from ..taxonomy import Taxonomy, load_taxonomy
+from .collection import make_durable
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
 """Name of the tree of concepts among FiftyOne's ontologies, which all datasets share."""
+
+NAMES_OF_BOXES: Final = "FathomNet 2025 names"
+"""Name of what FiftyOne's Annotate tab is told: that names are chosen on this tree."""
 
 SIDEBAR: Final = {
     "tags": ("tags", "_label_tags"),
@@ -107,27 +111,39 @@ def set_app_defaults(dataset: Any) -> None:
     dataset.save()
 
 
-def offer_names(dataset: Any, names: Iterable[str]) -> None:
+def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()) -> None:
     """Has FiftyOne's own Annotate tab offer these names for boxes, and nothing that follows.
 
-    The number of a box, its area and its ranks are no person's to set. Does nothing where somebody
-    has said already what the tab offers, and on releases before 1.13, which have no such tab.
+    They are chosen on the tree where it has all of them and was saved as an ontology, which
+    releases from 1.18 on can do, and otherwise from a list. The number of a box, its area and its
+    ranks are no person's to set. Does nothing where somebody has said already what the tab offers,
+    and on releases before 1.13, which have no such tab.
 
     Args:
         dataset: a FiftyOne dataset.
-        names: for boxes of ``GROUND_TRUTH``.
+        on_tree: the names of the tree, for boxes of ``GROUND_TRUTH``.
+        others: names that the boxes may have beside; some may be on the tree.
     """
     if not hasattr(dataset, "update_label_schema") or GROUND_TRUTH in dataset.label_schemas:
         return
-    crowd = {"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}
-    schema = {
+    names = set(on_tree)
+    schema: dict[str, Any] = {
         "type": "detections",
         "component": "dropdown",
-        "classes": sorted(set(names)),
-        "attributes": [crowd],
+        "classes": sorted(names.union(others)),
+        "attributes": [{"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}],
     }
+    if names.issuperset(others) and _knows_ontology(NAMES_OF_BOXES):
+        schema["applied_ontology"] = NAMES_OF_BOXES
     dataset.update_label_schema(GROUND_TRUTH, schema)
     dataset.activate_label_schemas(GROUND_TRUTH)
+    make_durable(dataset)
+
+
+def _knows_ontology(name: str) -> bool:
+    import fiftyone as fo
+
+    return hasattr(fo, "list_ontologies") and name in fo.list_ontologies()
 
 
 def untick_new_fields(dataset: Any) -> None:

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from ..catalog import ImageRecord
 from ..catalog.catalog import groups_of_repeats
 from ..dataset import writes
-from ..dataset.app_defaults import TAXONOMY_NAME, offer_names, save_split_view
+from ..dataset.app_defaults import NAMES_OF_BOXES, TAXONOMY_NAME, offer_names, save_split_view
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
 from ..dataset.hit_views import Hit, save_hits_view
@@ -30,7 +30,10 @@ from .update import Difference, move_media, update_split
 
 
 def save_concept_tree(taxonomy: Taxonomy) -> bool:
-    """Saves the concepts as a FiftyOne ontology, if this FiftyOne supports ontologies.
+    """Saves the tree as a FiftyOne ontology, if this FiftyOne supports ontologies.
+
+    It is saved once more as what FiftyOne's own Annotate tab chooses names by: all of the tree,
+    since a box may be known to its family only.
 
     Returns:
         Whether a version was written; not if the latest one is the same tree.
@@ -42,40 +45,39 @@ def save_concept_tree(taxonomy: Taxonomy) -> bool:
     children: dict[str | None, list[str]] = {}
     for taxon in taxonomy.taxa:
         children.setdefault(taxon.parent, []).append(taxon.name)
-    concepts = frozenset(taxonomy.concepts)
 
     def node(name: str) -> Any:
         taxon = taxonomy.taxon(name)
         below = [node(child) for child in children.get(name, ())]
-        return fo.Node(
-            name=name,
-            description=taxon.rank if taxon else None,
-            can_select=name in concepts,
-            values=below or None,
-        )
+        return fo.Node(name=name, description=taxon.rank if taxon else None, values=below or None)
 
     root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
-    description = f"{len(concepts)} concepts and their ancestors, kingdom to species"
+    description = f"{len(taxonomy.concepts)} concepts and their ancestors, kingdom to species"
     tree = fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
-    if _latest_tree() == tree.root.to_dict():
+    written = _save_latest(tree)
+    _save_latest(fo.AnnotationOntology(name=NAMES_OF_BOXES, taxonomy=tree))
+    return written
+
+
+def _save_latest(ontology: Any) -> bool:
+    """Saves an ontology, unless its latest version is the same; whether it was written."""
+    wanted = ontology.to_dict()["root"]
+    if _latest(ontology.name) == wanted:
         return False
     try:
-        tree.save(overwrite=True)
+        ontology.save(overwrite=True)
     except (ValueError, PyMongoError):
         # Of two processes that save it at once, one is refused: what counts is that it is there.
-        if _latest_tree() != tree.root.to_dict():
+        if _latest(ontology.name) != wanted:
             raise
         return False
     return True
 
 
-def _latest_tree() -> dict[str, Any] | None:
+def _latest(name: str) -> Any:
     import fiftyone as fo
 
-    if TAXONOMY_NAME not in fo.list_ontologies():
-        return None
-    tree: dict[str, Any] = fo.load_ontology(TAXONOMY_NAME).root.to_dict()
-    return tree
+    return fo.load_ontology(name).to_dict()["root"] if name in fo.list_ontologies() else None
 
 
 def count_repeats(images: Iterable[ImageRecord]) -> int:
@@ -231,9 +233,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         added += _ingest_split(dataset, plan, images, part)
     taxonomy = load_taxonomy()
     save_concept_tree(taxonomy)
-    offer_names(
-        dataset, {*taxonomy.names, *(name for plan in plans for name in plan.catalog.concepts)}
-    )
+    offer_names(dataset, taxonomy.names, {name for plan in plans for name in plan.catalog.concepts})
     result = _outcome(dataset, plans, located, added, updates)
     away = (
         f"; {result.media_found:,} of {counted(total, 'image', 'images')} found"

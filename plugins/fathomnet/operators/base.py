@@ -106,7 +106,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     may_be_long: ClassVar[bool] = False
     """Whether a preview says how many minutes a run would take.
 
-    Where these are too many for a run that the App waits for, its form proposes to schedule it.
+    Where these are more than anybody likes to wait for, its form proposes to schedule it.
     """
     divisible: ClassVar[bool] = False
     """Whether FiftyOne Enterprise may have several executors do parts of the target view at once.
@@ -226,7 +226,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         return types.Placement(place, button)
 
     def resolve_execution_options(self, ctx: Any) -> Any:
-        """The choices at the form's button, scheduling first where the App would not see the end.
+        """The choices at the form's button, scheduling first where it would take minutes.
 
         A release without that choice offers what it always does.
         """
@@ -241,7 +241,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         return foo.ExecutionOptions(
             allow_immediate_execution=options.allow_immediate_execution,
             allow_delegated_execution=options.allow_delegated_execution,
-            default_choice_to_delegated=preview.minutes > forms.APP_WAITS,
+            default_choice_to_delegated=preview.minutes > forms.WORTH_SCHEDULING,
             allow_distributed_execution=(
                 options.allow_distributed_execution and self.is_divisible(params)
             ),

@@ -9,11 +9,11 @@ from ..errors import FathomNetError, InputError, SetupError
 from ..models.devices import choose_device
 from ..parameters import embeddings as parameters
 from .base import StageOperator
-from .forms import APP_WAITS, Preview, problem_with
-from .moving import SLOW
+from .forms import WORTH_SCHEDULING, Preview, problem_with, told_minutes
 
 PER_MINUTE: Final = 860
 """Boxes by CLIP ViT-B/32 on full-HD images and two cores: benchmarks/README.md."""
+PACE: Final = "without a GPU, on two cores"
 DIVIDE: Final = (
     f"With the method {NO_MAP} several executors can divide it among themselves; a second run then "
     "draws the map of the vectors that are there"
@@ -63,8 +63,8 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
             again = ", in place of the one that is there" if plan.replaces else ""
             facts.append(f"their map is {plan.brain_key}{again}")
         minutes = max(plan.items - plan.with_vector, 0) / PER_MINUTE
-        if minutes > APP_WAITS:
-            warnings += (f"About {minutes:,.0f} minutes without a GPU, on two cores. {SLOW}",)
-            if self.config.allow_distributed_execution and not self.is_divisible(params):
-                warnings += (DIVIDE,)
+        warnings += told_minutes(minutes, PACE)
+        is_offered = self.config.allow_distributed_execution and not self.is_divisible(params)
+        if is_offered and minutes > WORTH_SCHEDULING:
+            warnings += (DIVIDE,)
         return Preview(tuple(facts), warnings, minutes=minutes)

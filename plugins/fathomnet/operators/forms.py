@@ -66,6 +66,9 @@ def too_large(path: str) -> bool:
 APP_WAITS: Final = 10.0
 """Minutes; FiftyOne ends the request of a run that takes longer."""
 
+WORTH_SCHEDULING: Final = 2.0
+"""Minutes; whoever would have to wait longer at a form is proposed to schedule the run."""
+
 HALF: Final = 6
 """Of the form's twelve columns: two short fields share a row, so that the preview is in sight."""
 
@@ -89,6 +92,30 @@ class Preview:
     target: str = ""
     question: Question | None = None
     minutes: float = 0.0
+
+
+def told_minutes(minutes: float, how: str) -> tuple[str, ...]:
+    """A warning of a run that takes long enough to be scheduled; none of another.
+
+    Args:
+        minutes: that it takes, about.
+        how: at which pace, or on what.
+
+    Examples:
+        >>> told_minutes(3, "at 5 MB a second")
+        ('About 3 minutes, at 5 MB a second: schedule it, and go on meanwhile',)
+        >>> told_minutes(1, "at 5 MB a second")
+        ()
+    """
+    if minutes <= WORTH_SCHEDULING:
+        return ()
+    advice = "schedule it, and go on meanwhile"
+    if minutes > APP_WAITS:
+        advice = (
+            "the App waits ten minutes for what it executes, and does not hear of the end of what "
+            "takes longer. Schedule it, or run it on the command line"
+        )
+    return (f"About {minutes:,.0f} minutes, {how}: {advice}",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,15 +80,15 @@ class IngestDataset(StageOperator[parameters.IngestDataset]):
         return (f"{images}: the notes say where they were looked for.",) if missing else ()
 
 
-def _read(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> tuple[str, Catalog]:
-    """What a file holds, in words, and a catalog that remembers all of it but the boxes."""
+def _read(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> tuple[str, Catalog, int]:
+    """What a file holds, in words, a catalog of all of it but the boxes, and how many these are."""
     return _read_version(file_version(path), path, skip_bad_boxes, folders)
 
 
 @lru_cache(maxsize=8)
 def _read_version(
     version: object, path: str, skip_bad_boxes: bool, folders: tuple[str, ...]
-) -> tuple[str, Catalog]:
+) -> tuple[str, Catalog, int]:
     # A form is redrawn at every keystroke, and a file takes a second to read.
     catalog = read_file(path, skip_bad_boxes, folders)
     text = (
@@ -99,7 +99,20 @@ def _read_version(
     corrections = counted(len(catalog.notes), "small correction", "small corrections")
     noted = f"{text}; {corrections}" if catalog.notes else text
     images = tuple(replace(image, boxes=()) for image in catalog.images)
-    return noted, replace(catalog, images=images)
+    return noted, replace(catalog, images=images), catalog.box_count
+
+
+def boxes_listed(params: parameters.IngestDataset) -> int:
+    """About how many boxes would be ingested, but for files that are too large for a preview."""
+    boxes = 0.0
+    for split, paths in split_files(params.model_dump()).items():
+        for path in paths_in(paths):
+            if not too_large(path):
+                folders = folders_of(params.media_root, params.mirror, split, path)
+                _, catalog, listed = _read(path, params.skip_bad_boxes, folders)
+                images = max(len(catalog.images), 1)
+                boxes += listed * min(params.limit or images, images) / images
+    return round(boxes)
 
 
 def _refusals(

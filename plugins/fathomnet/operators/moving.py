@@ -17,7 +17,14 @@ from ..parameters.kinds import paths_in
 from ..parameters.media import DownloadImages, UploadImages
 from ..text import counted
 from .base import StageOperator
-from .forms import APP_WAITS, Preview, file_version, once_a_version, problem_with, too_large
+from .forms import (
+    Preview,
+    file_version,
+    once_a_version,
+    problem_with,
+    told_minutes,
+    too_large,
+)
 
 P = TypeVar("P", UploadImages, DownloadImages)
 
@@ -26,12 +33,9 @@ Listed = tuple[str, tuple[tuple[str, str], ...]]
 
 WITHOUT_URL: Final = source_of("")
 
-SOON_DONE: Final = 1_000
-"""Images that move within the ten minutes for which the App waits, at 5 MB a second."""
-SLOW: Final = (
-    "The App waits ten minutes for what it executes, and does not hear of the end of what takes "
-    "longer: schedule it, or run it on the command line"
-)
+PER_MINUTE: Final = 100
+"""Images that move at the pace of ``PACE``."""
+PACE: Final = "at 5 MB a second"
 
 
 @once_a_version
@@ -139,8 +143,8 @@ def _after_earlier_runs(
         return Preview(problems=(Fault("ledger", str(error)),))
     seen = Counter(known.get(name, "new") for name in names)
     left = seen.total() - seen["stored"] - seen["present"]
-    minutes = APP_WAITS * left / SOON_DONE
-    slow = (f"About {minutes:,.0f} minutes, at 5 MB a second. {SLOW}",) if left > SOON_DONE else ()
+    minutes = left / PER_MINUTE
+    slow = told_minutes(minutes, PACE)
     facts = (*preview.facts, *_earlier(seen, params.recheck))
     return replace(preview, facts=facts, warnings=(*preview.warnings, *slow), minutes=minutes)
 

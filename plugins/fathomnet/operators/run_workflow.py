@@ -15,10 +15,13 @@ from ..workflow import check_workflow, run_workflow
 from ..workflow.media import MEDIA_STAGES, MediaStage, moves_of
 from ..workflow.workflow import check_files
 from .base import StageOperator
+from .compute_embeddings import PACE as PACE_OF_EMBEDDING
+from .compute_embeddings import PER_MINUTE as BOXES_PER_MINUTE
+from .compute_embeddings import ComputeEmbeddings
 from .download_images import DownloadImages
-from .forms import APP_WAITS, Preview, file_version, too_large
-from .ingest_dataset import IngestDataset
-from .moving import SLOW, TransferOperator
+from .forms import Preview, file_version, told_minutes, too_large
+from .ingest_dataset import IngestDataset, boxes_listed
+from .moving import PACE, TransferOperator
 from .upload_images import UploadImages
 
 MOVERS: Final[Mapping[MediaStage, TransferOperator[Any]]] = {
@@ -76,8 +79,21 @@ class RunWorkflow(StageOperator[parameters.RunWorkflow]):
             problems += [Fault(f"ingest_dataset.{f.place}", f.problem) for f in ingest.problems]
         if not problems:
             problems += _faults_of_files(params, dataset)
-        warnings = (f"About {minutes:,.0f} minutes to move images. {SLOW}",) * (minutes > APP_WAITS)
+        warnings = told_minutes(minutes, f"to move images {PACE}")
+        if "compute_embeddings" in params.stages and not problems:
+            embedding = _minutes_to_embed(params, dataset)
+            warnings += told_minutes(embedding, f"to embed boxes {PACE_OF_EMBEDDING}")
+            minutes += embedding
         return Preview(tuple(facts), warnings, tuple(problems), minutes=minutes)
+
+
+def _minutes_to_embed(params: parameters.RunWorkflow, dataset: Any) -> float:
+    """What the boxes of the files that are ingested take, or those of the dataset that is open."""
+    if "ingest_dataset" in params.stages:
+        return boxes_listed(params.ingest_dataset) / BOXES_PER_MINUTE
+    if dataset is None:
+        return 0.0
+    return ComputeEmbeddings().preview(params.compute_embeddings, dataset).minutes
 
 
 def _door(name: str) -> StageOperator[Any]:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import all_bases, read_record, why_outdated
-from ..dataset.vectors import EmbeddingRecord
+from ..dataset.vectors import EmbeddingRecord, vector_path
+from ..errors import DatasetError
 from ..evaluation.run import EvaluationDetails
 from ..label_errors.record import read_label_errors_record
 from ..labels.verdicts import RIGHT, standing
@@ -257,7 +258,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
             record.model,
             record.patches_field or "whole images",
             record.dimensions,
-            record.embedded + record.present,
+            _vectors_there(dataset, record),
             record.state,
         )
         for record in records
@@ -306,6 +307,15 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
 
 def _rows(headings: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], if_none: str) -> _Blocks:
     return (Table(headings, tuple(rows)) if rows else Note(if_none),)
+
+
+def _vectors_there(dataset: Any, record: EmbeddingRecord) -> int:
+    """Counted, because the last run may have been of a view, or of a part of the dataset."""
+    try:
+        path = vector_path(dataset, record.patches_field, record.field)
+    except DatasetError:
+        return 0
+    return dataset.count(path) if dataset.get_field(path) is not None else 0
 
 
 def _leaks(dataset: Any) -> Iterator[Block]:
