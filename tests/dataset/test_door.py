@@ -14,7 +14,8 @@ from typing import Any
 
 import bson
 import fiftyone as fo
-import fiftyone.core.odm as foo
+import fiftyone.core.odm as odm
+import fiftyone.operators as foo
 import pytest
 from bson import ObjectId
 from fathomnet_voxel51.dataset import door
@@ -22,6 +23,7 @@ from fathomnet_voxel51.dataset.collection import sample_collection
 from fathomnet_voxel51.dataset.documents import id_prefix, lasting_id
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.setup_check import check_setup
 from fiftyone.core.dataset import _list_datasets
 from pymongo.collection import Collection
@@ -278,7 +280,7 @@ ALTERED: dict[str, tuple[Alteration, str]] = {
 def test_fiftyone_as_it_is_opens_the_door_and_nothing_is_left_of_the_proof(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before, collections = all_datasets(), set(foo.get_db_conn().list_collection_names())
+    before, collections = all_datasets(), set(odm.get_db_conn().list_collection_names())
     with caplog.at_level(logging.INFO, logger=door.__name__):
         found = door.way()
     assert found.is_open, found.reason
@@ -286,7 +288,7 @@ def test_fiftyone_as_it_is_opens_the_door_and_nothing_is_left_of_the_proof(
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "straight into the collection" in caplog.text
     assert all_datasets() == before
-    new = set(foo.get_db_conn().list_collection_names()) - collections
+    new = set(odm.get_db_conn().list_collection_names()) - collections
     assert not [name for name in new if name.startswith("patches.")]
 
 
@@ -319,6 +321,9 @@ def test_no_document_is_wrong_where_fiftyone_stores_something_else(
     assert not door.way().is_open
     boxes = fo.load_dataset(dataset_name).values("ground_truth.detections.annotation_id")
     assert sorted(one for some in boxes for one in some) == list(range(1, 51))
+    told = foo.get_operator(f"{PLUGIN_NAME}/add_primary_label")(dataset_name)
+    assert told["labelled"] == 20
+    assert told["written_slower"] == f"through FiftyOne's public API: {door.way().reason}"
 
 
 def test_a_connection_that_offers_the_same_methods_is_as_good_as_pymongos(

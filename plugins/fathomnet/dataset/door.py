@@ -112,6 +112,17 @@ def way() -> Way:
         return _known[where]
 
 
+def why_slower() -> str:
+    """What a result says where stages take longer than they might; empty where they do not.
+
+    Nothing is said where the environment wants it so.
+    """
+    taken = way()
+    if taken.is_open or taken.is_forced:
+        return ""
+    return f"through FiftyOne's public API: {taken.reason}"
+
+
 _FORCED: Final[Mapping[str, Way]] = {
     "1": Way(False, f"{PUBLIC_API}=1", is_forced=True),
     "0": Way(True, f"{PUBLIC_API}=0", is_forced=True),

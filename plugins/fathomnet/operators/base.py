@@ -8,6 +8,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import delegation
+from ..dataset import door
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import open_dataset, refuse_if_deleted
 from ..dataset.records import reload_known
@@ -216,6 +217,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
                 _refuse_if_deleted(dataset)
                 raise
             _refuse_if_deleted(dataset)
+        if self.model.changes_dataset and (slow := door.why_slower()):
+            result["written_slower"] = slow
         return result
 
     def resolve_placement(self, ctx: Any) -> Any:
