@@ -13,10 +13,9 @@ import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset.records import read_record
-from fathomnet_voxel51.dataset.vectors import read_vectors
+from fathomnet_voxel51.dataset.vectors import EmbeddingRecord, read_vectors
 from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.embeddings import compute_embeddings
-from fathomnet_voxel51.embeddings.run import EmbeddingRecord
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_run_key
 from fathomnet_voxel51.operators.compute_embeddings import DIVIDE, PER_MINUTE
 from fathomnet_voxel51.parameters import OPERATORS
