@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import fiftyone as fo
 import pytest
+from bson import ObjectId
 from fathomnet_voxel51 import delegation
 from fathomnet_voxel51.errors import OperationFailedError
+from fiftyone.core.odm import get_db_conn
+from fiftyone.operators.delegated import DelegatedOperationService
 
 from demo import processes
 
@@ -111,3 +115,32 @@ def test_a_workflow_that_fails_in_the_worker_says_so_in_its_own_words(
     assert told.startswith("evaluate_predictions failed, stage 2 of 2.\n")
     assert told.endswith("Run the workflow again to go on from there.")
     assert "Traceback" not in told and "Error: " not in told
+
+
+class HeardError(Exception):
+    """Enough was heard."""
+
+
+@pytest.mark.parametrize(("minutes", "is_told"), [(4, False), (7, True)])
+def test_a_worker_that_was_killed_is_explained_where_it_says_nothing_for_long(
+    dataset_name: str, minutes: int, is_told: bool
+) -> None:
+    dataset = fo.Dataset(dataset_name, persistent=True)
+    operation = delegation.queue("add_primary_label", dataset, {})
+    DelegatedOperationService().set_running(ObjectId(operation))
+    then = datetime.now(timezone.utc) - timedelta(minutes=minutes, seconds=5)
+    # As the queue is when its worker has been dead for so long.
+    get_db_conn()["delegated_ops"].update_one(
+        {"_id": ObjectId(operation)}, {"$set": {"started_at": then, "updated_at": then}}
+    )
+    words = f"no word for {minutes} minutes: if its worker was killed, mark it as failed "
+    words += f"(fiftyone delegated fail {operation}) and run it again"
+    assert delegation.newest_runs(dataset)[0].unheard == (words if is_told else "")
+
+    def hears(share: float, label: str) -> None:
+        raise HeardError(label)
+
+    with pytest.raises(HeardError) as heard:
+        delegation.follow(operation, hears)
+    assert str(heard.value) == (f"starting; {words}" if is_told else "starting")
+    DelegatedOperationService().delete_operation(ObjectId(operation))

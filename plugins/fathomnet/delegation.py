@@ -5,14 +5,17 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
 
 from .errors import FathomNetError, OperationFailedError, SetupError
 from .names import PLUGIN_NAME
 from .progress import Progress
 
 POLL_SECONDS = 0.5
+
+SILENCE: Final = timedelta(minutes=5)
+"""Stages tell more often how far they are, but while a model is loaded or a map is drawn."""
 
 
 def queue(operator: str, dataset: Any, values: Mapping[str, Any]) -> str:
@@ -79,6 +82,8 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
             now = float(status.progress or 0.0), str(status.label)
         else:
             now = 0.0, "starting" if state == "running" else f"{state}, waiting for a worker"
+        if unheard := _unheard(operation):
+            now = now[0], f"{now[1]}; {unheard}"
         if now != told:
             progress(*now)
             told = now
@@ -101,6 +106,7 @@ class Run:
         values: its parameters.
         progress: the share done, 0 to 1.
         doing: what it does at the moment, or did last.
+        unheard: what to do where it runs and nothing was heard of it for long; else empty.
         error: why it failed, without a traceback; empty where it did not.
         result: what it returned; empty until it is completed.
     """
@@ -112,6 +118,7 @@ class Run:
     values: Mapping[str, Any]
     progress: float
     doing: str
+    unheard: str
     error: str
     result: Mapping[str, Any]
 
@@ -124,6 +131,24 @@ class Run:
     def ended(self) -> bool:
         """Whether it has a result, or a reason why it has none."""
         return self.state in ("completed", "failed")
+
+
+def _unheard(operation: Any) -> str:
+    """Explains an operation that runs by what FiftyOne says, and tells nothing of itself.
+
+    One whose worker was killed stays so for ever.
+    """
+    if str(operation.run_state) != "running":
+        return ""
+    status = getattr(operation.status, "updated_at", None)
+    heard = [one for one in (operation.started_at, operation.updated_at, status) if one is not None]
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    if not heard or now - max(heard) < SILENCE:
+        return ""
+    return (
+        f"no word for {(now - max(heard)) // timedelta(minutes=1):,} minutes: if its worker was "
+        f"killed, mark it as failed (fiftyone delegated fail {operation.id}) and run it again"
+    )
 
 
 def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
@@ -160,6 +185,7 @@ def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
                 request.get("params") or {},
                 float(getattr(one.status, "progress", None) or 0.0),
                 str(getattr(one.status, "label", None) or ""),
+                _unheard(one),
                 error,
                 result or {},
             )

@@ -167,7 +167,7 @@ class HomePanel(DatasetPanel):
         """A run with its buttons and, where it was opened, its result or its error."""
         said = [run.state]
         if run.state == "running":
-            said = [f"running, {run.progress:.0%}", run.doing]
+            said = [f"running, {run.progress:.0%}", run.doing, run.unheard]
         if run.queued_at is not None:
             said.append(f"queued {run.queued_at:%Y-%m-%d %H:%M} UTC")
         words = literal(", ".join(filter(None, said)))
