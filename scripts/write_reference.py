@@ -49,6 +49,7 @@ TEXT_KINDS: Final = {
     Widget.TEXT_INDEX: "brain key",
     Widget.PACK: "pack",
     Widget.CONCEPT: "concept",
+    Widget.SPECIAL_NAME: "name",
     Widget.SAVED_VIEW: "saved view",
     Widget.JOURNAL: "journal",
 }

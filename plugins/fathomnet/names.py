@@ -21,6 +21,8 @@ FROM_URLS: Final = "urls"
 CONCURRENCY: Final = 50
 
 ANNOTATION_ID: Final = "annotation_id"
+FIRST_OWN_NUMBER: Final = 2**52
+"""From here on annotation ids are of boxes that this project made, and of no catalog."""
 PROBABILITIES: Final = "probabilities"
 SECOND_LABEL: Final = "second_label"
 SECOND_CONFIDENCE: Final = "second_confidence"

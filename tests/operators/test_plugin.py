@@ -181,6 +181,8 @@ results["find_label_errors"] = run("find_label_errors", dataset)
 results["add_tiles"] = run("add_tiles", dataset, columns=2, rows=2)
 results["find_needles"] = run("find_needles", dataset, pack="debris")
 dataset.save_view("all", dataset.limit(10))
+results["label_hits"] = run("label_hits", dataset, view="all", label="a lost boot")
+run("undo_relabel", dataset)
 results["relabel_boxes"] = run("relabel_boxes", dataset, label="Sebastes", view="all")
 results["start_review"] = run("start_review", dataset, order="concept")
 results["review_labels"] = run("review_labels", dataset, view="all", verdict="reject")
@@ -236,6 +238,7 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["build_similarity_index"]["indexed"] > 10
     assert answer["results"]["compute_embeddings"]["skipped"] == 0
     assert answer["results"]["find_duplicates"]["images"] == 10
+    assert answer["results"]["label_hits"]["labelled"] == 10, "the four tiles of each image"
     assert answer["results"]["undo_relabel"]["restored"] > 10
     assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0
 

@@ -28,7 +28,8 @@ IN_ORDER = (
     *("compute_embeddings", "export_embeddings", "import_embeddings"),
     *("build_similarity_index", "add_tiles", "find_needles"),
     *("find_duplicates", "find_label_errors", "split_by_dive", "start_review", "review_labels"),
-    *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "report_dataset"),
+    *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "label_hits"),
+    "report_dataset",
 )
 """A page may need what those before it have made."""
 
@@ -123,9 +124,16 @@ def check_exported(dataset: Any, results: list[dict[str, Any]]) -> None:
     assert results[0]["corrections"] == 1
 
 
+def check_labelled(dataset: Any, results: list[dict[str, Any]]) -> None:
+    dataset.reload()
+    numbers = dataset.values("ground_truth.detections.annotation_id", unwind=True)
+    assert sum(number >= 2**52 for number in numbers) == results[0]["labelled"] > 0
+
+
 LEFT = {
     "relabel_boxes": check_relabelled,
     "undo_relabel": check_undone,
+    "label_hits": check_labelled,
     "export_corrections": check_exported,
 }
 

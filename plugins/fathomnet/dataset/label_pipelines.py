@@ -21,15 +21,19 @@ _BY_AREA: Final = "_fathomnet_by_area"
 _BEST: Final = "_fathomnet_best"
 
 
-def primary_label_update(boxes: str, field: str, moment: datetime | None = None) -> list[Document]:
+def primary_label_update(
+    boxes: str, field: str, moment: datetime | None = None, but: Sequence[str] = ()
+) -> list[Document]:
     """Gives every sample the label that ``labels.primary_concept`` finds.
 
     Args:
         boxes: path of the boxes.
         field: the field that takes the label; unset where no box has one.
         moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
+        but: labels that do not count.
     """
-    is_labelled = {"$gt": ["$$this.label", None]}
+    counts = {"$not": [{"$in": ["$$this.label", {"$literal": list(but)}]}]}
+    is_labelled = {"$and": [{"$gt": ["$$this.label", None]}, counts]}
     labelled = {"$filter": {"input": {"$ifNull": [f"${boxes}", []]}, "cond": is_labelled}}
     areas = {"$map": {"input": f"${_LABELLED}", "in": {"$isNumber": "$$this.area"}}}
     order = {"count": -1, "covers": -1, "label": 1}

@@ -40,7 +40,6 @@ def sample_schema() -> dict[str, Any]:
     """The fields that ``ingest_dataset`` sets on every sample and every box."""
     import fiftyone as fo
 
-    box = f"{GROUND_TRUTH}.detections"
     return {
         "metadata": _embedded("metadata", fo.ImageMetadata),
         "split": fo.StringField(),
@@ -53,6 +52,16 @@ def sample_schema() -> dict[str, Any]:
         "vehicle": fo.StringField(description="The underwater vehicle, from the source URL"),
         "dive": fo.StringField(description="The vehicle's dive, from the source URL"),
         GROUND_TRUTH: _embedded(GROUND_TRUTH, fo.Detections),
+        **numbered_schema(GROUND_TRUTH),
+    }
+
+
+def numbered_schema(field: str) -> dict[str, Any]:
+    """The attributes of annotated boxes beside label and rectangle."""
+    import fiftyone as fo
+
+    box = f"{field}.detections"
+    return {
         f"{box}.{ANNOTATION_ID}": fo.IntField(description="COCO id, unique within its split only"),
         f"{box}.area": fo.FloatField(description="Square pixels"),
         f"{box}.iscrowd": fo.IntField(),

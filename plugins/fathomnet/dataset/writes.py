@@ -235,18 +235,71 @@ def _save_edit(dataset: Any, path: str, edit: Edit, where: Document) -> None:
     """The same through the public API; the server looks just before it writes, not at once."""
     known = [key for key in edit.keys if dataset.get_field(f"{path}.{key}") is not None]
     state = {"$literal": {key: edit.state.get(key) for key in known}}
-    labels = {"$literal": [ObjectId(label) for _, label in edit.boxes]}
-    seen = [
-        {"$eq": [{"$ifNull": [f"$$this.{key}", None]}, {"$literal": value}]}
-        for key, value in edit.seen.items()
-    ]
-    as_seen = {"$and": [{"$in": ["$$this._id", labels]}, *seen]}
-    box = {"$cond": [as_seen, {"$mergeObjects": ["$$this", state]}, "$$this"]}
+    box = {"$cond": [_as_seen(edit), {"$mergeObjects": ["$$this", state]}, "$$this"]}
     pipeline: list[Document] = [
         {"$match": where},
         {"$set": {path: {"$map": {"input": f"${path}", "in": box}}}},
     ]
     public_writes.save_pipeline(dataset, pipeline, [path.partition(".")[0]])
+
+
+def _as_seen(edit: Edit) -> Document:
+    """Whether a box in an aggregation is one of an edit, and still as it was seen."""
+    labels = {"$literal": [ObjectId(label) for _, label in edit.boxes]}
+    seen = [
+        {"$eq": [{"$ifNull": [f"$$this.{key}", None]}, {"$literal": value}]}
+        for key, value in edit.seen.items()
+    ]
+    return {"$and": [{"$in": ["$$this._id", labels]}, *seen]}
+
+
+def add_boxes(dataset: Any, path: str, boxes: Mapping[str, Sequence[Document]]) -> None:
+    """Adds boxes to images, each image in one write; ids that are there already are left alone.
+
+    Args:
+        dataset: a FiftyOne dataset, whose fields are declared.
+        path: of the boxes.
+        boxes: by the id of the sample, as FiftyOne stores them.
+    """
+    field, _, member = path.partition(".")
+    collection = sample_collection(dataset)
+    for sample, some in boxes.items():
+        there = {"$ifNull": [f"${path}", []]}
+        ids = {"$ifNull": [f"${path}._id", []]}
+        new = {"$not": [{"$in": ["$$this._id", ids]}]}
+        missing = {"$filter": {"input": {"$literal": list(some)}, "cond": new}}
+        every = {member: {"$concatArrays": [there, missing]}}
+        change = {field: {"$mergeObjects": [{"_cls": "Detections"}, f"${field}", every]}}
+        where: Document = {
+            "_id": ObjectId(sample),
+            f"{path}._id": {"$not": {"$all": [one["_id"] for one in some]}},
+        }
+        if collection is None:
+            public_writes.save_pipeline(dataset, [{"$match": where}, {"$set": change}], [field])
+        else:
+            collection.update_one(where, [{"$set": {**change, "last_modified_at": now()}}])
+    if boxes and collection is not None:
+        reload_samples(dataset)
+
+
+def remove_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
+    """Removes the boxes of edits; each image in one write, and only boxes that are as was seen."""
+    collection = sample_collection(dataset)
+    for edit in edits:
+        samples = [ObjectId(sample) for sample in dict.fromkeys(one for one, _ in edit.boxes)]
+        labels = [ObjectId(label) for _, label in edit.boxes]
+        seen = {"_id": {"$in": labels}, **edit.seen}
+        where: Document = {"_id": {"$in": samples}, path: {"$elemMatch": seen}}
+        if collection is None:
+            kept = {"$not": [_as_seen(edit)]}
+            change = {path: {"$filter": {"input": f"${path}", "cond": kept}}}
+            pipeline = [{"$match": where}, {"$set": change}]
+            public_writes.save_pipeline(dataset, pipeline, [path.partition(".")[0]])
+        else:
+            update = {"$pull": {path: seen}, "$set": {"last_modified_at": now()}}
+            collection.update_many(where, update)
+    if collection is not None:
+        reload_samples(dataset)
 
 
 def write_overlapped(

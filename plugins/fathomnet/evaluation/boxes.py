@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..dataset import columns
 from ..dataset.documents import Document
+from ..dataset.records import special_names
 from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes
 
@@ -20,7 +21,7 @@ class Side:
 
     Attributes:
         field: its name.
-        boxes: the boxes that the view shows.
+        boxes: the boxes that the view shows, less those whose names are no taxa.
         stored_ids: for each image, the ids of all its boxes, including those that the view hides.
         stored_numbers: for each image, their annotation ids.
     """
@@ -73,8 +74,9 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
             for image in columns.read_images(dataset.select(ids), boxes=numbers)
         }
         whole = [stored[id_] for id_ in ids]
+    no_taxa = special_names(dataset)
     truth, predictions = (
-        _side(field, paths[field], images, whole) for field in (gt_field, pred_field)
+        _side(field, paths[field], images, whole, no_taxa) for field in (gt_field, pred_field)
     )
     splits, vehicles, dives, modified = ([image.get(name) for image in images] for name in _IMAGE)
     named = [
@@ -84,10 +86,18 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
     return EvaluatedBoxes(ids, splits, named, modified, truth, predictions)
 
 
-def _side(field: str, path: str, shown: list[Document], whole: list[Document]) -> Side:
+def _side(
+    field: str,
+    path: str,
+    shown: list[Document],
+    whole: list[Document],
+    no_taxa: frozenset[str],
+) -> Side:
     """One field of images as a view shows them, and as they are stored."""
     seen = [columns.boxes_in(image, path) for image in shown]
     stored = seen if whole is shown else [columns.boxes_in(image, path) for image in whole]
+    if no_taxa:
+        seen = [[box for box in boxes if box.get("label") not in no_taxa] for boxes in seen]
     attributes = [[[box.get(name) for box in boxes] for boxes in seen] for name in _ATTRIBUTES]
     return Side(
         field,

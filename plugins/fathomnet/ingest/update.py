@@ -13,7 +13,7 @@ from ..dataset.records import boxes_listed, read_values
 from ..dataset.schema import declare, further_schema
 from ..errors import DatasetError
 from ..media.paths import MediaPlan
-from ..names import ANNOTATION_ID, GROUND_TRUTH, OWN_RANK, RANKS, RELABELLINGS
+from ..names import ANNOTATION_ID, FIRST_OWN_NUMBER, GROUND_TRUTH, OWN_RANK, RANKS, RELABELLINGS
 from ..text import counted
 
 _PATH: Final = f"{GROUND_TRUTH}.detections"
@@ -218,7 +218,7 @@ def _of_boxes(
     gone: set[str] = set()
     for box in columns.boxes_in(one, _PATH):
         number, box_id = box.get(ANNOTATION_ID), str(box["_id"])
-        if number is None:
+        if number is None or number >= FIRST_OWN_NUMBER:
             continue  # somebody drew it
         if number not in left:
             gone.add(box_id)

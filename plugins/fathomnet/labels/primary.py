@@ -11,7 +11,7 @@ from ..dataset import writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.label_fields import boxes_path, require_writable
 from ..dataset.label_pipelines import primary_label_update
-from ..dataset.records import bring_up_to_date
+from ..dataset.records import bring_up_to_date, special_names
 from ..dataset.schema import classification_schema, declare
 from ..names import GROUND_TRUTH, PRIMARY_LABEL
 from ..progress import Progress, silent
@@ -40,8 +40,8 @@ def add_primary_label(
 
     Among equally frequent concepts, the one whose boxes cover more wins, then the first by name. A
     box covers its ``area`` if every labelled box of the image has one, otherwise its width times
-    its height. An image without a labelled box gets no value. Images whose value is already right
-    are not touched.
+    its height. Names that are no taxa do not count. An image without a labelled box gets no value.
+    Images whose value is already right are not touched.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -58,10 +58,12 @@ def add_primary_label(
 
     bring_up_to_date(dataset)
     boxes = check_primary_label(dataset, source_field, field)
+    no_taxa = sorted(special_names(dataset))
     tick_new_field(dataset, field)
     declare(dataset, classification_schema(field))
     progress(0.0, "finding the primary labels")
-    writes.rewrite_field(dataset, field, partial(primary_label_update, boxes, field))
+    change = partial(primary_label_update, boxes, field, but=no_taxa)
+    writes.rewrite_field(dataset, field, change)
     samples, labelled = dataset.aggregate([fo.Count(), fo.Count(f"{field}.label")])
     progress(1.0, f"{labelled:,} of {samples:,} images have a primary label")
     return PrimaryLabelResult(labelled=labelled, unlabelled=samples - labelled)

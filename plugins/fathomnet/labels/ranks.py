@@ -9,7 +9,7 @@ from ..dataset import columns, writes
 from ..dataset.columns import dataset_of
 from ..dataset.label_fields import labels_path
 from ..dataset.label_pipelines import rank_update
-from ..dataset.records import bring_up_to_date, read_record, write_record
+from ..dataset.records import bring_up_to_date, read_record, special_names, write_record
 from ..dataset.schema import declare, rank_schema
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, OWN_RANK, RANKS
@@ -26,7 +26,8 @@ class RanksResult:
 
     Attributes:
         boxes: labels whose concept has a place in the taxonomy, in all fields.
-        unknown_concepts: the names of the other labels, sorted.
+        unknown_concepts: the names of the other labels, sorted; those that are no taxa, such as
+            debris, are not among them.
         by_part: names that got the ranks of a taxon above them, and which: ``Munidopsis sp. 3``
             those of Munidopsis; sorted.
     """
@@ -72,7 +73,8 @@ def add_taxonomy_ranks(
         progress(done / len(paths), f"writing the ranks of {field}")
         declare(dataset, rank_schema(path))
         counts = dataset.count_values(f"{path}.label")
-        counts.pop(None, None)
+        for name in (None, *special_names(dataset)):
+            counts.pop(name, None)
         taxa = {label: taxonomy.certain(new.get(label, label)) for label in counts}
         ranks = {label: rank_attributes(one.name, taxonomy) for label, one in taxa.items() if one}
         by_part |= {

@@ -6,14 +6,18 @@ from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, Fault, InputError
+from ..evaluation.finished import MOST_IDS
+from ..parameters.needles import LabelHits
 from ..parameters.relabelling import RelabelBoxes
 from ..parameters.review import ReviewLabels
 from ..relabelling.box_states import read_states
-from ..relabelling.relabel import ChosenBoxes
-from ..seen import Target, boxes_meant, boxes_of_form
+from ..relabelling.journal import changes_of
+from ..relabelling.relabel import ChosenBoxes, journal_to_undo
+from ..seen import Target, boxes_meant, boxes_of_form, see
 from .base import StageOperator
+from .patch_copies import update_patches, view_of_boxes
 
-P = TypeVar("P", RelabelBoxes, ReviewLabels)
+P = TypeVar("P", RelabelBoxes, ReviewLabels, LabelHits)
 
 _PINNED: Final = "_boxes"
 """Among the parameters of a run that waits for a worker: the boxes that its form showed."""
@@ -69,8 +73,30 @@ class BoxesOperator(StageOperator[P]):
         # A run that waited was asked when it was scheduled.
         return self._target(ctx, params) if ctx.delegated else self._asked(ctx, params)
 
+    def show_changed(self, ctx: Any, key: str) -> None:
+        """Shows the boxes of a journal, and lets go of what was selected.
 
-def boxes_of(params: RelabelBoxes | ReviewLabels, target: Any) -> Any:
+        Args:
+            ctx: FiftyOne's execution context.
+            key: of the journal; empty where nothing was changed.
+        """
+        if ctx.dataset is None or not key:
+            return
+        journal = journal_to_undo(ctx.dataset, key)
+        if journal.boxes > MOST_IDS:
+            return
+        changes = changes_of(ctx.dataset, journal)
+        boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
+        view = update_patches(view_of_boxes(see(ctx), journal.field, boxes))
+        ctx.ops.clear_selected_labels()
+        ctx.ops.clear_selected_samples()
+        ctx.ops.set_extended_selection(reset=True)
+        # They may well filter for what the boxes were before.
+        ctx.ops.clear_sidebar_filters()
+        ctx.ops.set_view(view)
+
+
+def boxes_of(params: RelabelBoxes | ReviewLabels | LabelHits, target: Any) -> Any:
     """What a stage is given: the boxes that were chosen, or a view.
 
     Args:

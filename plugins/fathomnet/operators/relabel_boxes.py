@@ -10,14 +10,11 @@ from ..labels.ranks import rank_attributes
 from ..parameters import relabelling as parameters
 from ..progress import Progress, silent
 from ..relabelling import RelabelResult, relabel_boxes
-from ..relabelling.journal import changes_of
-from ..relabelling.relabel import journal_to_undo
-from ..seen import Target, see
+from ..seen import Target
 from ..taxonomy import load_taxonomy
 from ..text import counted
 from .chosen_boxes import BoxesOperator, boxes_of
 from .forms import Preview, Question
-from .patch_copies import update_patches, view_of_boxes
 
 
 class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
@@ -70,20 +67,8 @@ class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         """Shows the boxes that were changed, and lets go of what was selected."""
         super().show(ctx, result)
-        if ctx.dataset is None or result["dry_run"] or not result["journal"]:
-            return
-        if result["changed"] > MOST_IDS:
-            return
-        journal = journal_to_undo(ctx.dataset, result["journal"])
-        changes = changes_of(ctx.dataset, journal)
-        boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
-        view = update_patches(view_of_boxes(see(ctx), journal.field, boxes))
-        ctx.ops.clear_selected_labels()
-        ctx.ops.clear_selected_samples()
-        ctx.ops.set_extended_selection(reset=True)
-        # They may well filter for what the boxes were before.
-        ctx.ops.clear_sidebar_filters()
-        ctx.ops.set_view(view)
+        if not result["dry_run"]:
+            self.show_changed(ctx, result["journal"])
 
 
 def _relabel(

@@ -7,7 +7,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ..dataset.label_fields import fields_holding
-from ..dataset.records import read_record
+from ..dataset.records import read_record, special_names
 from ..dataset.vectors import EmbeddingRecord
 from ..models import model_names, model_spec
 from ..names import EMBEDDING_RUNS, IMPORTED
@@ -104,5 +104,6 @@ _OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
     Widget.BOXES_INDEX: lambda dataset: _plain(dataset.list_brain_runs(type="similarity")),
     Widget.TEXT_INDEX: lambda dataset: _plain(prompt_indexes(dataset)),
     Widget.JOURNAL: _journals,
+    Widget.SPECIAL_NAME: lambda dataset: _plain(sorted(special_names(dataset))),
     Widget.SAVED_VIEW: lambda dataset: _plain(dataset.list_saved_views()),
 }

@@ -26,6 +26,7 @@ class Widget(Enum):
     PACK = "a needle pack's name, or a file"
     TEXTS = "several texts"
     CONCEPT = "a name of the taxonomy"
+    SPECIAL_NAME = "a name that is no taxon"
     SAVED_VIEW = "name of a saved view"
     JOURNAL = "key of a relabelling"
 

@@ -1,11 +1,13 @@
-"""Parameters of the search for needles."""
+"""Parameters of the search for needles, and of the labelling of what it finds."""
 
 from typing import Annotated
 
 from pydantic import Field
 
+from .. import names
 from .base import Parameters
-from .kinds import OptionalText, PathText, Texts, Widget
+from .kinds import BoxesField, OptionalText, PathText, Texts, Widget
+from .relabelling import DryRun, Note, Scope, ViewOfBoxes
 
 
 class FindNeedles(Parameters):
@@ -45,3 +47,30 @@ class FindNeedles(Parameters):
         int,
         Field(ge=1, title="Hits", description="The most hits to keep of each needle"),
     ] = 25
+
+
+class LabelHits(Parameters):
+    operator = "label_hits"
+    heading = "FathomNet: label hits"
+    summary = "Make boxes of the hits that you see or have selected; it can be undone"
+    stage = "needles:label_hits"
+    position = 112
+
+    label: Annotated[
+        OptionalText,
+        Widget.SPECIAL_NAME,
+        Field(
+            title="Name",
+            description="What they show, no animal; empty for the name of each hit's needle",
+        ),
+    ] = ""
+    field: Annotated[
+        BoxesField, Field(title="Hits", description="The field of the hits, such as tiles")
+    ] = names.TILES
+    into: Annotated[
+        BoxesField, Field(title="Boxes", description="The field of boxes that they are added to")
+    ] = names.GROUND_TRUTH
+    view: ViewOfBoxes = ""
+    scope: Scope = ""
+    dry_run: DryRun = False
+    note: Note = ""

@@ -8,11 +8,19 @@ from .. import names
 from .base import Parameters
 from .kinds import BoxesField, OptionalText, PathText, Widget
 
-# What relabelling and review ask alike.
+# What relabelling, review and the labelling of hits ask alike.
 ViewOfBoxes = Annotated[
     OptionalText,
     Widget.SAVED_VIEW,
     Field(title="Saved view", description="Whose boxes; empty for what is selected or shown"),
+]
+Scope = Annotated[
+    Literal["", "selected", "all_except_selected", "shown"],
+    Field(
+        title="Scope",
+        description="Of what you see: what is selected, all but that, or all; empty for what "
+        "is selected, or else all",
+    ),
 ]
 DryRun = Annotated[
     bool, Field(title="Dry run", description="Say what would change, and write nothing")
@@ -44,14 +52,7 @@ class RelabelBoxes(Parameters):
         BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
     ] = names.GROUND_TRUTH
     view: ViewOfBoxes = ""
-    scope: Annotated[
-        Literal["", "selected", "all_except_selected", "shown"],
-        Field(
-            title="Scope",
-            description="Of what you see: what is selected, all but that, or all; empty for what "
-            "is selected, or else all",
-        ),
-    ] = ""
+    scope: Scope = ""
     dry_run: DryRun = False
     note: Note = ""
     below: Below = ""

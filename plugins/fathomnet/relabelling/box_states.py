@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bson import ObjectId
+
 from ..dataset import columns, writes
+from ..dataset.documents import Document
 from ..dataset.schema import declare
 from ..dataset.writes import Edit
 from ..labels.verdicts import VERDICT_KEYS, as_stored, verdict_schema
@@ -38,10 +41,13 @@ class Change:
     Attributes:
         box: as it was seen.
         after: what it has of ``STATE_KEYS`` afterwards.
+        drawn: of a box that was not there, what it has beside these: rectangle, number and area;
+            None for a box that was there.
     """
 
     box: BoxState
     after: State
+    drawn: State | None = None
 
     @property
     def is_renamed(self) -> bool:
@@ -101,13 +107,21 @@ def read_states(
 def make(dataset: Any, path: str, changes: Iterable[Change]) -> None:
     """Makes changes, where the boxes are as they were seen."""
     declare(dataset, verdict_schema(path))
-    writes.edit_boxes(dataset, path, _edits((one.box, one.box.state, one.after) for one in changes))
+    there, drawn = _apart(changes)
+    writes.edit_boxes(dataset, path, _edits((one.box, one.box.state, one.after) for one in there))
+    added: dict[str, list[Document]] = {}
+    for one in drawn:
+        added.setdefault(one.box.sample_id, []).append(_as_document(one))
+    writes.add_boxes(dataset, path, added)
 
 
 def take_back(dataset: Any, path: str, changes: Iterable[Change]) -> None:
     """Gives boxes back what they had, where they are as the changes left them."""
     declare(dataset, verdict_schema(path))
-    writes.edit_boxes(dataset, path, _edits((one.box, one.after, one.box.state) for one in changes))
+    there, drawn = _apart(changes)
+    writes.edit_boxes(dataset, path, _edits((one.box, one.after, one.box.state) for one in there))
+    # What was added goes; that it had no state before is what the edits say.
+    writes.remove_boxes(dataset, path, _edits((one.box, one.after, one.box.state) for one in drawn))
 
 
 def count_made(dataset: Any, path: str, changes: Collection[Change]) -> int:
@@ -123,7 +137,8 @@ def are_left(dataset: Any, path: str, changes: Collection[Change]) -> bool:
     before = {one.box.label_id: _seen(one.box.state) for one in changes}
     boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
     there = read_states(dataset, path, boxes, SEEN_KEYS)
-    return any(_seen(one.state) == before[one.label_id] for one in there)
+    missing = {one.box.label_id for one in changes if one.drawn} - {one.label_id for one in there}
+    return bool(missing) or any(_seen(one.state) == before[one.label_id] for one in there)
 
 
 def _edits(wanted: Iterable[tuple[BoxState, State, State]]) -> list[Edit]:
@@ -140,6 +155,27 @@ def _edits(wanted: Iterable[tuple[BoxState, State, State]]) -> list[Edit]:
         state = {key: value for key, value in second.items() if key in keys}
         edits.append(Edit(ids, _seen(first), state, keys))
     return edits
+
+
+def _apart(changes: Iterable[Change]) -> tuple[list[Change], list[Change]]:
+    """The changes of boxes that were there, and of those that are added."""
+    there: list[Change] = []
+    drawn: list[Change] = []
+    for one in changes:
+        (there if one.drawn is None else drawn).append(one)
+    return there, drawn
+
+
+def _as_document(change: Change) -> Document:
+    """An added box as FiftyOne stores it."""
+    return {
+        "_id": ObjectId(change.box.label_id),
+        "_cls": "Detection",
+        "attributes": {},
+        "tags": [],
+        **(change.drawn or {}),
+        **change.after,
+    }
 
 
 def _seen(state: State) -> dict[str, Any]:

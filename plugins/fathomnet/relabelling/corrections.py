@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
@@ -20,6 +20,7 @@ from ..labels.verdicts import VERDICT_KEYS, as_stored, state_of
 from ..names import ANNOTATION_ID, GROUND_TRUTH, REVIEW_ROUND, REVIEWED_AT, REVIEWED_BY, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
+from .box_states import Change
 from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
 from .journal import Journal, changes_of, journals_of
 
@@ -199,34 +200,30 @@ def hides_edits_by_hand(dataset: Any, field: str = GROUND_TRUTH) -> bool:
 def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     # How boxes were first, by their image: those of each split as they were ingested, where that
     # was kept; all others as they were first relabelled.
-    ingested: dict[str, dict[str, _Origin]] = {}
+    ingested, splits = _ingested(dataset) if field == GROUND_TRUTH else ({}, set())
     relabelled: dict[str, dict[str, _Origin]] = {}
-    splits = set()
-    for split in read_ingest_records(dataset) if field == GROUND_TRUTH else ():
-        kept = read_kept_boxes(dataset, split)
-        splits |= set() if kept is None else {split}
-        for label_id, box in (kept or {}).items():
-            origin = _Origin(box.label, box.bounding_box, box.annotation_id)
-            ingested.setdefault(box.sample_id, {})[label_id] = origin
     last: dict[str, tuple[Journal, str | None]] = {}
-    done = [one for one in journals_of(dataset) if one.field == field and one.stage == "done"]
-    for journal in done:
-        for entry in changes_of(dataset, journal):
-            one = entry.box
-            if entry.is_renamed:
-                last[one.label_id] = journal, entry.after["label"]
-            of_image = relabelled.setdefault(one.sample_id, {})
-            of_image.setdefault(one.label_id, _Origin(one.state.get("label")))
+    drawn: dict[str, set[str]] = {}
+    for journal, entry in _journaled(dataset, field):
+        one = entry.box
+        if entry.is_renamed:
+            last[one.label_id] = journal, entry.after["label"]
+        if entry.drawn is not None:
+            drawn.setdefault(one.sample_id, set()).add(one.label_id)
+        if one.label_id not in drawn.get(one.sample_id, ()):
+            first = relabelled.setdefault(one.sample_id, {})
+            first.setdefault(one.label_id, _Origin(one.state.get("label")))
     found = []
-    view = dataset if splits else dataset.select(list(relabelled))
+    view = dataset if splits else dataset.select(list({**relabelled, **drawn}))
     attributes = ("label", "bounding_box", ANNOTATION_ID)
     for image in columns.read_images(view, ("split",), {path: attributes}):
         sample_id, is_known = str(image["_id"]), image.get("split") in splits
         there = {str(box["_id"]): box for box in columns.boxes_in(image, path)}
         before = (ingested if is_known else relabelled).get(sample_id, {})
-        for label_id in {**before, **(there if is_known else {})}:
+        added = there if is_known else drawn.get(sample_id, set()) & there.keys()
+        for label_id in dict.fromkeys((*before, *added)):
             now = there.get(label_id)
-            if change := _change(before.get(label_id), now, is_known):
+            if change := _change(before.get(label_id), now, is_known or label_id in added):
                 origin, values = before.get(label_id) or _Origin(None), now or {}
                 number = values.get(ANNOTATION_ID, origin.annotation_id)
                 label, by = values.get("label"), last.get(label_id)
@@ -235,6 +232,27 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
                     _Correction(sample_id, label_id, number, origin.label, label, change, whose)
                 )
     return found
+
+
+def _ingested(dataset: Any) -> tuple[dict[str, dict[str, _Origin]], set[str]]:
+    """How boxes were ingested, by sample id and their own, and the splits where that was kept."""
+    ingested: dict[str, dict[str, _Origin]] = {}
+    splits = set()
+    for split in read_ingest_records(dataset):
+        kept = read_kept_boxes(dataset, split)
+        splits |= set() if kept is None else {split}
+        for label_id, box in (kept or {}).items():
+            origin = _Origin(box.label, box.bounding_box, box.annotation_id)
+            ingested.setdefault(box.sample_id, {})[label_id] = origin
+    return ingested, splits
+
+
+def _journaled(dataset: Any, field: str) -> Iterator[tuple[Journal, Change]]:
+    """The changes that stand in a field, each with its journal, the oldest first."""
+    for journal in journals_of(dataset):
+        if journal.field == field and journal.stage == "done":
+            for one in changes_of(dataset, journal):
+                yield journal, one
 
 
 def _change(origin: _Origin | None, now: Mapping[str, Any] | None, is_known: bool) -> str:

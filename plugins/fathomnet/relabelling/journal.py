@@ -53,6 +53,7 @@ _DONE: Final = {
     "reject": "rejected",
     "unsure": "was unsure of",
     "reset": "made unreviewed",
+    "add": "added",
 }
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
@@ -72,7 +73,8 @@ class Journal:
         user: who relabelled them.
         time: when, UTC, ISO 8601.
         boxes: the number of boxes.
-        verdict: what was said of them, a verdict of ``review_labels``.
+        verdict: what was said of them, a verdict of ``review_labels``; ``add`` where they were not
+            there before.
     """
 
     METHOD: ClassVar[str] = "relabel_boxes"
@@ -90,6 +92,8 @@ class Journal:
     @property
     def what(self) -> str:
         """What was done, after the name of who did it."""
+        if self.label and self.verdict == "add":
+            return f"added as {self.label}"
         return f"made {self.label}" if self.label else _DONE.get(self.verdict, self.verdict)
 
     @property
@@ -131,7 +135,8 @@ def begin_journal(
     write_record(dataset, key, journal)
     alike: dict[tuple[Any, ...], tuple[Change, list[str]]] = {}
     for one in changes:
-        same = (tuple(one.box.state.items()), tuple(one.after.items()))
+        drawn = None if one.drawn is None else str(one.drawn)
+        same = (tuple(one.box.state.items()), tuple(one.after.items()), drawn)
         line = f"{one.box.sample_id} {one.box.label_id}"
         alike.setdefault(same, (one, []))[1].append(line)
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
@@ -140,6 +145,7 @@ def begin_journal(
             "state": _to_json(one.box.state),
             "after": _to_json(one.after),
             "boxes": "\n".join(lines),
+            **({} if one.drawn is None else {"drawn": dict(one.drawn)}),
         }
         for one, lines in alike.values()
     ]
@@ -197,7 +203,10 @@ def changes_of(dataset: Any, journal: Journal, ranks: State | None = None) -> li
             own = {key: (ranks or {})[key] for key in before if key in (ranks or {})}
             after = {"label": journal.label, **own}
         boxes = boxes_listed(group["boxes"])
-        changes += [Change(BoxState(sample, label, before), after) for sample, label in boxes]
+        drawn = group.get("drawn")
+        changes += [
+            Change(BoxState(sample, label, before), after, drawn) for sample, label in boxes
+        ]
     return changes
 
 

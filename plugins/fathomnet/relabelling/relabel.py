@@ -9,7 +9,7 @@ from ..dataset.columns import dataset_of
 from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
 from ..dataset.label_fields import boxes_path
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.records import bring_up_to_date, reload_known, special_names
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..labels.verdicts import as_stored, verdict_on
@@ -44,6 +44,8 @@ _LOOKS: Final = 10
 """How often somebody looks whether what two people did at once is all there."""
 _LONGEST: Final = 200
 """Characters of a new name."""
+_GONE: Final[State] = {"label": ""}
+"""The state of a box that is not there any more, which is none that a box can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class UndoResult:
     """The outcome of an undo.
 
     Attributes:
-        restored: boxes that are again as they were before the relabelling.
+        restored: boxes that are again as they were before the relabelling; those that it added
+            are gone.
         conflicts: boxes that were edited or deleted after the relabelling; they are left alone.
         journal: the key of the relabelling.
     """
@@ -222,6 +225,7 @@ def checked_label(
     """
     label = " ".join(label.split())
     others = {name for name in dataset.distinct(f"{path}.label") if name}
+    others |= special_names(dataset)
     others.update(
         name for record in read_ingest_records(dataset).values() for name in record.concepts
     )
@@ -281,7 +285,10 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
         move_to(dataset, entry, "undone")
     there = {one.label_id: one.state for one in read_states(dataset, path, _ids(before))}
     restored = sum(
-        one.label_id in there and _given(there[one.label_id]) == _given(one.state) for one in before
+        one.box.label_id not in there
+        if one.drawn is not None
+        else _given(there.get(one.box.label_id, _GONE)) == _given(one.box.state)
+        for one in changes
     )
     progress(1.0, f"{counted(restored, 'box is', 'boxes are')} as before")
     return UndoResult(restored, len(before) - restored, entry.key)

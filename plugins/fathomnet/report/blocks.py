@@ -1,12 +1,14 @@
 """The blocks of a data card, independent of its format, and the columns that they are made from."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Final
 
 from ..dataset import columns
 from ..dataset.label_fields import fields_holding
+from ..dataset.records import special_names
 from ..names import GROUND_TRUTH
 
 Cell = str | int | float | None
@@ -128,12 +130,14 @@ class Content:
         columns: values by the names of ``IMAGE``; None for an image without a value.
         labels: labels of the boxes of ``GROUND_TRUTH``.
         rectangles: rectangles of the same boxes, relative to the image.
+        special: how many boxes have each name that is no taxon; they are not among the labels.
     """
 
     ids: list[str]
     columns: dict[str, list[Any]]
     labels: list[Sequence[str | None]]
     rectangles: list[Sequence[Sequence[float]]]
+    special: Mapping[str, int] = field(default_factory=dict)
 
     def boxes(self) -> Iterator[tuple[int, str | None, Sequence[float]]]:
         """Each box: the position of its image, its label and its rectangle."""
@@ -157,7 +161,10 @@ def read_content(dataset: Any) -> Content:
     path = f"{GROUND_TRUTH}.detections"
     wanted = {path: ("label", "bounding_box")} if has_boxes else {}
     images = list(columns.read_images(dataset, IMAGE, wanted))
-    boxes = [columns.boxes_in(image, path) if has_boxes else () for image in images]
+    every = [columns.boxes_in(image, path) if has_boxes else () for image in images]
+    no_taxa = special_names(dataset)
+    boxes = [[box for box in some if box.get("label") not in no_taxa] for some in every]
+    labels = (box.get("label") for some in every for box in some)
     return Content(
         [str(image["_id"]) for image in images],
         {
@@ -167,4 +174,5 @@ def read_content(dataset: Any) -> Content:
         },
         [[box.get("label") for box in some] for some in boxes],
         [[box.get("bounding_box") or () for box in some] for some in boxes],
+        Counter(label for label in labels if label in no_taxa),
     )

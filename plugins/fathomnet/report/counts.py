@@ -88,6 +88,10 @@ def _overview(content: Content) -> Iterable[Block]:
         first = tuple(sorted(tags.items())[:SHOWN])
         yield Table(("tag of images", "images"), first)
 
+    if content.special:
+        named = ", ".join(f"{name} ({count:,})" for name, count in sorted(content.special.items()))
+        yield Note(f"Boxes that show no animal are counted nowhere else: {named}.")
+
     repeats = groups_of_repeats(
         (place, rectangle, label) for place, label, rectangle in content.boxes()
     )

@@ -17,7 +17,7 @@ from bson import ObjectId
 from ..dataset import columns, writes
 from ..dataset.documents import Document
 from ..dataset.label_fields import boxes_path
-from ..dataset.records import bring_up_to_date, reload_known, write_record
+from ..dataset.records import bring_up_to_date, reload_known, special_names, write_record
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
 from ..progress import Progress, silent
@@ -277,7 +277,7 @@ def split_by_dive(
     (reload_known if dry_run else bring_up_to_date)(dataset)
     progress(0.0, "reading images and dives")
     images = read_images(dataset, grouping)
-    labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
+    labels = _taxa_of_boxes(dataset)
     divided = [place for place, tags in enumerate(images.tags) if tags & _DIVIDED]
     dive_of = images.dives.__getitem__
     by_name = groupby(sorted(divided, key=dive_of), key=dive_of)
@@ -289,7 +289,7 @@ def split_by_dive(
     groups = [
         Group(
             len(places),
-            Counter(label for place in places for label in labels[place] or () if label),
+            Counter(label for place in places for label in labels[place]),
         )
         for places in members.values()
     ]
@@ -325,6 +325,13 @@ def split_by_dive(
         dry_run=dry_run,
         images_of_no_dive=len(members.get(NOTHING_KNOWN, ())),
     )
+
+
+def _taxa_of_boxes(dataset: Any) -> list[list[str]]:
+    """The names of each image's boxes, without those that are no taxa."""
+    no_taxa = {None, *special_names(dataset)}
+    labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
+    return [[label for label in some or () if label not in no_taxa] for some in labels]
 
 
 def _nothing_to_divide(

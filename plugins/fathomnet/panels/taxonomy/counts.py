@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ...dataset import columns
 from ...dataset.label_fields import label_types
+from ...dataset.records import special_names
 from ...names import distance_attribute
 
 RIGHT: Final = "tp"
@@ -92,12 +93,16 @@ def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, 
         eval_key: an evaluation whose verdicts are counted too; empty for none.
 
     Returns:
-        The counts by label; boxes without a label are under None.
+        The counts by label; boxes without a label are under None. Those that show no animal, whose
+        names are no taxa, are left out.
     """
     path = labels_in(view)[field]
     attributes = ["label", *((eval_key, distance_attribute(eval_key)) if eval_key else ())]
     counts: dict[str | None, LabelCount] = {}
+    no_taxa = special_names(view)
     for (label, *marks), boxes in columns.count_alike(view, field, path, attributes):
+        if label in no_taxa:
+            continue
         verdict, distance = marks or (None, None)
         count = LabelCount(
             boxes,
