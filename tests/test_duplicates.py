@@ -14,6 +14,7 @@ from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.files.credentials import EMULATOR_VARIABLE
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.similarity.mapped import HOME_VARIABLE
+from PIL import Image
 
 from tests.media.sink import BUCKET, Sink
 from tests.similarity.embedded import cosine, give_vectors
@@ -194,3 +195,45 @@ def test_objects_that_nobody_can_look_at_are_counted_and_the_reason_is_told(
         assert (result.exact_duplicates, result.unreadable) == (0, IMAGES)
         assert f"{IMAGES} images were not compared as files" in result.notes[0]
         assert reason in result.notes[0]
+
+
+def test_pictures_decide_where_all_vectors_are_alike(dataset_name: str, tmp_path: Path) -> None:
+    """Dark water with one animal each: a frame and its repeat, moved a little, and all others."""
+    lot = np.random.default_rng(2)
+    waters = lot.uniform(20, 90, (IMAGES, 3))
+    animals = lot.normal(0, 40, (IMAGES, 6, 6))
+    places = lot.integers(30, 60, (IMAGES, 2))
+    for image, original in REPEATS.items():
+        waters[image] = waters[original] * 1.01
+        animals[image], places[image] = animals[original], places[original] + (4, -3)
+    # The same animal in other water is another picture, and so is another animal in the same.
+    animals[11], places[11] = animals[5], places[5]
+    waters[22] = waters[6]
+    samples = []
+    for number in range(IMAGES):
+        picture = np.ones((120, 160, 3)) * waters[number]
+        down, right = places[number]
+        animal = np.kron(animals[number], np.ones((5, 5)))
+        picture[down : down + 30, right : right + 30] += animal[:, :, None]
+        picture += lot.normal(0, 1, picture.shape)
+        file = tmp_path / f"{number}.png"
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(file)
+        samples.append(fo.Sample(filepath=str(file), dive=DIVES[number % 3]))
+    dataset = fo.Dataset(dataset_name, persistent=True)
+    dataset.add_samples(samples)
+    # To the model they are all one: of some different ones it thinks more than of any repeat.
+    vectors = 1 + lot.normal(0, 0.01, (IMAGES, 24))
+    vectors[11], vectors[22] = vectors[5] + 1e-4, vectors[6] + 1e-4
+    for image, original in REPEATS.items():
+        vectors[image] = vectors[original] + lot.normal(0, 0.002, 24)
+    give_vectors(dataset, vectors.astype(np.float32), patches_field="")
+    result = find_duplicates(dataset)
+    groups: dict[int, set[int]] = {}
+    for number, group in enumerate(dataset.values("duplicate_group")):
+        groups.setdefault(group, set()).add(number)
+    groups.pop(None, None)
+    assert sorted(map(sorted, groups.values())) == [[2, 30, 31], [7, 45], [8, 50]]
+    assert result.told_apart >= 2
+    # With a threshold of one's own the vectors alone decide.
+    assert find_duplicates(dataset, threshold=0.9999).groups > 3
+    assert "duplicate_group" in dataset.app_config.active_fields.paths

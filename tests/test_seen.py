@@ -37,6 +37,8 @@ from demo.synthetic import write_catalog, write_predictions_csv
 from tests.support import screens
 
 RELABEL = f"{PLUGIN_NAME}/relabel_boxes"
+REVIEW = f"{PLUGIN_NAME}/review_labels"
+LABEL_HITS = f"{PLUGIN_NAME}/label_hits"
 NEW = "Scotoplanes globosa"
 TRUTH, PREDICTED, TILES = "ground_truth", "model_predictions", "tiles"
 
@@ -329,11 +331,13 @@ def screen(world: World, base_name: str, filter_name: str, choice: str) -> Scree
     return Screen(request, None if nothing_chosen else meant or None)
 
 
-def form(request: dict[str, Any]) -> dict[str, Any]:
+def form(request: dict[str, Any], operator: str = RELABEL) -> dict[str, Any]:
     """The form that the App would be sent, by the names of its fields."""
     sent = copy.deepcopy(request)
-    context = ExecutionContext(sent, executor=Executor(), operator_uri=RELABEL, required_secrets=[])
-    found: dict[str, Any] = foo.get_operator(RELABEL).resolve_type(context, "inputs").to_json()
+    context = ExecutionContext(
+        sent, executor=Executor(), operator_uri=operator, required_secrets=[]
+    )
+    found: dict[str, Any] = foo.get_operator(operator).resolve_type(context, "inputs").to_json()
     return dict(found["type"]["properties"])
 
 
@@ -344,11 +348,13 @@ def execute(request: dict[str, Any], operator: str = RELABEL) -> ExecutionResult
     return result
 
 
-def as_a_person(request: dict[str, Any], label: str = NEW, **values: Any) -> dict[str, Any]:
+def as_a_person(
+    request: dict[str, Any], label: str = NEW, operator: str = RELABEL, **values: Any
+) -> dict[str, Any]:
     """The request of a form that is filled in, and ticked where it asks."""
     values = {"label": label, "field": TRUTH, "view": "", "dry_run": False, "note": ""} | values
     sent = request | {"params": values, "prompt_id": screens.FORM}
-    ticks = {name: True for name in form(sent) if name.startswith("_tick_")}
+    ticks = {name: True for name in form(sent, operator) if name.startswith("_tick_")}
     return sent | {"params": values | ticks}
 
 
@@ -390,13 +396,82 @@ def test_exactly_what_is_on_the_screen_is_relabelled(
     after = labels_of(world.dataset)
     changed = {box for box in before if before[box] != after[box]}
     if meant is None:
-        assert result.error and not changed
-        assert "name the boxes" in result.error_message or "no box" in result.error_message
+        assert not changed
+        nothing_is_meant(result)
         return
     assert not result.error, result.error_message
     assert changed == {box for box in meant if before[box] != NEW}
     assert {after[box] for box in meant} == {NEW}
     assert result.result["changed"] == len(changed)
+
+
+def nothing_is_meant(result: ExecutionResult) -> None:
+    assert result.error
+    assert "name the boxes" in result.error_message or "no box" in result.error_message
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" + ".join)
+def test_exactly_what_is_on_the_screen_is_judged(world: World, way: tuple[str, str, str]) -> None:
+    request, meant = screen(world, *way)
+    values = {"verdict": "reject", "scope": "shown" if way[2] == "shown" else "selected"}
+    if way[2] == "opened":
+        # An opened image is what is seen, and nothing in it is selected.
+        values["scope"] = "shown"
+    result = execute(as_a_person(request, "", operator=REVIEW, **values), REVIEW)
+    judged = {
+        str(box["_id"])
+        for image in world.dataset._sample_collection.find()
+        for box in (image.get(TRUTH) or {}).get("detections") or ()
+        if box.get("review_state") == "rejected"
+    }
+    if meant is None:
+        assert not judged
+        nothing_is_meant(result)
+        return
+    assert not result.error, result.error_message
+    assert judged == meant
+    assert result.result["rejected"] == len(judged)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" + ".join)
+def test_exactly_what_is_on_the_screen_becomes_boxes_of_hits(
+    world: World, way: tuple[str, str, str]
+) -> None:
+    request, meant = screen(world, *way)
+    values = {"into": "debris"}
+    result = execute(as_a_person(request, "rope", operator=LABEL_HITS, **values), LABEL_HITS)
+    images = list(world.dataset._sample_collection.find())
+
+    def rectangles(image: Any, field: str) -> dict[str, list[float]]:
+        boxes = (image.get(field) or {}).get("detections") or ()
+        return {str(box["_id"]): box["bounding_box"] for box in boxes}
+
+    if meant is None:
+        assert not any(rectangles(image, "debris") for image in images)
+        nothing_is_meant(result)
+        return
+    assert not result.error, result.error_message
+    assert result.result["hits"] == len(meant)
+    for image in images:
+        hits = [box for id_, box in rectangles(image, TRUTH).items() if id_ in meant]
+        made = list(rectangles(image, "debris").values())
+        # Every hit is in a box, and every side of a box is that of a hit.
+        assert all(any(holds(box, hit) for box in made) for hit in hits)
+        assert sides(made) <= sides(hits)
+
+
+def holds(box: list[float], hit: list[float]) -> bool:
+    return all(
+        box[at] <= hit[at] + 1e-9 and hit[at] + hit[at + 2] <= box[at] + box[at + 2] + 1e-9
+        for at in (0, 1)
+    )
+
+
+def sides(boxes: list[list[float]]) -> set[tuple[int, int, float]]:
+    ends = [
+        (at, end, box[at] + end * box[at + 2]) for box in boxes for at in (0, 1) for end in (0, 1)
+    ]
+    return {(at, end, round(value, 6)) for at, end, value in ends}
 
 
 @pytest.fixture(autouse=True)
@@ -418,6 +493,8 @@ def put_back(world: World) -> Iterator[None]:
     for key in world.dataset.list_runs():
         if key.startswith("relabel_"):
             world.dataset.delete_run(key)
+    if world.dataset.get_field("debris") is not None:
+        world.dataset.delete_sample_field("debris")
 
 
 @pytest.mark.parametrize("base", ["tiled", "predicted taxon and tiles"])

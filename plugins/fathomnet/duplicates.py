@@ -1,23 +1,36 @@
-"""Images that show the same: the same file twice, or almost the same picture, across dives."""
+"""Images that show the same: the same file twice, or almost the same picture, across dives.
 
+Vectors alone cannot tell: two frames of dark water with one animal are as alike to a model as a
+frame and its repeat. So they only propose pairs, and the pictures decide: their light must be the
+same, and their fine structure, what is left of a small grey copy without its light, must match at
+some small shift. How alike pictures of different things are, is measured on those drawn by lot.
+"""
+
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from . import names
 from .dataset.collection import make_durable
+from .dataset.app_defaults import show_on_tiles
 from .dataset.columns import dataset_of, image_dives
 from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
 from .errors import DatasetError, Fault, InputError
 from .models import model_spec
-from .progress import Progress, silent
+from .pictures.decoding import PictureError, decode_picture, read_picture
+from .pictures.local import LocalMedia
+from .progress import Progress, portion, silent
 from .similarity.mapped import Rows, to_text
-from .similarity.neighbours import Pairs, comparisons, cosines, similar_pairs
+from .similarity.neighbours import Pairs, Positions, comparisons, cosines, similar_pairs
 from .similarity.rows import read_members
 from .text import counted
 
@@ -63,6 +76,8 @@ def equal_files(view: Any) -> tuple[list[list[str]], Counter[str]]:
 
 WRITTEN: Final = (names.DUPLICATE_GROUP, names.DUPLICATE_SIMILARITY, names.DUPLICATE_DIVES)
 
+Floats = npt.NDArray[np.float64]
+
 LOWEST_THRESHOLD: Final = 0.5
 ALL_COMPARED: Final = 2**14
 """So many images are all compared with all."""
@@ -75,6 +90,37 @@ _CALIBRATED_ON: Final = 2_000
 _NOTES: Final = 5
 _DIFFERENT: Final = 0.75
 """Share of them that is taken to have no duplicate in another dive."""
+_USUAL: Final = 0.05
+"""Share of them that has none as near as to be looked at."""
+_LOOKED_AT: Final = 8
+"""The most similar images of each that are looked at."""
+
+_MEAN: Final = Image.Resampling.BOX
+_SIDE: Final = 64
+"""Pixels of the small copies."""
+_AROUND: Final = 4
+"""Pixels on each side of one whose mean is its light."""
+_SHIFT: Final = 8
+"""Pixels that the camera may have moved: an eighth of the picture."""
+_AT_ONCE: Final = 256
+_DRAWN: Final = 2_000
+_SEED: Final = 51
+_BY_CHANCE: Final = 0.99
+_LIGHT_BY_CHANCE: Final = 0.05
+"""Pairs of images that are drawn by lot, and the shares of them by which chance is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is kept of a picture to compare it with others.
+
+    Attributes:
+        fine: (64, 64) its fine structure, of length 1.
+        light: (48,) red, green and blue of its sixteenths, 0 to 255.
+    """
+
+    fine: npt.NDArray[np.float16]
+    light: npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +135,9 @@ class DuplicatesResult:
         across_dives: groups whose images are of more than one dive.
         unreadable: images whose file could not be looked at.
         notes: why not, with the number of images; the most frequent first.
-        threshold: the cosine from which two images show the same.
+        threshold: the cosine from which two images show the same, where no picture says.
         views: the saved views.
+        told_apart: pairs that are as alike by their vectors, and whose pictures differ.
     """
 
     images: int
@@ -102,6 +149,7 @@ class DuplicatesResult:
     threshold: float
     views: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    told_apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,39 +195,36 @@ def find_duplicates(
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     progress(0.0, "reading the vectors")
-    name = model_spec(model).name
-    rows = None
-    if dataset.get_field(names.embedding_field(name)) is not None:
-        _, rows = read_members(dataset_or_view, "", names.embedding_field(name))
-    if rows is None or not len(rows.matrix):
-        raise DatasetError(
-            f"there are no vectors of whole images of {name!r} in dataset {dataset.name!r} or the "
-            f"view; run compute_embeddings with model {name!r} and patches_field empty first"
-        )
+    rows = _vectors(dataset_or_view, model)
     ids = to_text(rows.ids).tolist()
     of_all = zip(dataset.values("id"), image_dives(dataset), strict=True)
     dives = {one: dive for one, dive in of_all if dive}
-    threshold = threshold or calibrated_threshold(rows, [dives.get(one) for one in ids])
+    own = [dives.get(one) for one in ids]
+    lowest, threshold = (threshold,) * 2 if threshold else calibrated_thresholds(rows, own)
     compared = None
     if len(ids) > ALL_COMPARED:
         compared = comparisons(rows.matrix * rows.inverse[:, None], COMPARED)
     pairs = similar_pairs(
         rows.matrix,
         rows.inverse,
-        threshold,
+        lowest,
         lambda done: progress(0.1 + 0.5 * done, "comparing the images"),
         compared,
     )
+    told_apart = 0
+    if lowest < threshold:
+        look = portion(progress, 0.6, 0.85)
+        pairs, told_apart = _same_pictures(dataset, ids, dives, pairs, threshold, look)
     groups = _groups(pairs, ids, dives)
-    progress(0.6, "comparing the files")
+    progress(0.85, "comparing the files")
     exact, unreadable = equal_files(dataset_or_view)
     progress(0.9, f"writing {counted(len(groups), 'group', 'groups')}")
     _write_groups(dataset, groups)
     near = [one for group in groups for one in group.ids]
-    same = [one for ids in exact for one in ids]
+    equal = [one for some in exact for one in some]
     views = (
         _save(dataset, names.NEAR_DUPLICATES, near),
-        _save(dataset, names.EXACT_DUPLICATES, same),
+        _save(dataset, names.EXACT_DUPLICATES, equal),
     )
     progress(1.0, f"{counted(len(groups), 'group', 'groups')} of duplicates")
     return DuplicatesResult(
@@ -195,14 +240,34 @@ def find_duplicates(
             f"{counted(count, 'image was', 'images were')} not compared as files: {reason}"
             for reason, count in unreadable.most_common(_NOTES)
         ),
+        told_apart=told_apart,
     )
 
 
-def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
-    """Half as far from equal as different images come to each other.
+def _vectors(view: Any, model: str) -> Rows:
+    """The vectors of whole images.
 
-    How near that is, is measured: each image's nearest one in another dive, without the nearest
-    quarter, which may be true duplicates.
+    Raises:
+        DatasetError: there are none of this model.
+    """
+    dataset, name = dataset_of(view), model_spec(model).name
+    rows = None
+    if dataset.get_field(names.embedding_field(name)) is not None:
+        _, rows = read_members(view, "", names.embedding_field(name))
+    if rows is None or not len(rows.matrix):
+        raise DatasetError(
+            f"there are no vectors of whole images of {name!r} in dataset {dataset.name!r} or the "
+            f"view; run compute_embeddings with model {name!r} and patches_field empty first"
+        )
+    return rows
+
+
+def calibrated_thresholds(rows: Rows, dives: Sequence[str | None]) -> tuple[float, float]:
+    """The cosine from which images are looked at, and that from which they are duplicates unseen.
+
+    How near different images come to each other is measured, by each image's nearest one in another
+    dive. Nearly every image has one as near as the first says. The second is half as far from equal
+    as these, without the nearest quarter, which may be true duplicates.
 
     Args:
         rows: vectors of images.
@@ -214,8 +279,134 @@ def calibrated_threshold(rows: Rows, dives: Sequence[str | None]) -> float:
         own = np.arange(len(places)).astype(str)
     scores = cosines(rows.matrix[places], rows.matrix[places])
     scores[own[:, None] == own[None, :]] = -1
-    nearest = float(np.quantile(scores.max(axis=1), _DIFFERENT))
-    return round(max(LOWEST_THRESHOLD, (1 + nearest) / 2), 6)
+    usual, nearest = np.quantile(scores.max(axis=1), (_USUAL, _DIFFERENT)).tolist()
+    lowest, threshold = (max(LOWEST_THRESHOLD, one) for one in (usual, (1 + nearest) / 2))
+    return round(lowest, 6), round(threshold, 6)
+
+
+def _same_pictures(
+    dataset: Any,
+    ids: Sequence[str],
+    dives: Mapping[str, str],
+    pairs: Pairs,
+    threshold: float,
+    progress: Progress,
+) -> tuple[Pairs, int]:
+    """The pairs whose pictures are the same, and how many alike by their vectors are not.
+
+    Of each image the few that are most similar are looked at. Where one of a pair cannot be opened,
+    the vectors decide.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        ids: of the images.
+        dives: by these, where they are known.
+        pairs: of images, by their places in ``ids``.
+        threshold: the cosine from which vectors decide.
+        progress: called with the share done and a label.
+    """
+    first, second, scores = pairs.first, pairs.second, pairs.scores
+    looked_at = _nearest_pairs(first, second, scores)
+    wanted = np.unique(np.concatenate([first[looked_at], second[looked_at]]))
+    places = dict(zip(*dataset.values(["id", "filepath"]), strict=True))
+    media = LocalMedia(dataset)
+    looks: dict[int, Look] = {}
+
+    def look(row: int) -> Look | None:
+        try:
+            return look_of(media.file(ids[row], places[ids[row]]))
+        except PictureError:
+            return None
+
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pictures") as pool:
+        rows = wanted.tolist()
+        for done, (row, found) in enumerate(zip(rows, pool.map(look, rows), strict=True)):
+            progress(done / len(rows), "comparing the pictures")
+            looks |= {} if found is None else {row: found}
+    is_seen = np.isin(first, [*looks]) & np.isin(second, [*looks]) & looked_at
+    same = ~is_seen & (scores >= threshold)
+    if is_seen.any():
+        fine, light = _chance(looks, [dives.get(one) for one in ids])
+        matches, distances = _compared(looks, first[is_seen], second[is_seen])
+        same[is_seen] = (matches >= fine) & (distances <= light)
+    told_apart = int((~same & (scores >= threshold)).sum())
+    return Pairs(first[same], second[same], scores[same]), told_apart
+
+
+def _nearest_pairs(first: Positions, second: Positions, scores: Floats) -> npt.NDArray[np.bool_]:
+    """The pairs that are among the most similar ones of either image."""
+    taken: Counter[int] = Counter()
+    chosen = np.zeros(len(scores), bool)
+    for place in np.argsort(-scores, kind="stable").tolist():
+        one, other = int(first[place]), int(second[place])
+        chosen[place] = min(taken[one], taken[other]) < _LOOKED_AT
+        taken.update((one, other))
+    return chosen
+
+
+def look_of(path: Path) -> Look:
+    """What is kept of a picture.
+
+    Raises:
+        PictureError: the file is not there, or is no whole picture.
+    """
+    picture = decode_picture(read_picture(path)).convert("RGB").resize((_SIDE, _SIDE), _MEAN)
+    values = np.asarray(picture.convert("L"), np.float64)
+    width = 2 * _AROUND + 1
+    sums = np.pad(values, _AROUND, mode="edge").cumsum(0).cumsum(1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))
+    rows = sums[width:] - sums[:-width]
+    fine = values - (rows[:, width:] - rows[:, :-width]) / width**2
+    fine -= fine.mean()
+    # An even picture has none, and matches no other.
+    fine /= max(float(np.linalg.norm(fine)), 1.0)
+    light = np.asarray(picture.resize((4, 4), _MEAN), np.float16)
+    return Look(fine.astype(np.float16), light.ravel())
+
+
+def _compared(
+    looks: Mapping[int, Look], first: Positions, second: Positions
+) -> tuple[Floats, Floats]:
+    """How well the fine structures of pairs match at the best small shift, and how far lights are.
+
+    Returns:
+        (N,) at most 1, which is equal; (N,) the mean difference, 0 to 255.
+    """
+    matches, distances = [np.empty(0)], [np.empty(0)]
+    near = np.r_[: _SHIFT + 1, -_SHIFT:0]
+    for start in range(0, len(first), _AT_ONCE):
+        ones, others = (
+            [looks[row] for row in some[start : start + _AT_ONCE].tolist()]
+            for some in (first, second)
+        )
+        one, other = (
+            np.fft.rfft2(np.stack([look.fine for look in some]).astype(np.float32))
+            for some in (ones, others)
+        )
+        at_shifts = np.fft.irfft2(one * other.conj(), s=(_SIDE, _SIDE))
+        matches.append(at_shifts[:, near][:, :, near].max(axis=(1, 2)))
+        lights = (np.stack([look.light for look in some]) for some in (ones, others))
+        distances.append(np.abs(np.subtract(*lights, dtype=np.float64)).mean(axis=1))
+    return np.concatenate(matches), np.concatenate(distances)
+
+
+def _chance(looks: Mapping[int, Look], dives: Sequence[str | None]) -> tuple[float, float]:
+    """The match from which fine structures are the same, and the distance up to which lights are.
+
+    Both are half-way between those of one picture twice and those that hardly any two images of
+    different dives reach, if these are drawn by lot.
+    """
+    rows = np.array(sorted(looks))
+    lot = np.random.default_rng(_SEED)
+    first, second = (lot.choice(rows, _DRAWN) for _ in range(2))
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    apart = np.array([dives[one] is None or dives[one] != dives[other] for one, other in pairs])
+    differ = first != second
+    if (differ & apart).any():
+        differ &= apart
+    matches, distances = _compared(looks, first[differ], second[differ])
+    fine, light = np.quantile(matches, _BY_CHANCE), np.quantile(distances, _LIGHT_BY_CHANCE)
+    return (1 + float(fine)) / 2, float(light) / 2
 
 
 def _groups(pairs: Pairs, ids: Sequence[str], dives: Mapping[str, str]) -> list[Group]:
@@ -278,6 +469,8 @@ def _write_groups(dataset: Any, groups: Iterable[Group]) -> None:
     for field, values in zip(WRITTEN, columns, strict=True):
         if values:
             dataset.set_values(field, values, key_field="id")
+    # Groups stand side by side in the view: each has its number on its tiles, in a colour.
+    show_on_tiles(dataset, names.DUPLICATE_GROUP)
 
 
 def _save(dataset: Any, name: str, ids: Sequence[str]) -> str:

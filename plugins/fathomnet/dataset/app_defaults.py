@@ -177,6 +177,18 @@ def tick_new_field(dataset: Any, field: str) -> None:
         dataset.save()
 
 
+def show_on_tiles(dataset: Any, field: str) -> None:
+    """Ticks a field that is there, so that its value is on the tile of each image that has one."""
+    import fiftyone as fo
+
+    config = dataset.app_config
+    if config.active_fields is None:
+        config.active_fields = fo.DatasetAppConfig.default_active_fields(dataset)
+    if not config.active_fields.exclude and field not in config.active_fields.paths:
+        config.active_fields.paths.append(field)
+        dataset.save()
+
+
 def save_split_view(dataset: Any, split: str) -> None:
     """Saves a view of one split under its name, unless a view of that name exists."""
     from fiftyone import ViewField

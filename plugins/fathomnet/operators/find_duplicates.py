@@ -35,4 +35,12 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         views = result.get("views") or ()
         shown = (f"The groups are in the saved views {', '.join(views)}.",) if views else ()
-        return (*shown, *(f"{note}." for note in result.get("notes") or ()))
+        apart = result.get("told_apart")
+        said = (
+            f"{counted(apart, 'pair is', 'pairs are')} as alike to the model, and plainly differ."
+        )
+        return (
+            *shown,
+            *((said,) if apart else ()),
+            *(f"{note}." for note in result.get("notes") or ()),
+        )
