@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from demo import processes
 from tests.e2e.app import App, browser, browser_page
+from tests.e2e.complaints import Complaints
 from tests.e2e.servers import app_server
 
 
@@ -41,8 +42,11 @@ def app(chromium: Browser, tmp_path: Path) -> Iterator[App]:
 
     A server of its own for each test, because the server remembers the dataset that was open.
     """
-    with app_server(tmp_path / "app.log") as url, browser_page(chromium, url) as page:
+    log = tmp_path / "app.log"
+    with app_server(log) as url, browser_page(chromium, url) as page:
+        complaints = Complaints(page, url)
         yield App(page, url)
+        assert not (found := complaints.found(log)), "\n\n".join(found)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_images_are_downloaded_from_a_form_and_seen(
 
         app.open_home()
         app.open_operator("FathomNet: download images")
-        app.wait_until_blocked("field required")
+        app.wait_until_blocked("split is still to be chosen")
         app.browse("Annotations", catalog)
         app.choose("Split", "test")
         app.wait_until_blocked("name a folder")

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from ..files.faults import FaultList, value_in_words
+from ..files.faults import FaultList, kind_in_words, value_in_words
 from ..files.other_formats import OtherFormat, format_of_object, format_of_text
 from ..files.safe_values import LARGEST_ID
 from ..text import counted
@@ -298,7 +298,7 @@ def _parse_carefully(
         faults.add("file", _other_kind(other))
         return None
     if not isinstance(content, dict):
-        problem = f"should be an object with images and annotations, not {value_in_words(content)}"
+        problem = f"should be an object with images and annotations, not {kind_in_words(content)}"
         faults.add("top level", problem)
         return None
     coco = CocoFile(licenses=content.get("licenses"), info=content.get("info"))

@@ -64,7 +64,9 @@ def label_types(dataset: Any) -> dict[str, type]:
 def _described(dataset: Any, *kinds: type) -> str:
     fitting = fields_holding(dataset, *kinds)
     wanted = " or ".join(kind.__name__ for kind in kinds)
-    return f"its fields of {wanted} are: {', '.join(fitting) or 'none'}"
+    if not fitting:
+        return f"it has no field of {wanted}: ingest annotations, or make it first"
+    return f"its fields of {wanted} are: {', '.join(fitting)}"
 
 
 def require_writable(dataset: Any, field: str, kind: type) -> None:

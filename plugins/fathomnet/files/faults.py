@@ -102,6 +102,20 @@ class FaultList:
             raise InputError(subject, self.all(), advice)
 
 
+def kind_in_words(value: object) -> str:
+    """What kind of value it is, without a word of it: it may be of a file that was not meant.
+
+    Examples:
+        >>> kind_in_words("a password"), kind_in_words([1, 2, 3]), kind_in_words(7)
+        ('a text', 'a list of 3', 'a number')
+    """
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "a number"
+    return value_in_words(value) if value is None or isinstance(value, list | bool) else "an object"
+
+
 def value_in_words(value: object) -> str:
     """A value from a file, short enough for a message and in the words of JSON.
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..errors import Fault, InputError
-from ..files.faults import FaultList, value_in_words
+from ..files.faults import FaultList, kind_in_words, value_in_words
 from ..files.places import is_there, place
 from ..files.reading import SourceFile, decode, read_source
 from ..resources import data_file, data_files
@@ -250,7 +250,7 @@ def _described(detail: Mapping[str, Any], lines: _Lines) -> tuple[str, str]:
             problem = "is missing"
         case "model_type":
             problem = (
-                f"should be a mapping of names to values, not {value_in_words(detail['input'])}"
+                f"should be a mapping of names to values, not {kind_in_words(detail['input'])}"
             )
         case "too_short":
             problem = "is empty; write at least one"

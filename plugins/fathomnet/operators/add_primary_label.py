@@ -18,7 +18,8 @@ class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
     def preview(self, params: parameters.AddPrimaryLabel, dataset: Any) -> Preview:
         known = boxes_fields(dataset)
         if params.source_field not in known:
-            problem = f"{dataset.name} has no boxes there; its fields of boxes: {known}"
+            where = ", ".join(known) or "none; ingest annotations first"
+            problem = f"{dataset.name} has no boxes there; its fields of boxes: {where}"
             return Preview(problems=(Fault("source_field", problem),))
         try:
             check_primary_label(dataset, params.source_field, params.field)

@@ -20,7 +20,8 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
         known = label_fields(dataset)
         absent = [name for name in params.label_fields if name not in known]
         if absent:
-            problem = f"{dataset.name} has no labels in {', '.join(absent)}; it has {known}"
+            there = ", ".join(known) or "none; ingest annotations first"
+            problem = f"{dataset.name} has no labels in {', '.join(absent)}; there are in: {there}"
             return Preview(problems=(Fault("label_fields", problem),))
         taxonomy = load_taxonomy()
         facts: list[str] = []

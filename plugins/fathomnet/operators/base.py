@@ -237,8 +237,10 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         if not self.may_be_long or not hasattr(options, "default_choice_to_delegated"):
             return options
         try:
-            params = self._permitted(ctx)
-            preview = self.preview(params, self._target_of_form(ctx, params))
+            params = self._permitted(ctx, of_form=True)
+            target = self._target_of_form(ctx, params)
+            self._require_dataset(target)
+            preview = self.preview(params, target)
         except FathomNetError:
             return options
         return foo.ExecutionOptions(
@@ -263,7 +265,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def _form(self, ctx: Any, with_preview: bool) -> Any:
         preview = Preview()
         try:
-            params = self._permitted(ctx)
+            params = self._permitted(ctx, of_form=True)
             if with_preview:
                 target = self._target_of_form(ctx, params)
                 self._require_dataset(target)
@@ -291,10 +293,18 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
             )
         reload_known(dataset.dataset if isinstance(dataset, Target) else dataset)
 
-    def _permitted(self, ctx: Any) -> P:
-        """The checked parameters of a run that the user may start."""
+    def _permitted(self, ctx: Any, of_form: bool = False) -> P:
+        """The checked parameters of a run that the user may start.
+
+        Args:
+            ctx: FiftyOne's execution context.
+            of_form: whether what a form begins with counts where nothing is given: the App sends
+                it back only with the first thing that is typed.
+        """
         require_permission(ctx, self.model)
         given = {name: value for name, value in ctx.params.items() if name not in _PLUMBING}
+        if of_form:
+            given = forms.defaults_of(self.model, ctx.dataset) | given
         params = self.model.parse(browser.given(given, self.writes_to, ctx.dataset))
         name = self.makes(params)
         if name is not None:

@@ -35,7 +35,7 @@ class FindDuplicates(StageOperator[parameters.FindDuplicates]):
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         views = result.get("views") or ()
         shown = (f"The groups are in the saved views {', '.join(views)}.",) if views else ()
-        apart = result.get("told_apart")
+        apart = int(result.get("told_apart") or 0)
         said = (
             f"{counted(apart, 'pair is', 'pairs are')} as alike to the model, and plainly differ."
         )

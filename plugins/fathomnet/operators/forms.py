@@ -142,7 +142,8 @@ def problem_with(parameter: str, error: FathomNetError) -> Fault:
     """An error that a preview met, as the fault of the parameter that names the file."""
     if not isinstance(error, InputError) or len(error.faults) > 1:
         return Fault(parameter, str(error))
-    problem = str(error.faults[0])
+    only = error.faults[0]
+    problem = only.problem if only.place == parameter else str(only)
     stop = "" if problem.endswith("?") else "."
     return Fault(parameter, f"{problem}{stop} {error.advice}" if error.advice else problem)
 
@@ -164,8 +165,10 @@ def build(
     inputs = types.Object()
     if preview.target:
         inputs.view("_target", types.Notice(label=preview.target))
-    _add_fields(inputs, model, values, dataset, preview.problems)
-    _add_preview(inputs, model, preview)
+    left = _add_fields(inputs, model, values, dataset, preview.problems)
+    _add_preview(inputs, model, preview, is_typed(model, values, dataset))
+    for number, problem in enumerate(dict.fromkeys(left)):
+        _say(inputs, f"_left_{number}", types.Notice, f"{problem[:1].upper()}{problem[1:]}")
     if preview.question is not None and not preview.problems:
         _add_question(inputs, preview.question, values)
     return inputs
@@ -188,17 +191,27 @@ def _add_fields(
     values: Mapping[str, Any],
     dataset: Any,
     problems: Iterable[Fault],
-) -> None:
+) -> list[str]:
+    """Adds a field for each parameter, marked where what somebody gave for it is wrong.
+
+    Returns:
+        What is wrong with fields that nobody has filled in yet. It is no mistake of anybody's.
+    """
+    left = []
     for name, info in model.model_fields.items():
         if stage := nested(info):
             if name in (values.get("stages") or model.model_fields["stages"].default):
-                _add_stage(inputs, name, stage, values.get(name) or {}, dataset, problems)
+                left += _add_stage(inputs, name, stage, values.get(name) or {}, dataset, problems)
             continue
         prop = _add_field(inputs, name, info, values.get(name), dataset)
-        messages = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
-        if messages:
+        own = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
+        messages = list(dict.fromkeys(message.splitlines()[0] for message in own))
+        if not is_given(info, values.get(name), dataset):
+            left += messages
+        elif messages:
             prop.invalid = True
-            prop.error_message = "; ".join(message.splitlines()[0] for message in messages)
+            prop.error_message = "; ".join(messages)
+    return left
 
 
 def _add_stage(
@@ -208,7 +221,7 @@ def _add_stage(
     values: Mapping[str, Any],
     dataset: Any,
     problems: Iterable[Fault],
-) -> None:
+) -> list[str]:
     stage = types.Object()
     prefix = f"{name}."
     inner = [
@@ -216,9 +229,10 @@ def _add_stage(
         for fault in problems
         if fault.place.startswith(prefix)
     ]
-    _add_fields(stage, model, values, dataset, inner)
+    left = _add_fields(stage, model, values, dataset, inner)
     heading = model.heading.removeprefix("FathomNet: ").capitalize()
     inputs.define_property(name, stage, label=heading, description=model.summary)
+    return [f"{heading}: {one}" for one in left]
 
 
 def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any) -> Any:
@@ -290,7 +304,46 @@ def _without_none(annotation: Any) -> Any:
     return typing.get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
 
 
-def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None:
+def is_given(info: FieldInfo, value: Any, dataset: Any) -> bool:
+    """Whether somebody has given a value, other than the one that the form begins with."""
+    if isinstance(value, Mapping):
+        value = value.get("absolute_path")
+    if value is None or value in ("", [], ()):
+        return False
+    default = None if info.is_required() else info.default
+    begins_with = (default, default_for(widget(info), dataset, default))
+    return all(
+        value not in (one, list(one) if isinstance(one, tuple) else one) for one in begins_with
+    )
+
+
+def is_typed(model: type[Parameters], values: Mapping[str, Any], dataset: Any) -> bool:
+    """Whether anything in a form is other than it was when it was opened."""
+    return any(
+        any(values.get(name) or ()) if nested(info) else is_given(info, values.get(name), dataset)
+        for name, info in model.model_fields.items()
+    )
+
+
+def defaults_of(model: type[Parameters], dataset: Any) -> dict[str, Any]:
+    """What the fields of a form begin with that suit the dataset, where it is not the usual."""
+    found = {}
+    for name, info in model.model_fields.items():
+        usual = None if info.is_required() else info.default
+        suits = default_for(widget(info), dataset, usual)
+        if suits != usual:
+            found[name] = suits
+    return found
+
+
+def _say(inputs: Any, name: str, view: Callable[..., Any], text: str) -> None:
+    """Says in a form what keeps it from being executed."""
+    notice = inputs.view(name, view(label=text))
+    notice.invalid = True
+    notice.error_message = text
+
+
+def _add_preview(inputs: Any, model: type[Parameters], preview: Preview, is_typed: bool) -> None:
     detailed = [fault for fault in preview.problems if "\n" in fault.problem]
     for number, fault in enumerate(detailed):
         listing = "\n".join(f"    {line.strip()}" for line in fault.problem.splitlines())
@@ -298,9 +351,9 @@ def _add_preview(inputs: Any, model: type[Parameters], preview: Preview) -> None
     known = set(model.model_fields)
     for number, fault in enumerate(preview.problems):
         if fault.place.split(".")[0] not in known:
-            notice = inputs.view(f"_error_{number}", types.Error(label=str(fault)))
-            notice.invalid = True
-            notice.error_message = str(fault)
+            # Where nothing was typed, what stands in the way is nobody's mistake.
+            view = types.Error if is_typed else types.Notice
+            _say(inputs, f"_error_{number}", view, str(fault))
     if preview.problems:
         return
     for number, text in enumerate(preview.warnings):

@@ -18,6 +18,7 @@ from ..relabelling.journal import journals_of
 from ..similarity.backends import backend_names
 from ..taxonomy import load_taxonomy
 from ..text import counted
+from ..tiles import tile_grid
 
 Choice = tuple[str, str]
 """A value and its description."""
@@ -34,17 +35,37 @@ def label_fields(dataset: Any) -> list[str]:
 
 
 def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
-    """What a field of a form begins with: of models the one that has vectors on the dataset.
+    """What a field of a form begins with: what the dataset has, where it has one.
 
     Args:
-        kind: the parameter's widget.
+        kind: the parameter's widget. Of models it is the one that has vectors; of indexes that know
+            text the one of tiles, or else of images; of packs the one that suits what that holds.
         dataset: the dataset that is open, or None.
-        default: of the parameter; it stays where the dataset has its vectors, or none at all.
+        default: of the parameter; it stays where the dataset has it, or nothing of its kind.
     """
-    if kind is not Widget.MODEL or dataset is None:
+    if dataset is None or kind not in (Widget.MODEL, Widget.TEXT_INDEX, Widget.PACK):
         return default
+    if kind is not Widget.MODEL:
+        key, is_of_boxes = _text_index(dataset)
+        if kind is Widget.TEXT_INDEX:
+            return key or default
+        # Debris lies in no annotated box: among these animals can be looked for.
+        return "species" if is_of_boxes else default
     models = list(_models_with_vectors(dataset))
     return default if not models or default in models else models[-1]
+
+
+def _text_index(dataset: Any) -> tuple[str, bool]:
+    """The index to look for texts in, and whether it is one of annotated boxes."""
+    found = []
+    for key in prompt_indexes(dataset):
+        field = getattr(dataset.get_brain_info(key).config, "patches_field", None) or ""
+        is_tiles = bool(field) and tile_grid(dataset, field) is not None
+        found.append((bool(field) and not is_tiles, not is_tiles, key))
+    if not found:
+        return "", False
+    is_of_boxes, _, key = min(found)
+    return key, is_of_boxes
 
 
 def _models_with_vectors(dataset: Any) -> Iterable[str]:

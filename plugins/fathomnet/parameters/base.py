@@ -103,6 +103,8 @@ class Parameters(BaseModel):
             known = f"known: {', '.join(owner.model_fields)}"
             advice = f"did you mean {close[0]}?" if close else known
             return Fault(place, f"there is no such parameter; {advice}")
+        if kind == "missing":
+            return Fault(place, f"{place} is still to be chosen")
         return Fault(place, message[:1].lower() + message[1:])
 
 

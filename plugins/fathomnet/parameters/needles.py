@@ -68,7 +68,13 @@ class LabelHits(Parameters):
         BoxesField, Field(title="Hits", description="The field of the hits, such as tiles")
     ] = names.TILES
     into: Annotated[
-        BoxesField, Field(title="Boxes", description="The field of boxes that they are added to")
+        str,
+        Widget.PATCHES_FIELD,
+        Field(
+            min_length=1,
+            title="Boxes",
+            description="The field of boxes that they are added to, or the name of a new one",
+        ),
     ] = names.GROUND_TRUTH
     view: ViewOfBoxes = ""
     scope: Scope = ""

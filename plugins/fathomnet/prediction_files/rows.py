@@ -21,7 +21,7 @@ from ..errors import Fault, InputError
 from ..files.other_formats import other_format
 from ..files.reading import SourceFile, decode
 from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
-from ..text import listed, shortened
+from ..text import counted, listed, shortened
 from .layout import (
     CATEGORY_ID,
     CONCEPT_NAME,
@@ -220,8 +220,14 @@ def _find_columns(source: SourceFile, place: str, header: Sequence[str]) -> dict
 
 
 def missing_columns(missing: Sequence[str], header: Sequence[str]) -> str:
-    """Says which columns a table lacks, and which it has."""
-    problem = f"no column named {' or '.join(missing)}; found {listed(header) or 'nothing'}"
+    """Says which columns a table lacks, and which it has, if it is one of predictions at all.
+
+    Of a file that was not meant, such as one of passwords, not a word is repeated.
+    """
+    known = find_columns([name.strip().lower() for name in header])
+    columns = counted(len(header), "column", "columns")
+    found = (listed(header) or "nothing") if known else f"{columns} of other names"
+    problem = f"no column named {' or '.join(missing)}; found {found}"
     separator = next((mark for mark in _SEPARATORS if mark in "".join(header)), None)
     if separator:
         problem += f". The fields seem to be separated by {_SEPARATORS[separator]}, not commas"

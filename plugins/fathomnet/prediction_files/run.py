@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import Fault, InputError
-from ..files.faults import value_in_words
+from ..files.faults import kind_in_words, value_in_words
 from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
@@ -147,7 +147,7 @@ def read_manifest(source: SourceFile) -> dict[str, Any]:
 
 def _manifest_faults(manifest: object) -> list[Fault]:
     if not isinstance(manifest, dict):
-        return [Fault("top level", f"should be an object, not {value_in_words(manifest)}")]
+        return [Fault("top level", f"should be an object, not {kind_in_words(manifest)}")]
     faults = []
     version = manifest.get("format_version")
     if version != FORMAT_VERSION:

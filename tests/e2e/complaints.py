@@ -1,0 +1,65 @@
+"""What a page complains of while a test uses it, and which of it is not this project's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from playwright.sync_api import ConsoleMessage, Error, Page, Response
+
+KNOWN: dict[str, str] = {
+    r"net::ERR_FAILED|net::ERR_ABORTED": "what the browser asks of other hosts is refused here",
+}
+"""Patterns of FiftyOne's own complaints, each with the reason why it is none of ours."""
+
+TRACEBACK = "Traceback (most recent call last)"
+OURS = re.compile(r"fathomnet", re.IGNORECASE)
+
+
+class Complaints:
+    """Listens to a page: errors that nobody caught, errors on its console, what was not found."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._url = url
+        self._said: list[str] = []
+        self._missing: Counter[str] = Counter()
+        page.on("pageerror", self._note_error)
+        page.on("console", self._note_message)
+        page.on("response", self._note_response)
+
+    def found(self, log: Path) -> list[str]:
+        """All that somebody has to look into.
+
+        Args:
+            log: what the App's server said.
+        """
+        twice = [
+            f"asked for {count} times, and not there: {url}"
+            for url, count in self._missing.items()
+            if count > 1
+        ]
+        unknown = [one for one in self._said if not any(re.search(known, one) for known in KNOWN)]
+        return [*unknown, *twice, *tracebacks(log)]
+
+    def _note_error(self, error: Error) -> None:
+        self._said.append(f"not caught: {error.message}\n{error.stack or ''}"[:2_000])
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            place = message.location.get("url", "")
+            self._said.append(f"on the console: {message.text[:1_000]} ({place})")
+
+    def _note_response(self, response: Response) -> None:
+        if response.status == 404:
+            self._missing[response.url] += 1
+        elif response.status >= 500:
+            self._said.append(f"answered with {response.status}: {response.url}")
+
+
+def tracebacks(log: Path) -> list[str]:
+    """The tracebacks in a server's log that go through this project's code."""
+    if not log.exists():
+        return []
+    blocks = log.read_text(errors="replace").split(TRACEBACK)[1:]
+    return [f"{TRACEBACK}{block}"[:4_000] for block in blocks if OURS.search(block)]
