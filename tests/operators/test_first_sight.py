@@ -8,18 +8,19 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import numpy as np
 import pytest
 from fathomnet_voxel51.errors import FathomNetError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.models.weights import MODELS_FOLDER
-from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.names import PLUGIN_NAME, embedding_field
 from fathomnet_voxel51.parameters import OPERATORS
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.tiles import add_tiles
+from fiftyone import ViewField as F
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
-from tests.similarity.embedded import give_vectors, offset_vectors
 from tests.support import screens
 
 SECRET = "token-71c4e0"
@@ -40,9 +41,12 @@ def datasets(dataset_name: str, tmp_path: Path) -> Any:
         dataset = fo.load_dataset(dataset_name)
         if kind == "with vectors":
             add_tiles(dataset, columns=2, rows=1)
-            give_vectors(dataset, offset_vectors(20), "demo-clip")
-            give_vectors(dataset, offset_vectors(16), "demo-clip", patches_field="tiles")
+            lot = np.random.default_rng(1)
             for field in ("ground_truth", "tiles"):
+                path = f"{field}.detections.{embedding_field('demo-clip')}"
+                dataset.add_sample_field(path, fo.VectorField)
+                counts = dataset.values(F(f"{field}.detections").length())
+                dataset.set_values(path, [list(lot.normal(size=(n or 0, 8))) for n in counts])
                 build_similarity_index(dataset, "demo-clip", field)
         return dataset
 
@@ -51,7 +55,9 @@ def datasets(dataset_name: str, tmp_path: Path) -> Any:
 
 def context(name: str, dataset: Any, values: dict[str, Any]) -> Any:
     sent: dict[str, Any] = {} if dataset is None else screens.request(dataset)
-    sent = json.loads(json.dumps({**sent, "params": values, "prompt_id": screens.FORM}, default=str))
+    sent = json.loads(
+        json.dumps({**sent, "params": values, "prompt_id": screens.FORM}, default=str)
+    )
     return ExecutionContext(
         sent, executor=Executor(), operator_uri=f"{PLUGIN_NAME}/{name}", required_secrets=[]
     )
@@ -78,7 +84,7 @@ def everything(properties: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def test_no_field_is_marked_and_no_preview_ends_in_a_traceback(kind: str, datasets: Any) -> None:
     dataset = datasets(kind)
     for name, model in OPERATORS.items():
-        fields = {field for field in model.model_fields}
+        fields = set(model.model_fields)
         for field, one in everything(form(name, dataset)):
             if one.get("invalid"):
                 # What is left to do is said, beneath the fields, in a notice.
@@ -94,8 +100,8 @@ def test_what_is_typed_wrongly_is_marked_where_it_was_typed(datasets: Any) -> No
     dataset = datasets("without vectors")
     shown = form("add_tiles", dataset, columns=0)
     assert shown["columns"]["invalid"] and "greater" in shown["columns"]["error_message"]
-    shown = form("import_predictions", dataset, predictions="/nowhere.csv", field="")
-    assert shown["predictions"]["invalid"] and not shown["field"]["invalid"]
+    shown = form("import_predictions", dataset, predictions="/nowhere.csv")
+    assert [name for name, one in shown.items() if one.get("invalid")] == ["predictions"]
 
 
 def test_forms_begin_with_what_the_dataset_has(datasets: Any) -> None:
@@ -123,7 +129,13 @@ def test_weights_that_are_missing_are_said_before(
 
 @pytest.mark.parametrize(
     "text",
-    [f"{SECRET}\nsecond\n", f"{SECRET},other\n1,2\n", f'"{SECRET}"', f'{{"{SECRET}": 1}}', f"{SECRET}: [x"],
+    [
+        f"{SECRET}\nsecond\n",
+        f"{SECRET},other\n1,2\n",
+        f'"{SECRET}"',
+        f'{{"{SECRET}": 1}}',
+        f"{SECRET}: [x",
+    ],
 )
 def test_not_a_word_of_a_file_that_was_not_meant_is_repeated(
     text: str, datasets: Any, tmp_path: Path

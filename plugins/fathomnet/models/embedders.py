@@ -171,14 +171,22 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
         )
     device = choose_device(device)
     precision = choose_precision(precision, device)
-    if known is not None:
-        weights = find_known(name)
-    elif (path := _local(name)[2]).is_file():
-        weights = Weights(None, path, spec.name.split(":")[0])
-    else:
-        names = OPEN_CLIP_WEIGHTS if family == "open_clip" else TRANSFORMERS_WEIGHTS
-        weights = find_local(path, names)
-    return _Loaded(spec, family, weights, device, precision)
+    return _Loaded(spec, family, find_weights(name), device, precision)
+
+
+def find_weights(name: str) -> Weights:
+    """The files of a model on this machine; loads nothing.
+
+    Raises:
+        InputError: the name is wrong.
+        SetupError: they are not here; the message says how to get them.
+    """
+    if name in KNOWN:
+        return find_known(name)
+    family, _, path = _local(name)
+    if path.is_file():
+        return Weights(None, path, model_spec(name).name.split(":")[0])
+    return find_local(path, OPEN_CLIP_WEIGHTS if family == "open_clip" else TRANSFORMERS_WEIGHTS)
 
 
 def register_zoo_models(*also: str) -> None:

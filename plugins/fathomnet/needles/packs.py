@@ -143,8 +143,11 @@ def _parsed(source: SourceFile) -> Pack:
         try:
             file = _PackFile.model_validate(content)
         except ValidationError as error:
+            known = isinstance(content, dict) and content.keys() & _PackFile.model_fields.keys()
             for detail in error.errors(include_url=False):
-                faults.add(*_described(detail, lines))
+                # The names in a file that was not meant are nobody's business.
+                if known or detail["type"] != "extra_forbidden":
+                    faults.add(*_described(detail, lines))
         else:
             for path, problem in _contradictions(file):
                 faults.add(_place(path, lines), problem)

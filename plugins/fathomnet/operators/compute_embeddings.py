@@ -9,7 +9,7 @@ from ..errors import FathomNetError, InputError, SetupError
 from ..models.devices import choose_device
 from ..parameters import embeddings as parameters
 from .base import StageOperator
-from .forms import WORTH_SCHEDULING, Preview, problem_with, told_minutes
+from .forms import WORTH_SCHEDULING, Preview, missing_weights, problem_with, told_minutes
 
 PER_MINUTE: Final = 860
 """Boxes by CLIP ViT-B/32 on full-HD images and two cores: benchmarks/README.md."""
@@ -62,6 +62,8 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
         if plan.brain_key:
             again = ", in place of the one that is there" if plan.replaces else ""
             facts.append(f"their map is {plan.brain_key}{again}")
+        if plan.items > plan.with_vector:
+            warnings += missing_weights(params.model)
         minutes = max(plan.items - plan.with_vector, 0) / PER_MINUTE
         warnings += told_minutes(minutes, PACE)
         is_offered = self.config.allow_distributed_execution and not self.is_divisible(params)

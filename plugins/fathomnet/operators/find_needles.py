@@ -8,7 +8,7 @@ from ..errors import FathomNetError, Fault
 from ..needles.find import chosen_pack, prompt_index, prompt_indexes
 from ..parameters import needles as parameters
 from .base import StageOperator
-from .forms import Preview, problem_with
+from .forms import Preview, missing_weights, problem_with
 
 
 class FindNeedles(StageOperator[parameters.FindNeedles]):
@@ -18,7 +18,7 @@ class FindNeedles(StageOperator[parameters.FindNeedles]):
     def preview(self, params: parameters.FindNeedles, dataset: Any) -> Preview:
         problems = []
         facts = []
-        warnings = []
+        warnings: list[str] = []
         try:
             pack = chosen_pack(params.pack, params.prompts)
             names = ", ".join(needle.name for needle in pack.needles)
@@ -32,6 +32,9 @@ class FindNeedles(StageOperator[parameters.FindNeedles]):
                 problem = f"is not an index whose model knows text; these are: {known}"
                 problems.append(Fault("brain_key", problem))
             facts.append(f"looked for in the index {brain_key}")
+            # The name, not that of FiftyOne's zoo; an index of somebody else's has that alone.
+            config = dataset.get_brain_info(brain_key).config if not problems else None
+            warnings += missing_weights(getattr(config, "fathomnet_model", "") or "")
             if why := why_outdated(dataset, "index", brain_key):
                 warnings.append(f"The index is out of date: since it was built {why}")
         except FathomNetError as error:

@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
-from ..errors import FathomNetError, Fault, InputError
+from ..errors import FathomNetError, Fault, InputError, SetupError
 from ..files.places import Place, place
+from ..models import find_weights
 from ..parameters import Parameters, Widget, nested, title, widget
 from ..text import literal
 from .suggestions import boxes_fields, default_for, label_fields, suggestions
@@ -146,6 +147,18 @@ def problem_with(parameter: str, error: FathomNetError) -> Fault:
     problem = only.problem if only.place == parameter else str(only)
     stop = "" if problem.endswith("?") else "."
     return Fault(parameter, f"{problem}{stop} {error.advice}" if error.advice else problem)
+
+
+def missing_weights(model: str) -> tuple[str, ...]:
+    """What a form says beforehand where a model's weights are not on this machine."""
+    try:
+        if model:
+            find_weights(model)
+    except SetupError as error:
+        return (f"{error} A worker may have them.",)
+    except InputError:  # the model is wrong, which is said elsewhere
+        pass
+    return ()
 
 
 def build(
