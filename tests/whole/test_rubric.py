@@ -146,7 +146,7 @@ def test_buttons_are_at_places_that_the_app_has_and_say_what_they_do(dataset: An
         one = operator(name)
         if one.place:
             placed[name] = one.resolve_placement(context(name, dataset))
-    assert set(placed) == {"ingest_dataset", "relabel_boxes", "review_labels", "undo_relabel"}
+    assert set(placed) == {"ingest_dataset", "relabel_boxes", "review_labels"}
     for name, placement in placed.items():
         if placement is None:
             assert not hasattr(types.Places, operator(name).place)

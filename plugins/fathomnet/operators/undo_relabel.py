@@ -16,7 +16,8 @@ class UndoRelabel(StageOperator[parameters.UndoRelabel]):
     icon = "/plugins/fathomnet/assets/undo.svg"
     risk = "HIGH"
     changes_labels = True
-    place = "SAMPLES_GRID_SECONDARY_ACTIONS"  # beside what it takes back
+    # No button: where the grid is narrow the App puts those that do not fit into a menu of its own,
+    # which lies over what is clicked next, and nobody should undo by a click that went astray.
 
     def preview(self, params: parameters.UndoRelabel, dataset: Any) -> Preview:
         try:
