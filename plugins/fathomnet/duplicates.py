@@ -19,8 +19,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from . import names
-from .dataset.collection import make_durable
 from .dataset.app_defaults import show_on_tiles
+from .dataset.collection import make_durable
 from .dataset.columns import dataset_of, image_dives
 from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
