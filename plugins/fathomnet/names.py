@@ -104,9 +104,13 @@ REVIEWED_LABEL: Final = "reviewed_label"
 """What the label was when it was judged: one that is another now is unreviewed again."""
 VERIFIED: Final = "verified"
 """Attribute of a label, for other tools: whether a person said that it is right."""
+REVIEWED_BEFORE_BY: Final = "reviewed_before_by"
+REVIEWED_BEFORE_AS: Final = "reviewed_before_as"
+"""Attributes of a label with a verdict: who else had judged it last, and what they said."""
 REVIEW_ROUND: Final = "review_round"
 ASSIGNEE: Final = "assignee"
-"""Attributes of a label: the last round that it was in, and who is to look at it."""
+SECOND_ASSIGNEE: Final = "second_assignee"
+"""Attributes of a label: the last round that it was in, who is to look at it, and who else is."""
 
 
 def ingest_run_key(split: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Final
 
@@ -98,7 +98,12 @@ def boxes_in(document: Document, path: str) -> Sequence[Document]:
 
 
 def count_alike(
-    view: Any, field: str, path: str, attributes: Sequence[str]
+    view: Any,
+    field: str,
+    path: str,
+    attributes: Sequence[str],
+    fields: Sequence[str] = (),
+    since: datetime = _EARLIEST,
 ) -> Iterator[tuple[tuple[Any, ...], int]]:
     """Counts the labels of a field that are alike, in one pass through the database.
 
@@ -106,31 +111,52 @@ def count_alike(
         view: a FiftyOne dataset or view, also one of patches.
         field: of labels.
         path: of the labels: that of a list in the field, or the field itself.
-        attributes: in which labels are alike.
+        attributes: in which labels are alike; times are, if all or none of them are in the range.
+        fields: of the samples or patches, in which labels are alike too.
+        since: where that range of times begins, UTC.
 
     Yields:
-        Values of the attributes, None for what a label does not have, and a number of labels;
-        the same values may come again.
+        Values of the attributes and of the fields, None for what is not there, of a time whether it
+        is in the range; and a number of labels. The same values may come again.
     """
+    import fiftyone as fo
+
+    times = {
+        place
+        for place, name in enumerate(attributes)
+        if isinstance(view.get_field(f"{path}.{name}"), fo.DateTimeField)
+    }
     if sample_collection(dataset_of(view)) is not None:
-        alike = {f"a{place}": f"${path}.{name}" for place, name in enumerate(attributes)}
+        wanted = [*(f"{path}.{name}" for name in attributes), *fields]
+        alike: Document = {f"a{place}": f"${name}" for place, name in enumerate(wanted)}
+        alike |= {f"a{place}": {"$gte": [f"${wanted[place]}", since]} for place in times}
         pipeline: list[Document] = [{"$match": {field: {"$type": "object"}}}]
         if path != field:
-            pipeline += [
-                {"$project": {f"{path}.{name}": True for name in attributes}},
-                {"$unwind": f"${path}"},
-            ]
+            pipeline += [{"$project": dict.fromkeys(wanted, True)}, {"$unwind": f"${path}"}]
         pipeline.append({"$group": {"_id": alike, "labels": {"$sum": 1}}})
         for document in view._aggregate(post_pipeline=pipeline):
             yield tuple(document["_id"].get(name) for name in alike), document["labels"]
         return
     known = [name for name in attributes if view.get_field(f"{path}.{name}") is not None]
-    columns = view.exists(field).values([f"{path}.{name}" for name in known])
+    there = [name for name in fields if view.get_field(name) is not None]
+    read = view.exists(field).values([*(f"{path}.{name}" for name in known), *there])
+    columns, of_samples = read[: len(known)], read[len(known) :]
     if path != field:
+        sizes = [len(some or ()) for some in (columns[0] if columns else ())]
         columns = [[one for values in column for one in values or ()] for column in columns]
-    for values in zip(*columns, strict=True):
-        given = dict(zip(known, values, strict=True))
-        yield tuple(given.get(name) for name in attributes), 1
+        of_samples = [
+            [value for value, size in zip(column, sizes, strict=True) for _ in range(size)]
+            for column in of_samples
+        ]
+    for values in zip(*columns, *of_samples, strict=True):
+        given = dict(zip((*known, *there), values, strict=True))
+        found = [given.get(name) for name in (*attributes, *fields)]
+        for place in times:
+            moment: datetime | None = found[place]
+            if moment is not None and moment.tzinfo is not None:  # as FiftyOne's settings may want
+                moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+            found[place] = moment is not None and moment >= since
+        yield tuple(found), 1
 
 
 def times_of_writes(dataset: Any) -> tuple[int, float, float]:

@@ -7,6 +7,7 @@ verdicts.
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from ..names import (
@@ -14,8 +15,11 @@ from ..names import (
     REVIEW_ROUND,
     REVIEW_STATE,
     REVIEWED_AT,
+    REVIEWED_BEFORE_AS,
+    REVIEWED_BEFORE_BY,
     REVIEWED_BY,
     REVIEWED_LABEL,
+    SECOND_ASSIGNEE,
     VERIFIED,
 )
 
@@ -25,7 +29,9 @@ STATES: Final[tuple[State, ...]] = ("confirmed", "relabelled", "rejected", "unsu
 RIGHT: Final = ("confirmed", "relabelled")
 """The states in which a person said that the present name is right."""
 
-VERDICT_KEYS: Final = (REVIEW_STATE, REVIEWED_BY, REVIEWED_AT, REVIEWED_LABEL, VERIFIED)
+_OWN_KEYS: Final = (REVIEW_STATE, REVIEWED_BY, REVIEWED_AT, REVIEWED_LABEL, VERIFIED)
+_EARLIER_KEYS: Final = (REVIEWED_BEFORE_BY, REVIEWED_BEFORE_AS)
+VERDICT_KEYS: Final = (*_OWN_KEYS, *_EARLIER_KEYS)
 """The attributes of a label that make a verdict."""
 
 
@@ -47,7 +53,30 @@ def state_of(label: Mapping[str, Any]) -> State:
     return state
 
 
-def verdict_on(name: str | None, state: State, user: str, moment: datetime) -> dict[str, Any]:
+def said_of(label: Mapping[str, Any]) -> str:
+    """What the verdict on a label comes to: the name that it has by right, or that it has none.
+
+    Args:
+        label: its attributes; its verdict stands.
+
+    Examples:
+        >>> judged = {"label": "Sebastes", "reviewed_label": "Sebastes"}
+        >>> said_of(judged | {"review_state": "confirmed"})
+        'Sebastes'
+        >>> said_of(judged | {"review_state": "rejected"})
+        '(rejected)'
+    """
+    state = state_of(label)
+    return str(label.get("label")) if state in RIGHT else f"({state})"
+
+
+def verdict_on(
+    name: str | None,
+    state: State,
+    user: str,
+    moment: datetime,
+    before: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The attributes of a verdict; none for ``unreviewed``.
 
     Args:
@@ -55,19 +84,33 @@ def verdict_on(name: str | None, state: State, user: str, moment: datetime) -> d
         state: what is said of it.
         user: who says it; empty if nobody knows.
         moment: when, UTC.
+        before: the attributes of the label as it was: what somebody else has said of it last is
+            kept beside the verdict, to see whether two people agree.
 
     Examples:
         >>> from datetime import datetime
         >>> told = verdict_on("Sebastes", "rejected", "ana", datetime(2025, 6, 1))
         >>> told["review_state"], told["reviewed_label"], told["verified"]
         ('rejected', 'Sebastes', False)
+        >>> second = verdict_on(
+        ...     "Sebastes", "confirmed", "bo", datetime(2025, 6, 2), {"label": "Sebastes", **told}
+        ... )
+        >>> second["reviewed_before_by"], second["reviewed_before_as"]
+        ('ana', '(rejected)')
         >>> verdict_on("Sebastes", "unreviewed", "ana", datetime(2025, 6, 1))
         {}
     """
     if state == "unreviewed":
         return {}
     values = (state, user, moment, name, state in RIGHT)
-    return dict(zip(VERDICT_KEYS, values, strict=True))
+    earlier: dict[str, Any] = {}
+    if state_of(before) != "unreviewed":
+        by = before.get(REVIEWED_BY) or ""
+        if by != user:
+            earlier = {REVIEWED_BEFORE_BY: by, REVIEWED_BEFORE_AS: said_of(before)}
+        elif (before.get(REVIEWED_BEFORE_BY) or user) != user:
+            earlier = {key: before.get(key) for key in _EARLIER_KEYS}
+    return {**dict(zip(_OWN_KEYS, values, strict=True)), **earlier}
 
 
 def as_stored(moment: datetime) -> datetime:
@@ -110,6 +153,10 @@ def verdict_schema(path: str) -> dict[str, Any]:
         f"{path}.{REVIEWED_AT}": fo.DateTimeField(description="UTC"),
         f"{path}.{REVIEWED_LABEL}": fo.StringField(description="What was judged"),
         f"{path}.{VERIFIED}": fo.BooleanField(description="A person said that the label is right"),
+        f"{path}.{REVIEWED_BEFORE_BY}": fo.StringField(description="Who else judged it last"),
+        f"{path}.{REVIEWED_BEFORE_AS}": fo.StringField(
+            description="What they said: a name, (rejected) or (unsure)"
+        ),
     }
 
 
@@ -120,4 +167,5 @@ def round_schema(path: str) -> dict[str, Any]:
     return {
         f"{path}.{REVIEW_ROUND}": fo.StringField(description="The last round that it was in"),
         f"{path}.{ASSIGNEE}": fo.StringField(description="Who is to look at it"),
+        f"{path}.{SECOND_ASSIGNEE}": fo.StringField(description="Who else is to look at it"),
     }

@@ -173,8 +173,17 @@ def relabel_boxes(
     progress(0.3, f"relabelling {counted(len(differing), 'box', 'boxes')}")
     user, moment = acting_user(), now()
     ranks = ranks_of_name(dataset, label, taxonomy)
-    verdict = verdict_on(label, "relabelled", user, as_stored(moment))
-    changes = [Change(one, renamed(one.state, label, ranks) | verdict) for one in differing]
+    stored = as_stored(moment)
+    changes = [
+        Change(
+            one,
+            {
+                **renamed(one.state, label, ranks),
+                **verdict_on(label, "relabelled", user, stored, one.state),
+            },
+        )
+        for one in differing
+    ]
     journal = begin_journal(dataset, field, label, note, user, moment, changes)
     carry_out(dataset, journal, changes, settled)
     changed = _labelled(dataset, path, _ids(differing), label)

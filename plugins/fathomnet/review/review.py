@@ -246,7 +246,7 @@ def _changes(
                 continue  # there is nothing that could be right
             if _is_said(own, state, user, names_it=verdict in ("relabel", "accept_suggestion")):
                 continue
-        changes.append(Change(before, after | verdict_on(name, state, user, moment)))
+        changes.append(Change(before, after | verdict_on(name, state, user, moment, own)))
     return changes
 
 

@@ -26,7 +26,9 @@ from ..names import (
     GROUND_TRUTH,
     REVIEW_ROUND,
     REVIEW_ROUNDS,
+    REVIEWED_BEFORE_BY,
     REVIEWED_BY,
+    SECOND_ASSIGNEE,
 )
 from ..progress import Progress, silent
 from ..relabelling.box_states import box_ids
@@ -297,13 +299,16 @@ def _kept(dataset: Any, begun: Round) -> list[Box]:
 def _assigned(
     begun: Round, path: str, queues: Mapping[str, Sequence[Box]]
 ) -> Iterator[ImageChange]:
-    """What each image gets: the round and the assignee of its labels."""
+    """What each image gets: the round of its labels, and who is to look at them."""
     given: dict[str, dict[str, dict[str, Any]]] = {}
-    for person, queue in reversed(list(queues.items())):
+    for person, queue in queues.items():
         for sample, label in queue:
-            # Of two people the first, whose queue comes last here.
-            attributes = {REVIEW_ROUND: begun.name, ASSIGNEE: person or None}
-            given.setdefault(sample, {})[label] = attributes
+            of_image = given.setdefault(sample, {})
+            if label in of_image:
+                of_image[label][SECOND_ASSIGNEE] = person
+                continue
+            people = {ASSIGNEE: person or None, SECOND_ASSIGNEE: None}
+            of_image[label] = {REVIEW_ROUND: begun.name, **people}
     return (ImageChange(sample, boxes={path: some}) for sample, some in given.items())
 
 
@@ -331,5 +336,6 @@ def _not_done(field: str, person: str, twice: set[Box]) -> Any:
     judged = standing(below=field)
     if twice:
         shared = F("_id").is_in([ObjectId(label) for _, label in sorted(twice)])
-        judged &= ~shared | (F(f"{field}.{REVIEWED_BY}") == person)
+        by = [F(f"{field}.{name}") == person for name in (REVIEWED_BY, REVIEWED_BEFORE_BY)]
+        judged &= ~shared | by[0] | by[1]
     return ~judged
