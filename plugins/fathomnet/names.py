@@ -93,6 +93,8 @@ STORED_CLASSES: Final = "fathomnet_voxel51.stored_classes"
 
 RELABELLINGS: Final = "relabel_"
 """The beginning of the keys of the runs that are journals of relabelling and of verdicts."""
+JOURNAL_LOGS: Final = "verdicts_"
+"""The beginning of the keys of the runs that hold many small journals each."""
 REVIEW_ROUNDS: Final = "review_"
 """The beginning of the keys of the FiftyOne runs that are rounds of a review."""
 

@@ -11,7 +11,7 @@ preview, through ``reload_known``. What each number stands for:
 3. Similarity indexes name their classes by ``stored_classes``; before, by the module in which a
    class stood.
 4. Labels may have a verdict (``labels.verdicts``), and a journal says of each group of boxes also
-   what they get; journals of schema 3 are read as they are.
+   what they get; journals of schema 3 are read as they are. Those of few boxes are lines of a log.
 
 To change a form: raise ``names.SCHEMA_VERSION``, say here what it stands for, and append a step.
 A step may be killed, repeated and run by two processes at once, and the dataset may hold some of
@@ -23,16 +23,25 @@ Each kind of record is a frozen dataclass, which ``write_record`` keeps under a 
 ``read_record`` gives back. A member named ``key`` is the run's own. A member that an older version
 did not write yet needs a default.
 
+A log is a record that grows by lines, for what there may be thousands of: FiftyOne goes through all
+runs of a dataset whenever it is asked for one. Each process writes logs of its own, one for each
+person at a time, so that nobody writes over the line of another. A full one is put away as the
+results of its run, which are read only when they are asked for.
+
 Runs that name a class of the project by the module that once defined it, and their cure.
 
 FiftyOne keeps a class's path twice: in a run's settings, and at the head of its results. A run
 whose class cannot be imported is loaded as FiftyOne's own base class, which can do nothing.
 """
 
+import json
+import os
+import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
@@ -43,7 +52,7 @@ from pymongo.errors import OperationFailure
 from typing_extensions import Self
 
 from ..errors import DatasetError
-from ..names import SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
+from ..names import JOURNAL_LOGS, SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
 from ..resources import installed_version
 from ..text import as_plain
 from . import columns
@@ -193,22 +202,31 @@ def read_members(dataset: Any, prefix: str, name: str) -> dict[str, Any]:
 
 
 def reload_runs(dataset: Any) -> None:
-    """Reloads a dataset if its runs are not those that it had when it was loaded.
+    """Reloads a dataset if its runs are not those that it had, and the logs that have grown.
 
     To ask is fast however many there are; FiftyOne reads every run whenever it reloads a dataset.
-    What has changed inside a run is not seen.
+    What else has changed inside a run is not seen.
 
     Args:
         dataset: a FiftyOne dataset.
     """
     from fiftyone.core.odm import get_db_conn
 
-    stored = None
+    runs = dataset._doc.runs
+    logs = {one.id: one for key, one in runs.items() if key.startswith(JOURNAL_LOGS)}
+    stored, grown = None, [*logs]
     # Where the connection offers no such thing, FiftyOne reads everything.
     with suppress(AttributeError, NotImplementedError, OperationFailure):
-        stored = get_db_conn().datasets.find_one({"_id": dataset._doc.id}, {"runs": 1})
-    if stored is None or stored.get("runs", {}).keys() != dataset._doc.runs.keys():
+        database = get_db_conn()
+        stored = database.datasets.find_one({"_id": dataset._doc.id}, {"runs": 1})
+        lines = database.runs.find({"_id": {"$in": grown}}, {"config.lines": 1})
+        texts = {one["_id"]: one["config"]["lines"] for one in lines if logs}
+        grown = [id_ for id_, one in logs.items() if one.config["lines"] != texts.get(id_)]
+    if stored is None or stored.get("runs", {}).keys() != runs.keys():
         dataset.reload()
+        return
+    for id_ in grown:
+        logs[id_].reload()
 
 
 def _as_record(dataset: Any, key: str, values: Values, kind: type[R]) -> R:
@@ -274,6 +292,82 @@ def write_values(dataset: Any, key: str, method: str, values: Values) -> None:
 def write_schema_number(dataset: Any, number: int) -> None:
     """Says on the dataset which form its records have, see the top of this module."""
     write_record(dataset, SCHEMA_RUN_KEY, SchemaNumber(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Lines that one process writes for one person, each the JSON of an object with a ``key``.
+
+    Attributes:
+        key: key of the run.
+        user: the person.
+        lines: the text; of a full log only the lines whose keys have not come to an end. All of it
+            is in its results then.
+        is_full: whether no line will follow.
+    """
+
+    METHOD: ClassVar[str] = "relabel_boxes"
+
+    key: str
+    user: str
+    lines: str = ""
+    is_full: bool = False
+
+
+_LINES: Final = 200
+"""After so many a log is full: the whole text is written with each line."""
+_open_logs: Final[dict[tuple[int, str, str], Log]] = {}
+"""Those of this process, by its id (a fork is another one), dataset and person."""
+_lock: Final = threading.Lock()
+
+
+def append_line(dataset: Any, user: str, line: Values, is_end: Callable[[Values], bool]) -> str:
+    """Writes a line durably into the log of this process and a person.
+
+    Args:
+        dataset: a FiftyOne dataset; its runs are known.
+        user: the person.
+        line: JSON-able; has a ``key``.
+        is_end: tells the lines after which nobody needs to look at a key again.
+
+    Returns:
+        The key of the log.
+    """
+    place = (os.getpid(), str(dataset._doc.id), user)
+    with _lock:
+        log = _open_logs.get(place)
+        if log is None or log.key not in dataset._doc.runs:
+            log = Log(f"{JOURNAL_LOGS}{now():%Y%m%d_%H%M%S}_{secrets.token_hex(3)}", user)
+        log = replace(log, lines=f"{log.lines}{json.dumps(line)}\n")
+        write_record(dataset, log.key, log)
+        _open_logs[place] = log
+        if log.lines.count("\n") >= _LINES:
+            results = dataset.init_run_results(log.key, lines=log.lines)
+            dataset.save_run_results(log.key, results, cache=False)
+            texts = [(text, json.loads(text)) for text in log.lines.splitlines()]
+            ended = {one["key"] for _, one in texts if is_end(one)}
+            left = "".join(f"{text}\n" for text, one in texts if one["key"] not in ended)
+            write_record(dataset, log.key, replace(log, lines=left, is_full=True))
+            del _open_logs[place]
+        return log.key
+
+
+def logged_lines(dataset: Any, put_away: bool) -> Iterator[tuple[str, Values]]:
+    """The lines of all logs, with the key of each one's log.
+
+    Args:
+        dataset: a FiftyOne dataset; its runs are known.
+        put_away: also those that are read from results: among them all that lie long back.
+    """
+    for key, document in dataset._doc.runs.items():
+        if not key.startswith(JOURNAL_LOGS):
+            continue
+        log = _as_record(dataset, key, _members(dict(document.config)), Log)
+        text = log.lines
+        if log.is_full and put_away:
+            text = dataset.load_run_results(key, cache=False).lines
+        for line in text.splitlines():
+            yield key, json.loads(line)
 
 
 @cache

@@ -9,7 +9,7 @@ from ..catalog import Catalog, ImageRecord
 from ..dataset import columns
 from ..dataset.documents import Document, sample_document
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.records import boxes_listed, read_values
+from ..dataset.records import boxes_listed, logged_lines, read_members
 from ..dataset.schema import declare, further_schema
 from ..errors import DatasetError
 from ..media.paths import MediaPlan
@@ -293,11 +293,15 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
 def _relabelled(dataset: Any) -> frozenset[str]:
     """The ids of the boxes that somebody has relabelled, from the journals of what stands."""
     ids: set[str] = set()
-    for key in dataset.list_runs():
-        if key.startswith(RELABELLINGS) and (read_values(dataset, key) or {}).get("stage") not in (
-            "writing",
-            "undone",
-        ):
-            for group in dataset.load_run_results(key, cache=False).groups:
-                ids.update(label for _, label in boxes_listed(group["boxes"]))
+    of_nothing = ("writing", "undone")
+    lines = [line for _, line in logged_lines(dataset, put_away=True)]
+    undone = {line["key"] for line in lines if line["stage"] in of_nothing}
+    groups = [
+        group for line in lines if line["key"] not in undone for group in line.get("groups", ())
+    ]
+    for key, stage in read_members(dataset, RELABELLINGS, "stage").items():
+        if stage not in of_nothing:
+            groups += dataset.load_run_results(key, cache=False).groups
+    for group in groups:
+        ids.update(label for _, label in boxes_listed(group["boxes"]))
     return frozenset(ids)

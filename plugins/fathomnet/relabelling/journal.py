@@ -1,20 +1,24 @@
 """Journals of relabelling and of verdicts, kept as FiftyOne runs: who, when, why, before, after.
 
 A journal is written before the first box is changed. One that a killed process left open holds
-everything that is needed to finish it.
+everything that is needed to finish it. A journal of many boxes is a run of its own; those of few
+boxes, of which one person may write a thousand a day, stand together in logs (``dataset.records``):
+a line when it begins, and one for each stage that it reaches, by whomever.
 """
 
 import contextlib
 import getpass
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from ..dataset.records import (
+    append_line,
     boxes_listed,
+    logged_lines,
     read_members,
     read_records,
     reload_runs,
@@ -22,6 +26,7 @@ from ..dataset.records import (
 )
 from ..errors import DatasetError
 from ..names import RELABELLINGS, REVIEWED_AT
+from ..text import as_plain
 from .box_states import BoxState, Change, State
 
 _name: Final[ContextVar[str]] = ContextVar("fathomnet_acting_user", default="")
@@ -58,6 +63,9 @@ _DONE: Final = {
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
 """``writing``: nothing has been changed yet, and the plan is not complete."""
+_STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+_FEW: Final = 10
+"""A journal of so many boxes is written into a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,19 @@ class Journal:
         return self.stage not in ("writing", "undone")
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedJournal(Journal):
+    """A journal of few boxes, which is no run of its own.
+
+    Attributes:
+        log: key of the log in which it began.
+        groups: its boxes, as the results of another journal hold them.
+    """
+
+    log: str = ""
+    groups: tuple[Mapping[str, Any], ...] = ()
+
+
 def begin_journal(
     dataset: Any,
     field: str,
@@ -132,7 +153,18 @@ def begin_journal(
     key = f"{RELABELLINGS}{moment:%Y%m%d_%H%M%S}_{secrets.token_hex(3)}"
     time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(changes), verdict)
-    write_record(dataset, key, journal)
+    if len(changes) > _FEW:
+        write_record(dataset, key, journal)
+        groups = _groups(changes)
+        dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
+        return move_to(dataset, journal, "relabelling")
+    values = as_plain(replace(journal, stage="relabelling"))
+    values["groups"] = _groups(changes)
+    return _from_line(append_line(dataset, user, values, _is_end), values)
+
+
+def _groups(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Changes as they are kept, those that are alike together."""
     alike: dict[tuple[Any, ...], tuple[Change, list[str]]] = {}
     for one in changes:
         drawn = None if one.drawn is None else str(one.drawn)
@@ -140,7 +172,7 @@ def begin_journal(
         line = f"{one.box.sample_id} {one.box.label_id}"
         alike.setdefault(same, (one, []))[1].append(line)
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
-    groups = [
+    return [
         {
             "state": _to_json(one.box.state),
             "after": _to_json(one.after),
@@ -149,8 +181,6 @@ def begin_journal(
         }
         for one, lines in alike.values()
     ]
-    dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
-    return move_to(dataset, journal, "relabelling")
 
 
 def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
@@ -160,14 +190,28 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
         DatasetError: somebody else deleted the journal. A new one could not say what was before.
     """
     reload_runs(dataset)
-    if not dataset.has_run(journal.key):
+    if not dataset.has_run(journal.log if isinstance(journal, LoggedJournal) else journal.key):
         raise DatasetError(
             f"the journal {journal.key} of dataset {dataset.name!r} was deleted by somebody else "
             "during the run: what was done up to then stands, and cannot be undone by it"
         )
     moved = replace(journal, stage=stage)
-    write_record(dataset, moved.key, moved)
+    if isinstance(moved, LoggedJournal):
+        line = {"key": journal.key, "stage": stage}
+        append_line(dataset, acting_user(), line, _is_end)
+    else:
+        write_record(dataset, moved.key, moved)
     return moved
+
+
+def _is_end(line: Mapping[str, Any]) -> bool:
+    """Whether a line of a log says that nothing is left to do for its journal."""
+    return line["stage"] in ("done", "undone")
+
+
+def _from_line(log: str, line: Mapping[str, Any]) -> LoggedJournal:
+    values = {**line, "log": log, "groups": tuple(line["groups"])}
+    return LoggedJournal(**values)
 
 
 def journals_of(dataset: Any, among: Collection[str] | None = None) -> list[Journal]:
@@ -176,13 +220,40 @@ def journals_of(dataset: Any, among: Collection[str] | None = None) -> list[Jour
     def is_asked(key: str) -> bool:
         return key.startswith(RELABELLINGS) and (among is None or key in among)
 
-    journals = read_records(dataset, is_asked, Journal)
-    return sorted(journals, key=lambda one: (one.time, one.key))
+    journals: dict[str, Journal] = {
+        one.key: one for one in read_records(dataset, is_asked, Journal)
+    }
+    # What is put away need not be read for what is in hand.
+    for put_away in (True,) if among is None else (False, True):
+        if among is None or not journals.keys() >= set(among):
+            lines = [line for line in logged_lines(dataset, put_away) if is_asked(line[1]["key"])]
+            stages = _reached(lines)
+            journals |= {
+                line["key"]: replace(_from_line(log, line), stage=stages[line["key"]])
+                for log, line in lines
+                if "groups" in line
+            }
+    return sorted(journals.values(), key=lambda one: (one.time, one.key))
 
 
 def stages_of(dataset: Any) -> dict[str, Stage]:
-    """The stage of each journal of a dataset, by key: much faster than to read them all."""
-    return read_members(dataset, RELABELLINGS, "stage")
+    """The stage of each journal of a dataset, by key: much faster than to read them all.
+
+    Those of logs that are full and put away, which are finished, are left out.
+    """
+    return {
+        **read_members(dataset, RELABELLINGS, "stage"),
+        **_reached(logged_lines(dataset, put_away=False)),
+    }
+
+
+def _reached(lines: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Stage]:
+    """The furthest stage of each journal, whoever wrote it into whichever log."""
+    stages: dict[str, Stage] = {}
+    for _, line in lines:
+        known = stages.get(line["key"], line["stage"])
+        stages[line["key"]] = max(known, line["stage"], key=_STAGES.index)
+    return stages
 
 
 def changes_of(dataset: Any, journal: Journal, ranks: State | None = None) -> list[Change]:
@@ -193,9 +264,12 @@ def changes_of(dataset: Any, journal: Journal, ranks: State | None = None) -> li
         journal: one of its journals.
         ranks: of the journal's label; a journal of an earlier version does not have them.
     """
-    results = dataset.load_run_results(journal.key, cache=False)
+    if isinstance(journal, LoggedJournal):
+        groups: Sequence[Mapping[str, Any]] = journal.groups
+    else:
+        groups = dataset.load_run_results(journal.key, cache=False).groups
     changes = []
-    for group in results.groups:
+    for group in groups:
         before = _from_json(group["state"])
         if "after" in group:
             after = _from_json(group["after"])

@@ -1,12 +1,11 @@
-"""Says how much of the labels people have reviewed, how, and who they are."""
+"""Says how much of the labels people have reviewed, how, who they are, and whether they agree."""
 
-from collections import Counter
 from typing import Any
 
-from ..dataset import columns
 from ..dataset.label_fields import boxes_path, fields_holding
-from ..labels.verdicts import STATES, state_of
-from ..names import REVIEW_STATE, REVIEWED_BY, REVIEWED_LABEL
+from ..labels.verdicts import STATES
+from ..names import REVIEW_ROUND, REVIEW_STATE
+from ..review.progress import ReviewProgress, Tally, progress_of
 from .blocks import Block, Cell, Note, Section, Table
 
 
@@ -16,29 +15,33 @@ def review_section(dataset: Any) -> Section:
 
     blocks: list[Block] = []
     for field in sorted(fields_holding(dataset, fo.Detections)):
-        path = boxes_path(dataset, field)
-        if dataset.get_field(f"{path}.{REVIEW_STATE}") is None:
-            continue
-        attributes = ("label", REVIEW_STATE, REVIEWED_LABEL, REVIEWED_BY)
-        by_state: Counter[str] = Counter()
-        by_person: dict[str, Counter[str]] = {}
-        for values, labels in columns.count_alike(dataset, field, path, attributes):
-            label = dict(zip(attributes, values, strict=True))
-            state = state_of(label)
-            by_state[state] += labels
-            if state != "unreviewed":
-                person = by_person.setdefault(label[REVIEWED_BY] or "not known", Counter())
-                person[state] += labels
-        reviewed = by_state.total() - by_state["unreviewed"]
-        if not reviewed:
-            continue
-        blocks.append(Note(f"Of {by_state.total():,} boxes of {field}, {reviewed:,} are reviewed."))
-        states = tuple((one, by_state[one]) for one in (*STATES, "unreviewed"))
-        blocks.append(Table(("state", "boxes"), states))
-        people: tuple[tuple[Cell, ...], ...] = tuple(
-            (person, counts.total(), *(counts[one] for one in STATES))
-            for person, counts in sorted(by_person.items())
-        )
-        blocks.append(Table(("reviewed by", "boxes", *STATES), people))
+        paths = (f"{boxes_path(dataset, field)}.{name}" for name in (REVIEW_STATE, REVIEW_ROUND))
+        if any(dataset.get_field(path) is not None for path in paths):
+            blocks += _field_blocks(progress_of(dataset, field))
     none = Note("Nobody has reviewed a label: run review_labels.")
     return Section("Review", tuple(blocks or [none]))
+
+
+def _field_blocks(told: ReviewProgress) -> list[Block]:
+    """What is said of one field; nothing where nobody has reviewed a label, nor is to."""
+    rounds = {place for place in told.by_round if place[1]}
+    if not told.all.done and not rounds:
+        return []
+    boxes = f"Of {told.all.labels:,} boxes of {told.field}, {told.all.done:,} are reviewed."
+    states = tuple((one, told.all.states[one]) for one in (*STATES, "unreviewed"))
+    blocks: list[Block] = [Note(boxes), Table(("state", "boxes"), states)]
+    if told.all.done:
+        people = [_row(person or "not known", one) for person, one in told.by_person.items()]
+        blocks.append(Table(("reviewed by", "boxes", *STATES), tuple(people)))
+    if rounds:
+        splits = tuple(
+            (split or "none", name or "none", one.labels, one.done)
+            for (split, name), one in told.by_round.items()
+        )
+        blocks.append(Table(("split", "last round", "boxes", "reviewed"), splits))
+    blocks += [Note(words) for words in told.agreement_in_words()]
+    return blocks
+
+
+def _row(person: str, told: Tally) -> tuple[Cell, ...]:
+    return (person, told.done, *(told.states[one] for one in STATES))

@@ -1,6 +1,5 @@
 """What is in a dataset, what waits for a person in it, and what could be done next."""
 
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,13 +8,12 @@ from typing import Any
 from typing_extensions import Self
 
 from ... import names
-from ...dataset import columns
-from ...dataset.label_fields import fields_holding, labels_path
+from ...dataset.label_fields import fields_holding
 from ...dataset.records import read_record
 from ...errors import DatasetError
 from ...evaluation.finished import finished_evaluations
-from ...labels.verdicts import state_of
 from ...needles.record import NeedlesRecord
+from ...review.progress import ReviewProgress, progress_of
 from ...tiles import tile_grid
 from ..base import Gap
 
@@ -43,11 +41,7 @@ class Overview:
         images: the number of images.
         splits: their number by split; "" for those of none.
         field: the field of the labels that people work on; empty where there is none.
-        boxes: how many labels it has.
-        unlabelled: how many of them have no name.
-        concepts: the number of different names.
-        states: their number by what people said of them, see ``labels.verdicts``.
-        suspects: those that are suspected of a wrong name, and that nobody has reviewed.
+        review: how many labels it has, and what people said of them; None where it has none.
         suspects_view: name of the saved view of suspects; empty where there is none.
         predictions: the fields of other boxes.
         evaluated: whether there is an evaluation.
@@ -58,11 +52,7 @@ class Overview:
     images: int
     splits: Mapping[str, int]
     field: str = ""
-    boxes: int = 0
-    unlabelled: int = 0
-    concepts: int = 0
-    states: Mapping[str, int] | None = None
-    suspects: int = 0
+    review: ReviewProgress | None = None
     suspects_view: str = ""
     predictions: tuple[str, ...] = ()
     evaluated: bool = False
@@ -93,29 +83,12 @@ class Overview:
         if not fields:
             return cls(images, splits)
         field = names.GROUND_TRUTH if names.GROUND_TRUTH in fields else fields[0]
-        # Labels that are alike in all of this are counted together, so few are read.
-        attributes = ("label", names.REVIEW_STATE, names.REVIEWED_LABEL, names.SUGGESTED_LABEL)
-        labels: Counter[str | None] = Counter()
-        states: Counter[str] = Counter()
-        suspects = 0
-        path = labels_path(dataset, field)
-        for values, count in columns.count_alike(dataset, field, path, attributes):
-            label = dict(zip(attributes, values, strict=True))
-            labels[label["label"]] += count
-            state = state_of(label)
-            states[state] += count
-            if label[names.SUGGESTED_LABEL] is not None and state == "unreviewed":
-                suspects += count
         view = names.view_of(names.SUSPECTS, field)
         return cls(
             images,
             splits,
             field,
-            boxes=labels.total(),
-            unlabelled=labels[None],
-            concepts=len(labels.keys() - {None}),
-            states=states,
-            suspects=suspects,
+            review=progress_of(dataset, field),
             suspects_view=view if dataset.has_saved_view(view) else "",
             predictions=tuple(name for name in boxes if name != field),
             evaluated=bool(finished_evaluations(dataset)),
@@ -124,9 +97,20 @@ class Overview:
         )
 
     @property
-    def reviewed(self) -> int:
-        """How many labels a person has judged, and which are still what was judged."""
-        return self.boxes - (self.states or {}).get("unreviewed", 0)
+    def boxes(self) -> int:
+        """How many labels there are."""
+        return 0 if self.review is None else self.review.all.labels
+
+    @property
+    def unlabelled(self) -> int:
+        """How many of them have no name."""
+        unnamed = None if self.review is None else self.review.by_concept.get("")
+        return 0 if unnamed is None else unnamed.labels
+
+    @property
+    def concepts(self) -> int:
+        """The number of different names."""
+        return 0 if self.review is None else len(self.review.by_concept.keys() - {""})
 
     def next_step(self) -> Gap:
         """What would be done next, as a rule."""

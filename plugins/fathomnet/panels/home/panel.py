@@ -134,8 +134,9 @@ class HomePanel(DatasetPanel):
     def _add_waiting(self, panel: Any, there: Overview, runs: list[delegation.Run]) -> int:
         """A line for each thing that waits, with a button that opens it; their number."""
         lines: list[tuple[str, str, Any, dict[str, Any]]] = []
-        if there.suspects and there.suspects_view:
-            labels = counted(there.suspects, "suspect", "suspects")
+        review = there.review
+        if review is not None and review.suspects and there.suspects_view:
+            labels = counted(review.suspects, "suspect", "suspects")
             view = {"view": there.suspects_view}
             lines.append((f"{labels} that nobody has reviewed", "Show", self.open_view, view))
         for some in there.hits:
@@ -143,7 +144,10 @@ class HomePanel(DatasetPanel):
             lines.append((hits, "Show", self.open_view, {"view": some.view}))
         kinds = {
             "unlabelled": (there.unlabelled, "without a label"),
-            "unsure": ((there.states or {}).get("unsure", 0), "of which somebody was not sure"),
+            "unsure": (
+                0 if review is None else review.all.states["unsure"],
+                "of which somebody was not sure",
+            ),
         }
         for which, (number, words) in kinds.items():
             if number:
@@ -209,8 +213,11 @@ def _add_counts(panel: Any, there: Overview) -> None:
     if there.splits:
         parts = sorted(there.splits.items())
         said.append(", ".join(f"{name or 'no split'}: {count:,}" for name, count in parts) + ".")
-    if there.reviewed:
-        said.append(f"{there.reviewed:,} of {there.boxes:,} boxes of {there.field} are reviewed.")
+    review = there.review
+    if review is not None and review.all.done:
+        of_all = f"{review.all.done:,} of {there.boxes:,} boxes of {there.field} are reviewed"
+        said.append(f"{of_all}, {review.all.today:,} today.")
+        said += review.agreement_in_words() if review.shared else ()
     if said:
         panel.md(literal(" ".join(said)), name="counted")
 
