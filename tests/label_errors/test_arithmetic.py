@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fathomnet_voxel51.label_errors.evidence import Names, shares_of
+from fathomnet_voxel51.label_errors.evidence import Known, Names, shares_of
 from fathomnet_voxel51.label_errors.from_neighbours import (
     Neighbours,
     evidence_of_neighbours,
@@ -23,6 +23,7 @@ from fathomnet_voxel51.label_errors.weighing import (
     weigh_labels,
 )
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from sklearn.metrics import average_precision_score
 
 NAMES = Names.of(["Hippasteria", "Mediaster aequalis", "Sebastes", "Hippasteria"], load_taxonomy())
 
@@ -231,3 +232,76 @@ def test_of_many_boxes_each_is_compared_with_those_most_like_it(
     assert np.allclose(
         found.cosines[:, 0], (matrix * matrix[found.rows[:, 0]]).sum(axis=1), atol=1e-5
     )
+
+
+def herds(seed: int) -> tuple[np.ndarray, np.ndarray, Names, Looks, Opinions]:
+    """Boxes of twelve names with four looks each, some looks of which are often called wrongly.
+
+    Returns:
+        The true names, the labels, all names, vectors, and what a model says.
+    """
+    dice = np.random.default_rng(seed)
+    names = Names.of(sorted(load_taxonomy().names)[:12], load_taxonomy())
+    middles = dice.normal(0, 1, (12, 24))
+    looks = middles[:, None] + dice.normal(0, 0.6, (12, 4, 24))
+    true, look = dice.integers(0, 12, 900), dice.integers(0, 4, 900)
+    vectors = looks[true, look] + dice.normal(0, 1.1, (900, 24))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    given = true.copy()
+    for _ in range(4):
+        name, other = dice.choice(12, 2, replace=False)
+        herd = np.flatnonzero((true == name) & (look == dice.integers(4)))
+        given[herd[dice.random(len(herd)) < 0.6]] = other
+    alone = dice.random(900) < 0.03
+    given[alone] = (given[alone] + dice.integers(1, 12, alone.sum())) % 12
+    directions = middles / np.linalg.norm(middles, axis=1, keepdims=True)
+    logits = 12 * vectors @ directions.T + dice.normal(0, 1, (900, 12))
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    opinions = Opinions(shares.argmax(axis=1), np.full(900, np.nan), shares)
+    return true, given, names, Looks(np.arange(900), vectors.astype(np.float32), true), opinions
+
+
+@pytest.mark.parametrize("by", ["neighbours", "predictions", "both"])
+def test_what_people_say_of_some_labels_helps_to_find_the_other_wrong_ones(by: str) -> None:
+    gains: dict[tuple[float, str], list[float]] = {}
+    for seed in range(6):
+        true, given, names, looks, said = herds(seed)
+        opinions = None if by == "neighbours" else said
+        # Each box is on an image of its own.
+        near = None if by == "predictions" else Looks(looks.has, looks.matrix, np.arange(900))
+        wrong = given != true
+        alone = weigh_labels(Case(given, names, opinions, near), 0.5).score
+        for share in (0.1, 0.5):
+            judged = np.random.default_rng(seed).random(900) < share
+            ways = {
+                "rejected": (given, Known(judged & ~wrong, judged & wrong)),
+                "corrected": (np.where(judged, true, given), Known(judged, np.zeros(900, bool))),
+            }
+            for way, (labels, known) in ways.items():
+                taught = weigh_labels(Case(labels, names, opinions, near, known), 0.5).score
+                assert (taught[known.right] == 0).all() and (taught[known.wrong] == 1).all()
+                left = ~judged
+                before, after = (
+                    average_precision_score(wrong[left], score[left]) for score in (alone, taught)
+                )
+                gains.setdefault((share, way), []).append(after - before)
+    assert all(np.mean(gain) >= -0.002 for gain in gains.values())
+    if by != "predictions":
+        least = {"neighbours": 0.05, "both": 0.005}[by]
+        assert all(np.mean(gains[0.5, way]) >= least for way in ("rejected", "corrected"))
+
+
+def test_the_rate_of_slips_heeds_what_people_said() -> None:
+    given = positions(*[0] * 20)
+    nothing = np.zeros((20, 3))
+    prior = shares_of(given, 3)
+    none_wrong = Known(np.ones(20, bool), np.zeros(20, bool))
+    half_wrong = Known(np.arange(20) < 10, np.arange(20) >= 10)
+    rates = [
+        fit_slips(nothing, given, prior, NAMES, known).rate
+        for known in (none_wrong, None, half_wrong)
+    ]
+    assert rates[0] == pytest.approx(1 / (20 + 1 / 0.033))
+    assert rates == sorted(rates)
+    assert rates[2] == pytest.approx(11 / (20 + 1 / 0.033))

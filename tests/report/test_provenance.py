@@ -199,7 +199,10 @@ def test_what_people_confirmed_is_no_suspect_until_it_changes_and_is_on_the_card
     assert "4 are reviewed" in card and "| ana | 4 | 3 | 0 | 1 | 0 |" in card
     second = find_label_errors(dataset)
     assert (second.confirmed_labels, second.scored) == (3, first.scored - 3)
+    assert second.rejected_labels == 1
     dataset.reload()
+    rejected = dataset.select_labels(ids=suspects[3:4], fields="ground_truth")
+    assert rejected.values("ground_truth.detections.suspicion", unwind=True) == [1.0]
     again = dataset.load_saved_view("suspects").values("id")
     assert not set(chosen) & set(again) and suspects[3] in again
     # Whoever gives one another name, by whatever hand, has it judged again.

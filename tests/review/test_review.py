@@ -16,9 +16,16 @@ from fathomnet_voxel51.dataset.documents import now
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
-from fathomnet_voxel51.labels.verdicts import standing, state_of
+from fathomnet_voxel51.labels.verdicts import as_stored, standing, state_of
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
-from fathomnet_voxel51.relabelling.journal import acting_as, journals_of, move_to, stages_of
+from fathomnet_voxel51.relabelling.box_states import STATE_KEYS, Change
+from fathomnet_voxel51.relabelling.journal import (
+    acting_as,
+    changes_of,
+    journals_of,
+    move_to,
+    stages_of,
+)
 from fathomnet_voxel51.review import review, review_labels
 from fiftyone import ViewField as F
 from fiftyone.core.odm import get_db_conn
@@ -257,18 +264,13 @@ def test_verdicts_survive_kills(dataset: Any, verdict: str) -> None:
         assert all(one.stage in ("done", "undone") for one in journals_of(dataset))
 
 
-@pytest.mark.fault(
-    operator="review_labels",
-    happens="two people judge overlapping sets at once",
-    end="every label has the verdict of one of them, what was left alone is told, both are undone",
-)
 def test_a_verdict_reads_no_journal_that_is_closed(dataset: Any) -> None:
     with acting_as("ana"):
-        first = review_labels(dataset.limit(1)).journal
+        first = review_labels(dataset.limit(10)).journal
         config = dataset.init_run(method="relabel_boxes", stage="done", boxes="nobody can read it")
         dataset.update_run_config(first, config)
-        result = review_labels(dataset.limit(3), "reject")
-    assert result.rejected == dataset.limit(3).count(BOXES)
+        result = review_labels(dataset.limit(12), "reject")
+    assert result.rejected == dataset.limit(12).count(BOXES)
     with pytest.raises(DatasetError, match=first):
         journals_of(dataset)
 
@@ -290,6 +292,113 @@ def test_a_journal_of_somebody_else_is_seen_and_one_that_was_deleted_is_missed(
         move_to(dataset, journal, "undoing")
 
 
+def test_single_verdicts_share_a_run_and_are_undone_one_by_one(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_LINES", 10)  # each verdict has two
+    before, boxes = content(dataset), ids(dataset)[:14]
+    runs = len(dataset.list_runs())
+    keys, contents = [], []
+    for place, box in enumerate(boxes):
+        with acting_as("ana" if place % 3 else "bo"):
+            contents.append(content(dataset))
+            keys.append(review_labels(dataset.select_labels(ids=[box]), "reject").journal)
+    assert [one.key for one in journals_of(dataset)] == keys
+    assert len(dataset.list_runs()) - runs == 3, "two logs of ana, of which one is full, and bo's"
+    assert len(stages_of(dataset)) < len(keys), "what is put away is not looked at"
+    assert undo_relabel(dataset, keys[4]).restored == 1
+    assert states(dataset)[:14].count("rejected") == 13
+    review_labels(dataset.select_labels(ids=[boxes[4]]), "reject")
+    undo_relabel(dataset)
+    for key, one in zip(reversed(keys), reversed(contents), strict=True):
+        if key != keys[4]:
+            assert undo_relabel(dataset).journal == key
+            if keys.index(key) > 4:
+                assert states(dataset).count("rejected") == keys.index(key) - 1
+            else:
+                assert content(dataset) == one
+    assert content(dataset) == before
+    with pytest.raises(DatasetError, match="no relabelling that could be undone"):
+        undo_relabel(dataset)
+
+
+def state(box: Any) -> dict[str, Any]:
+    """What a box has of the label and the verdict."""
+    there = {key: box[key] for key in STATE_KEYS if box.get(key) is not None}
+    return {key: as_stored(one) if key == "reviewed_at" else one for key, one in there.items()}
+
+
+def judge_at_random(name: str, user: str, seed: int, count: int, told: Any) -> None:
+    """Judges so many labels, a few or many at a time, and tells what each call said."""
+    dataset, dice = fo.load_dataset(name), random.Random(seed)
+    everything, left = ids(dataset), count
+    said: list[tuple[str, int, int]] = []
+    while left:
+        some = dice.sample(everything, min(left, dice.choice([1, 1, 3, 8, 30])))
+        verdict = dice.choice(["confirm", "reject", "unsure", "relabel", "reset"])
+        with acting_as(user):
+            result = review_labels(
+                dataset.select_labels(ids=some), verdict, label=NEW if verdict == "relabel" else ""
+            )
+        said.append((result.journal, result.conflicts, result.judged_before))
+        left -= len(some)
+    told.put((user, said))
+
+
+@pytest.mark.fault(
+    operator="review_labels",
+    happens="two people give 500 random verdicts each on overlapping sets at once",
+    end="none is lost, none overwritten unsaid, and both people's journals can be undone",
+)
+def test_of_two_people_with_many_verdicts_none_is_lost(dataset: Any, either_way: str) -> None:
+    before, first = content(dataset), {str(box["_id"]): box for box in stored(dataset)}
+    count = 500 if either_way == "collection" else 150  # which is much slower
+    queue = forking.Queue()
+    both = [
+        forking.Process(target=judge_at_random, args=(dataset.name, user, seed, count, queue))
+        for seed, user in enumerate(("ana", "bo"))
+    ]
+    for process in both:
+        process.start()
+    told = dict(queue.get() for _ in both)
+    for process in both:
+        process.join()
+    dataset.reload()
+    journals = journals_of(dataset)
+    assert all(one.stage == "done" for one in journals)
+    assert {one.key for one in journals} == {
+        key for said in told.values() for key, *_ in said if key
+    }
+    # Of each label, what was made leads from one state to the next, and to what is stored.
+    steps: dict[str, list[tuple[str, Change]]] = {}
+    for journal in journals:
+        for change in changes_of(dataset, journal):
+            steps.setdefault(change.box.label_id, []).append((journal.user, change))
+    left = replaced = 0
+    last = {str(box["_id"]): box for box in stored(dataset)}
+    for label_id, some in steps.items():
+        there = state(first[label_id])
+        for user, change in some:
+            if state(change.box.state) != there:
+                left += 1
+                continue
+            by = there.get("reviewed_by")
+            replaced += state_of(change.box.state) != "unreviewed" and by != user
+            there = state(change.after)
+        assert state(last[label_id]) == there
+    calls = [call for said in told.values() for call in said]
+    assert left == sum(conflicts for _, conflicts, _ in calls)
+    assert replaced <= sum(judged_before for *_, judged_before in calls) <= replaced + left
+    for journal in reversed(journals):
+        undo_relabel(dataset, journal.key)
+    assert content(dataset) == before
+
+
+@pytest.mark.fault(
+    operator="review_labels",
+    happens="two people judge overlapping sets at once",
+    end="every label has the verdict of one of them, what was left alone is told, both are undone",
+)
 def test_two_people_at_once_lose_nothing(dataset: Any) -> None:
     before = content(dataset)
     dice = random.Random(7)

@@ -135,6 +135,27 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What people have said of N labels, as long as these have not changed since.
+
+    Attributes:
+        right: (N,) those that they confirmed, or gave.
+        wrong: (N,) those that they rejected.
+    """
+
+    right: Mask
+    wrong: Mask
+
+    @classmethod
+    def nothing(cls, boxes: int) -> Known:
+        """Nobody has said anything."""
+        return cls(np.zeros(boxes, bool), np.zeros(boxes, bool))
+
+    def __getitem__(self, rows: slice | Mask) -> Known:
+        return Known(self.right[rows], self.wrong[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What one signal says about N boxes.
 

@@ -17,7 +17,7 @@ from .signals import (
     Sources,
     find_sources,
     no_signal_found,
-    read_confirmed,
+    read_known,
     read_labelled,
     read_looks,
 )
@@ -42,8 +42,8 @@ def find_label_errors(
     labels of the boxes that look most alike, if there are any; ``posterior`` explains how. What the
     predicted names say of the labels is measured first (``information``): where that is hardly more
     than chance, the result notes it, and labels are judged as without predictions. A label that a
-    person has said is right has no score, until it changes; it still speaks for and against others.
-    A repeat replaces scores and views.
+    person has said is right has no score, until it changes, and one that was rejected has the score
+    1; ``weigh_labels`` says what both teach about the others. A repeat replaces scores and views.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -75,12 +75,11 @@ def find_label_errors(
         notes = (information.in_words(sources.pred_field),)
         labelled = read_labelled(dataset, replace(sources, pred_field=""), tree)
     looks = read_looks(dataset, sources, labelled)
-    case = Case(labelled.given, labelled.names, labelled.opinions, looks)
-    doubts = weigh_labels(case, threshold, portion(progress, 0.1, 0.6))
-    confirmed = read_confirmed(dataset, labelled, gt_field)
-    doubts = doubts.without(confirmed)
+    known = read_known(dataset, labelled, gt_field)
+    case = Case(labelled.given, labelled.names, labelled.opinions, looks, known)
+    doubts = weigh_labels(case, threshold, portion(progress, 0.1, 0.6)).without(known.right)
     scored, suspects = int((~np.isnan(doubts.score)).sum()), len(doubts.suspects)
-    if not scored and not notes and not confirmed.any():
+    if not scored and not notes and not known.right.any():
         raise no_signal_found(sources)
     partners = partners_of(case, doubts)
     signals = (labelled.kind, "" if looks is None else "neighbours")
@@ -91,8 +90,9 @@ def find_label_errors(
         pairs_view=view_of(LOOK_ALIKE_PAIRS, gt_field) if partners else "",
         expected_errors=round(float(np.nansum(doubts.score)), 1),
         unlabelled_boxes=len(labelled.boxes) - len(labelled.rows),
-        boxes_without_signal=len(labelled.rows) - scored - int(confirmed.sum()),
-        confirmed_labels=int(confirmed.sum()),
+        boxes_without_signal=len(labelled.rows) - scored - int(known.right.sum()),
+        confirmed_labels=int(known.right.sum()),
+        rejected_labels=int(known.wrong.sum()),
         signals=tuple(signal for signal in signals if signal),
         index_key=sources.index_key,
         information=information,

@@ -105,32 +105,37 @@ def _nearest(
     return np.take_along_axis(found, best, axis=1), np.take_along_axis(values, best, axis=1)
 
 
-def evidence_of_neighbours(near: Neighbours, given: Positions, names: int) -> Evidence:
+def evidence_of_neighbours(
+    near: Neighbours, given: Positions, names: int, wrong: Mask | None = None
+) -> Evidence:
     """How much more likely each name is made by a box's neighbours, as logarithms.
 
     A neighbour votes for its own label, the more the nearer it is; what all labels together say
     has a weight too, which decides where no neighbour is near. How fast votes fall off, and that
     weight, are those that foresee the labels best: no box votes for itself, so that this is an
-    honest test.
+    honest test. A label that is known to be wrong is no vote, and nothing to be foreseen.
 
     Args:
         near: of N boxes.
         given: (N,) position of the label that each has.
         names: how many there are.
+        wrong: (N,) which labels are known to be wrong; None for none.
 
     Returns:
         The evidence; it says nothing where a box has no neighbour.
     """
-    prior = shares_of(given, names)
+    wrong = np.zeros(len(given), bool) if wrong is None else wrong
+    prior = shares_of(given[~wrong], names)
     votes = given[near.rows]
-    there = near.cosines > _NOBODY
+    there = (near.cosines > _NOBODY) & ~wrong[near.rows]
     has: Mask = np.asarray(there.any(axis=1))
     evidence = Evidence.nothing(len(given), names)
-    if not has.any():
+    if not (has & ~wrong).any():
         return evidence
     distances = np.maximum(1.0 - near.cosines.astype(np.float64), 0.0)
     usual = max(float(np.median(distances[has, 0])), LEAST)
-    weights, reserve = _best_weights(distances, there, has, votes, given, prior, usual)
+    counted = has & ~wrong
+    weights, reserve = _best_weights(distances, there, counted, votes, given, prior, usual)
     shares = reserve * np.tile(prior, (len(given), 1))
     rows = np.arange(len(given))
     for column in range(votes.shape[1]):
@@ -144,7 +149,7 @@ def evidence_of_neighbours(near: Neighbours, given: Positions, names: int) -> Ev
 def _best_weights(
     distances: Floats,
     there: Mask,
-    has: Mask,
+    counted: Mask,
     votes: Positions,
     given: Positions,
     prior: Floats,
@@ -158,7 +163,7 @@ def _best_weights(
         sums, own = weights.sum(axis=1), (weights * agree).sum(axis=1)
         for reserve in _RESERVES.tolist():
             share = (own + reserve * prior[given]) / (sums + reserve)
-            quality = mixed_log_likelihood(share[has], len(prior))
+            quality = mixed_log_likelihood(share[counted], len(prior))
             if quality > best:
                 best, found = quality, (weights, reserve)
     return found

@@ -28,7 +28,16 @@ import numpy.typing as npt
 
 from ..taxonomy.tree import MAX_DISTANCE
 from ..text import counted
-from .evidence import LEAST, NO_NAME, Evidence, Names, Positions, mixed_log_likelihood, row_blocks
+from .evidence import (
+    LEAST,
+    NO_NAME,
+    Evidence,
+    Mask,
+    Names,
+    Positions,
+    mixed_log_likelihood,
+    row_blocks,
+)
 
 LEAST_CLOSENESS: Final = 0.2
 """Agreement of no more than this is "slight" (Landis and Koch, "The measurement of observer
@@ -154,7 +163,9 @@ class Opinions:
     probabilities: npt.NDArray[np.float32] | None
 
 
-def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) -> Evidence:
+def evidence_of_predictions(
+    opinions: Opinions, given: Positions, names: Names, wrong: Mask | None = None
+) -> Evidence:
     """How much more likely a box's prediction makes each name, as logarithms.
 
     A prediction without probabilities is spread out: the predicted name gets its confidence (or,
@@ -162,12 +173,13 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
     the rest by how often disagreements are as far away on the tree. Models are often too sure, or
     not sure enough, so confidences and probabilities are sharpened or softened until they predict
     the labels best. A model also has a prior of its own, namely what it says on average; that is
-    divided out.
+    divided out. A label that is known to be wrong measures nothing.
 
     Args:
         opinions: of N boxes.
         given: (N,) position of the label that each has.
         names: the K names.
+        wrong: (N,) which labels are known to be wrong; None for none.
 
     Returns:
         The evidence; it says nothing about a box for which nothing was predicted.
@@ -176,44 +188,54 @@ def evidence_of_predictions(opinions: Opinions, given: Positions, names: Names) 
     has = np.flatnonzero(opinions.predicted != NO_NAME)
     if not len(has):
         return evidence
-    shares = _spread_out(opinions, has, given, names)
+    counted = np.ones(len(has), bool) if wrong is None else ~wrong[has]
+    shares = _spread_out(opinions, has, given, names, counted)
     if opinions.probabilities is not None:
         own = opinions.probabilities[has].astype(np.float64)
         known = ~np.isnan(own[:, 0])
-        shares[known] = _tempered(own[known], given[has][known])
+        shares[known] = _tempered(own[known], given[has][known], counted[known])
     shares = np.maximum(shares, LEAST)
     evidence.told[has] = True
     evidence.logs[has] = np.log(shares) - np.log(shares.mean(axis=0))
     return evidence
 
 
-def _spread_out(opinions: Opinions, has: Positions, given: Positions, names: Names) -> Floats:
+def _spread_out(
+    opinions: Opinions, has: Positions, given: Positions, names: Names, counted: Mask
+) -> Floats:
     """The probabilities of predictions that give a name and perhaps a confidence."""
     predicted, labels = opinions.predicted[has], given[has]
     agree = predicted == labels
     # One more at each distance, so that what was not seen here is not impossible.
-    distances = names.distances[labels[~agree], predicted[~agree]]
+    differ = ~agree & counted
+    distances = names.distances[labels[differ], predicted[differ]]
     seen = np.bincount(distances, minlength=MAX_DISTANCE + 1).astype(np.float64) + 1.0
     others = names.by_distance(seen)[predicted]
     # The rule of succession: never quite 0 or 1.
-    share = (agree.sum() + 1) / (len(has) + 2)
+    share = (agree[counted].sum() + 1) / (counted.sum() + 2)
     confidences = opinions.confidences[has]
     sure = np.clip(np.where(np.isnan(confidences), share, confidences), LEAST, 1 - LEAST)
-    sure = _tempered(np.stack([sure, 1 - sure], axis=1), np.where(agree, 0, 1))[:, 0]
+    both = np.stack([sure, 1 - sure], axis=1)
+    sure = _tempered(both, np.where(agree, 0, 1), counted)[:, 0]
     shares = others * (1 - sure)[:, None]
     shares[np.arange(len(has)), predicted] = sure
     spread: Floats = shares
     return spread
 
 
-def _tempered(shares: Floats, given: Positions) -> Floats:
-    """Probabilities, (H, C), sharpened or softened so that they predict the labels best."""
+def _tempered(shares: Floats, given: Positions, counted: Mask) -> Floats:
+    """Probabilities, (H, C), sharpened or softened so that they predict best the labels that count.
+
+    Without any, they are left as they are.
+    """
+    if not counted.any():
+        return shares
     of_given = np.empty((len(_TEMPERATURES), len(shares)))
     for rows in row_blocks(len(shares)):
         logs, own = _logs(shares[rows]), given[rows]
         for number, temperature in enumerate(_TEMPERATURES):
             of_given[number, rows] = _softmax(logs / temperature)[np.arange(len(own)), own]
-    qualities = [mixed_log_likelihood(one, shares.shape[1]) for one in of_given]
+    qualities = [mixed_log_likelihood(one[counted], shares.shape[1]) for one in of_given]
     best = _TEMPERATURES[int(np.argmax(qualities))]
     tempered = np.empty_like(shares)
     for rows in row_blocks(len(shares)):

@@ -87,6 +87,7 @@ class LabelErrorsResult:
         information: what the predicted names say of the labels; None without predictions.
         notes: what is to be known of the search: predictions that were left out, and why.
         confirmed_labels: labels that a person has said are right; they are left out.
+        rejected_labels: labels that a person has said are wrong, and which nobody has changed yet.
     """
 
     scored: int
@@ -101,6 +102,7 @@ class LabelErrorsResult:
     information: Information | None = None
     notes: tuple[str, ...] = ()
     confirmed_labels: int = 0
+    rejected_labels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ..names import (
 from ..predictions.importing import read_import_records
 from ..similarity.index import open_index
 from ..taxonomy import Taxonomy
-from .evidence import NO_NAME, Names
+from .evidence import NO_NAME, Known, Names
 from .information import Information, Opinions, measure_information
 from .weighing import Looks
 
@@ -169,18 +169,19 @@ def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelle
     return Labelled(boxes, rows, given, names, Opinions(answers, confidences, shares))
 
 
-def read_confirmed(dataset: Any, labelled: Labelled, gt_field: str) -> npt.NDArray[np.bool_]:
-    """Which labels a person has said are right: (N,), for those of ``labelled.rows``."""
+def read_known(dataset: Any, labelled: Labelled, gt_field: str) -> Known:
+    """What people have said of the labels of ``labelled.rows``."""
     path = boxes_path(dataset, gt_field)
     if dataset.get_field(f"{path}.{REVIEW_STATE}") is None:
-        return np.zeros(len(labelled.rows), bool)
-    right = {
-        str(box["_id"])
+        return Known.nothing(len(labelled.rows))
+    states = {
+        str(box["_id"]): state_of(box)
         for image in read_images(dataset, boxes={path: ("label", *VERDICT_KEYS)})
         for box in boxes_in(image, path)
-        if state_of(box) in RIGHT
     }
-    return np.array([labelled.boxes.ids[row] in right for row in labelled.rows.tolist()], bool)
+    said = [states.get(labelled.boxes.ids[row]) for row in labelled.rows.tolist()]
+    right, wrong = ([one in some for one in said] for some in (RIGHT, ("rejected",)))
+    return Known(np.array(right, bool), np.array(wrong, bool))
 
 
 def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | None:

@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from ..progress import Progress, silent
 from ..taxonomy.tree import MAX_DISTANCE
-from .evidence import SHARE_WRONG, Evidence, Names, Positions, row_blocks, shares_of
+from .evidence import SHARE_WRONG, Evidence, Known, Names, Positions, row_blocks, shares_of
 from .from_neighbours import evidence_of_neighbours, nearest_elsewhere
 from .information import Opinions, evidence_of_predictions
 
@@ -66,6 +66,29 @@ def name_probabilities(evidence: Floats, given: Positions, prior: Floats, slips:
     return probabilities
 
 
+def as_known(found: Floats, given: Positions, known: Known) -> Floats:
+    """The probability of every name, (N, K), once people have said which labels are right or wrong.
+
+    Args:
+        found: likewise, before.
+        given: (N,) position of the label that each box has.
+        known: what they said.
+
+    Examples:
+        >>> known = Known(right=np.array([True, False]), wrong=np.array([False, True]))
+        >>> before = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
+        >>> as_known(before, np.array([0, 0]), known)
+        array([[1. , 0. , 0. ],
+               [0. , 0.5, 0.5]])
+    """
+    own = np.arange(found.shape[1]) == given[:, None]
+    # Beside a name that is all but certain, the others keep the least that a number can be.
+    others = np.where(own, 0.0, np.maximum(found, np.finfo(np.float64).tiny))
+    others /= np.maximum(others.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    told: Floats = np.where(known.wrong[:, None], others, found)
+    return np.where(known.right[:, None], own, told)
+
+
 def error_probabilities(found: Floats, given: Positions) -> Floats:
     """(N,) the probability that a label is wrong: the sum over all other names.
 
@@ -91,7 +114,13 @@ def suggested_names(found: Floats, given: Positions) -> Positions:
     return best
 
 
-def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -> Slips:
+def fit_slips(
+    evidence: Floats,
+    given: Positions,
+    prior: Floats,
+    names: Names,
+    known: Known | None = None,
+) -> Slips:
     """Estimates how often and how far labels go wrong in these data, by expectation maximisation.
 
     Starts from the usual rate (``evidence.SHARE_WRONG``), with all distances equally likely.
@@ -101,7 +130,9 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
         given: likewise.
         prior: likewise.
         names: the K names.
+        known: what people said of the labels, which is certain; None for nothing.
     """
+    known = Known.nothing(len(given)) if known is None else known
     # The mean number of names at each distance from a name.
     counts = np.bincount(names.distances.ravel(), minlength=MAX_DISTANCE + 1).astype(np.float64)
     counts[0] -= len(names)
@@ -113,6 +144,7 @@ def fit_slips(evidence: Floats, given: Positions, prior: Floats, names: Names) -
         seen = np.zeros_like(available)
         for rows in row_blocks(len(given)):
             found = name_probabilities(evidence[rows], given[rows], prior, slips)
+            found = as_known(found, given[rows], known[rows])
             found[np.arange(len(found)), given[rows]] = 0.0
             distances = names.distances[given[rows]].ravel()
             seen += np.bincount(distances, weights=found.ravel(), minlength=len(available))
@@ -230,16 +262,22 @@ class Case:
         names: all names that may be true.
         opinions: what was predicted for them; None without predictions.
         looks: their vectors; None without vectors.
+        known: what people said of the labels; None for nothing.
     """
 
     given: Positions
     names: Names
     opinions: Opinions | None
     looks: Looks | None
+    known: Known | None = None
 
 
 def weigh_labels(case: Case, threshold: float, progress: Progress = silent) -> Doubts:
     """Scores every label by the probability that it is wrong.
+
+    What people said is certain: a label that they confirmed has the score 0, one that they rejected
+    1. A rejected one does not vote for its neighbours and is no measure of predictions, nor of how
+    many boxes have which name; and how often and how far labels go wrong is estimated with both.
 
     Args:
         case: what is known about the boxes.
@@ -247,10 +285,11 @@ def weigh_labels(case: Case, threshold: float, progress: Progress = silent) -> D
         progress: called with the share done and a label.
     """
     given, names = case.given, case.names
+    known = Known.nothing(len(given)) if case.known is None else case.known
     model = neighbours = Evidence.nothing(len(given), len(names))
     if case.opinions is not None:
         progress(0.0, "weighing the predictions")
-        model = evidence_of_predictions(case.opinions, given, names)
+        model = evidence_of_predictions(case.opinions, given, names, known.wrong)
     if case.looks is not None:
         near = nearest_elsewhere(
             case.looks.matrix,
@@ -258,23 +297,24 @@ def weigh_labels(case: Case, threshold: float, progress: Progress = silent) -> D
             progress=lambda done: progress(done, "comparing boxes"),
         )
         has = case.looks.has
-        own = evidence_of_neighbours(near, given[has], len(names))
+        own = evidence_of_neighbours(near, given[has], len(names), known.wrong[has])
         neighbours = Evidence.nothing(len(given), len(names))
         neighbours.logs[has], neighbours.told[has] = own.logs, own.told
     both = Evidence(model.logs + neighbours.logs, model.told | neighbours.told)
     told = both.told
-    prior = shares_of(given, len(names))
-    slips = fit_slips(both.logs[told], given[told], prior, names)
+    prior = shares_of(given[~known.wrong], len(names))
+    slips = fit_slips(both.logs[told], given[told], prior, names, known[told])
 
     def judged(judge: Callable[[Floats, Positions], Judged], one: Evidence) -> Judged:
-        parts = [
-            judge(name_probabilities(one.logs[rows], given[rows], prior, slips), given[rows])
-            for rows in row_blocks(len(given))
-        ]
+        parts = []
+        for rows in row_blocks(len(given)):
+            found = name_probabilities(one.logs[rows], given[rows], prior, slips)
+            parts.append(judge(as_known(found, given[rows], known[rows]), given[rows]))
         return np.concatenate(parts)
 
     def score_by(one: Evidence) -> Floats:
-        return np.where(one.told, judged(error_probabilities, one), np.nan)
+        found = np.where(known.wrong, 1.0, judged(error_probabilities, one))
+        return np.where(one.told, found, np.nan)
 
     score = score_by(both)
     order = np.argsort(-np.where(told, score, -1.0), kind="stable")
