@@ -10,12 +10,14 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.app_defaults import (
     NAMES_OF_BOXES,
+    colour_states,
     concept_colours,
     offer_names,
     tick_new_field,
 )
 from fathomnet_voxel51.dataset.datasets import create_dataset
 from fathomnet_voxel51.ingest.ingest import save_concept_tree
+from fathomnet_voxel51.labels.verdicts import STATES
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from matplotlib.colors import rgb_to_hsv, to_rgb
@@ -100,3 +102,24 @@ def test_names_are_chosen_on_the_tree_where_it_has_them_all(
     schema = dataset.label_schemas["ground_truth"]
     assert schema.get("applied_ontology") == chosen_by
     assert schema["classes"] == sorted({*names, *others})
+
+
+def test_states_of_a_review_get_colours_beside_the_names_and_somebody_s_choice_stays(
+    dataset: Any,
+) -> None:
+    scheme = dataset.app_config.color_scheme
+    scheme.fields[0]["valueColors"].append({"value": "unsure", "color": "#000000"})
+    dataset.save()
+    for _ in range(2):
+        colour_states(dataset, "ground_truth")
+    dataset.reload()
+    fields = {one["path"]: one for one in dataset.app_config.color_scheme.fields}
+    values = fields["ground_truth"]["valueColors"]
+    given = {one["value"]: one["color"] for one in values}
+    assert len(given) == len(values), "none twice"
+    assert given.keys() - concept_colours(load_taxonomy()).keys() == set(STATES)
+    assert given["unsure"] == "#000000"
+    for state in set(STATES) - {"unsure"}:
+        assert luminance(given[state]) < 0.183, "white on it is read"
+    others = {one["value"] for one in fields["model_predictions"]["valueColors"]}
+    assert not others & set(STATES)

@@ -161,6 +161,36 @@ def test_what_somebody_has_added_stays(dataset: Any, write: Callable[..., str]) 
     assert after.guesses.detections[0].label == "x"
 
 
+def test_what_somebody_edits_in_the_app_itself_outlives_a_newer_file(
+    dataset: Any, write: Callable[..., str]
+) -> None:
+    """As FiftyOne's own Annotate tab does it: the image's boxes are changed and saved."""
+    first = dataset.match({"image_id": 1}).first()
+    renamed, deleted = first.ground_truth.detections
+    assert (renamed.annotation_id, deleted.annotation_id) == (1, 2)
+    renamed.label = "Asteroidea"
+    first.ground_truth = fo.Detections(detections=[renamed])
+    first.save()
+    second = dataset.match({"image_id": 2}).first()
+    second.ground_truth.detections[0].bounding_box = [0.3, 0.3, 0.1, 0.1]
+    second.save()
+
+    def moves_all(coco: dict[str, Any]) -> None:
+        for box in coco["annotations"][:3]:
+            box |= {"bbox": [1, 1, 20, 20], "category_id": 3 - box["category_id"]}
+
+    (told,) = ingest_dataset(
+        dataset.name, train_annotations=write("new.json", moves_all), update=True
+    ).updates
+    assert (told.labels_kept, told.boxes_kept, told.boxes_added) == (1, 2, 0)
+    assert "2 boxes left as you moved or deleted them" in str(told)
+    assert {number: box[1:3] for number, box in boxes(dataset).items()} == {
+        1: ("Asteroidea", [1, 1, 20, 20]),
+        3: ("Sebastes", [30, 30, 10, 10]),
+        4: ("Porifera", [10, 10, 20, 20]),
+    }
+
+
 def test_without_update_the_difference_is_told_and_nothing_is_changed(
     dataset: Any, write: Callable[..., str]
 ) -> None:

@@ -278,7 +278,7 @@ def test_a_verdict_reads_no_journal_that_is_closed(dataset: Any) -> None:
 def test_a_journal_of_somebody_else_is_seen_and_one_that_was_deleted_is_missed(
     dataset: Any,
 ) -> None:
-    result = review_labels(dataset.limit(1))
+    result = review_labels(dataset.limit(10))
     (journal,) = journals_of(dataset)
     other = f"{journal.key}_other"
     # As another process writes: this one's object knows nothing of it.
@@ -360,9 +360,10 @@ def test_of_two_people_with_many_verdicts_none_is_lost(dataset: Any, either_way:
     ]
     for process in both:
         process.start()
-    told = dict(queue.get() for _ in both)
     for process in both:
         process.join()
+        assert process.exitcode == 0
+    told = dict(queue.get() for _ in both)
     dataset.reload()
     journals = journals_of(dataset)
     assert all(one.stage == "done" for one in journals)

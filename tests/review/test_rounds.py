@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,12 @@ import numpy as np
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.prediction_files import write_predictions
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.review import review_labels, start_review
-from fathomnet_voxel51.review.rounds import rounds_of
+from fathomnet_voxel51.review.orders import Order
+from fathomnet_voxel51.review.rounds import rounds_of, share_out
 from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.synthetic import write_catalog
@@ -99,6 +103,77 @@ def test_what_two_people_get_stays_until_each_has_judged_it(dataset: Any) -> Non
         review_labels(dataset.select_labels(ids=ana), "confirm")
     assert queue(dataset, result.views[0]) == []
     assert queue(dataset, result.views[1]) == bo, "what Ana said is no verdict of Bo"
+
+
+@pytest.mark.parametrize("order", ["random", "suspicion", "concept"])
+@pytest.mark.parametrize(("people", "overlap"), [(2, 0.3), (3, 0.5), (3, 1.0), (5, 0.1)])
+def test_so_many_labels_come_to_two_people_and_all_others_to_one(
+    order: Order, people: int, overlap: float
+) -> None:
+    boxes = [("image", str(number)) for number in range(60)]
+    names = [f"person {number}" for number in range(people)]
+    queues, twice = share_out(boxes, names, overlap, order, "ours")
+    given = Counter(box for queue in queues.values() for box in queue)
+    assert set(given) == set(boxes)
+    assert {box for box, times in given.items() if times == 2} == twice
+    assert len(twice) == round(60 * overlap)
+    assert set(given.values()) <= {1, 2}
+    for queue in queues.values():
+        assert len(set(queue)) == len(queue), "nobody gets a label twice"
+        assert sorted(queue, key=boxes.index) == queue, "each queue is in the order"
+    if order != "concept":
+        sizes = [sum(box not in twice for box in queue) for queue in queues.values()]
+        assert sum(sizes) == 60 - len(twice)
+    assert share_out(boxes, names, overlap, order, "ours") == (queues, twice)
+    if 0 < overlap < 1:
+        assert share_out(boxes, names, overlap, order, "another")[1] != twice, "by the round's name"
+
+
+def test_the_least_certain_predictions_come_first(dataset: Any, tmp_path: Path) -> None:
+    numbers = column(dataset, "annotation_id")
+    dice = np.random.default_rng(8)
+    predicted = dict(zip(list(numbers)[:70], dice.dirichlet([0.3] * 4, 70), strict=True))
+    images = dict(
+        pair
+        for image, boxes in zip(*dataset.values(["image_id", f"{BOXES}.id"]), strict=True)
+        for pair in ((box, image) for box in boxes)
+    )
+    names = sorted(set(column(dataset, "label").values()))[:4]
+    shares = np.array(list(predicted.values()), np.float32)
+    rows = {
+        "annotation_id": [numbers[box] for box in predicted],
+        "image_id": [images[box] for box in predicted],
+        "concept_name": [names[place] for place in shares.argmax(axis=1)],
+        "confidence": shares.max(axis=1),
+        "rank": ["species"] * 70,
+    }
+    write_predictions(tmp_path / "run", rows, {"concepts": names}, shares)
+    import_predictions(dataset, str(tmp_path / "run"), split="train")
+    (view,) = start_review(dataset, order="margin").views
+    dataset.reload()
+    shown = queue(dataset, view)
+    margins = {box: np.diff(np.sort(shares)[-2:])[0] for box, shares in predicted.items()}
+    assert shown[:70] == sorted(margins, key=margins.__getitem__)
+    assert set(shown[70:]) == set(numbers) - set(predicted), "what was not predicted comes last"
+
+
+def test_each_state_has_a_saved_view_that_follows_and_nobody_s_view_is_replaced(
+    dataset: Any,
+) -> None:
+    dataset.save_view("labels: unsure", dataset.limit(1), description="somebody's own")
+    start_review(dataset, order="concept")
+    dataset.reload()
+    boxes = ids(dataset)
+    review_labels(dataset.select_labels(ids=boxes[:5]), "confirm")
+    review_labels(dataset.select_labels(ids=boxes[5:8]), "reject")
+
+    def shown(state: str) -> set[str]:
+        view = dataset.load_saved_view(f"labels: {state}")
+        return set(view.values(f"{BOXES}.id", unwind=True))
+
+    assert (shown("confirmed"), shown("rejected")) == (set(boxes[:5]), set(boxes[5:8]))
+    assert (shown("unreviewed"), shown("relabelled")) == (set(boxes[8:]), set())
+    assert dataset.get_saved_view_info("labels: unsure")["description"] == "somebody's own"
 
 
 def test_a_new_round_changes_no_verdict_and_no_record(dataset: Any) -> None:

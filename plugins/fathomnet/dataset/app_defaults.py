@@ -39,6 +39,8 @@ draws the boxes on dark water, where they stand out by more than 2.5.
 POOL: Final = 12
 """Colours of names that are not on the tree."""
 
+_HUES_OF_STATES: Final = {"confirmed": 0.36, "relabelled": 0.58, "rejected": 0.0, "unsure": 0.13}
+"""Of what people say of labels, where boxes are coloured by ``review_state``."""
 _COLLAPSED: Final = ("metadata", "other")
 
 
@@ -109,6 +111,32 @@ def set_app_defaults(dataset: Any) -> None:
         for name, paths in SIDEBAR.items()
     ]
     dataset.save()
+
+
+def colour_states(dataset: Any, field: str) -> None:
+    """Gives the review states of a field's labels colours beside those of its names.
+
+    Whoever has the App use the attribute ``review_state`` to colour the field sees them. Colours
+    that somebody has chosen stay.
+
+    Args:
+        dataset: a FiftyOne dataset; nothing is done where it has no colours for the field.
+        field: of labels.
+    """
+    scheme = dataset.app_config.color_scheme
+    of_field = [one for one in (scheme.fields or () if scheme else ()) if one.get("path") == field]
+    if not of_field:
+        return
+    values = of_field[0].get("valueColors") or []
+    coloured = {one.get("value") for one in values}
+    missing = [
+        {"value": state, "color": _colour(hue, LIGHT[0])}
+        for state, hue in _HUES_OF_STATES.items()
+        if state not in coloured
+    ]
+    if missing:
+        of_field[0]["valueColors"] = [*values, *missing]
+        dataset.save()
 
 
 def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()) -> None:

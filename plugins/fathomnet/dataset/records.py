@@ -40,8 +40,8 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..catalog import Catalog, ImageRecord
 from ..dataset import columns
 from ..dataset.documents import Document, sample_document
-from ..dataset.ingest_record import read_ingest_records
+from ..dataset.ingest_record import IngestedBox, read_ingest_records, read_kept_boxes
 from ..dataset.records import boxes_listed, logged_lines, read_members
 from ..dataset.schema import declare, further_schema
 from ..errors import DatasetError
@@ -23,6 +23,8 @@ _OF_BOX: Final = ("label", "bounding_box", "area", "iscrowd")
 _RANKS: Final = (OWN_RANK, *RANKS)
 _CLOSE: Final = 1e-9
 """Below which two numbers are one."""
+_MOVED: Final = 1e-6
+"""A share of the image by which nobody moves a box on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,10 @@ class Difference:
         boxes_added: boxes that are new, on images that stay.
         boxes_changed: boxes with another name, rectangle, area or member.
         boxes_gone: boxes that the file has no longer, on images that stay.
-        labels_kept: boxes whose name somebody has changed by relabelling, and which keep it
-            although the file has another one.
+        labels_kept: boxes whose name somebody has changed, by relabelling or by hand, and which
+            keep it although the file has another one.
+        boxes_kept: boxes that somebody has moved or deleted by hand, and which stay so although
+            the file has them elsewhere, or again.
     """
 
     split: str
@@ -49,6 +53,7 @@ class Difference:
     boxes_changed: int = 0
     boxes_gone: int = 0
     labels_kept: int = 0
+    boxes_kept: int = 0
 
     def __bool__(self) -> bool:
         return self != Difference(self.split)
@@ -65,6 +70,9 @@ class Difference:
                     told.append(f"{counted(number, one, many)} {verb}")
         if self.labels_kept:
             told.append(f"{counted(self.labels_kept, 'label', 'labels')} of your own kept")
+        if self.boxes_kept:
+            boxes = counted(self.boxes_kept, "box", "boxes")
+            told.append(f"{boxes} left as you moved or deleted them")
         return ", ".join(told) or "nothing changed"
 
 
@@ -77,6 +85,35 @@ class _ImageUpdate:
     changed: Mapping[str, Document]
     gone: frozenset[str]
     added: Sequence[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edits:
+    """What people have done to boxes since these were ingested.
+
+    Attributes:
+        relabelled: ids of boxes whose relabelling stands.
+        ingested: the boxes as their file had them, by id; empty where that was not kept.
+    """
+
+    relabelled: frozenset[str]
+    ingested: Mapping[str, IngestedBox]
+
+    def has_own_label(self, box_id: str, box: Document) -> bool:
+        """Whether somebody gave a box the name that it has."""
+        first = self.ingested.get(box_id)
+        return box_id in self.relabelled or (first is not None and first.label != box.get("label"))
+
+    def was_moved(self, box_id: str, box: Document) -> bool:
+        """Whether somebody has moved a box that is there."""
+        first = self.ingested.get(box_id)
+        sides = zip(first.bounding_box, box["bounding_box"], strict=True) if first else ()
+        return any(abs(before - after) > _MOVED for before, after in sides)
+
+    def was_deleted(self, box_id: str, sample_id: str) -> bool:
+        """Whether a box that an image has no longer was on it."""
+        first = self.ingested.get(box_id)
+        return first is not None and first.sample_id == sample_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +146,8 @@ def update_split(
     """Changes the images and boxes of a split that the file has otherwise; removes what is gone.
 
     Images that are new are left to the ingest. What is not from the file stays: predictions,
-    vectors, tags, boxes that somebody drew, and labels that somebody has changed by relabelling.
+    vectors, tags, boxes that somebody drew, and what somebody has changed since the last ingest by
+    relabelling or by hand: labels, places of boxes, and that a box was deleted.
 
     Raises:
         DatasetError: the ids of the file mean other images or boxes than those of the dataset;
@@ -183,7 +221,7 @@ def _planned(dataset: Any, split: str, catalog: Catalog, limit: int | None) -> _
         )
     )
     _refuse_other_numbers(there, wanted, catalog.source)
-    relabelled = _relabelled(dataset)
+    edits = _Edits(_relabelled(dataset), read_kept_boxes(dataset, split) or {})
     taken = {one["image_id"] for one in there}
     counts = {one.name: 0 for one in fields(Difference) if one.name != "split"}
     counts["images_added"] = sum(image.image_id not in taken for image in catalog.images[:limit])
@@ -197,7 +235,7 @@ def _planned(dataset: Any, split: str, catalog: Catalog, limit: int | None) -> _
         given = {name: new.get(name) for name in of_image if new.get(name) != one.get(name)}
         if any((one.get("metadata") or {}).get(side) != new["metadata"][side] for side in _SIDES):
             given |= {f"metadata.{side}": new["metadata"][side] for side in _SIDES}
-        update = _of_boxes(one, new, given, of_box, relabelled, counts)
+        update = _of_boxes(one, new, given, of_box, edits, counts)
         counts["images_changed"] += bool(given)
         if given or update.changed or update.gone or update.added:
             images.append(update)
@@ -209,7 +247,7 @@ def _of_boxes(
     new: Document,
     given: Document,
     of_box: Sequence[str],
-    relabelled: frozenset[str],
+    edits: _Edits,
     counts: dict[str, int],
 ) -> _ImageUpdate:
     """What the boxes of an image get; counts it."""
@@ -229,14 +267,22 @@ def _of_boxes(
             for name in of_box
             if not _same(written.get(name), box.get(name))
         }
-        if "label" in values and box_id in relabelled:
+        if "label" in values and edits.has_own_label(box_id, box):
             del values["label"]
             counts["labels_kept"] += 1
+        if "bounding_box" in values and edits.was_moved(box_id, box):
+            del values["bounding_box"]
+            values.pop("area", None)
+            counts["boxes_kept"] += 1
         if "label" in values:
             # They were the old name's: add_taxonomy_ranks gives the new one's.
             values |= {name: None for name in _RANKS if box.get(name) is not None}
         if values:
             changed[box_id] = values
+    for number, box in list(left.items()):
+        if edits.was_deleted(str(box["_id"]), str(one["_id"])):
+            del left[number]
+            counts["boxes_kept"] += 1
     counts["boxes_changed"] += len(changed)
     counts["boxes_gone"] += len(gone)
     counts["boxes_added"] += len(left)

@@ -8,13 +8,16 @@ a line when it begins, and one for each stage that it reaches, by whomever.
 
 import contextlib
 import getpass
+import os
 import secrets
+import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, get_args
 
+from ..dataset.documents import now
 from ..dataset.records import (
     append_line,
     boxes_listed,
@@ -64,6 +67,8 @@ _DONE: Final = {
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]
 """``writing``: nothing has been changed yet, and the plan is not complete."""
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+_WRITTEN_WITHIN: Final = timedelta(minutes=10)
+"""Much longer than it takes to write the largest journal."""
 _FEW: Final = 10
 """A journal of so many boxes is written into a log."""
 
@@ -83,6 +88,7 @@ class Journal:
         boxes: the number of boxes.
         verdict: what was said of them, a verdict of ``review_labels``; ``add`` where they were not
             there before.
+        writer: machine and process that write it; empty once it is written.
     """
 
     METHOD: ClassVar[str] = "relabel_boxes"
@@ -96,6 +102,22 @@ class Journal:
     time: str
     boxes: int
     verdict: str = "relabel"
+    writer: str = ""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody will finish writing it: its process was killed, or must have been."""
+        if self.stage != "writing":
+            return False
+        machine, _, process = self.writer.partition(" ")
+        if machine == socket.gethostname():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                return True
+            except PermissionError:
+                pass  # another user's
+        return now() - datetime.fromisoformat(self.time) > _WRITTEN_WITHIN
 
     @property
     def what(self) -> str:
@@ -154,7 +176,7 @@ def begin_journal(
     time = moment.isoformat(timespec="microseconds")
     journal = Journal(key, "writing", field, label, note, user, time, len(changes), verdict)
     if len(changes) > _FEW:
-        write_record(dataset, key, journal)
+        write_record(dataset, key, replace(journal, writer=f"{socket.gethostname()} {os.getpid()}"))
         groups = _groups(changes)
         dataset.save_run_results(key, dataset.init_run_results(key, groups=groups))
         return move_to(dataset, journal, "relabelling")

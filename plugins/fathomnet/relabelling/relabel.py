@@ -352,9 +352,9 @@ def finish_open(
     left = {key for key, stage in stages.items() if stage in ("writing", "relabelling")}
     same = None
     for journal in journals_of(dataset, left) if left else ():
-        if journal.stage == "writing":
+        if journal.is_abandoned:
             dataset.delete_run(journal.key)
-        else:
+        elif journal.stage != "writing":
             progress(0.1, f"finishing {journal.key}, which was interrupted")
             ranks = ranks_of_name(dataset, journal.label, taxonomy)
             done = carry_out(dataset, journal, changes_of(dataset, journal, ranks))

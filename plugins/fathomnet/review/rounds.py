@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal, get_args
 
 from ..dataset import columns, writes
+from ..dataset.app_defaults import colour_states
 from ..dataset.datasets import unknown_view
 from ..dataset.documents import ImageChange, now
 from ..dataset.hit_views import Hit, save_hits_view
@@ -20,7 +21,7 @@ from ..dataset.records import (
 )
 from ..dataset.schema import declare
 from ..errors import DatasetError, Fault, InputError
-from ..labels.verdicts import round_schema, standing, verdict_schema
+from ..labels.verdicts import STATES, round_schema, standing, verdict_schema
 from ..names import (
     ASSIGNEE,
     GROUND_TRUTH,
@@ -29,6 +30,7 @@ from ..names import (
     REVIEWED_BEFORE_BY,
     REVIEWED_BY,
     SECOND_ASSIGNEE,
+    view_of,
 )
 from ..progress import Progress, silent
 from ..relabelling.box_states import box_ids
@@ -104,7 +106,8 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
 ) -> RoundResult:
     """Saves a queue of labels for each person, and keeps on each label its round and its assignee.
 
-    No verdict is changed, nor the record of an earlier round. Started again with the same
+    Beside the queues there is a saved view of the labels of each review state, and states have
+    colours. No verdict is changed, nor the record of an earlier round. Started again with the same
     parameters, also after a kill, it makes the same queues again.
 
     Args:
@@ -149,6 +152,7 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
         words = f"{begun.name}: what {person or 'everybody'} is to look at, by {order}"
         where = _not_done(field, person, twice) if hide_done else None
         save_hits_view(dataset, names[person], field, hits, words, where)
+    _show_states(dataset, field)
     write_record(dataset, begun.key, replace(begun, state="complete"))
     progress(1.0, f"{counted(len(boxes), 'label is', 'labels are')} in {begun.name}")
     assigned = {person: len(queue) for person, queue in queues.items() if person}
@@ -316,6 +320,18 @@ def _view_names(begun: Round) -> dict[str, str]:
     """The name of each person's queue."""
     title = f"review {begun.name}"
     return {one: f"{title}, {one}" if one else title for one in begun.assignees or ("",)}
+
+
+def _show_states(dataset: Any, field: str) -> None:
+    """Saves a view of the labels of each state, unless there is one, and gives states colours."""
+    views = {state: standing(state) for state in STATES} | {"unreviewed": ~standing()}
+    there = {_slug(one) for one in dataset.list_saved_views()}
+    for state, where in views.items():
+        name = view_of(f"labels: {state}", field)
+        if _slug(name) not in there:
+            words = f"The labels of {field} that are {state}, whenever it is opened"
+            dataset.save_view(name, dataset.filter_labels(field, where), description=words)
+    colour_states(dataset, field)
 
 
 def _slug(name: str) -> str:
