@@ -193,6 +193,13 @@ def see(ctx: Any) -> Any:
     return base
 
 
+def user_name(ctx: Any) -> str:
+    """The name of the user who runs an operator; empty if FiftyOne has no users."""
+    user = getattr(ctx, "user", None)
+    names = (getattr(user, attribute, None) for attribute in ("name", "email", "id"))
+    return next((str(name) for name in names if name), "")
+
+
 def boxes_meant(  # noqa: PLR0915 one story, told in one place
     ctx: Any, field: str, saved_view: str = "", scope: str = ""
 ) -> Target | None:

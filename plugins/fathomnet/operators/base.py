@@ -18,7 +18,7 @@ from ..interruptions import told_plainly
 from ..parameters import Parameters
 from ..progress import Progress, silent, throttled
 from ..relabelling.journal import acting_as
-from ..seen import Target, see
+from ..seen import Target, see, user_name
 from ..text import as_plain
 from . import browser, forms, results
 from .forms import Preview
@@ -71,13 +71,6 @@ def require_open(ctx: Any, name: str) -> None:
             f"there is a dataset {name} already: open it and run this from there, so that FiftyOne "
             "says whether you may edit it, or choose another name"
         )
-
-
-def user_name(ctx: Any) -> str:
-    """The name of the user who runs an operator; empty if FiftyOne has no users."""
-    user = getattr(ctx, "user", None)
-    names = (getattr(user, attribute, None) for attribute in ("name", "email", "id"))
-    return next((str(name) for name in names if name), "")
 
 
 def _word(value: Any) -> str:

@@ -9,7 +9,8 @@ from fiftyone.operators import types
 
 from ..dataset.records import Outdated
 from ..names import PLUGIN_NAME
-from ..seen import see
+from ..relabelling.journal import acting_as
+from ..seen import see, user_name
 from ..text import literal
 
 _EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
@@ -67,7 +68,8 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
     def execute(self, ctx: Any) -> Any:
         """Handles an event; what it is told of the App is what the App shows."""
         see(ctx)
-        return super().execute(ctx)
+        with acting_as(user_name(ctx)):
+            return super().execute(ctx)
 
     def gap(self, ctx: Any) -> Gap | None:
         """What is missing; None where the panel has something to show."""

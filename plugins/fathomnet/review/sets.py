@@ -1,0 +1,167 @@
+"""Sets of labels that are worked through in the review panel, pinned by their ids.
+
+A set is kept in FiftyOne's execution store, beside the dataset and not in it: it is neither part of
+the dataset's history nor of its saved views, and a reload of the page finds it again. What happens to
+a label meanwhile changes nothing of the set.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bson import Binary, ObjectId
+
+from ..dataset.columns import dataset_of
+from ..dataset.documents import now
+from ..dataset.label_fields import boxes_path
+from ..errors import DatasetError, Fault, InputError
+from ..names import GROUND_TRUTH, PLUGIN_NAME
+from ..relabelling.journal import acting_user
+from ..text import shortened
+from .orders import Box
+
+PANEL: Final = "review"
+"""Name of the panel that opens sets."""
+MOST_LABELS: Final = 500_000
+"""In one set, which is one document in the database."""
+SETS_KEPT: Final = 20
+"""Of a dataset, by each person; the oldest go."""
+
+_STORE: Final = "fathomnet_review"
+_ID: Final = 12
+"""Bytes of an id in the database."""
+_TITLE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSet:
+    """Labels that somebody works through.
+
+    Attributes:
+        key: by which the panel finds it again.
+        title: what it is, for whoever works on it: "suspects", "26 boxes of a lasso".
+        origin: where it was opened: the title of a panel or of an operator; may be empty.
+        field: the field of the labels.
+        user: who opened it; empty if nobody knows.
+        opened_at: UTC, ISO 8601.
+        boxes: sample id and label id of each, in the order in which they are shown.
+        as_grid: whether the panel begins with the grid of crops.
+    """
+
+    key: str
+    title: str
+    origin: str
+    field: str
+    user: str
+    opened_at: str
+    boxes: tuple[Box, ...]
+    as_grid: bool
+
+
+def keep_set(
+    dataset: Any,
+    boxes: Iterable[Box],
+    field: str = GROUND_TRUTH,
+    title: str = "",
+    origin: str = "",
+    as_grid: bool = False,
+) -> ReviewSet:
+    """Pins labels by their ids; the oldest of this user's sets make room for it.
+
+    Args:
+        dataset: a FiftyOne dataset or view.
+        boxes: sample id and label id of each, in the order in which they are shown.
+        field: the field of the labels.
+        title: what they are.
+        origin: where they come from.
+        as_grid: whether the panel begins with the grid of crops.
+
+    Raises:
+        InputError: there is no label, or there are too many.
+        DatasetError: ``field`` holds no boxes.
+    """
+    dataset = dataset_of(dataset)
+    boxes_path(dataset, field)
+    pinned = tuple(dict.fromkeys((str(sample), str(label)) for sample, label in boxes))
+    if not pinned:
+        raise InputError(PANEL, [Fault("boxes", f"there is no label of {field} to look at")])
+    if len(pinned) > MOST_LABELS:
+        problem = f"{len(pinned):,} labels are too many for one set: {MOST_LABELS:,} are the most"
+        raise InputError(PANEL, [Fault("boxes", f"{problem}; choose fewer, or start a review")])
+    user, moment = acting_user(), now().isoformat(timespec="microseconds")
+    title = shortened(title or f"labels of {field}", _TITLE)
+    key = str(ObjectId())
+    kept = ReviewSet(key, title, shortened(origin, _TITLE), field, user, moment, pinned, as_grid)
+    store = _store(dataset)
+    ids = b"".join(ObjectId(one).binary for box in pinned for one in box)
+    document = {name: getattr(kept, name) for name in ReviewSet.__slots__ if name != "boxes"}
+    store.set(key, document | {"boxes": Binary(ids)})
+    _forget_oldest(store, user, key)
+    return kept
+
+
+def read_set(dataset: Any, key: str = "") -> ReviewSet | None:
+    """A set of a dataset; None where it is gone.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        key: of the set; empty for the one that this user opened last.
+    """
+    store = _store(dataset_of(dataset))
+    key = key or (store.get(_newest(acting_user())) or [""])[-1]
+    document = store.get(key) if key else None
+    if not isinstance(document, dict):
+        return None
+    packed = bytes(document["boxes"])
+    ids = [packed[at : at + _ID].hex() for at in range(0, len(packed), _ID)]
+    boxes = tuple(zip(ids[::2], ids[1::2], strict=True))
+    return ReviewSet(**{**document, "boxes": boxes})
+
+
+def open_set(
+    ctx: Any,
+    boxes: Iterable[Box],
+    field: str = GROUND_TRUTH,
+    title: str = "",
+    origin: str = "",
+    as_grid: bool = False,
+) -> ReviewSet:
+    """Pins labels and shows them in the review panel, which this opens beside the others.
+
+    Args:
+        ctx: FiftyOne's execution context of an operator or a panel, in which a dataset is open.
+        boxes: sample id and label id of each, in the order in which they are shown.
+        field: the field of the labels.
+        title: what they are: "suspects", "Sebastes taken for Sebastolobus".
+        origin: where they come from: "the map", "FathomNet: evaluation by rank".
+        as_grid: whether the panel begins with the grid of crops, as for what looks alike.
+
+    Raises:
+        InputError: there is no label, or there are too many.
+        DatasetError: no dataset is open, or ``field`` holds no boxes.
+    """
+    if ctx.dataset is None:
+        raise DatasetError("no dataset is open: open the one whose labels are to be reviewed")
+    kept = keep_set(ctx.dataset, boxes, field, title, origin, as_grid)
+    # The panel listens to this operator of its own; where it is not open yet, it asks when it is.
+    ctx.ops.open_panel(PANEL, layout="horizontal", is_active=True)
+    ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"key": kept.key})
+    return kept
+
+
+def _store(dataset: Any) -> Any:
+    from fiftyone.operators.store import ExecutionStore
+
+    return ExecutionStore.create(_STORE, dataset_id=dataset._doc.id)
+
+
+def _newest(user: str) -> str:
+    return f"newest of {user}"
+
+
+def _forget_oldest(store: Any, user: str, key: str) -> None:
+    """Lists a set as the user's last one, and deletes those that were too long ago."""
+    keys = [*(store.get(_newest(user)) or ()), key]
+    store.set(_newest(user), keys[-SETS_KEPT:])
+    for old in keys[:-SETS_KEPT]:
+        store.delete(old)
