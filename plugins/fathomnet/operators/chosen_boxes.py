@@ -19,8 +19,11 @@ from .patch_copies import update_patches, view_of_boxes
 
 P = TypeVar("P", RelabelBoxes, ReviewLabels, LabelHits)
 
-_PINNED: Final = "_boxes"
-"""Among the parameters of a run that waits for a worker: the boxes that its form showed."""
+PINNED: Final = "_boxes"
+"""Among the parameters: the boxes that are meant, each with the label that was seen.
+
+Of a run that waits for a worker, those that its form showed; else those that the panel of the
+review shows."""
 
 
 class BoxesOperator(StageOperator[P]):
@@ -35,20 +38,20 @@ class BoxesOperator(StageOperator[P]):
             params = self._permitted(ctx)
             target = self._asked(ctx, params)
             if isinstance(target, Target):
-                ctx.params[_PINNED] = _pinned(target)
+                ctx.params[PINNED] = _pinned(target)
         return super().resolve_input(ctx)
 
     def _target(self, ctx: Any, params: P) -> Any:
         if ctx.dataset is None:
             return None
-        if ctx.delegated and _PINNED in ctx.params:
-            return _unpinned(ctx.dataset, params.field, ctx.params[_PINNED])
+        if PINNED in ctx.params:
+            return _unpinned(ctx.dataset, params.field, ctx.params[PINNED])
         if params.view:
             saved_view(ctx.dataset, params.view)
         return boxes_meant(ctx, params.field, params.view, params.scope) or ctx.dataset
 
     def _target_of_form(self, ctx: Any, params: P) -> Any:
-        if ctx.dataset is None or params.view:
+        if ctx.dataset is None or params.view or PINNED in ctx.params:
             return self._target(ctx, params)
         return boxes_of_form(ctx, params.field, params.scope) or ctx.dataset
 
@@ -131,7 +134,7 @@ def _unpinned(dataset: Any, field: str, pinned: list[dict[str, Any]]) -> Target:
             sample, label_id = line.split()
             boxes.append((sample, label_id))
             labels[label_id] = group["label"]
-    words = "when it was scheduled"
+    words = "named one by one"
     return Target(dataset, field, tuple(boxes), len(boxes), field, words, labels=labels)
 
 

@@ -9,7 +9,7 @@ from ..progress import Progress, silent
 from ..review import ReviewResult, review_labels
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import BoxesOperator, boxes_of
+from .chosen_boxes import PINNED, BoxesOperator, boxes_of
 from .forms import Preview, Question, problem_with
 
 _NAMES_LISTED: Final = 8
@@ -72,6 +72,8 @@ class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
 
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         """Lets go of what was selected; what is shown stays, for the next verdict."""
+        if PINNED in ctx.params:
+            return  # the panel that named the labels shows them itself
         super().show(ctx, result)
         if ctx.dataset is not None and not result["dry_run"]:
             ctx.ops.clear_selected_labels()

@@ -1,8 +1,8 @@
 """Sets of labels that are worked through in the review panel, pinned by their ids.
 
 A set is kept in FiftyOne's execution store, beside the dataset and not in it: it is neither part of
-the dataset's history nor of its saved views, and a reload of the page finds it again. What happens to
-a label meanwhile changes nothing of the set.
+the dataset's history nor of its saved views, and a reload of the page finds it again. What happens
+to a label meanwhile changes nothing of the set.
 """
 
 from collections.abc import Iterable
@@ -31,6 +31,7 @@ _STORE: Final = "fathomnet_review"
 _ID: Final = 12
 """Bytes of an id in the database."""
 _TITLE: Final = 200
+_READ_KEPT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class ReviewSet:
     opened_at: str
     boxes: tuple[Box, ...]
     as_grid: bool
+
+
+_read: Final[dict[tuple[ObjectId, str], ReviewSet]] = {}
+"""Sets that this process has read, as each page of the panel asks for one; they never change."""
 
 
 def keep_set(
@@ -107,15 +112,22 @@ def read_set(dataset: Any, key: str = "") -> ReviewSet | None:
         dataset: a FiftyOne dataset.
         key: of the set; empty for the one that this user opened last.
     """
-    store = _store(dataset_of(dataset))
-    key = key or (store.get(_newest(acting_user())) or [""])[-1]
-    document = store.get(key) if key else None
-    if not isinstance(document, dict):
+    dataset = dataset_of(dataset)
+    key = key or (_store(dataset).get(_newest(acting_user())) or [""])[-1]
+    if not key:
         return None
-    packed = bytes(document["boxes"])
-    ids = [packed[at : at + _ID].hex() for at in range(0, len(packed), _ID)]
-    boxes = tuple(zip(ids[::2], ids[1::2], strict=True))
-    return ReviewSet(**{**document, "boxes": boxes})
+    remembered = (dataset._doc.id, key)
+    if remembered not in _read:
+        document = _store(dataset).get(key)
+        if not isinstance(document, dict):
+            return None
+        packed = bytes(document["boxes"])
+        ids = [packed[at : at + _ID].hex() for at in range(0, len(packed), _ID)]
+        boxes = tuple(zip(ids[::2], ids[1::2], strict=True))
+        while len(_read) >= _READ_KEPT:
+            _read.pop(next(iter(_read)), None)
+        _read[remembered] = ReviewSet(**{**document, "boxes": boxes})
+    return _read[remembered]
 
 
 def open_set(

@@ -1,0 +1,48 @@
+/** What the FiftyOne App provides to plugins, as far as this one uses it; the same on 1.11 and 1.22. */
+import type { ComponentType } from "react";
+
+interface OperatorHooks {
+  execute(context: { params: Record<string, unknown> }): unknown;
+}
+
+type OperatorClass = new (plugin: string) => OperatorHooks;
+
+export interface ExecutionResult {
+  result?: unknown;
+  error?: unknown;
+  errorMessage?: unknown;
+}
+
+interface Operators {
+  Operator: new (plugin: string) => object;
+  OperatorConfig: new (config: Record<string, unknown>) => object;
+  registerOperator(operator: OperatorClass, plugin: string): void;
+  executeOperator(
+    uri: string,
+    params?: Record<string, unknown>,
+    options?: { callback?: (result: ExecutionResult) => void; skipErrorNotification?: boolean },
+  ): Promise<void>;
+}
+
+interface Plugins {
+  registerComponent(component: {
+    name: string;
+    label: string;
+    component: ComponentType<never>;
+    type: number;
+    activator: () => boolean;
+  }): void;
+  PluginComponentType: { Component: number };
+}
+
+interface AppGlobals {
+  __foo__: Operators;
+  __fop__: Plugins;
+  __fou__: {
+    getFetchFunction(): (method: string, path: string, body: unknown) => Promise<unknown>;
+  };
+  __fos__: { getSampleSrc(path: string): string };
+  __fosp__: { usePanelId(): string };
+}
+
+export const app = window as unknown as AppGlobals;
