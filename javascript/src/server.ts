@@ -75,7 +75,7 @@ export class Server {
   openSeen(): Promise<string> {
     return new Promise((done, failed) => {
       const callback = (answer: { result?: unknown; error?: unknown; errorMessage?: unknown }) => {
-        if (answer.error) failed(new Error(plain(answer.errorMessage ?? answer.error)));
+        if (answer.error) failed(new Error(plain(answer.errorMessage || answer.error)));
         else done((answer.result as { key: string }).key);
       };
       const params = { panel_id: this.panelId, panel_state: {} };
@@ -98,8 +98,8 @@ export class Server {
   }
 
   private ask<T>(method: string, params: Record<string, unknown>): Promise<T> {
-    const plumbing = { panel_id: this.panelId, panel_state: {} };
-    return this.call(`${this.panel}#${method}`, { ...params, ...plumbing });
+    const plumbing = { __method__: method, panel_id: this.panelId, panel_state: {} };
+    return this.call(this.panel, { ...params, ...plumbing });
   }
 
   private async call<T>(uri: string, params: Record<string, unknown>): Promise<T> {
@@ -109,7 +109,7 @@ export class Server {
       "/operators/execute",
       body,
     )) as Answer;
-    if (answer.error) throw new Error(plain(answer.error_message ?? answer.error));
+    if (answer.error) throw new Error(plain(answer.error_message || answer.error));
     return answer.result as T;
   }
 }
