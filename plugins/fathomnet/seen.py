@@ -332,6 +332,8 @@ class _How:
 
 _Chosen = tuple[Any, _How, tuple[str, ...]]
 _ALL_SHOWN: Final = "all that is shown"
+LASSOED: Final = "lassoed"
+"""How boxes are meant that were chosen in a map."""
 
 
 def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None, scope: str) -> _Chosen:
@@ -360,7 +362,7 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None, scope: str
         how = _How("selected", lasso_field, lassoed)
         found = narrowed, how, (missing,) if hidden else ()
     elif lassoed is not None:
-        found = view, _How("lassoed", lasso_field, lassoed), ()
+        found = view, _How(LASSOED, lasso_field, lassoed), ()
     elif choice == "DATASET" or not ctx.has_custom_view:
         found = None, _How(""), ()
     else:

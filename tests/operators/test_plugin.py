@@ -185,6 +185,7 @@ results["label_hits"] = run("label_hits", dataset, view="all", label="a lost boo
 run("undo_relabel", dataset)
 results["relabel_boxes"] = run("relabel_boxes", dataset, label="Sebastes", view="all")
 results["start_review"] = run("start_review", dataset, order="concept")
+results["open_review"] = run("open_review", dataset, view="all")
 results["review_labels"] = run("review_labels", dataset, view="all", verdict="reject")
 results["export_corrections"] = run("export_corrections", dataset, folder=media + "/corrected")
 results["export_dataset"] = run("export_dataset", dataset, folder=media + "/exported")

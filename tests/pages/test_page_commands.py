@@ -27,7 +27,8 @@ IN_ORDER = (
     *("add_primary_label", "import_predictions", "add_taxonomy_ranks", "evaluate_predictions"),
     *("compute_embeddings", "export_embeddings", "import_embeddings"),
     *("build_similarity_index", "add_tiles", "find_needles"),
-    *("find_duplicates", "find_label_errors", "split_by_dive", "start_review", "review_labels"),
+    *("find_duplicates", "find_label_errors", "split_by_dive"),
+    *("start_review", "open_review", "review_labels"),
     *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "label_hits"),
     "report_dataset",
 )

@@ -116,10 +116,12 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     ``HIGH`` changes labels or moves images over the network. ``DANGEROUS`` can delete a dataset.
     """
     place: ClassVar[str] = ""
-    """The name of one of ``types.Places``: where the App has a button that opens its form.
+    """The name of one of ``types.Places``: where the App has a button that starts it.
 
     Empty for nowhere. Releases that lack the place have no button.
     """
+    prompts: ClassVar[bool] = True
+    """Whether that button opens the form first."""
 
     @property
     def config(self) -> Any:
@@ -218,7 +220,7 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         place = getattr(types.Places, self.place, None) if self.place else None
         if place is None:
             return None
-        button = types.Button(label=self.model.heading, icon=self.icon, prompt=True)
+        button = types.Button(label=self.model.heading, icon=self.icon, prompt=self.prompts)
         return types.Placement(place, button)
 
     def resolve_execution_options(self, ctx: Any) -> Any:

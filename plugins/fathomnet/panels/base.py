@@ -7,10 +7,14 @@ from typing import Any, ClassVar, Final
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+from ..dataset.label_fields import boxes_path
 from ..dataset.records import Outdated
+from ..errors import DatasetError, FathomNetError
 from ..names import PLUGIN_NAME
+from ..relabelling.box_states import box_ids
 from ..relabelling.journal import acting_as
-from ..seen import see, user_name
+from ..review.sets import open_set
+from ..seen import boxes_meant, see, user_name
 from ..text import literal
 
 _EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
@@ -125,6 +129,22 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
         """Opens the form of an operator of this plugin; the panel looks again when it has run."""
         operator, values = ctx.params["operator"], ctx.params.get("values")
         ctx.prompt(f"{PLUGIN_NAME}/{operator}", params=values, on_success=self.on_load)
+
+    def review_view(self, ctx: Any) -> None:
+        """Opens the labels of a saved view in the review panel, or of what the App shows."""
+        field, name = ctx.params["field"], ctx.params.get("view")
+        try:
+            if name and not ctx.dataset.has_saved_view(name):
+                raise DatasetError(f"the view {name} is there no longer")
+            target = None if name else boxes_meant(ctx, field, scope="shown")
+            samples = ctx.dataset.load_saved_view(name) if name else ctx.dataset
+            boxes = target.boxes if target else box_ids(samples, boxes_path(ctx.dataset, field))
+            title = ctx.params.get("title") or name or ""
+            open_set(
+                ctx, boxes, field, title, self.heading, as_grid=bool(ctx.params.get("as_grid"))
+            )
+        except FathomNetError as error:
+            ctx.ops.notify(str(error), variant="error")
 
 
 def show_view(ctx: Any, **view: Any) -> None:

@@ -80,3 +80,21 @@ class StartReview(Parameters):
         bool,
         Field(title="Hide done", description="Leave out of the queues what is judged"),
     ] = True
+
+
+class OpenReview(Parameters):
+    operator = "open_review"
+    heading = "FathomNet: open in the review panel"
+    summary = "Work through the labels that you see or have selected in the review panel"
+    stage = "review:open_review"
+    position = 147
+    changes_dataset = False
+
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose labels are looked at")
+    ] = names.GROUND_TRUTH
+    view: ViewOfBoxes = ""
+    as_grid: Annotated[
+        bool,
+        Field(title="As a grid", description="Begin with all crops beside one another"),
+    ] = False

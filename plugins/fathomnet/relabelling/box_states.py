@@ -134,11 +134,26 @@ def count_made(dataset: Any, path: str, changes: Collection[Change]) -> int:
 
 def are_left(dataset: Any, path: str, changes: Collection[Change]) -> bool:
     """Whether any box still is as it was seen, as if its change had not been made."""
+    if not changes:
+        return False
     before = {one.box.label_id: _seen(one.box.state) for one in changes}
     boxes = [(one.box.sample_id, one.box.label_id) for one in changes]
     there = read_states(dataset, path, boxes, SEEN_KEYS)
     missing = {one.box.label_id for one in changes if one.drawn} - {one.label_id for one in there}
     return bool(missing) or any(_seen(one.state) == before[one.label_id] for one in there)
+
+
+def unseen(changes: Iterable[Sequence[Change]]) -> list[list[Change]]:
+    """Those of some people's changes that none of them has seen made, each person's together.
+
+    One that somebody has seen is not lost where a box is as it was before: it was taken back.
+    """
+    kept = [list(some) for some in changes]
+    seen = {(one.box.label_id, *_seen(one.box.state).values()) for some in kept for one in some}
+    return [
+        [one for one in some if (one.box.label_id, *_seen(one.after).values()) not in seen]
+        for some in kept
+    ]
 
 
 def _edits(wanted: Iterable[tuple[BoxState, State, State]]) -> list[Edit]:

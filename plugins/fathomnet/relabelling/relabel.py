@@ -28,6 +28,7 @@ from .box_states import (
     make,
     read_states,
     take_back,
+    unseen,
 )
 from .journal import (
     Journal,
@@ -401,8 +402,9 @@ def carry_out(
     begun = [one for one in others if one.stage in ("relabelling", "done")]
     both = [closed, *(one for one in begun if one.field == journal.field)]
     both.sort(key=lambda one: (one.time, one.key))
-    for _ in range(_LOOKS if len(both) > 1 else 0):
-        lost = [some for one in both if are_left(dataset, path, some := changes_of(dataset, one))]
+    planned = unseen([changes_of(dataset, one) for one in both]) if len(both) > 1 else []
+    for _ in range(_LOOKS):
+        lost = [some for some in planned if are_left(dataset, path, some)]
         if not lost:
             break
         for some in lost:

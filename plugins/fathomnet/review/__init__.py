@@ -2,5 +2,14 @@
 
 from .review import ReviewResult, review_labels
 from .rounds import RoundResult, check_round, start_review
+from .sets import OpenedSet, open_review
 
-__all__ = ["ReviewResult", "RoundResult", "check_round", "review_labels", "start_review"]
+__all__ = [
+    "OpenedSet",
+    "ReviewResult",
+    "RoundResult",
+    "check_round",
+    "open_review",
+    "review_labels",
+    "start_review",
+]

@@ -16,6 +16,7 @@ from ..dataset.documents import now
 from ..dataset.label_fields import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, PLUGIN_NAME
+from ..relabelling.box_states import box_ids
 from ..relabelling.journal import acting_user
 from ..text import shortened
 from .orders import Box
@@ -57,6 +58,21 @@ class ReviewSet:
     opened_at: str
     boxes: tuple[Box, ...]
     as_grid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSet:
+    """The outcome of ``open_review``.
+
+    Attributes:
+        set: key of the set, by which the panel finds it.
+        labels: how many labels it has.
+        title: what it is.
+    """
+
+    set: str
+    labels: int
+    title: str
 
 
 _read: Final[dict[tuple[ObjectId, str], ReviewSet]] = {}
@@ -103,6 +119,33 @@ def keep_set(
     store.set(key, document | {"boxes": Binary(ids)})
     _forget_oldest(store, user, key)
     return kept
+
+
+def open_review(
+    samples: Any,
+    field: str = GROUND_TRUTH,
+    as_grid: bool = False,
+    title: str = "",
+) -> OpenedSet:
+    """Pins the labels of a view, so that the review panel begins with them.
+
+    Args:
+        samples: a FiftyOne dataset or view, also one of patches, whose order is kept.
+        field: the field of the labels.
+        as_grid: whether the panel begins with the grid of crops.
+        title: what they are.
+
+    Raises:
+        InputError: there is no label, or there are too many.
+        DatasetError: ``field`` holds no boxes.
+    """
+    boxes = box_ids(samples, boxes_path(dataset_of(samples), field))
+    return opened(keep_set(samples, boxes, field, title, as_grid=as_grid))
+
+
+def opened(kept: ReviewSet) -> OpenedSet:
+    """What is told of a set that was kept."""
+    return OpenedSet(kept.key, len(kept.boxes), kept.title)
 
 
 def read_set(dataset: Any, key: str = "") -> ReviewSet | None:
@@ -155,10 +198,15 @@ def open_set(
     if ctx.dataset is None:
         raise DatasetError("no dataset is open: open the one whose labels are to be reviewed")
     kept = keep_set(ctx.dataset, boxes, field, title, origin, as_grid)
+    show_set(ctx, kept.key)
+    return kept
+
+
+def show_set(ctx: Any, key: str) -> None:
+    """Shows a set that was kept in the review panel, which this opens beside the others."""
     # The panel listens to this operator of its own; where it is not open yet, it asks when it is.
     ctx.ops.open_panel(PANEL, layout="horizontal", is_active=True)
-    ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"key": kept.key})
-    return kept
+    ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"key": key})
 
 
 def _store(dataset: Any) -> Any:

@@ -15,6 +15,7 @@ from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.relabelling import relabel_boxes
 from fathomnet_voxel51.review import review_labels
+from fathomnet_voxel51.review.sets import read_set
 from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 
@@ -147,6 +148,12 @@ def test_suspects_wait_until_somebody_has_reviewed_them(panel: DrivenPanel, data
     (request,) = click(panel, "suspects", "Show").of("set_view")
     assert request == {"name": found.view}
     suspects = dataset.load_saved_view(found.view)
+    told = click(panel, "suspects", "Review")
+    (shown_set,) = told.of("show_review_set")
+    pinned = read_set(dataset, shown_set["key"])
+    assert pinned is not None
+    assert [label for _, label in pinned.boxes] == suspects.values("id")
+    assert told.of("open_panel")[0]["name"] == "review"
     review_labels(suspects.limit(1))
     review_labels(suspects.skip(1).limit(1), verdict="unsure")
     panel.fire("on_load")

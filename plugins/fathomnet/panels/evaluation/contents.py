@@ -102,12 +102,16 @@ def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     yield f"Macro F1 at {level}", f1, f"over the {names} true or predicted here"
 
 
-def add_opened(panel: Any, opened: str | None, on_click: Handler) -> None:
-    """Which boxes the App shows, and a way back."""
+def add_opened(
+    panel: Any, opened: str | None, field: str, on_leave: Handler, on_review: Handler
+) -> None:
+    """Which boxes the App shows, a way to work through their labels, and a way back."""
     if opened:
         row = panel.h_stack("opened_row", gap=2, align_y="center")
-        row.md(f"Opened: {literal(opened)}", name="opened_words", space=9)
-        row.btn("leave", label="Show everything", on_click=on_click, space=3)
+        row.md(f"Opened: {literal(opened)}", name="opened_words", space=7)
+        params = {"field": field, "title": opened}
+        row.btn("review", label="Review them", on_click=on_review, params=params, space=2)
+        row.btn("leave", label="Show everything", on_click=on_leave, space=3)
 
 
 def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Handler]) -> None:

@@ -65,7 +65,13 @@ class EvaluationByRank(DatasetPanel):
         others = [one for one in outdated if one.basis.kind != "evaluation"]
         self.show_outdated(panel, own)
         contents.add_scores(panel, shown)
-        contents.add_opened(panel, ctx.panel.state.opened, self.show_everything)
+        contents.add_opened(
+            panel,
+            ctx.panel.state.opened,
+            shown.evaluation.gt_field,
+            self.show_everything,
+            self.review_view,
+        )
         contents.add_plots(
             panel,
             _figures(ctx),

@@ -165,6 +165,9 @@ class HomePanel(DatasetPanel):
             row = panel.h_stack(f"waits_{number}", gap=2, align_y="center")
             row.md(literal(words), name="words", space=_WORDS)
             row.btn("open", label=button, on_click=handler, params=params)
+            if handler == self.open_view and params["view"] == there.suspects_view:
+                own = {**params, "field": there.field}
+                row.btn("review", label="Review", on_click=self.review_view, params=own)
         return len(lines)
 
     def _add_run(self, ctx: Any, panel: Any, number: int, run: delegation.Run) -> None:

@@ -14,7 +14,7 @@ from ...dataset.records import read_record
 from ...errors import DatasetError
 from ...label_errors.record import LabelErrorsRecord
 from ...labels.verdicts import STATES, VERDICT_KEYS, state_of
-from ...predictions.record import read_import_records
+from ...predictions.importing import read_import_records
 from ...review.orders import Box
 from ...similarity.index import open_index
 from ...similarity.neighbours import nearest

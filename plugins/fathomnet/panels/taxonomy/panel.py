@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from fiftyone.operators import types
 
+from ...dataset.label_fields import labels_path
 from ...dataset.records import all_outdated
+from ...review.sets import MOST_LABELS
 from ...taxonomy import load_taxonomy
 from ...text import counted, shortened
 from ..base import DatasetPanel, Gap
@@ -65,6 +67,9 @@ class TaxonomyPanel(DatasetPanel):
             panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
             return
         _add_text(panel, "where", _described(shown, node))
+        if node.total.boxes <= MOST_LABELS and labels_path(ctx.dataset, shown.field) != shown.field:
+            own = {"field": shown.field, "title": "" if node.key == ALL else node.name}
+            panel.btn("review", label="Review them", on_click=self.review_view, params=own)
         if wrong := state.wrong_ranks_in(ctx, shown.field):
             boxes = counted(wrong, "label has the ranks", "labels have the ranks")
             words = "They were given their names by hand; filters by rank miss them."
