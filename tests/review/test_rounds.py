@@ -12,12 +12,13 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
+from fathomnet_voxel51.dataset import hit_views
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.prediction_files import write_predictions
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling.journal import acting_as
-from fathomnet_voxel51.review import review_labels, start_review
+from fathomnet_voxel51.review import review_labels, rounds, start_review
 from fathomnet_voxel51.review.orders import Order
 from fathomnet_voxel51.review.rounds import rounds_of, share_out
 from fathomnet_voxel51.similarity import build_similarity_index
@@ -127,6 +128,48 @@ def test_so_many_labels_come_to_two_people_and_all_others_to_one(
     assert share_out(boxes, names, overlap, order, "ours") == (queues, twice)
     if 0 < overlap < 1:
         assert share_out(boxes, names, overlap, order, "another")[1] != twice, "by the round's name"
+
+
+def test_a_queue_too_long_for_a_saved_view_is_refused_before_anything_is_written(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST", 50)
+    before = documents(dataset), dataset.list_runs(), dataset.list_saved_views()
+    with pytest.raises(DatasetError, match="90 labels a person are too many"):
+        start_review(dataset, order="concept")
+    with pytest.raises(DatasetError, match="68 labels a person"):
+        start_review(dataset, order="concept", assignees=["ana", "bo"], overlap=0.5)
+    dataset.reload()
+    assert (documents(dataset), dataset.list_runs(), dataset.list_saved_views()) == before
+    assert start_review(dataset, order="concept", assignees=["ana", "bo"]).labels == 90
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.2, 0.8, 1.0])
+def test_a_long_queue_is_in_order_and_empties_itself_for_its_person(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch, overlap: float
+) -> None:
+    monkeypatch.setattr(hit_views, "_FEW", 10)
+    people = ["Ana", "Bo"]
+    result = start_review(dataset, "long", assignees=people, overlap=overlap)
+    dataset.reload()
+    before = [queue(dataset, view) for view in result.views]
+    assert [len(shown) for shown in before] == list(result.assigned.values())
+    scores = column(dataset, "suspicion")
+    for shown in before:
+        known = [scores[one] for one in shown if scores[one] is not None]
+        assert known == sorted(known, reverse=True)
+    shared = [one for one in before[0] if one in before[1]]
+    alone = [one for one in before[0] if one not in before[1]]
+    assert len(shared) == result.twice == round(90 * overlap)
+    with acting_as("Ana"):
+        review_labels(dataset.select_labels(ids=[*shared[:6], *alone[:6]]), "confirm")
+    left = {*before[0]} - {*shared[:6], *alone[:6]}
+    assert queue(dataset, result.views[0]) == [one for one in before[0] if one in left]
+    assert queue(dataset, result.views[1]) == before[1], "what Ana said is no verdict of Bo"
+    with acting_as("Bo"):
+        review_labels(dataset.select_labels(ids=before[1]), "reject")
+    assert queue(dataset, result.views[1]) == []
+    assert set(queue(dataset, result.views[0])) == left, "nor Bo's one of Ana"
 
 
 def test_the_least_certain_predictions_come_first(dataset: Any, tmp_path: Path) -> None:

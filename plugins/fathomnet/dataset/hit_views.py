@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from .label_fields import boxes_path
+
+MOST: Final = 300_000
+"""Boxes of a view: more ids FiftyOne cannot ask the database for."""
+_FEW: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,14 @@ def save_hits_view(
     if hits:
         ids = [hit.id for hit in hits]
         if patches_field:
-            # Filtered first, or patches of the whole dataset would be made for a few of them.
-            images = dataset.select([hit.sample_id for hit in hits])
-            boxes = ViewField("_id").is_in([ObjectId(id_) for id_ in ids])
-            patches = images.filter_labels(patches_field, boxes).to_patches(patches_field)
-            view = patches.select(ids, ordered=True)
+            images = dataset
+            if len(hits) <= _FEW:
+                # Filtered first, or patches of the whole dataset would be made for a few of them.
+                # FiftyOne keeps every id four times then, in a document of 16 MiB at most.
+                images = dataset.select([hit.sample_id for hit in hits])
+                boxes = ViewField("_id").is_in([ObjectId(id_) for id_ in ids])
+                images = images.filter_labels(patches_field, boxes)
+            view = images.to_patches(patches_field).select(ids, ordered=True)
         else:
             view = dataset.select(ids, ordered=True)
         view = view if where is None else view.match(where)

@@ -10,7 +10,7 @@ from ..dataset import columns, writes
 from ..dataset.app_defaults import colour_states
 from ..dataset.datasets import unknown_view
 from ..dataset.documents import ImageChange, now
-from ..dataset.hit_views import Hit, save_hits_view
+from ..dataset.hit_views import MOST, Hit, save_hits_view
 from ..dataset.label_fields import boxes_path
 from ..dataset.records import (
     boxes_listed,
@@ -150,7 +150,7 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
     for person, queue in queues.items():
         hits = [Hit(label, sample, 0.0) for sample, label in queue]
         words = f"{begun.name}: what {person or 'everybody'} is to look at, by {order}"
-        where = _not_done(field, person, twice) if hide_done else None
+        where = _not_done(field, person, queue, twice) if hide_done else None
         save_hits_view(dataset, names[person], field, hits, words, where)
     _show_states(dataset, field)
     write_record(dataset, begun.key, replace(begun, state="complete"))
@@ -261,6 +261,12 @@ def _plan(dataset: Any, asked: Round) -> tuple[Round, list[Box]]:
         where = f"the view {asked.view!r}" if asked.view else f"dataset {dataset.name!r}"
         raise DatasetError(f"{where} holds no box of {asked.field}: choose others")
     require_order(dataset, asked.field, path, asked.order)
+    most = round(len(boxes) * (1 + asked.overlap) / (len(asked.assignees) or 1))
+    if most > MOST:
+        raise DatasetError(
+            f"{most:,} labels a person are too many for a saved view, which has {MOST:,} at most: "
+            "name a view with fewer, or more people"
+        )
     return replace(asked, labels=len(boxes)), boxes
 
 
@@ -344,14 +350,21 @@ def _slug(name: str) -> str:
         return ""
 
 
-def _not_done(field: str, person: str, twice: set[Box]) -> Any:
-    """Which patches are left to a person; of what two people get, until she has judged it."""
+def _not_done(field: str, person: str, queue: Sequence[Box], twice: set[Box]) -> Any:
+    """Which patches of a queue are left to a person; of those for two, until she has judged it."""
     from bson import ObjectId
     from fiftyone import ViewField as F
 
     judged = standing(below=field)
-    if twice:
-        shared = F("_id").is_in([ObjectId(label) for _, label in sorted(twice)])
-        by = [F(f"{field}.{name}") == person for name in (REVIEWED_BY, REVIEWED_BEFORE_BY)]
-        judged &= ~shared | by[0] | by[1]
-    return ~judged
+    shared = [box for box in queue if box in twice]
+    alone = [box for box in queue if box not in twice]
+    if not shared:
+        return ~judged
+    by = [F(f"{field}.{name}") == person for name in (REVIEWED_BY, REVIEWED_BEFORE_BY)]
+    done = by[0] | by[1]
+    # The fewer are named.
+    named = alone if len(alone) < len(shared) else shared
+    if alone:
+        is_named = F("_id").is_in([ObjectId(label) for _, label in named])
+        done |= is_named if named is alone else ~is_named
+    return ~(judged & done)
