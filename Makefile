@@ -40,7 +40,7 @@ export FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS = true
 
 # Two ways to install into one environment wait for one another.
 .NOTPARALLEL:
-.PHONY: help install demo app test lint format docs bench faults dist lock
+.PHONY: help install demo app panel test lint format docs bench faults dist lock
 
 help:
 	@echo "make demo   install what it needs, make a small dataset, run the main job on it"
@@ -49,6 +49,7 @@ help:
 	@echo "make test   install everything and run the tests"
 	@echo "            (FIFTYONE=1.11.1 for what works on FiftyOne, with another release of it)"
 	@echo "make lint   style, types and import rules"
+	@echo "make panel  build what the App loads of the review panel, from javascript/ (needs Node.js 20)"
 	@echo "make docs   write the reference and the fault table again, from the code and the tests"
 	@echo "make bench  measure each stage beside its baseline"
 	@echo "make faults bring about every fault of the table, and print how each ended"
@@ -108,6 +109,10 @@ demo: $(DEMO_INSTALLED)
 # A worker runs beside the App, for what is scheduled from its forms.
 app: $(DEMO_INSTALLED)
 	$(BIN)/python -m demo.app $(DATASET)
+
+# What it builds is committed, because plugins are downloaded without a build.
+panel:
+	cd javascript && npm ci && npm run build && npm test
 
 # Side by side, a file of tests in one process: each process has a database and a home of its own.
 # In the order of tests/conftest.py, which spreads those that drive a browser.

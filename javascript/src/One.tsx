@@ -79,16 +79,18 @@ function Facts({ card }: { card: Card }) {
           {said}
         </p>
       )}
+      {card.suggestion === null && card.probability !== null && (
+        <p>{`The model agrees (${percent(card.probability)})`}</p>
+      )}
       {card.second !== null && (
         <p>
-          {card.suggestion === null ? "The model says " : "Next best: "}
-          {card.second}
+          Next best: {card.second}
           {card.second_probability !== null && ` (${percent(card.second_probability)})`}
           {card.margin !== null && `; the first name leads by ${percent(card.margin)}`}
         </p>
       )}
       {card.suspicion !== null && (
-        <p>{`The name is wrong with a probability of ${percent(card.suspicion)}`}</p>
+        <p>{`Probability that the name is wrong: ${percent(card.suspicion)}`}</p>
       )}
     </div>
   );

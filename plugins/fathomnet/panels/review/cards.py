@@ -112,7 +112,7 @@ def look_alikes(dataset: Any, field: str, box: Box, wanted: Sequence[str]) -> di
     keys = dataset.list_brain_runs(type="similarity", patches_field=field)
     if not keys:
         raise DatasetError(
-            "to see what looks alike, run compute_embeddings and build_similarity_index"
+            "to see what looks like it, run compute_embeddings and build_similarity_index"
         )
     default = names.similarity_key(names.DEFAULT_MODEL, field)
     index = open_index(dataset, default if default in keys else keys[0])
@@ -169,8 +169,11 @@ def _said_of(box: Document, ranked: _Ranked) -> Card:
     suggestion = suspect or best
     if suggestion == label:
         suggestion = None
-    chances = dict(ranked)
-    second, likely = next((one for one in ranked if one[0] != suggestion), (None, None))
+    chances, taxonomy = dict(ranked), load_taxonomy()
+    is_placed = label in taxonomy and suggestion in taxonomy
+    second, likely = next(
+        (one for one in ranked if one[0] not in (suggestion, label)), (None, None)
+    )
     first = ranked[0][1] if len(ranked) > 1 else None
     signals = {
         "model": box.get(names.SUSPICION_BY_MODEL),
@@ -180,11 +183,11 @@ def _said_of(box: Document, ranked: _Ranked) -> Card:
     return {
         "suggestion": suggestion,
         "is_stored": bool(suspect) and suggestion == suspect,
-        "probability": chances.get(suggestion or ""),
+        "probability": chances.get(suggestion or label or ""),
         "second": second,
         "second_probability": likely,
         "margin": None if first is None else first - (ranked[1][1] or 0.0),
-        "distance": load_taxonomy().distance(label, suggestion) if label and suggestion else None,
+        "distance": taxonomy.distance(label, suggestion) if is_placed else None,
         "suspicion": box.get(names.SUSPICION),
         "said_by": said_by or (["model"] if suggestion and suggestion == best else []),
     }
