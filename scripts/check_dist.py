@@ -48,7 +48,8 @@ def plugin_files(source: Path) -> set[str]:
     settings = _setuptools(source)
     folder = settings["package-dir"]["fathomnet_voxel51"]
     found = {*PLUGIN_ROOT, "data/README.md"}
-    found |= {f"{folder}/{name}" for name in _inside(source / folder, ("assets/*.svg", "assets/*.js"))}
+    assets = ("assets/*.svg", "assets/*.js")
+    found |= {f"{folder}/{name}" for name in _inside(source / folder, assets)}
     found |= {f"data/{name}" for name in _data_files(source)}
     found |= {f"skills/{name}" for name in _inside(source / "skills", ("*/SKILL.md",))}
     return found | {

@@ -4,7 +4,7 @@ import { Grid } from "./Grid";
 import { One } from "./One";
 import { listen, takeWaiting } from "./doors";
 import { app } from "./fiftyone";
-import { type Action, type Letter, STATE_WORDS, type Verdict, countStates, counted } from "./model";
+import { type Action, type Letter, type Progress, STATE_WORDS, type Verdict, countStates, counted } from "./model";
 import { Button, stateClass } from "./parts";
 import { Server } from "./server";
 import { type Memory, Session } from "./session";
@@ -46,6 +46,7 @@ function Frame({ session, server }: { session: Session; server: Server }) {
   const field = useRef<HTMLInputElement>(null);
   const [isWhole, setWhole] = useState(false);
   const [isHelp, setHelp] = useState(false);
+  const [isProgress, setProgress] = useState(false);
   const [hovered, setHovered] = useState<Action | null>(null);
   const focus = (): void => root.current?.focus({ preventScroll: true });
 
@@ -71,7 +72,10 @@ function Frame({ session, server }: { session: Session; server: Server }) {
     ".": () => session.repeat(),
     "/": () => field.current?.focus(),
     "?": () => setHelp(!isHelp),
-    Escape: () => setHelp(false),
+    Escape: () => {
+      setHelp(false);
+      setProgress(false);
+    },
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || !session.set) return;
@@ -106,8 +110,15 @@ function Frame({ session, server }: { session: Session; server: Server }) {
     >
       {session.set ? (
         <>
-          <Head session={session} onHelp={() => setHelp(!isHelp)} />
+          <Head
+            session={session}
+            onHelp={() => setHelp(!isHelp)}
+            onProgress={() => setProgress(!isProgress)}
+          />
           {isHelp && <Help onClose={() => setHelp(false)} />}
+          {isProgress && (
+            <ProgressList session={session} server={server} onClose={() => setProgress(false)} />
+          )}
           <div className="fnr-verdicts" role="group" aria-label="Verdicts">
             {VERDICTS.map(([verdict, hint, words]) => (
               <Button
@@ -167,7 +178,13 @@ function Said({ session }: { session: Session }) {
   );
 }
 
-function Head({ session, onHelp }: { session: Session; onHelp: () => void }) {
+interface HeadProps {
+  session: Session;
+  onHelp: () => void;
+  onProgress: () => void;
+}
+
+function Head({ session, onHelp, onProgress }: HeadProps) {
   const { set, states, order, at } = session;
   if (!set) return null;
   const counts = countStates(states);
@@ -222,6 +239,7 @@ function Head({ session, onHelp }: { session: Session; onHelp: () => void }) {
           Hide done
         </label>
         <Button onClick={() => void session.close()}>Other labels</Button>
+        <Button onClick={onProgress}>Progress</Button>
         <Button hint="?" onClick={onHelp}>
           Keys
         </Button>
@@ -265,6 +283,49 @@ function Help({ onClose }: { onClose: () => void }) {
           </React.Fragment>
         ))}
       </dl>
+      <Button onClick={onClose}>Close</Button>
+    </div>
+  );
+}
+
+interface ProgressProps {
+  session: Session;
+  server: Server;
+  onClose: () => void;
+}
+
+/** How far the review of the whole field is, by person and concept, as it is when it is opened. */
+function ProgressList({ session, server, onClose }: ProgressProps) {
+  const [told, setTold] = useState<Progress>();
+  const key = session.set?.key ?? "";
+  useEffect(() => {
+    let isWanted = true;
+    const failed = (error: unknown): void => session.say(String(error), "error");
+    void session.settled().then(() =>
+      server.loadProgress(key).then((found) => {
+        if (isWanted) setTold(found);
+      }, failed),
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [key]);
+  return (
+    <div className="fnr-help" role="dialog" aria-label="Progress" data-testid="review-overall">
+      {!told && <p className="fnr-note">Counting…</p>}
+      {told?.parts.map(({ title, rows }) => (
+        <React.Fragment key={title}>
+          <b>{title}</b>
+          <dl>
+            {rows.map(([name, words]) => (
+              <React.Fragment key={name}>
+                <dt>{name}</dt>
+                <dd>{words}</dd>
+              </React.Fragment>
+            ))}
+          </dl>
+        </React.Fragment>
+      ))}
       <Button onClick={onClose}>Close</Button>
     </div>
   );

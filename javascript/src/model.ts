@@ -47,8 +47,9 @@ export interface Choice {
   view: string;
 }
 
+/** How far a review is, in words: parts with a title, of rows with a name. */
 export interface Progress {
-  lines: { title: string; rows: [string, string][] }[];
+  parts: { title: string; rows: [string, string][] }[];
 }
 
 export type Verdict = "confirm" | "relabel" | "accept_suggestion" | "reject" | "unsure" | "reset";

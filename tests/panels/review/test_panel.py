@@ -118,6 +118,27 @@ def test_probabilities_give_the_second_best_name_and_by_how_much_it_is_behind() 
     assert (agreed["suggestion"], agreed["second"]) == (None, "C")
 
 
+def test_progress_is_of_the_whole_field_by_person_and_concept(dataset: Any) -> None:
+    kept = sets.keep_set(dataset, box_ids(dataset, PATH)[:5])
+    some = ids(dataset)
+    with acting_as("bo"):
+        review_labels(dataset.select_labels(ids=some[:7]), "confirm")
+    with acting_as("ana"):
+        review_labels(dataset.select_labels(ids=some[7:10]), "reject")
+    parts = asked(dataset, "load_progress", key=kept.key)["parts"]
+    told = {part["title"]: dict(part["rows"]) for part in parts}
+    assert told["All labels of ground_truth"] == {
+        "ground_truth": "10 of 90 done, 10 today: 7 confirmed, 3 rejected"
+    }
+    assert told["Who has judged how many"] == {
+        "bo": "7 of 7 done, 7 today: 7 confirmed",
+        "ana": "3 of 3 done, 3 today: 3 rejected",
+    }
+    left = told["Concepts with the most left to look at"]
+    assert left[""].startswith("and ")
+    assert "not applicable" in told["Do people agree?"][""]
+
+
 def test_only_places_of_the_set_are_told_and_not_too_many(dataset: Any) -> None:
     kept = sets.keep_set(dataset, box_ids(dataset, PATH)[:5])
     for places in ([5], [-1], [0] * (MOST_CARDS + 1)):

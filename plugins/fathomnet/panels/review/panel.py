@@ -4,7 +4,7 @@ It is drawn in the browser, by what ``javascript/`` is built to: a component tha
 of this panel for what it shows, and changes labels by the operators alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import fiftyone as fo
@@ -12,10 +12,12 @@ from fiftyone.operators import types
 
 from ...dataset.label_fields import fields_holding
 from ...errors import DatasetError, Fault, InputError
+from ...labels.verdicts import STATES
 from ...names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, PLUGIN_NAME, SUSPECTS, view_of
 from ...relabelling.box_states import box_ids
 from ...relabelling.journal import acting_user
 from ...review import sets
+from ...review.progress import Tally, progress_of
 from ...review.rounds import rounds_of
 from ...seen import boxes_meant
 from ...text import as_plain
@@ -24,6 +26,9 @@ from . import cards
 
 COMPONENT: Final = "FathomNetReview"
 """The name under which the bundle registers what draws the panel."""
+_PEOPLE: Final = 20
+_CONCEPTS: Final = 12
+"""Of these so many are listed."""
 MOST_CARDS: Final = 400
 """That are read at once: more than fit on a screen."""
 
@@ -123,6 +128,18 @@ class ReviewPanel(DatasetPanel):
         found = {(one["sample"], one["id"]): one for one in read}
         return {"cards": as_plain([found.get(box) for box in boxes])}
 
+    def load_progress(self, ctx: Any) -> dict[str, Any]:
+        """How far the review of all labels of a set's field is, in words."""
+        told = progress_of(ctx.dataset, _pinned(ctx).field)
+        parts = {
+            f"All labels of {told.field}": [(told.field, _tally_in_words(told.all))],
+            "Who has judged how many": _rows(told.by_person),
+            "Who has to look at how many": _rows(told.by_assignee),
+            "Concepts with the most left to look at": _rows(told.by_concept, _CONCEPTS),
+            "Do people agree?": [("", words) for words in told.agreement_in_words()],
+        }
+        return {"parts": [{"title": title, "rows": rows} for title, rows in parts.items() if rows]}
+
     def load_alikes(self, ctx: Any) -> dict[str, Any]:
         """What looks like a label of a set, of its name and of the suggested one."""
         pinned = _pinned(ctx)
@@ -133,6 +150,20 @@ class ReviewPanel(DatasetPanel):
         except DatasetError as error:
             return {"alikes": {}, "missing": str(error)}
         return {"alikes": as_plain(found), "missing": ""}
+
+
+def _rows(tallies: Mapping[str, Tally], most: int = _PEOPLE) -> list[tuple[str, str]]:
+    """A row for each of some names: those with the most left to look at, then the most done."""
+    left = sorted(tallies.items(), key=lambda one: (one[1].done - one[1].labels, -one[1].done))
+    rows = [(name or "no name", _tally_in_words(tally)) for name, tally in left[:most]]
+    return rows + ([("", f"and {len(left) - most:,} more")] if len(left) > most else [])
+
+
+def _tally_in_words(tally: Tally) -> str:
+    """``120 of 200 done, 14 today: 80 confirmed, 40 rejected``."""
+    today = f", {tally.today:,} today" if tally.today else ""
+    states = ", ".join(f"{tally.states[one]:,} {one}" for one in STATES if tally.states[one])
+    return f"{tally.done:,} of {tally.labels:,} done{today}{': ' if states else ''}{states}"
 
 
 def _pinned(ctx: Any) -> sets.ReviewSet:
