@@ -135,3 +135,38 @@ def test_a_program_names_a_view_and_cannot_except_a_selection(dataset: Any) -> N
         door(dataset, view="few", scope="all_except_selected")
     with pytest.raises(Exception, match="no saved view is named 'many'"):
         door(dataset, view="many")
+
+
+def named(dataset: Any, boxes: list[str]) -> list[dict[str, Any]]:
+    """Boxes as the review panel names them: with the label that was seen."""
+    images = dict(
+        zip(dataset.values("id"), dataset.values("ground_truth.detections.id"), strict=True)
+    )
+    sample = {box: image for image, ids in images.items() for box in ids or ()}
+    labels = stored(dataset)
+    return [{"label": labels[box]["label"], "boxes": f"{sample[box]} {box}"} for box in boxes]
+
+
+def test_labels_that_are_named_one_by_one_are_judged_as_they_were_seen(dataset: Any) -> None:
+    before = stored(dataset)
+    one, other, third = list(before)[:3]
+    boxes = named(dataset, [one, other])
+    dataset.set_label_values("ground_truth.detections.label", {other: "Elpidia"})
+    sent = request(dataset, patches(dataset), values={"verdict": "reject", "_boxes": boxes})
+    done = run(REVIEW, sent | {"prompt_id": None})
+    assert (done["rejected"], done["conflicts"]) == (1, 1)
+    now = stored(dataset)
+    assert state_of(now[one]) == "rejected"
+    assert state_of(now[other]) == state_of(now[third]) == "unreviewed"
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    ["every", [{"label": "A"}], [{"label": "A", "boxes": "1 2"}], [{"boxes": ""}], [5], 7, []],
+)
+def test_labels_that_are_not_named_rightly_are_refused(dataset: Any, boxes: Any) -> None:
+    before = stored(dataset)
+    sent = request(dataset, patches(dataset), values={"verdict": "reject", "_boxes": boxes})
+    said = refused(REVIEW, sent | {"prompt_id": None})
+    assert "_boxes" in said
+    assert stored(dataset) == before

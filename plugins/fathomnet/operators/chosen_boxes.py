@@ -2,6 +2,9 @@
 
 from typing import Any, Final, TypeVar
 
+from bson import ObjectId
+from bson.errors import InvalidId
+
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
 from ..dataset.label_fields import boxes_path
@@ -126,14 +129,26 @@ def _pinned(target: Target) -> list[dict[str, Any]]:
     return [{"label": label, "boxes": "\n".join(boxes)} for label, boxes in groups.items()]
 
 
-def _unpinned(dataset: Any, field: str, pinned: list[dict[str, Any]]) -> Target:
-    boxes: list[tuple[str, str]] = []
+def _unpinned(dataset: Any, field: str, pinned: Any) -> Target:
+    """The target of ``_pinned``.
+
+    Raises:
+        InputError: it is not what ``_pinned`` gives.
+    """
     labels: dict[str, str | None] = {}
-    for group in pinned:
-        for line in group["boxes"].splitlines():
-            sample, label_id = line.split()
-            boxes.append((sample, label_id))
-            labels[label_id] = group["label"]
+    boxes: list[tuple[str, str]] = []
+    try:
+        for group in pinned:
+            seen = group["label"]
+            for line in group["boxes"].splitlines():
+                sample, label_id = (str(ObjectId(one)) for one in line.split())
+                boxes.append((sample, label_id))
+                labels[label_id] = None if seen is None else str(seen)
+    except (AttributeError, InvalidId, KeyError, TypeError, ValueError) as error:
+        problem = "should be groups of a label and lines of two ids, the image's and the label's"
+        raise InputError("boxes", [Fault(PINNED, problem)]) from error
+    if not boxes:
+        raise InputError("boxes", [Fault(PINNED, "names no label")])
     words = "named one by one"
     return Target(dataset, field, tuple(boxes), len(boxes), field, words, labels=labels)
 
