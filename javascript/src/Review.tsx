@@ -24,8 +24,13 @@ export function Review({ schema }: ReviewProps) {
   useEffect(() => {
     void session.open(takeWaiting());
     const deaf = listen((key) => void session.open(key));
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (session.waiting) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", warn);
     return () => {
       deaf();
+      window.removeEventListener("beforeunload", warn);
       void session.settled().then(() => {
         if (session.isGridOld) server.refreshGrid();
       });

@@ -162,6 +162,23 @@ test("only the marked are judged where that is asked for, and judged ones stay o
   expect(store.cards.map((one) => one.state).join("")).toBe("crcccc");
 });
 
+test("one key on several names is one thing to take back", async () => {
+  const store = new Kept(4);
+  store.cards[1] = card(1, { suggestion: "Peniagone" });
+  store.cards[3] = card(3, { suggestion: "Caridea" });
+  const session = await opened(store);
+  session.showGrid(true);
+  session.act(accept);
+  await session.settled();
+  const given = store.cards.map((one) => one.label);
+  expect(given).toEqual(["Elpidia", "Peniagone", "Elpidia", "Caridea"]);
+  expect(store.journals).toHaveLength(3);
+  session.undo();
+  await session.settled();
+  expect(new Set(store.cards.map((one) => one.label))).toEqual(new Set(["Sebastes"]));
+  expect(session.canUndo).toBe(false);
+});
+
 test("done labels are hidden when that is asked for; what is judged then stays in sight", async () => {
   const store = new Kept(5);
   const session = await opened(store);

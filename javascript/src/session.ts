@@ -33,10 +33,10 @@ export interface Memory {
   write(name: string, value: unknown): void;
 }
 
+/** What one key or click has done: a journal for each name that it gave. */
 interface Done {
-  journal: string;
+  journals: string[];
   places: number[];
-  words: string;
 }
 
 export interface Message {
@@ -291,12 +291,13 @@ export class Session {
       this.slots.use(action.label);
       this.memory.write("classes", this.slots.names);
     }
-    for (const group of groups.values()) this.write(group.action, group.cards, group.places);
+    const done: Done = { journals: [], places: known.map((one) => one.place) };
+    for (const group of groups.values()) this.write(group.action, group.cards, group.places, done);
     this.changed();
     return true;
   }
 
-  private write(action: Action, cards: Card[], places: number[]): void {
+  private write(action: Action, cards: Card[], places: number[], done: Done): void {
     const { set } = this;
     if (!set) return;
     const { verdict } = action;
@@ -307,7 +308,8 @@ export class Session {
         const result = await this.store.review(params);
         this.isGridOld = true;
         if (result.journal && set === this.set) {
-          this.done.push({ journal: result.journal, places, words: verdict });
+          if (!done.journals.length) this.done.push(done);
+          done.journals.push(result.journal);
           this.done.splice(0, Math.max(0, this.done.length - UNDO_KEPT));
         }
         if (result.conflicts) {
@@ -333,12 +335,18 @@ export class Session {
         return;
       }
       try {
-        const { conflicts } = await this.store.undo(last.journal);
+        let [count, conflicts] = [0, 0];
+        while (last.journals.length) {
+          const told = await this.store.undo(last.journals[last.journals.length - 1] ?? "");
+          last.journals.pop();
+          count += told.restored;
+          conflicts += told.conflicts;
+        }
         this.isGridOld = true;
         await this.readAgain(this.set.key, last.places);
         const at = this.order.indexOf(last.places[0] ?? -1);
         if (at >= 0) this.at = at;
-        const restored = counted(last.places.length - conflicts, "label");
+        const restored = counted(count, "label");
         this.say(
           conflicts
             ? `${restored} taken back; ${counted(conflicts, "other")} changed since, left alone`

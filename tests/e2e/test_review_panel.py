@@ -29,6 +29,9 @@ PATH = "ground_truth.detections"
 KEYS = {"v": "confirmed", "r": "rejected", "u": "unsure", "Enter": "relabelled"}
 SUSPECTS = 40
 SUGGESTED = "Peniagone"
+SHOWN = """label =>
+    document.querySelector("[data-testid=review-label]")?.dataset.id === label
+    && document.querySelector(".fnr-large canvas")?.dataset.painted === label"""
 
 
 @pytest.fixture
@@ -73,10 +76,8 @@ class Panel:
 
     def wait_for_label(self, label_id: str) -> None:
         """Waits until a label is large on the screen, its picture too."""
-        shown = self.root.get_by_test_id("review-label")
-        expect(shown).to_have_attribute("data-id", label_id, timeout=PATIENCE)
-        canvas = self.root.locator(f"canvas[data-painted='{label_id}']").first
-        expect(canvas).to_be_visible(timeout=PATIENCE)
+        # Looked at for every frame that is drawn: Playwright's own assertions look once a second.
+        self.app.page.wait_for_function(SHOWN, arg=label_id, timeout=PATIENCE, polling="raf")
 
     def wait_for_progress(self, text: str) -> None:
         """Waits until the progress says something, and all is saved."""
@@ -111,13 +112,12 @@ def verdicts(boxes: Boxes) -> dict[str, tuple[str, str]]:
 
 
 def test_keys_give_exactly_these_verdicts_and_a_reload_keeps_the_set(
-    app: App, dataset: Any, pictures: Path
+    app: App, dataset: Any
 ) -> None:
     before, suspects = boxes_of(dataset), suspects_of(dataset)
     panel = Panel(app)
     panel.open(dataset)
     panel.wait_for_label(suspects[0])
-    app.screenshot(pictures / "review-panel.png")
     first = panel.name_of_key(1)
     dice = random.Random(7)
     expected = {}

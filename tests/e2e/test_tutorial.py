@@ -125,3 +125,22 @@ def test_a_suspect_s_values_are_shown_where_it_is_clicked(
         text = app.page.get_by_text(shown, exact=True).last
         expect(text).to_be_in_viewport(timeout=PATIENCE)
     app.screenshot(pictures / "suspect.png")
+
+
+def test_a_suspect_is_reviewed_beside_what_looks_like_it(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    first = dataset.load_saved_view("suspects").first()
+    app.open_dataset(NAME, MEDIUM.train)
+    app.wait_until_drawn()
+    app.open_panel("FathomNet: review")
+    panel = app.page.get_by_test_id("review-panel")
+    panel.get_by_role("button", name="suspects", exact=True).click()
+    expect(panel.get_by_test_id("review-label")).to_have_attribute("data-id", first.id)
+    told = panel.get_by_test_id("review-suggestion")
+    expect(told).to_contain_text(first.ground_truth.suggested_label)
+    alikes = panel.get_by_test_id("review-alikes")
+    expect(alikes).to_contain_text(f"Looks like these {first.ground_truth.suggested_label}")
+    drawn = alikes.locator("canvas[data-painted]:not([data-painted=''])")
+    expect(drawn.first).to_be_visible(timeout=PATIENCE)
+    app.screenshot(pictures / "review-panel.png")
