@@ -209,6 +209,7 @@ def test_ten_suggestions_are_accepted_by_two_actions(app: App, dataset: Any) -> 
     panel.wait_for_progress("10 of 10 labels done")
     stored = boxes_of(dataset)
     assert {stored[label]["label"] for _, label in ten} == {SUGGESTED}
+    dataset.reload()
     assert len(journals_of(dataset)) == 1
 
 
