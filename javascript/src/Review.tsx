@@ -23,7 +23,13 @@ export function Review({ schema }: ReviewProps) {
 
   useEffect(() => {
     void session.open(takeWaiting());
-    const deaf = listen((key) => void session.open(key));
+    const deaf = listen({
+      show: (key) => void session.open(key),
+      offer: (words) => {
+        if (session.set) session.offer(words);
+        else openFrom(session, server.openSeen());
+      },
+    });
     const warn = (event: BeforeUnloadEvent): void => {
       if (session.waiting) event.preventDefault();
     };
@@ -148,6 +154,13 @@ function Frame({ session, server }: { session: Session; server: Server }) {
             </Button>
           </div>
           <Classes session={session} field={field} onHover={setHovered} onLeave={focus} />
+          {session.offered && (
+            <p className="fnr-message" data-testid="review-offer">
+              <Button isMain onClick={() => openFrom(session, server.openSeen())}>
+                {`Open ${session.offered}`}
+              </Button>
+            </p>
+          )}
           <Said session={session} />
           {!session.order.length && <p className="fnr-note">Nothing is left in this set.</p>}
           {session.asGrid ? (
@@ -165,6 +178,13 @@ function Frame({ session, server }: { session: Session; server: Server }) {
         <Start session={session} server={server} />
       )}
     </div>
+  );
+}
+
+function openFrom(session: Session, asked: Promise<string>): void {
+  asked.then(
+    (key) => session.open(key),
+    (error: unknown) => session.complain(error),
   );
 }
 
@@ -338,12 +358,7 @@ function ProgressList({ session, server, onClose }: ProgressProps) {
 
 /** What there is to open, where nothing is. */
 function Start({ session, server }: { session: Session; server: Server }) {
-  const open = (asked: Promise<string>): void => {
-    asked.then(
-      (key) => session.open(key),
-      (error: unknown) => session.say(error instanceof Error ? error.message : String(error), "error"),
-    );
-  };
+  const open = (asked: Promise<string>): void => openFrom(session, asked);
   if (session.isLoading) return <p className="fnr-note">Loading…</p>;
   return (
     <div className="fnr-start">

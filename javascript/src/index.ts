@@ -1,6 +1,6 @@
 /** Registers what draws the panel, and the operator by which a set is shown in it. */
 import { Review } from "./Review";
-import { show } from "./doors";
+import { offer, show } from "./doors";
 import { app } from "./fiftyone";
 import { PLUGIN } from "./server";
 import { addStyle } from "./style";
@@ -13,7 +13,8 @@ class ShowReviewSet extends Operator {
   }
 
   execute({ params }: { params: Record<string, unknown> }): void {
-    show(String(params.key));
+    if (params.key) show(String(params.key));
+    else offer(String(params.offer));
   }
 }
 

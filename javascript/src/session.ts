@@ -68,6 +68,8 @@ export class Session {
   onlyMarked = false;
   marked = new Set<number>();
   message: Message | null = null;
+  /** Other labels that could be opened, in words; empty where nobody has chosen any. */
+  offered = "";
   /** Verdicts that are shown and not yet written. */
   waiting = 0;
   isLoading = true;
@@ -125,6 +127,7 @@ export class Session {
     this.asked.clear();
     this.marked = new Set();
     this.message = null;
+    this.offered = "";
     this.done.length = 0;
     if (!loaded.set) return;
     this.states = [...(loaded.states ?? "")] as Letter[];
@@ -206,6 +209,11 @@ export class Session {
 
   markOnly(only: boolean): void {
     this.onlyMarked = only;
+    this.changed();
+  }
+
+  offer(words: string): void {
+    this.offered = words;
     this.changed();
   }
 
@@ -455,7 +463,7 @@ export class Session {
     });
   }
 
-  private complain(error: unknown): void {
+  complain(error: unknown): void {
     this.say(error instanceof Error ? error.message : String(error), "error");
   }
 }

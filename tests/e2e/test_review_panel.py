@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
 import pytest
 from fathomnet_voxel51.dataset.hit_views import Hit, save_hits_view
 from fathomnet_voxel51.ingest import ingest_dataset
@@ -20,6 +22,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.boxes import Boxes, boxes_of
+from tests.e2e.maps import lasso_left_half, open_map
 from tests.e2e.test_hostile_names import BOLD, IMAGE, LINK, check_nothing_ran
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
@@ -295,3 +298,60 @@ def test_names_and_views_are_text_whatever_they_hold(app: App, dataset: Any) -> 
     assert boxes_of(dataset)[suspects[3]]["label"] == IMAGE
     check_nothing_ran(app)
     assert VERDICT_KEYS[0] in boxes_of(dataset)[suspects[3]]
+
+
+def test_a_lasso_five_exceptions_and_a_name_are_seven_actions(app: App, dataset: Any) -> None:
+    before = boxes_of(dataset)
+    # The first box of each image lies on the left of the map, the others on the right.
+    images = dataset.values(f"{PATH}.id")
+    places = [(place, image) for image, boxes in enumerate(images) for place in range(len(boxes))]
+    points = np.array([(min(place, 1), image + place / 20) for place, image in places])
+    fob.compute_visualization(
+        dataset, patches_field="ground_truth", points=points, brain_key="by_place"
+    )
+    first = [boxes[0] for boxes in images if boxes]
+    panel = Panel(app)
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    expect(panel.root).to_contain_text("Which labels", timeout=PATIENCE)
+    app.open_panel("Embeddings")
+    open_map(app, "by_place", len(before))
+    lasso_left_half(app)
+    actions = 1
+    panel.wait_for_progress(f"0 of {len(first)} labels done")
+    tile = panel.root.get_by_test_id("review-tile")
+    expect(tile).to_have_count(len(first), timeout=PATIENCE)
+    for label in first[:5]:
+        panel.root.locator(f"[data-testid=review-tile][data-id='{label}']").click()
+        actions += 1
+    name = panel.name_of_key(1)
+    panel.press("1")
+    actions += 1
+    assert actions == 7
+    panel.wait_for_progress(f"{len(first) - 5} of {len(first)} labels done")
+    panel.press("a")
+    panel.wait_for_progress(f"{len(first)} of {len(first)} labels done")
+    told = verdicts(boxes_of(dataset))
+    assert set(told) == set(first)
+    assert {told[label][1] for label in first[5:]} == {name}
+    assert {told[label] for label in first[:5]} == {
+        ("confirmed", before[label]["label"]) for label in first[:5]
+    }
+
+
+def test_what_is_selected_is_one_click_from_the_panel_and_the_next_takes_its_place(
+    app: App, dataset: Any
+) -> None:
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.select(0, 1)
+    door = app.page.locator("img[src*='open_review.svg']").first
+    door.click()
+    panel = Panel(app)
+    some = sum(len(one.ground_truth.detections) for one in dataset[:2])
+    panel.wait_for_progress(f"0 of {some} labels done")
+    app.select(2)
+    door.click()
+    more = some + len(dataset[2:3].first().ground_truth.detections)
+    panel.wait_for_progress(f"0 of {more} labels done")

@@ -5,6 +5,7 @@ of this panel for what it shows, and changes labels by the operators alone.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import fiftyone as fo
@@ -19,8 +20,8 @@ from ...relabelling.journal import acting_user
 from ...review import sets
 from ...review.progress import Tally, progress_of
 from ...review.rounds import rounds_of
-from ...seen import boxes_meant
-from ...text import as_plain
+from ...seen import LASSOED, boxes_meant
+from ...text import as_plain, counted
 from ..base import DatasetPanel, Gap
 from . import cards
 
@@ -68,15 +69,28 @@ class ReviewPanel(DatasetPanel):
     def on_change_dataset(self, ctx: Any) -> None:
         """The panel is drawn again, for the dataset that is open now."""
 
+    def on_change_extended_selection(self, ctx: Any) -> None:
+        """Says what was lassoed in a map: the component opens it, or offers to."""
+        if self.gap(ctx) is not None:
+            return
+        with suppress(DatasetError):
+            target = boxes_meant(ctx, _first_field(ctx.dataset))
+            if target is not None and target.how.startswith(LASSOED):
+                words = f"{counted(len(target.boxes), 'label', 'labels')}, {target.how}"
+                ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"offer": words})
+
     def open_seen(self, ctx: Any) -> dict[str, Any]:
         """Opens what is selected or lassoed in the App, or else all that it shows."""
         field = str(ctx.params.get("field") or _first_field(ctx.dataset))
         target = boxes_meant(ctx, field)
         if target is None:
-            boxes, title = box_ids(ctx.dataset, f"{field}.detections"), "all labels"
+            boxes, how = box_ids(ctx.dataset, f"{field}.detections"), "all of the dataset"
         else:
-            boxes, title = list(target.boxes), target.how
-        kept = sets.keep_set(ctx.dataset, boxes, field, title, "what the App shows")
+            boxes, how = list(target.boxes), target.how
+        title = f"{counted(len(boxes), 'label', 'labels')}, {how}"
+        # What was lassoed looks alike.
+        is_grid = how.startswith(LASSOED)
+        kept = sets.keep_set(ctx.dataset, boxes, field, title, as_grid=is_grid)
         return {"key": kept.key}
 
     def open_view(self, ctx: Any) -> dict[str, Any]:
