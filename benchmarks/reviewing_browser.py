@@ -100,7 +100,7 @@ def _measure(dataset: Any, scratch: Path, judged: int) -> str:
             page.keyboard.press(key)
             _wait_for(page, boxes[place][1])
         progress = panel.get_by_test_id("review-progress")
-        progress.filter(has_not_text="saving").wait_for(timeout=LONG)
+        progress.filter(has_not_text="saving").wait_for(timeout=5 * LONG)
         whole = time.perf_counter() - started
         waits = page.evaluate("window.waits")
     _check(dataset, [label for _, label in boxes], [KEYS[key] for key in keys])

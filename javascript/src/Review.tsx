@@ -27,7 +27,8 @@ export function Review({ schema }: ReviewProps) {
       show: (key) => void session.open(key),
       offer: (words) => {
         if (session.set) session.offer(words);
-        else openFrom(session, server.openSeen());
+        // The App finds the lassoed labels after it says that there are some.
+        else setTimeout(() => openFrom(session, server.openSeen()), SETTLING);
       },
     });
     const warn = (event: BeforeUnloadEvent): void => {
@@ -45,6 +46,9 @@ export function Review({ schema }: ReviewProps) {
 
   return <Frame session={session} server={server} />;
 }
+
+/** Milliseconds that the App takes to know what a lasso holds. */
+const SETTLING = 800;
 
 const VERDICTS: [Verdict, string, string][] = [
   ["confirm", "V", "It is right"],
