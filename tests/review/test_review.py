@@ -407,7 +407,8 @@ def test_of_two_people_with_many_verdicts_none_is_lost(dataset: Any, either_way:
             made += 1
         left += len(some) - made
     calls = [call for said in told.values() for call in said]
-    assert left == sum(conflicts for _, conflicts, _ in calls)
+    # Who was replaced by somebody that had seen it, before the call looked again, is told too.
+    assert left <= sum(conflicts for _, conflicts, _ in calls) <= left + replaced
     assert replaced <= sum(judged_before for *_, judged_before in calls) <= replaced + left
     for journal in reversed(journals):
         undo_relabel(dataset, journal.key)

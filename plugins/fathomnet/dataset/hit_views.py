@@ -8,7 +8,7 @@ from .label_fields import boxes_path
 
 MOST: Final = 300_000
 """Boxes of a view: more ids FiftyOne cannot ask the database for."""
-_FEW: Final = 50_000
+_FEW: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def save_hits_view(
     hits: Sequence[Hit],
     description: str,
     where: Any = None,
+    among: Any = None,
 ) -> bool:
     """Saves the view of hits in their order, in place of an existing one of that name.
 
@@ -54,6 +55,8 @@ def save_hits_view(
         description: of the view.
         where: a FiftyOne expression of the patches or samples that are shown whenever the view is
             loaded; None for all hits.
+        among: a FiftyOne expression of the boxes among which the hits are, for many hits; None
+            where there is none.
 
     Returns:
         Whether the view exists now.
@@ -67,13 +70,16 @@ def save_hits_view(
     if hits:
         ids = [hit.id for hit in hits]
         if patches_field:
-            images = dataset
+            # Filtered first, or patches of the whole dataset would be made for a few of them. The
+            # database looks through a list of ids for each box, so of many hits it gets none.
             if len(hits) <= _FEW:
-                # Filtered first, or patches of the whole dataset would be made for a few of them.
-                # FiftyOne keeps every id four times then, in a document of 16 MiB at most.
                 images = dataset.select([hit.sample_id for hit in hits])
                 boxes = ViewField("_id").is_in([ObjectId(id_) for id_ in ids])
                 images = images.filter_labels(patches_field, boxes)
+            elif among is not None:
+                images = dataset.filter_labels(patches_field, among)
+            else:
+                images = dataset.select([hit.sample_id for hit in hits])
             view = images.to_patches(patches_field).select(ids, ordered=True)
         else:
             view = dataset.select(ids, ordered=True)

@@ -150,8 +150,9 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
     for person, queue in queues.items():
         hits = [Hit(label, sample, 0.0) for sample, label in queue]
         words = f"{begun.name}: what {person or 'everybody'} is to look at, by {order}"
-        where = _not_done(field, person, queue, twice) if hide_done else None
-        save_hits_view(dataset, names[person], field, hits, words, where)
+        where = _not_done(field, person) if hide_done else None
+        among = _given_to(begun.name, person)
+        save_hits_view(dataset, names[person], field, hits, words, where, among)
     _show_states(dataset, field)
     write_record(dataset, begun.key, replace(begun, state="complete"))
     progress(1.0, f"{counted(len(boxes), 'label is', 'labels are')} in {begun.name}")
@@ -350,21 +351,19 @@ def _slug(name: str) -> str:
         return ""
 
 
-def _not_done(field: str, person: str, queue: Sequence[Box], twice: set[Box]) -> Any:
-    """Which patches of a queue are left to a person; of those for two, until she has judged it."""
-    from bson import ObjectId
+def _given_to(name: str, person: str) -> Any:
+    """Which labels a person was given in a round, as long as no later one has them."""
     from fiftyone import ViewField as F
 
-    judged = standing(below=field)
-    shared = [box for box in queue if box in twice]
-    alone = [box for box in queue if box not in twice]
-    if not shared:
-        return ~judged
+    given = F(REVIEW_ROUND) == name
+    people = (F(ASSIGNEE) == person) | (F(SECOND_ASSIGNEE) == person)
+    return given & people if person else given
+
+
+def _not_done(field: str, person: str) -> Any:
+    """Which patches are left to a person; of what two people get, until she has judged it."""
+    from fiftyone import ViewField as F
+
+    is_shared = F(f"{field}.{SECOND_ASSIGNEE}").exists()
     by = [F(f"{field}.{name}") == person for name in (REVIEWED_BY, REVIEWED_BEFORE_BY)]
-    done = by[0] | by[1]
-    # The fewer are named.
-    named = alone if len(alone) < len(shared) else shared
-    if alone:
-        is_named = F("_id").is_in([ObjectId(label) for _, label in named])
-        done |= is_named if named is alone else ~is_named
-    return ~(judged & done)
+    return ~(standing(below=field) & (~is_shared | by[0] | by[1]))
