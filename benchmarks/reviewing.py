@@ -1,8 +1,9 @@
-"""10,000 labels confirmed at once, beside the loop over samples; and one verdict among many.
+"""10,000 labels confirmed at once, beside the loop over samples; one verdict among many; queues.
 
 Run it as ``python -m benchmarks.reviewing``. The ways take turns on one dataset, against a
 MongoDB server of this run; each begins with unreviewed labels. Then single labels are judged: the
-first ones, and as many after the dataset has got journals of one verdict each.
+first ones, and as many after the dataset has got as many verdicts as asked for, one by one. Last,
+on ten times as many boxes, queues are made and the progress of the review is told.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any, Final
 
 from fathomnet_voxel51.dataset.documents import now
 from fathomnet_voxel51.relabelling import undo_relabel
+from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.relabelling.relabel import ChosenBoxes
-from fathomnet_voxel51.review import review_labels
+from fathomnet_voxel51.review import review_labels, start_review
+from fathomnet_voxel51.review.progress import progress_of
 
 from benchmarks.database import private_run
 from benchmarks.relabelling import BOXES, IMAGES, ranked_dataset
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--confirmed", type=int, default=CONFIRMED)
     parser.add_argument("--journals", type=int, default=JOURNALS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--times", type=int, default=10, help="as many boxes for queues")
     arguments = parser.parse_args()
     with private_run() as (scratch, environment):
         # Before FiftyOne is imported, which reads them then.
@@ -46,6 +50,9 @@ def main() -> None:
         dataset = ranked_dataset("reviewed", scratch, arguments.images, arguments.boxes)
         text = _at_once(dataset, arguments.confirmed, arguments.repeats)
         text += "\n" + _one_by_one(dataset, arguments.journals)
+        images, boxes = (arguments.times * one for one in (arguments.images, arguments.boxes))
+        large = ranked_dataset("queued", scratch, images, boxes)
+        text += "\n" + _queues(large, arguments.repeats)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text)
     print(text)
@@ -107,6 +114,31 @@ def _one_by_one(dataset: Any, journals: int) -> str:
     lines = [f"{dataset.count(FIELD):,} boxes; one verdict at a time, medians of {SINGLE}.", ""]
     lines += ["| journals before | milliseconds |", "|---|---|"]
     lines += [f"| few | {first:.0f} |", f"| {journals:,} | {last:.0f} |"]
+    return "\n".join(lines) + "\n"
+
+
+def _queues(dataset: Any, repeats: int) -> str:
+    asked: dict[str, dict[str, Any]] = {"one queue, mixed": {"order": "random"}}
+    asked["two people, by concept, a tenth for both"] = {
+        "order": "concept",
+        "assignees": ["ana", "bo"],
+        "overlap": 0.1,
+    }
+    lines = [f"{dataset.count(FIELD):,} boxes; progress: median of {repeats}.", ""]
+    lines += ["| what | seconds |", "|---|---|"]
+    for what, values in asked.items():
+        started = time.perf_counter()
+        start_review(dataset, **values)
+        lines.append(f"| {what} | {time.perf_counter() - started:.2f} |")
+    for user, verdict, images in (("ana", "confirm", 3), ("bo", "reject", 6)):
+        with acting_as(user):
+            review_labels(dataset.limit(len(dataset) // images), verdict)
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        told = progress_of(dataset, FIELD.partition(".")[0])
+        seconds.append(time.perf_counter() - started)
+    lines.append(f"| progress, with {told.all.done:,} labels judged | {median(seconds):.2f} |")
     return "\n".join(lines) + "\n"
 
 

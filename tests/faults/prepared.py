@@ -53,7 +53,7 @@ def prepare(name: str, files: Files) -> Any:
     for patches_field in ("ground_truth", ""):
         compute_embeddings(dataset, MODEL, patches_field, method="none")
     build_similarity_index(dataset, MODEL)
-    relabel_boxes(dataset.limit(3), "Sebastes diploproa")
+    relabel_boxes(dataset.limit(6), "Sebastes diploproa")
     return dataset
 
 

@@ -328,6 +328,27 @@ def state(box: Any) -> dict[str, Any]:
     return {key: as_stored(one) if key == "reviewed_at" else one for key, one in there.items()}
 
 
+def test_a_journal_that_others_finish_and_undo_stays_so_when_their_log_is_put_away(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = ids(dataset)
+    with acting_as("ana"), monkeypatch.context() as patch:
+        patch.setattr(relabel, "move_to", lambda dataset, journal, stage: journal)  # as if killed
+        key = review_labels(dataset.select_labels(ids=boxes[:1]), "reject").journal
+    assert stages_of(dataset)[key] == "relabelling"
+    monkeypatch.setattr(records, "_LINES", 10)
+    with acting_as("bo"):
+        review_labels(dataset.select_labels(ids=boxes[1:2]))
+        assert stages_of(dataset)[key] == "done"
+        assert undo_relabel(dataset, key).restored == 1
+        for box in boxes[2:12]:
+            review_labels(dataset.select_labels(ids=[box]))
+    dataset.reload()
+    assert stages_of(dataset)[key] == "undone"
+    assert states(dataset)[0] == "unreviewed"
+    assert {one.key: one.stage for one in journals_of(dataset)}[key] == "undone"
+
+
 def test_what_somebody_took_back_at_the_same_moment_is_not_given_again(
     dataset: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

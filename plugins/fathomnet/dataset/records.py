@@ -38,7 +38,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -301,8 +301,8 @@ class Log:
     Attributes:
         key: key of the run.
         user: the person.
-        lines: the text; of a full log only the lines whose keys have not come to an end. All of it
-            is in its results then.
+        lines: the text; of a full log only the lines that still are to be looked at. All of it is
+            in its results then.
         is_full: whether no line will follow.
     """
 
@@ -321,14 +321,16 @@ _open_logs: Final[dict[tuple[int, str, str], Log]] = {}
 _lock: Final = threading.Lock()
 
 
-def append_line(dataset: Any, user: str, line: Values, is_end: Callable[[Values], bool]) -> str:
+def append_line(
+    dataset: Any, user: str, line: Values, settled: Callable[[Sequence[Values]], Collection[str]]
+) -> str:
     """Writes a line durably into the log of this process and a person.
 
     Args:
         dataset: a FiftyOne dataset; its runs are known.
         user: the person.
         line: JSON-able; has a ``key``.
-        is_end: tells the lines after which nobody needs to look at a key again.
+        settled: of all lines of a log tells the keys at which nobody needs to look again.
 
     Returns:
         The key of the log.
@@ -345,8 +347,8 @@ def append_line(dataset: Any, user: str, line: Values, is_end: Callable[[Values]
             results = dataset.init_run_results(log.key, lines=log.lines)
             dataset.save_run_results(log.key, results, cache=False)
             texts = [(text, json.loads(text)) for text in log.lines.splitlines()]
-            ended = {one["key"] for _, one in texts if is_end(one)}
-            left = "".join(f"{text}\n" for text, one in texts if one["key"] not in ended)
+            done = settled([one for _, one in texts])
+            left = "".join(f"{text}\n" for text, one in texts if one["key"] not in done)
             write_record(dataset, log.key, replace(log, lines=left, is_full=True))
             del _open_logs[place]
         return log.key

@@ -182,7 +182,7 @@ def begin_journal(
         return move_to(dataset, journal, "relabelling")
     values = as_plain(replace(journal, stage="relabelling"))
     values["groups"] = _groups(changes)
-    return _from_line(append_line(dataset, user, values, _is_end), values)
+    return _from_line(append_line(dataset, user, values, _settled), values)
 
 
 def _groups(changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -220,15 +220,19 @@ def move_to(dataset: Any, journal: Journal, stage: Stage) -> Journal:
     moved = replace(journal, stage=stage)
     if isinstance(moved, LoggedJournal):
         line = {"key": journal.key, "stage": stage}
-        append_line(dataset, acting_user(), line, _is_end)
+        append_line(dataset, acting_user(), line, _settled)
     else:
         write_record(dataset, moved.key, moved)
     return moved
 
 
-def _is_end(line: Mapping[str, Any]) -> bool:
-    """Whether a line of a log says that nothing is left to do for its journal."""
-    return line["stage"] in ("done", "undone")
+def _settled(lines: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The journals that begin and end in a log.
+
+    What it says of a journal of another log is looked at with that.
+    """
+    begun = {line["key"] for line in lines if "groups" in line}
+    return begun & {line["key"] for line in lines if line["stage"] in ("done", "undone")}
 
 
 def _from_line(log: str, line: Mapping[str, Any]) -> LoggedJournal:

@@ -310,16 +310,16 @@ def journal_to_undo(dataset: Any, key: str = "") -> Journal:
     Raises:
         DatasetError: there is no such relabelling, or none is left to undo.
     """
-    journals = {journal.key: journal for journal in journals_of(dataset)}
     if not key:
-        left = [one for one in journals.values() if one.can_be_undone]
+        left = [one for one in journals_of(dataset) if one.can_be_undone]
         if not left:
             raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
         return left[-1]
-    if key not in journals or journals[key].stage == "writing":
-        known = ", ".join(list(journals)[-_SHOWN:]) or "none"
+    named = journals_of(dataset, {key})
+    if not named or named[0].stage == "writing":
+        known = ", ".join(one.key for one in journals_of(dataset)[-_SHOWN:]) or "none"
         raise DatasetError(f"{dataset.name} has no relabelling {key!r}; the last: {known}")
-    return journals[key]
+    return named[0]
 
 
 def boxes_to_restore(dataset: Any, journal: Journal) -> int:

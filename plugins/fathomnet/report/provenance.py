@@ -28,7 +28,7 @@ from ..names import (
     tiles_run_key,
 )
 from ..predictions.importing import read_import_records
-from ..relabelling.journal import changes_of, journals_of
+from ..relabelling.journal import Journal, LoggedJournal, changes_of, journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
 from ..text import counted
@@ -221,15 +221,29 @@ _NO_INDEX: Final = "No map and no index: run compute_embeddings and build_simila
 _Blocks = tuple[Block, ...]
 
 
+def _relabellings(dataset: Any) -> tuple[tuple[Cell, ...], ...]:
+    """What stands; small relabellings, of which there may be thousands, are one row if alike."""
+    alike: dict[Any, list[Journal]] = {}
+    for one in journals_of(dataset):
+        if one.can_be_undone:
+            is_small = isinstance(one, LoggedJournal)
+            kind = (one.user, one.label or one.what, one.note) if is_small else one.key
+            alike.setdefault(kind, []).append(one)
+    return tuple(
+        (
+            first.key.removeprefix(RELABELLINGS) + (f" and {len(more):,} more" if more else ""),
+            first.label or first.what,
+            first.boxes + sum(one.boxes for one in more),
+            first.note,
+        )
+        for first, *more in alike.values()
+    )
+
+
 def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     """The sections that come from the runs of a dataset."""
     import fiftyone as fo
 
-    stages = [one for one in journals_of(dataset) if one.can_be_undone]
-    undone = tuple(
-        (one.key.removeprefix(RELABELLINGS), one.label or one.what, one.boxes, one.note)
-        for one in stages
-    )
     predictions: list[Block] = []
     for field in sorted(fields_holding(dataset, fo.Detections)):
         if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field)):
@@ -282,7 +296,9 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     )
     return [
         suspect_section(dataset),
-        Section("Relabelling", _rows(_RELABELLING, undone, "No relabelling stands.")),
+        Section(
+            "Relabelling", _rows(_RELABELLING, _relabellings(dataset), "No relabelling stands.")
+        ),
         review_section(dataset),
         Section("Leaks between splits", tuple(_leaks(dataset))),
         Section("Predictions", tuple(predictions or [Note(_NO_PREDICTIONS)])),
