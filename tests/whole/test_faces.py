@@ -47,7 +47,9 @@ MEASURED_INSIDE: Final = {
     ("pictures.decoding", "cut_patch"),
     ("pictures.decoding", "window_of"),
     ("pictures.decoding", "open_picture"),
+    ("relabelling.journal", "acting_as"),
     ("relabelling.relabel", "ChosenBoxes"),
+    ("review.progress", "progress_of"),
 }
 """What a benchmark takes from behind a face, as it measures a part of a stage by itself."""
 
