@@ -11,8 +11,10 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
+from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.operators.open_review import OpenReview
 from fathomnet_voxel51.review.sets import read_set
 from fiftyone.operators.executor import ExecutionContext, Executor, execute_or_delegate_operator
 
@@ -77,9 +79,9 @@ def test_of_the_whole_dataset_all_labels_come(dataset: Any) -> None:
 
 def test_python_names_a_saved_view_and_a_view_without_boxes_is_refused(dataset: Any) -> None:
     dataset.save_view("few", dataset.limit(2))
-    result = foo.get_operator(OPEN)(dataset, view="few")
+    result = OpenReview()(dataset, view="few")
     assert result["labels"] == dataset.limit(2).count(BOXES)
     assert read_set(dataset, result["set"]).title == "few"
     dataset.save_view("none", dataset.match({"split": "none"}))
-    with pytest.raises(ValueError, match="there is no label of ground_truth"):
-        foo.get_operator(OPEN)(dataset, view="none")
+    with pytest.raises(InputError, match="there is no label of ground_truth"):
+        OpenReview()(dataset, view="none")
