@@ -56,15 +56,25 @@ def test_a_working_setup_is_reported_line_by_line() -> None:
 
 def test_what_this_release_of_fiftyone_lacks_is_named_as_in_the_page_on_deployment() -> None:
     """Each row of the page's table, against the releases themselves: CI runs this with three."""
-    page = (REPOSITORY / "docs/deployment.md").read_text()
-    rows = re.findall(r"^\| ([^|]+?) \| 1\.(\d+) \| ([^|]+?) \|$", page, re.MULTILINE)
-    assert [name.strip("`") for name, _, _ in rows] == [one.name for one in setup_check.FEATURES]
-    release = int(fo.__version__.split(".")[1])
+    page = (REPOSITORY / "docs/deployment.md").read_text().replace("`", "")
+    table = page.partition("| feature of FiftyOne | since |")[2].partition("\n\n")[0]
+    head, _, *rows = (re.findall(r"[^|]+", line.strip("| ")) for line in table.splitlines())
+    releases = [release.strip() for release in head[:-1]]
+    features = {name.strip(): [cell.strip() for cell in cells] for name, *cells in rows}
+    assert list(features) == [one.name for one in setup_check.FEATURES]
+    assert releases[-1] in (REPOSITORY / "constraints.txt").read_text()
     warned = [one.detail for one in check_setup().checks if one.name == "FiftyOne features"]
-    lacking = [(name, without) for name, since, without in rows if release < int(since)]
-    assert len(warned) == len(lacking)
-    for (name, without), detail in zip(lacking, warned, strict=True):
-        assert name.strip("`") in detail and without.replace("`", "") in detail
+    lacking = []
+    for name, (since, *there, without) in features.items():
+        assert there == ["yes" if number(one) >= number(since) else "no" for one in releases]
+        if number(fo.__version__) < number(since):
+            lacking.append(f"this release has no {name}: {without}")
+    assert warned == lacking
+
+
+def number(release: str) -> tuple[int, ...]:
+    """Major and minor of a release of FiftyOne, as numbers that can be compared."""
+    return tuple(int(part) for part in release.split(".")[:2])
 
 
 @pytest.mark.usefixtures("no_credentials")

@@ -76,10 +76,34 @@ FEATURES: Final = (
         lambda: _has("fiftyone.core.cli", "DelegatedRerunCommand"),
     ),
     Feature(
+        "label schemas",
+        "1.12",
+        "the App's own annotation does not offer the names of the taxonomy",
+        lambda: _has("fiftyone", "Dataset.update_label_schema"),
+    ),
+    Feature(
+        "panel of similarity searches",
+        "1.14",
+        "the App shows at once what a search by text or by image finds",
+        lambda: importlib.util.find_spec("plugins.panels.similarity_search") is not None,
+    ),
+    Feature(
         "buttons in the App's header",
         "1.16",
         "ingest_dataset is opened from the operator browser",
         lambda: _has("fiftyone.operators.types", "Places.HEADER_ACTIONS"),
+    ),
+    Feature(
+        "risk levels of operators",
+        "1.16",
+        "an agent is asked to be equally careful with all operators",
+        lambda: _has("fiftyone.operators.types", "RiskLevel"),
+    ),
+    Feature(
+        "skills of plugins",
+        "1.16",
+        "an agent has to be given the files in skills/ by hand",
+        lambda: _has("fiftyone.plugins", "list_skills"),
     ),
     Feature(
         "ontologies",

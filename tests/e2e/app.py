@@ -351,6 +351,12 @@ def figures(result: str) -> dict[str, str]:
     return {label[:-1]: value for label, value in pairwise(lines) if label.endswith(":")}
 
 
+def checks_in(app: App) -> dict[str, list[str]]:
+    """Status, detail and fix of each check in the result that is open, by the check's name."""
+    rows = [row.split("\t") for row in app.form.get_by_role("row").all_inner_texts()]
+    return {row[0]: row[1:] for row in rows}
+
+
 def _after_label(label: str) -> str:
     """XPath of a field's label: the App ties no label to its field, but puts it just before."""
     return f"xpath=//p[normalize-space()='{label}']"

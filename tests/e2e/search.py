@@ -1,4 +1,7 @@
-"""FiftyOne's own search in the App: by a text that is typed, or by a patch that is selected."""
+"""FiftyOne's own search in the App: by a text that is typed, or by a patch that is selected.
+
+Releases before the panel of searches show at once what they have found.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.e2e.app import PATIENCE, App
 
@@ -15,7 +18,7 @@ LOADING = 4 * PATIENCE
 
 
 class Search:
-    """The search controls above the grid, and the panel that lists what was found."""
+    """The search controls above the grid, and what was found."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -50,7 +53,7 @@ class Search:
 
     def by_text(self, text: str) -> None:
         """Types a text into the search field of what is shown, and waits for what is found."""
-        self.page.get_by_test_id("SearchIcon").first.click()
+        self.page.locator("[data-cy=action-sort-by-similarity]").click()
         field = self.page.get_by_placeholder("Type anything!")
         field.fill(text)
         field.press("Enter")
@@ -75,8 +78,9 @@ class Search:
         Returns:
             the ids of the patches in the order in which the App shows them.
         """
-        # The card around the button counts as disabled, because it cannot be dragged.
-        self.page.get_by_label("Show results").first.click(force=True)
+        if self._in_panel.is_visible():
+            # The card around the button counts as disabled, because it cannot be dragged.
+            self.page.get_by_label("Show results").first.click(force=True)
         self._wait_for_patches(count)
         self.app.wait_until_drawn()
         self._until(lambda: len(self._found) >= count)
@@ -86,8 +90,13 @@ class Search:
         counter = self.page.locator("[data-cy=entry-counts]")
         expect(counter).to_have_text(re.compile(rf"^{count:,} patch(es)?$"), timeout=PATIENCE)
 
+    @property
+    def _in_panel(self) -> Locator:
+        return self.page.get_by_text("Completed").first
+
     def _wait_until_found(self) -> None:
-        expect(self.page.get_by_text("Completed").first).to_be_visible(timeout=LOADING)
+        in_view = self.page.get_by_text("SortBySimilarity").first
+        expect(self._in_panel.or_(in_view).first).to_be_visible(timeout=LOADING)
 
     def _until(self, reached: Callable[[], bool]) -> None:
         for _ in range(PATIENCE // 200):
@@ -105,7 +114,8 @@ class Search:
             and "paginateSamples" in asked
             and "fiftyone.core.stages" in asked
         ):
-            # What is found is shown by its ids.
-            places = self._found if "stages.Select" in asked else self._shown
+            # What a panel has found is shown by its ids.
+            finds = "stages.Select" in asked or "stages.SortBySimilarity" in asked
+            places = self._found if finds else self._shown
             for edge in response.json()["data"]["samples"]["edges"]:
                 places[int(edge["cursor"])] = edge["node"]["id"]

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.app import App
+from tests.e2e.app import App, checks_in
 
 CHECK = "FathomNet: check the setup"
-
-
-def checks_in(app: App) -> dict[str, list[str]]:
-    """Status, detail and fix of each check in the result that is open, by the check's name."""
-    rows = [row.split("\t") for row in app.form.get_by_role("row").all_inner_texts()]
-    return {row[0]: row[1:] for row in rows}
 
 
 def test_the_check_says_what_works_and_how_to_mend_what_does_not(

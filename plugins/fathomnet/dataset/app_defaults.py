@@ -145,7 +145,7 @@ def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()
     They are chosen on the tree where it has all of them and was saved as an ontology, which
     releases from 1.18 on can do, and otherwise from a list. The number of a box, its area and its
     ranks are no person's to set. Does nothing where somebody has said already what the tab offers,
-    and on releases before 1.13, which have no such tab.
+    and on releases that know no label schemas.
 
     Args:
         dataset: a FiftyOne dataset.
