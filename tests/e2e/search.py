@@ -87,16 +87,20 @@ class Search:
         return [self._found[place] for place in sorted(self._found)]
 
     def _wait_for_patches(self, count: int) -> None:
-        counter = self.page.locator("[data-cy=entry-counts]")
-        expect(counter).to_have_text(re.compile(rf"^{count:,} patch(es)?$"), timeout=PATIENCE)
+        words = re.compile(rf"^{count:,}( of [\d,]+)? patch(es)?$")
+        expect(self._counter).to_have_text(words, timeout=PATIENCE)
+
+    @property
+    def _counter(self) -> Locator:
+        return self.page.locator("[data-cy=entry-counts]")
 
     @property
     def _in_panel(self) -> Locator:
         return self.page.get_by_text("Completed").first
 
     def _wait_until_found(self) -> None:
-        in_view = self.page.get_by_text("SortBySimilarity").first
-        expect(self._in_panel.or_(in_view).first).to_be_visible(timeout=LOADING)
+        shown_at_once = self._counter.filter(has_text=" of ")
+        expect(self._in_panel.or_(shown_at_once).first).to_be_visible(timeout=LOADING)
 
     def _until(self, reached: Callable[[], bool]) -> None:
         for _ in range(PATIENCE // 200):

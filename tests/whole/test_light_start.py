@@ -1,4 +1,7 @@
-"""What ``make demo`` installs, and where torch comes from, by the Makefile's own recipes."""
+"""What ``make demo`` and earlier releases install, and where torch comes from.
+
+By the Makefile's own recipes.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ from tests.support.manifest import PROJECT
 
 NOWHERE = "http://127.0.0.1:9/simple"
 """Nothing listens at the port of "discard"."""
+EARLIER = sorted(
+    lock.stem.removeprefix("fiftyone-") for lock in REPOSITORY.glob(".ci/fiftyone-*.txt")
+)
+"""The releases of FiftyOne whose tests have locked versions of what they need."""
 
 
 @pytest.fixture
@@ -101,6 +108,24 @@ def test_the_tests_add_the_rest_in_the_same_environment(tmp_path: Path) -> None:
     (folder / ".installed").touch()
     (folder / ".installed-demo").touch()
     assert "pip install" not in plan("test", folder) + plan("demo", folder)
+
+
+@pytest.mark.parametrize("release", EARLIER)
+def test_an_earlier_release_has_an_environment_of_its_own_and_the_suites_that_need_fiftyone(
+    release: str, tmp_path: Path
+) -> None:
+    text = plan("test", tmp_path / "v", FIFTYONE=release)
+    assert f"{tmp_path}/v-fiftyone-{release}/bin/python -m pytest" in text
+    assert f"--constraint .ci/fiftyone-{release}.txt" in text
+    assert f"'fiftyone=={release}'" in text
+    assert "--index-url" not in plan("test", tmp_path / "v", FIFTYONE=release, TORCH_INDEX="")
+    run_by_ci = (REPOSITORY / ".ci/run").read_text()
+    assert f"with_fiftyone {release} " in run_by_ci
+    tests = [word for word in text.split() if word.startswith("tests/") and "::" not in word]
+    assert [test for test in tests if not (REPOSITORY / test).is_file()] == []
+    for suite in ("operators", "dataset", "evaluation", "similarity", "embeddings", "panels"):
+        assert [test for test in tests if test.startswith(f"tests/{suite}/")], suite
+    assert {"tests/test_delegation.py", "tests/e2e/test_main_job.py"} <= set(tests)
 
 
 def install_torch(index: str, folder: Path) -> subprocess.CompletedProcess[str]:
