@@ -5,8 +5,9 @@ Releases before the panel of searches show at once what they have found.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.sync_api import Locator, Page, Response, expect
@@ -56,8 +57,8 @@ class Search:
         self.page.locator("[data-cy=action-sort-by-similarity]").click()
         field = self.page.get_by_placeholder("Type anything!")
         field.fill(text)
-        field.press("Enter")
-        self._wait_until_found()
+        with self._finding():
+            field.press("Enter")
 
     def by_patch(self, place: int) -> str:
         """Selects a patch, counted from 0, and searches for those like it.
@@ -67,9 +68,9 @@ class Search:
         """
         self.app.select(place)
         self.page.get_by_test_id("WallpaperIcon").first.click()
-        self.page.get_by_text(re.compile("Show similar")).last.click()
         selected = self._shown[place]
-        self._wait_until_found()
+        with self._finding():
+            self.page.get_by_text(re.compile("Show similar")).last.click()
         return selected
 
     def results(self, count: int) -> list[str]:
@@ -87,7 +88,7 @@ class Search:
         return [self._found[place] for place in sorted(self._found)]
 
     def _wait_for_patches(self, count: int) -> None:
-        words = re.compile(rf"^{count:,}( of [\d,]+)? patch(es)?$")
+        words = re.compile(rf"^{count:,} patch(es)?$")
         expect(self._counter).to_have_text(words, timeout=PATIENCE)
 
     @property
@@ -98,8 +99,11 @@ class Search:
     def _in_panel(self) -> Locator:
         return self.page.get_by_text("Completed").first
 
-    def _wait_until_found(self) -> None:
-        shown_at_once = self._counter.filter(has_text=" of ")
+    @contextlib.contextmanager
+    def _finding(self) -> Iterator[None]:
+        """Waits until the search that the block starts has ended."""
+        shown_at_once = self._counter.filter(has_not_text=self._counter.inner_text())
+        yield
         expect(self._in_panel.or_(shown_at_once).first).to_be_visible(timeout=LOADING)
 
     def _until(self, reached: Callable[[], bool]) -> None:
