@@ -601,6 +601,109 @@ CASES: dict[str, tuple[str, Tests]] = {
     ),
 }
 
+KINDS: dict[str, Tests] = {
+    "an id alone is taken for identity": {
+        "predictions/test_identity.py": (
+            "test_a_box_cut_at_the_edge_still_fits_its_row",
+            "test_a_split_without_categories_takes_the_ids_of_the_other",
+        ),
+        "dataset/test_partners.py": ("test_a_number_means_the_box_of_the_same_image",),
+        "ingest/test_update.py": ("test_ids_that_mean_something_else_are_refused",),
+    },
+    "what was noticed is not told": {
+        "ingest/test_noticed.py": (
+            "test_notes_are_in_the_record_and_on_the_card_with_a_count_and_the_first",
+            "test_a_box_that_loses_more_than_a_tenth_is_a_warning_of_its_own_and_its_area_is_recomputed",
+        ),
+        "inference/test_run.py": (
+            "test_data_of_a_camera_with_12_bits_are_noted_by_run_and_merge_and_after_a_stop",
+        ),
+    },
+    "pixels are cut without comparing shapes": {
+        "inference/test_pipeline.py": (
+            "test_an_image_of_another_size_than_the_file_says_is_not_predicted",
+        ),
+        "catalog/test_as_they_come.py": ("test_a_picture_is_measured_as_it_is_shown",),
+        "report/test_crops.py": ("test_an_example_shows_the_box_of_the_picture_as_it_is_meant",),
+    },
+    "output does not come back": {
+        "relabelling/test_export.py": (
+            "test_pixels_give_the_same_share_again",
+            "test_a_dataset_of_any_other_origin_gets_numbers",
+            "test_files_of_an_earlier_export_do_not_stay_beside_the_new_ones",
+        ),
+    },
+    "all or nothing at ingest, two splits only": {
+        "ingest/test_three_splits.py": (
+            "test_predictions_are_imported_for_the_validation_split",
+            "test_the_card_has_a_column_for_each_split",
+        ),
+        "catalog/test_merging.py": (
+            "test_files_that_both_count_from_one_are_numbered_on",
+            "test_files_that_disagree_on_an_image_are_refused",
+        ),
+    },
+    "a refusal of everybody, or one that cannot change, is retried image by image": {
+        "media/web/test_source.py": ("test_what_is_no_image_is_rejected",),
+        "media/moving/test_hosts.py": (
+            "test_a_host_that_answers_nobody_is_given_up_in_the_end",
+            "test_one_wave_of_refusals_counts_once",
+        ),
+        "media/transfer/test_store_faults.py": (
+            "TestAStoreThatMisbehaves.test_a_bucket_whose_readers_pay_is_used_once_a_project_pays",
+        ),
+    },
+    "only one of the two clients knows the environment": {
+        "test_setup_check.py": ("test_the_network_is_told_as_the_machine_s_variables_have_it",),
+        "media/web/test_source.py": (
+            "test_a_proxy_is_asked_for_public_hosts_wherever_it_is",
+            "test_a_certificate_of_one_s_own_is_trusted_by_each_variable",
+        ),
+    },
+    "a header is believed where the bytes are looked at anyway": {
+        "media/web/test_source.py": ("test_headers_longer_than_most_are_read",),
+        "media/moving/test_whole_image.py": (
+            "test_how_the_bytes_are_cut_changes_nothing",
+            "test_no_beginning_of_an_image_passes_for_a_whole_one",
+        ),
+    },
+    "auto picks silently where the user has paid for something": {
+        "inference/test_allocated.py": (
+            "test_a_job_with_a_gpu_that_cannot_be_used_does_not_run_on_the_cpu",
+            "test_cards_without_code_in_this_pytorch_are_told",
+        ),
+        "inference/test_runner.py": ("test_the_precision_suits_the_gpu",),
+    },
+    "submission goes in steps without undo": {
+        "inference/test_sbatch.py": (
+            "test_what_was_submitted_is_cancelled_when_a_later_step_fails",
+            "test_an_answer_without_an_id_cancels_what_has_one",
+            "test_a_saved_page_that_is_called_a_checkpoint_is_refused_before",
+        ),
+    },
+    "could not compare is told as not there": {
+        "media/transfer/test_source_faults.py": (
+            "test_what_is_there_is_present_where_its_source_cannot_be_reached",
+        ),
+        "ingest/test_media_status.py": ("test_a_root_that_is_not_there_says_nothing_about_images",),
+    },
+    "facts at hand are not compared": {
+        "predictions/test_importing.py": (
+            "test_rows_about_boxes_that_a_limit_left_out_are_counted_and_no_faults",
+        ),
+        "inference/test_converted.py": ("test_a_changed_byte_in_the_weights_is_noticed",),
+        "media/test_ledger.py": ("test_a_file_of_another_split_is_no_further_one",),
+    },
+    "evidence is used without asking whether it is any": {
+        "label_errors/test_information.py": (
+            "test_boxes_of_one_image_are_one_observation",
+            "test_names_of_a_coarser_rank_are_information_though_none_agrees",
+            "test_a_handful_of_boxes_of_many_names_that_all_agree_is_no_chance",
+        ),
+    },
+}
+"""The kinds behind the cases, in the order of their table, with tests on other inputs of each."""
+
 LATER = {
     "A23": "crops with one Classification each belong to the work on any data",
     "A03, A04": "rows with boxes of their own as detections, likewise; here they are refused",
@@ -628,6 +731,13 @@ def test_what_is_right_in_each_case_is_held_by_tests_that_are_there(case: str) -
     title, tests = CASES[case]
     named = [(module, name) for module, names in tests.items() for name in names]
     assert named, title
+    assert not [one for one in named if one[1] not in _names_of_tests(one[0])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_trouble_is_tried_on_further_inputs(kind: str) -> None:
+    named = [(module, name) for module, names in KINDS[kind].items() for name in names]
+    assert len(named) > 1
     assert not [one for one in named if one[1] not in _names_of_tests(one[0])]
 
 

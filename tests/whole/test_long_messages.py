@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from fathomnet_inference.annotations import read_annotations
@@ -21,6 +22,7 @@ from fathomnet_inference.checkpoint import inspect
 from fathomnet_inference.results import read_results
 from fathomnet_voxel51.catalog import read_catalog
 from fathomnet_voxel51.command_line.deployments import use_deployment
+from fathomnet_voxel51.embeddings.vector_files import read_vector_file
 from fathomnet_voxel51.errors import FathomNetError
 from fathomnet_voxel51.files.credentials import find_credentials
 from fathomnet_voxel51.files.network import read_logins
@@ -78,6 +80,11 @@ def _run(folder: Path) -> Path:
     return folder / "run" / "manifest.json"
 
 
+def _vectors(folder: Path) -> Path:
+    np.savez(folder / "v.npz", ids=np.arange(3), vectors=np.ones((3, 4), np.float32))
+    return folder / "v.npz"
+
+
 def _own_table(path: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FATHOMNET_NAMES", str(path))
@@ -133,6 +140,7 @@ KINDS = {
     "a run to merge": Kind(_run, lambda path: read_results(path.parent)),
     "a taxonomy": Kind(_written("t.csv", TABLE), read_table),
     "a table of one's own": Kind(_written("t.csv", TABLE), _own_table),
+    "vectors": Kind(_vectors, lambda path: read_vector_file(str(path))),
     "a pack of needles": Kind(_written("p.yaml", PACK), lambda path: read_pack(str(path))),
     "a ledger": Kind(_ledger, lambda path: known_outcomes(str(path.parents[1]), "train", "ab12")),
     "logins": Kind(
