@@ -61,7 +61,7 @@ def readings(name: str) -> Iterator[Reading]:
         >>> [one.names for one in readings("Psolus squamatus (O.F. Müller, 1776)")]
         [('Psolus squamatus',), ('Psolus',)]
         >>> list(readings("Paralomis cf. multispina"))
-        [Reading(names=('Paralomis',), is_same=False)]
+        [Reading(names=('Paralomis',), is_same=False, is_stated=True)]
     """
     text = " ".join(name.replace("_", " ").split())
     segments = _SEPARATOR.split(text)
