@@ -160,6 +160,7 @@ BAD: Final[tuple[Given, ...]] = (
     ("start_review", {"order": "random", "field": "nothing"}),
     ("start_review", {"order": "age"}),
     ("open_review", {"view": "no-such-view"}),
+    ("open_review", {"view": "two", "field": "one_label"}),
     ("review_labels", {}),
     ("review_labels", {"view": "two", "verdict": "approve"}),
     ("review_labels", {"view": "two", "verdict": "relabel"}),

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of
-from ..errors import FathomNetError
+from ..dataset.label_fields import boxes_path
+from ..errors import FathomNetError, InputError
 from ..parameters import review as parameters
 from ..progress import Progress
+from ..relabelling.box_states import box_ids
 from ..review import OpenedSet, open_review
-from ..review.sets import keep_set, opened, show_set
+from ..review.sets import keep_set, opened, require_labels, show_set
 from ..seen import LASSOED, Target, boxes_meant
 from ..text import counted
 from .base import StageOperator
@@ -45,9 +47,14 @@ class OpenReview(StageOperator[parameters.OpenReview]):
             return Preview(target=str(dataset))
         try:
             samples = saved_view(dataset_of(dataset), params.view) if params.view else dataset
+            boxes = box_ids(samples, boxes_path(dataset_of(dataset), params.field))
+            require_labels(boxes, params.field)
+        except InputError as error:
+            return Preview(problems=error.faults)
         except FathomNetError as error:
-            return Preview(problems=(problem_with("view", error),))
-        return Preview(facts=(f"The panel begins with {params.view or _ALL}",) if samples else ())
+            return Preview(problems=(problem_with("field", error),))
+        labels = counted(len(boxes), "label", "labels")
+        return Preview(facts=(f"The panel begins with {labels}: {params.view or _ALL}",))
 
     def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
         """Opens the panel."""

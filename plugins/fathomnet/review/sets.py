@@ -5,7 +5,7 @@ the dataset's history nor of its saved views, and a reload of the page finds it 
 to a label meanwhile changes nothing of the set.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,11 +104,7 @@ def keep_set(
     dataset = dataset_of(dataset)
     boxes_path(dataset, field)
     pinned = tuple(dict.fromkeys((str(sample), str(label)) for sample, label in boxes))
-    if not pinned:
-        raise InputError(PANEL, [Fault("boxes", f"there is no label of {field} to look at")])
-    if len(pinned) > MOST_LABELS:
-        problem = f"{len(pinned):,} labels are too many for one set: {MOST_LABELS:,} are the most"
-        raise InputError(PANEL, [Fault("boxes", f"{problem}; choose fewer, or start a review")])
+    require_labels(pinned, field)
     user, moment = acting_user(), now().isoformat(timespec="microseconds")
     title = shortened(title or f"labels of {field}", _TITLE)
     key = str(ObjectId())
@@ -119,6 +115,19 @@ def keep_set(
     store.set(key, document | {"boxes": Binary(ids)})
     _forget_oldest(store, user, key)
     return kept
+
+
+def require_labels(boxes: Sequence[Box], field: str) -> None:
+    """Refuses labels that make no set.
+
+    Raises:
+        InputError: there is none, or there are too many.
+    """
+    if not boxes:
+        raise InputError(PANEL, [Fault("field", f"there is no label of {field} to look at")])
+    if len(boxes) > MOST_LABELS:
+        problem = f"{len(boxes):,} labels are too many for one set: {MOST_LABELS:,} are the most"
+        raise InputError(PANEL, [Fault("field", f"{problem}; choose fewer, or start a review")])
 
 
 def open_review(
