@@ -17,7 +17,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 import numpy as np
-from fathomnet_voxel51.labels.verdicts import state_of
+from fathomnet_voxel51.review import open_review
 from PIL import Image
 
 from benchmarks.database import private_run
@@ -74,15 +74,13 @@ def main() -> None:
 
 
 def _measure(dataset: Any, scratch: Path, judged: int) -> str:
-    from fathomnet_voxel51.relabelling.box_states import box_ids
-    from fathomnet_voxel51.review.sets import keep_set
-
     from tests.e2e.app import App, browser, browser_page
     from tests.e2e.servers import app_server
 
-    boxes = box_ids(dataset, "ground_truth.detections")
-    _photograph(dataset, [sample for sample, _ in boxes[: judged + 10]], scratch)
-    keep_set(dataset, boxes, title="all labels")
+    images = zip(*dataset.values(["id", "ground_truth.detections.id"]), strict=True)
+    boxes = [(image, label) for image, labels in images for label in labels or ()]
+    _photograph(dataset, [image for image, _ in boxes[: judged + 10]], scratch)
+    open_review(dataset, title="all labels")
     log = scratch / "app.log"
     with browser() as chromium, app_server(log) as url, browser_page(chromium, url) as page:
         app = App(page, url)
@@ -126,13 +124,13 @@ def _check(dataset: Any, labels: list[str], expected: list[str]) -> None:
     """The dataset holds these verdicts, and no other."""
     dataset.reload()
     stored = {
-        str(box["_id"]): state_of(box)
+        str(box["_id"]): box.get("review_state")
         for document in dataset._sample_collection.find()
         for box in document["ground_truth"]["detections"]
     }
     found = [stored[label] for label in labels]
     assert found[: len(expected)] == expected, Counter(found)
-    assert set(found[len(expected) :]) == {"unreviewed"}
+    assert set(found[len(expected) :]) == {None}
 
 
 def _photograph(dataset: Any, samples: list[str], scratch: Path) -> None:
