@@ -26,7 +26,7 @@ LARGEST: Final = 4_000_000
 """Bytes of a distribution: twice what the plugin and the demo's model take today."""
 
 _SUFFIXES: Final = frozenset(
-    ("", ".csv", ".json", ".md", ".py", ".safetensors", ".svg", ".txt", ".yaml", ".yml")
+    ("", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".svg", ".txt", ".yaml", ".yml")
 )
 _OF_TESTS: Final = re.compile(r"(test_.*|.*_test|conftest)\.py")
 _SECRETS: Final = {

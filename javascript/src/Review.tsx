@@ -27,8 +27,7 @@ export function Review({ schema }: ReviewProps) {
       show: (key) => void session.open(key),
       offer: (words) => {
         if (session.set) session.offer(words);
-        // The App finds the lassoed labels after it says that there are some.
-        else setTimeout(() => openFrom(session, server.openSeen()), SETTLING);
+        else openFrom(session, server.openSeen());
       },
     });
     const warn = (event: BeforeUnloadEvent): void => {
@@ -46,9 +45,6 @@ export function Review({ schema }: ReviewProps) {
 
   return <Frame session={session} server={server} />;
 }
-
-/** Milliseconds that the App takes to know what a lasso holds. */
-const SETTLING = 800;
 
 const VERDICTS: [Verdict, string, string][] = [
   ["confirm", "V", "It is right"],

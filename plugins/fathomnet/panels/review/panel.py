@@ -5,6 +5,7 @@ of this panel for what it shows, and changes labels by the operators alone.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import fiftyone as fo
@@ -68,12 +69,15 @@ class ReviewPanel(DatasetPanel):
     def on_change_dataset(self, ctx: Any) -> None:
         """The panel is drawn again, for the dataset that is open now."""
 
-    def on_change_extended_selection(self, ctx: Any) -> None:
-        """Says that something was lassoed: the component opens it, or offers to."""
-        chosen = (ctx.extended_selection or {}).get("selection") or ()
-        if chosen and self.gap(ctx) is None:
-            words = f"the {len(chosen):,} that are lassoed"
-            ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"offer": words})
+    def on_change_view(self, ctx: Any) -> None:
+        """Says what was lassoed in a map: the component opens it, or offers to."""
+        if not ctx.request_params.get("extended") or self.gap(ctx) is not None:
+            return
+        with suppress(DatasetError):
+            target = boxes_meant(ctx, _first_field(ctx.dataset))
+            if target is not None and target.how.startswith(LASSOED):
+                words = f"{counted(len(target.boxes), 'label', 'labels')}, {target.how}"
+                ctx.trigger(f"{PLUGIN_NAME}/show_review_set", {"offer": words})
 
     def open_seen(self, ctx: Any) -> dict[str, Any]:
         """Opens what is selected or lassoed in the App, or else all that it shows."""
