@@ -413,10 +413,9 @@ def nothing_is_meant(result: ExecutionResult) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=" + ".join)
 def test_exactly_what_is_on_the_screen_is_judged(world: World, way: tuple[str, str, str]) -> None:
     request, meant = screen(world, *way)
-    values = {"verdict": "reject", "scope": "shown" if way[2] == "shown" else "selected"}
-    if way[2] == "opened":
-        # An opened image is what is seen, and nothing in it is selected.
-        values["scope"] = "shown"
+    # What is open or lassoed is all that is seen then.
+    scope = "selected" if way[2] in ("selected", "clicked") else "shown"
+    values = {"verdict": "reject", "scope": scope}
     result = execute(as_a_person(request, "", operator=REVIEW, **values), REVIEW)
     judged = {
         str(box["_id"])
