@@ -47,7 +47,7 @@ def largest_mistake(app: App, rank: str) -> tuple[int, int, int, str, str]:
         (fact[0], row, column)
         for row, facts in enumerate(data["customdata"])
         for column, fact in enumerate(facts)
-        if fact and row != column and column < len(facts) - 1
+        if fact and row != column and column < len(facts) - 2 and row < len(data["customdata"]) - 1
     ]
     count, row, column = max(cells)
     return count, row, column, data["y"][row], data["x"][column]

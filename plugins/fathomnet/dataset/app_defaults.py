@@ -217,6 +217,36 @@ def show_on_tiles(dataset: Any, field: str) -> None:
         dataset.save()
 
 
+def show_on_patches(dataset: Any, field: str, attributes: Iterable[str]) -> None:
+    """Has the tiles of a field's patches say these attributes, and the sidebar offer them to tick.
+
+    The App draws of a label what stands in the sidebar and is ticked there. Paths such as
+    ``ground_truth.suspicion`` are there only in a view of patches, where a label is a field of its
+    own; of other views the App leaves them out. Does nothing where they are in the sidebar
+    already, ticked or not.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: of boxes.
+        attributes: of the boxes.
+    """
+    import fiftyone as fo
+
+    config = dataset.app_config
+    groups = config.sidebar_groups or fo.DatasetAppConfig.default_sidebar_groups(dataset)
+    listed = {path for group in groups for path in group.paths}
+    new = [path for name in attributes if (path := f"{field}.{name}") not in listed]
+    home = next((group for group in groups if group.name == "labels"), None)
+    if not new or home is None:
+        return
+    home.paths = [*home.paths, *new]
+    config.sidebar_groups = groups
+    untick_new_fields(dataset)
+    if not config.active_fields.exclude:
+        config.active_fields.paths = [*config.active_fields.paths, *new]
+    dataset.save()
+
+
 def save_split_view(dataset: Any, split: str) -> None:
     """Saves a view of one split under its name, unless a view of that name exists."""
     from fiftyone import ViewField

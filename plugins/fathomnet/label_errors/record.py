@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import names
 from ..dataset import writes
+from ..dataset.app_defaults import show_on_patches
 from ..dataset.documents import ImageChange
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.records import read_record, write_record
@@ -192,6 +193,7 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         done += written
         progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
     progress(0.8, "saving the views")
+    show_on_patches(dataset, field, (names.SUGGESTED_LABEL, names.SUSPICION))
     beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
     _save(dataset, names.SUSPECTS, findings, doubts.suspects.tolist())
     _save(dataset, names.LOOK_ALIKE_PAIRS, findings, beside)

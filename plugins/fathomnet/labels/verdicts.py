@@ -20,6 +20,7 @@ from ..names import (
     REVIEWED_BY,
     REVIEWED_LABEL,
     SECOND_ASSIGNEE,
+    SUGGESTED_LABEL,
     VERIFIED,
 )
 
@@ -68,6 +69,22 @@ def said_of(label: Mapping[str, Any]) -> str:
     """
     state = state_of(label)
     return str(label.get("label")) if state in RIGHT else f"({state})"
+
+
+def is_example(label: Mapping[str, Any]) -> bool:
+    """Whether a label may be shown as an example of its name: no suspect, nor doubted by a person.
+
+    Args:
+        label: its attributes, those of ``state_of`` and the suggestion of a suspect.
+
+    Examples:
+        >>> suspect = {"label": "Sebastes", "suggested_label": "Sebastolobus"}
+        >>> judged = {"review_state": "confirmed", "reviewed_label": "Sebastes"}
+        >>> is_example(suspect), is_example(suspect | judged), is_example({"label": "Sebastes"})
+        (False, True, True)
+    """
+    state = state_of(label)
+    return state in RIGHT or (state == "unreviewed" and label.get(SUGGESTED_LABEL) is None)
 
 
 def verdict_on(

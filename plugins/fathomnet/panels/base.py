@@ -17,9 +17,17 @@ from ..review.sets import open_set
 from ..seen import boxes_meant, see, user_name
 from ..text import literal
 
-_EDGES: Final = {"container": {"sx": {"pl": 2, "pt": 1, "pb": 4, "boxSizing": "border-box"}}}
+_EDGES: Final = {
+    "container": {"sx": {"pl": 2, "pr": 1, "pt": 1, "pb": 4, "boxSizing": "border-box"}},
+    # Or the widest row, picture or table would make all others as wide, beyond the panel's edge.
+    "grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}},
+}
 """Style of the frame around a panel, in the App's own units."""
 
+WRAPPED: Final = {
+    "grid": {"sx": {"display": "flex", "flexWrap": "wrap", "&& > *": {"width": "auto"}}}
+}
+"""Style of a row that goes on in the next line where the panel is narrow."""
 
 _AGAIN: Final = {
     "evaluation": ("evaluate_predictions", "Evaluate again"),

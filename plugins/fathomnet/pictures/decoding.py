@@ -328,3 +328,10 @@ def cut_patch(picture: Pixels, window: Window) -> Image.Image:
     """Cuts a patch out of an image, as a picture of its own."""
     rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
     return Image.fromarray(np.ascontiguousarray(picture[rows, columns]))
+
+
+def small_jpeg(patch: Image.Image, largest: tuple[int, int]) -> bytes:
+    """A patch as a JPEG file of so many pixels at most; the patch itself is made smaller."""
+    patch.thumbnail(largest, Image.Resampling.LANCZOS)
+    patch.save(sink := io.BytesIO(), "JPEG", quality=80)
+    return sink.getvalue()

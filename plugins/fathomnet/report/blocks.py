@@ -9,7 +9,8 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.label_fields import fields_holding
 from ..dataset.records import special_names
-from ..names import GROUND_TRUTH
+from ..labels.verdicts import is_example
+from ..names import GROUND_TRUTH, REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
 
 Cell = str | int | float | None
 
@@ -131,12 +132,14 @@ class Content:
         labels: labels of the boxes of ``GROUND_TRUTH``.
         rectangles: rectangles of the same boxes, relative to the image.
         special: how many boxes have each name that is no taxon; they are not among the labels.
+        examples: whether each of them may be shown as an example of its label.
     """
 
     ids: list[str]
     columns: dict[str, list[Any]]
     labels: list[Sequence[str | None]]
     rectangles: list[Sequence[Sequence[float]]]
+    examples: list[Sequence[bool]]
     special: Mapping[str, int] = field(default_factory=dict)
 
     def boxes(self) -> Iterator[tuple[int, str | None, Sequence[float]]]:
@@ -159,7 +162,8 @@ def read_content(dataset: Any) -> Content:
 
     has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
     path = f"{GROUND_TRUTH}.detections"
-    wanted = {path: ("label", "bounding_box")} if has_boxes else {}
+    attributes = ("label", "bounding_box", SUGGESTED_LABEL, REVIEW_STATE, REVIEWED_LABEL)
+    wanted = {path: attributes} if has_boxes else {}
     images = list(columns.read_images(dataset, IMAGE, wanted))
     every = [columns.boxes_in(image, path) if has_boxes else () for image in images]
     no_taxa = special_names(dataset)
@@ -174,5 +178,6 @@ def read_content(dataset: Any) -> Content:
         },
         [[box.get("label") for box in some] for some in boxes],
         [[box.get("bounding_box") or () for box in some] for some in boxes],
+        [[is_example(box) for box in some] for some in boxes],
         Counter(label for label in labels if label in no_taxa),
     )

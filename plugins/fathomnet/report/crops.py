@@ -1,13 +1,17 @@
 """Cuts out a few boxes of each concept from their images."""
 
-import io
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image
-
-from ..pictures.decoding import BoxError, PictureError, cut_patch, open_picture, window_of
+from ..pictures.decoding import (
+    BoxError,
+    PictureError,
+    cut_patch,
+    open_picture,
+    small_jpeg,
+    window_of,
+)
 from ..pictures.local import LocalMedia
 from ..progress import Progress
 from ..text import counted
@@ -51,14 +55,15 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
             except BoxError as error:
                 problems[str(error)] += 1
                 continue
-            patch.thumbnail(_LARGEST, Image.Resampling.LANCZOS)
-            patch.save(sink := io.BytesIO(), "JPEG", quality=80)
-            crops.append(Crop(label, sink.getvalue()))
+            crops.append(Crop(label, small_jpeg(patch, _LARGEST)))
         progress(done / len(of_image), f"cutting examples {done:,}/{len(of_image):,} images")
     blocks: list[Block] = []
     if crops:
         blocks += (
-            Note(f"Of each concept the largest boxes, {PER_CONCEPT} at most, of several images."),
+            Note(
+                f"Of each concept the largest boxes, {PER_CONCEPT} at most, of several images; "
+                "no suspects, nor boxes whose label a person has doubted."
+            ),
             Crops(tuple(sorted(crops, key=lambda crop: crop.concept))),
             Note("The licences of the images go for these parts of them too."),
         )
@@ -78,8 +83,9 @@ def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
 def _largest_boxes(content: Content) -> tuple[_OfImage, list[str]]:
     """Each concept's largest boxes by their images, one on each, and concepts without a file."""
     found: dict[str, list[tuple[float, int, tuple[float, ...]]]] = {}
-    for place, label, rectangle in content.boxes():
-        if label is not None and len(rectangle) == 4:
+    fit = (one for some in content.examples for one in some)
+    for (place, label, rectangle), is_fit in zip(content.boxes(), fit, strict=True):
+        if label is not None and is_fit and len(rectangle) == 4:
             area = rectangle[2] * rectangle[3]
             found.setdefault(label, []).append((-area, place, tuple(rectangle)))
     most = sorted(found, key=lambda label: (-len(found[label]), label))[:SHOWN]

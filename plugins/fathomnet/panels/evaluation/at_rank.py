@@ -87,10 +87,22 @@ class EvaluationAtRank:
         return int(self.confusion.right.sum()) / self.boxes if self.boxes else None
 
     def cell(self, row: int, column: int) -> Chosen:
-        """The boxes of a cell of the confusion."""
-        names = (*self.confusion.names, None)
-        words = self._words(names[row] or "", names[column])
-        return Chosen(words, self.confusion.cell(row, column))
+        """The boxes of a cell of the confusion, or of a whole row or column that are wrong.
+
+        Args:
+            row: of the true name; the one after the last for whatever is truly there.
+            column: of the predicted name; after the last come none, and whatever was predicted.
+        """
+        names, confusion = (*self.confusion.names, None), self.confusion
+        any_row, any_column = row == len(confusion.names), column > len(confusion.names)
+        if not any_row and not any_column:
+            return Chosen(self._words(names[row] or "", names[column]), confusion.cell(row, column))
+        of_row = np.full(len(confusion.rows), True) if any_row else confusion.rows == row
+        of_column = True if any_column else confusion.columns == column
+        words = [] if any_row else [f"truly {names[row]}"]
+        words += [] if any_column else [f"taken for {names[column] or 'nothing'}"]
+        told = ", ".join([*words, f"wrong at {self.level}"])
+        return Chosen(told, np.flatnonzero(confusion.wrong & of_row & of_column))
 
     def confused_pair(self, number: int) -> Chosen:
         """The boxes of one of the pairs that are confused most."""

@@ -10,6 +10,7 @@ from fiftyone.operators import types
 
 from ...evaluation.scoring.confusion import CONCEPT
 from ...text import counted, literal
+from ..base import WRAPPED
 from ..plotly import Figure
 from .at_rank import LEVELS, EvaluationAtRank
 
@@ -52,7 +53,7 @@ def add_choices(
     panel: Any, keys: Sequence[str], outdated: Collection[str], on_change: Handler
 ) -> None:
     """Three lists side by side: the evaluations, the ranks, the ways to open boxes."""
-    row = panel.h_stack(CHOICES, gap=2)
+    row = panel.h_stack(CHOICES, gap=2, componentsProps=WRAPPED)
     lists = (
         ("evaluation", "Evaluation", keys),
         ("level", "Rank", LEVELS),
@@ -67,7 +68,7 @@ def add_choices(
 
 def add_scores(panel: Any, shown: EvaluationAtRank) -> None:
     """The cards, and in words what was counted and what was not."""
-    row = panel.h_stack("cards", gap=2)
+    row = panel.h_stack("cards", gap=2, componentsProps=WRAPPED)
     for number, (title, value, remark) in enumerate(_cards(shown)):
         text = f"{literal(title)}\n##### {literal(value)}\n{literal(remark)}"
         row.md(text, name=f"card_{number}", space=3)
@@ -107,7 +108,7 @@ def add_opened(
 ) -> None:
     """Which boxes the App shows, a way to work through their labels, and a way back."""
     if opened:
-        row = panel.h_stack("opened_row", gap=2, align_y="center")
+        row = panel.h_stack("opened_row", gap=2, align_y="center", componentsProps=WRAPPED)
         row.md(f"Opened: {literal(opened)}", name="opened_words", space=7)
         params = {"field": field, "title": opened}
         row.btn("review", label="Review them", on_click=on_review, params=params, space=2)

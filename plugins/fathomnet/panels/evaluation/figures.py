@@ -32,13 +32,19 @@ _TYPE: Final = 12
 def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Figure:
     """Truth against prediction in the order of the tree; the colour is the share of the truth.
 
-    A row is a true name, a column a predicted one; the last column is of predictions without a
-    name. What there is none of is a hole, which nobody can click.
+    A row is a true name, a column a predicted one; after them come predictions without a name, and
+    at the edges all that is wrong of a row or a column. What there is none of is a hole, which
+    nobody can click.
     """
     names = confusion.names
     few = len(names) <= _FEW
     rows, facts = _cells(confusion, taxonomy)
-    columns = [*names, f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})"]
+    columns = [
+        *names,
+        f"(no name{'' if confusion.rank == CONCEPT else f' at {confusion.rank}'})",
+        "(all wrong)",
+    ]
+    names = (*names, "(all wrongly so)")
     cells = {
         "type": "heatmap",
         "name": confusion.rank,
@@ -54,10 +60,10 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Figure:
         "hoverongaps": False,
         "customdata": facts,
         "hovertemplate": "true: %{y}<br>predicted: %{x}<br>boxes: %{customdata[0]:,}, "
-        "%{customdata[1]} of the true ones%{customdata[2]}<extra></extra>",
+        "%{customdata[1]}%{customdata[2]}<extra></extra>",
     }
     if few:
-        written = [[str(count or "") for count in row] for row in confusion.counts.tolist()]
+        written = [[str(fact[0]) if fact else "" for fact in row] for row in facts]
         cells |= {"text": written, "texttemplate": "%{text}"}
     beside = plotly.ticks([plotly.short(name) for name in names])
     beneath = plotly.ticks([plotly.short(name) for name in columns])
@@ -82,9 +88,10 @@ def _cells(
 ) -> tuple[list[list[float | None]], list[list[list[Any] | None]]]:
     """Of each cell its colour, see ``_SCALE``, and its boxes, share and distance for the hover."""
     names, counts = confusion.names, confusion.counts
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    colours: list[list[float | None]] = [[None] * (len(names) + 1) for _ in names]
-    facts: list[list[list[Any] | None]] = [[None] * (len(names) + 1) for _ in names]
+    size, truths = len(names), counts.sum(axis=1)
+    shares = counts / np.maximum(truths[:, None], 1)
+    colours: list[list[float | None]] = [[None] * (size + 2) for _ in range(size + 1)]
+    facts: list[list[list[Any] | None]] = [[None] * (size + 2) for _ in range(size + 1)]
     for row, column in zip(*(axis.tolist() for axis in counts.nonzero()), strict=True):
         share = float(shares[row, column])
         # The root, or the many small shares that are wrong would all look alike.
@@ -93,7 +100,19 @@ def _cells(
         if column < len(names):
             true, predicted = (taxonomy.stated(names[place]) for place in (row, column))
             far = f"<br>distance {taxonomy.distance(true, predicted)}"
-        facts[row][column] = [int(counts[row, column]), f"{share:.1%}", far]
+        facts[row][column] = [int(counts[row, column]), f"{share:.1%} of the true ones", far]
+    right = counts.diagonal()
+    edges = [((row, size + 1), truths[row], right[row], "the true ones") for row in range(size)]
+    predicted = counts.sum(axis=0)
+    edges += [
+        ((size, column), predicted[column], right[column] if column < size else 0, "those named so")
+        for column in range(size + 1)
+    ]
+    edges.append(((size, size + 1), truths.sum(), right.sum(), "all"))
+    for (row, column), whole, good, of in edges:
+        if wrong := int(whole - good):
+            colours[row][column] = round((wrong / int(whole)) ** 0.5, 3)
+            facts[row][column] = [wrong, f"{wrong / int(whole):.1%} of {of}", ""]
     return colours, facts
 
 
@@ -106,15 +125,19 @@ def _phyla(confusion: Confusion, taxonomy: Taxonomy) -> list[tuple[str | None, i
 
 
 def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[plotly.Record]:
-    """Lines between the phyla, where the rank is finer, and one before the last column."""
+    """Lines between the phyla, where the rank is finer, and before what is no name."""
     size = len(confusion.names)
     edges: list[float] = []
     if confusion.rank == CONCEPT or RANKS.index(confusion.rank) > RANKS.index("phylum"):
         edges = [start - 0.5 for _, start, _ in _phyla(confusion, taxonomy)[1:]]
     line = {"type": "line", "layer": "above", "line": {"color": _LINE, "width": 1}}
-    across = [line | {"x0": -0.5, "x1": size + 0.5, "y0": edge, "y1": edge} for edge in edges]
-    down = [*edges, size - 0.5]
-    return across + [line | {"y0": -0.5, "y1": size - 0.5, "x0": edge, "x1": edge} for edge in down]
+    across, down = [*edges, size - 0.5], [*edges, size - 0.5, size + 0.5]
+    ends = {"x": size + 1.5, "y": size + 0.5}
+    return [
+        line | {f"{along}0": -0.5, f"{along}1": ends[along], f"{at}0": edge, f"{at}1": edge}
+        for along, at, places in (("x", "y", across), ("y", "x", down))
+        for edge in places
+    ]
 
 
 def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Record:

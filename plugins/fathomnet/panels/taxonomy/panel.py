@@ -1,22 +1,46 @@
 """The panel that shows the concepts of a dataset on the tree of life."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 from fiftyone.operators import types
 
 from ...dataset.label_fields import labels_path
 from ...dataset.records import all_outdated
+from ...errors import DatasetError
+from ...evaluation.finished import view_of_pairs
 from ...review.sets import MOST_LABELS
 from ...taxonomy import load_taxonomy
-from ...text import counted, shortened
-from ..base import DatasetPanel, Gap
+from ...text import counted, literal, shortened
+from ..base import WRAPPED, DatasetPanel, Gap
 from . import state
-from .sunburst import figure
-from .tree import ALL, OTHERS, SHORTEST_PART, UNLABELLED, Node, TaxonTree, distance, outside, right
+from .counts import labels_in
+from .page import (
+    CONFUSED,
+    DIVES,
+    Mistakes,
+    dives_of,
+    links_to,
+    pictures_figure,
+    ranks_of,
+)
+from .sunburst import BY_BRANCH, WAYS, figure
+from .tree import (
+    ALL,
+    OTHERS,
+    SHORTEST_PART,
+    UNLABELLED,
+    Node,
+    TaxonTree,
+    distance,
+    named_by,
+    outside,
+    right,
+)
 from .views import show
 
-HEIGHT: Final = 520
+HEIGHT: Final = 420
 """Of the figure, in pixels."""
 ROWS: Final = 100
 """Of a list of concepts."""
@@ -61,7 +85,7 @@ class TaxonomyPanel(DatasetPanel):
         shown = state.look(ctx)
         self._add_choices(ctx, panel, shown)
         self._add_found(ctx, panel, shown.tree)
-        self._add_path(panel, shown)
+        self._add_path(ctx, panel, shown)
         node = shown.node
         if node is None or not node.total.boxes:
             panel.view("nothing", types.Notice(label="What the App shows has no such boxes"))
@@ -84,7 +108,8 @@ class TaxonomyPanel(DatasetPanel):
         self.show_outdated(
             panel, (one for one in outdated if (one.basis.kind, one.basis.of) == ours)
         )
-        traces, layout = figure(shown.tree, node.key)
+        way = state.typed(ctx, "colours") if node.total.scored else BY_BRANCH
+        traces, layout = figure(shown.tree, node.key, way or BY_BRANCH)
         panel.plot(
             "tree",
             data=traces,
@@ -93,6 +118,8 @@ class TaxonomyPanel(DatasetPanel):
             height=f"{HEIGHT}px",
             on_click=self.on_slice,
         )
+        if named_by(node.key) and shown.field in labels_in(ctx.dataset):
+            self._add_page(ctx, panel, shown, node)
         self._add_lists(ctx, panel, shown.tree, node)
 
     def on_change_view(self, ctx: Any) -> None:
@@ -101,16 +128,47 @@ class TaxonomyPanel(DatasetPanel):
     def on_change_dataset(self, ctx: Any) -> None:
         """What was chosen for one dataset means nothing for another."""
         state.forget(ctx)
+        ctx.panel.set_state("opened", None)
 
     def on_field(self, ctx: Any) -> None:
-        """Another field: a taxon that was chosen of the one before is let go of."""
-        for field in state.label_fields(ctx):
-            before = state.look(ctx, field)
-            if before.key != ALL:
+        """Another field: the taxon that was chosen stays, if that has boxes of it too."""
+        field = state.look(ctx).field
+        for other in state.label_fields(ctx):
+            before = state.look(ctx, other)
+            if other != field and before.key != ALL:
                 state.set_view(ctx, before.base)
+                _choose(ctx, before.key)
+                return
 
     def on_evaluation(self, ctx: Any) -> None:
         """Another evaluation is shown along: the panel is drawn again."""
+
+    def on_colours(self, ctx: Any) -> None:
+        """The tree is drawn again in other colours."""
+
+    def on_picture(self, ctx: Any) -> None:
+        """Opens the image of a picture."""
+        shown = state.look(ctx)
+        examples = state.examples(ctx, shown.field, shown.key)
+        if ctx.params["idx"] < len(examples):
+            ctx.ops.open_sample(id=examples[ctx.params["idx"]].sample_id)
+
+    def on_wrong(self, ctx: Any) -> None:
+        """Shows the boxes of a taxon whose predicted name is another."""
+        self._open_pairs(ctx, lambda found: [found.wrong])
+
+    def on_confused(self, ctx: Any) -> None:
+        """Shows the boxes of a row of confusions."""
+        name, row = ctx.params["path"].rpartition(".")[2], ctx.params["row"]
+        self._open_pairs(ctx, lambda found: list(getattr(found, name).values())[row : row + 1])
+
+    def on_back(self, ctx: Any) -> None:
+        """From the boxes that were opened back to what was shown before, the taxon's page."""
+        import fiftyone as fo
+
+        ctx.panel.set_state("opened", None)
+        state.set_view(ctx, fo.DatasetView._build(ctx.dataset, ctx.params["stages"]))
+        state.draw_only(ctx, state.look(ctx).field)
 
     def on_search(self, ctx: Any) -> None:
         """What was typed is looked for when the panel is drawn again."""
@@ -133,7 +191,7 @@ class TaxonomyPanel(DatasetPanel):
 
     def _add_choices(self, ctx: Any, panel: Any, shown: state.Shown) -> None:
         """Which labels, which evaluation, and the field that is searched from."""
-        row = panel.h_stack("choices", gap=2, align_y="center")
+        row = panel.h_stack("choices", gap=2, align_y="center", componentsProps=WRAPPED)
         fields = [name for name, labelled in state.label_fields(ctx).items() if labelled]
         view = types.DropdownView(label="Labels", space=4)
         row.enum("field", fields, default=shown.field, view=view, on_change=self.on_field)
@@ -145,6 +203,9 @@ class TaxonomyPanel(DatasetPanel):
             row.enum(
                 "evaluation", choices, default=default, view=view, on_change=self.on_evaluation
             )
+            view = types.DropdownView(label="Colours", space=4)
+            way = state.typed(ctx, "colours") or BY_BRANCH
+            row.enum("colours", WAYS, default=way, view=view, on_change=self.on_colours)
         view = types.TextFieldView(label="Search by name", placeholder="Asteroidea", space=4)
         row.str("search", view=view, on_change=self.on_search)
 
@@ -181,16 +242,89 @@ class TaxonomyPanel(DatasetPanel):
         if near is not None:
             self._add_button(panel, "found_0", _titled(near), near.key, "outlined")
 
-    def _add_path(self, panel: Any, shown: state.Shown) -> None:
+    def _add_path(self, ctx: Any, panel: Any, shown: state.Shown) -> None:
         """Where one is: each name but the last leads back up."""
         path = shown.tree.path(shown.key) if shown.node else shown.tree.path(ALL)
-        row = panel.h_stack("path", gap=0, align_y="center")
+        row = panel.h_stack("path", gap=0, align_y="center", componentsProps=WRAPPED)
+        if opened := ctx.panel.state.opened:
+            label = f"Back to {shortened(opened['name'], LETTERS)}"
+            row.btn("back", label=label, variant="outlined", on_click=self.on_back, params=opened)
         above = path[:-1] if shown.node else path
         for place, node in enumerate(above):
             label = f"{shortened(node.name, LETTERS)} >"
             self._add_button(row, f"up_{place}", label, node.key)
         if shown.node:
             _add_text(row, "here", shortened(shown.node.name, LETTERS), bold=True)
+
+    def _add_page(self, ctx: Any, panel: Any, shown: state.Shown, node: Node) -> None:
+        """Pictures of a taxon, where it was seen, and what it is confused with."""
+        links = " · ".join(f"[{words}]({url})" for words, url in links_to(node.name).items())
+        panel.md(f"**{literal(shortened(node.name, LETTERS))}** at {links}", name="links")
+        examples = state.examples(ctx, shown.field, node.key)
+        if examples:
+            pictures = pictures_figure(examples)
+            panel.plot(
+                "pictures",
+                data=pictures.data,
+                layout=pictures.layout,
+                config={"displayModeBar": False, "scrollZoom": False},
+                height=f"{pictures.layout['height']}px",
+                on_click=self.on_picture,
+            )
+        else:
+            words = "No picture: images are not at hand, or every label is doubted"
+            _add_text(panel, "no_pictures", words)
+        found = state.mistakes(ctx, shown.eval_key, node.name) if shown.eval_key else None
+        if found is not None and found.scored:
+            self._add_mistakes(panel, shown, found)
+        ranks = ranks_of(shown.tree, node.key)
+        _add_table(panel, "ranks", "By rank", ("Rank", "Names", "Boxes named so"), ranks)
+        dives = dives_of(show(shown.base, shown.field, node.key, load_taxonomy()), shown.field)
+        title = "By dive" + (f", {DIVES} of {len(dives):,}" if len(dives) > DIVES else "")
+        _add_table(panel, "dives", title, ("Dive", "Images", "Boxes"), dives[:DIVES])
+
+    def _add_mistakes(self, panel: Any, shown: state.Shown, found: Mistakes) -> None:
+        """How often it is right in the evaluation, and what it is taken for."""
+        right, inside = (
+            f"{1 - count / found.scored:.0%}" for count in (len(found.wrong), found.outside)
+        )
+        boxes = counted(found.scored, "box", "boxes")
+        _add_text(
+            panel,
+            "judged",
+            f"{shown.eval_key}, all of it: of {boxes} {right} have the right name, {inside} one "
+            "of this taxon",
+        )
+        if found.wrong:
+            panel.btn(
+                "wrong",
+                label=f"Show wrong: {counted(len(found.wrong), 'box', 'boxes')}",
+                variant="outlined",
+                on_click=self.on_wrong,
+            )
+        for name, title in (("taken_for", "Taken for"), ("taken_for_it", "Taken for it")):
+            rows = [(other, len(some)) for other, some in getattr(found, name).items()]
+            columns = ("Name", "Boxes")
+            _add_table(panel, name, title, columns, rows[:CONFUSED], self.on_confused)
+
+    def _open_pairs(self, ctx: Any, pick: Callable[[Mistakes], Sequence[Sequence[int]]]) -> None:
+        """Shows boxes of the evaluation, each with what was predicted for it."""
+        shown = state.look(ctx)
+        name, evaluation = named_by(shown.key), state.read(ctx, shown.eval_key)
+        found = state.mistakes(ctx, shown.eval_key, name) if name and evaluation else None
+        picked = pick(found) if found is not None else ()
+        if not picked or evaluation is None:
+            ctx.ops.notify("The evaluation cannot be read: evaluate again", variant="error")
+            return
+        positions = np.array(picked[0], np.intp)
+        try:
+            view = view_of_pairs(ctx.dataset, evaluation, positions, as_patches=True)
+        except DatasetError as error:
+            ctx.ops.notify(str(error), variant="error")
+            return
+        ctx.panel.set_state("opened", {"name": name, "stages": ctx.view._serialize()})
+        state.draw_only(ctx, "")
+        state.set_view(ctx, view)
 
     def _add_lists(self, ctx: Any, panel: Any, tree: TaxonTree, node: Node) -> None:
         """The concepts at and below a node, those that the taxonomy does not know apart."""
@@ -233,6 +367,7 @@ def _choose(ctx: Any, key: str | None) -> None:
     """Shows the boxes of a node in the App, in what it showed before one was chosen."""
     shown = state.look(ctx)
     if key in shown.tree.nodes:
+        ctx.panel.set_state("opened", None)
         state.set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
         state.draw_only(ctx, "" if key == ALL else shown.field)
 
@@ -240,6 +375,31 @@ def _choose(ctx: Any, key: str | None) -> None:
 def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:
     """Plain text, in which nothing is markup."""
     panel.view(name, types.TextView(title=text, bold=bold, padding="0.25rem", color="text.primary"))
+
+
+def _add_table(
+    panel: Any,
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | int]],
+    on_click: Callable[[Any], None] | None = None,
+) -> None:
+    """A small table below its title; nothing where it has no rows."""
+    if not rows:
+        return
+    table = types.TableView(on_click_row=on_click, size="small")
+    for place, column in enumerate(columns):
+        table.add_column(f"c{place}", label=column)
+    lines = [
+        {
+            f"c{place}": f"{value:,}" if isinstance(value, int) else shortened(value, LETTERS)
+            for place, value in enumerate(row)
+        }
+        for row in rows
+    ]
+    _add_text(panel, f"{name}_title", title, bold=True)
+    panel.list(name, types.Object(), default=lines, view=table)
 
 
 def _described(shown: state.Shown, node: Node) -> str:

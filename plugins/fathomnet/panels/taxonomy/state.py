@@ -6,11 +6,18 @@ from typing import Any, Final
 
 from fiftyone.operators import execution_cache
 
-from ...evaluation.finished import finished_evaluations
+from ...errors import DatasetError
+from ...evaluation.finished import (
+    FinishedEvaluation,
+    evaluation_version,
+    finished_evaluations,
+    read_evaluation,
+)
 from ...labels.ranks import wrong_ranks
 from ...names import GROUND_TRUTH
 from ...taxonomy import load_taxonomy
 from .counts import count_labels, has_labels, labels_in
+from .page import Example, Mistakes, examples_of, mistakes_of
 from .tree import Node, TaxonTree, build_tree
 from .views import chosen
 
@@ -95,6 +102,67 @@ def draw_only(ctx: Any, field: str) -> None:
         others = set(labels_in(ctx.dataset)) - {field}
         kept = [one for one in drawn if one not in others]
         ctx.ops.set_active_fields(kept if field in kept else [*kept, field])
+
+
+def mistakes(ctx: Any, eval_key: str, name: str) -> Mistakes | None:
+    """What an evaluation says of a taxon; None where it cannot be read any more."""
+    evaluation = read(ctx, eval_key)
+    if evaluation is None:
+        return None
+    found: Mistakes = _mistakes(ctx, evaluation, evaluation_version(ctx.dataset, eval_key), name)
+    return found
+
+
+def read(ctx: Any, eval_key: str) -> FinishedEvaluation | None:
+    """An evaluation with all its pairs; None where it cannot be read any more."""
+    try:
+        found: FinishedEvaluation = _evaluation(
+            ctx, eval_key, evaluation_version(ctx.dataset, eval_key)
+        )
+    except DatasetError:
+        return None
+    return found
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, eval_key, version: (str(ctx.dataset._doc.id), eval_key, version),
+    max_size=2,
+    deserialize=lambda value: value,
+)
+def _evaluation(ctx: Any, eval_key: str, version: str) -> FinishedEvaluation:
+    return read_evaluation(ctx.dataset, eval_key, load_taxonomy())
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, evaluation, version, name: (
+        str(ctx.dataset._doc.id),
+        evaluation.eval_key,
+        version,
+        name,
+    ),
+    max_size=REMEMBERED,
+    deserialize=lambda value: value,
+)
+def _mistakes(ctx: Any, evaluation: FinishedEvaluation, version: str, name: str) -> Mistakes:
+    return mistakes_of(name, evaluation.pairs, load_taxonomy())
+
+
+@execution_cache(  # type: ignore[untyped-decorator]
+    residency="ephemeral",
+    key_fn=lambda ctx, field, key: (*_state(ctx.dataset), field, key),
+    max_size=REMEMBERED,
+    deserialize=lambda value: value,
+)
+def _examples(ctx: Any, field: str, key: str) -> list[Example]:
+    return examples_of(ctx.dataset, field, key, load_taxonomy())
+
+
+def examples(ctx: Any, field: str, key: str) -> list[Example]:
+    """Pictures of the labels at and below a node; kept until a label changes."""
+    found: list[Example] = _examples(ctx, field, key)
+    return found
 
 
 def typed(ctx: Any, name: str) -> Any:

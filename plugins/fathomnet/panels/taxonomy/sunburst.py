@@ -5,7 +5,7 @@ a pie with a hole: of pies FiftyOne passes on the label, which here is the node'
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...text import shortened
@@ -34,7 +34,13 @@ COLOURS: Final = (
 INK: Final = "#0d1117"
 """Of the names: dark enough on every colour."""
 GREY: Final = (120, 124, 132)
-"""Of what is no taxon."""
+"""Of what is no taxon, and of what no evaluation has scored."""
+BY_BRANCH: Final = "branch"
+BY_ACCURACY: Final = "accuracy"
+WAYS: Final = (BY_BRANCH, BY_ACCURACY)
+"""What a colour says: which branch it is, phyla at first, or how much of it is right."""
+SHADES: Final = ((232, 120, 80), (226, 200, 140), (64, 160, 210))
+"""Of nothing right, of half of it, and of all."""
 PALER: Final = 0.13
 """How much of the way to white each ring is paler than the one inside it."""
 
@@ -45,17 +51,25 @@ class _Slice:
 
     node: Node | None
     boxes: int
-    colour: tuple[int, int, int]
+    colour: tuple[int, ...]
 
 
-def figure(tree: TaxonTree, key: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def figure(
+    tree: TaxonTree, key: str, way: str = BY_BRANCH
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The traces and the layout of what lies below a node.
 
     Args:
         tree: what is drawn.
         key: of the node in the middle.
+        way: one of ``WAYS``.
     """
     rings = _rings(tree, key)
+    if way == BY_ACCURACY:
+        rings = [
+            [replace(one, colour=_shade(one.node)) if one.node else one for one in ring]
+            for ring in rings
+        ]
     edges = [HOLE + (1 - HOLE) * number / len(rings) for number in range(len(rings) + 1)]
     whole = tree.whole.total.boxes
     traces = [
@@ -85,13 +99,25 @@ def _outside(tree: TaxonTree, one: _Slice) -> list[_Slice]:
     """What lies outside a slice: its taxon's children, and a gap for its own boxes."""
     children = tree.children(one.node.key) if one.node else ()
     colour = tuple(round(part + (255 - part) * PALER) for part in one.colour)
-    slices = [_Slice(child, child.total.boxes, colour) for child in children]  # type: ignore[arg-type]
+    slices = [_Slice(child, child.total.boxes, colour) for child in children]
     rest = one.boxes - sum(child.total.boxes for child in children)
     return [*slices, _Slice(None, rest, one.colour)] if rest else slices
 
 
 def _colour(node: Node, place: int) -> tuple[int, int, int]:
     return GREY if node.key in (OTHERS, UNLABELLED) else COLOURS[place % len(COLOURS)]
+
+
+def _shade(node: Node) -> tuple[int, ...]:
+    """The colour of a share that is right: between two of ``SHADES``."""
+    share = node.total.accuracy
+    if share is None:
+        return GREY
+    low = min(int(share * 2), 1)
+    return tuple(
+        round(one + (other - one) * (share * 2 - low))
+        for one, other in zip(SHADES[low], SHADES[low + 1], strict=True)
+    )
 
 
 def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> dict[str, Any]:

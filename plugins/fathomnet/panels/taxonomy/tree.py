@@ -86,9 +86,15 @@ class TaxonTree:
         above = self.path(node.parent) if node.parent is not None else ()
         return (*above, node)
 
+    def at_and_below(self, key: str) -> Iterable[Node]:
+        """A node and all below it, each before those below it."""
+        yield self.nodes[key]
+        for child in self.children(key):
+            yield from self.at_and_below(child.key)
+
     def concepts(self, key: str) -> tuple[Node, ...]:
         """The labels at and below a node, the most frequent first."""
-        found = (node for node in self._below(key) if node.is_concept)
+        found = (node for node in self.at_and_below(key) if node.is_concept)
         return tuple(sorted(found, key=lambda node: (-node.own.boxes, node.name)))
 
     def find(self, text: str) -> tuple[Node, ...]:
@@ -151,11 +157,6 @@ class TaxonTree:
             )
             for key, some in found.items()
         }
-
-    def _below(self, key: str) -> Iterable[Node]:
-        yield self.nodes[key]
-        for child in self.children(key):
-            yield from self._below(child.key)
 
 
 def build_tree(counts: Mapping[str | None, LabelCount], taxonomy: Taxonomy) -> TaxonTree:

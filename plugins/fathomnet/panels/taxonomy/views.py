@@ -10,6 +10,25 @@ from ...taxonomy import Taxonomy
 from .tree import ALL, OTHERS, UNLABELLED, named_by, other_key, taxon_key
 
 
+def condition(key: str, taxonomy: Taxonomy) -> Any:
+    """The FiftyOne expression for the labels at and below a node.
+
+    Args:
+        key: of the node, see ``tree``.
+        taxonomy: the tree of concepts.
+    """
+    from fiftyone import ViewExpression
+    from fiftyone import ViewField as F
+
+    if key == UNLABELLED:
+        return ~F("label").exists()
+    name = named_by(key)
+    names = taxonomy.names if name is None else taxonomy.within(name) or (name,)
+    # Literal, or MongoDB would take a label that begins with "$" for a field.
+    among = ViewExpression({"$in": [F("label"), {"$literal": list(names)}]})
+    return F("label").exists() & ~among if key == OTHERS else among
+
+
 def show(view: Any, field: str, key: str, taxonomy: Taxonomy) -> Any:
     """A view of the boxes of a taxon and all below it, of those that a view shows.
 
@@ -23,7 +42,7 @@ def show(view: Any, field: str, key: str, taxonomy: Taxonomy) -> Any:
 
     if key == ALL:
         return view
-    return view.add_stage(fo.FilterLabels(field, _condition(key, taxonomy)))
+    return view.add_stage(fo.FilterLabels(field, condition(key, taxonomy)))
 
 
 def chosen(view: Any, field: str, taxonomy: Taxonomy) -> tuple[Any, str]:
@@ -50,19 +69,6 @@ def chosen(view: Any, field: str, taxonomy: Taxonomy) -> tuple[Any, str]:
     return view, ALL
 
 
-def _condition(key: str, taxonomy: Taxonomy) -> Any:
-    from fiftyone import ViewExpression
-    from fiftyone import ViewField as F
-
-    if key == UNLABELLED:
-        return ~F("label").exists()
-    name = named_by(key)
-    names = taxonomy.names if name is None else taxonomy.within(name) or (name,)
-    # Literal, or MongoDB would take a label that begins with "$" for a field.
-    among = ViewExpression({"$in": [F("label"), {"$literal": list(names)}]})
-    return F("label").exists() & ~among if key == OTHERS else among
-
-
 def _key(view: Any, stage: Any, field: str, taxonomy: Taxonomy) -> str | None:
     """The key of the choice that a stage is; None where it is another filter."""
     import fiftyone as fo
@@ -74,7 +80,7 @@ def _key(view: Any, stage: Any, field: str, taxonomy: Taxonomy) -> str | None:
     if names := _names(arguments["filter"]):
         keys = [taxon_key(names[0]) if names[0] in taxonomy else other_key(names[0])]
     for key in keys:
-        same = fo.FilterLabels(field, _condition(key, taxonomy))
+        same = fo.FilterLabels(field, condition(key, taxonomy))
         same.validate(view)  # a condition is written down as the kind of the field wants it
         if dict(same._kwargs()) == arguments:
             return key
