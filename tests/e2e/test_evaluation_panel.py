@@ -79,6 +79,16 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
 
     app.page.get_by_role("button", name="Show everything").click()
     app.wait_for_samples(len(dataset))
+    # One click on the edge of a row: all boxes of this family that are wrong.
+    data = plot(app, "matrix").evaluate("plot => plot.data[0]")
+    click(app, "matrix", len(data["x"]) - 1, row)
+    pairs = zip(*columns, strict=True)
+    wrong = [b for a, b in pairs if family.get(a) == true != family.get(b)]
+    assert len(wrong) >= count
+    wait_for_patches(app, len(wrong))
+    app.wait_for_text(f"truly {true}, wrong at family")
+    app.page.get_by_role("button", name="Show everything").click()
+    app.wait_for_samples(len(dataset))
     app.wait_until_drawn()
     plot(app, "ranks").scroll_into_view_if_needed()
     app.screenshot(pictures / "evaluation-by-rank.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import fiftyone as fo
@@ -9,8 +10,10 @@ from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.similarity import build_similarity_index
 
+from playwright.sync_api import expect
+
 from demo.wrong_labels import plant
-from tests.e2e.app import App
+from tests.e2e.app import PATIENCE, App
 from tests.e2e.search import Search
 from tests.support.drawn import LARGE, Drawn
 from tests.support.planted import MODEL, planted_dataset
@@ -54,6 +57,15 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     shown = search.open_view(no_dataset, "suspects", len(suspects))
     assert len(shown) >= top
     assert shown == suspects.values("id")[: len(shown)]
+    # A tile says without hover what is suggested, and how surely.
+    first = suspects.first().ground_truth
+    tile = app.page.locator("[data-cy=looker]").first
+    for name in ("suggested_label", "suspicion"):
+        path = f"ground_truth.{name}"
+        told = tile.locator(f"[data-cy='tag-{path}']")
+        expect(told).to_be_visible(timeout=PATIENCE)
+    expect(tile.get_by_text(first.suggested_label, exact=True).first).to_be_visible()
+    expect(tile.get_by_title(re.compile(r"^ground_truth.suspicion: 0\.\d"))).to_be_visible()
     app.screenshot(pictures / "suspects.png")
 
     pairs = dataset.load_saved_view("look-alike pairs")

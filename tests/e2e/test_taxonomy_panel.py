@@ -101,6 +101,43 @@ def test_a_click_on_a_taxon_and_a_search_show_exactly_its_boxes(
     wait_for_place(app, species, boxes)
 
 
+def test_a_taxon_has_a_page_that_fits_a_laptop_and_opens_what_is_wrong(
+    app: App, dataset: Any, pictures: Path
+) -> None:
+    page = app.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    page.locator("g.slice text").filter(has_text="Echinodermata").click(force=True)
+    back = page.get_by_text("Echinodermata", exact=True)
+    expect(back.first).to_be_visible(timeout=PATIENCE)
+    links = page.get_by_role("link", name="WoRMS")
+    expect(links).to_have_attribute("href", re.compile("marinespecies.*Echinodermata"))
+    expect(page.locator(".js-plotly-plot image")).to_have_count(6, timeout=PATIENCE)
+    # Nothing is beyond the panel's edge, nor smaller than can be read.
+    for plot in page.locator(".js-plotly-plot").all():
+        place = plot.bounding_box()
+        assert place and place["x"] + place["width"] <= 1280
+    sizes = page.locator(".js-plotly-plot text").evaluate_all(
+        "found => found.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(sizes) >= 9
+    app.screenshot(pictures / "taxon-page.png")
+
+    names = load_taxonomy().within("Echinodermata")
+    wrong = dataset.filter_labels(
+        "ground_truth", F("label").is_in(names) & (F("eval_model_predictions") == "fn")
+    ).count("ground_truth.detections")
+    page.get_by_role("button", name=f"Show wrong: {wrong:,} boxes").click()
+    counter = page.locator("[data-cy=entry-counts]")
+    expect(counter).to_have_text(f"{wrong:,} patches", timeout=PATIENCE)
+    images, boxes = images_with(dataset, "Echinodermata")
+    page.get_by_role("button", name="Back to Echinodermata").click()
+    app.wait_for_samples(images)
+    wait_for_place(app, "Echinodermata", boxes)
+
+
 def test_what_is_in_a_label_is_read_not_run(app: App, dataset: Any) -> None:
     path = "ground_truth.detections.label"
     labels = before = dataset.values(path)

@@ -123,9 +123,9 @@ def test_every_cell_counts_and_opens_its_boxes(
     (cells,) = panel.data["matrix"]
     rows, columns = ([html.unescape(name) for name in cells[axis]] for axis in "yx")
     shown = {
-        (rows[row], columns[column] if column < len(rows) else None): (row, column)
-        for row, facts in enumerate(cells["customdata"])
-        for column, fact in enumerate(facts)
+        (rows[row], columns[column] if column < len(rows) - 1 else None): (row, column)
+        for row, facts in enumerate(cells["customdata"][:-1])
+        for column, fact in enumerate(facts[:-1])
         if fact is not None
     }
     assert shown.keys() == expected.keys()
@@ -139,6 +139,37 @@ def test_every_cell_counts_and_opens_its_boxes(
         assert opened_boxes(panel, told) == {box.id for box in expected[pair]}, pair
         predictions = {box.prediction for box in expected[pair]} - {None}
         assert opened_predictions(panel, told) == predictions, pair
+
+
+@pytest.mark.parametrize("level", ["concept", "family"])
+def test_the_edges_of_the_matrix_open_all_that_is_wrong_of_a_name(
+    panel: DrivenPanel, boxes: list[Box], lineages: dict[str, tuple[str, ...]], level: str
+) -> None:
+    named = [
+        (box, at(level, box.true, lineages), at(level, box.predicted, lineages)) for box in boxes
+    ]
+    wrong = [one for one in named if one[1] is not None and one[1] != one[2]]
+    panel.fire("choose", path="choices.level", value=level)
+    (cells,) = panel.data["matrix"]
+    rows, columns = ([html.unescape(name) for name in cells[axis]] for axis in "yx")
+    facts = cells["customdata"]
+    size = len(rows) - 1
+    for place, name in enumerate([*rows[:-1], None]):
+        of_row = {box.id for box, true, _ in wrong if name is not None and true == name}
+        of_column = {box.id for box, _, predicted in wrong if predicted == name}
+        for (row, column), expected in {
+            **({(place, size + 1): of_row} if name is not None else {}),
+            (size, place): of_column,
+        }.items():
+            if not expected:
+                assert facts[row][column] is None
+                continue
+            assert facts[row][column][0] == len(expected), (columns[column], rows[row])
+            if len(expected) > 5:
+                told = panel.fire("open_cell", idx=[row, column], trace=level)
+                assert opened_boxes(panel, told) == expected
+    told = panel.fire("open_cell", idx=[size, size + 1], trace=level)
+    assert opened_boxes(panel, told) == {box.id for box, _, _ in wrong}
 
 
 def test_names_stand_in_the_order_of_the_tree(

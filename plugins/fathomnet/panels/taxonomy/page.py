@@ -39,7 +39,7 @@ NO_NAME: Final = "(no prediction)"
 
 _LARGEST: Final = (240, 160)
 """Pixels of a picture."""
-_HEIGHT: Final = 150
+_HEIGHT: Final = 160
 _WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -224,14 +224,14 @@ def _labels_of(view: Any, field: str) -> Iterator[_Candidate]:
 def pictures_figure(examples: Sequence[Example]) -> Figure:
     """The pictures side by side, as Plotly takes them; each can be clicked."""
     places = list(range(PICTURES))
-    said = [one.label + (", confirmed" if one.is_confirmed else "") for one in examples]
+    said = [short(one.label) + (", confirmed" if one.is_confirmed else "") for one in examples]
     bars = {
         "type": "bar",
         "x": places[: len(examples)],
         "y": [1] * len(examples),
         "width": 0.96,
         "marker": {"color": "rgba(0, 0, 0, 0)"},
-        "hovertext": [short(one) for one in said],
+        "hovertext": said,
         "hoverinfo": "text",
     }
     images = [
@@ -253,9 +253,10 @@ def pictures_figure(examples: Sequence[Example]) -> Figure:
     axis = {"fixedrange": True, "showgrid": False, "zeroline": False}
     layout = layout_of("", _HEIGHT) | {
         "images": images,
-        "margin": {"l": 0, "r": 0, "t": 0, "b": 24},
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 36},
         "xaxis": axis
-        | ticks([short(one) for one in said])
+        # A word a line, or the names would run into one another where the panel is narrow.
+        | ticks(["<br>".join(one.split(" ", 1)) for one in said])
         | {"range": [-0.5, PICTURES - 0.5], "tickangle": 0, "tickfont": {"size": 11}},
         "yaxis": axis | {"range": [0, 1], "visible": False},
     }

@@ -136,8 +136,9 @@ class TaxonomyPanel(DatasetPanel):
         for other in state.label_fields(ctx):
             before = state.look(ctx, other)
             if other != field and before.key != ALL:
-                state.set_view(ctx, before.base)
-                _choose(ctx, before.key)
+                state.expect(ctx, before.base)
+                if not _choose(ctx, before.key):
+                    state.set_view(ctx, before.base)
                 return
 
     def on_evaluation(self, ctx: Any) -> None:
@@ -363,13 +364,19 @@ class TaxonomyPanel(DatasetPanel):
         )
 
 
-def _choose(ctx: Any, key: str | None) -> None:
-    """Shows the boxes of a node in the App, in what it showed before one was chosen."""
+def _choose(ctx: Any, key: str | None) -> bool:
+    """Shows the boxes of a node in the App, in what it showed before one was chosen.
+
+    Returns:
+        Whether there is such a node.
+    """
     shown = state.look(ctx)
-    if key in shown.tree.nodes:
-        ctx.panel.set_state("opened", None)
-        state.set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
-        state.draw_only(ctx, "" if key == ALL else shown.field)
+    if key not in shown.tree.nodes:
+        return False
+    ctx.panel.set_state("opened", None)
+    state.set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
+    state.draw_only(ctx, "" if key == ALL else shown.field)
+    return True
 
 
 def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:

@@ -80,8 +80,13 @@ def look(ctx: Any, field: str = "") -> Shown:
 
 def set_view(ctx: Any, view: Any) -> None:
     """Makes the App show a view; what the panel draws until then is of that view already."""
-    ctx.params[_COMING] = view
+    expect(ctx, view)
     ctx.ops.set_view(view)
+
+
+def expect(ctx: Any, view: Any) -> None:
+    """Has the panel look at a view in place of the one that the App shows."""
+    ctx.params[_COMING] = view
 
 
 def draw_only(ctx: Any, field: str) -> None:
