@@ -79,6 +79,16 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
 
     app.page.get_by_role("button", name="Show everything").click()
     app.wait_for_samples(len(dataset))
+    # The wheel scrolls, and zooms nothing.
+    ranges = "plot => [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range].join()"
+    matrix = plot(app, "matrix")
+    matrix.scroll_into_view_if_needed()
+    matrix.hover()
+    drawn, place = matrix.evaluate(ranges), matrix.bounding_box()
+    app.page.mouse.wheel(0, -200)
+    app.page.wait_for_timeout(500)
+    assert matrix.evaluate(ranges) == drawn
+    assert matrix.bounding_box() != place
     # One click on the edge of a row: all boxes of this family that are wrong.
     data = plot(app, "matrix").evaluate("plot => plot.data[0]")
     click(app, "matrix", len(data["x"]) - 1, row)

@@ -9,7 +9,6 @@ import fiftyone as fo
 from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.similarity import build_similarity_index
-
 from playwright.sync_api import expect
 
 from demo.wrong_labels import plant

@@ -124,6 +124,16 @@ def test_a_taxon_has_a_page_that_fits_a_laptop_and_opens_what_is_wrong(
     )
     assert min(sizes) >= 9
     app.screenshot(pictures / "taxon-page.png")
+    picture = page.locator(".js-plotly-plot").filter(has=page.locator("image"))
+    picture.scroll_into_view_if_needed()
+    picture.hover(position={"x": 40, "y": 60})
+    expect(picture.locator(".hoverlayer text").first).to_be_attached(timeout=PATIENCE)
+    page.mouse.down()
+    page.mouse.up()
+    opened = page.locator("[data-cy=modal] canvas[canvas-loaded=true]")
+    expect(opened).to_be_visible(timeout=PATIENCE)
+    page.keyboard.press("Escape")
+    expect(opened).to_have_count(0, timeout=PATIENCE)
 
     names = load_taxonomy().within("Echinodermata")
     wrong = dataset.filter_labels(

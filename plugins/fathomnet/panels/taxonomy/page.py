@@ -95,7 +95,7 @@ def mistakes_of(name: str, pairs: Pairs, taxonomy: Taxonomy) -> Mistakes:
         >>> pairs = pair_up(true, predicted, load_taxonomy())
         >>> found = mistakes_of("Elpidia", pairs, load_taxonomy())
         >>> found.taken_for, found.taken_for_it
-        ({'Peniagone': [0], '(no prediction)': [1]}, {'Pandalus': [2]})
+        ({'(no prediction)': [1], 'Peniagone': [0]}, {'Pandalus': [2]})
     """
     below = set(taxonomy.within(name)) or {name}
     taxon = taxonomy.taxon(name)
