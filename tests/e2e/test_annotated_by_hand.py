@@ -20,7 +20,7 @@ from tests.e2e.boxes import boxes_of
 from tests.support.drawn import SMALL, Drawn
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(fo.Dataset, "update_label_schema"), reason="FiftyOne has this tab from 1.13 on"
+    not hasattr(fo, "AnnotationOntology"), reason="FiftyOne chooses names on a tree from 1.18 on"
 )
 
 
@@ -58,9 +58,10 @@ def test_an_edit_in_the_annotate_tab_is_a_correction_and_its_ranks_follow(
     assert "iscrowd" in said
     for name in ("annotation_id", "area", "kingdom"):
         assert name not in said
-    modal.get_by_role("combobox", name="label").click()
+    modal.locator("input[role=combobox][aria-haspopup=tree]").click()
+    page.get_by_placeholder("Search...").fill(new)
     with page.expect_response(lambda answer: answer.request.method == "PATCH"):
-        page.get_by_role("option", name=new, exact=True).click()
+        page.get_by_role("treeitem").get_by_text(new, exact=True).last.click()
     app.screenshot(pictures / "annotate.png")
     page.keyboard.press("Escape")
 
