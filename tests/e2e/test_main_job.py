@@ -136,17 +136,6 @@ def test_a_biologist_goes_from_urls_of_images_to_a_scored_model(
     indexed = figures(execute(app, "build a similarity index", model=MODEL))
     assert indexed["Indexed"] == str(boxes)
 
-    search = Search(app)
-    app.open_dataset(no_dataset, 44)
-    search.show_patches("ground_truth", boxes)
-    search.by_text(TEXT)
-    found = search.results(FOUND)
-    dataset.reload()
-    patches = dataset.to_patches("ground_truth")
-    by_python = patches.sort_by_similarity(TEXT, k=FOUND, brain_key=indexed["Brain key"])
-    assert found == by_python.values("id")
-
-    app.open_dataset(no_dataset, 44)
     app.open_operator("FathomNet: import predictions")
     app.fill("Predictions", str(demo_set.predictions / "predictions.parquet"))
     app.wait_for_text("0 boxes get no prediction")
@@ -165,6 +154,16 @@ def test_a_biologist_goes_from_urls_of_images_to_a_scored_model(
     app.screenshot(pictures / "app-grid.png")
     shown = app.values_of("model_predictions.detections.label")
     assert set(dataset.distinct("model_predictions.detections.label")) & set(shown), shown
+
+    search = Search(app)
+    search.show_patches("ground_truth", boxes)
+    search.by_text(TEXT)
+    found = search.results(FOUND)
+    dataset.reload()
+    patches = dataset.to_patches("ground_truth")
+    by_python = patches.sort_by_similarity(TEXT, k=FOUND, brain_key=indexed["Brain key"])
+    assert found == by_python.values("id")
+
     app.choose_view("test")
     app.wait_for_samples(12)
     app.wait_until_drawn()
