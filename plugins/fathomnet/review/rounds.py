@@ -254,7 +254,7 @@ def _plan(dataset: Any, asked: Round) -> tuple[Round, list[Box]]:
     faults = faults or [*_clashes(dataset, asked, is_new=before is None)]
     if faults:
         raise InputError("start_review", faults)
-    if before is not None and dataset._doc.runs[before.key].results is not None:
+    if before is not None and dataset._doc.runs[before.key].results:
         return replace(before, state="writing"), []
     samples = dataset.load_saved_view(asked.view) if asked.view else dataset
     boxes = box_ids(samples, path)
