@@ -130,7 +130,8 @@ def test_operators_tell_themselves_apart_from_each_other_and_from_fiftyones() ->
 def test_every_operator_says_how_careful_an_agent_is_to_be_with_it() -> None:
     risks = {name: operator(name).risk_level for name in NAMES}
     level = types.RiskLevel
-    assert {name for name, one in risks.items() if one == level.LOW} == {"check_setup"}
+    looks = {"check_setup", "open_review"}
+    assert {name for name, one in risks.items() if one == level.LOW} == looks
     # Whatever can delete a dataset, and whatever changes labels that a person gave.
     deletes = {name for name in NAMES if "recreate" in OPERATORS[name].model_fields}
     deletes |= {"run_workflow"}
@@ -146,7 +147,7 @@ def test_buttons_are_at_places_that_the_app_has_and_say_what_they_do(dataset: An
         one = operator(name)
         if one.place:
             placed[name] = one.resolve_placement(context(name, dataset))
-    assert set(placed) == {"ingest_dataset", "relabel_boxes", "review_labels"}
+    assert set(placed) == {"ingest_dataset", "open_review", "relabel_boxes", "review_labels"}
     for name, placement in placed.items():
         if placement is None:
             assert not hasattr(types.Places, operator(name).place)
