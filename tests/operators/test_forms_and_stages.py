@@ -105,7 +105,8 @@ BAD: Final[tuple[Given, ...]] = (
     ("compute_embeddings", {"batch_size": 0}),
     ("compute_embeddings", {"method": "astrology"}),
     ("compute_embeddings", {"brain_key": "no key", "method": "pca"}),
-    ("build_similarity_index", {}),
+    # Left empty, the form takes the model that has vectors here.
+    ("build_similarity_index", {"model": "clip"}),
     ("build_similarity_index", {"model": "no-such-model"}),
     ("build_similarity_index", {"model": "dinov2", "patches_field": ""}),
     ("build_similarity_index", {"backend": "no-such-backend"}),
@@ -128,7 +129,7 @@ BAD: Final[tuple[Given, ...]] = (
     ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "text_model": "dinov2"}),
     ("import_embeddings", {"vectors": "@good.npz", "key": "lab", "brain_key": "no key"}),
     ("export_embeddings", {}),
-    ("export_embeddings", {"folder": "@vectors"}),
+    ("export_embeddings", {"folder": "@vectors", "model": "clip"}),
     ("export_embeddings", {"folder": "@train/below", "model": "imported/lab"}),
     ("export_embeddings", {"folder": "@vectors", "model": "no-such-model"}),
     ("import_predictions", {}),
