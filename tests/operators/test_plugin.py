@@ -98,6 +98,7 @@ def test_the_chain_runs_from_python(shared_data: Path, dataset_name: str, tmp_pa
         "boxes_without_prediction": 0,
         "ignored_columns": [],
         "left_out_boxes": 0,
+        "notes": [],
         "replaced": 0,
     }
     dataset.reload()
