@@ -192,7 +192,8 @@ def test_labels_predictions_and_ranks_equal_those_that_set_values_writes(
 
 
 def imported_part(box: Any) -> fo.Detection:
-    attributes = [name for name in ("confidence", "probabilities") if box.has_field(name)]
+    given = ("confidence", "probabilities", "second_label", "second_confidence", "margin")
+    attributes = [name for name in given if box.has_field(name) and box[name] is not None]
     return fo.Detection(
         label=box.label,
         bounding_box=box.bounding_box,

@@ -27,7 +27,7 @@ from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import PLUGIN_NAME, SCHEMA_RUN_KEY, SCHEMA_VERSION
 from fathomnet_voxel51.parameters import OPERATORS
-from fathomnet_voxel51.relabelling import export_corrections, relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling import export_corrections, journal, relabel_boxes, undo_relabel
 from fathomnet_voxel51.relabelling.journal import journals_of, move_to
 from fathomnet_voxel51.tiles import add_tiles
 
@@ -217,7 +217,11 @@ def test_the_number_comes_with_the_first_record(foreign: Any) -> None:
     assert "fathomnet" not in foreign.info, "it has not become ours"
 
 
-def test_a_journal_on_somebody_else_s_dataset_has_its_form_too(foreign: Any) -> None:
+def test_a_journal_on_somebody_else_s_dataset_has_its_form_too(
+    foreign: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of whatever size, it was a run of its own then.
+    monkeypatch.setattr(journal, "_FEW", 0)
     relabel_boxes(foreign.view(), NEW)
     as_schema_1(foreign)
     del foreign.info["fathomnet"]
