@@ -50,6 +50,7 @@ CASES: Final = (
     killed("add_taxonomy_ranks", "the ranks and fields of an undisturbed run"),
     killed("add_tiles", "the tiles of an undisturbed run, none twice"),
     killed("compute_embeddings", "the vectors and map of an undisturbed run", **OF_PREDICTIONS),
+    killed("export_embeddings", "the file of an undisturbed run", folder="{out}", **OF_IMAGES),
     killed("build_similarity_index", "the index of an undisturbed run", **OF_IMAGES),
     killed("find_duplicates", "the groups and views of an undisturbed run", model=MODEL),
     killed("find_needles", "the hits, views and record of an undisturbed run"),

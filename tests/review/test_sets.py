@@ -59,6 +59,11 @@ def test_the_oldest_sets_of_a_person_make_room_and_those_of_others_stay(dataset:
     assert sets.read_set(dataset, other.key) == other
 
 
+@pytest.mark.fault(
+    operator="open_review",
+    happens="it is given no labels, more than fit, or a field that is not there",
+    end="a refusal that says so; the set that was open stays",
+)
 def test_what_cannot_be_a_set_is_refused_and_the_last_one_stays(dataset: Any) -> None:
     boxes = box_ids(dataset, BOXES)
     kept = sets.keep_set(dataset, boxes[:2])
