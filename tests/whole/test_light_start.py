@@ -119,8 +119,8 @@ def test_an_earlier_release_has_an_environment_of_its_own_and_the_suites_that_ne
     assert f"--constraint .ci/fiftyone-{release}.txt" in text
     assert f"'fiftyone=={release}'" in text
     assert "--index-url" not in plan("test", tmp_path / "v", FIFTYONE=release, TORCH_INDEX="")
-    run_by_ci = (REPOSITORY / ".ci/run").read_text()
-    assert f"with_fiftyone {release} " in run_by_ci
+    runs = (REPOSITORY / ".ci/releases").read_text()
+    assert f"with_fiftyone {release} " in runs
     tests = [word for word in text.split() if word.startswith("tests/") and "::" not in word]
     assert [test for test in tests if not (REPOSITORY / test).is_file()] == []
     for suite in ("operators", "dataset", "evaluation", "similarity", "embeddings", "panels"):
