@@ -65,12 +65,12 @@ def as_schema_1(dataset: Any) -> None:
     dataset.delete_run(SCHEMA_RUN_KEY)
     dataset.info["fathomnet"] = {"schema_version": 1}
     dataset.save()
-    for journal in journals_of(dataset):
-        groups = dataset.load_run_results(journal.key, cache=False).groups
+    for one in journals_of(dataset):
+        groups = dataset.load_run_results(one.key, cache=False).groups
         for group in groups:
             group["boxes"] = [line.split() for line in group["boxes"].splitlines()]
-        results = dataset.init_run_results(journal.key, groups=groups)
-        dataset.save_run_results(journal.key, results, cache=False)
+        results = dataset.init_run_results(one.key, groups=groups)
+        dataset.save_run_results(one.key, results, cache=False)
 
 
 def test_a_new_dataset_has_the_current_form(dataset: Any) -> None:
