@@ -10,7 +10,7 @@ from playwright.sync_api import ConsoleMessage, Error, Page, Response
 
 KNOWN: dict[str, str] = {
     r"net::ERR_FAILED|net::ERR_ABORTED": "what the browser asks of other hosts is refused here",
-    r"404 .*/media\?filepath=": "FiftyOne asks for the images of a dataset, which a test may not draw",
+    r"404 .*/media\?filepath=": "images that a test has not drawn are not there",
 }
 """Patterns of FiftyOne's own complaints, each with the reason why it is none of ours."""
 
