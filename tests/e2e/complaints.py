@@ -10,9 +10,10 @@ from playwright.sync_api import ConsoleMessage, Error, Page, Response
 
 KNOWN: dict[str, str] = {
     r"net::ERR_FAILED|net::ERR_ABORTED": "what the browser asks of other hosts is refused here",
+    r"Error executing operator|raise error\.with_traceback\(None\) from None": "refused in words",
     r"404 .*/media\?filepath=": "images that a test has not drawn are not there",
 }
-"""Patterns of FiftyOne's own complaints, each with the reason why it is none of ours."""
+"""Patterns of complaints that name this project and are none of ours, each with the reason."""
 
 TRACEBACK = "Traceback (most recent call last)"
 OURS = re.compile(r"fathomnet", re.IGNORECASE)
@@ -40,8 +41,12 @@ class Complaints:
             for url, count in self._missing.items()
             if count > 1 and "/media?filepath=" not in url
         ]
-        unknown = [one for one in self._said if not any(re.search(known, one) for known in KNOWN)]
-        return [*unknown, *twice, *tracebacks(log)]
+        ours = [
+            one
+            for one in self._said
+            if OURS.search(one) and not any(re.search(known, one) for known in KNOWN)
+        ]
+        return [*ours, *twice, *tracebacks(log)]
 
     def _note_error(self, error: Error) -> None:
         self._said.append(f"not caught: {error.message}\n{error.stack or ''}"[:2_000])
@@ -63,4 +68,5 @@ def tracebacks(log: Path) -> list[str]:
     if not log.exists():
         return []
     blocks = log.read_text(errors="replace").split(TRACEBACK)[1:]
-    return [f"{TRACEBACK}{block}"[:4_000] for block in blocks if OURS.search(block)]
+    ours = [f"{TRACEBACK}{block}"[:4_000] for block in blocks if OURS.search(block)]
+    return [one for one in ours if not any(re.search(known, one) for known in KNOWN)]

@@ -31,11 +31,11 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def dataset() -> Iterator[Any]:
-    """A persistent dataset, as only such a one can be worked on later, with two boxes fields."""
+    """A persistent dataset, as only such a one can be worked on later, with fields of boxes."""
     dataset = fo.Dataset("test-delegated-parameters")
     dataset.persistent = True
     sample = fo.Sample("/data/a.png", tags=["test"])
-    for field in ("ground_truth", "model_predictions"):
+    for field in ("ground_truth", "model_predictions", "tiles"):
         box = fo.Detection(label="Sebastes", bounding_box=[0.1, 0.1, 0.2, 0.2])
         sample[field] = fo.Detections(detections=[box])
     dataset.add_sample(sample)

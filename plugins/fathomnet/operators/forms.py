@@ -20,6 +20,7 @@ from ..files.places import Place, place
 from ..models import find_weights
 from ..parameters import Parameters, Widget, nested, title, widget
 from ..text import literal
+from .browser import UPLOAD
 from .suggestions import boxes_fields, default_for, label_fields, suggestions
 
 T = TypeVar("T")
@@ -219,7 +220,7 @@ def _add_fields(
         prop = _add_field(inputs, name, info, values.get(name), dataset)
         own = [fault.problem for fault in problems if fault.place.split(".")[0] == name]
         messages = list(dict.fromkeys(message.splitlines()[0] for message in own))
-        if not is_given(info, values.get(name), dataset):
+        if not (is_given(info, values.get(name), dataset) or values.get(f"{UPLOAD}{name}")):
             left += messages
         elif messages:
             prop.invalid = True

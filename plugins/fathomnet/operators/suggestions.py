@@ -45,6 +45,8 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
     """
     if dataset is None or kind not in (Widget.MODEL, Widget.TEXT_INDEX, Widget.PACK):
         return default
+    if kind is Widget.MODEL and not default:
+        return default  # no model is a choice too
     if kind is not Widget.MODEL:
         key, is_of_boxes = _text_index(dataset)
         if kind is Widget.TEXT_INDEX:
