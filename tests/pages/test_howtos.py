@@ -35,8 +35,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     os.environ.clear()
     os.environ.update(before)
-    if fo.dataset_exists("reef"):
-        fo.delete_dataset("reef")
+    for name in ("reef", "reef-voc"):
+        if fo.dataset_exists(name):
+            fo.delete_dataset(name)
 
 
 def write_reef(folder: Path, url: str | None = None) -> None:
@@ -60,11 +61,26 @@ def write_reef(folder: Path, url: str | None = None) -> None:
     (folder / "reef.json").write_text(json.dumps(document))
 
 
+def write_voc(folder: Path) -> None:
+    """The same photographs in another program's format, by FiftyOne's own exporter."""
+    photos = sorted((folder / "photos").iterdir())
+    box = fo.Detection(label="Sebastes", bounding_box=[0.05, 0.2, 0.25, 0.25])
+    truth = fo.Detections(detections=[box])
+    made = fo.Dataset()
+    made.add_samples(
+        [fo.Sample(filepath=str(photo), ground_truth=truth.copy()) for photo in photos]
+    )
+    kind = fo.types.VOCDetectionDataset
+    made.export(str(folder / "reef-voc"), dataset_type=kind, label_field="ground_truth")
+    made.delete()
+
+
 def operator(name: str) -> Any:
     return foo.get_operator(f"@fathomnet/voxel51/{name}")
 
 
 def test_own_coco(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_voc(folder)
     reader = Reader("docs/howto-own-coco.md", capsys)
     reader.follow("shell", "python")
     ingested, labelled, ranked, embedded, indexed, doubted, reported, split = reader.results
@@ -74,6 +90,9 @@ def test_own_coco(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (embedded["skipped"], indexed["indexed"], doubted["scored"]) == (0, BOXES, BOXES)
     assert "Lionfish" in reported["markdown"] and (folder / "reef-card/data-card.html").is_file()
     assert (split["train"], split["val"], split["dives"], split["leaks"]) == (6, 6, 2, [])
+    assert fo.load_dataset("reef-voc").count_values("ground_truth.detections.label") == {
+        "Sebastes": 12
+    }
     dataset = fo.load_dataset("reef")
     assert dataset.count_values("media_status") == {"ok": 12}
 

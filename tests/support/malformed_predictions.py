@@ -89,7 +89,13 @@ MALFORMED_PREDICTIONS: list[MalformedFile] = [
     _csv("0 bytes", b"", "predictions.csv", "empty (0 bytes)"),
     _csv("header only", _HEADER, "no rows"),
     _csv("blank lines only", b"\n\n\n", "line 1", "annotation_id or concept_name"),
-    _csv("no header", _ROWS, "line 1", "annotation_id or concept_name", "found 1, Funiculina"),
+    _csv(
+        "no header",
+        _ROWS,
+        "line 1",
+        "annotation_id or concept_name",
+        "found 2 columns of other names",
+    ),
     _csv(
         "no annotation_id column", b"id,concept_name\n1,Porifera\n", "line 1", "annotation_id", "id"
     ),

@@ -20,6 +20,7 @@ MODEL: Final = "demo-clip"
 STAND_IN: Final = (
     (r"^clip$|(?<=\")dinov2(?=\")", MODEL),
     (r"\bclip_similarity", "demo_clip_similarity"),
+    (r"\bclip_embedding", "demo_clip_embedding"),
     # A map by UMAP takes most of a minute, of any dataset.
     (r"^umap$", "pca"),
 )

@@ -147,7 +147,7 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
             target = None if name else boxes_meant(ctx, field, scope="shown")
             samples = ctx.dataset.load_saved_view(name) if name else ctx.dataset
             boxes = target.boxes if target else box_ids(samples, boxes_path(ctx.dataset, field))
-            title = ctx.params.get("title") or name or ""
+            title = name or ctx.panel.get_state("opened") or ctx.params.get("title") or ""
             open_set(
                 ctx, boxes, field, title, self.heading, as_grid=bool(ctx.params.get("as_grid"))
             )

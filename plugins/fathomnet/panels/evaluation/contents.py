@@ -110,7 +110,7 @@ def add_opened(
     if opened:
         row = panel.h_stack("opened_row", gap=2, align_y="center", componentsProps=WRAPPED)
         row.md(f"Opened: {literal(opened)}", name="opened_words", space=7)
-        params = {"field": field, "title": opened}
+        params = {"field": field}
         row.btn("review", label="Review them", on_click=on_review, params=params, space=2)
         row.btn("leave", label="Show everything", on_click=on_leave, space=3)
 
