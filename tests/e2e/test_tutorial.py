@@ -69,7 +69,6 @@ def test_every_operator_is_found_by_the_project_s_name_with_an_icon_of_its_own(
     ("icon", "told"),
     [
         ("relabel.svg", "A name of any rank in the taxonomy"),
-        ("undo.svg", "has no relabelling that could be undone"),
         ("ingest.svg", "choose at least one annotations file"),
     ],
 )
