@@ -56,8 +56,8 @@ def test_suspects_are_found_from_the_form_and_shown_with_the_planted_errors_firs
     shown = search.open_view(no_dataset, "suspects", len(suspects))
     assert len(shown) >= top
     assert shown == suspects.values("id")[: len(shown)]
-    # A tile says without hover what is suggested, and how surely, once the view was loaded anew: the
-    # App takes the paths of patches out of the sidebar while it shows images.
+    # A tile says without hover what is suggested, and how surely, once the view was loaded anew:
+    # the App takes the paths of patches out of the sidebar while it shows images.
     app.page.reload()
     app.wait_until_drawn()
     first = suspects.first().ground_truth
