@@ -246,7 +246,8 @@ def dataset(folder: Path) -> Iterator[Any]:
     (folder / "bad.csv").write_text("\n".join(["annotation_id,concept_name", *rows, "x,Unicorn"]))
     import_predictions(dataset, str(folder / "good.csv"), "train", field="predicted")
     vectors = np.random.default_rng(5).normal(size=(len(numbers), 4))
-    np.savez(folder / "good.npz", vectors=vectors, annotation_id=numbers)
+    splits = ["train"] * len(numbers)  # a test split with the same numbers comes later
+    np.savez(folder / "good.npz", vectors=vectors, annotation_id=numbers, split=splits)
     import_embeddings(dataset, str(folder / "good.npz"), "lab", method="none")
     relabel_boxes(dataset.limit(1), "Sebastes")
     foreign = fo.Dataset(f"{NAME}-foreign", persistent=True)
