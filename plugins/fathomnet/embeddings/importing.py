@@ -175,7 +175,9 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
         problem = f"makes vectors of {texts:,} numbers, and those of the file have {width:,}"
         raise InputError(vectors, [Fault("text_model", problem)])
     asked = {"model": plan.model, "patches_field": patches_field, "method": method}
-    basis = Basis.now(dataset, "map", plan.brain_key, (patches_field,), **asked, brain_key="")
+    basis = Basis.now(
+        dataset, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key
+    )
     record = _begun(plan, patches_field, text_model)
     _write_vectors(dataset, plan, record, portion(progress, 0.1, IMPORTED_BY))
     made = None

@@ -140,6 +140,10 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
 
     def review_view(self, ctx: Any) -> None:
         """Opens the labels of a saved view in the review panel, or of what the App shows."""
+        self.review(ctx, ctx.params.get("view") or ctx.params.get("title") or "")
+
+    def review(self, ctx: Any, title: str) -> None:
+        """Does what :meth:`review_view` does, under a title."""
         field, name = ctx.params["field"], ctx.params.get("view")
         try:
             if name and not ctx.dataset.has_saved_view(name):
@@ -147,7 +151,6 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
             target = None if name else boxes_meant(ctx, field, scope="shown")
             samples = ctx.dataset.load_saved_view(name) if name else ctx.dataset
             boxes = target.boxes if target else box_ids(samples, boxes_path(ctx.dataset, field))
-            title = name or ctx.panel.get_state("opened") or ctx.params.get("title") or ""
             open_set(
                 ctx, boxes, field, title, self.heading, as_grid=bool(ctx.params.get("as_grid"))
             )

@@ -70,7 +70,7 @@ class EvaluationByRank(DatasetPanel):
             ctx.panel.state.opened,
             shown.evaluation.gt_field,
             self.show_everything,
-            self.review_view,
+            self.review_opened,
         )
         contents.add_plots(
             panel,
@@ -122,6 +122,10 @@ class EvaluationByRank(DatasetPanel):
         """Opens the boxes of a cell of the confusion."""
         (row, column), level = ctx.params["idx"], ctx.params["trace"]
         _open(ctx, lambda shown: shown.cell(row, column), level)
+
+    def review_opened(self, ctx: Any) -> None:
+        """Opens the labels of the boxes that were opened in the review panel."""
+        self.review(ctx, ctx.panel.state.opened)
 
     def show_everything(self, ctx: Any) -> None:
         """Leaves the boxes that were opened."""
