@@ -44,6 +44,7 @@ TEXT_KINDS: Final = {
     Widget.BOXES_FIELD: "field of boxes",
     Widget.PATCHES_FIELD: "field of boxes, or nothing",
     Widget.MODEL: "model",
+    Widget.TEXT_MODEL: "model",
     Widget.BACKEND: "backend",
     Widget.BOXES_INDEX: "brain key",
     Widget.TEXT_INDEX: "brain key",

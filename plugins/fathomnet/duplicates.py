@@ -6,7 +6,6 @@ same, and their fine structure, what is left of a small grey copy without its li
 some small shift. How alike pictures of different things are, is measured on those drawn by lot.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from .dataset.columns import dataset_of, image_dives
 from .dataset.records import bring_up_to_date
 from .dataset.schema import declare
 from .errors import DatasetError, Fault, InputError
+from .hardware import usable_processors
 from .models import model_spec
 from .pictures.decoding import PictureError, decode_picture, read_picture
 from .pictures.local import LocalMedia
@@ -318,7 +318,7 @@ def _same_pictures(
         except PictureError:
             return None
 
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pictures") as pool:
+    with ThreadPoolExecutor(usable_processors(), thread_name_prefix="pictures") as pool:
         rows = wanted.tolist()
         for done, (row, found) in enumerate(zip(rows, pool.map(look, rows), strict=True)):
             progress(done / len(rows), "comparing the pictures")

@@ -57,7 +57,7 @@ def test_a_file_that_is_not_there_is_said_at_its_field(tmp_path: Path) -> None:
 def test_a_long_job_is_advised_to_be_scheduled_unless_it_only_lists(tmp_path: Path) -> None:
     values = {"media_root": "gs://bucket", "annotations": catalog(tmp_path, 1_001)}
     (warning,) = preview("upload_images", **values).warnings
-    assert "chedule it" in warning
+    assert "Schedule it" in warning
     assert preview("upload_images", limit=200, **values).warnings == ()
     assert preview("upload_images", emit_transfer_job=True, **values).warnings == ()
 

@@ -207,13 +207,10 @@ def tick_new_field(dataset: Any, field: str) -> None:
 
 def show_on_tiles(dataset: Any, field: str) -> None:
     """Ticks a field that is there, so that its value is on the tile of each image that has one."""
-    import fiftyone as fo
-
-    config = dataset.app_config
-    if config.active_fields is None:
-        config.active_fields = fo.DatasetAppConfig.default_active_fields(dataset)
-    if not config.active_fields.exclude and field not in config.active_fields.paths:
-        config.active_fields.paths.append(field)
+    untick_new_fields(dataset)
+    active = dataset.app_config.active_fields
+    if not active.exclude and field not in active.paths:
+        active.paths.append(field)
         dataset.save()
 
 

@@ -219,7 +219,7 @@ def reload_runs(dataset: Any) -> None:
     with suppress(AttributeError, NotImplementedError, OperationFailure):
         database = get_db_conn()
         stored = database.datasets.find_one({"_id": dataset._doc.id}, {"runs": 1})
-        lines = database.runs.find({"_id": {"$in": grown}}, {"config.lines": 1})
+        lines = database.runs.find({"_id": {"$in": grown}}, {"config.lines": 1}) if grown else ()
         texts = {one["_id"]: one.get("config", {}).get("lines") for one in lines}
         grown = [id_ for id_, one in logs.items() if one.config.get("lines") != texts.get(id_)]
     if stored is None or stored.get("runs", {}).keys() != runs.keys():

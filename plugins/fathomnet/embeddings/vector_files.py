@@ -22,6 +22,7 @@ from ..files.other_formats import other_format
 from ..files.places import is_there, place
 from ..files.reading import LARGEST
 from ..prediction_files.layout import PATHS
+from ..prediction_files.rows import LONGEST_REASON
 from ..text import listed, shortened
 
 VECTORS: Final = ("embedding", "embeddings", "vector", "vectors", "features", "feature")
@@ -38,7 +39,6 @@ BESIDE: Final = (SPLIT, IMAGE_ID, FILE_NAME)
 
 WIDEST: Final = 65_536
 MOST_NUMBERS: Final = LARGEST // 4
-_LONGEST_REASON: Final = 200
 
 ADVICE: Final = (
     "Expected is a Parquet file with a column of vectors and one of annotation_id, sample_id, path "
@@ -107,7 +107,7 @@ def _read_parquet(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]
         table.validate(full=True)
     # A damaged file also ends in plain errors of the language, for its names are read as text.
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = shortened(str(error).partition("\n")[0], _LONGEST_REASON)
+        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
         raise _refused(source, "file", f"is a damaged or cut off Parquet file ({reason})") from None
     columns = {name: table.column(name).to_pylist() for name in names if name in (*NAMING, *BESIDE)}
     kinds = {name: table.schema.field(name).type for name in names if name not in columns}
@@ -233,7 +233,7 @@ def _unreadable(source: SourceFile, error: Exception) -> InputError:
     if "pickle" in str(error):
         problem = "holds Python objects, which may run code and are never loaded; save plain arrays"
         return _refused(source, "file", problem)
-    reason = shortened(str(error).partition("\n")[0], _LONGEST_REASON)
+    reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
     return _refused(source, "file", f"is damaged or cut off ({reason})")
 
 

@@ -1,5 +1,6 @@
 """What the doors share that change the boxes that a person sees or has selected."""
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from bson import ObjectId
@@ -18,6 +19,7 @@ from ..relabelling.journal import changes_of
 from ..relabelling.relabel import ChosenBoxes, journal_to_undo
 from ..seen import Target, boxes_meant, boxes_of_form, see
 from .base import StageOperator
+from .forms import Question
 from .patch_copies import update_patches, view_of_boxes
 
 P = TypeVar("P", RelabelBoxes, ReviewLabels, LabelHits)
@@ -100,6 +102,29 @@ class BoxesOperator(StageOperator[P]):
         # They may well filter for what the boxes were before.
         ctx.ops.clear_sidebar_filters()
         ctx.ops.set_view(view)
+
+
+def question_of(
+    params: RelabelBoxes | ReviewLabels | LabelHits,
+    target: Any,
+    words: str,
+    about: Sequence[str],
+    reasons: Sequence[str] = (),
+) -> Question | None:
+    """What somebody at a form must tick; None where nothing gives a reason, or a program asks.
+
+    Args:
+        params: of the form.
+        target: what was found on the screen; a dataset or a view where a program asks.
+        words: what is done to how many, such as ``Judge 12 labels``.
+        about: what beside the target the tick is about, such as the new label.
+        reasons: to ask, beside those that the target gives.
+    """
+    if not isinstance(target, Target) or not target.prompt or params.dry_run:
+        return None
+    every = (*target.reasons, *reasons)
+    name = f"_tick_{target.number(*about)}"
+    return Question(name, f"{words}: {target.how}", every) if every else None
 
 
 def boxes_of(params: RelabelBoxes | ReviewLabels | LabelHits, target: Any) -> Any:

@@ -9,8 +9,8 @@ from ..parameters import needles as parameters
 from ..progress import Progress, silent
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import BoxesOperator, boxes_of
-from .forms import Preview, Question, problem_with
+from .chosen_boxes import BoxesOperator, boxes_of, question_of
+from .forms import Preview, problem_with
 
 
 class LabelHits(BoxesOperator[parameters.LabelHits]):
@@ -43,11 +43,10 @@ class LabelHits(BoxesOperator[parameters.LabelHits]):
             else ()
         )
         question = None
-        if isinstance(dataset, Target) and dataset.prompt and dataset.reasons and told.labelled:
+        if isinstance(dataset, Target) and told.labelled:
             hits = counted(len(dataset.boxes), "hit", "hits")
-            name = f"_tick_{dataset.number(params.label, params.into)}"
-            words = f"Label {'this' if len(dataset.boxes) == 1 else 'these'} {hits}: {dataset.how}"
-            question = None if params.dry_run else Question(name, words, dataset.reasons)
+            words = f"Label {'this' if len(dataset.boxes) == 1 else 'these'} {hits}"
+            question = question_of(params, dataset, words, (params.label, params.into))
         return Preview(tuple(facts), warnings, target=said, question=question)
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..relabelling import RelabelResult, relabel_boxes
 from ..seen import Target
 from ..taxonomy import load_taxonomy
 from ..text import counted
-from .chosen_boxes import BoxesOperator, boxes_of
+from .chosen_boxes import BoxesOperator, boxes_of, question_of
 from .forms import Preview, Question
 
 
@@ -81,15 +81,13 @@ def _relabel(
 def _question(
     params: parameters.RelabelBoxes, target: Target, told: RelabelResult
 ) -> Question | None:
-    """What somebody at a form is asked; None where nothing gives a reason, or a program asks."""
+    """What somebody at a form is asked; also where several phyla are involved."""
+    if not told.changed:
+        return None
     taxonomy = load_taxonomy()
     labels = [*(one.before for one in told.differences), params.label]
     phyla = sorted({rank_attributes(one, taxonomy)["phylum"] or "" for one in labels} - {""})
-    reasons = target.reasons
-    if len(phyla) > 1 and told.changed:
-        reasons = (*reasons, f"Several phyla are involved: {', '.join(phyla)}.")
-    if not reasons or not target.prompt or params.dry_run or not told.changed:
-        return None
+    reasons = (f"Several phyla are involved: {', '.join(phyla)}.",) if len(phyla) > 1 else ()
     boxes = counted(len(target.boxes), "box", "boxes")
-    words = f"Change {'this' if len(target.boxes) == 1 else 'these'} {boxes}: {target.how}"
-    return Question(f"_tick_{target.number(params.label)}", words, reasons)
+    words = f"Change {'this' if len(target.boxes) == 1 else 'these'} {boxes}"
+    return question_of(params, target, words, (params.label,), reasons)

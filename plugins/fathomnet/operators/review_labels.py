@@ -9,8 +9,8 @@ from ..progress import Progress, silent
 from ..review import ReviewResult, review_labels
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import PINNED, BoxesOperator, boxes_of
-from .forms import Preview, Question, problem_with
+from .chosen_boxes import PINNED, BoxesOperator, boxes_of, question_of
+from .forms import Preview, problem_with
 
 _NAMES_LISTED: Final = 8
 _BECOME: Final = {
@@ -58,11 +58,9 @@ class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
             verdicts = counted(told.judged_before, "verdict", "verdicts")
             warnings.append(f"This replaces {verdicts} of other people; the journal keeps them.")
         question = None
-        if isinstance(dataset, Target) and dataset.reasons and dataset.prompt and told.changed:
-            boxes = counted(len(dataset.boxes), "label", "labels")
-            words = f"Judge {boxes}: {dataset.how}"
-            name = f"_tick_{dataset.number(params.verdict, params.label)}"
-            question = None if params.dry_run else Question(name, words, dataset.reasons)
+        if isinstance(dataset, Target) and told.changed:
+            words = f"Judge {counted(len(dataset.boxes), 'label', 'labels')}"
+            question = question_of(params, dataset, words, (params.verdict, params.label))
         return Preview(tuple(facts), tuple(warnings), target=said, question=question)
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:

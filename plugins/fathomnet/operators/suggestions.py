@@ -45,8 +45,6 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
     """
     if dataset is None or kind not in (Widget.MODEL, Widget.TEXT_INDEX, Widget.PACK):
         return default
-    if kind is Widget.MODEL and not default:
-        return default  # no model is a choice too
     if kind is not Widget.MODEL:
         key, is_of_boxes = _text_index(dataset)
         if kind is Widget.TEXT_INDEX:
@@ -107,12 +105,19 @@ def _journals(dataset: Any) -> Iterable[Choice]:
             yield journal.key, f"{what}, {journal.when}{note}"
 
 
+def _models(know_text: bool = False) -> Iterable[Choice]:
+    for spec in map(model_spec, model_names()):
+        if spec.supports_prompts or not know_text:
+            yield spec.name, spec.title
+
+
 def _plain(names: Iterable[str]) -> Iterable[Choice]:
     return ((name, "") for name in names)
 
 
 _KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
-    Widget.MODEL: lambda: ((name, model_spec(name).title) for name in model_names()),
+    Widget.MODEL: _models,
+    Widget.TEXT_MODEL: lambda: _models(know_text=True),
     Widget.BACKEND: lambda: _plain(backend_names()),
     Widget.PACK: lambda: _plain(pack_names()),
     Widget.CONCEPT: lambda: _plain(load_taxonomy().names),

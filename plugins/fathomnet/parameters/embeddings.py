@@ -89,7 +89,7 @@ class ImportEmbeddings(Parameters):
     patches_field: PatchesField = names.GROUND_TRUTH
     text_model: Annotated[
         OptionalText,
-        Widget.MODEL,
+        Widget.TEXT_MODEL,
         Field(
             title="Text model",
             description="A model whose texts lie in the same space, for search by text; empty for "

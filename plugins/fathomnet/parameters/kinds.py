@@ -20,6 +20,7 @@ class Widget(Enum):
     BOXES_FIELD = "boxes field"
     PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
+    TEXT_MODEL = "the name of an embedding model that knows text"
     BACKEND = "a similarity backend's name"
     BOXES_INDEX = "brain key of an index of boxes"
     TEXT_INDEX = "brain key of an index that text can be looked for in"
