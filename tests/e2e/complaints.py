@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Error, Page, Response
@@ -14,6 +15,9 @@ KNOWN: dict[str, str] = {
     r"404 .*/media\?filepath=": "images that a test has not drawn are not there",
 }
 """Patterns of complaints that name this project and are none of ours, each with the reason."""
+
+LONGEST = 4_000
+"""Characters of a complaint that a test's report shows."""
 
 TRACEBACK = "Traceback (most recent call last)"
 OURS = re.compile(r"fathomnet", re.IGNORECASE)
@@ -41,20 +45,15 @@ class Complaints:
             for url, count in self._missing.items()
             if count > 1 and "/media?filepath=" not in url
         ]
-        ours = [
-            one
-            for one in self._said
-            if OURS.search(one) and not any(re.search(known, one) for known in KNOWN)
-        ]
-        return [*ours, *twice, *tracebacks(log)]
+        return [*_not_known(self._said), *twice, *tracebacks(log)]
 
     def _note_error(self, error: Error) -> None:
-        self._said.append(f"not caught: {error.message}\n{error.stack or ''}"[:2_000])
+        self._said.append(f"not caught: {error.message}\n{error.stack or ''}")
 
     def _note_message(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             place = message.location.get("url", "")
-            self._said.append(f"on the console: {message.text[:1_000]} ({place})")
+            self._said.append(f"on the console: {message.text} ({place})")
 
     def _note_response(self, response: Response) -> None:
         if response.status == 404:
@@ -68,5 +67,13 @@ def tracebacks(log: Path) -> list[str]:
     if not log.exists():
         return []
     blocks = log.read_text(errors="replace").split(TRACEBACK)[1:]
-    ours = [f"{TRACEBACK}{block}"[:4_000] for block in blocks if OURS.search(block)]
-    return [one for one in ours if not any(re.search(known, one) for known in KNOWN)]
+    return _not_known(f"{TRACEBACK}{block}" for block in blocks)
+
+
+def _not_known(complaints: Iterable[str]) -> list[str]:
+    """Those that name this project and are not known: judged whole, then cut to be read."""
+    return [
+        one[:LONGEST]
+        for one in complaints
+        if OURS.search(one) and not any(re.search(known, one) for known in KNOWN)
+    ]
