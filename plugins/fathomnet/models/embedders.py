@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import Fault, InputError, SetupError
+from ..hardware import choose_device, choose_precision
 from ..names import IMPORTED
-from .devices import choose_device, choose_precision
 from .weights import (
     KNOWN,
     OPEN_CLIP_CONFIG,

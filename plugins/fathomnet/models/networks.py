@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import Fault, InputError
-from .devices import torch_dtype
+from ..hardware import torch_dtype
 from .weights import OPEN_CLIP_CONFIG, Weights
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ..embeddings import check_embeddings
 from ..embeddings.compute import NO_MAP
 from ..errors import FathomNetError, InputError, SetupError
-from ..models.devices import choose_device
+from ..hardware import choose_device
 from ..parameters import embeddings as parameters
 from .base import StageOperator
 from .forms import WORTH_SCHEDULING, Preview, missing_weights, problem_with, told_minutes
