@@ -223,7 +223,7 @@ def load_zoo_model(name: str, device: str = "auto", precision: str = "auto") -> 
         device: see ``load_embedder``.
         precision: see ``load_embedder``.
     """
-    from .zoo_model import FiftyOneModel
+    from .zoo import FiftyOneModel
 
     return FiftyOneModel(load_embedder(name, device, precision))
 
