@@ -17,7 +17,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from bson import ObjectId
-from fathomnet_voxel51.dataset.label_fields import boxes_path
+from fathomnet_voxel51.dataset.schema import boxes_path
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks

@@ -6,7 +6,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 
 from .dataset.columns import dataset_of
-from .dataset.label_fields import labels_path
+from .dataset.schema import labels_path
 from .evaluation.scoring.columns import pairs_of_results
 from .evaluation.scoring.scores import DISTANCE_LABEL, mean_distance, rank_entries
 from .names import RANK_ACCURACY, TAXONOMIC_DISTANCE, distance_attribute

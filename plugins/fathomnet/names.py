@@ -46,6 +46,10 @@ MapMethod = Literal["umap", "pca", "tsne", "none"]
 EXACT_BACKEND: Final = "sklearn"
 """The backend of similarity indexes on one machine, without a server, and exact. FiftyOne's own
 backend of this name gives wrong neighbours on small sets, so here it means the project's."""
+EXACT_OF_THE_BRAIN: Final = "sklearn-brain"
+"""What FiftyOne's own ``sklearn`` is called here."""
+LANCEDB: Final = "lancedb"
+MONGODB: Final = "mongodb"
 
 TILES: Final = "tiles"
 """Field of the boxes that together cover every image."""

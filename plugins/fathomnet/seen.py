@@ -29,7 +29,7 @@ import fiftyone as fo
 from fiftyone.server import view as server_view
 
 from .dataset.columns import dataset_of
-from .dataset.label_fields import boxes_path, fields_holding
+from .dataset.schema import boxes_path, fields_holding
 from .errors import DatasetError
 from .names import ANNOTATION_ID
 from .relabelling.box_states import box_ids

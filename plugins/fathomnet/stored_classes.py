@@ -4,8 +4,8 @@ FiftyOne stores the path of a run's class beside the run, and imports it wheneve
 The modules that define these classes may move; this module, and the names in it, may not.
 """
 
+from .similarity.backends import RememberedLanceDBSimilarity, RememberedLanceDBSimilarityConfig
 from .similarity.exact import ExactSimilarity, ExactSimilarityConfig, ExactSimilarityIndex
-from .similarity.lance import RememberedLanceDBSimilarity, RememberedLanceDBSimilarityConfig
 
 __all__ = [
     "ExactSimilarity",

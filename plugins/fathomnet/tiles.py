@@ -12,9 +12,8 @@ from .dataset import writes
 from .dataset.app_defaults import untick_new_fields
 from .dataset.documents import ImageChange
 from .dataset.hit_views import Hit
-from .dataset.label_fields import require_writable
 from .dataset.records import bring_up_to_date, read_record, write_record
-from .dataset.schema import boxes_schema, declare
+from .dataset.schema import boxes_schema, declare, require_writable
 from .errors import DatasetError, Fault, InputError
 from .names import MOST_TILES, TILE_COLUMNS, TILE_ROWS, TILES, tiles_run_key
 from .progress import Progress, silent

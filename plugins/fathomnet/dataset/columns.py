@@ -19,7 +19,7 @@ from bson import ObjectId
 from ..catalog.dives import dive_name
 from .collection import sample_collection
 from .documents import Document
-from .label_fields import boxes_path
+from .schema import boxes_path
 
 Columns = tuple[list[str], list[list[str]]]
 """Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""

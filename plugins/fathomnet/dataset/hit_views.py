@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .label_fields import boxes_path
+from .schema import boxes_path
 
 MOST: Final = 300_000
 """Boxes of a view: more ids FiftyOne cannot ask the database for."""

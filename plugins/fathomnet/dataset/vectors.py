@@ -13,8 +13,7 @@ from ..errors import DatasetError
 from . import columns, writes
 from .columns import dataset_of
 from .documents import AS_THEY_ARE, ImageChange, VectorPacker, VectorUnpacker
-from .label_fields import boxes_path
-from .schema import declare
+from .schema import boxes_path, declare
 
 READ_AT_ONCE: Final = 1_000
 """Samples of a view whose vectors are requested at once."""

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.columns import boxes_in, dataset_of, read_images
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import Basis, bring_up_to_date, read_record, reload_known, write_record
+from ..dataset.schema import boxes_path
 from ..dataset.vectors import (
     EmbeddingRecord,
     VectorRows,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of, ids_in
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..dataset.vectors import Fingerprint, fingerprint_path, vector_path
 from ..models import IMAGE_PROCESSOR
 from ..pictures.decoding import CROP_RULE, BoundingBox

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import Basis, bring_up_to_date, reload_known
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key

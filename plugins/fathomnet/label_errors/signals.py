@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import boxes_in, read_images
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..dataset.vectors import read_vectors
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.boxes import EvaluatedBoxes, read_evaluated_boxes

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Final
 
 from ..dataset import columns, writes
 from ..dataset.columns import dataset_of
-from ..dataset.label_fields import labels_path
 from ..dataset.label_pipelines import rank_update
 from ..dataset.records import bring_up_to_date, read_record, special_names, write_record
-from ..dataset.schema import declare, rank_schema
+from ..dataset.schema import declare, labels_path, rank_schema
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, OWN_RANK, RANKS
 from ..progress import Progress, silent

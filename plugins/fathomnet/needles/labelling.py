@@ -14,7 +14,6 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document, now
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.label_fields import boxes_path, require_writable
 from ..dataset.records import (
     bring_up_to_date,
     keep_special_names,
@@ -22,7 +21,7 @@ from ..dataset.records import (
     reload_known,
     special_names,
 )
-from ..dataset.schema import boxes_schema, declare, numbered_schema
+from ..dataset.schema import boxes_path, boxes_schema, declare, numbered_schema, require_writable
 from ..errors import Fault, InputError
 from ..labels.verdicts import as_stored, verdict_on
 from ..names import (

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Final
 
 from ..dataset.collection import set_label_values
 from ..dataset.hit_views import Hit, save_hits_view
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import read_record, write_record
-from ..dataset.schema import declare
+from ..dataset.schema import boxes_path, declare
 from ..names import needle_found, needle_score, needles_run_key
 from ..progress import Progress
 from ..tiles import TileGrid

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..dataset.label_fields import labels_path
+from ..dataset.schema import labels_path
 from ..errors import Fault
 from ..parameters import dataset as parameters
 from ..taxonomy import load_taxonomy

@@ -8,7 +8,7 @@ from bson.errors import InvalidId
 
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.finished import MOST_IDS
 from ..parameters.needles import LabelHits

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..errors import FathomNetError, InputError
 from ..parameters import review as parameters
 from ..progress import Progress

@@ -13,8 +13,7 @@ from typing import Any
 from bson import ObjectId, json_util
 
 from ..dataset.columns import dataset_of
-from ..dataset.label_fields import boxes_path, fields_holding
-from ..dataset.schema import declare
+from ..dataset.schema import boxes_path, declare, fields_holding
 from ..labels.verdicts import verdict_schema
 from ..relabelling.box_states import STATE_KEYS, box_ids, read_states
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ..dataset.label_fields import fields_holding
 from ..dataset.records import read_record, special_names
+from ..dataset.schema import fields_holding
 from ..dataset.vectors import EmbeddingRecord
 from ..models import model_names, model_spec
 from ..names import EMBEDDING_RUNS, IMPORTED
@@ -15,7 +15,7 @@ from ..needles.find import prompt_indexes
 from ..needles.packs import pack_names
 from ..parameters import Widget
 from ..relabelling.journal import journals_of
-from ..similarity.backends import backend_names
+from ..similarity.index import backend_names
 from ..taxonomy import load_taxonomy
 from ..text import counted
 from ..tiles import tile_grid

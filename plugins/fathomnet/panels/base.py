@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Final
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import Outdated
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, FathomNetError
 from ..names import PLUGIN_NAME
 from ..relabelling.box_states import box_ids

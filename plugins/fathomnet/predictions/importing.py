@@ -17,10 +17,15 @@ from ..dataset import columns, writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.documents import Document, ImageChange, PredictionDocuments, is_same
-from ..dataset.label_fields import boxes_path, require_writable
 from ..dataset.label_pipelines import predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
-from ..dataset.schema import declare, predicted_schema, prediction_schema
+from ..dataset.schema import (
+    boxes_path,
+    declare,
+    predicted_schema,
+    prediction_schema,
+    require_writable,
+)
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import (

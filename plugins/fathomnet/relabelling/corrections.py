@@ -11,8 +11,8 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.ingest_record import read_ingest_record, read_ingest_records, read_kept_boxes
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError
 from ..files.places import Place, is_there, place
 from ..files.writing import spreadsheet_cell, write_whole

@@ -11,8 +11,8 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.ingest_record import IngestRecord, in_ranges, read_ingest_record
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import reload_known
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..files.places import Place, place
 from ..files.writing import folder_problem, write_whole

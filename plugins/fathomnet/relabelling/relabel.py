@@ -8,8 +8,8 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of
 from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known, special_names
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..labels.verdicts import as_stored, verdict_on

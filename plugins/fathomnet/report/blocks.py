@@ -7,8 +7,8 @@ from functools import reduce
 from typing import Any, Final
 
 from ..dataset import columns
-from ..dataset.label_fields import fields_holding
 from ..dataset.records import special_names
+from ..dataset.schema import fields_holding
 from ..labels.verdicts import is_example
 from ..names import GROUND_TRUTH, REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
 

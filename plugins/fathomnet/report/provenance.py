@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..dataset.label_fields import fields_holding
 from ..dataset.records import all_bases, read_record, why_outdated
+from ..dataset.schema import fields_holding
 from ..dataset.vectors import EmbeddingRecord, vector_path
 from ..errors import DatasetError
 from ..evaluation.run import EvaluationDetails

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..dataset.label_fields import boxes_path, fields_holding
+from ..dataset.schema import boxes_path, fields_holding
 from ..labels.verdicts import STATES
 from ..names import REVIEW_ROUND, REVIEW_STATE
 from ..review.progress import ReviewProgress, Tally, progress_of

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from ..dataset import columns
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..dataset.vectors import read_vectors
 from ..errors import DatasetError
 from ..names import (

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, TypeVar
 
 from ..dataset import columns
-from ..dataset.label_fields import labels_path
+from ..dataset.schema import labels_path
 from ..labels.verdicts import STATES, State, said_of, state_of
 from ..names import (
     ASSIGNEE,

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from ..dataset.documents import now
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name
 from ..labels.verdicts import RIGHT, VERDICT_KEYS, State, as_stored, state_of, verdict_on

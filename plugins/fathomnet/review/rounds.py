@@ -11,7 +11,6 @@ from ..dataset.app_defaults import colour_states
 from ..dataset.datasets import unknown_view
 from ..dataset.documents import ImageChange, now
 from ..dataset.hit_views import MOST, Hit, save_hits_view
-from ..dataset.label_fields import boxes_path
 from ..dataset.records import (
     boxes_listed,
     bring_up_to_date,
@@ -19,7 +18,7 @@ from ..dataset.records import (
     reload_known,
     write_record,
 )
-from ..dataset.schema import declare
+from ..dataset.schema import boxes_path, declare
 from ..errors import DatasetError, Fault, InputError
 from ..labels.verdicts import STATES, round_schema, standing, verdict_schema
 from ..names import (

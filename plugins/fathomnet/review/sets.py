@@ -13,7 +13,7 @@ from bson import Binary, ObjectId
 
 from ..dataset.columns import dataset_of
 from ..dataset.documents import now
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, PLUGIN_NAME
 from ..relabelling.box_states import box_ids

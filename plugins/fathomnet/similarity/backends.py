@@ -1,80 +1,134 @@
-"""The similarity backends by name: the project's exact one, and all that FiftyOne knows."""
+"""Makes, replaces and removes indexes: the project's exact ones, and those of FiftyOne's backends.
 
+Where possible the old one stays until the new one is complete. FiftyOne does not store a LanceDB
+index's folder with the run, so a new process looks for it elsewhere; and it sees at most ten tables
+of a folder. Here each index has its own folder, which the run records.
+"""
+
+import logging
+import secrets
+import shutil
 from copy import deepcopy
-from importlib.metadata import PackageNotFoundError, distribution
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import fiftyone.brain as fob
 import numpy as np
 from eta.core.utils import get_class
+from fiftyone.brain.internal.core.lancedb import (
+    LanceDBSimilarity,
+    LanceDBSimilarityConfig,
+)
 
-from ..dataset.vectors import Vectors
-from ..errors import Fault, InputError, SetupError
-from ..names import EXACT_BACKEND
+from ..dataset.vectors import Vectors, read_vectors
+from ..errors import SetupError
+from ..models import ModelSpec
+from ..names import EXACT_BACKEND, EXACT_OF_THE_BRAIN, LANCEDB, MONGODB
+from ..progress import Progress
+from ..text import counted
+from .exact import METHOD, ExactSimilarityConfig, ExactSimilarityIndex
+from .mapped import index_home
+from .rows import RunOfOurs, read_members, state_of
 
-SKLEARN: Final = "sklearn"
-EXACT_OF_THE_BRAIN: Final = "sklearn-brain"
-LANCEDB: Final = "lancedb"
-MONGODB: Final = "mongodb"
+_TABLE: Final = "vectors"
 
-_CLIENTS: Final = {
-    "elasticsearch": ("elasticsearch",),
-    LANCEDB: ("lancedb",),
-    "milvus": ("pymilvus",),
-    "mosaic": ("databricks-ai-search",),
-    "pgvector": ("psycopg2-binary", "psycopg2"),
-    "pinecone": ("pinecone-client",),
-    "qdrant": ("qdrant-client",),
-    "redis": ("redis",),
-}
-"""The distributions of which a backend needs one, by the names that FiftyOne itself uses."""
+logger = logging.getLogger(__name__)
 
 
-def backend_names() -> tuple[str, ...]:
-    """The backends to choose from: ours first, then FiftyOne's as configured."""
-    import fiftyone.brain as fob
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The index to make.
 
-    others = sorted(set(fob.brain_config.similarity_backends) - {SKLEARN})
-    return (EXACT_BACKEND, EXACT_OF_THE_BRAIN, *others)
+    Attributes:
+        model: the one that embeds queries.
+        field: the attribute or field of the vectors.
+        patches_field: the field of boxes; ``""`` for whole images.
+        brain_key: the index's key.
+        backend: one of ``index.backend_names``.
+    """
+
+    model: ModelSpec
+    field: str
+    patches_field: str
+    brain_key: str
+    backend: str
+
+    def of_run(self) -> dict[str, Any]:
+        """The settings as a brain run stores them, with None for whole images."""
+        return {
+            "model": self.model.zoo_name or None,
+            "patches_field": self.patches_field or None,
+            "supports_prompts": self.model.supports_prompts,
+            "fathomnet_model": self.model.name,
+        }
 
 
-def check_backend(name: str, patches_field: str) -> None:
-    """Refuses a backend that cannot be used for these vectors, before anything is read.
+def build_exact(view: Any, dataset: Any, settings: RunSettings, progress: Progress) -> int:
+    """Makes an exact index of what a view shows.
+
+    Returns:
+        The number of its vectors; if there are none, nothing was written.
+    """
+    state = state_of(dataset)
+    members, rows = read_members(view, settings.patches_field, settings.field)
+    if not len(members.ids):
+        return 0
+    progress(0.7, f"writing the index of {counted(len(members.ids), 'vector', 'vectors')}")
+    config = ExactSimilarityConfig(embeddings_field=settings.field, **settings.of_run())
+    index = ExactSimilarityIndex(dataset, config, settings.brain_key, members)
+    index.copies.adopt(rows, state)
+    key, run = settings.brain_key, index.backend
+    is_there = dataset.has_brain_run(key)
+    if is_there and dataset.get_brain_info(key).config.method != METHOD:
+        remove_index(dataset, key)
+        is_there = False
+    # An exact one with the same key is changed in place.
+    if is_there:
+        run.update_run_config(dataset, key, config)
+    else:
+        run.register_run(dataset, key, overwrite=False)
+    run.save_run_results(dataset, key, index, overwrite=True)
+    return len(members.ids)
+
+
+def build_elsewhere(view: Any, dataset: Any, settings: RunSettings, progress: Progress) -> int:
+    """Makes an index of what a view shows with one of FiftyOne's backends.
+
+    It is made beside the existing one, and then replaces it.
+
+    Returns:
+        How many vectors it has; where there are none, nothing was written.
 
     Raises:
-        InputError: there is no such backend, or it cannot hold vectors of boxes.
-        SetupError: its client is not installed.
+        SetupError: the backend could not be reached or refused the vectors.
     """
-    known = backend_names()
-    if name not in known:
-        problem = f"there is no backend {name!r}; known: {', '.join(known)}"
-        raise InputError("build_similarity_index", [Fault("backend", problem)])
-    if name == MONGODB and patches_field:
-        problem = "MongoDB's vector search holds vectors of whole images only; choose another"
-        raise InputError("build_similarity_index", [Fault("backend", problem)])
-    clients = _CLIENTS.get(name, ())
-    if clients and not any(_is_installed(client) for client in clients):
-        raise SetupError(
-            f"backend {name!r} needs its client, which is not installed: pip install {clients[0]}"
-        )
+    vectors = read_vectors(view, settings.patches_field, settings.field)
+    if not vectors.ids:
+        return 0
+    progress(0.3, f"giving {settings.backend} {len(vectors.ids):,} vectors")
+    being_made = f"{settings.brain_key}_being_made"
+    remove_index(dataset, being_made)
+    config = make_config(settings.backend, settings.field, **settings.of_run())
+    build_index(config, dataset, being_made, vectors)
+    remove_index(dataset, settings.brain_key)
+    dataset.rename_brain_run(being_made, settings.brain_key)
+    return len(vectors.ids)
 
 
 def make_config(name: str, field: str, **settings: Any) -> Any:
     """The configuration of a run with one of FiftyOne's backends.
 
     Args:
-        name: one of ``backend_names``, except for the exact one.
+        name: one of ``index.backend_names``, except for the exact one.
         field: the attribute or field of the vectors.
         **settings: of ``fiftyone.brain.similarity.SimilarityConfig``.
     """
-    import fiftyone.brain as fob
-
     configured = deepcopy(
-        fob.brain_config.similarity_backends[SKLEARN if name == EXACT_OF_THE_BRAIN else name]
+        fob.brain_config.similarity_backends[EXACT_BACKEND if name == EXACT_OF_THE_BRAIN else name]
     )
     config_cls = configured.pop("config_cls")
     if name == LANCEDB and "://" not in (configured.get("uri") or ""):
-        from .lance import RememberedLanceDBSimilarityConfig, new_folder
-
         configured["uri"] = new_folder(configured.get("uri"))
         config_cls = RememberedLanceDBSimilarityConfig
     if name == MONGODB:
@@ -108,9 +162,52 @@ def build_index(config: Any, dataset: Any, brain_key: str, vectors: Vectors) -> 
         ) from error
 
 
-def _is_installed(name: str) -> bool:
+def remove_index(dataset: Any, brain_key: str) -> None:
+    """Deletes an index and what its backend keeps elsewhere; does nothing if there is none."""
+    if not dataset.has_brain_run(brain_key):
+        return
     try:
-        distribution(name)
-    except PackageNotFoundError:
-        return False
-    return True
+        index = dataset.load_brain_results(brain_key)
+        if index is not None:
+            index.cleanup()
+    except Exception as error:  # a server that is gone may raise anything
+        logger.warning("What index %s keeps outside FiftyOne was not removed: %s", brain_key, error)
+    dataset.delete_brain_run(brain_key)
+
+
+def new_folder(configured: str | None) -> str:
+    """A folder for one index, below the one that FiftyOne's configuration names, or below our own.
+
+    Args:
+        configured: FiftyOne's ``uri`` for LanceDB, if the user has set one.
+    """
+    root = Path(configured).expanduser() if configured else index_home() / "lancedb"
+    return str(root.absolute() / f"fathomnet-{secrets.token_hex(8)}")
+
+
+class RememberedLanceDBSimilarityConfig(RunOfOurs, LanceDBSimilarityConfig):  # type: ignore[misc]  # FiftyOne is untyped
+    """LanceDB's settings, including its folder."""
+
+    def __init__(self, table_name: str = _TABLE, **settings: Any) -> None:
+        super().__init__(table_name=table_name, **settings)
+
+    @property
+    def run_cls(self) -> type:
+        return RememberedLanceDBSimilarity
+
+    def attributes(self) -> list[str]:
+        return [*super().attributes(), "uri"]
+
+    def load_credentials(self, uri: str | None = None) -> None:
+        """Keeps the run's own folder, whatever the present configuration, unless one is given."""
+        if uri is not None:
+            self.uri = uri
+
+
+class RememberedLanceDBSimilarity(LanceDBSimilarity):  # type: ignore[misc]
+    """Removes an index's folder together with its run."""
+
+    def cleanup(self, samples: Any, key: str) -> None:
+        folder = Path(self.config.uri)
+        if folder.name.startswith("fathomnet-"):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,15 @@ import numpy.typing as npt
 from ..dataset.columns import dataset_of
 from ..dataset.records import Basis, bring_up_to_date, read_record
 from ..dataset.vectors import EmbeddingRecord, vector_path
-from ..errors import DatasetError, Fault, InputError
+from ..errors import DatasetError, Fault, InputError, SetupError
 from ..models import ModelSpec, model_spec
 from ..names import (
     DEFAULT_MODEL,
     EXACT_BACKEND,
+    EXACT_OF_THE_BRAIN,
     GROUND_TRUTH,
+    LANCEDB,
+    MONGODB,
     embedding_field,
     embedding_run_key,
     similarity_key,
@@ -23,6 +27,18 @@ from ..names import (
 from ..progress import Progress, silent
 from .mapped import Rows, to_bytes, to_text
 from .neighbours import cosines
+
+_CLIENTS: Final = {
+    "elasticsearch": ("elasticsearch",),
+    LANCEDB: ("lancedb",),
+    "milvus": ("pymilvus",),
+    "mosaic": ("databricks-ai-search",),
+    "pgvector": ("psycopg2-binary", "psycopg2"),
+    "pinecone": ("pinecone-client",),
+    "qdrant": ("qdrant-client",),
+    "redis": ("redis",),
+}
+"""The distributions of which a backend needs one, by the names that FiftyOne itself uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +117,7 @@ def build_similarity_index(
         DatasetError: there are no vectors of this model.
         SetupError: the backend's client is not installed, or its server cannot be reached.
     """
-    from .building import RunSettings, build_elsewhere, build_exact
+    from .backends import RunSettings, build_elsewhere, build_exact
     from .rows import know_model
 
     dataset = dataset_of(dataset_or_view)
@@ -151,8 +167,6 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
         brain_key: likewise.
         backend: likewise.
     """
-    from .backends import check_backend
-
     spec = model_spec(model)
     key = brain_key or similarity_key(spec.name, patches_field)
     problem = None
@@ -169,6 +183,35 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
     if dataset.get_field(path) is None:
         raise _not_embedded(dataset, spec, patches_field)
     return key
+
+
+def backend_names() -> tuple[str, ...]:
+    """The backends to choose from: ours first, then FiftyOne's as configured."""
+    import fiftyone.brain as fob
+
+    others = sorted(set(fob.brain_config.similarity_backends) - {EXACT_BACKEND})
+    return (EXACT_BACKEND, EXACT_OF_THE_BRAIN, *others)
+
+
+def check_backend(name: str, patches_field: str) -> None:
+    """Refuses a backend that cannot be used for these vectors, before anything is read.
+
+    Raises:
+        InputError: there is no such backend, or it cannot hold vectors of boxes.
+        SetupError: its client is not installed.
+    """
+    known = backend_names()
+    if name not in known:
+        problem = f"there is no backend {name!r}; known: {', '.join(known)}"
+        raise InputError("build_similarity_index", [Fault("backend", problem)])
+    if name == MONGODB and patches_field:
+        problem = "MongoDB's vector search holds vectors of whole images only; choose another"
+        raise InputError("build_similarity_index", [Fault("backend", problem)])
+    clients = _CLIENTS.get(name, ())
+    if clients and not any(_is_installed(client) for client in clients):
+        raise SetupError(
+            f"backend {name!r} needs its client, which is not installed: pip install {clients[0]}"
+        )
 
 
 def open_index(dataset: Any, brain_key: str) -> SearchIndex:
@@ -213,3 +256,11 @@ def _not_embedded(view: Any, spec: ModelSpec, patches_field: str) -> DatasetErro
         f"there are no vectors of {spec.name!r} on {where} of this dataset or view "
         f"({dataset_of(view).name!r}); run compute_embeddings with model {spec.name!r} first"
     )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True

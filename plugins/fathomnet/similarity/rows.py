@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..dataset import columns
 from ..dataset.collection import dataset_id
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..dataset.vectors import VectorRows, Vectors, declare_vectors, read_vectors, write_vectors
 from ..errors import DatasetError, FathomNetError
 from ..models import model_names, register_zoo_models

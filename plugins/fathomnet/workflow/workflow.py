@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dataset.datasets import find_dataset
 from ..dataset.ingest_record import in_ranges, left_out_boxes, read_ingest_record
-from ..dataset.label_fields import boxes_path
+from ..dataset.schema import boxes_path
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from ..files.places import GCS
 from ..ingest import check_ingest

@@ -7,8 +7,8 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators.cache import execution_cache
 
-from ...dataset.label_fields import fields_holding
 from ...dataset.records import all_outdated
+from ...dataset.schema import fields_holding
 from ...errors import DatasetError
 from ...evaluation import finished
 from ...names import RANKS

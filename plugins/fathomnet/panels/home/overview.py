@@ -8,8 +8,8 @@ from typing import Any
 from typing_extensions import Self
 
 from ... import names
-from ...dataset.label_fields import fields_holding
 from ...dataset.records import read_record
+from ...dataset.schema import fields_holding
 from ...errors import DatasetError
 from ...evaluation.finished import finished_evaluations
 from ...needles.record import NeedlesRecord

@@ -9,8 +9,8 @@ from ... import names
 from ...dataset import columns
 from ...dataset.documents import Document, VectorUnpacker
 from ...dataset.ingest_record import read_ingest_records
-from ...dataset.label_fields import boxes_path
 from ...dataset.records import read_record
+from ...dataset.schema import boxes_path
 from ...errors import DatasetError
 from ...label_errors.record import LabelErrorsRecord
 from ...labels.verdicts import STATES, VERDICT_KEYS, state_of

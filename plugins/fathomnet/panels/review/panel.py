@@ -11,7 +11,7 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ...dataset.label_fields import fields_holding
+from ...dataset.schema import fields_holding
 from ...errors import DatasetError, Fault, InputError
 from ...labels.verdicts import STATES
 from ...names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, PLUGIN_NAME, SUSPECTS, view_of

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...dataset import columns
-from ...dataset.label_fields import label_types
 from ...dataset.records import special_names
+from ...dataset.schema import label_types
 from ...names import distance_attribute
 
 RIGHT: Final = "tp"

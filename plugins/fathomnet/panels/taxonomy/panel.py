@@ -6,8 +6,8 @@ from typing import Any, Final
 import numpy as np
 from fiftyone.operators import types
 
-from ...dataset.label_fields import labels_path
 from ...dataset.records import all_outdated
+from ...dataset.schema import labels_path
 from ...errors import DatasetError
 from ...evaluation.finished import view_of_pairs
 from ...review.sets import MOST_LABELS
