@@ -1,7 +1,7 @@
 """Predictions against true labels, as a FiftyOne evaluation."""
 
 from .evaluate import check_evaluation, evaluate_predictions
-from .result import EvaluationResult
+from .run import EvaluationResult
 
 __all__ = [
     "EvaluationResult",

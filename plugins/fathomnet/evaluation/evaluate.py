@@ -1,5 +1,7 @@
 """Scores predictions against true labels as a FiftyOne evaluation that knows the tree of life."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,59 @@ from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy.tree import MAX_DISTANCE
 from ..text import counted
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
-from .result import EvaluationResult, Scored, result_of
 from .run import (
+    NAMES_KEPT,
     EvaluationDetails,
+    EvaluationResult,
     begin_run,
     detection_config,
     end_run,
     refuse_taken_key,
     write_marks,
 )
-from .scoring.judging import LEAST_IOU, judge, list_matches, make_marks, pairs_of
-from .scoring.scores import DISTANCE_URI, RANKS_URI, distance_entry, rank_entries
+from .scoring.columns import Pairs
+from .scoring.judging import LEAST_IOU, Judgement, judge, list_matches, make_marks, pairs_of
+from .scoring.matching import NO_PARTNER
+from .scoring.scores import (
+    DISTANCE_URI,
+    RANKS_URI,
+    Interval,
+    agreement,
+    bootstrap_intervals,
+    distance_entry,
+    hierarchical_score,
+    rank_entries,
+    rank_table,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The boxes that were read, and how they were scored.
+
+    Attributes:
+        boxes: the annotated and the predicted boxes.
+        judgement: which prediction matches which box, and what counts.
+        pairs: the boxes that count, with their predictions.
+        rows: (P,) the judgement's row of each pair.
+        images_kept: (I,) the images whose split has a prediction.
+    """
+
+    boxes: EvaluatedBoxes
+    judgement: Judgement
+    pairs: Pairs
+    rows: npt.NDArray[np.intp]
+    images_kept: npt.NDArray[np.bool_]
+
+    @property
+    def distances(self) -> npt.NDArray[np.int64]:
+        """(R,) the distance of every row that is a pair; 12 for the others."""
+        found = np.full(len(self.judgement.row_truth), MAX_DISTANCE, np.int64)
+        found[self.rows] = self.pairs.distances
+        return found
 
 
 def evaluate_predictions(
@@ -78,7 +120,7 @@ def evaluate_predictions(
         sides = (scored.boxes.truth.boxes, scored.boxes.predictions.boxes)
         marks = make_marks(*sides, scored.judgement, scored.distances, scored.images_kept)
         matches = list_matches(*sides, scored.judgement)
-    result = result_of(scored, eval_key, taxonomy)
+    result = _result_of(scored, eval_key, taxonomy)
     EvaluationDetails(result, taxonomy.sha256).write(config)
     progress(0.3, "writing verdicts")
     method = begin_run(samples, eval_key, config)
@@ -107,7 +149,7 @@ def check_evaluation(
     eval_key = check_names(samples, pred_field, gt_field, eval_key, view=view, tag=tag)
     samples = _named(samples, view, tag)
     taxonomy = load_taxonomy() if taxonomy is None else taxonomy
-    return result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+    return _result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
 
 
 def check_names(
@@ -219,3 +261,64 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
         return f"{', '.join(offers)}: import predictions for that, or evaluate its view"
     count = dataset.count(path)
     return f"the dataset has {count:,} labelled boxes" if count else "no box has a label at all"
+
+
+def _result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
+    """The result of an evaluation with this key."""
+    pairs, judgement = scored.pairs, scored.judgement
+    truth = scored.boxes.truth.boxes
+    right, distances = pairs.right, pairs.distances
+    alone = judgement.row_prediction[scored.rows] == NO_PARTNER
+    # The group of each pair, numbered from 0: its dive if dives are known, otherwise its image.
+    dives = scored.boxes.dives
+    by = "dive" if any(dive is not None for dive in dives) else "image"
+    numbers: dict[Any, int] = {}
+    of_image = [
+        numbers.setdefault(image if dive is None else dive, len(numbers))
+        for image, dive in enumerate(dives)
+    ]
+    owners = truth.owners[judgement.row_truth[scored.rows]]
+    groups = np.unique(np.array(of_image, np.intp)[owners], return_inverse=True)[1]
+    values = np.stack([right, distances], axis=1).astype(np.float64)
+    bounds: tuple[Interval | None, ...] = (None, None)
+    bounds = bootstrap_intervals(values, groups.astype(np.intp)) or bounds
+    on_tree = pairs.on_tree
+    if not on_tree.all():
+        some = np.unique(groups[on_tree], return_inverse=True)[1].astype(np.intp)
+        of_some = bootstrap_intervals(values[on_tree, 1:], some) if on_tree.any() else None
+        bounds = (bounds[0], of_some[0] if of_some else None)
+    predicted = ~alone
+    labelled = np.array([label is not None for label in truth.labels], bool)
+    kept = scored.images_kept[truth.owners]
+    unknown = {
+        name
+        for names in (set(pairs.true), set(pairs.predicted))
+        for name in names
+        if name is not None and not taxonomy.stated(name)
+    }
+    return EvaluationResult(
+        eval_key=eval_key,
+        boxes=len(pairs),
+        accuracy=float(right.mean()),
+        accuracy_interval=bounds[0],
+        mean_taxonomic_distance=_mean(distances[on_tree]),
+        mean_taxonomic_distance_interval=bounds[1],
+        interval_by=by,
+        ranks=rank_table(pairs, taxonomy),
+        agreement=agreement(pairs, taxonomy),
+        hierarchical=hierarchical_score(pairs, taxonomy),
+        boxes_without_prediction=int(alone.sum()),
+        accuracy_of_predicted=_mean(right[predicted]),
+        mean_taxonomic_distance_of_predicted=_mean(distances[predicted & on_tree]),
+        unlabelled_boxes=int((~labelled & kept).sum()),
+        boxes_not_predicted=int((labelled & ~kept).sum()),
+        predictions_without_box=int((judgement.row_truth == NO_PARTNER).sum()),
+        matched_by_annotation_id=judgement.matches.by_annotation_id,
+        unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
+        repeated_boxes=int((labelled & kept & ~judgement.truth_kept).sum()),
+        boxes_without_distance=int((~on_tree).sum()),
+    )
+
+
+def _mean(values: Sequence[Any] | npt.NDArray[Any]) -> float | None:
+    return float(np.mean(values)) if len(values) else None

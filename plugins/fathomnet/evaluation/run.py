@@ -1,4 +1,4 @@
-"""An evaluation as FiftyOne itself keeps it: its run, its marks and its results.
+"""An evaluation as FiftyOne itself keeps it: its run, its marks, its results and our own beside.
 
 Marks are what an evaluation writes on images and boxes: the same that FiftyOne's own would make.
 """
@@ -19,10 +19,12 @@ from ..errors import DatasetError, Fault, InputError
 from ..names import distance_attribute
 from ..text import as_plain
 from .boxes import EvaluatedBoxes
-from .result import EvaluationResult
 from .scoring.judging import Marks, Match
+from .scoring.scores import Agreement, HierarchicalScore, Interval, RankScore
 
 COUNTS: Final = ("tp", "fp", "fn")
+NAMES_KEPT: Final = 50
+"""The most unknown names that a result lists."""
 
 
 def mark_names(eval_key: str) -> tuple[str, str, str, str]:
@@ -85,6 +87,66 @@ def _changes(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[Ima
                 },
                 read_at=read_at,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """How good predictions are.
+
+    Boxes are annotated ones with a true label. A box without a prediction counts as wrong, at the
+    greatest distance, as an empty name would. Distances are those of the boxes whose true name is
+    in the taxonomy: the others are at no place from which one could be measured. The two
+    ``..._of_predicted`` leave boxes without a prediction out, like the competition, which scored
+    submitted rows.
+
+    Attributes:
+        eval_key: key of the evaluation.
+        boxes: how many boxes were scored.
+        accuracy: the share of boxes whose prediction is the true name.
+        accuracy_interval: 95 % of the bootstrap's draws; None if there are too few groups.
+        mean_taxonomic_distance: 0 is best, 12 worst; None where it is not applicable, because no
+            true name is in the taxonomy.
+        mean_taxonomic_distance_interval: as for accuracy.
+        interval_by: the groups that the bootstrap draws: ``dive`` or ``image``.
+        ranks: accuracy and macro F1 at the seven ranks.
+        agreement: right, too coarse, too fine, elsewhere, missing.
+        hierarchical: hierarchical precision, recall and F1.
+        boxes_without_prediction: scored boxes without a prediction.
+        accuracy_of_predicted: accuracy over the boxes with a prediction.
+        mean_taxonomic_distance_of_predicted: mean distance over the boxes with a prediction.
+        unlabelled_boxes: boxes without a true label; they and their predictions are left out.
+        boxes_not_predicted: boxes in splits without any prediction; they are left out.
+        predictions_without_box: predictions that match no box. They lower FiftyOne's precision,
+            but no score here.
+        matched_by_annotation_id: predictions that were matched by annotation id, not by overlap.
+        unknown_names: true or predicted names that state no taxon of the tree, the first
+            ``NAMES_KEPT``. A box with such a true name has no distance; such a prediction for
+            another box scores 12.
+        repeated_boxes: boxes without a prediction that repeat exactly one which has a prediction;
+            they are left out.
+        boxes_without_distance: scored boxes whose true name states no taxon of the tree.
+    """
+
+    eval_key: str
+    boxes: int
+    accuracy: float
+    accuracy_interval: Interval | None
+    mean_taxonomic_distance: float | None
+    mean_taxonomic_distance_interval: Interval | None
+    interval_by: str
+    ranks: tuple[RankScore, ...]
+    agreement: Agreement
+    hierarchical: HierarchicalScore
+    boxes_without_prediction: int
+    accuracy_of_predicted: float | None
+    mean_taxonomic_distance_of_predicted: float | None
+    unlabelled_boxes: int
+    boxes_not_predicted: int
+    predictions_without_box: int
+    matched_by_annotation_id: int
+    unknown_names: tuple[str, ...]
+    repeated_boxes: int = 0
+    boxes_without_distance: int = 0
 
 
 DETAILS: Final = "taxonomic"
