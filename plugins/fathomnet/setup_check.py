@@ -203,7 +203,15 @@ def _database() -> Iterator[Check]:
         yield Check("database", "fail", detail, "use MongoDB 6.0 or newer")
     else:
         yield Check("database", "ok", detail)
-    yield _writing()
+    way = door.way()
+    slowly = f"through FiftyOne's public API, which takes longer: {way.reason}"
+    if way.is_open:
+        yield Check("writing", "ok", f"straight into the collection: {way.reason}")
+    elif way.is_forced:
+        yield Check("writing", "ok", slowly)
+    else:
+        fix = "nothing needs to be done: the results are the same; do tell the project of it"
+        yield Check("writing", "warn", slowly, fix)
 
     # A session whose database folder is not in use has joined the server of another session.
     actual, configured = _database_folder(), Path(fo.config.database_dir)
@@ -237,17 +245,6 @@ def _database_folder() -> Path | None:
         return None
     folder = options.get("storage", {}).get("dbPath")
     return Path(folder) if folder and host in LOOPBACK else None
-
-
-def _writing() -> Check:
-    way = door.way()
-    if way.is_open:
-        return Check("writing", "ok", f"straight into the collection: {way.reason}")
-    detail = f"through FiftyOne's public API, which takes longer: {way.reason}"
-    if way.is_forced:
-        return Check("writing", "ok", detail)
-    fix = "nothing needs to be done: the results are the same; do tell the project of it"
-    return Check("writing", "warn", detail, fix)
 
 
 def _network() -> Iterator[Check]:

@@ -83,28 +83,22 @@ def _colour(hue: float, luminance: float) -> str:
     return "#" + "".join(f"{int(one * 255):02x}" for one in (red, green, blue))
 
 
-def _colours_of(field: str, taxonomy: Taxonomy) -> dict[str, Any]:
-    """How the labels of a field are coloured, as a FiftyOne colour scheme has it."""
-    colours = concept_colours(taxonomy)
-    return {
-        "path": field,
-        "colorByAttribute": "label",
-        "valueColors": [{"value": name, "color": colour} for name, colour in colours.items()],
-    }
-
-
 def set_app_defaults(dataset: Any) -> None:
     """Colours by concept and groups the sidebar of a new dataset."""
     import fiftyone as fo
     from fiftyone.core.odm import SidebarGroupDocument
 
-    taxonomy = load_taxonomy()
+    colours = concept_colours(load_taxonomy())
+    by_label = {
+        "colorByAttribute": "label",
+        "valueColors": [{"value": name, "color": colour} for name, colour in colours.items()],
+    }
     fields = (GROUND_TRUTH, PRIMARY_LABEL, MODEL_PREDICTIONS)
     dataset.app_config.color_scheme = fo.ColorScheme(
         color_by="value",
         # Of names that are not on the tree.
         color_pool=[_colour(place / POOL, LIGHT[0]) for place in range(POOL)],
-        fields=[_colours_of(field, taxonomy) for field in fields],
+        fields=[{"path": field, **by_label} for field in fields],
     )
     dataset.app_config.sidebar_groups = [
         SidebarGroupDocument(name=name, paths=list(paths), expanded=name not in _COLLAPSED)
@@ -152,6 +146,8 @@ def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()
         on_tree: the names of the tree, for boxes of ``GROUND_TRUTH``.
         others: names that the boxes may have beside; some may be on the tree.
     """
+    import fiftyone as fo
+
     if not hasattr(dataset, "update_label_schema") or GROUND_TRUTH in dataset.label_schemas:
         return
     names = set(on_tree)
@@ -161,17 +157,12 @@ def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()
         "classes": sorted(names.union(others)),
         "attributes": [{"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}],
     }
-    if names.issuperset(others) and _knows_ontology(NAMES_OF_BOXES):
+    ontologies = getattr(fo, "list_ontologies", tuple)
+    if names.issuperset(others) and NAMES_OF_BOXES in ontologies():
         schema["applied_ontology"] = NAMES_OF_BOXES
     dataset.update_label_schema(GROUND_TRUTH, schema)
     dataset.activate_label_schemas(GROUND_TRUTH)
     make_durable(dataset)
-
-
-def _knows_ontology(name: str) -> bool:
-    import fiftyone as fo
-
-    return hasattr(fo, "list_ontologies") and name in fo.list_ontologies()
 
 
 def untick_new_fields(dataset: Any) -> None:

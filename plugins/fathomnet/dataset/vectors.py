@@ -187,7 +187,7 @@ def read_vectors(view: Any, patches_field: str, field: str) -> Vectors:
     return Vectors(ids=ids, sample_ids=sample_ids, matrix=unpacker.matrix())
 
 
-def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows) -> None:
+def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows) -> int:
     """Writes vectors together with their fingerprints; boxes deleted since are left out.
 
     Args:
@@ -195,9 +195,13 @@ def write_vectors(dataset: Any, patches_field: str, field: str, rows: VectorRows
         patches_field: the field of boxes; ``""`` for whole images.
         field: the attribute or field for the vectors.
         rows: at least one; those of one sample are adjacent.
+
+    Returns:
+        How many vectors there were to write.
     """
     changes = _changes(vector_path(dataset, patches_field, field), rows)
     deque(writes.change_images(dataset, changes), maxlen=0)
+    return len(rows.ids)
 
 
 def _changes(path: str, rows: VectorRows) -> Iterator[ImageChange]:

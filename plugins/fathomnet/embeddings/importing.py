@@ -8,6 +8,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
@@ -189,7 +190,13 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
         record = replace(record, map=(made.method, made.points, made.remark))
     run_key = embedding_run_key(plan.model, patches_field)
     write_record(dataset, run_key, replace(record, state="complete"))
-    progress(1.0, _in_words(plan, patches_field))
+    noun = ("box", "boxes") if patches_field else ("image", "images")
+    words = [f"{counted(len(plan.rows), *noun)} with a vector"]
+    if plan.unmatched:
+        words.append(f"{counted(plan.unmatched.count, 'row is', 'rows are')} about nothing here")
+    if plan.kept:
+        words.append(f"{counted(plan.kept, *noun)} with one of an earlier import")
+    progress(1.0, ", ".join(words))
     return ImportedEmbeddings(
         imported=len(plan.rows),
         unmatched=plan.unmatched.count,
@@ -231,25 +238,12 @@ def _write_vectors(
     declare_vectors(dataset, record.patches_field, plan.field)
     write_record(dataset, embedding_run_key(plan.model, record.patches_field), record)
 
-    def write(rows: VectorRows) -> int:
-        write_vectors(dataset, record.patches_field, plan.field, rows)
-        return len(rows.ids)
-
+    write = partial(write_vectors, dataset, record.patches_field, plan.field)
     done = 0
     for written in write_overlapped(_batches(plan), write):
         done += written
         progress(done / len(plan.rows), f"writing {done:,}/{len(plan.rows):,} vectors")
     refuse_if_field_deleted(dataset, vector_path(dataset, record.patches_field, plan.field))
-
-
-def _in_words(plan: EmbeddingsImport, patches_field: str) -> str:
-    noun = ("box", "boxes") if patches_field else ("image", "images")
-    words = [f"{counted(len(plan.rows), *noun)} with a vector"]
-    if plan.unmatched:
-        words.append(f"{counted(plan.unmatched.count, 'row is', 'rows are')} about nothing here")
-    if plan.kept:
-        words.append(f"{counted(plan.kept, *noun)} with one of an earlier import")
-    return ", ".join(words)
 
 
 def _batches(plan: EmbeddingsImport) -> Iterator[VectorRows]:
@@ -534,7 +528,16 @@ def export_embeddings(
     dataset = dataset_of(dataset_or_view)
     vectors = read_vectors(dataset_or_view, patches_field, embedding_field(model_spec(model).name))
     progress(0.6, f"writing {counted(len(vectors.ids), 'vector', 'vectors')}")
-    names = _names_in_file(dataset, patches_field)
+    # What the rows of the file say of each box or image, by its id.
+    path = boxes_path(dataset, patches_field) if patches_field else ""
+    wanted: dict[str, Any] = {"boxes": {path: (ANNOTATION_ID,)}} if path else {}
+    names = {}
+    for image in read_images(dataset, fields=BESIDE, **wanted):
+        of_image = {name: image.get(name) for name in BESIDE} | {"sample_id": str(image["_id"])}
+        holders: Iterable[Any] = boxes_in(image, path) if path else (image,)
+        for one in holders:
+            own = {"label_id": str(one["_id"]), ANNOTATION_ID: one.get(ANNOTATION_ID)}
+            names[str(one["_id"])] = of_image | own
     width = vectors.matrix.shape[1]
     columns: dict[str, Any] = {
         name: [names[id_].get(name) for id_ in vectors.ids]
@@ -550,20 +553,6 @@ def export_embeddings(
     write_whole(file, buffer.getvalue())
     progress(1.0, f"{counted(len(vectors.ids), 'vector', 'vectors')} in {file}")
     return ExportedEmbeddings(str(file), len(vectors.ids), width)
-
-
-def _names_in_file(dataset: Any, patches_field: str) -> dict[str, dict[str, Any]]:
-    """What the rows of a file say of each box or image, by its id."""
-    path = boxes_path(dataset, patches_field) if patches_field else ""
-    wanted: dict[str, Any] = {"boxes": {path: (ANNOTATION_ID,)}} if path else {}
-    found = {}
-    for image in read_images(dataset, fields=BESIDE, **wanted):
-        of_image = {name: image.get(name) for name in BESIDE} | {"sample_id": str(image["_id"])}
-        holders: Iterable[Any] = boxes_in(image, path) if path else (image,)
-        for one in holders:
-            own = {"label_id": str(one["_id"]), ANNOTATION_ID: one.get(ANNOTATION_ID)}
-            found[str(one["_id"])] = of_image | own
-    return found
 
 
 def check_embeddings_export(

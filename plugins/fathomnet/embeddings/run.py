@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -139,7 +140,8 @@ class EmbeddingRun:
     def embed(self, work: Work, progress: Progress) -> None:
         """Embeds the work; each batch is written while the next one is computed."""
         pace = Pace(work.items, "boxes" if self.patches_field else "images")
-        for written in write_overlapped(self._batches(work), self._write):
+        write = partial(write_vectors, self._dataset, self.patches_field, self._field)
+        for written in write_overlapped(self._batches(work), write):
             self.embedded += written
             progress(*pace.report(self.embedded, self.skips))
         path = vector_path(self._dataset, self.patches_field, self._field)
@@ -185,10 +187,6 @@ class EmbeddingRun:
                     self.skips.box(one.filepath, one.id, one.reason)
                 else:
                     self.skips.image(one.filepath, one.items, one.reason)
-
-    def _write(self, rows: VectorRows) -> int:
-        write_vectors(self._dataset, self.patches_field, self._field, rows)
-        return len(rows.ids)
 
     def record(self, state: str, work: Work, made: MapMade | None) -> None:
         """Records on the dataset what made the vectors, and the outcome of the run so far."""

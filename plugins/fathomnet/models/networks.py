@@ -68,7 +68,14 @@ class OpenClipModel:
         self._device = device
         self._dtype = torch_dtype(precision)
         self._prepare = _preparation(model.visual.preprocess_cfg)
-        self._tokenizer = open_clip.get_tokenizer(name, **_tokenizer_settings(weights))
+        # A model's folder may name a tokenizer of transformers, whose settings there could make a
+        # program of that folder run: this one overrides them. open_clip's own tokenizer refuses it.
+        safely: dict[str, bool] = {}
+        if weights.folder is not None:
+            settings = json.loads((weights.folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
+            if settings["model_cfg"]["text_cfg"].get("hf_tokenizer_name"):
+                safely["trust_remote_code"] = False
+        self._tokenizer = open_clip.get_tokenizer(name, **safely)
         model = model.eval().requires_grad_(False)
         self._model = model.to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
 
@@ -89,18 +96,6 @@ class OpenClipModel:
         with torch.inference_mode():
             tokens = self._tokenizer(list(prompts)).to(self._device)
             return np.ascontiguousarray(self._model.encode_text(tokens).float().cpu().numpy())
-
-
-def _tokenizer_settings(weights: Weights) -> dict[str, bool]:
-    """Settings that override those in a model's folder, which could make a program there run.
-
-    Only tokenizers that transformers loads accept this setting; open_clip's own refuses it.
-    """
-    if weights.folder is None:
-        return {}
-    settings = json.loads((weights.folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
-    named = settings["model_cfg"]["text_cfg"].get("hf_tokenizer_name")
-    return {"trust_remote_code": False} if named else {}
 
 
 def _preparation(settings: dict[str, Any]) -> Callable[[Image.Image], Any]:

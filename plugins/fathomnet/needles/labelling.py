@@ -321,7 +321,10 @@ def _joined(hits: Sequence[tuple[str, Rectangle]]) -> list[tuple[str, Rectangle]
         # What is larger now may overlap others, too.
         while near := [one for one in found if one[0] == name and _overlap(one[1], around)]:
             for one in near:
-                around = _around(one[1], around)
+                left, top = min(one[1][0], around[0]), min(one[1][1], around[1])
+                right = max(one[1][0] + one[1][2], around[0] + around[2])
+                bottom = max(one[1][1] + one[1][3], around[1] + around[3])
+                around = left, top, right - left, bottom - top
                 found.remove(one)
         found.append((name, around))
     return sorted(found, key=lambda one: (one[1][1], one[1][0]))
@@ -332,13 +335,6 @@ def _overlap(one: Rectangle, other: Rectangle) -> bool:
         min(one[at] + one[at + 2], other[at] + other[at + 2]) - max(one[at], other[at]) > _INSIDE
         for at in (0, 1)
     )
-
-
-def _around(one: Rectangle, other: Rectangle) -> Rectangle:
-    left, top = min(one[0], other[0]), min(one[1], other[1])
-    right = max(one[0] + one[2], other[0] + other[2])
-    bottom = max(one[1] + one[3], other[1] + other[3])
-    return left, top, right - left, bottom - top
 
 
 def _holds(box: Rectangle, hit: Rectangle) -> bool:

@@ -49,7 +49,12 @@ class LocalMedia:
             return Path(filepath)
         knows = True
         try:
-            was_there = self._is_cached(sample_id)
+            # Where this FiftyOne does not say, it may have been fetched before, and stays.
+            was_there = (
+                self._limit < 0
+                or not hasattr(self._dataset, "cache_stats")
+                or bool(self._dataset.select(sample_id).cache_stats()["current_count"])
+            )
             sample = self._dataset[sample_id]
             # Asking whether there is such a property would fetch the media already.
             knows = hasattr(type(sample), "local_path")
@@ -64,12 +69,6 @@ class LocalMedia:
         if not was_there and local.is_file():
             self._remember(sample_id, local.stat().st_size)
         return local
-
-    def _is_cached(self, sample_id: str) -> bool:
-        """Whether the media were fetched before; also where this FiftyOne does not say."""
-        if self._limit < 0 or not hasattr(self._dataset, "cache_stats"):
-            return True
-        return bool(self._dataset.select(sample_id).cache_stats()["current_count"])
 
     def _remember(self, sample_id: str, size: int) -> None:
         oldest = []

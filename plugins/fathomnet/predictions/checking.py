@@ -104,7 +104,8 @@ def bad_rows(
         for line, id_ in zip(table.lines.tolist(), ids, strict=True)
         if id_ not in known and id_ not in excused
     ]
-    return sorted([*table.rejected, *unmatched], key=_line)
+    # A faulty row's place reads ``line 12`` or ``row 12``.
+    return sorted([*table.rejected, *unmatched], key=lambda fault: int(fault.place.split()[1]))
 
 
 def refuse_rows(table: Predictions, faults: Sequence[Fault], advice: str = "") -> None:
@@ -121,11 +122,6 @@ def refuse_rows(table: Predictions, faults: Sequence[Fault], advice: str = "") -
     if faults:
         advice = advice or "Correct these rows, or choose to skip bad rows."
         raise InputError(table.source, faults, advice)
-
-
-def _line(fault: Fault) -> int:
-    """The number of a faulty row, whose place reads ``line 12`` or ``row 12``."""
-    return int(fault.place.split()[1])
 
 
 TOLERANCE: Final = 2.0
@@ -157,7 +153,10 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
             image or the rectangle of their box; it says which split fits.
     """
     records = read_ingest_records(dataset)
-    made_for = _annotations_hash(table.manifest)
+    # The hash of the annotations that a run was made for, where its manifest gives one.
+    annotations = (table.manifest or {}).get("annotations")
+    written = annotations.get("sha256") if isinstance(annotations, dict) else annotations
+    made_for = written if isinstance(written, str) else ""
     fitting = [name for name, record in records.items() if record.sha256 == made_for]
     if fitting and split not in fitting:
         problem = f"the run was made for {records[fitting[0]].source}, the {fitting[0]} split"
@@ -199,13 +198,6 @@ def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str
             rows = counted(len(table), "row", "rows")
             return f"All {rows} fit the {other} split: choose that one."
     return ""
-
-
-def _annotations_hash(manifest: Mapping[str, Any] | None) -> str:
-    """The hash of the annotations that a run was made for; "" where none is given."""
-    annotations = (manifest or {}).get("annotations")
-    written = annotations.get("sha256") if isinstance(annotations, dict) else annotations
-    return written if isinstance(written, str) else ""
 
 
 def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:

@@ -111,7 +111,17 @@ def make(dataset: Any, path: str, changes: Iterable[Change]) -> None:
     writes.edit_boxes(dataset, path, _edits((one.box, one.box.state, one.after) for one in there))
     added: dict[str, list[Document]] = {}
     for one in drawn:
-        added.setdefault(one.box.sample_id, []).append(_as_document(one))
+        # As FiftyOne stores it.
+        added.setdefault(one.box.sample_id, []).append(
+            {
+                "_id": ObjectId(one.box.label_id),
+                "_cls": "Detection",
+                "attributes": {},
+                "tags": [],
+                **(one.drawn or {}),
+                **one.after,
+            }
+        )
     writes.add_boxes(dataset, path, added)
 
 
@@ -179,18 +189,6 @@ def _apart(changes: Iterable[Change]) -> tuple[list[Change], list[Change]]:
     for one in changes:
         (there if one.drawn is None else drawn).append(one)
     return there, drawn
-
-
-def _as_document(change: Change) -> Document:
-    """An added box as FiftyOne stores it."""
-    return {
-        "_id": ObjectId(change.box.label_id),
-        "_cls": "Detection",
-        "attributes": {},
-        "tags": [],
-        **(change.drawn or {}),
-        **change.after,
-    }
 
 
 def _seen(state: State) -> dict[str, Any]:

@@ -187,7 +187,10 @@ def relabel_boxes(
     ]
     journal = begin_journal(dataset, field, label, note, user, moment, changes)
     carry_out(dataset, journal, changes, settled)
-    changed = _labelled(dataset, path, _ids(differing), label)
+    changed = sum(
+        one.state.get("label") == label
+        for one in read_states(dataset, path, _ids(differing), keys=("label",))
+    )
     progress(1.0, f"{counted(changed, 'box is', 'boxes are')} {label} now")
     return RelabelResult(
         changed=changed,
@@ -326,12 +329,6 @@ def boxes_to_restore(dataset: Any, journal: Journal) -> int:
     """The number of boxes that still are as a journal left them, which an undo would restore."""
     path = boxes_path(dataset, journal.field)
     return count_made(dataset, path, changes_of(dataset, journal))
-
-
-def _labelled(dataset: Any, path: str, boxes: list[tuple[str, str]], label: str) -> int:
-    """The number of boxes that have a label now."""
-    there = read_states(dataset, path, boxes, keys=("label",))
-    return sum(one.state.get("label") == label for one in there)
 
 
 def finish_open(

@@ -206,7 +206,13 @@ def nearest(
         last = np.partition(quick, size - k)[size - k] if k > 0 else np.inf
         places = np.flatnonzero(quick >= last - 2 * error)
     candidates = places if rows is None else rows[places]
-    scores = _exact(matrix, candidates, unit)
+    scores = np.zeros(len(candidates))
+    for part in _blocks(len(candidates)):
+        vectors = matrix[candidates[part]].astype(np.float64)
+        lengths = _lengths(vectors)
+        # Not a matrix product: each row is summed alone, so that equal rows have equal scores.
+        products = (vectors * unit).sum(axis=1)
+        np.divide(products, lengths, out=scores[part], where=lengths > 0)
     keys = (places, candidates != first, -sign * np.round(scores, DIGITS))
     order = np.lexsort(keys)[:k]
     return Neighbours(candidates[order], scores[order])
@@ -268,19 +274,6 @@ def _compared(
     for group, others in groups:
         for start in range(0, len(group), _QUERIES_AT_ONCE):
             yield group[start : start + _QUERIES_AT_ONCE], others
-
-
-def _exact(
-    matrix: npt.NDArray[np.float32], rows: Numbers, unit: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    scores = np.zeros(len(rows))
-    for part in _blocks(len(rows)):
-        vectors = matrix[rows[part]].astype(np.float64)
-        lengths = _lengths(vectors)
-        # Not a matrix product: each row is summed alone, so that equal rows have equal scores.
-        products = (vectors * unit).sum(axis=1)
-        np.divide(products, lengths, out=scores[part], where=lengths > 0)
-    return scores
 
 
 def _exact_units(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -64,7 +64,13 @@ def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) ->
     predictions_kept = images_kept[predictions.owners] & ~foreign
     predictions_kept[matched] &= labelled[matches.of_predictions[matched]]
     counted = np.flatnonzero(predictions_kept)
-    for group in _groups_of_repeats(truth, truth_kept, matches):
+    # The boxes that repeat one another, on images of which a box that counts was missed.
+    lacking = truth.owners[truth_kept & (matches.of_truth == NO_PARTNER)]
+    boxes = np.flatnonzero(truth_kept & np.isin(truth.owners, lacking)).tolist()
+    rectangles = truth.rectangles.tolist()
+    repeats = groups_of_repeats((truth.owners[n], rectangles[n], truth.labels[n]) for n in boxes)
+    for places in repeats:
+        group = [boxes[place] for place in places]
         missed = [box for box in group if matches.of_truth[box] == NO_PARTNER]
         truth_kept[missed if len(missed) < len(group) else []] = False
     alone = np.flatnonzero(truth_kept & (matches.of_truth == NO_PARTNER))
@@ -75,15 +81,6 @@ def judge(truth: Boxes, predictions: Boxes, images_kept: Mask, foreign: Mask) ->
         row_truth=np.concatenate([matches.of_predictions[counted], alone]),
         row_prediction=np.concatenate([counted, np.full(len(alone), NO_PARTNER, np.intp)]),
     )
-
-
-def _groups_of_repeats(truth: Boxes, kept: Mask, matches: Matches) -> list[list[int]]:
-    """The boxes that repeat one another, on images of which a box that counts was missed."""
-    missed = kept & (matches.of_truth == NO_PARTNER)
-    boxes = np.flatnonzero(kept & np.isin(truth.owners, truth.owners[missed])).tolist()
-    rectangles = truth.rectangles.tolist()
-    groups = groups_of_repeats((truth.owners[n], rectangles[n], truth.labels[n]) for n in boxes)
-    return [[boxes[place] for place in group] for group in groups]
 
 
 def pairs_of(
