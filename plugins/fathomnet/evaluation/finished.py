@@ -128,6 +128,8 @@ def view_of_pairs(
     Raises:
         DatasetError: all the boxes have been removed since.
     """
+    from bson import ObjectId
+
     gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
     if not is_named_one_by_one(positions):
         pairs = evaluation.pairs
@@ -138,34 +140,27 @@ def view_of_pairs(
         of_truth, of_predictions = _filters(evaluation, _Names(taken_for))
         view = dataset.filter_labels(gt_field, of_truth)
         return view.filter_labels(pred_field, of_predictions, only_matches=False)
-    images = _by_ids(dataset, evaluation, positions)
+    sides = [
+        (field, [ObjectId(id_) for id_ in ids[positions].tolist() if id_])
+        for field, ids in (
+            (gt_field, evaluation.truth_ids),
+            (pred_field, evaluation.prediction_ids),
+        )
+    ]
+    wanted = sides[0][1]
+    # The images first and by their own ids: the App then reads these and not the whole dataset.
+    found = dataset.match({f"{gt_field}.detections._id": {"$in": wanted}}).values("id")
+    if not found:
+        raise DatasetError(f"the {len(wanted):,} boxes were removed since they were evaluated")
+    images = dataset.select(found)
+    for field, ids in sides:
+        images = images.filter_labels(field, {"$in": ["$$this._id", ids]}, only_matches=False)
     if not as_patches:
         return images
     # One patch per box, each with the predictions for this box only.
     patches = images.to_patches(gt_field, other_fields=[pred_field])
     of_this = {"$eq": [f"$$this.{evaluation.eval_key}_id", {"$toString": f"${gt_field}._id"}]}
     return patches.filter_labels(pred_field, of_this, only_matches=False)
-
-
-def _by_ids(dataset: Any, evaluation: FinishedEvaluation, positions: Positions) -> Any:
-    from bson import ObjectId
-
-    sides = [
-        (field, [ObjectId(id_) for id_ in ids[positions].tolist() if id_])
-        for field, ids in (
-            (evaluation.gt_field, evaluation.truth_ids),
-            (evaluation.pred_field, evaluation.prediction_ids),
-        )
-    ]
-    field, wanted = sides[0]
-    # The images first and by their own ids: the App then reads these and not the whole dataset.
-    images = dataset.match({f"{field}.detections._id": {"$in": wanted}}).values("id")
-    if not images:
-        raise DatasetError(f"the {len(wanted):,} boxes were removed since they were evaluated")
-    view = dataset.select(images)
-    for field, wanted in sides:
-        view = view.filter_labels(field, {"$in": ["$$this._id", wanted]}, only_matches=False)
-    return view
 
 
 class _Names:

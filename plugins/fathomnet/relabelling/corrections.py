@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
@@ -20,7 +20,6 @@ from ..labels.verdicts import VERDICT_KEYS, as_stored, state_of
 from ..names import ANNOTATION_ID, GROUND_TRUTH, REVIEW_ROUND, REVIEWED_AT, REVIEWED_BY, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
-from .box_states import Change
 from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
 from .journal import Journal, changes_of, journals_of
 
@@ -204,7 +203,10 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     relabelled: dict[str, dict[str, _Origin]] = {}
     last: dict[str, tuple[Journal, str | None]] = {}
     drawn: dict[str, set[str]] = {}
-    for journal, entry in _journaled(dataset, field):
+    # The changes that stand, each with its journal, the oldest first.
+    standing = (one for one in journals_of(dataset) if (one.field, one.stage) == (field, "done"))
+    changes = ((journal, entry) for journal in standing for entry in changes_of(dataset, journal))
+    for journal, entry in changes:
         one = entry.box
         if entry.is_renamed:
             last[one.label_id] = journal, entry.after["label"]
@@ -245,14 +247,6 @@ def _ingested(dataset: Any) -> tuple[dict[str, dict[str, _Origin]], set[str]]:
             origin = _Origin(box.label, box.bounding_box, box.annotation_id)
             ingested.setdefault(box.sample_id, {})[label_id] = origin
     return ingested, splits
-
-
-def _journaled(dataset: Any, field: str) -> Iterator[tuple[Journal, Change]]:
-    """The changes that stand in a field, each with its journal, the oldest first."""
-    for journal in journals_of(dataset):
-        if journal.field == field and journal.stage == "done":
-            for one in changes_of(dataset, journal):
-                yield journal, one
 
 
 def _change(origin: _Origin | None, now: Mapping[str, Any] | None, is_known: bool) -> str:
