@@ -427,12 +427,12 @@ def killed_import(name: str, file: str, after: int) -> None:
     writes = 0
     write = importing.write_vectors
 
-    def write_and_die(*arguments: Any) -> None:
+    def write_and_die(*arguments: Any) -> int:
         nonlocal writes
         if writes == after:
             os.kill(os.getpid(), signal.SIGKILL)
         writes += 1
-        write(*arguments)
+        return write(*arguments)
 
     importing.write_vectors = write_and_die  # type: ignore[assignment]
     importing.WRITTEN_AT_ONCE = 1  # type: ignore[misc]
