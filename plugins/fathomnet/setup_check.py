@@ -268,7 +268,7 @@ def _network() -> Iterator[Check]:
 def _media(media_root: str) -> Iterator[Check]:
     if media_root.startswith(GCS):
         # Only here, because it imports an HTTP client.
-        from .media.gcs.check import check_bucket
+        from .media.gcs.store import check_bucket
 
         yield from check_bucket(media_root)
         return

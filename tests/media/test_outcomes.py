@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from fathomnet_voxel51.errors import SetupError
-from fathomnet_voxel51.media.gcs.answers import ForbiddenError
+from fathomnet_voxel51.media.gcs.streams import ForbiddenError
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError, MissingError, attempts
 from tenacity import RetryCallState
 

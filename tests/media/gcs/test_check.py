@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from fathomnet_voxel51.files.credentials import using_secrets
-from fathomnet_voxel51.media.gcs import check as bucket_check
+from fathomnet_voxel51.media.gcs import store as bucket_store
 from fathomnet_voxel51.media.gcs.access import Access, find_access
-from fathomnet_voxel51.media.gcs.check import check_bucket
+from fathomnet_voxel51.media.gcs.store import check_bucket
 from fathomnet_voxel51.media.store import Check
 
 from demo.emulator import emulator
@@ -146,7 +146,7 @@ def test_a_server_with_a_problem_is_told_from_missing_rights(sink: Sink) -> None
 def test_a_server_that_does_not_answer_does_not_hold_up_the_report(
     sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_check, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(bucket_store, "TIMEOUT_SECONDS", 0.5)
     sink.latency = 1.0
     credentials, _ = checked(sink)
     assert credentials.detail == "no answer within 0.5 seconds"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fathomnet_voxel51.media.gcs.answers import ForbiddenError
 from fathomnet_voxel51.media.gcs.store import GcsStore
+from fathomnet_voxel51.media.gcs.streams import ForbiddenError
 from fathomnet_voxel51.media.outcomes import BusyError, ItemError
 from fathomnet_voxel51.media.store import StoredObject
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from fathomnet_voxel51.media.gcs.answers import ForbiddenError
 from fathomnet_voxel51.media.gcs.store import GcsStore
+from fathomnet_voxel51.media.gcs.streams import ForbiddenError
 from fathomnet_voxel51.media.outcomes import BusyError, ConflictError, ItemError
 from fathomnet_voxel51.media.store import Digest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fathomnet_voxel51.errors import SetupError
 from fathomnet_voxel51.files.places import place
-from fathomnet_voxel51.media.gcs.check import check_bucket
+from fathomnet_voxel51.media.gcs.store import check_bucket
 
 from tests.media.origin import Origin
 from tests.media.sink import Sink

@@ -25,9 +25,16 @@ from ..outcomes import BusyError, ItemError, attempts
 from ..store import StoredObject
 from ..web.http import NO_ANSWER, retry_after
 from .access import Access, grant_role, grant_use
-from .answers import Answer, ForbiddenError, Page, closed_connection, in_words, invalid_certificate
-from .streams import Streams
-from .upload import Upload
+from .streams import (
+    Answer,
+    ForbiddenError,
+    Page,
+    Streams,
+    Upload,
+    closed_connection,
+    in_words,
+    invalid_certificate,
+)
 
 T = TypeVar("T")
 

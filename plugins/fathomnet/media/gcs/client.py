@@ -14,21 +14,20 @@ from ...interruptions import causes
 from ..outcomes import BusyError, ItemError
 from ..store import StoredObject
 from ..web.http import retry_after
-from . import answers
+from . import streams
 from .access import Access, create_bucket, grant_role, grant_use
-from .streams import CONNECT_SECONDS
 
 SILENT_SECONDS: Final = 60.0
 """For the next bytes of an answer."""
 
-ONCE: Final[dict[str, Any]] = {"timeout": (CONNECT_SECONDS, SILENT_SECONDS), "retry": None}
+ONCE: Final[dict[str, Any]] = {"timeout": (streams.CONNECT_SECONDS, SILENT_SECONDS), "retry": None}
 """Of every request: who asks knows what may be repeated, and waits as long as the service says."""
 
 
-def answer_of(error: refusals.GoogleAPICallError) -> answers.Answer:
+def answer_of(error: refusals.GoogleAPICallError) -> streams.Answer:
     """What Cloud Storage has answered, from the error that the client makes of it."""
     response = error.response
-    return answers.Answer(response.status_code, response.content, retry_after(response.headers))
+    return streams.Answer(response.status_code, response.content, retry_after(response.headers))
 
 
 @contextmanager
@@ -52,11 +51,11 @@ def unanswered(error: failures.RequestException, host: str) -> ItemError | Setup
     """The error for a request without an answer."""
     # The system's own words are at the bottom.
     chain = list(causes(error))
-    words = answers.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
+    words = streams.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
     unreached = any(isinstance(each, NewConnectionError) for each in chain)
     match error:
         case failures.SSLError():
-            return answers.invalid_certificate(host)
+            return streams.invalid_certificate(host)
         case failures.ConnectTimeout() | failures.ProxyError():
             return BusyError(f"no connection to {host} ({words})")
         case failures.ConnectionError() if unreached:
@@ -64,16 +63,16 @@ def unanswered(error: failures.RequestException, host: str) -> ItemError | Setup
         case failures.ReadTimeout():
             return ItemError(f"{host} did not answer within {SILENT_SECONDS:g} seconds")
         case failures.InvalidJSONError():
-            return ItemError(answers.NO_JSON)
+            return ItemError(streams.NO_JSON)
         case _:
-            return answers.closed_connection(host, words)
+            return streams.closed_connection(host, words)
 
 
 def list_page(
     bucket: Any, access: Access, prefix: str, most: int, token: str | None
-) -> answers.Page:
+) -> streams.Page:
     """One page of a listing; see ``listing.list_page``."""
-    fields = f"items({answers.FIELDS}),nextPageToken"
+    fields = f"items({streams.FIELDS}),nextPageToken"
     listed = bucket.list_blobs(
         prefix=prefix, page_size=most, page_token=token, fields=fields, **ONCE
     )
@@ -92,7 +91,7 @@ def list_page(
                 problem = f"the credentials of {access.account} are refused"
                 advice = GET_CREDENTIALS
         raise SetupError(f"{problem}: {answer_of(error).reason}\n{advice}") from None
-    return answers.Page({blob.name: described(blob) for blob in page}, listed.next_page_token)
+    return streams.Page({blob.name: described(blob) for blob in page}, listed.next_page_token)
 
 
 def find_object(bucket: Any, name: str) -> StoredObject | None:
@@ -119,4 +118,4 @@ def granted(bucket: Any, permissions: Collection[str]) -> frozenset[str] | None:
 
 def described(blob: Any) -> StoredObject:
     """An object as the client describes it, whose own attributes copy the metadata of each."""
-    return answers.stored_object(blob._properties)
+    return streams.stored_object(blob._properties)

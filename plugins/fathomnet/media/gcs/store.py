@@ -1,32 +1,37 @@
 """A Google Cloud Storage bucket as a store: every object is complete, or does not exist.
 
-What the bucket itself says of its objects' bytes lets them be compared without reading.
+What the bucket itself says of its objects' bytes lets them be compared without reading. A check
+says by whom it can be listed, read and written, and how to fix it if not.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterable
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Final
 
 import google_crc32c
+from async_timeout import timeout
 from typing_extensions import Self
 
 from ...errors import FathomNetError, SetupError
+from ...files.credentials import PROJECT_VARIABLE
 from ..event_loop import run_reporting
 from ..outcomes import ItemError, MissingError
 from ..paths import GCS
-from ..store import Digest, Incoming, Outgoing, StoredObject
+from ..store import Check, Digest, Incoming, Outgoing, StoredObject
 from ..web.http import Body, announced_digests
-from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role, grant_use
-from .answers import FIELDS, Answer, ForbiddenError, stored_object
+from .access import READ, READ_AND_WRITE, Access, Nobody, find_access, grant_role, grant_use, proof
 from .bucket import Bucket, list_objects, list_page, read_answer, request_attempts
-from .upload import Upload
+from .streams import FIELDS, Answer, ForbiddenError, Upload, stored_object
 
 CREATE: Final = "storage.objects.create"
 GET: Final = "storage.objects.get"
-PERMISSIONS: Final = (CREATE, GET, "storage.objects.list", "storage.objects.delete")
+LIST: Final = "storage.objects.list"
+DELETE: Final = "storage.objects.delete"
+PERMISSIONS: Final = (CREATE, GET, LIST, DELETE)
 """What reading from and writing to a store requires."""
 
 
@@ -268,6 +273,11 @@ def bucket_digests(uris: Collection[str]) -> tuple[dict[str, StoredObject], dict
     Returns:
         What the buckets say of each object, and of every other object why that is not known.
     """
+
+    async def list_folder(root: str, folder: str) -> dict[str, StoredObject]:
+        async with GcsStore(root, _CONNECTIONS) as store:
+            return await store.listing(folder)
+
     known: dict[str, StoredObject] = {}
     unknown = {uri: "only objects of gs:// are known" for uri in uris if not uri.startswith(GCS)}
     folders: dict[tuple[str, str], list[str]] = {}
@@ -279,7 +289,7 @@ def bucket_digests(uris: Collection[str]) -> tuple[dict[str, StoredObject], dict
     for (bucket, folder), own in folders.items():
         root = f"{GCS}{bucket}"
         try:
-            found = run_reporting(_listing(root, folder), lambda: None)
+            found = run_reporting(list_folder(root, folder), lambda: None)
         except FathomNetError as error:
             unknown |= dict.fromkeys(own, str(error))
             continue
@@ -291,11 +301,6 @@ def bucket_digests(uris: Collection[str]) -> tuple[dict[str, StoredObject], dict
             else:
                 known[uri] = stored
     return known, unknown
-
-
-async def _listing(root: str, folder: str) -> dict[str, StoredObject]:
-    async with GcsStore(root, _CONNECTIONS) as store:
-        return await store.listing(folder)
 
 
 def same_bytes(known: Iterable[tuple[str, StoredObject]]) -> list[list[str]]:
@@ -319,3 +324,103 @@ def same_bytes(known: Iterable[tuple[str, StoredObject]]) -> list[list[str]]:
             alike.append([(name, stored)])
     some = [group for alike in groups.values() for group in alike if len(group) > 1]
     return [[name for name, _ in group] for group in some]
+
+
+TIMEOUT_SECONDS: Final = 20.0
+CREDENTIALS: Final = "credentials"
+MEDIA_ROOT: Final = "media root"
+
+_UNREACHABLE: Final = "check the network, and https_proxy where the machine has no direct way out"
+
+
+def check_bucket(media_root: str, find: Callable[[], Access] = find_access) -> list[Check]:
+    """Checks who this process is to Cloud Storage, and what it may do with a bucket.
+
+    If the server does not say what is allowed, as emulators do not, a small object is written below
+    the prefix and deleted again.
+
+    Args:
+        media_root: ``gs://bucket/prefix``.
+        find: finds who this process is.
+    """
+    return run_reporting(_checks(media_root, find), lambda: None)
+
+
+async def _checks(media_root: str, find: Callable[[], Access]) -> list[Check]:
+    try:
+        access = await asyncio.to_thread(find)
+        await asyncio.wait_for(proof(access), TIMEOUT_SECONDS)
+    except (SetupError, ItemError, asyncio.TimeoutError) as error:
+        fix = "what the line above says"
+        skipped = Check(MEDIA_ROOT, "fail", f"{media_root} was not checked", fix)
+        return [_failed(CREDENTIALS, error), skipped]
+    who = Check(CREDENTIALS, "ok", f"{access.account}, project {access.project}")
+    if isinstance(access, Nobody):
+        detail = f"a storage emulator is configured, {access.endpoint}; none are needed"
+        who = Check(CREDENTIALS, "ok", detail)
+    elif access.project is None:
+        fix = f"gcloud config set project NAME, or set {PROJECT_VARIABLE}"
+        who = Check(CREDENTIALS, "warn", f"{access.account}, no project found", fix)
+    return [who, await _media_root(media_root, access)]
+
+
+async def _media_root(media_root: str, access: Access) -> Check:
+    bucket, _, prefix = media_root.removeprefix(GCS).partition("/")
+    if not bucket:
+        return Check(MEDIA_ROOT, "fail", "no bucket is named", "give gs://bucket/prefix")
+    try:
+        async with (
+            timeout(TIMEOUT_SECONDS),
+            GcsStore(media_root, 1, access=access) as store,
+        ):
+            what = "objects are there" if await store.peek() else "it is empty"
+            granted = await store.permissions()
+            if granted is None:
+                granted = await _rights_by_trial(store)
+    except (SetupError, ItemError, asyncio.TimeoutError) as error:
+        return _failed(MEDIA_ROOT, error)
+    # What can be done with these rights.
+    what = f"under {prefix or '/'} {what}"
+    missing = [permission for permission in PERMISSIONS if permission not in granted]
+    if not missing:
+        return Check(MEDIA_ROOT, "ok", f"bucket {bucket} can be listed and written; {what}")
+    fix = grant_role(bucket, access.member, READ_AND_WRITE)
+    lacks = f"{access.account} lacks {', '.join(missing)} on bucket {bucket}"
+    if GET in missing or LIST in missing:
+        return Check(MEDIA_ROOT, "fail", f"{lacks}: it cannot be used; {what}", fix)
+    if CREATE in missing:
+        return Check(MEDIA_ROOT, "warn", f"{lacks}: it can be read but not written; {what}", fix)
+    detail = f"{lacks}: it can be written, but nothing damaged can be replaced; {what}"
+    return Check(MEDIA_ROOT, "warn", detail, fix)
+
+
+async def _rights_by_trial(store: GcsStore) -> frozenset[str]:
+    """The rights that a trial shows; without the right to write, deleting cannot be tried."""
+    name = f".fathomnet-voxel51-{secrets.token_hex(8)}"
+    granted = {GET, LIST}
+    with contextlib.suppress(ForbiddenError):
+        stored = await store.put(name, _Probe())
+        granted.add(CREATE)
+        await store.delete(name, stored)
+        granted.add(DELETE)
+    return frozenset(granted)
+
+
+class _Probe:
+    """A small object that shows whether objects can be written."""
+
+    content = b"fathomnet-voxel51 check_setup"
+    size = len(content)
+    content_type = "text/plain"
+    crc32c: str | None = None
+
+    digest = Digest.of(size, google_crc32c.Checksum(content).digest())
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+def _failed(name: str, error: Exception) -> Check:
+    if isinstance(error, asyncio.TimeoutError):
+        error = ItemError(f"no answer within {TIMEOUT_SECONDS:g} seconds")
+    return Check.failed(name, error, _UNREACHABLE)
