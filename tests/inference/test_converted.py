@@ -15,7 +15,7 @@ import safetensors
 import torch
 from fathomnet_inference.checkpoint import convert, inspect, load_model
 from fathomnet_voxel51.errors import InputError, SetupError
-from fathomnet_voxel51.files.part_files import PartFile
+from fathomnet_voxel51.files.writing import PartFile
 
 from tests.conftest import REPOSITORY
 
@@ -102,7 +102,7 @@ def test_a_conversion_is_not_converted(converted: Path) -> None:
 KILLED = """
 import os, signal, sys
 from fathomnet_inference.checkpoint import convert
-from fathomnet_voxel51.files.part_files import PartFile
+from fathomnet_voxel51.files.writing import PartFile
 
 left = int(sys.argv[3])
 

@@ -1,10 +1,17 @@
 """Reads and checks the files that users bring, and writes files whole, without FiftyOne."""
 
 from .faults import FaultList
-from .part_files import OtherVersionError, PartFile, Version, is_part, version_of
 from .reading import SourceFile, decode, read_source
 from .safe_values import safe_file_name
-from .writing import remove_if_abandoned, write_whole
+from .writing import (
+    OtherVersionError,
+    PartFile,
+    Version,
+    is_part,
+    remove_if_abandoned,
+    version_of,
+    write_whole,
+)
 
 __all__ = [
     "FaultList",

@@ -122,23 +122,18 @@ def decode(source: SourceFile) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise _undecodable(source, encoding, error) from error
+        line = content.count(b"\n", 0, error.start) + 1
+        place = f"line {line:,}, byte {error.start:,}"
+        named = encoding.removesuffix("-sig").upper()
+        problem = f"0x{content[error.start]:02x} is not valid {named}"
+        if encoding == "utf-8":
+            problem += "; the file may be Latin-1 or Windows-1252"
+        raise InputError(source.subject, [Fault(place, problem)], _SAVE_AS_UTF8) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         problem = "holds a NUL character: UTF-16 without a byte order mark, or not text at all"
         raise InputError(source.subject, [Fault(f"line {line}", problem)], _SAVE_AS_UTF8)
     return text
-
-
-def _undecodable(source: SourceFile, encoding: str, error: UnicodeDecodeError) -> InputError:
-    line = source.content.count(b"\n", 0, error.start) + 1
-    place = f"line {line:,}, byte {error.start:,}"
-    problem = (
-        f"0x{source.content[error.start]:02x} is not valid {encoding.removesuffix('-sig').upper()}"
-    )
-    if encoding == "utf-8":
-        problem += "; the file may be Latin-1 or Windows-1252"
-    return InputError(source.subject, [Fault(place, problem)], _SAVE_AS_UTF8)
 
 
 def _refused(subject: str, problem: str, advice: str) -> InputError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fathomnet_voxel51.errors import FathomNetError, SetupError
-from fathomnet_voxel51.files import part_files
+from fathomnet_voxel51.files import writing
 from fathomnet_voxel51.media.outcomes import ItemError
 
 from tests.media.folder.jobs import NAME, Sent, ask, failing, files, put, read, write
@@ -49,7 +49,7 @@ def test_errors_of_the_disk_stop_everything_or_one_image(
     again: bool | None,
 ) -> None:
     (root / NAME).parent.mkdir(parents=True)
-    monkeypatch.setattr(part_files if call == "_sync" else os, call, failing(number))
+    monkeypatch.setattr(writing if call == "_sync" else os, call, failing(number))
     with pytest.raises(kind) as raised:
         put(root, Sent())
     monkeypatch.undo()

@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.files import part_files
-from fathomnet_voxel51.files import writing as parts
+from fathomnet_voxel51.files import writing
 
 from tests.media.folder.jobs import CONTENT, NAME, Sent, ask, failing, files, put, write
 
@@ -107,7 +106,7 @@ def test_without_locks_a_part_stays_until_nobody_has_touched_it_for_a_day(
     put(root, Sent())
     part = write(root / "test_images/.2.png.0123456789abcdef.part")
     assert ask(root, "sweep", "test_images") == 0
-    yesterday = time.time() - parts.UNLOCKABLE_PART_SECONDS - 1
+    yesterday = time.time() - writing.UNLOCKABLE_PART_SECONDS - 1
     os.utime(part, (yesterday, yesterday))
     assert ask(root, "sweep", "test_images") == 1
     assert files(root) == {NAME: CONTENT}
@@ -129,7 +128,7 @@ def test_a_sweep_touches_nothing_but_parts(root: Path) -> None:
 def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = part_files.lock_file
+    lock = writing.lock_file
     swept = []
 
     def swept_first(descriptor: int, wait: bool = False) -> bool | None:
@@ -139,7 +138,7 @@ def test_a_part_that_a_sweep_takes_at_its_birth_is_begun_anew(
             part.unlink()
         return lock(descriptor, wait)
 
-    monkeypatch.setattr(part_files, "lock_file", swept_first)
+    monkeypatch.setattr(writing, "lock_file", swept_first)
     put(root, Sent())
     assert len(swept) == 1
     assert files(root) == {NAME: CONTENT}

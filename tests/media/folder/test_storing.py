@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.files import part_files
+from fathomnet_voxel51.files import writing
 from fathomnet_voxel51.media.folder.store import FolderStore
 from fathomnet_voxel51.media.outcomes import ItemError, RejectedError
 from fathomnet_voxel51.media.store import Digest, StoredObject
@@ -61,7 +61,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_is_there(
     def sync(descriptor: int) -> None:
         seen.append((os.fstat(descriptor).st_size, (root / NAME).exists()))
 
-    monkeypatch.setattr(part_files, "_sync", sync)
+    monkeypatch.setattr(writing, "_sync", sync)
     put(root, Sent())
     assert seen == [(len(CONTENT), False)]
 
@@ -69,7 +69,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_is_there(
 def test_other_images_go_on_while_one_waits_for_the_disk(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part_files, "_sync", lambda descriptor: time.sleep(0.5))
+    monkeypatch.setattr(writing, "_sync", lambda descriptor: time.sleep(0.5))
 
     async def ticks() -> int:
         async with FolderStore(root) as store:
@@ -155,7 +155,7 @@ def test_a_cancelled_image_leaves_nothing(root: Path) -> None:
 def test_an_image_cancelled_at_any_later_moment_is_whole_or_not_there(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part_files, "_sync", lambda descriptor: time.sleep(0.01))
+    monkeypatch.setattr(writing, "_sync", lambda descriptor: time.sleep(0.01))
 
     async def cancelled(after: float, name: str) -> None:
         async with FolderStore(root) as store:

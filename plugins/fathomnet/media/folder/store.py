@@ -18,9 +18,16 @@ import google_crc32c
 from typing_extensions import Self
 
 from ...errors import FathomNetError, SetupError
-from ...files.part_files import OtherVersionError, PartFile, Version, alone_in, is_part, version_of
 from ...files.safe_values import safe_file_name
-from ...files.writing import remove_if_abandoned
+from ...files.writing import (
+    OtherVersionError,
+    PartFile,
+    Version,
+    alone_in,
+    is_part,
+    remove_if_abandoned,
+    version_of,
+)
 from ..outcomes import ConflictError, ItemError, MissingError, RejectedError
 from ..store import Digest, Incoming, Outgoing, StoredObject
 
@@ -186,7 +193,16 @@ class FolderStore:
 
     async def listing(self, folder: str) -> dict[str, StoredObject]:
         """Every file below a folder of the root; parts and symbolic links are skipped."""
-        return await self._in_thread(folder, READING, self._list, folder)
+
+        def list_files() -> dict[str, StoredObject]:
+            found = {}
+            for name, entry in files_below(located_folder(self.root, folder)):
+                if not is_part(entry.name):
+                    with suppress(FileNotFoundError):
+                        found[name] = _stored(entry.stat(follow_symlinks=False))
+            return found
+
+        return await self._in_thread(folder, READING, list_files)
 
     async def find(self, path: str) -> StoredObject | None:
         """The file in its present version, or None.
@@ -194,7 +210,12 @@ class FolderStore:
         Raises:
             RejectedError: the name leads out of the root, or does not belong to a file.
         """
-        return await self._in_thread(path, READING, self._find, path)
+
+        def look() -> StoredObject | None:
+            status = status_of(located_file(self.root, path), path)
+            return _stored(status) if status else None
+
+        return await self._in_thread(path, READING, look)
 
     async def digest(self, path: str, stored: StoredObject) -> Digest:
         """The digest of a file, read from its bytes.
@@ -203,7 +224,20 @@ class FolderStore:
             MissingError: the file no longer exists.
             ConflictError: the file has another version, or changes while it is read.
         """
-        return await self._in_thread(path, READING, self._read_digest, path, stored)
+
+        def read() -> Digest:
+            file, _ = self._open(path)
+            checksum = google_crc32c.Checksum()
+            with file:
+                before = version_of(os.fstat(file.fileno()))
+                while piece := file.read(READ_PIECE):
+                    checksum.update(piece)
+                after = version_of(os.fstat(file.fileno()))
+            if not before == after == (stored.size, stored.generation):
+                raise ConflictError(f"{path} was changed since it was listed")
+            return Digest.of(stored.size, checksum.digest())
+
+        return await self._in_thread(path, READING, read)
 
     async def put(
         self, path: str, outgoing: Outgoing, replacing: StoredObject | None = None
@@ -219,6 +253,13 @@ class FolderStore:
             SetupError: no file can be written: the disk is full, or there are no rights.
         """
         part = PartFile()
+
+        def publish(target: Path) -> Version:
+            try:
+                return part.publish(target, _expected(replacing), self._durable)
+            except OtherVersionError:
+                raise _conflict(str(target.relative_to(self.root))) from None
+
         try:
             target = await self._in_thread(path, WRITING, self._begin, part, path, replacing)
             async for chunk in outgoing.chunks():
@@ -231,16 +272,22 @@ class FolderStore:
                 raise ItemError(problem)
             if outgoing.crc32c not in (None, outgoing.digest.crc32c):
                 raise ItemError("the checksum of what came is not the one that was announced")
-            size, generation = await self._in_thread(
-                path, WRITING, self._publish, part, target, replacing
-            )
+            size, generation = await self._in_thread(path, WRITING, publish, target)
         finally:
             part.discard()
         return StoredObject(size, outgoing.digest.crc32c, generation)
 
     async def delete(self, path: str, stored: StoredObject) -> None:
         """Deletes exactly this version of a file; does nothing if it no longer exists."""
-        await self._in_thread(path, WRITING, self._delete, path, stored)
+
+        def unlink() -> None:
+            target = located_file(self.root, path)
+            with suppress(FileNotFoundError), alone_in(target.parent):
+                status = status_of(target, path)
+                if status and version_of(status) == _expected(stored):
+                    target.unlink()
+
+        await self._in_thread(path, WRITING, unlink)
 
     @asynccontextmanager
     async def open(self, path: str) -> AsyncIterator[Incoming]:
@@ -264,36 +311,13 @@ class FolderStore:
         Returns:
             The number of parts that were removed.
         """
-        return await self._in_thread(folder, WRITING, self._sweep, folder)
 
-    def _list(self, folder: str) -> dict[str, StoredObject]:
-        found = {}
-        for name, entry in files_below(located_folder(self.root, folder)):
-            if not is_part(entry.name):
-                with suppress(FileNotFoundError):
-                    found[name] = _stored(entry.stat(follow_symlinks=False))
-        return found
+        def remove_parts() -> int:
+            below = files_below(located_folder(self.root, folder))
+            parts = [Path(entry.path) for _, entry in below if is_part(entry.name)]
+            return sum(map(remove_if_abandoned, parts))
 
-    def _sweep(self, folder: str) -> int:
-        below = files_below(located_folder(self.root, folder))
-        parts = [Path(entry.path) for _, entry in below if is_part(entry.name)]
-        return sum(map(remove_if_abandoned, parts))
-
-    def _find(self, path: str) -> StoredObject | None:
-        status = status_of(located_file(self.root, path), path)
-        return _stored(status) if status else None
-
-    def _read_digest(self, path: str, stored: StoredObject) -> Digest:
-        file, _ = self._open(path)
-        checksum = google_crc32c.Checksum()
-        with file:
-            before = version_of(os.fstat(file.fileno()))
-            while piece := file.read(READ_PIECE):
-                checksum.update(piece)
-            after = version_of(os.fstat(file.fileno()))
-        if not before == after == (stored.size, stored.generation):
-            raise ConflictError(f"{path} was changed since it was listed")
-        return Digest.of(stored.size, checksum.digest())
+        return await self._in_thread(folder, WRITING, remove_parts)
 
     def _begin(self, part: PartFile, path: str, replacing: StoredObject | None) -> Path:
         target = located_file(self.root, path)
@@ -306,19 +330,6 @@ class FolderStore:
             make_folder_of(target, path)
             part.create(target)
         return target
-
-    def _publish(self, part: PartFile, target: Path, replacing: StoredObject | None) -> Version:
-        try:
-            return part.publish(target, _expected(replacing), self._durable)
-        except OtherVersionError:
-            raise _conflict(str(target.relative_to(self.root))) from None
-
-    def _delete(self, path: str, stored: StoredObject) -> None:
-        target = located_file(self.root, path)
-        with suppress(FileNotFoundError), alone_in(target.parent):
-            status = status_of(target, path)
-            if status and version_of(status) == _expected(stored):
-                target.unlink()
 
     def _open(self, path: str) -> tuple[FileIO, int]:
         target = located_file(self.root, path)
