@@ -22,8 +22,7 @@ from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
 from ..progress import Progress, silent
 from ..text import counted
-from .grouping import NOTHING_KNOWN, RUN_KEY, By, Grouping, grouping_of
-from .leaks import Leak, read_images
+from .leaks import NOTHING_KNOWN, RUN_KEY, By, Grouping, Leak, grouping_of, read_images
 
 TOLERANCE: Final = 0.005
 """The search may miss by this share of all images before the exact sum is computed."""
