@@ -3,8 +3,17 @@
 from .layout import CONCEPT_NAME
 from .reading import Predictions, read_predictions
 from .rows import CONFIDENCE
-from .run import CSV_NAME, FORMAT_VERSION, MANIFEST_NAME, PARQUET_NAME, check_files, read_manifest
-from .writing import IMAGE_ID, csv_of, write_predictions
+from .run import (
+    CSV_NAME,
+    FORMAT_VERSION,
+    IMAGE_ID,
+    MANIFEST_NAME,
+    PARQUET_NAME,
+    check_files,
+    csv_of,
+    read_manifest,
+    write_predictions,
+)
 
 __all__ = [
     "CONCEPT_NAME",

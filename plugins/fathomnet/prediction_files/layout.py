@@ -4,6 +4,7 @@ The competition's own columns are ``annotation_id`` and ``concept_name``. Others
 file of its crop, a concept by its category's id, or have one column of probabilities a concept.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -217,6 +218,21 @@ def whole_number(cell: object) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
 
 
+def number_or_nan(cell: object) -> float:
+    """A cell as a number; NaN if it is not a number.
+
+    Examples:
+        >>> number_or_nan("0.5"), number_or_nan("")
+        (0.5, nan)
+    """
+    if isinstance(cell, float):
+        return cell
+    try:
+        return float(str(cell))
+    except ValueError:
+        return math.nan
+
+
 def matrix_of(columns: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
     """Columns of numbers, or of texts that are numbers, side by side; NaN for any other cell."""
     matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
@@ -224,12 +240,5 @@ def matrix_of(columns: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
         try:
             matrix[:, place] = np.asarray(column).astype(np.float32)
         except (TypeError, ValueError):
-            matrix[:, place] = [_share(cell) for cell in column]
+            matrix[:, place] = [number_or_nan(cell) for cell in column]
     return matrix
-
-
-def _share(cell: object) -> float:
-    try:
-        return float(str(cell))
-    except ValueError:
-        return float("nan")

@@ -1,6 +1,5 @@
 """The predictions of a model: read, checked row by row, or written."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +19,13 @@ from .layout import (
     CONCEPT_NAME,
     SECOND_BEST,
     matrix_of,
+    number_or_nan,
     probability_columns,
     runners_up,
     whole_number,
 )
 from .rows import ADVICE, CONFIDENCE, RawRows, missing_columns
-from .run import MANIFEST_NAME, RawRun, read_run
-from .writing import write_predictions
+from .run import MANIFEST_NAME, RawRun, read_run, write_predictions
 
 __all__ = ["Predictions", "read_predictions", "write_predictions"]
 
@@ -150,7 +149,10 @@ def read_predictions(
     sound = np.ones(len(ids), dtype=bool)
     sound[list(problems)] = False
     if rejected and not (skip_bad_rows and sound.any()):
-        raise InputError(run.subject, _capped(rejected), _ADVICE)
+        faults = FaultList()
+        for fault in rejected:
+            faults.add(fault.place, fault.problem)
+        raise InputError(run.subject, faults.all(), _ADVICE)
     return Predictions(
         annotation_id=np.array(ids, dtype=np.int64)[sound],
         concept_name=_objects(names)[sound],
@@ -185,7 +187,7 @@ def _second_best(
     names = [None if cell in (None, "") else canonical(str(cell)) for cell in cells]
     share = np.full(len(names), np.nan, dtype=np.float32)
     if SECOND_CONFIDENCE in told:
-        values = np.array([_number(cell) for cell in rows.further[told[SECOND_CONFIDENCE]]])
+        values = np.array([number_or_nan(cell) for cell in rows.further[told[SECOND_CONFIDENCE]]])
         has_one = np.array([name is not None for name in names])
         share = np.where(has_one & (values >= 0) & (values <= 1), values, np.nan).astype(np.float32)
     own = np.nan if confidence is None else np.array(confidence, dtype=np.float32)
@@ -319,22 +321,12 @@ def _confidences(rows: RawRows, problems: _Problems) -> list[float] | None:
         return None
     values = []
     for index, cell in enumerate(rows.columns[CONFIDENCE]):
-        value = _number(cell)
+        value = number_or_nan(cell)
         if not 0 <= value <= 1 + ROUNDING:
             shown = "empty" if cell is None or cell == "" else shortened(repr(cell), 80)
             problems[index].append(f"confidence should be a number in 0..1, not {shown}")
         values.append(min(value, 1.0))
     return values
-
-
-def _number(cell: object) -> float:
-    """A cell as a number; NaN if it is not a number."""
-    if isinstance(cell, float):
-        return cell
-    try:
-        return float(str(cell))
-    except ValueError:
-        return math.nan
 
 
 def _ranks(rows: RawRows) -> list[str | None] | None:
@@ -382,13 +374,6 @@ def _rejected(rows: RawRows, problems: _Problems) -> tuple[Fault, ...]:
     by_number = {rows.numbers[index]: "; ".join(found) for index, found in problems.items()}
     by_number.update(rows.misshapen)
     return tuple(Fault(f"{rows.unit} {number}", by_number[number]) for number in sorted(by_number))
-
-
-def _capped(rejected: Sequence[Fault]) -> tuple[Fault, ...]:
-    faults = FaultList()
-    for fault in rejected:
-        faults.add(fault.place, fault.problem)
-    return faults.all()
 
 
 def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:

@@ -1,23 +1,35 @@
-"""The files of one prediction run: a bare csv or parquet, or a folder with its manifest."""
+"""The files of one prediction run: a bare csv or parquet, or a folder with its manifest.
 
+They are written so that no reader takes half a run for a whole one.
+"""
+
+import csv
 import hashlib
+import io
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from ..errors import Fault, InputError
 from ..files.faults import kind_in_words, value_in_words
 from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
 from ..files.reading import SourceFile, decode, read_source
-from ..names import ANNOTATION_ID
+from ..files.writing import write_whole
+from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from ..text import shortened
 from .layout import CONCEPT_NAME
-from .rows import RawRows, read_rows
+from .rows import CONFIDENCE, RawRows, read_rows
 
 CSV_NAME: Final = "predictions.csv"
 PARQUET_NAME: Final = "predictions.parquet"
@@ -66,8 +78,11 @@ def read_run(path: str | Place) -> RawRun:
         InputError: a file is missing, damaged or not a table of predictions, or the files of the
             folder contradict one another.
     """
-    if str(path) and (folder := _folder_at(path)):
-        return _read_folder(folder)
+    is_folder = False
+    with suppress(OSError):  # where it cannot be asked, whoever reads it says why
+        is_folder = bool(str(path)) and place(path).is_dir()
+    if is_folder:
+        return _read_folder(place(path))
     source = read_source(path)
     rows = read_rows(source)
     manifest_path = place(path).with_name(MANIFEST_NAME)
@@ -77,14 +92,6 @@ def read_run(path: str | Place) -> RawRun:
     run = RawRun(source.subject, source.name, source.sha256, rows, manifest)
     _check_width(run)
     return run
-
-
-def _folder_at(path: str | Place) -> Place | None:
-    """The folder of that name, if it is one and can be asked; whoever reads it says why not."""
-    try:
-        return found if (found := place(path)).is_dir() else None
-    except OSError:
-        return None
 
 
 def _read_folder(folder: Place) -> RawRun:
@@ -139,15 +146,9 @@ def read_manifest(source: SourceFile) -> dict[str, Any]:
         raise InputError(source.subject, [Fault(place, error.msg)], _ADVICE) from None
     except (RecursionError, ValueError) as error:
         raise InputError(source.subject, [Fault("file", f"is no JSON: {error}")], _ADVICE) from None
-    faults = list(_manifest_faults(manifest))
-    if faults:
-        raise InputError(source.subject, faults, _ADVICE)
-    return dict(manifest)
-
-
-def _manifest_faults(manifest: object) -> list[Fault]:
     if not isinstance(manifest, dict):
-        return [Fault("top level", f"should be an object, not {kind_in_words(manifest)}")]
+        problem = f"should be an object, not {kind_in_words(manifest)}"
+        raise InputError(source.subject, [Fault("top level", problem)], _ADVICE)
     faults = []
     version = manifest.get("format_version")
     if version != FORMAT_VERSION:
@@ -160,7 +161,9 @@ def _manifest_faults(manifest: object) -> list[Fault]:
         faults.append(
             Fault("concepts", f"should be a list of names, not {value_in_words(concepts)}")
         )
-    return faults
+    if faults:
+        raise InputError(source.subject, faults, _ADVICE)
+    return dict(manifest)
 
 
 def check_files(
@@ -188,8 +191,8 @@ def check_files(
         raise InputError(str(folder), faults, _ADVICE)
 
 
-def _check_agreement(folder: Place, csv: RawRows, parquet: RawRows) -> None:
-    in_csv, in_parquet = _pairs(csv), _pairs(parquet)
+def _check_agreement(folder: Place, csv_rows: RawRows, parquet_rows: RawRows) -> None:
+    in_csv, in_parquet = _pairs(csv_rows), _pairs(parquet_rows)
     if in_csv == in_parquet:
         return
     if len(in_csv) != len(in_parquet):
@@ -220,3 +223,99 @@ def _check_width(run: RawRun) -> None:
         return
     advice = f"Put the run's {MANIFEST_NAME} beside the file, or import the csv."
     raise InputError(run.subject, [Fault("column probabilities", problem)], advice)
+
+
+IMAGE_ID: Final = "image_id"
+_TYPES: Final = {
+    ANNOTATION_ID: pa.int64(),
+    IMAGE_ID: pa.int64(),
+    CONCEPT_NAME: pa.string(),
+    CONFIDENCE: pa.float32(),
+    OWN_RANK: pa.string(),
+}
+
+
+def write_predictions(
+    folder: str | Path,
+    rows: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    probabilities: npt.NDArray[np.float32] | None = None,
+    further: Mapping[str, bytes] | None = None,
+) -> None:
+    """Writes ``predictions.csv``, ``predictions.parquet`` and ``manifest.json``.
+
+    Rows are sorted by annotation id. Each file is written beside its final name and then renamed;
+    the manifest comes last and carries the hashes of the other two, so that a reader notices a
+    writer that was killed between two renames.
+
+    Args:
+        folder: created if it does not exist; existing files of these names are replaced.
+        rows: the columns annotation_id, image_id, concept_name, confidence and rank by name, each a
+            sequence or an array with one value per box; a pandas frame is taken too. The last two
+            may have missing values.
+        manifest: whatever describes the run; ``concepts`` lists the concepts in the order of the
+            probabilities. ``format_version`` and ``files`` are added.
+        probabilities: (rows, concepts), in the order of ``rows``.
+        further: other files of the run, by name; the manifest carries their hashes too.
+
+    Raises:
+        InputError: the arguments do not fit one another; nothing was written.
+    """
+    missing = [name for name in _TYPES if name not in rows]
+    columns = {
+        # Not a number counts as missing, as in a frame.
+        name: pa.array(rows[name], type=kind, from_pandas=True)
+        for name, kind in _TYPES.items()
+        if name in rows
+    }
+    faults = [Fault("rows", f"no column named {', '.join(missing)}")] if missing else []
+    faults = faults or _faults(columns, manifest, probabilities)
+    if faults:
+        raise InputError(str(folder), faults, "The program that writes predictions is at fault.")
+    order = np.argsort(columns[ANNOTATION_ID].to_numpy(), kind="stable")
+    table = pa.table(columns).take(order)
+    contents = {
+        **(further or {}),
+        CSV_NAME: csv_of(table, [ANNOTATION_ID, CONCEPT_NAME]),
+    }
+    if probabilities is not None:
+        flat = pa.array(np.ascontiguousarray(probabilities[order], dtype=np.float32).ravel())
+        shares = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
+        table = table.append_column(PROBABILITIES, shares)
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    contents[PARQUET_NAME] = sink.getvalue()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    full = {"format_version": FORMAT_VERSION, "concepts": [], **manifest, "files": hashes}
+    contents[MANIFEST_NAME] = (json.dumps(full, indent=2, ensure_ascii=False) + "\n").encode()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        write_whole(Path(folder) / name, content)
+
+
+def csv_of(table: pa.Table, names: Sequence[str]) -> bytes:
+    """Columns of a table as a CSV file with a header; a missing value is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*(table[name].to_pylist() for name in names), strict=True))
+    return text.getvalue().encode()
+
+
+def _faults(
+    columns: Mapping[str, pa.Array],
+    manifest: Mapping[str, Any],
+    probabilities: npt.NDArray[np.float32] | None,
+) -> list[Fault]:
+    faults = []
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len({*lengths.values()}) > 1:
+        faults.append(Fault("rows", f"columns of different lengths: {lengths}"))
+    ids = columns[ANNOTATION_ID].to_pylist()
+    twice = [one for one, count in Counter(ids).items() if count > 1]
+    if twice:
+        faults.append(Fault(ANNOTATION_ID, f"{twice[0]} is in more than one row"))
+    expected = (len(ids), len(manifest.get("concepts", [])))
+    if probabilities is not None and probabilities.shape != expected:
+        faults.append(Fault(PROBABILITIES, f"shape {probabilities.shape}, expected {expected}"))
+    return faults
