@@ -1,9 +1,8 @@
 """COCO JSON, read and checked: the records that everything else starts from."""
 
-from .catalog import BoxRecord, Catalog, ImageRecord, Measure, read_catalog
+from .catalog import BoxRecord, Catalog, ImageRecord, merge_catalogs, read_catalog
 from .coco import LARGEST_SIDE, parse_coco
-from .coco_reader import CocoReader
-from .merging import merge_catalogs
+from .coco_reader import CocoReader, Measure
 
 __all__ = [
     "LARGEST_SIDE",

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
-from ..errors import Fault
+from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..files.reading import decode, read_source
 from ..files.safe_values import web_url
 from ..garbage_collector import collector_paused
-from ..text import counted
-from .coco import RawImage, parse_coco, place_of
-from .coco_reader import CocoReader
+from .coco import RawImage, parse_coco
+from .coco_reader import CocoReader, Measure
 from .dives import parse_dive, parse_time
 from .licences import Licence, LicenceId, Statement, licence_id, read_licences, read_statements
-from .values import Fields, Members, clip_to_image, parse_date, read_fields
+from .values import Fields, Members, clip_to_image, common_type, parse_date, read_fields
 
 ROUNDING = 1.0
 """Pixels by which a box may exceed its image before clipping it is worth a note."""
 
 MOST_LOST = 0.1
 """Share of a box's area that may be outside its image before that is told by itself."""
-
-Measure = Callable[[str], tuple[int, int] | None]
-"""Width and height of an image by its file name; None where it is not at hand."""
 
 RelativeBox = tuple[float, float, float, float]
 """Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
@@ -189,13 +187,16 @@ def _read(
         reader = CocoReader(coco, faults, notes, skipped)
         reader.check_lists({"images": "there is nothing to read"})
         concepts = reader.read_concepts(known_concepts, canonical)
-        _measure_images(reader, measure)
+        reader.measure_images(measure)
         others = (raw.others for raw in coco.annotations.records if raw is not None)
         box_fields = read_fields("annotations", others, notes)
         boxes = _read_boxes(reader, concepts, box_fields)
         others = (raw.others for raw in coco.images.records if raw is not None)
         image_fields = read_fields("images", others, notes)
-        images = _read_images(reader, boxes, image_fields)
+        images = tuple(
+            _read_image(reader, place, raw, boxes.get(raw.id, ()), image_fields.of(raw.others))
+            for place, raw in reader.sound_images()
+        )
     faults.raise_if_any(subject, "Correct the file, then try again.")
     assert coco is not None  # otherwise there was a fault
     licences = read_licences(coco.licenses, notes)
@@ -221,25 +222,6 @@ def _read(
         image_fields=image_fields.kinds,
         box_fields=box_fields.kinds,
     )
-
-
-def _measure_images(reader: CocoReader, measure: Measure | None) -> None:
-    """Gives the images the sizes that the file does not give, where they can be looked at."""
-    measured = 0
-    for index, raw in enumerate(reader.coco.images.records):
-        if raw is None or (raw.width and raw.height):
-            continue
-        size = measure(raw.file_name) if measure else None
-        if size is None:
-            missing = "height" if raw.width else "width"
-            problem = "is missing, and the image is not at hand to be measured"
-            reader.faults.add(f"{place_of('images', index, raw.id)}.{missing}", problem)
-            continue
-        raw.width, raw.height = raw.width or size[0], raw.height or size[1]
-        measured += 1
-    if measured:
-        images = counted(measured, "image has", "images have")
-        reader.notes.add("images.width", f"{images} the size of the file itself: none is written")
 
 
 def _read_boxes(
@@ -279,18 +261,8 @@ def _read_boxes(
     return boxes
 
 
-def _read_images(
-    reader: CocoReader, boxes: dict[int, list[BoxRecord]], fields: Fields
-) -> tuple[ImageRecord, ...]:
-    """The images with their boxes, in the order of the file."""
-    return tuple(
-        _read_image(reader, place, raw, tuple(boxes.get(raw.id, ())), fields.of(raw.others))
-        for place, raw in reader.sound_images()
-    )
-
-
 def _read_image(
-    reader: CocoReader, place: str, raw: RawImage, boxes: tuple[BoxRecord, ...], others: Members
+    reader: CocoReader, place: str, raw: RawImage, boxes: Iterable[BoxRecord], others: Members
 ) -> ImageRecord:
     url, captured, licence = None, None, None
     try:
@@ -317,7 +289,7 @@ def _read_image(
         vehicle=origin.vehicle,
         dive=origin.dive,
         licence=licence,
-        boxes=boxes,
+        boxes=tuple(boxes),
         others=others,
     )
 
@@ -347,3 +319,107 @@ def groups_of_repeats(boxes: Iterable[OfABox]) -> list[list[int]]:
     for place, (image, rectangle, name) in enumerate(boxes):
         places.setdefault((image, tuple(rectangle), name), []).append(place)
     return [group for group in places.values() if len(group) > 1]
+
+
+_FIELDS: Final = ("image_fields", "box_fields")
+
+
+def merge_catalogs(catalogs: Sequence[Catalog]) -> Catalog:
+    """The images and boxes of several files of a split.
+
+    An image that two files list by the same name is one image with the boxes of both. Where a file
+    uses the number of another's image or box, its own are numbered on from the others'.
+
+    Args:
+        catalogs: one or more.
+
+    Raises:
+        InputError: two files give an image different sizes.
+    """
+    whole, *others = catalogs
+    for other in others:
+        whole = _joined(whole, other)
+    if others:
+        digest = sha256(" ".join(one.sha256 for one in catalogs).encode()).hexdigest()
+        whole = replace(whole, sha256=digest, files=tuple(one.sha256 for one in catalogs))
+    return whole
+
+
+def _joined(one: Catalog, other: Catalog) -> Catalog:
+    image_fields, box_fields = (
+        _merged_fields(getattr(one, name), getattr(other, name)) for name in _FIELDS
+    )
+    spelling = {name.casefold(): name for name in one.concepts}
+    images = {image.file_name.casefold(): image for image in one.images}
+    new = [image for image in other.images if image.file_name.casefold() not in images]
+    after_images = _first_free((image.image_id for image in one.images), (i.image_id for i in new))
+    after_boxes = _first_free(_box_ids(one.images), _box_ids(other.images))
+    faults = []
+    for image in other.images:
+        boxes = tuple(
+            replace(
+                box,
+                annotation_id=box.annotation_id + after_boxes,
+                label=box.label and spelling.get(box.label.casefold(), box.label),
+            )
+            for box in image.boxes
+        )
+        known = images.get(image.file_name.casefold())
+        if known is None:
+            number = image.image_id + after_images
+            known = replace(image, image_id=number, boxes=())
+        elif (known.width, known.height) != (image.width, image.height):
+            here, there = (f"{i.width} x {i.height} pixels" for i in (image, known))
+            faults.append(Fault(image.file_name, f"has {here}, and {there} in {one.source}"))
+        images[image.file_name.casefold()] = replace(known, boxes=(*known.boxes, *boxes))
+    if faults:
+        raise InputError(other.source, faults, "Name files that agree on their images.")
+    notes = [
+        f"{other.source}: its {kind} were numbered on from {after:,}, because the numbers are taken"
+        for kind, after in (("images", after_images), ("boxes", after_boxes))
+        if after
+    ]
+    licences = {licence.licence_id: licence for licence in (*other.licences, *one.licences)}
+    names = (spelling.get(name.casefold(), name) for name in other.concepts)
+    return replace(
+        one,
+        source=f"{one.source}, {other.source}",
+        images=tuple(_converted(image, image_fields, box_fields) for image in images.values()),
+        concepts=tuple(dict.fromkeys((*one.concepts, *names))),
+        licences=tuple(licences.values()),
+        statements=tuple(dict.fromkeys((*one.statements, *other.statements))),
+        notes=(*one.notes, *other.notes),
+        told=(*one.told, *notes, *(f"{other.source}: {note}" for note in other.told)),
+        skipped=(*one.skipped, *other.skipped),
+        skipped_boxes=one.skipped_boxes + other.skipped_boxes,
+        numbered=one.numbered or other.numbered or bool(after_boxes),
+        image_fields=image_fields,
+        box_fields=box_fields,
+    )
+
+
+def _box_ids(images: Iterable[ImageRecord]) -> Iterable[int]:
+    return (box.annotation_id for image in images for box in image.boxes)
+
+
+def _first_free(taken: Iterable[int], wanted: Iterable[int]) -> int:
+    """What is added to numbers so that none is taken; 0 where none is."""
+    numbers = set(taken)
+    return 0 if numbers.isdisjoint(wanted) else max(numbers) + 1
+
+
+def _merged_fields(one: Mapping[str, type], other: Mapping[str, type]) -> dict[str, type]:
+    return {
+        name: common_type({fields[name] for fields in (one, other) if name in fields})
+        for name in (*one, *(name for name in other if name not in one))
+    }
+
+
+def _converted(
+    image: ImageRecord, image_fields: Mapping[str, type], box_fields: Mapping[str, type]
+) -> ImageRecord:
+    def members(others: Members, kinds: Mapping[str, type]) -> Members:
+        return tuple((name, kinds[name](value)) for name, value in others)
+
+    boxes = tuple(replace(box, others=members(box.others, box_fields)) for box in image.boxes)
+    return replace(image, others=members(image.others, image_fields), boxes=boxes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, ErrorDetails, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from ..files.faults import FaultList, kind_in_words, value_in_words
 from ..files.other_formats import OtherFormat, format_of_object, format_of_text
@@ -496,24 +496,17 @@ def _refuse(
         return
     place = place_of(name, index, record_id)
     for detail in error.errors(include_url=False):
-        faults.add(place + _path(detail), _problem(detail))
-
-
-def _path(detail: ErrorDetails) -> str:
-    """A location such as ``("bbox", 3)`` as ``.bbox[3]``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
-
-
-def _problem(detail: ErrorDetails) -> str:
-    kind = detail["type"]
-    if kind == "missing":
-        return "is missing"
-    if kind in _BOUNDS:
-        words, limit = _BOUNDS[kind]
-        return f"should be {words} {detail['ctx'][limit]:,}, not {value_in_words(detail['input'])}"
-    expected = _EXPECTED.get(kind)
-    return (
-        f"should be {expected}, not {value_in_words(detail['input'])}"
-        if expected
-        else detail["msg"]
-    )
+        # A location such as ("bbox", 3) as .bbox[3].
+        steps = (f"[{one}]" if isinstance(one, int) else f".{one}" for one in detail["loc"])
+        kind = detail["type"]
+        if kind == "missing":
+            problem = "is missing"
+        elif kind in _BOUNDS:
+            words, limit = _BOUNDS[kind]
+            given = value_in_words(detail["input"])
+            problem = f"should be {words} {detail['ctx'][limit]:,}, not {given}"
+        elif kind in _EXPECTED:
+            problem = f"should be {_EXPECTED[kind]}, not {value_in_words(detail['input'])}"
+        else:
+            problem = detail["msg"]
+        faults.add(place + "".join(steps), problem)

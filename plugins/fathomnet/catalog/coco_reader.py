@@ -15,6 +15,9 @@ from ..text import counted
 from .coco import CocoFile, RawBox, RawImage, Section, place_of
 from .values import category_name, image_name
 
+Measure = Callable[[str], tuple[int, int] | None]
+"""Width and height of an image by its file name; None where it is not at hand."""
+
 Record = TypeVar("Record")
 
 
@@ -86,6 +89,24 @@ class CocoReader:
         naming = sum(box is not None and box.category_id is not None for box in boxes)
         if naming and not self.coco.categories.records:
             self.faults.add("categories", f"is missing or empty, but {naming:,} boxes name one")
+
+    def measure_images(self, measure: Measure | None) -> None:
+        """Gives the images the sizes that the file does not give, where they can be looked at."""
+        measured = 0
+        for index, raw in enumerate(self.coco.images.records):
+            if raw is None or (raw.width and raw.height):
+                continue
+            size = measure(raw.file_name) if measure else None
+            if size is None:
+                missing = "height" if raw.width else "width"
+                problem = "is missing, and the image is not at hand to be measured"
+                self.faults.add(f"{place_of('images', index, raw.id)}.{missing}", problem)
+                continue
+            raw.width, raw.height = raw.width or size[0], raw.height or size[1]
+            measured += 1
+        if measured:
+            images = counted(measured, "image has", "images have")
+            self.notes.add("images.width", f"{images} the size of the file itself: none is written")
 
     def read_concepts(
         self,

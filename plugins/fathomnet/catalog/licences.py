@@ -4,9 +4,8 @@ Images and boxes can be read without any of this. So malformed entries are left 
 malformed dates are, and no file is refused because of them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ..files.faults import FaultList, value_in_words
 from ..files.safe_values import LARGEST_ID
@@ -113,7 +112,8 @@ def read_statements(value: object, notes: FaultList) -> tuple[Statement, ...]:
     if not isinstance(value, dict):
         notes.add("info", f"should be an object, not {value_in_words(value)}, and was left out")
         return ()
-    found = list(_statements(value))
+    texts = ((name, _text(member)) for name, member in value.items())
+    found = [Statement(one_line(name), text) for name, text in texts if name and text]
     if len(found) > MOST_STATEMENTS:
         notes.add("info", f"has {len(found):,} members, of which {MOST_STATEMENTS:,} were kept")
     return tuple(found[:MOST_STATEMENTS])
@@ -129,13 +129,6 @@ def _licence(item: object) -> Licence:
     if not (name or url):
         raise ValueError("has neither a name nor a URL, and was left out")
     return Licence(known_as, name, url)
-
-
-def _statements(members: dict[str, Any]) -> Iterator[Statement]:
-    for name, value in members.items():
-        text = _text(value)
-        if name and text:
-            yield Statement(one_line(name), text)
 
 
 def _text(value: object) -> str:

@@ -291,14 +291,11 @@ def _scalars(others: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
         elif isinstance(value, str):
             if text := one_line(value):
                 yield name, text
-        elif _fits(value):
-            yield name, value
-
-
-def _fits(value: object) -> bool:
-    """Whether a value is a number, or true or false, that a database can hold."""
-    is_whole = isinstance(value, int) and abs(value) <= LARGEST_ID
-    return is_whole or (isinstance(value, float) and math.isfinite(value))
+        else:
+            # A number, or true or false, that a database can hold.
+            is_whole = isinstance(value, int) and abs(value) <= LARGEST_ID
+            if is_whole or (isinstance(value, float) and math.isfinite(value)):
+                yield name, value
 
 
 def one_line(text: str) -> str:
