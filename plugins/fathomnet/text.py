@@ -7,6 +7,8 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Any
 
+from rich.filesize import decimal
+
 
 def as_plain(value: Any) -> Any:
     """A result as JSON would read it back: dicts, lists, texts and numbers."""
@@ -55,3 +57,26 @@ def listed(names: Collection[str], most: int = 10, letters: int = 40) -> str:
     shown = ", ".join(shortened(name, letters) for name in islice(names, most))
     left = len(names) - most
     return f"{shown} and {left:,} more" if left > 0 else shown
+
+
+def size_text(size: float) -> str:
+    """Bytes in words, such as "1.2 GB".
+
+    Examples:
+        >>> size_text(999), size_text(1_240_000)
+        ('999 B', '1.2 MB')
+    """
+    return decimal(round(size)) if size >= 1000 else f"{size:.0f} B"
+
+
+def time_text(seconds: float) -> str:
+    """A duration in words, such as "3 min" or "2 h 05 min".
+
+    Examples:
+        >>> time_text(80), time_text(180), time_text(7_500)
+        ('80 s', '3 min', '2 h 05 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

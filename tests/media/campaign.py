@@ -26,8 +26,7 @@ from fathomnet_voxel51.media.gcs.access import GoogleAccess
 from fathomnet_voxel51.media.gcs.store import GcsStore
 from fathomnet_voxel51.media.ledger import Job, Ledger, open_ledger
 from fathomnet_voxel51.media.moving.attempt import Item
-from fathomnet_voxel51.media.moving.engine import Transfer
-from fathomnet_voxel51.media.moving.tally import Tally
+from fathomnet_voxel51.media.moving.engine import Tally, Transfer
 from fathomnet_voxel51.media.web.source import UrlSource
 from google.oauth2.service_account import Credentials
 

@@ -32,9 +32,19 @@ def run_reporting(work: Coroutine[Any, Any, T], report: Callable[[], None]) -> T
         import uvloop
 
         loop = uvloop.new_event_loop()  # an eighth less processor time per image
+
+    def run() -> T:
+        asyncio.set_event_loop(loop)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
     with ThreadPoolExecutor(1, thread_name_prefix="fathomnet-loop") as pool:
         task = loop.create_task(work)
-        future = pool.submit(_run, loop, task)
+        future = pool.submit(run)
         try:
             while not wait([future], REPORT_SECONDS).done:
                 report()
@@ -44,16 +54,6 @@ def run_reporting(work: Coroutine[Any, Any, T], report: Callable[[], None]) -> T
         result = future.result()
     report()
     return result
-
-
-def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
-    asyncio.set_event_loop(loop)
-    try:
-        return loop.run_until_complete(task)
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
 
 
 async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:

@@ -97,7 +97,10 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
     """
     faults: list[Fault] = []
     root = checked_root(media_root, "media_root", faults)
-    home, roots = Path.home().resolve(), _mirror_roots()
+    home = Path.home().resolve()
+    named = map(str.strip, os.environ.get(MIRROR_ROOTS, "").split(os.pathsep))
+    # A relative one would be another place for each process.
+    roots = [Path(one).resolve() for one in named if Path(one).is_absolute()]
     local = Path(mirror.strip() or DEFAULT_MIRROR).expanduser().resolve()
     if home not in local.parents and not any(map(local.is_relative_to, roots)):
         places = " or ".join(map(str, (home, *roots)))
@@ -112,12 +115,6 @@ def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) 
         raise InputError("where the images lie", faults)
     opened_in_place = root and (opens_gcs or not root.startswith(GCS))
     return MediaPlan(media_root=root, filepath_root=root if opened_in_place else str(local))
-
-
-def _mirror_roots() -> list[Path]:
-    named = map(str.strip, os.environ.get(MIRROR_ROOTS, "").split(os.pathsep))
-    # A relative one would be another place for each process.
-    return [Path(one).resolve() for one in named if Path(one).is_absolute()]
 
 
 def _image_path(root: str, split: str, file_name: str) -> str:

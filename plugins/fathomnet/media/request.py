@@ -12,7 +12,7 @@ from typing import Final
 
 from typing_extensions import Self
 
-from ..catalog import LARGEST_SIDE, Catalog, ImageRecord, merge_catalogs, read_catalog
+from ..catalog import LARGEST_SIDE, Catalog, merge_catalogs, read_catalog
 from ..errors import Fault, InputError
 from ..names import FROM_URLS, SPLITS
 from ..parameters.kinds import paths_in
@@ -200,10 +200,14 @@ def read_listed(annotations: str) -> Catalog:
     files = [read_catalog(path, measure=lambda name: _ANY_SIZE) for path in paths_in(annotations)]
     if len(files) > 1:
         # What moves an image asks for no size, and of several files some may have none.
-        files = [replace(file, images=tuple(map(_unmeasured, file.images))) for file in files]
+        width, height = _ANY_SIZE
+        files = [
+            replace(
+                file,
+                images=tuple(
+                    replace(image, width=width, height=height, boxes=()) for image in file.images
+                ),
+            )
+            for file in files
+        ]
     return merge_catalogs(files)
-
-
-def _unmeasured(image: ImageRecord) -> ImageRecord:
-    width, height = _ANY_SIZE
-    return replace(image, width=width, height=height, boxes=())

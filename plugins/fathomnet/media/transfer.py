@@ -24,8 +24,7 @@ from .folder.store import FolderStore
 from .gcs.store import CREATE, GET, GcsStore
 from .ledger import Ledger, open_ledger, write_not_stored
 from .moving.attempt import Item, Source
-from .moving.engine import Policy, Transfer
-from .moving.tally import Tally
+from .moving.engine import Policy, Tally, Transfer
 from .outcomes import OUTCOMES
 from .paths import GCS, checked_root
 from .request import Options, Request, checked_request

@@ -6,8 +6,7 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ..media.moving.tally import size_text
-from ..text import literal, shortened
+from ..text import literal, shortened, size_text
 
 LINE: Final = 80
 """Characters; a longer list is shown with one line per item, and cut off in a table."""

@@ -56,7 +56,18 @@ class Upload(Payload):
         self.complete = False
         self.failure: Exception | None = None
         self._outgoing = outgoing
-        self._preamble = _preamble(boundary, name, outgoing)
+        metadata: dict[str, Any] = {
+            "name": name,
+            "contentType": outgoing.content_type,
+            "metadata": {WHOLE_KEY: WHOLE_VALUE},
+        }
+        if outgoing.crc32c is not None:
+            metadata["crc32c"] = outgoing.crc32c
+        self._preamble = (
+            f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
+            f"{json.dumps(metadata)}\r\n"
+            f"--{boundary}\r\nContent-Type: {outgoing.content_type}\r\n\r\n"
+        ).encode()
         self._closing = f"\r\n--{boundary}--\r\n".encode()
         self._size = len(self._preamble) + outgoing.size + len(self._closing)
         self._ended: asyncio.Event | None = None
@@ -106,21 +117,6 @@ class Upload(Payload):
     def _fail(self, problem: str) -> NoReturn:
         self.failure = ValueError(problem)
         raise self.failure
-
-
-def _preamble(boundary: str, name: str, outgoing: Outgoing) -> bytes:
-    metadata: dict[str, Any] = {
-        "name": name,
-        "contentType": outgoing.content_type,
-        "metadata": {WHOLE_KEY: WHOLE_VALUE},
-    }
-    if outgoing.crc32c is not None:
-        metadata["crc32c"] = outgoing.crc32c
-    return (
-        f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
-        f"{json.dumps(metadata)}\r\n"
-        f"--{boundary}\r\nContent-Type: {outgoing.content_type}\r\n\r\n"
-    ).encode()
 
 
 CONNECT_SECONDS: Final = 15.0

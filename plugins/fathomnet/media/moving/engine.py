@@ -1,18 +1,84 @@
 """Moves many images at once, until every one of them is accounted for."""
 
 import asyncio
+import time
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import SetupError
+from ...text import size_text, time_text
 from ..ledger import Entry
-from ..outcomes import BusyError, ItemError, RefusedError, RejectedError, attempts
+from ..outcomes import BusyError, ItemError, Outcome, RefusedError, RejectedError, attempts
 from ..store import Store, StoredObject
 from .attempt import Item, Journal, Mover, Source, Step, is_of_another_source, next_step
 from .hosts import Host, Patience
-from .tally import Tally
+
+WINDOW_SECONDS: Final = 30.0
+"""The rate is averaged over this many seconds."""
+
+
+class Tally:
+    """Counts the images of a transfer by outcome.
+
+    Attributes:
+        total: images in all.
+        counts: images by outcome.
+        bytes: those moved into the store by this run.
+    """
+
+    def __init__(self, verb: str, total: int) -> None:
+        self.total = total
+        self.counts: Counter[Outcome] = Counter()
+        self.bytes = 0
+        self._verb = verb
+        self._moved = 0
+        self._marks: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)])
+
+    def add(self, outcome: Outcome, size: int = 0, took_time: bool = True) -> None:
+        """Counts an image; ``size`` is the number of bytes moved for it."""
+        self.counts[outcome] += 1
+        self.bytes += size
+        self._moved += took_time
+
+    @property
+    def done(self) -> int:
+        return self.counts.total()
+
+    def report(self) -> tuple[float, str]:
+        """The share done, and a label such as "uploading 412/9,306, 3 missing, ...".
+
+        Examples:
+            >>> tally = Tally("uploading", total=4)
+            >>> tally.add("stored")
+            >>> tally.add("missing")
+            >>> tally.report()
+            (0.5, 'uploading 2/4, 1 missing')
+        """
+        share = self.done / self.total if self.total else 1.0
+        parts = [f"{self._verb} {self.done:,}/{self.total:,}"]
+        parts += [
+            f"{self.counts[outcome]:,} {outcome}"
+            for outcome in ("missing", "rejected", "failed")
+            if self.counts[outcome]
+        ]
+        if self.bytes:
+            parts.append(size_text(self.bytes))
+        now = time.monotonic()
+        self._marks.append((now, self._moved, self.bytes))
+        while len(self._marks) > 2 and now - self._marks[1][0] > WINDOW_SECONDS:
+            self._marks.popleft()
+        began, moved_before, bytes_before = self._marks[0]
+        seconds = now - began
+        moved = self._moved - moved_before
+        if seconds >= 1.0 and moved:
+            left = (self.total - self.done) * seconds / moved
+            rate = size_text((self.bytes - bytes_before) / seconds)
+            parts += [f"{moved / seconds:.1f} images/s, {rate}/s", f"{time_text(left)} left"]
+        return share, ", ".join(parts)
+
 
 REFUSED_IMAGES: Final = 10
 """So many images that are refused, and none that is there, end a run."""
@@ -85,8 +151,13 @@ class Transfer:
         """
         self._there = await self._store.listing(self._folder)
         open_items = self._open_items(items)
+
+        async def work() -> None:
+            for item in open_items:
+                self._record(await self._settle(item))
+
         hands = self._policy.concurrency * WORKERS_A_CONNECTION
-        workers = [asyncio.create_task(self._work(open_items)) for _ in range(hands)]
+        workers = [asyncio.create_task(work()) for _ in range(hands)]
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -111,10 +182,6 @@ class Transfer:
                 self._record(self._mover.kept(item, stored), took_time=False)
             else:
                 yield item
-
-    async def _work(self, items: Iterator[Item]) -> None:
-        for item in items:
-            self._record(await self._settle(item))
 
     def _record(self, entry: Entry, took_time: bool = True) -> None:
         """Counts an image, and writes its entry if that says anything new."""

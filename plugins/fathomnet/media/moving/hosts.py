@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from ...text import time_text
 from ..outcomes import BusyError, ItemError
-from .tally import time_text
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
@@ -62,7 +62,17 @@ class Host:
         Raises:
             ItemError: the host has answered nobody for too long.
         """
-        await self._admission()
+        # In line: a request that returns does not overtake those that wait.
+        place = self._loop.create_future()
+        self._queue.append(place)
+        self._admit()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._at_work -= 1
+                self._admit()
+            raise
         try:
             while (left := self._resume_at - self._loop.time()) > 0:
                 silent = self._silent_since
@@ -114,19 +124,6 @@ class Host:
         if wait is not None:
             self._resume_at = max(self._resume_at, now + wait)
         return self._answers == turn.answers_before
-
-    async def _admission(self) -> None:
-        """Waits in line; a request that returns does not overtake those that wait."""
-        place = self._loop.create_future()
-        self._queue.append(place)
-        self._admit()
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._at_work -= 1
-                self._admit()
-            raise
 
     def _admit(self) -> None:
         while self._queue and self._at_work < max(1, int(self._allowed)):

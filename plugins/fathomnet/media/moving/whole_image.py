@@ -7,6 +7,7 @@ Bytes after an image's end (padding, a phone's trailer) belong to the file, and 
 import codecs
 import struct
 import sys
+from contextlib import suppress
 from typing import Final, Literal
 
 import google_crc32c
@@ -121,7 +122,15 @@ class ImageCheck:
             # From the image's first byte on: it may come in small pieces.
             chunk, start = self._head + chunk, 0
             self._head = chunk[:_HEAD]
-            self._recognise()
+            # Once there is enough of it, what is no image is refused.
+            kind, least = kind_of(self._head)
+            if kind is not None and least > self._size:
+                raise self._rejected(f"a {_NAMES[kind]} image that is cut off")
+            if kind is None and len(self._head) == _HEAD:
+                raise self._unknown()
+            if kind in (PNG, JPEG):
+                self._parts = _PngChunks(self._size) if kind == PNG else _JpegSegments()
+            self.content_type = kind
         if self._parts is not None:
             try:
                 self._parts.feed(chunk, start)
@@ -152,17 +161,6 @@ class ImageCheck:
                 follow = f"{self._size - end:,} bytes follow"
                 self.note = f"{follow} the end of the {_NAMES[self.content_type]} image"
         return Digest.of(self._received, checksum)
-
-    def _recognise(self) -> None:
-        """Finds the kind of image; once there is enough of it, what is no image is refused."""
-        kind, least = kind_of(self._head)
-        if kind is not None and least > self._size:
-            raise self._rejected(f"a {_NAMES[kind]} image that is cut off")
-        if kind is None and len(self._head) == _HEAD:
-            raise self._unknown()
-        if kind in (PNG, JPEG):
-            self._parts = _PngChunks(self._size) if kind == PNG else _JpegSegments()
-        self.content_type = kind
 
     def _unknown(self) -> RejectedError:
         described, may_change = _described(self._head)
@@ -308,15 +306,9 @@ def _described(head: bytes) -> tuple[str, bool]:
     for beginning, kind in _TEXT_KINDS:
         if text.startswith(beginning):
             return kind, True
-    if _is_text(head):
-        return "a text", True
-    return f"data that begins with the bytes {head[:8].hex(' ')}", True
-
-
-def _is_text(head: bytes) -> bool:
-    try:
+    with suppress(UnicodeDecodeError):
         # Unlike bytes.decode, it minds no character that the end of the head cuts in two.
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return all(character.isprintable() or character.isspace() for character in text)
+        decoded = codecs.getincrementaldecoder("utf-8")().decode(head)
+        if all(character.isprintable() or character.isspace() for character in decoded):
+            return "a text", True
+    return f"data that begins with the bytes {head[:8].hex(' ')}", True

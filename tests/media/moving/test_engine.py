@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fathomnet_voxel51.media.moving import tally
-from fathomnet_voxel51.media.moving.tally import Tally, size_text, time_text
+from fathomnet_voxel51.media.moving import engine
+from fathomnet_voxel51.media.moving.engine import Tally
+from fathomnet_voxel51.text import size_text, time_text
 
 
 def test_the_label_counts_what_is_done_and_what_went_wrong() -> None:
@@ -23,7 +24,7 @@ def test_the_rate_is_of_what_was_moved_lately_and_gives_the_time_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(tally.time, "monotonic", lambda: now)
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now)
     counts = Tally("uploading", 1_000)
     for _ in range(500):
         counts.add("present", took_time=False)
