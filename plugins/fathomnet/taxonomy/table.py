@@ -223,21 +223,16 @@ def _problems(cells: Sequence[str]) -> Iterator[str]:
             yield f"{column} {cell!r} has stray whitespace"
     name, rank, *slots = cells
     depth = sum(map(bool, slots))
+    filled, end = slots[:depth], RANKS[depth - 1]
     if not name:
         yield "concept is empty"
-    if not all(slots[:depth]) or not depth:
+    if not all(filled) or not depth:
         empty = slots.index("")
         yield f"{RANKS[empty]} is empty" + (" above a filled rank" if depth else "")
     elif rank not in ALL_RANKS:
         yield f"rank {rank!r} is unknown"
-    else:
-        yield from _misplacement(name, rank, slots[:depth])
-
-
-def _misplacement(name: str, rank: str, filled: Sequence[str]) -> Iterator[str]:
-    """What is wrong with a concept's place, given its own rank."""
-    end = RANKS[len(filled) - 1]
-    if rank in RANKS:
+    # What is wrong with its place, given its own rank.
+    elif rank in RANKS:
         if (end, filled[-1]) != (rank, name):
             yield f"the lineage of {rank} {name!r} ends at {end} {filled[-1]!r}, not at itself"
     elif name in filled:

@@ -95,7 +95,13 @@ def fetch_lineages(concepts: Sequence[str], progress: Progress = silent) -> tupl
     records = []
     for done, concept in enumerate(concepts):
         progress(done / len(concepts), f"asking WoRMS {done:,}/{len(concepts):,}: {concept}")
-        records.append(_record(concept, _accepted_path(client, concept)))
+        path = _path(client, concept)
+        if path and path[-1].acceptedAphiaId not in (None, path[-1].aphiaId):
+            # The name is a synonym: its lineage is that of the accepted taxon, if that is known.
+            endpoint = f"names/aphiaid/{path[-1].acceptedAphiaId}"
+            accepted = _ask(client, endpoint, client.WormsNames)
+            path = _path(client, accepted.name) if accepted else path
+        records.append(_record(concept, path))
     progress(1.0, f"asked WoRMS about {len(concepts):,} concepts")
     return tuple(records)
 
@@ -139,17 +145,8 @@ def describe(drifts: Sequence[Drift]) -> str:
     return "\n".join(lines)
 
 
-def _accepted_path(client: Any, name: str) -> list[Any]:
-    """The nodes from the root of life down to the accepted taxon of a name; empty if unknown."""
-    path = _path(client, name)
-    if path and path[-1].acceptedAphiaId not in (None, path[-1].aphiaId):
-        endpoint = f"names/aphiaid/{path[-1].acceptedAphiaId}"
-        accepted = _ask(client, endpoint, client.WormsNames)
-        return _path(client, accepted.name) if accepted else path
-    return path
-
-
 def _path(client: Any, name: str) -> list[Any]:
+    """The nodes from the root of life down to a name; empty if it is unknown."""
     node = _ask(client, f"taxa/ancestors/{quote(name, safe='')}", client.WormsNode)
     nodes = []
     while node:
