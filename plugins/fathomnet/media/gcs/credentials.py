@@ -94,9 +94,13 @@ class SharedCredentials(google.auth.credentials.Credentials):  # type: ignore[mi
             self.renew(renewals)
         elif left < EARLY_SECONDS and time.monotonic() > self._not_before:
             self._not_before = time.monotonic() + PAUSE_SECONDS
-            self._renewal = threading.Thread(
-                target=self._try_to_renew, args=[renewals], daemon=True
-            )
+
+            def try_to_renew() -> None:
+                # Its failure is met again when the token has run out.
+                with suppress(FathomNetError):
+                    self.renew(renewals)
+
+            self._renewal = threading.Thread(target=try_to_renew, daemon=True)
             self._renewal.start()
         self.apply(headers)
 
@@ -130,11 +134,6 @@ class SharedCredentials(google.auth.credentials.Credentials):  # type: ignore[mi
                 problem = f"Google gives {self.account} no access token: {first_line(error)}"
                 raise SetupError(f"{problem}\n{GET_CREDENTIALS}") from None
             self._renewals += 1
-
-    def _try_to_renew(self, renewals: int) -> None:
-        # Its failure is met again when the token has run out.
-        with suppress(FathomNetError):
-            self.renew(renewals)
 
     def _seconds_left(self) -> float:
         if not self._credentials.token:
