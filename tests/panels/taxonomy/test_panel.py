@@ -14,7 +14,7 @@ from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS
-from fathomnet_voxel51.panels.taxonomy.counts import count_labels
+from fathomnet_voxel51.panels.taxonomy.tree import count_labels
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F

@@ -23,9 +23,7 @@ from ...pictures.decoding import (
 from ...pictures.local import LocalMedia
 from ...taxonomy import Taxonomy
 from ..plotly import Figure, layout_of, short, ticks
-from .counts import labels_in
-from .tree import TaxonTree
-from .views import condition
+from .tree import TaxonTree, condition, labels_in
 
 PICTURES: Final = 6
 LOOKED_AT: Final = 300

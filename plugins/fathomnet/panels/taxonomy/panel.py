@@ -15,7 +15,6 @@ from ...taxonomy import load_taxonomy
 from ...text import counted, literal, shortened
 from ..base import WRAPPED, DatasetPanel, Gap
 from . import state
-from .counts import labels_in
 from .page import (
     CONFUSED,
     DIVES,
@@ -34,11 +33,11 @@ from .tree import (
     Node,
     TaxonTree,
     distance,
+    labels_in,
     named_by,
     outside,
     right,
 )
-from .views import show
 
 HEIGHT: Final = 420
 """Of the figure, in pixels."""
@@ -280,7 +279,9 @@ class TaxonomyPanel(DatasetPanel):
             self._add_mistakes(panel, shown, found)
         ranks = ranks_of(shown.tree, node.key)
         _add_table(panel, "ranks", "By rank", ("Rank", "Names", "Boxes named so"), ranks)
-        dives = dives_of(show(shown.base, shown.field, node.key, load_taxonomy()), shown.field)
+        dives = dives_of(
+            state.show(shown.base, shown.field, node.key, load_taxonomy()), shown.field
+        )
         title = "By dive" + (f", {DIVES} of {len(dives):,}" if len(dives) > DIVES else "")
         _add_table(panel, "dives", title, ("Dive", "Images", "Boxes"), dives[:DIVES])
 
@@ -374,7 +375,7 @@ def _choose(ctx: Any, key: str | None) -> bool:
     if key not in shown.tree.nodes:
         return False
     ctx.panel.set_state("opened", None)
-    state.set_view(ctx, show(shown.base, shown.field, str(key), load_taxonomy()))
+    state.set_view(ctx, state.show(shown.base, shown.field, str(key), load_taxonomy()))
     state.draw_only(ctx, "" if key == ALL else shown.field)
     return True
 
