@@ -1,6 +1,7 @@
-"""What every panel shares: configuration, and what is shown where there is nothing to show."""
+"""What every panel shares: configuration, a notice where nothing can be shown, and pictures."""
 
-from collections.abc import Iterable
+import html
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -10,12 +11,13 @@ from fiftyone.operators import types
 from ..dataset.records import Outdated
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, FathomNetError
+from ..evaluation.scoring.confusion import CONCEPT
 from ..names import PLUGIN_NAME
 from ..relabelling.box_states import box_ids
 from ..relabelling.journal import acting_as
 from ..review.sets import open_set
 from ..seen import boxes_meant, see, user_name
-from ..text import literal
+from ..text import literal, shortened
 
 _EDGES: Final = {
     "container": {"sx": {"pl": 2, "pr": 1, "pt": 1, "pb": 4, "boxSizing": "border-box"}},
@@ -164,3 +166,79 @@ def show_view(ctx: Any, **view: Any) -> None:
         # They would hide some of what the panel has counted.
         ctx.ops.clear_sidebar_filters()
     ctx.ops.set_view(**view)
+
+
+def escaped(text: str) -> str:
+    """A text that plotly, which reads HTML's tags but no quotes' names, shows as it is."""
+    return html.escape(text, quote=False)
+
+
+Record = dict[str, Any]
+
+RIGHT: Final = "#2a9dc4"
+WRONG: Final = "#ff7f50"
+
+_CLEAR: Final = "rgba(0, 0, 0, 0)"
+
+_LONGEST: Final = 28
+"""Characters of a name on an axis; the hover has all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Traces and layout of one picture."""
+
+    data: list[Record]
+    layout: Record
+
+
+def ticks(texts: Sequence[str]) -> Record:
+    """An axis that says these, one at each whole number from 0."""
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(texts))),
+        "ticktext": list(texts),
+        "automargin": True,
+    }
+
+
+def layout_of(title: str, height: int) -> Record:
+    """The layout of a picture so many pixels high, its title on top."""
+    return {
+        "title": {
+            "text": title,
+            "x": 0,
+            "xref": "container",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 6},
+            "font": {"size": 14},
+        },
+        "height": height,
+        "margin": {"l": 45, "r": 5, "t": 55, "b": 30},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def legend(above: float) -> Record:
+    """A legend in one line.
+
+    Args:
+        above: where it begins, as a share of the picture's height.
+    """
+    place = {"orientation": "h", "x": 0, "y": above, "yanchor": "bottom", "traceorder": "normal"}
+    # A click on the legend would hide a trace, and with it boxes that are there.
+    return {"showlegend": True, "legend": place | {"itemclick": False, "itemdoubleclick": False}}
+
+
+def of_level(level: str) -> str:
+    """What a title says of a rank."""
+    return "of concepts" if level == CONCEPT else f"at {level}"
+
+
+def short(name: str) -> str:
+    """A name beside an axis."""
+    return escaped(shortened(name, _LONGEST))

@@ -1,19 +1,36 @@
-"""Counts a dataset's images, boxes, names at every rank and sizes."""
+"""The sections that follow from images and boxes alone.
+
+They count both, names at every rank, sizes and what people said of labels, and show examples.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 from operator import eq
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
 from ..catalog.catalog import groups_of_repeats
-from ..names import RANKS, SPLITS
+from ..dataset.schema import boxes_path, fields_holding
+from ..labels.verdicts import STATES
+from ..names import RANKS, REVIEW_ROUND, REVIEW_STATE, SPLITS
+from ..pictures.decoding import (
+    BoxError,
+    PictureError,
+    cut_patch,
+    open_picture,
+    small_jpeg,
+    window_of,
+)
+from ..pictures.local import LocalMedia
+from ..progress import Progress
+from ..review.progress import ReviewProgress, Tally, progress_of
 from ..taxonomy import Taxonomy
 from ..text import counted
-from .blocks import Bars, Block, Cell, Content, Note, Section, Table
+from .blocks import Bars, Block, Cell, Content, Crop, Crops, Note, Section, Table
 
 UNLABELLED: Final = "no label"
 UNKNOWN: Final = "not known"
@@ -164,3 +181,128 @@ def _sizes(content: Content) -> Iterable[Block]:
     left = sum(map(len, content.labels)) - len(known)
     if left or not known:
         yield Note(f"The size in pixels is not known of {counted(left, 'box', 'boxes')}.")
+
+
+def review_section(dataset: Any) -> Section:
+    """The states of the labels of each field in which people have reviewed some."""
+    import fiftyone as fo
+
+    blocks: list[Block] = []
+    for field in sorted(fields_holding(dataset, fo.Detections)):
+        paths = (f"{boxes_path(dataset, field)}.{name}" for name in (REVIEW_STATE, REVIEW_ROUND))
+        if any(dataset.get_field(path) is not None for path in paths):
+            blocks += _field_blocks(progress_of(dataset, field))
+    none = Note("Nobody has reviewed a label: run review_labels.")
+    return Section("Review", tuple(blocks or [none]))
+
+
+def _field_blocks(told: ReviewProgress) -> list[Block]:
+    """What is said of one field; nothing where nobody has reviewed a label, nor is to."""
+    rounds = {place for place in told.by_round if place[1]}
+    if not told.all.done and not rounds:
+        return []
+    boxes = f"Of {told.all.labels:,} boxes of {told.field}, {told.all.done:,} are reviewed."
+    states = tuple((one, told.all.states[one]) for one in (*STATES, "unreviewed"))
+    blocks: list[Block] = [Note(boxes), Table(("state", "boxes"), states)]
+    if told.all.done:
+        people = [_row(person or "not known", one) for person, one in told.by_person.items()]
+        blocks.append(Table(("reviewed by", "boxes", *STATES), tuple(people)))
+    if rounds:
+        splits = tuple(
+            (split or "none", name or "none", one.labels, one.done)
+            for (split, name), one in told.by_round.items()
+        )
+        blocks.append(Table(("split", "last round", "boxes", "reviewed"), splits))
+    blocks += [Note(words) for words in told.agreement_in_words()]
+    return blocks
+
+
+def _row(person: str, told: Tally) -> tuple[Cell, ...]:
+    return (person, told.done, *(told.states[one] for one in STATES))
+
+
+PER_CONCEPT: Final = 3
+LOOKED_AT: Final = 30
+"""The number of a concept's largest boxes among which those with an image at hand are sought."""
+_LARGEST: Final = (288, 96)
+"""Pixels of a crop in the card."""
+
+_OfImage = dict[int, list[tuple[str, tuple[float, ...]]]]
+"""Labels and rectangles of boxes, by the position of their image."""
+
+
+def crop_section(dataset: Any, content: Content, progress: Progress) -> Section:
+    """Shows the largest boxes of each concept as examples, and says what cannot be shown.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        content: what it holds.
+        progress: called with the share done and a label.
+    """
+    of_image, absent = _largest_boxes(content)
+    crops: list[Crop] = []
+    media = LocalMedia(dataset)
+    problems = Counter[str]()
+    for done, (place, boxes) in enumerate(sorted(of_image.items()), start=1):
+        size = tuple(content.columns[f"metadata.{side}"][place] for side in ("width", "height"))
+        try:
+            file = media.file(content.ids[place], content.columns["filepath"][place])
+            picture = open_picture(file, size if all(size) else None)
+        except PictureError as error:
+            problems[str(error)] += len(boxes)
+            continue
+        height, width = picture.shape[:2]
+        for label, rectangle in boxes:
+            try:
+                patch = cut_patch(picture, window_of(rectangle, width, height))
+            except BoxError as error:
+                problems[str(error)] += 1
+                continue
+            crops.append(Crop(label, small_jpeg(patch, _LARGEST)))
+        progress(done / len(of_image), f"cutting examples {done:,}/{len(of_image):,} images")
+    blocks: list[Block] = []
+    if crops:
+        blocks += (
+            Note(
+                f"Of each concept the largest boxes, {PER_CONCEPT} at most, of several images; "
+                "no suspects, nor boxes whose label a person has doubted."
+            ),
+            Crops(tuple(sorted(crops, key=lambda crop: crop.concept))),
+            Note("The licences of the images go for these parts of them too."),
+        )
+    if absent:
+        names = ", ".join(absent[:PER_CONCEPT])
+        names += " and others" if len(absent) > PER_CONCEPT else ""
+        blocks.append(
+            Note(f"No image of {counted(len(absent), 'concept', 'concepts')} is at hand: {names}.")
+        )
+    blocks += (
+        Note(f"{counted(count, 'example', 'examples')} cannot be shown: {reason}.")
+        for reason, count in sorted(problems.items())
+    )
+    return Section("Examples", tuple(blocks or [Note("No box has a label.")]))
+
+
+def _largest_boxes(content: Content) -> tuple[_OfImage, list[str]]:
+    """Each concept's largest boxes by their images, one on each, and concepts without a file."""
+    found: dict[str, list[tuple[float, int, tuple[float, ...]]]] = {}
+    fit = (one for some in content.examples for one in some)
+    for (place, label, rectangle), is_fit in zip(content.boxes(), fit, strict=True):
+        if label is not None and is_fit and len(rectangle) == 4:
+            area = rectangle[2] * rectangle[3]
+            found.setdefault(label, []).append((-area, place, tuple(rectangle)))
+    most = sorted(found, key=lambda label: (-len(found[label]), label))[:SHOWN]
+    paths = content.columns["filepath"]
+    of_image: _OfImage = {}
+    absent = []
+    for label in most:
+        largest: dict[int, tuple[float, ...]] = {}
+        for _, place, rectangle in sorted(found[label])[:LOOKED_AT]:
+            is_full = len(largest) == PER_CONCEPT or place in largest
+            if not is_full and ("://" in paths[place] or Path(paths[place]).is_file()):
+                largest[place] = rectangle
+        for place, rectangle in largest.items():
+            of_image.setdefault(place, []).append((label, rectangle))
+        if not largest:
+            absent.append(label)
+    return of_image, sorted(absent)

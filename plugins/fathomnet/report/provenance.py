@@ -33,7 +33,7 @@ from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
 from ..text import counted
 from .blocks import Block, Cell, Hash, Note, Section, Table
-from .reviews import review_section
+from .counts import review_section
 
 PAIRS: Final = 10
 """The most labels with suggestions that a card lists."""

@@ -22,8 +22,7 @@ from ..progress import Progress, portion, silent
 from ..taxonomy import load_taxonomy
 from ..text import counted, literal, shortened
 from .blocks import Bars, Card, Cell, Crops, Hash, Note, Table, in_words, read_content
-from .counts import count_sections
-from .crops import crop_section
+from .counts import count_sections, crop_section
 from .provenance import provenance_sections
 from .sources import source_section
 

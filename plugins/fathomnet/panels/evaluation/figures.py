@@ -15,10 +15,10 @@ from ...evaluation.scoring.scores import RankScore
 from ...names import RANKS
 from ...taxonomy import Taxonomy
 from ...taxonomy.tree import MAX_DISTANCE
-from .. import plotly
+from ..base import RIGHT, WRONG, Figure, Record, escaped, layout_of, legend, of_level, short, ticks
 from .at_rank import EvaluationAtRank
 
-_SCALE: Final = [[0, "#33211a"], [0.5, plotly.WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
+_SCALE: Final = [[0, "#33211a"], [0.5, WRONG], [0.5, "#123543"], [1, "#39b7e6"]]
 """Of the matrix: up to 1 the root of a share that is wrong, from 1 on one that is right."""
 _LINE: Final = "rgba(140, 150, 160, 0.45)"
 
@@ -29,7 +29,7 @@ _TYPE: Final = 12
 """Pixels of a low row, and of a name beside it."""
 
 
-def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Figure:
+def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
     """Truth against prediction in the order of the tree; the colour is the share of the truth.
 
     A row is a true name, a column a predicted one; after them come predictions without a name, and
@@ -48,8 +48,8 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Figure:
     cells = {
         "type": "heatmap",
         "name": confusion.rank,
-        "x": [plotly.escaped(name) for name in columns],
-        "y": [plotly.escaped(name) for name in names],
+        "x": [escaped(name) for name in columns],
+        "y": [escaped(name) for name in names],
         "z": rows,
         "zmin": 0,
         "zmax": 2,
@@ -65,14 +65,14 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Figure:
     if few:
         written = [[str(fact[0]) if fact else "" for fact in row] for row in facts]
         cells |= {"text": written, "texttemplate": "%{text}"}
-    beside = plotly.ticks([plotly.short(name) for name in names])
-    beneath = plotly.ticks([plotly.short(name) for name in columns])
+    beside = ticks([short(name) for name in names])
+    beneath = ticks([short(name) for name in columns])
     if not few:
         beneath = _phylum_ticks(confusion, taxonomy)
-    layout = plotly.layout_of(
-        f"Confusion, {plotly.of_level(confusion.rank)}", (26 if few else _ROW) * len(names) + 240
+    layout = layout_of(
+        f"Confusion, {of_level(confusion.rank)}", (26 if few else _ROW) * len(names) + 240
     )
-    return plotly.Figure(
+    return Figure(
         [cells],
         layout
         | {
@@ -124,7 +124,7 @@ def _phyla(confusion: Confusion, taxonomy: Taxonomy) -> list[tuple[str | None, i
     return [(phyla[start], start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[plotly.Record]:
+def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
     """Lines between the phyla, where the rank is finer, and before what is no name."""
     size = len(confusion.names)
     edges: list[float] = []
@@ -140,31 +140,31 @@ def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[plotly.Record]:
     ]
 
 
-def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> plotly.Record:
+def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> Record:
     """The phyla beneath their columns, where there is no room for each name."""
     groups = _phyla(confusion, taxonomy)
-    return plotly.ticks([plotly.short(phylum or "no phylum") for phylum, _, _ in groups]) | {
+    return ticks([short(phylum or "no phylum") for phylum, _, _ in groups]) | {
         "tickvals": [(start + end - 1) / 2 for _, start, end in groups]
     }
 
 
-def _names_axis(few: bool) -> plotly.Record:
+def _names_axis(few: bool) -> Record:
     return {"type": "category", "tickfont": {"size": _TYPE}, "showgrid": False}
 
 
 KINDS: Final = {
-    "right": ("right", plotly.RIGHT),
+    "right": ("right", RIGHT),
     "too_coarse": ("right but too coarse", "#7cc8a4"),
     "too_fine": ("too fine", "#b79ced"),
-    "elsewhere": ("elsewhere on the tree", plotly.WRONG),
+    "elsewhere": ("elsewhere on the tree", WRONG),
     "missing": ("no prediction", "#8a8f98"),
 }
 
 _F1: Final = "#ffd23f"
-_FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, plotly.WRONG], [1, "#c2185b"]]
+_FAR_SCALE: Final = [[0, "#ffd9a0"], [0.5, WRONG], [1, "#c2185b"]]
 
 
-def all_figures(shown: EvaluationAtRank) -> dict[str, plotly.Figure]:
+def all_figures(shown: EvaluationAtRank) -> dict[str, Figure]:
     """The pictures of an evaluation by name, in the order in which they are shown."""
     result = shown.evaluation.details.result
     return {
@@ -175,7 +175,7 @@ def all_figures(shown: EvaluationAtRank) -> dict[str, plotly.Figure]:
     }
 
 
-def ranks_figure(scores: Sequence[RankScore]) -> plotly.Figure:
+def ranks_figure(scores: Sequence[RankScore]) -> Figure:
     """Right and wrong boxes at each rank as two stacked bars, and macro F1 as a mark."""
     x = [one.rank for one in scores]
     shares = [one.accuracy for one in scores]
@@ -188,14 +188,14 @@ def ranks_figure(scores: Sequence[RankScore]) -> plotly.Figure:
         "text": ["" if share is None else f"{share:.0%}" for share in shares],
         "textposition": "inside",
         "insidetextanchor": "start",
-        "marker": {"color": plotly.RIGHT},
+        "marker": {"color": RIGHT},
         "hovertemplate": f"right at %{{x}}: {said}",
     }
     wrong = common | {
         "type": "bar",
         "name": "wrong",
         "y": [None if share is None else 1 - share for share in shares],
-        "marker": {"color": plotly.WRONG},
+        "marker": {"color": WRONG},
         "hovertemplate": f"wrong at %{{x}}: {said}",
     }
     f1 = common | {
@@ -208,16 +208,16 @@ def ranks_figure(scores: Sequence[RankScore]) -> plotly.Figure:
         "hovertemplate": "macro F1 at %{x}: %{y:.3f}, over the %{customdata[1]:,} names that are "
         "true or predicted there<extra></extra>",
     }
-    layout = plotly.layout_of("Right and wrong at each rank", 270) | {
+    layout = layout_of("Right and wrong at each rank", 270) | {
         "barmode": "stack",
         "bargap": 0.25,
         "yaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
         "xaxis": {"type": "category", "fixedrange": True},
     }
-    return plotly.Figure([right, wrong, f1], layout | plotly.legend(1.02))
+    return Figure([right, wrong, f1], layout | legend(1.02))
 
 
-def kinds_figure(counts: Mapping[str, int]) -> plotly.Figure:
+def kinds_figure(counts: Mapping[str, int]) -> Figure:
     """One bar of all boxes, a segment for each kind of agreement."""
     total = max(sum(counts.values()), 1)
     segments = []
@@ -234,20 +234,20 @@ def kinds_figure(counts: Mapping[str, int]) -> plotly.Figure:
                 "hovertemplate": f"{words}: {counts[kind]:,} boxes, %{{x:.1%}}<extra></extra>",
             }
         )
-    layout = plotly.layout_of("How predictions relate to the truth on the tree", 175) | {
+    layout = layout_of("How predictions relate to the truth on the tree", 175) | {
         "barmode": "stack",
         "xaxis": {"range": [0, 1], "tickformat": ".0%", "fixedrange": True},
         "yaxis": {"fixedrange": True, "showticklabels": False},
     }
     layout["margin"] |= {"l": 20, "r": 25, "t": 80}
-    return plotly.Figure(segments, layout | plotly.legend(1.1))
+    return Figure(segments, layout | legend(1.1))
 
 
-def pairs_figure(confused: Sequence[Confused], level: str) -> plotly.Figure:
+def pairs_figure(confused: Sequence[Confused], level: str) -> Figure:
     """The pairs that are confused most: as long as they are many, as red as they are far apart."""
-    names = [f"{plotly.short(one.true)} → {plotly.short(one.predicted)}" for one in confused]
+    names = [f"{short(one.true)} → {short(one.predicted)}" for one in confused]
     hovers = [
-        f"{plotly.escaped(one.true)}<br>taken for {plotly.escaped(one.predicted)}<br>"
+        f"{escaped(one.true)}<br>taken for {escaped(one.predicted)}<br>"
         f"boxes: {one.boxes:,}, distance {one.distance}"
         for one in confused
     ]
@@ -268,10 +268,9 @@ def pairs_figure(confused: Sequence[Confused], level: str) -> plotly.Figure:
             "cmax": MAX_DISTANCE,
         },
     }
-    title = f"Most confused: truth → prediction, {plotly.of_level(level)}"
-    layout = plotly.layout_of(title if confused else f"{title}: none", 26 * len(confused) + 70) | {
-        "yaxis": plotly.ticks(names)
-        | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
+    title = f"Most confused: truth → prediction, {of_level(level)}"
+    layout = layout_of(title if confused else f"{title}: none", 26 * len(confused) + 70) | {
+        "yaxis": ticks(names) | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
         "xaxis": {"fixedrange": True, "rangemode": "tozero"},
     }
-    return plotly.Figure([bars], layout)
+    return Figure([bars], layout)

@@ -22,7 +22,7 @@ from ...pictures.decoding import (
 )
 from ...pictures.local import LocalMedia
 from ...taxonomy import Taxonomy
-from ..plotly import Figure, layout_of, short, ticks
+from ..base import Figure, layout_of, short, ticks
 from .tree import TaxonTree, condition, labels_in
 
 PICTURES: Final = 6

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ...text import shortened
-from ..plotly import escaped
+from ..base import escaped
 from .tree import OTHERS, UNLABELLED, Node, TaxonTree, described
 
 RINGS: Final = 4

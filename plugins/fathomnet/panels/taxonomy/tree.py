@@ -20,7 +20,7 @@ from ...resources import data_file
 from ...taxonomy import Taxonomy
 from ...taxonomy.table import folded
 from ...text import counted, shortened
-from ..plotly import escaped
+from ..base import escaped
 
 RIGHT: Final = "tp"
 """The verdict of an evaluation on a box whose partner has the same name."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.report.blocks import Crops, Note, read_content
-from fathomnet_voxel51.report.crops import crop_section
+from fathomnet_voxel51.report.counts import crop_section
 from PIL import ExifTags, Image
 
 REJECTED = {"review_state": "rejected", "reviewed_label": "Elpidia"}
