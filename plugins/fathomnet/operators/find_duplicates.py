@@ -7,7 +7,7 @@ from ..dataset.columns import dataset_of
 from ..errors import FathomNetError, Fault
 from ..models import model_spec
 from ..names import embedding_field
-from ..parameters import duplicates as parameters
+from ..parameters import similarity as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with

@@ -8,7 +8,7 @@ from fiftyone.operators import types
 
 from ..errors import FathomNetError
 from ..files.places import is_there
-from ..parameters import report as parameters
+from ..parameters import dataset as parameters
 from ..report.report import report_files
 from .base import StageOperator
 from .forms import Preview, problem_with

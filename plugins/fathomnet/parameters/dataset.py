@@ -1,4 +1,4 @@
-"""Parameters of the operators that make and fill a dataset."""
+"""Parameters of the operators that make, fill and describe a dataset."""
 
 from typing import Annotated
 
@@ -185,3 +185,22 @@ class ImportPredictions(Parameters):
             "folds, imported one after the other",
         ),
     ] = False
+
+
+class ReportDataset(Parameters):
+    operator = "report_dataset"
+    heading = "FathomNet: report on the dataset"
+    summary = "Describe the dataset: a data card with counts, sources, leaks, suspects and scores"
+    stage = "report:report_dataset"
+    position = 190
+    in_workflow = True
+    changes_dataset = False
+
+    path: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Folder",
+            description="Takes data-card.md and data-card.html; empty to only show the card",
+        ),
+    ] = ""
