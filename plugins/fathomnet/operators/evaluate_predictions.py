@@ -1,6 +1,6 @@
 """The door to :func:`evaluation.evaluate_predictions`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import FathomNetError, Fault, InputError
@@ -24,8 +24,10 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
 
     def preview(self, params: parameters.EvaluatePredictions, dataset: Any) -> Preview:
         known = boxes_fields(dataset)
+        none = "this dataset has none: ingest annotations first"
+        where = f"there are in {', '.join(known)}" if known else none
         absent = [
-            Fault(name, f"there are no boxes in {field!r}; {_where(known)}")
+            Fault(name, f"there are no boxes in {field!r}; {where}")
             for name, field in (("pred_field", params.pred_field), ("gt_field", params.gt_field))
             if field not in known
         ]
@@ -91,10 +93,3 @@ def _refused(error: FathomNetError) -> Preview:
     if isinstance(error, InputError):
         return Preview(problems=error.faults)
     return Preview(problems=(problem_with("pred_field", error),))
-
-
-def _where(fields: Sequence[str]) -> str:
-    """Where there are boxes."""
-    if not fields:
-        return "this dataset has none: ingest annotations first"
-    return f"there are in {', '.join(fields)}"

@@ -184,19 +184,16 @@ def build(
     for number, problem in enumerate(dict.fromkeys(left)):
         _say(inputs, f"_left_{number}", types.Notice, f"{problem[:1].upper()}{problem[1:]}")
     if preview.question is not None and not preview.problems:
-        _add_question(inputs, preview.question, values)
+        question = preview.question
+        for number, reason in enumerate(question.reasons):
+            inputs.view(f"_reason_{number}", types.Warning(label=reason))
+        tick = inputs.bool(
+            question.name, label=question.words, default=False, view=types.CheckboxView()
+        )
+        if not question.is_answered(values):
+            tick.invalid = True
+            tick.error_message = "Tick it if this is meant"
     return inputs
-
-
-def _add_question(inputs: Any, question: Question, values: Mapping[str, Any]) -> None:
-    for number, reason in enumerate(question.reasons):
-        inputs.view(f"_reason_{number}", types.Warning(label=reason))
-    tick = inputs.bool(
-        question.name, label=question.words, default=False, view=types.CheckboxView()
-    )
-    if not question.is_answered(values):
-        tick.invalid = True
-        tick.error_message = "Tick it if this is meant"
 
 
 def _add_fields(
@@ -263,28 +260,21 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
     words["default"] = default_for(widget(info), dataset, default)
     if typing.get_origin(annotation) is tuple:
         return _add_list(inputs, name, info, value, dataset, words)
-    if choices := _choices(annotation, info, dataset):
+    choices = list(typing.get_args(annotation))
+    if widget(info) is Widget.BOXES_FIELD:
+        choices = boxes_fields(dataset) if dataset is not None else []
+    if choices:
         return inputs.enum(name, choices, view=types.DropdownView(), **words)
     if annotation is bool:
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation in (int, float):
         add = inputs.int if annotation is int else inputs.float
-        return add(name, min=_least(info), view=types.View(space=HALF), **words)
+        # The smallest number that it takes is 1, unless it says otherwise.
+        bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in info.metadata)
+        least = next((float(bound) for bound in bounds if bound is not None), 1)
+        return add(name, min=least, view=types.View(space=HALF), **words)
     view = suggestions(widget(info), dataset)
     return inputs.str(name, allow_empty=True, **({"view": view} if view else {}), **words)
-
-
-def _least(info: FieldInfo) -> float:
-    """The smallest number that a parameter takes: 1, unless it says otherwise."""
-    bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in info.metadata)
-    return next((float(bound) for bound in bounds if bound is not None), 1)
-
-
-def _choices(annotation: Any, info: FieldInfo, dataset: Any) -> list[str]:
-    """What can be chosen from; empty where any text may be typed."""
-    if widget(info) is Widget.BOXES_FIELD:
-        return boxes_fields(dataset) if dataset is not None else []
-    return list(typing.get_args(annotation))
 
 
 def _add_list(

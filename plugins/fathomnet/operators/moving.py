@@ -1,7 +1,7 @@
 """What the operators that move images share: their preview and their result."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -54,18 +54,14 @@ def _images(annotations: str) -> dict[str, str]:
     return images
 
 
-def _outcomes(root: str, split: str, annotations: str) -> Mapping[str, str]:
-    """The outcomes of earlier runs for each image, by name."""
-    files: tuple[str | Path, ...] = (*paths_in(annotations), *ledgers_about(root, split))
-    versions = tuple(file_version(file) for file in files)
-    return _outcomes_of_version(root, split, annotations, versions)
-
-
 @lru_cache(maxsize=4)
-def _outcomes_of_version(
+def _outcomes(
     root: str, split: str, annotations: str, versions: tuple[tuple[str, int, int] | None, ...]
 ) -> Mapping[str, str]:
-    # A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
+    """The outcomes of earlier runs for each image, by name, anew for each version of the files.
+
+    A ledger of many images takes seconds to read, and a form is redrawn at every keystroke.
+    """
     images = _images(annotations)
     known: dict[str, Entry] = {}
     for path in paths_in(annotations):
@@ -138,25 +134,25 @@ def _after_earlier_runs(
 ) -> Preview:
     """The preview of a job that may already have been begun."""
     try:
-        known = _outcomes(root, params.split, params.annotations)
+        files: tuple[str | Path, ...] = (
+            *paths_in(params.annotations),
+            *ledgers_about(root, params.split),
+        )
+        versions = tuple(file_version(file) for file in files)
+        known = _outcomes(root, params.split, params.annotations, versions)
     except FathomNetError as error:
         return Preview(problems=(Fault("ledger", str(error)),))
     seen = Counter(known.get(name, "new") for name in names)
     left = seen.total() - seen["stored"] - seen["present"]
     minutes = left / PER_MINUTE
     slow = told_minutes(minutes, PACE)
-    facts = (*preview.facts, *_earlier(seen, params.recheck))
+    again = "asked again" if params.recheck else "asked again only with Recheck"
+    earlier = {
+        "there already": seen["stored"] + seen["present"],
+        f"missing at the source, {again}": seen["missing"],
+        "rejected before, tried again": seen["rejected"],
+        "failed before, tried again": seen["failed"],
+    }
+    said = (f"{count:,} {words}" for words, count in earlier.items() if count)
+    facts = (*preview.facts, *said)
     return replace(preview, facts=facts, warnings=(*preview.warnings, *slow), minutes=minutes)
-
-
-def _earlier(seen: Mapping[str, int], recheck: bool) -> Iterator[str]:
-    """What earlier runs have done, by outcome, and what happens to it now."""
-    again = "asked again" if recheck else "asked again only with Recheck"
-    for count, words in (
-        (seen["stored"] + seen["present"], "there already"),
-        (seen["missing"], f"missing at the source, {again}"),
-        (seen["rejected"], "rejected before, tried again"),
-        (seen["failed"], "failed before, tried again"),
-    ):
-        if count:
-            yield f"{count:,} {words}"

@@ -79,9 +79,13 @@ def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> An
 
 def _own(view: Any) -> Any:
     """A view of patches on a copy that no other dataset's saved views show."""
+    from fiftyone.core.odm.views import SavedViewDocument
+
     dataset, shared = dataset_of(view), view._dataset.name
     # A saved view gives its dataset's id as text, the dataset as an id.
-    if all(str(one.dataset_id) == str(dataset._doc.id) for one in _saved_views_of(shared)):
+    named = re.compile(re.escape(f'"name": "{shared}"'))
+    showing = SavedViewDocument.objects(view_stages=named)
+    if all(str(one.dataset_id) == str(dataset._doc.id) for one in showing):
         return view
     stage = copy.deepcopy(view._patches_stage)
     stage._state = None  # or FiftyOne would take the copy that it names
@@ -98,14 +102,6 @@ def _own(view: Any) -> Any:
     for later in view._stages:
         own = own.add_stage(later)
     return own
-
-
-def _saved_views_of(copy_name: str) -> list[Any]:
-    """The saved views of any dataset that show a copy of this name."""
-    from fiftyone.core.odm.views import SavedViewDocument
-
-    named = re.compile(re.escape(f'"name": "{copy_name}"'))
-    return list(SavedViewDocument.objects(view_stages=named))
 
 
 def _renamed(stage: str, before: str, after: str) -> str:

@@ -37,10 +37,7 @@ class ReportDataset(StageOperator[parameters.ReportDataset]):
         result = dict(ctx.results or {})
         card = result.pop("markdown", "")
         shown = build(self.model.heading, result)
-        shown.type.md(_with_small_headings(card), name="_card")
+        # In a dialog the App's largest headings would take half of the space.
+        small = re.sub(r"^#+ ", "##### ", card, flags=re.MULTILINE)
+        shown.type.md(small, name="_card")
         return types.Property(shown.type, view=shown.view)
-
-
-def _with_small_headings(card: str) -> str:
-    """The card for a dialog, where the App's largest headings would take half of the space."""
-    return re.sub(r"^#+ ", "##### ", card, flags=re.MULTILINE)

@@ -49,7 +49,14 @@ def _in_lines(result: Mapping[str, Any]) -> Any:
             table = types.TableView()
             for column in value[0]:
                 table.add_column(column, label=key_in_words(column))
-            rows = [{key: _cell(cell) for key, cell in record.items()} for record in value]
+            # The App would run the items of a list in a cell together.
+            rows = [
+                {
+                    key: shortened(_joined(cell), LINE) if _is_list(cell) else _rounded(cell)
+                    for key, cell in record.items()
+                }
+                for record in value
+            ]
             outputs.list(f"_{name}", types.Object(), view=table, label=label, default=rows)
         elif _is_list(value) and sum(len(str(item)) for item in value) > LINE:
             listing = "\n".join(f"- {literal(str(item))}" for item in value)
@@ -73,11 +80,6 @@ def _readable(name: str, value: Any) -> str:
     if _is_list(value):
         return _joined(value) or "none"
     return "none" if value in (None, "") else str(_rounded(value))
-
-
-def _cell(value: Any) -> Any:
-    """A value for a table, where the App would run the items of a list together."""
-    return shortened(_joined(value), LINE) if _is_list(value) else _rounded(value)
 
 
 def _joined(values: Sequence[Any]) -> str:

@@ -40,7 +40,12 @@ class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
             return Preview(problems=error.faults, target=said)
         except FathomNetError as error:
             return Preview(problems=(problem_with("verdict", error),), target=said)
-        facts = [f"{_of_screen(dataset)}{_outcomes(params, told)}"]
+        facts = [_outcomes(params, told)]
+        if isinstance(dataset, Target):
+            # As "243 shown, 5 selected: ", where there is a screen.
+            selected = dataset.excepted or (len(dataset.boxes) if dataset.how == "selected" else 0)
+            also = f", {selected:,} selected" if selected else ""
+            facts = [f"{dataset.shown:,} shown{also}: {facts[0]}"]
         if params.verdict in ("relabel", "accept_suggestion"):
             named = [one for one in told.differences if one.before != one.after]
             facts += [
@@ -83,15 +88,6 @@ def _review(
 ) -> ReviewResult:
     values = params.model_dump(exclude={"view", "scope", "dry_run"})
     return review_labels(boxes_of(params, target), **values, dry_run=dry_run, progress=progress)
-
-
-def _of_screen(target: Any) -> str:
-    """``243 shown, 5 selected: ``, where there is a screen."""
-    if not isinstance(target, Target):
-        return ""
-    selected = target.excepted or (len(target.boxes) if target.how == "selected" else 0)
-    also = f", {selected:,} selected" if selected else ""
-    return f"{target.shown:,} shown{also}: "
 
 
 def _outcomes(params: parameters.ReviewLabels, told: ReviewResult) -> str:

@@ -46,26 +46,18 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
     if dataset is None or kind not in (Widget.MODEL, Widget.TEXT_INDEX, Widget.PACK):
         return default
     if kind is not Widget.MODEL:
-        key, is_of_boxes = _text_index(dataset)
+        found = []
+        for key in prompt_indexes(dataset):
+            field = getattr(dataset.get_brain_info(key).config, "patches_field", None) or ""
+            is_tiles = bool(field) and tile_grid(dataset, field) is not None
+            found.append((bool(field) and not is_tiles, not is_tiles, key))
+        is_of_boxes, _, key = min(found, default=(False, False, ""))
         if kind is Widget.TEXT_INDEX:
             return key or default
         # Debris lies in no annotated box: among these animals can be looked for.
         return "species" if is_of_boxes else default
     models = list(_models_with_vectors(dataset))
     return default if not models or default in models else models[-1]
-
-
-def _text_index(dataset: Any) -> tuple[str, bool]:
-    """The index to look for texts in, and whether it is one of annotated boxes."""
-    found = []
-    for key in prompt_indexes(dataset):
-        field = getattr(dataset.get_brain_info(key).config, "patches_field", None) or ""
-        is_tiles = bool(field) and tile_grid(dataset, field) is not None
-        found.append((bool(field) and not is_tiles, not is_tiles, key))
-    if not found:
-        return "", False
-    is_of_boxes, _, key = min(found)
-    return key, is_of_boxes
 
 
 def _models_with_vectors(dataset: Any) -> Iterable[str]:

@@ -151,11 +151,6 @@ class Content:
                 yield place, label, rectangle
 
 
-def _member(part: Any, key: str) -> Any:
-    """A step of a path; None where there is nothing to look into."""
-    return (part or {}).get(key)
-
-
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
     import fiftyone as fo
@@ -164,7 +159,7 @@ def read_content(dataset: Any) -> Content:
     path = f"{GROUND_TRUTH}.detections"
     attributes = ("label", "bounding_box", SUGGESTED_LABEL, REVIEW_STATE, REVIEWED_LABEL)
     wanted = {path: attributes} if has_boxes else {}
-    images = list(columns.read_images(dataset, IMAGE, wanted))
+    images: list[Any] = list(columns.read_images(dataset, IMAGE, wanted))
     every = [columns.boxes_in(image, path) if has_boxes else () for image in images]
     no_taxa = special_names(dataset)
     boxes = [[box for box in some if box.get("label") not in no_taxa] for some in every]
@@ -173,7 +168,10 @@ def read_content(dataset: Any) -> Content:
         [str(image["_id"]) for image in images],
         {
             # A path such as metadata.width, where any part may be absent or None.
-            name: [reduce(_member, name.split("."), image) for image in images]
+            name: [
+                reduce(lambda part, key: (part or {}).get(key), name.split("."), image)
+                for image in images
+            ]
             for name in IMAGE
         },
         [[box.get("label") for box in some] for some in boxes],

@@ -27,7 +27,7 @@ from ..pictures.decoding import (
 )
 from ..pictures.local import LocalMedia
 from ..progress import Progress
-from ..review.progress import ReviewProgress, Tally, progress_of
+from ..review.progress import ReviewProgress, progress_of
 from ..taxonomy import Taxonomy
 from ..text import counted
 from .blocks import Bars, Block, Cell, Content, Crop, Crops, Note, Section, Table
@@ -205,8 +205,11 @@ def _field_blocks(told: ReviewProgress) -> list[Block]:
     states = tuple((one, told.all.states[one]) for one in (*STATES, "unreviewed"))
     blocks: list[Block] = [Note(boxes), Table(("state", "boxes"), states)]
     if told.all.done:
-        people = [_row(person or "not known", one) for person, one in told.by_person.items()]
-        blocks.append(Table(("reviewed by", "boxes", *STATES), tuple(people)))
+        people: tuple[tuple[Cell, ...], ...] = tuple(
+            (person or "not known", one.done, *(one.states[state] for state in STATES))
+            for person, one in told.by_person.items()
+        )
+        blocks.append(Table(("reviewed by", "boxes", *STATES), people))
     if rounds:
         splits = tuple(
             (split or "none", name or "none", one.labels, one.done)
@@ -215,10 +218,6 @@ def _field_blocks(told: ReviewProgress) -> list[Block]:
         blocks.append(Table(("split", "last round", "boxes", "reviewed"), splits))
     blocks += [Note(words) for words in told.agreement_in_words()]
     return blocks
-
-
-def _row(person: str, told: Tally) -> tuple[Cell, ...]:
-    return (person, told.done, *(told.states[one] for one in STATES))
 
 
 PER_CONCEPT: Final = 3

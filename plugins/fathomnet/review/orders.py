@@ -81,10 +81,12 @@ def in_order(dataset: Any, field: str, order: Order, name: str, boxes: list[Box]
         dice_of(name).shuffle(mixed)
         return mixed
     places: dict[str, Callable[[], Mapping[str, Any]]] = {
-        "suspicion": lambda: _by_suspicion(dataset, path),
+        "suspicion": lambda: {
+            label: -value for _, label, value in _attribute(dataset, path, SUSPICION)
+        },
         "margin": lambda: _by_margin(dataset, path),
         "cluster": lambda: _by_cluster(dataset, field, {label for _, label in boxes}),
-        "concept": lambda: _by_concept(dataset, path),
+        "concept": lambda: {label: name for _, label, name in _attribute(dataset, path, "label")},
     }
     place = places[order]()
     known = sorted((box for box in boxes if box[1] in place), key=lambda box: place[box[1]])
@@ -97,14 +99,6 @@ def _attribute(dataset: Any, path: str, name: str) -> Iterator[tuple[str, str, A
         for box in columns.boxes_in(image, path):
             if box.get(name) is not None:
                 yield str(image["_id"]), str(box["_id"]), box[name]
-
-
-def _by_suspicion(dataset: Any, path: str) -> dict[str, float]:
-    return {label: -value for _, label, value in _attribute(dataset, path, SUSPICION)}
-
-
-def _by_concept(dataset: Any, path: str) -> dict[str, str]:
-    return {label: name for _, label, name in _attribute(dataset, path, "label")}
 
 
 def _by_margin(dataset: Any, path: str) -> dict[str, float]:

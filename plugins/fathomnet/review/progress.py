@@ -140,7 +140,9 @@ def progress_of(samples: Any, field: str, since: datetime | None = None) -> Revi
     # Somebody else's field of this name may hold anything.
     fields = [_SPLIT] if isinstance(samples.get_field(_SPLIT), fo.StringField) else []
     counts = _Counts()
-    since = _last_midnight() if since is None else since
+    if since is None:
+        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        since = midnight.astimezone(timezone.utc).replace(tzinfo=None)
     for values, labels in columns.count_alike(samples, field, path, _ATTRIBUTES, fields, since):
         counts.add(dict(zip((*_ATTRIBUTES, *fields), values, strict=True)), labels)
     opinions = counts.opinions
@@ -224,17 +226,13 @@ def agreement(people: tuple[str, str], opinions: Mapping[tuple[str, str], int]) 
     """
     labels = sum(opinions.values())
     agreed = sum(count for (one, other), count in opinions.items() if one == other)
-    first, second = (_marginal(opinions, place) for place in (0, 1))
+    first, second = Counter[str](), Counter[str]()
+    for (one, other), count in opinions.items():
+        first[one] += count
+        second[other] += count
     by_chance = sum(first[name] * second[name] for name in first) / labels**2
     kappa = None if by_chance == 1 else (agreed / labels - by_chance) / (1 - by_chance)
     return Agreement(people, labels, agreed, kappa)
-
-
-def _marginal(opinions: Mapping[tuple[str, str], int], place: int) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for said, labels in opinions.items():
-        counts[said[place]] += labels
-    return counts
 
 
 def _tallies(counts: Mapping[Key, _States]) -> dict[Key, Tally]:
@@ -246,8 +244,3 @@ def _tally(counts: _States) -> Tally:
     for (state, _), labels in counts.items():
         states[state] += labels
     return Tally(states, sum(labels for (_, is_today), labels in counts.items() if is_today))
-
-
-def _last_midnight() -> datetime:
-    begun = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return begun.astimezone(timezone.utc).replace(tzinfo=None)

@@ -162,7 +162,10 @@ def review_labels(
         without_suggestion=sum(not one.state.get(SUGGESTED_LABEL) for one in states)
         if verdict == "accept_suggestion"
         else 0,
-        judged_before=sum(_is_of_others(one.box, user) for one in changes),
+        judged_before=sum(
+            state_of(one.state) != "unreviewed" and (one.state.get(REVIEWED_BY) or "") != user
+            for one in (change.box for change in changes)
+        ),
         differences=_differences(changes or done),
         dry_run=dry_run,
     )
@@ -257,10 +260,6 @@ def _is_said(own: Mapping[str, Any], state: State, user: str, names_it: bool) ->
         return all(own.get(key) is None for key in VERDICT_KEYS)
     same = stands == state or (stands in RIGHT and state in RIGHT and names_it)
     return same and (own.get(REVIEWED_BY) or "") == user
-
-
-def _is_of_others(box: BoxState, user: str) -> bool:
-    return state_of(box.state) != "unreviewed" and (box.state.get(REVIEWED_BY) or "") != user
 
 
 def _outcome(change: Change, verdict: str) -> Outcome:

@@ -113,7 +113,11 @@ def keep_set(
     ids = b"".join(ObjectId(one).binary for box in pinned for one in box)
     document = {name: getattr(kept, name) for name in ReviewSet.__slots__ if name != "boxes"}
     store.set(key, document | {"boxes": Binary(ids)})
-    _forget_oldest(store, user, key)
+    # It is the user's last one now; those that were too long ago go.
+    keys = [*(store.get(_newest(user)) or ()), key]
+    store.set(_newest(user), keys[-SETS_KEPT:])
+    for old in keys[:-SETS_KEPT]:
+        store.delete(old)
     return kept
 
 
@@ -226,11 +230,3 @@ def _store(dataset: Any) -> Any:
 
 def _newest(user: str) -> str:
     return f"newest of {user}"
-
-
-def _forget_oldest(store: Any, user: str, key: str) -> None:
-    """Lists a set as the user's last one, and deletes those that were too long ago."""
-    keys = [*(store.get(_newest(user)) or ()), key]
-    store.set(_newest(user), keys[-SETS_KEPT:])
-    for old in keys[:-SETS_KEPT]:
-        store.delete(old)

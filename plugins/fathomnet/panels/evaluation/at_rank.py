@@ -96,7 +96,14 @@ class EvaluationAtRank:
         names, confusion = (*self.confusion.names, None), self.confusion
         any_row, any_column = row == len(confusion.names), column > len(confusion.names)
         if not any_row and not any_column:
-            return Chosen(self._words(names[row] or "", names[column]), confusion.cell(row, column))
+            true, predicted = names[row] or "", names[column]
+            told = f"{true} taken for {predicted}"
+            if true == predicted:
+                told = f"{true}, predicted so"
+            elif predicted is None:
+                of_rank = "" if self.level == CONCEPT else f" at {self.level}"
+                told = f"{true}, predicted without a name{of_rank}"
+            return Chosen(told, confusion.cell(row, column))
         of_row = np.full(len(confusion.rows), True) if any_row else confusion.rows == row
         of_column = True if any_column else confusion.columns == column
         words = [] if any_row else [f"truly {names[row]}"]
@@ -121,11 +128,3 @@ class EvaluationAtRank:
         there = self.confusion if same else confusion_at(rank, self.evaluation.pairs, self.taxonomy)
         chosen = there.right if right else there.wrong
         return Chosen(f"{'right' if right else 'wrong'} at {rank}", np.flatnonzero(chosen))
-
-    def _words(self, true: str, predicted: str | None) -> str:
-        if true == predicted:
-            return f"{true}, predicted so"
-        if predicted is None:
-            of_rank = "" if self.level == CONCEPT else f" at {self.level}"
-            return f"{true}, predicted without a name{of_rank}"
-        return f"{true} taken for {predicted}"

@@ -68,16 +68,21 @@ def matrix_figure(confusion: Confusion, taxonomy: Taxonomy) -> Figure:
     beside = ticks([short(name) for name in names])
     beneath = ticks([short(name) for name in columns])
     if not few:
-        beneath = _phylum_ticks(confusion, taxonomy)
+        # There is no room for each name: the phyla beneath their columns.
+        groups = _phyla(confusion, taxonomy)
+        beneath = ticks([short(phylum or "no phylum") for phylum, _, _ in groups]) | {
+            "tickvals": [(start + end - 1) / 2 for _, start, end in groups]
+        }
     layout = layout_of(
         f"Confusion, {of_level(confusion.rank)}", (26 if few else _ROW) * len(names) + 240
     )
+    of_names = {"type": "category", "tickfont": {"size": _TYPE}, "showgrid": False}
     return Figure(
         [cells],
         layout
         | {
-            "xaxis": _names_axis(few) | {"tickangle": -90} | beneath,
-            "yaxis": _names_axis(few) | {"autorange": "reversed"} | beside,
+            "xaxis": of_names | {"tickangle": -90} | beneath,
+            "yaxis": of_names | {"autorange": "reversed"} | beside,
             "shapes": _borders(confusion, taxonomy),
         },
     )
@@ -138,18 +143,6 @@ def _borders(confusion: Confusion, taxonomy: Taxonomy) -> list[Record]:
         for along, at, places in (("x", "y", across), ("y", "x", down))
         for edge in places
     ]
-
-
-def _phylum_ticks(confusion: Confusion, taxonomy: Taxonomy) -> Record:
-    """The phyla beneath their columns, where there is no room for each name."""
-    groups = _phyla(confusion, taxonomy)
-    return ticks([short(phylum or "no phylum") for phylum, _, _ in groups]) | {
-        "tickvals": [(start + end - 1) / 2 for _, start, end in groups]
-    }
-
-
-def _names_axis(few: bool) -> Record:
-    return {"type": "category", "tickfont": {"size": _TYPE}, "showgrid": False}
 
 
 KINDS: Final = {

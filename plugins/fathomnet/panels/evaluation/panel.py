@@ -74,15 +74,6 @@ def add_choices(
         row.enum(name, values, label=label, view=view, on_change=on_change)
 
 
-def add_scores(panel: Any, shown: EvaluationAtRank) -> None:
-    """The cards, and in words what was counted and what was not."""
-    row = panel.h_stack("cards", gap=2, componentsProps=WRAPPED)
-    for number, (title, value, remark) in enumerate(_cards(shown)):
-        text = f"{literal(title)}\n##### {literal(value)}\n{literal(remark)}"
-        row.md(text, name=f"card_{number}", space=3)
-    panel.md(literal(" ".join(_sentences(shown))), name="counted")
-
-
 def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     """Title, value and remark of each."""
     result, level = shown.evaluation.details.result, shown.level
@@ -109,30 +100,6 @@ def _cards(shown: EvaluationAtRank) -> Iterator[tuple[str, str, str]]:
     names = counted(len(shown.confusion.names), "name that is", "names that are")
     f1 = _number(shown.confusion.macro_f1)
     yield f"Macro F1 at {level}", f1, f"over the {names} true or predicted here"
-
-
-def add_opened(
-    panel: Any, opened: str | None, field: str, on_leave: Handler, on_review: Handler
-) -> None:
-    """Which boxes the App shows, a way to work through their labels, and a way back."""
-    if opened:
-        row = panel.h_stack("opened_row", gap=2, align_y="center", componentsProps=WRAPPED)
-        row.md(f"Opened: {literal(opened)}", name="opened_words", space=7)
-        params = {"field": field}
-        row.btn("review", label="Review them", on_click=on_review, params=params, space=2)
-        row.btn("leave", label="Show everything", on_click=on_leave, space=3)
-
-
-def add_plots(panel: Any, found: Mapping[str, Figure], handlers: Mapping[str, Handler]) -> None:
-    """The pictures; what is in them is sent apart, under the same names."""
-    for name, figure in found.items():
-        panel.plot(
-            name,
-            layout=figure.layout,
-            # The wheel scrolls the panel, wherever the pointer is.
-            config={"displayModeBar": False, "scrollZoom": False},
-            on_click=handlers[name],
-        )
 
 
 def _sentences(shown: EvaluationAtRank) -> list[str]:
@@ -220,24 +187,37 @@ class EvaluationByRank(DatasetPanel):
         own = [one for one in outdated if (one.basis.kind, one.basis.of) == chosen]
         others = [one for one in outdated if one.basis.kind != "evaluation"]
         self.show_outdated(panel, own)
-        add_scores(panel, shown)
-        add_opened(
-            panel,
-            ctx.panel.state.opened,
-            shown.evaluation.gt_field,
-            self.show_everything,
-            self.review_opened,
-        )
-        add_plots(
-            panel,
-            _figures(ctx),
-            {
-                "ranks": self.open_rank,
-                "kinds": self.open_kind,
-                "pairs": self.open_pair,
-                "matrix": self.open_cell,
-            },
-        )
+        row = panel.h_stack("cards", gap=2, componentsProps=WRAPPED)
+        for number, (title, value, remark) in enumerate(_cards(shown)):
+            text = f"{literal(title)}\n##### {literal(value)}\n{literal(remark)}"
+            row.md(text, name=f"card_{number}", space=3)
+        panel.md(literal(" ".join(_sentences(shown))), name="counted")
+        if opened := ctx.panel.state.opened:
+            # Which boxes the App shows, a way to work through their labels, and a way back.
+            row = panel.h_stack("opened_row", gap=2, align_y="center", componentsProps=WRAPPED)
+            row.md(f"Opened: {literal(opened)}", name="opened_words", space=7)
+            row.btn(
+                "review",
+                label="Review them",
+                on_click=self.review_opened,
+                params={"field": shown.evaluation.gt_field},
+                space=2,
+            )
+            row.btn("leave", label="Show everything", on_click=self.show_everything, space=3)
+        handlers = {
+            "ranks": self.open_rank,
+            "kinds": self.open_kind,
+            "pairs": self.open_pair,
+            "matrix": self.open_cell,
+        }
+        for name, figure in _figures(ctx).items():  # what is in them is sent apart
+            panel.plot(
+                name,
+                layout=figure.layout,
+                # The wheel scrolls the panel, wherever the pointer is.
+                config={"displayModeBar": False, "scrollZoom": False},
+                on_click=handlers[name],
+            )
         self.show_outdated(panel, others)
 
     def on_load(self, ctx: Any) -> None:

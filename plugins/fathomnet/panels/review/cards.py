@@ -1,6 +1,6 @@
 """What the panel shows of labels: read for those on the screen, however many there are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -201,17 +201,14 @@ def _named(box: Document, attributes: tuple[str, str]) -> _Ranked:
 
 def _ranked(opinion: Document, concepts: Sequence[str]) -> _Ranked:
     """The predicted names of a box, the most probable first."""
-    probabilities = list(_vector(opinion.get(names.PROBABILITIES)))
+    stored = opinion.get(names.PROBABILITIES)
+    probabilities: list[float] = []
+    if stored is not None:
+        unpacker = VectorUnpacker()
+        unpacker.add(stored) if isinstance(stored, bytes) else unpacker.add_array(stored)
+        probabilities = unpacker.matrix()[0].tolist()
     if len(probabilities) == len(concepts) and concepts:
         best = sorted(range(len(concepts)), key=lambda place: -probabilities[place])[:_ALIKE]
         return [(concepts[place], probabilities[place]) for place in best]
     name = opinion.get("label")
     return [(name, opinion.get("confidence"))] if name else []
-
-
-def _vector(stored: Any) -> Iterator[float]:
-    if stored is None:
-        return
-    unpacker = VectorUnpacker()
-    unpacker.add(stored) if isinstance(stored, bytes) else unpacker.add_array(stored)
-    yield from unpacker.matrix()[0].tolist()

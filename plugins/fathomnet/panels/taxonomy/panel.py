@@ -355,7 +355,17 @@ class TaxonomyPanel(DatasetPanel):
         for key, label in columns.items():
             table.add_column(key, label=label)
         _add_text(panel, f"{name}_title", title + (rest if len(nodes) > ROWS else ""), bold=True)
-        rows = [_row(node) for node in first]
+        rows = [
+            {
+                "id": node.key,
+                "name": shortened(node.name, LETTERS),
+                "rank": node.rank,
+                "boxes": f"{node.own.boxes:,}",
+                "right": right(node.own),
+                "steps": distance(node.own),
+            }
+            for node in first
+        ]
         panel.list(name, types.Object(), default=rows, view=table)
         return [node.key for node in first]
 
@@ -428,14 +438,3 @@ def _described(shown: state.Shown, node: Node) -> str:
 def _titled(node: Node) -> str:
     boxes = counted(node.total.boxes, "box", "boxes")
     return f"{shortened(node.name, LETTERS)}, {node.rank}: {boxes}"
-
-
-def _row(node: Node) -> dict[str, str]:
-    return {
-        "id": node.key,
-        "name": shortened(node.name, LETTERS),
-        "rank": node.rank,
-        "boxes": f"{node.own.boxes:,}",
-        "right": right(node.own),
-        "steps": distance(node.own),
-    }

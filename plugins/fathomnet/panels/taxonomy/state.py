@@ -293,13 +293,18 @@ def chosen(view: Any, field: str, taxonomy: Taxonomy) -> tuple[Any, str]:
     """
     import fiftyone as fo
 
+    # These may as well stand before a choice as after it.
+    of_sidebar = (fo.FilterField, fo.Match, fo.MatchLabels, fo.MatchTags, fo.Select)
     stages = list(view._stages)
     for place in reversed(range(len(stages))):
         if isinstance(stages[place], fo.FilterLabels):
             key = _key(view, stages[place], field, taxonomy)
             if key is not None:
-                return _rebuilt(view, [*stages[:place], *stages[place + 1 :]]), key
-        elif not isinstance(stages[place], _filters()):
+                whole = view._base_view  # of patches these very patches, else the whole dataset
+                for stage in (*stages[:place], *stages[place + 1 :]):
+                    whole = whole.add_stage(stage)
+                return whole, key
+        elif not isinstance(stages[place], of_sidebar):
             break
     return view, ALL
 
@@ -322,13 +327,6 @@ def _key(view: Any, stage: Any, field: str, taxonomy: Taxonomy) -> str | None:
     return None
 
 
-def _filters() -> tuple[type, ...]:
-    """The stages of the App's sidebar, which may as well stand before a choice as after it."""
-    import fiftyone as fo
-
-    return (fo.FilterField, fo.FilterLabels, fo.Match, fo.MatchLabels, fo.MatchTags, fo.Select)
-
-
 def _names(condition: Any) -> list[str]:
     """The names that a condition asks for, the chosen one first; empty where it asks otherwise."""
     try:
@@ -336,10 +334,3 @@ def _names(condition: Any) -> list[str]:
     except (TypeError, KeyError, IndexError):
         return []
     return names if isinstance(names, list) else []
-
-
-def _rebuilt(view: Any, stages: list[Any]) -> Any:
-    whole = view._base_view  # of patches these very patches, else the whole dataset
-    for stage in stages:
-        whole = whole.add_stage(stage)
-    return whole

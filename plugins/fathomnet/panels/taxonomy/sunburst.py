@@ -76,7 +76,26 @@ def figure(
         _trace(ring, inner, outer, whole)
         for ring, inner, outer in zip(rings, edges, edges[1:], strict=False)
     ]
-    return traces, _layout(tree.nodes[key])
+    middle = tree.nodes[key]
+    name = escaped(shortened(middle.name, LETTERS))
+    layout = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"t": 8, "b": 8, "l": 8, "r": 8},
+        # Names that would have to be smaller than this are left out.
+        "uniformtext": {"minsize": 10, "mode": "hide"},
+        "hoverlabel": {"align": "left"},
+        "annotations": [
+            {
+                "text": f"<b>{name}</b><br>{middle.total.boxes:,}",
+                "showarrow": False,
+                "x": 0.5,
+                "y": 0.5,
+                "font": {"size": 15},
+            }
+        ],
+    }
+    return traces, layout
 
 
 def _rings(tree: TaxonTree, key: str) -> list[list[_Slice]]:
@@ -85,7 +104,14 @@ def _rings(tree: TaxonTree, key: str) -> list[list[_Slice]]:
     while len(below := tree.children(node.key)) == 1 and tree.children(below[0].key):
         node = below[0]
     first = below or (node,)
-    ring = [_Slice(one, one.total.boxes, _colour(one, place)) for place, one in enumerate(first)]
+    ring = [
+        _Slice(
+            one,
+            one.total.boxes,
+            GREY if one.key in (OTHERS, UNLABELLED) else COLOURS[place % len(COLOURS)],
+        )
+        for place, one in enumerate(first)
+    ]
     rings = [ring]
     while len(rings) < RINGS:
         ring = [inner for one in ring for inner in _outside(tree, one)]
@@ -102,10 +128,6 @@ def _outside(tree: TaxonTree, one: _Slice) -> list[_Slice]:
     slices = [_Slice(child, child.total.boxes, colour) for child in children]
     rest = one.boxes - sum(child.total.boxes for child in children)
     return [*slices, _Slice(None, rest, one.colour)] if rest else slices
-
-
-def _colour(node: Node, place: int) -> tuple[int, int, int]:
-    return GREY if node.key in (OTHERS, UNLABELLED) else COLOURS[place % len(COLOURS)]
 
 
 def _shade(node: Node) -> tuple[int, ...]:
@@ -145,25 +167,4 @@ def _trace(ring: Sequence[_Slice], inner: float, outer: float, whole: int) -> di
         "sort": False,
         "direction": "clockwise",
         "showlegend": False,
-    }
-
-
-def _layout(middle: Node) -> dict[str, Any]:
-    name = escaped(shortened(middle.name, LETTERS))
-    return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"t": 8, "b": 8, "l": 8, "r": 8},
-        # Names that would have to be smaller than this are left out.
-        "uniformtext": {"minsize": 10, "mode": "hide"},
-        "hoverlabel": {"align": "left"},
-        "annotations": [
-            {
-                "text": f"<b>{name}</b><br>{middle.total.boxes:,}",
-                "showarrow": False,
-                "x": 0.5,
-                "y": 0.5,
-                "font": {"size": 15},
-            }
-        ],
     }
