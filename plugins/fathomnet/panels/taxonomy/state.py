@@ -293,7 +293,7 @@ def chosen(view: Any, field: str, taxonomy: Taxonomy) -> tuple[Any, str]:
     """
     import fiftyone as fo
 
-    # These may as well stand before a choice as after it.
+    # Those of the App's sidebar may as well stand before a choice as after it.
     of_sidebar = (fo.FilterField, fo.Match, fo.MatchLabels, fo.MatchTags, fo.Select)
     stages = list(view._stages)
     for place in reversed(range(len(stages))):
