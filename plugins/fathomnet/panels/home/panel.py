@@ -11,8 +11,8 @@ from pymongo.errors import PyMongoError
 from typing_extensions import Self
 
 from ... import delegation, names
-from ...dataset.schema import fields_holding
 from ...dataset.records import all_outdated, read_record
+from ...dataset.schema import fields_holding
 from ...errors import DatasetError, FathomNetError
 from ...evaluation.finished import finished_evaluations
 from ...labels.verdicts import standing
