@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from fathomnet_voxel51.media.moving import engine
 from fathomnet_voxel51.media.moving.engine import Tally
-from fathomnet_voxel51.text import size_text, time_text
 
 
 def test_the_label_counts_what_is_done_and_what_went_wrong() -> None:
@@ -38,18 +37,3 @@ def test_the_rate_is_of_what_was_moved_lately_and_gives_the_time_left(
 
 def test_nothing_to_do_is_done() -> None:
     assert Tally("uploading", 0).report()[0] == 1.0
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (2.4e10, "24.0 GB"), (3e12, "3.0 TB")],
-)
-def test_sizes(size: float, text: str) -> None:
-    assert size_text(size) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "5 s"), (89, "89 s"), (600, "10 min"), (7_500, "2 h 05 min")]
-)
-def test_times(seconds: float, text: str) -> None:
-    assert time_text(seconds) == text
