@@ -19,6 +19,7 @@ from demo.emulator import emulator
 from demo.stand_in_models import write_stand_in
 from tests.conftest import REPOSITORY
 from tests.media.outgoing import Bytes
+from tests.support.releases import number
 
 
 def by_name(media_root: str = "") -> dict[str, Check]:
@@ -72,11 +73,6 @@ def test_what_this_release_of_fiftyone_lacks_is_named_as_in_the_page_on_deployme
         if number(fo.__version__) < number(since):
             lacking.append(f"this release has no {name}: {without}")
     assert warned == lacking
-
-
-def number(release: str) -> tuple[int, ...]:
-    """Major and minor of a release of FiftyOne, as numbers that can be compared."""
-    return tuple(int(part) for part in release.split(".")[:2])
 
 
 @pytest.mark.usefixtures("no_credentials")

@@ -14,6 +14,7 @@ from fathomnet_voxel51.operators.patch_copies import update_patches, view_of_box
 from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
 
 from demo.synthetic import write_catalog
+from tests.support.releases import number
 
 NEW = "Scotoplanes globosa"
 SHOWN = ["id", "ground_truth.label", "ground_truth.rank", "ground_truth.family"]
@@ -67,29 +68,34 @@ def test_a_dataset_and_its_clone_have_patches_of_their_own_once_one_is_edited(
     dataset: Any, edited: str
 ) -> None:
     dataset.save_view("all", dataset.to_patches("ground_truth"))
+    # The earliest releases make anew what a saved view shows, so that a clone has its own anyway.
+    kept = dataset.load_saved_view("all")._dataset.persistent
+    assert kept or number(fo.__version__) < (1, 13)
     dataset.save_view("few", dataset.load_saved_view("all").limit(4))
     clone = dataset.clone(f"{dataset.name}-clone")
     try:
         both = [dataset, clone]
         for one in both:
-            # From here on both show one copy, but in the earliest releases.
-            one.load_saved_view("all")
+            one.load_saved_view("all")  # from here on both show one copy, where it is kept
         mine, other = both if edited == "the original" else both[::-1]
         before = other.to_patches("ground_truth").values(SHOWN[:2])
         some = mine.load_saved_view("few")
         relabel_boxes(some, NEW)
         shown = update_patches(some)
         assert shown.values("ground_truth.label") == [NEW] * 4
-        assert shown._dataset.name != some._dataset.name
+        assert not kept or shown._dataset.name != some._dataset.name
         for one in both:
             one.reload()
         assert other.load_saved_view("all").values(SHOWN[:2]) == before
         for name in ("all", "few"):
             saved = mine.load_saved_view(name)
-            assert saved._dataset.name == shown._dataset.name and saved._dataset.persistent
             assert saved.limit(4).values("ground_truth.label") == [NEW] * 4
-        # Once they have parted nothing is made anew.
-        assert update_patches(mine.load_saved_view("all"))._dataset.name == shown._dataset.name
+            if kept:
+                assert saved._dataset.name == shown._dataset.name and saved._dataset.persistent
+        if kept:
+            # Once they have parted nothing is made anew.
+            again = update_patches(mine.load_saved_view("all"))
+            assert again._dataset.name == shown._dataset.name
     finally:
         fo.delete_dataset(clone.name)
 
