@@ -144,7 +144,7 @@ CASES: dict[str, tuple[str, Tests]] = {
             "embeddings/test_compute.py": (
                 "test_boxes_are_cut_from_the_picture_that_the_dataset_means",
             ),
-            "report/test_crops.py": (
+            "report/test_counts.py": (
                 "test_an_example_shows_the_box_of_the_picture_as_it_is_meant",
             ),
             "pictures/test_decoding.py": (
@@ -624,7 +624,7 @@ KINDS: dict[str, Tests] = {
             "test_an_image_of_another_size_than_the_file_says_is_not_predicted",
         ),
         "catalog/test_as_they_come.py": ("test_a_picture_is_measured_as_it_is_shown",),
-        "report/test_crops.py": ("test_an_example_shows_the_box_of_the_picture_as_it_is_meant",),
+        "report/test_counts.py": ("test_an_example_shows_the_box_of_the_picture_as_it_is_meant",),
     },
     "output does not come back": {
         "relabelling/test_export.py": (
