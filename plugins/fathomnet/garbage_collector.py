@@ -26,8 +26,9 @@ def collector_paused() -> Iterator[None]:
 def lasting_objects_skipped() -> Iterator[None]:
     """Keeps the collector from visiting objects that exist already, during long work.
 
-    Modules and their functions outlive the work; visiting them takes a twentieth of the processor
-    time of a transfer. New objects are collected as usual.
+    Modules and their functions outlive the work; visiting the million of them that FiftyOne brings
+    takes a twentieth of the processor time of a transfer, and a fifth of that of an ingest. New
+    objects are collected as usual.
     """
     frozen_before = gc.get_freeze_count()
     gc.freeze()

@@ -298,9 +298,12 @@ def ids_in(view: Any, patches_field: str) -> Columns:
 
 def image_dives(dataset: Any) -> list[str | None]:
     """The name of the dive of each image of a dataset or view; see ``dive_name``."""
-    count = dataset.count()
-    origin = [field_values(dataset, name, count) for name in ("vehicle", "dive", "source_url")]
-    return [dive_name(*one) for one in zip(*origin, strict=True)]
+    names = ("vehicle", "dive", "source_url")
+    there = [name for name in names if dataset.get_field(name) is not None]
+    # One look at the samples: each further one would take as long again.
+    ids, *values = dataset.values(["id", *there])
+    origin = {**dict.fromkeys(names, [None] * len(ids)), **dict(zip(there, values, strict=True))}
+    return [dive_name(*one) for one in zip(*origin.values(), strict=True)]
 
 
 def field_values(dataset: Any, name: str, count: int) -> list[Any]:

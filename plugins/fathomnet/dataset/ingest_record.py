@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from ..catalog import Catalog, ImageRecord
 from ..catalog.licences import LicenceId
+from ..garbage_collector import collector_paused
 from ..names import SPLITS, ingest_run_key
 from .documents import id_prefix, lasting_id
 from .records import read_record, write_record
@@ -220,6 +221,7 @@ class IngestedBox:
     bounding_box: tuple[float, ...]
 
 
+@collector_paused()
 def keep_boxes(dataset: Any, split: str, images: Iterable[ImageRecord]) -> None:
     """Keeps on the dataset the boxes of a split as its file has them, beside its record.
 
@@ -248,7 +250,7 @@ def keep_boxes(dataset: Any, split: str, images: Iterable[ImageRecord]) -> None:
     ]
     content = json.dumps({"labels": list(numbers), "images": rows})
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
-    text = base64.b64encode(zlib.compress(content.encode())).decode()
+    text = base64.b64encode(zlib.compress(content.encode(), 1)).decode()
     key = ingest_run_key(split)
     results = dataset.init_run_results(key, boxes=text)
     dataset.save_run_results(key, results, overwrite=True, cache=False)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.records import special_names
+from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes
 
@@ -53,6 +54,7 @@ class EvaluatedBoxes:
     predictions: Side
 
 
+@collector_paused()
 def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> EvaluatedBoxes:
     """Reads the boxes of two fields of Detections.
 

@@ -14,12 +14,14 @@ from ..catalog import ImageRecord
 from ..catalog.catalog import groups_of_repeats
 from ..dataset import writes
 from ..dataset.app_defaults import NAMES_OF_BOXES, TAXONOMY_NAME, offer_names, save_split_view
+from ..dataset.columns import boxes_in, read_images
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.ingest_record import keep_boxes, read_ingest_record, read_ingest_records
 from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
+from ..garbage_collector import collector_paused
 from ..names import DATASET_NAME, GROUND_TRUTH, REPEATED_BOXES
 from ..progress import Progress, portion, silent
 from ..taxonomy import Taxonomy, load_taxonomy
@@ -90,6 +92,7 @@ def count_repeats(images: Iterable[ImageRecord]) -> int:
     return sum(len(group) - 1 for group in groups_of_repeats(boxes))
 
 
+@collector_paused()
 def save_repeats_view(dataset: Any) -> str:
     """Saves the view of the boxes that repeat one another, each group together.
 
@@ -97,15 +100,15 @@ def save_repeats_view(dataset: Any) -> str:
         Its name; empty where no box of the dataset repeats another, in which case there is no view.
     """
     path = f"{GROUND_TRUTH}.detections"
-    columns = [f"{path}.{name}" for name in ("id", "bounding_box", "label")]
-    images = zip(*dataset.values(["id", *columns]), strict=True)
     boxes = [
-        (sample, rectangle, label, box)
-        for sample, *of_boxes in images
-        for box, rectangle, label in zip(*(values or () for values in of_boxes), strict=True)
+        (image["_id"], box["bounding_box"], box.get("label"), box["_id"])
+        for image in read_images(dataset, boxes={path: ("bounding_box", "label")})
+        for box in boxes_in(image, path)
     ]
     groups = groups_of_repeats((sample, rectangle, label) for sample, rectangle, label, _ in boxes)
-    hits = [Hit(boxes[place][3], boxes[place][0], 1.0) for group in groups for place in group]
+    hits = [
+        Hit(str(boxes[place][3]), str(boxes[place][0]), 1.0) for group in groups for place in group
+    ]
     words = "Boxes of the same image, corners and name as another, each beside those like it"
     return (
         REPEATED_BOXES if save_hits_view(dataset, REPEATED_BOXES, GROUND_TRUTH, hits, words) else ""

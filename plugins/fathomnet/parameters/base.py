@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import Self
 
 from ..errors import Fault, InputError
+from ..garbage_collector import lasting_objects_skipped
 from ..progress import Progress
 
 
@@ -90,7 +91,9 @@ class Parameters(BaseModel):
     def call_stage(self, dataset: Any, progress: Progress) -> Any:
         """Calls the stage with these parameters, and with a dataset where it works on one."""
         given = (dataset,) if self.needs_dataset else ()
-        return self.stage_function()(*given, **self.model_dump(), progress=progress)
+        stage = self.stage_function()
+        with lasting_objects_skipped():
+            return stage(*given, **self.model_dump(), progress=progress)
 
     @classmethod
     def _fault(cls, location: tuple[int | str, ...], kind: str, message: str) -> Fault:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.records import special_names
 from ..dataset.schema import fields_holding
+from ..garbage_collector import collector_paused
 from ..labels.verdicts import is_example
 from ..names import GROUND_TRUTH, REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
 
@@ -151,6 +152,7 @@ class Content:
                 yield place, label, rectangle
 
 
+@collector_paused()
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
     import fiftyone as fo

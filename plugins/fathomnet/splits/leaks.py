@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, Literal
 from ..dataset.columns import dataset_of, field_values, image_dives
 from ..dataset.records import read_record
 from ..errors import Fault, InputError
+from ..garbage_collector import collector_paused
 from ..names import DUPLICATE_GROUP, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
 
 By = Literal["dive", "day", "folder", "pattern"]
@@ -249,6 +250,7 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
     return read_images(dataset, grouping_of(dataset)).leaks()
 
 
+@collector_paused()
 def read_images(dataset: Any, grouping: Grouping) -> Images:
     """Ids, tags, dives and names of the images of a dataset or view."""
     optional = ("file_name", "source_url", "metadata.width", "metadata.height", "date_captured")
@@ -266,7 +268,7 @@ def read_images(dataset: Any, grouping: Grouping) -> Images:
         duplicates,
         [
             Name(
-                PurePosixPath(str(name or path).replace("\\", "/")).name,
+                str(name or path).replace("\\", "/").rsplit("/", 1)[-1],
                 (url or "").split("?", 1)[0],
                 (width, height) if width and height else None,
                 date,
