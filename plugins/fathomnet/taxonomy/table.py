@@ -32,7 +32,8 @@ RANKS_BELOW: Final = {
 ALL_RANKS: Final = tuple(rank for main in RANKS for rank in (main, *RANKS_BELOW[main]))
 """Every rank that a concept may have, from the top down."""
 
-_LineFault = tuple[int, str]
+LineFault = tuple[int, str]
+"""The number of a line, and what is wrong there."""
 _PINNED: Final = 0
 """In place of a line: in the table beside which another stands."""
 
@@ -46,11 +47,13 @@ class Taxon:
         rank: its own rank, which need not be one of the seven ("subfamily").
         lineage: its seven slots; the last filled one is the taxon itself or, if its own rank is
             not one of the seven, its nearest ancestor of a main rank.
+        under: the name directly above it, where that is none of the lineage; None otherwise.
     """
 
     name: str
     rank: str
     lineage: Lineage
+    under: str | None = None
 
     @property
     def depth(self) -> int:
@@ -74,6 +77,8 @@ class Taxon:
             >>> Taxon("Decapoda", "order", slots).parent
             'Malacostraca'
         """
+        if self.under is not None:
+            return self.under
         above = [slot for slot in self.lineage if slot is not None and slot != self.name]
         return above[-1] if above else None
 
@@ -157,8 +162,25 @@ def _parsed(
     text: str, subject: str, pinned: Iterable[Taxon] = ()
 ) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
     """The concepts of a table and all taxa of the whole tree; raises with every fault."""
-    faults: list[_LineFault] = []
-    listed = _concepts(_rows(text, faults), faults)
+    faults: list[LineFault] = []
+    concepts, taxa = taxa_of_rows(_rows(text, faults), faults, pinned)
+    if faults:
+        places = [Fault(f"line {line}", problem) for line, problem in sorted(faults)]
+        raise InputError(subject, places, f"The columns must be {','.join(COLUMNS)}.")
+    return concepts, taxa
+
+
+def taxa_of_rows(
+    rows: Iterable[tuple[int, list[str]]], faults: list[LineFault], pinned: Iterable[Taxon] = ()
+) -> tuple[tuple[Taxon, ...], tuple[Taxon, ...]]:
+    """The concepts that rows list, and all taxa of the whole tree in tree order.
+
+    Args:
+        rows: the cells of ``COLUMNS``, each row with the number of its line.
+        faults: takes what is wrong, each with its line.
+        pinned: taxa beside which they stand.
+    """
+    listed = _concepts(rows, faults)
 
     # Every taxon of the tree once; two that contradict each other are a fault.
     seen = {folded(taxon.name): (_PINNED, taxon) for taxon in pinned}
@@ -167,9 +189,6 @@ def _parsed(
             known_line, known = seen.setdefault(folded(taxon.name), (line, taxon))
             where = f"on line {known_line}" if known_line else "in the pinned table"
             faults.extend((line, f"{clash} {where}") for clash in _clash(taxon, known))
-    if faults:
-        places = [Fault(f"line {line}", problem) for line, problem in sorted(faults)]
-        raise InputError(subject, places, f"The columns must be {','.join(COLUMNS)}.")
 
     def tree_order(taxon: Taxon) -> tuple[list[str], bool, str]:
         return [slot or "" for slot in taxon.lineage], taxon.rank not in RANKS, taxon.name
@@ -178,7 +197,7 @@ def _parsed(
     return tuple(concept for _, concept in listed), tuple(taxa)
 
 
-def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
+def _rows(text: str, faults: list[LineFault]) -> list[tuple[int, list[str]]]:
     """The rows below the header, each with its line number; blank lines are skipped."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -196,7 +215,7 @@ def _rows(text: str, faults: list[_LineFault]) -> list[tuple[int, list[str]]]:
 
 
 def _concepts(
-    rows: Iterable[tuple[int, list[str]]], faults: list[_LineFault]
+    rows: Iterable[tuple[int, list[str]]], faults: list[LineFault]
 ) -> list[tuple[int, Taxon]]:
     """The concepts of all rows without faults, each with its line number."""
     listed: list[tuple[int, Taxon]] = []

@@ -116,16 +116,25 @@ class Taxonomy:
         taxa: every taxon, the concepts' ancestors included, in tree order: each is followed by
             its descendants.
         sha256: hash of the table's file, in hexadecimal.
+        synonyms: names that are no taxa of their own, each with the taxon that it stands for.
+        retired: taxa that are known and not to be given any more.
     """
 
     concepts: tuple[str, ...]
     taxa: tuple[Taxon, ...]
     sha256: str
+    synonyms: tuple[tuple[str, str], ...] = ()
+    retired: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The name of every taxon, in the order of ``taxa``."""
         return tuple(taxon.name for taxon in self.taxa)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The names that a label may be given, in the order of ``names``: all but the retired."""
+        return tuple(name for name in self.names if name not in self.retired)
 
     def __contains__(self, name: object) -> bool:
         return name in self._position
@@ -254,17 +263,15 @@ class Taxonomy:
     def within(self, name: str) -> tuple[str, ...]:
         """A name and all its descendants, in tree order; empty for an unknown name.
 
-        A name whose rank is between the seven gives itself alone: lineages do not say what lies
-        below it.
+        Of the pinned table a name whose rank is between the seven gives itself alone: lineages do
+        not say what lies below it.
 
         Examples:
             >>> load_taxonomy().within("Scotoplanes")
             ('Scotoplanes', 'Scotoplanes globosa')
         """
-        if name not in self:
-            return ()
-        below = (one.name for one in self.taxa if name in one.lineage and one.name != name)
-        return (name, *below)
+        position = self._position.get(name)
+        return () if position is None else self.names[position : self._ends[position]]
 
     def rollup(self, name: str | None, rank: str) -> str | None:
         """The name's ancestor, or itself, at one of the seven main ranks.
@@ -300,14 +307,8 @@ class Taxonomy:
             >>> load_taxonomy().lowest_common_ancestor("Elpidia", "Scotoplanes globosa")
             'Elpidiidae'
         """
-        first, second = self.taxon(a), self.taxon(b)
-        if first is None or second is None:
-            return None
-        if first is second:
-            return first.name
-        pairs = zip(first.lineage, second.lineage, strict=True)
-        shared = [slot for slot, other in pairs if slot is not None and slot == other]
-        return shared[-1] if shared else None
+        above = set(self._upwards(a))
+        return next((name for name in self._upwards(b) if name in above), None)
 
     def distance(self, a: str | None, b: str | None) -> int:
         """Steps between the main ranks from one name up to the common ancestor and down again.
@@ -369,6 +370,23 @@ class Taxonomy:
         """The distance between every two known names: read-only, rows and columns as ``names``."""
         return self._table[:-1, :-1]
 
+    def _upwards(self, name: str | None) -> Iterator[str]:
+        """A name and its ancestors, from the bottom up; nothing for an unknown name."""
+        taxon = self.taxon(name)
+        while taxon is not None:
+            yield taxon.name
+            taxon = self.taxon(taxon.parent)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Of each taxon the position after its last descendant."""
+        ends = list(range(1, len(self.taxa) + 1))
+        for position in reversed(range(len(self.taxa))):
+            parent = self._position.get(self.taxa[position].parent)
+            if parent is not None:
+                ends[parent] = max(ends[parent], ends[position])
+        return ends
+
     @cached_property
     def _position(self) -> dict[str | None, int]:
         return {name: position for position, name in enumerate(self.names)}
@@ -379,23 +397,36 @@ class Taxonomy:
 
     @cached_property
     def _spelling(self) -> dict[str, str]:
-        return {folded(name): name for name in self.names}
+        own = {folded(name): name for name in self.names}
+        return {folded(name): taxon for name, taxon in self.synonyms} | own
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int8]:
         """The distance matrix, and a last row and column (index -1) for unknown names.
 
-        Two taxa share the first slots of their lineages down to their lowest common ancestor, so
-        the distance is ``depth(a) + depth(b) - 2 * shared(a, b)``.
+        Two taxa share the slots of their lineages down to their lowest common ancestor, so the
+        distance is ``depth(a) + depth(b) - 2 * shared(a, b)``.
         """
-        lineages = np.array([[slot or "" for slot in taxon.lineage] for taxon in self.taxa])
-        filled = lineages != ""
-        depth = filled.sum(axis=1)
-        same = (lineages[:, None] == lineages[None, :]) & filled[:, None]
-        shared = np.logical_and.accumulate(same, axis=2).sum(axis=2)
-        steps = depth[:, None] + depth[None, :] - 2 * shared
+        size = len(self.taxa)
+        steps, shared = np.zeros((size, size), np.int8), np.zeros((size, size), np.int8)
+        for slot in range(len(RANKS)):
+            # A number for each name in the slot; what is empty shares nothing.
+            numbers: dict[str, int] = {}
+            filled = np.array([taxon.lineage[slot] is not None for taxon in self.taxa], bool)
+            column = np.array(
+                [
+                    numbers.setdefault(taxon.lineage[slot] or "", len(numbers))
+                    for taxon in self.taxa
+                ],
+                np.intp,
+            )
+            shared += (column[:, None] == column[None, :]) & filled[:, None] & filled[None, :]
+            steps += filled[:, None].astype(np.int8) + filled[None, :].astype(np.int8)
+        steps -= 2 * shared
         table = np.full((len(self.taxa) + 1,) * 2, MAX_DISTANCE, np.int8)
         table[:-1, :-1] = np.where(shared > 0, steps, MAX_DISTANCE)
+        # Also of a name above all kingdoms, which fills no slot.
+        np.fill_diagonal(table[:-1, :-1], 0)
         table.setflags(write=False)
         return table
 
