@@ -6,11 +6,11 @@ import fiftyone as fo
 import fiftyone.operators as foo
 
 from .dataset.columns import dataset_of
+from .dataset.label_map import taxonomy_of
 from .dataset.schema import labels_path
 from .evaluation.scoring.columns import pairs_of_results
 from .evaluation.scoring.scores import DISTANCE_LABEL, mean_distance, rank_entries
 from .names import RANK_ACCURACY, TAXONOMIC_DISTANCE, distance_attribute
-from .taxonomy import load_taxonomy
 
 
 class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped
@@ -34,7 +34,7 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
 
         If the evaluation is stored under a key, the distance becomes an attribute of the labels.
         """
-        pairs, rows = pairs_of_results(results, load_taxonomy())
+        pairs, rows = pairs_of_results(results, taxonomy_of(samples))
         if results.key is not None:
             distances = pairs.distances.tolist()
             for field, ids in (
@@ -87,7 +87,7 @@ class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is u
 
         A label counts at the ranks that its true lineage reaches; a missing prediction is wrong.
         """
-        taxonomy = load_taxonomy()
+        taxonomy = taxonomy_of(samples)
         pairs, _ = pairs_of_results(results, taxonomy)
         results.custom_metrics = (results.custom_metrics or {}) | rank_entries(pairs, taxonomy)
 

@@ -99,6 +99,8 @@ RELABELLINGS: Final = "relabel_"
 """The beginning of the keys of the runs that are journals of relabelling and of verdicts."""
 JOURNAL_LOGS: Final = "verdicts_"
 """The beginning of the keys of the runs that hold many small journals each."""
+LABEL_MAPS: Final = "label_map_"
+"""The beginning of the keys of the FiftyOne runs that are versions of a dataset's label map."""
 REVIEW_ROUNDS: Final = "review_"
 """The beginning of the keys of the FiftyOne runs that are rounds of a review."""
 

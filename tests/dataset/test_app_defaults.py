@@ -13,10 +13,10 @@ from fathomnet_voxel51.dataset.app_defaults import (
     colour_states,
     concept_colours,
     offer_names,
+    save_concept_tree,
     tick_new_field,
 )
 from fathomnet_voxel51.dataset.datasets import create_dataset
-from fathomnet_voxel51.ingest.ingest import save_concept_tree
 from fathomnet_voxel51.labels.verdicts import STATES
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy

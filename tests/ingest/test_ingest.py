@@ -11,13 +11,16 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.app_defaults import NAMES_OF_BOXES, TAXONOMY_NAME
+from fathomnet_voxel51.dataset.app_defaults import (
+    NAMES_OF_BOXES,
+    TAXONOMY_NAME,
+    save_concept_tree,
+)
 from fathomnet_voxel51.dataset.datasets import create_dataset, delete_dataset
 from fathomnet_voxel51.dataset.ingest_record import LicenceCount, SplitLicences, read_ingest_record
 from fathomnet_voxel51.dataset.records import read_values, write_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import IngestResult, ingest_dataset
-from fathomnet_voxel51.ingest.ingest import save_concept_tree
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone.core.utils import to_slug
 

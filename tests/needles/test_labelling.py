@@ -14,7 +14,8 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset import writes
-from fathomnet_voxel51.dataset.records import special_names, write_values
+from fathomnet_voxel51.dataset.label_map import special_names
+from fathomnet_voxel51.dataset.records import write_values
 from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset

@@ -1,8 +1,10 @@
 """Sets how a new dataset first looks in the App, and saves the tree of concepts in FiftyOne."""
 
 import colorsys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
+
+from pymongo.errors import PyMongoError
 
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, PRIMARY_LABEL
 from ..taxonomy import Taxonomy, load_taxonomy
@@ -107,6 +109,27 @@ def set_app_defaults(dataset: Any) -> None:
     dataset.save()
 
 
+def colour_names(dataset: Any, taxonomy: Taxonomy) -> None:
+    """Gives names that have no colour yet one that follows the tree; those that are there stay.
+
+    Args:
+        dataset: a FiftyOne dataset; nothing is done where it has no colours of names.
+        taxonomy: the tree of concepts.
+    """
+    scheme = dataset.app_config.color_scheme
+    colours = concept_colours(taxonomy)
+    is_changed = False
+    for one in (scheme.fields or ()) if scheme else ():
+        values = one.get("valueColors") or []
+        coloured = {value.get("value") for value in values}
+        new = [{"value": name, "color": colours[name]} for name in colours.keys() - coloured]
+        if values and new:
+            one["valueColors"] = [*values, *sorted(new, key=lambda value: value["value"])]
+            is_changed = True
+    if is_changed:
+        dataset.save()
+
+
 def colour_states(dataset: Any, field: str) -> None:
     """Gives the review states of a field's labels colours beside those of its names.
 
@@ -133,7 +156,79 @@ def colour_states(dataset: Any, field: str) -> None:
         dataset.save()
 
 
-def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()) -> None:
+def save_concept_tree(
+    taxonomy: Taxonomy,
+    name: str = TAXONOMY_NAME,
+    boxes: str = NAMES_OF_BOXES,
+    special: Iterable[str] = (),
+) -> bool:
+    """Saves the tree as a FiftyOne ontology, if this FiftyOne supports ontologies.
+
+    It is saved once more as what FiftyOne's own Annotate tab chooses names by: all of the tree,
+    since a box may be known to its family only, but for names that are not offered any more.
+
+    Args:
+        taxonomy: the tree of concepts.
+        name: of the ontology.
+        boxes: of what the tab is told.
+        special: names that are no taxa, which stand beside the tree.
+
+    Returns:
+        Whether a version was written; not if the latest one is the same tree.
+    """
+    import fiftyone as fo
+
+    if not hasattr(fo, "Taxonomy"):
+        return False
+    children: dict[str | None, list[str]] = {}
+    for taxon in taxonomy.taxa:
+        children.setdefault(taxon.parent, []).append(taxon.name)
+
+    def node(name: str) -> Any:
+        taxon = taxonomy.taxon(name)
+        below = [node(child) for child in children.get(name, ())]
+        words, is_offered = taxon.rank if taxon else None, name not in taxonomy.retired
+        return fo.Node(name=name, description=words, can_select=is_offered, values=below or None)
+
+    top = [node(one) for one in children.get(None, ())]
+    top += [fo.Node(name=one, description="no taxon") for one in sorted(special)]
+    title = "Life" if "Life" not in taxonomy.names else "All names"
+    root = fo.Node(name=title, can_select=False, values=top)
+    description = f"{len(taxonomy.concepts)} concepts and their ancestors, kingdom to species"
+    tree = fo.Taxonomy(name=name, root=root, description=description)
+    written = _save_latest(tree)
+    _save_latest(fo.AnnotationOntology(name=boxes, taxonomy=tree))
+    return written
+
+
+def _save_latest(ontology: Any) -> bool:
+    """Saves an ontology, unless its latest version is the same; whether it was written."""
+    wanted = ontology.to_dict()["root"]
+    if _latest(ontology.name) == wanted:
+        return False
+    try:
+        ontology.save(overwrite=True)
+    except (ValueError, PyMongoError):
+        # Of two processes that save it at once, one is refused: what counts is that it is there.
+        if _latest(ontology.name) != wanted:
+            raise
+        return False
+    return True
+
+
+def _latest(name: str) -> Any:
+    import fiftyone as fo
+
+    return fo.load_ontology(name).to_dict()["root"] if name in fo.list_ontologies() else None
+
+
+def offer_names(
+    dataset: Any,
+    on_tree: Iterable[str],
+    others: Iterable[str] = (),
+    boxes: str = NAMES_OF_BOXES,
+    instead_of: Collection[str] = frozenset(),
+) -> None:
     """Has FiftyOne's own Annotate tab offer these names for boxes, and nothing that follows.
 
     They are chosen on the tree where it has all of them and was saved as an ontology, which
@@ -145,10 +240,15 @@ def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()
         dataset: a FiftyOne dataset.
         on_tree: the names of the tree, for boxes of ``GROUND_TRUTH``.
         others: names that the boxes may have beside; some may be on the tree.
+        boxes: name of what the tab is told of the tree.
+        instead_of: what the project has said before: where that stands, this takes its place.
     """
     import fiftyone as fo
 
-    if not hasattr(dataset, "update_label_schema") or GROUND_TRUTH in dataset.label_schemas:
+    if not hasattr(dataset, "update_label_schema"):
+        return
+    there = dataset.label_schemas.get(GROUND_TRUTH)
+    if there is not None and (not instead_of or set(there.get("classes") or ()) != {*instead_of}):
         return
     names = set(on_tree)
     schema: dict[str, Any] = {
@@ -158,8 +258,8 @@ def offer_names(dataset: Any, on_tree: Iterable[str], others: Iterable[str] = ()
         "attributes": [{"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}],
     }
     ontologies = getattr(fo, "list_ontologies", tuple)
-    if names.issuperset(others) and NAMES_OF_BOXES in ontologies():
-        schema["applied_ontology"] = NAMES_OF_BOXES
+    if names.issuperset(others) and boxes in ontologies():
+        schema["applied_ontology"] = boxes
     dataset.update_label_schema(GROUND_TRUTH, schema)
     dataset.activate_label_schemas(GROUND_TRUTH)
     make_durable(dataset)

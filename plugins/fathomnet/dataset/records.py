@@ -511,36 +511,6 @@ def all_outdated(dataset: Any) -> list[Outdated]:
     return [Outdated(basis, why) for basis, why in told if why]
 
 
-_SPECIAL_NAMES_KEY: Final = "special_names"
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialNames:
-    """Names of boxes that are no taxa, such as debris: nothing that is about taxa counts them.
-
-    Attributes:
-        names: sorted.
-    """
-
-    METHOD: ClassVar[str] = "label_hits"
-
-    names: tuple[str, ...] = ()
-
-
-def special_names(view: Any) -> frozenset[str]:
-    """The names of boxes of a dataset, or of a view's dataset, that are no taxa."""
-    record = read_record(columns.dataset_of(view), _SPECIAL_NAMES_KEY, SpecialNames)
-    return frozenset(record.names if record else ())
-
-
-def keep_special_names(dataset: Any, names: Iterable[str]) -> None:
-    """Keeps on a dataset that names are no taxa."""
-    known = special_names(dataset)
-    if not known.issuperset(new := set(names)):
-        every = tuple(sorted(known | new))
-        write_record(columns.dataset_of(dataset), _SPECIAL_NAMES_KEY, SpecialNames(every))
-
-
 def boxes_listed(boxes: Any) -> Iterator[tuple[str, str]]:
     r"""The image's id and the label's of each box that a group of a run's results lists.
 

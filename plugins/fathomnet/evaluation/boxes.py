@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..dataset import columns
 from ..dataset.documents import Document
-from ..dataset.records import special_names
+from ..dataset.label_map import special_names
 from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes

@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
+from ..dataset.label_map import taxonomy_of
 from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
 from ..progress import Progress, silent
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..taxonomy.tree import MAX_DISTANCE
 from ..text import counted
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
@@ -94,7 +95,7 @@ def evaluate_predictions(
         pred_field: the predicted boxes.
         gt_field: the annotated boxes.
         eval_key: key of the evaluation; empty for ``names.evaluation_key(pred_field)``.
-        taxonomy: the tree of concepts; None for the project's own.
+        taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
         view: name of a saved view, which is evaluated in place of ``samples``; "" for these.
         tag: only the images that have this tag are evaluated; "" for all.
@@ -105,9 +106,9 @@ def evaluate_predictions(
             label; nothing was written.
     """
     eval_key = eval_key or evaluation_key(pred_field)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
     config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
     bring_up_to_date(samples)
+    taxonomy = taxonomy_of(samples) if taxonomy is None else taxonomy
     samples = _named(samples, view, tag)
     _check(samples, gt_field, pred_field)
     refuse_taken_key(dataset_of(samples), eval_key, config)
@@ -148,7 +149,7 @@ def check_evaluation(
     """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors."""
     eval_key = check_names(samples, pred_field, gt_field, eval_key, view=view, tag=tag)
     samples = _named(samples, view, tag)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    taxonomy = taxonomy_of(samples) if taxonomy is None else taxonomy
     return _result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
 
 

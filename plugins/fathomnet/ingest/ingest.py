@@ -6,80 +6,28 @@ concepts as the App is shown it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
-
-from pymongo.errors import PyMongoError
 
 from ..catalog import ImageRecord
 from ..catalog.catalog import groups_of_repeats
 from ..dataset import writes
-from ..dataset.app_defaults import NAMES_OF_BOXES, TAXONOMY_NAME, offer_names, save_split_view
+from ..dataset.app_defaults import save_split_view
 from ..dataset.columns import boxes_in, read_images
 from ..dataset.datasets import create_dataset, delete_dataset, find_dataset, refuse_if_deleted
 from ..dataset.documents import sample_document
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.ingest_record import keep_boxes, read_ingest_record, read_ingest_records
+from ..dataset.label_map import keep_label_map, show_names
 from ..dataset.schema import declare, further_schema, sample_schema
 from ..errors import DatasetError
 from ..garbage_collector import collector_paused
 from ..names import DATASET_NAME, GROUND_TRUTH, REPEATED_BOXES
 from ..progress import Progress, portion, silent
-from ..taxonomy import Taxonomy, load_taxonomy
 from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
-from .plan import SplitPlan, read_ingest, refuse_other_source, split_files
+from .plan import SplitPlan, names_of, read_file, read_ingest, refuse_other_source, split_files
 from .update import Difference, move_media, update_split
-
-
-def save_concept_tree(taxonomy: Taxonomy) -> bool:
-    """Saves the tree as a FiftyOne ontology, if this FiftyOne supports ontologies.
-
-    It is saved once more as what FiftyOne's own Annotate tab chooses names by: all of the tree,
-    since a box may be known to its family only.
-
-    Returns:
-        Whether a version was written; not if the latest one is the same tree.
-    """
-    import fiftyone as fo
-
-    if not hasattr(fo, "Taxonomy"):
-        return False
-    children: dict[str | None, list[str]] = {}
-    for taxon in taxonomy.taxa:
-        children.setdefault(taxon.parent, []).append(taxon.name)
-
-    def node(name: str) -> Any:
-        taxon = taxonomy.taxon(name)
-        below = [node(child) for child in children.get(name, ())]
-        return fo.Node(name=name, description=taxon.rank if taxon else None, values=below or None)
-
-    root = fo.Node(name="Life", can_select=False, values=[node(name) for name in children[None]])
-    description = f"{len(taxonomy.concepts)} concepts and their ancestors, kingdom to species"
-    tree = fo.Taxonomy(name=TAXONOMY_NAME, root=root, description=description)
-    written = _save_latest(tree)
-    _save_latest(fo.AnnotationOntology(name=NAMES_OF_BOXES, taxonomy=tree))
-    return written
-
-
-def _save_latest(ontology: Any) -> bool:
-    """Saves an ontology, unless its latest version is the same; whether it was written."""
-    wanted = ontology.to_dict()["root"]
-    if _latest(ontology.name) == wanted:
-        return False
-    try:
-        ontology.save(overwrite=True)
-    except (ValueError, PyMongoError):
-        # Of two processes that save it at once, one is refused: what counts is that it is there.
-        if _latest(ontology.name) != wanted:
-            raise
-        return False
-    return True
-
-
-def _latest(name: str) -> Any:
-    import fiftyone as fo
-
-    return fo.load_ontology(name).to_dict()["root"] if name in fo.list_ontologies() else None
 
 
 def count_repeats(images: Iterable[ImageRecord]) -> int:
@@ -169,6 +117,7 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     val_annotations: str | Sequence[str] = "",
     skip_bad_boxes: bool = False,
     update: bool = False,
+    label_map: str = "",
 ) -> IngestResult:
     """Makes a persistent dataset of one or more splits, or completes an existing one.
 
@@ -192,6 +141,8 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
             is another one than its own, or the images have moved: what is new is added, what is
             otherwise is changed, what the file has no longer goes. Predictions, vectors, tags and
             relabelled names stay. Without files, only the images' place changes.
+        label_map: file of the names that the dataset is to have, see ``set_label_map``; empty for
+            those that it has, or else the project's own.
 
     Raises:
         InputError: a file or a parameter is wrong, with every fault; nothing was written.
@@ -205,8 +156,16 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
             "test_annotations": test_annotations,
         }
     )
+    told, tree = names_of(dataset_name, recreate, label_map)
     media, plans = read_ingest(
-        dataset_name, files, media_root, mirror, limit, skip_bad_boxes, update
+        dataset_name,
+        files,
+        media_root,
+        mirror,
+        limit,
+        skip_bad_boxes,
+        update,
+        partial(read_file, tree=tree),
     )
     dataset = find_dataset(dataset_name)
     if dataset is not None and recreate:
@@ -234,17 +193,19 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, images, part)
-    taxonomy = load_taxonomy()
-    save_concept_tree(taxonomy)
-    offer_names(dataset, taxonomy.names, {name for plan in plans for name in plan.catalog.concepts})
+    if told is not None:
+        keep_label_map(dataset, told.label_map, told.source, told.form)
+    show_names(dataset)
     result = _outcome(dataset, plans, located, added, updates)
     away = (
         f"; {result.media_found:,} of {counted(total, 'image', 'images')} found"
         if result.media_missing
         else ""
     )
-    present = f"{result.samples_present:,} present"
-    progress(1.0, f"{counted(added, 'sample', 'samples')} added, {present}{away}")
+    progress(
+        1.0,
+        f"{counted(added, 'sample', 'samples')} added, {result.samples_present:,} present{away}",
+    )
     return result
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +11,13 @@ from ..catalog import Catalog, ImageRecord, merge_catalogs, read_catalog
 from ..dataset import ingest_record
 from ..dataset.collection import is_enterprise
 from ..dataset.datasets import find_dataset, name_problem
+from ..dataset.label_map import taxonomy_of
 from ..errors import DatasetError, Fault, InputError
 from ..media.paths import GCS, MediaPlan, plan_media
 from ..names import SPLITS
 from ..parameters.kinds import paths_in
-from ..taxonomy import load_taxonomy
+from ..taxonomy import Taxonomy, load_taxonomy, read_label_map
+from ..taxonomy.label_map import ReadMap
 from .media import image_folders, measure_in
 from .update import Difference, difference
 
@@ -28,10 +31,30 @@ ReadFile = Callable[[str, bool, tuple[str, ...]], Catalog]
 """Reads an annotations file: its path, whether to skip bad boxes, and the folders of its images."""
 
 
-def read_file(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Catalog:
+def read_file(
+    path: str, skip_bad_boxes: bool, folders: tuple[str, ...], tree: Taxonomy | None = None
+) -> Catalog:
     """Reads an annotations file as the dataset takes it; raises the errors of ``read_catalog``."""
-    tree = load_taxonomy()
+    tree = tree or load_taxonomy()
     return read_catalog(path, tree.names, skip_bad_boxes, measure_in(folders), tree.canonical)
+
+
+def names_of(dataset_name: str, recreate: bool, label_map: str) -> tuple[ReadMap | None, Taxonomy]:
+    """The label map that a dataset is to have, and the tree of the names that it will have.
+
+    Args:
+        dataset_name: name of the dataset.
+        recreate: whether one that is there goes.
+        label_map: the map's file; empty for that of the dataset, or else the project's own names.
+
+    Raises:
+        InputError: the file has faults.
+    """
+    if label_map:
+        told = read_label_map(label_map)
+        return told, told.label_map.taxonomy
+    dataset = None if recreate else find_dataset(dataset_name, only_look=True)
+    return None, load_taxonomy() if dataset is None else taxonomy_of(dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +200,13 @@ def check_ingest(
     recreate: bool = False,
     skip_bad_boxes: bool = False,
     update: bool = False,
-    read: ReadFile = read_file,
+    read: ReadFile | None = None,
     **files: Any,
 ) -> list[SplitPlan]:
     """Says what ``ingest_dataset`` would take; writes nothing, and raises the same errors."""
     paths = split_files(files)
+    _, tree = names_of(dataset_name, recreate, files.get("label_map", ""))
+    read = read or partial(read_file, tree=tree)
     media, plans = read_ingest(
         dataset_name, paths, media_root, mirror, limit, skip_bad_boxes, update, read
     )

@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 
 from ..dataset.columns import dataset_of
+from ..dataset.label_map import taxonomy_of
 from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, MODEL_PREDICTIONS, SUSPECTS, view_of
 from ..progress import Progress, portion, silent
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..text import counted
 from .record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
 from .signals import (
@@ -52,7 +53,7 @@ def find_label_errors(
         index_key: key of a similarity index of these boxes; empty for that of the default model,
             or for the only one, if there is any.
         threshold: the score from which a box is a suspect, 0 to 1.
-        taxonomy: the tree of concepts; None for the project's own.
+        taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
 
     Raises:
@@ -66,7 +67,7 @@ def find_label_errors(
     asked = {"gt_field": gt_field, "pred_field": sources.pred_field, "index_key": index_key}
     compared = [one for one in (gt_field, sources.pred_field) if one]
     basis = Basis.now(dataset, "suspects", gt_field, compared, **asked)
-    tree = taxonomy or load_taxonomy()
+    tree = taxonomy or taxonomy_of(dataset)
     labelled = read_labelled(dataset, sources, tree)
     information = labelled.information()
     notes: tuple[str, ...] = ()

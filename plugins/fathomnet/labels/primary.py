@@ -9,8 +9,9 @@ from typing import Any
 
 from ..dataset import writes
 from ..dataset.app_defaults import tick_new_field
+from ..dataset.label_map import special_names
 from ..dataset.label_pipelines import primary_label_update
-from ..dataset.records import bring_up_to_date, special_names
+from ..dataset.records import bring_up_to_date
 from ..dataset.schema import boxes_path, classification_schema, declare, require_writable
 from ..names import GROUND_TRUTH, PRIMARY_LABEL
 from ..progress import Progress, silent

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Final
 
 from ..dataset import columns, writes
 from ..dataset.columns import dataset_of
+from ..dataset.label_map import special_names, taxonomy_of
 from ..dataset.label_pipelines import rank_update
-from ..dataset.records import bring_up_to_date, read_record, special_names, write_record
+from ..dataset.records import bring_up_to_date, read_record, write_record
 from ..dataset.schema import declare, labels_path, rank_schema
 from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, OWN_RANK, RANKS
 from ..progress import Progress, silent
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..text import counted
 
 RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
@@ -51,7 +52,7 @@ def add_taxonomy_ranks(
     Args:
         dataset: a FiftyOne dataset.
         label_fields: fields of boxes, or of one label per image.
-        taxonomy: the tree of concepts; None for the project's own.
+        taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
 
     Raises:
@@ -62,7 +63,7 @@ def add_taxonomy_ranks(
     if not names:
         raise InputError("label_fields", [Fault("label_fields", "name at least one field")])
     bring_up_to_date(dataset)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    taxonomy = taxonomy_of(dataset) if taxonomy is None else taxonomy
     paths = {name: labels_path(dataset, name) for name in names}
     known = 0
     unknown: set[str] = set()

@@ -14,12 +14,11 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document, now
 from ..dataset.ingest_record import read_ingest_records
+from ..dataset.label_map import keep_special_names, special_names, taxonomy_of
 from ..dataset.records import (
     bring_up_to_date,
-    keep_special_names,
     read_members,
     reload_known,
-    special_names,
 )
 from ..dataset.schema import boxes_path, boxes_schema, declare, numbered_schema, require_writable
 from ..errors import Fault, InputError
@@ -37,7 +36,7 @@ from ..progress import Progress, silent
 from ..relabelling.box_states import BoxState, Change, count_made
 from ..relabelling.journal import acting_user, begin_journal, changes_of
 from ..relabelling.relabel import boxes_named, carry_out, dataset_behind, finish_open
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
 from ..text import counted
 
@@ -134,7 +133,7 @@ def label_hits(
         into: the field of boxes that they are added to.
         dry_run: report exactly what would be added, without writing anything.
         note: the reason, for the journal.
-        taxonomy: the tree of concepts; None for the project's own.
+        taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
 
     Raises:
@@ -145,7 +144,7 @@ def label_hits(
     dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = _path_of_hits(dataset, field, into)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    taxonomy = taxonomy_of(dataset) if taxonomy is None else taxonomy
     progress(0.0, "reading the hits")
     chosen = boxes_named(view, field, path)
     names = _names(dataset, path, chosen, label, into, taxonomy)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ..dataset.label_map import special_names, taxonomy_of
 from ..dataset.schema import labels_path
 from ..errors import Fault
 from ..parameters import dataset as parameters
-from ..taxonomy import load_taxonomy
 from .base import StageOperator
 from .forms import Preview
 from .suggestions import label_fields
@@ -23,14 +23,16 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
             there = ", ".join(known) or "none; ingest annotations first"
             problem = f"{dataset.name} has no labels in {', '.join(absent)}; there are in: {there}"
             return Preview(problems=(Fault("label_fields", problem),))
-        taxonomy = load_taxonomy()
+        taxonomy, no_taxa = taxonomy_of(dataset), special_names(dataset)
         facts: list[str] = []
         strangers: set[str] = set()
         for field in params.label_fields:
             counts = dataset.count_values(f"{labels_path(dataset, field)}.label")
             counts.pop(None, None)
             facts.append(f"{field}: {sum(counts.values()):,} labels of {len(counts):,} concepts")
-            strangers.update(name for name in counts if taxonomy.certain(name) is None)
+            strangers.update(
+                name for name in counts if name not in no_taxa and taxonomy.certain(name) is None
+            )
         warnings = (
             (f"Not in the taxonomy, left without ranks: {', '.join(sorted(strangers))}",)
             if strangers

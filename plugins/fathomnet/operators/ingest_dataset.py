@@ -18,6 +18,7 @@ from ..ingest.plan import (
     SplitPlan,
     check_place,
     folders_of,
+    names_of,
     read_file,
     split_files,
 )
@@ -124,6 +125,10 @@ def _refusals(
         params: parameters, each of which is valid by itself.
         but: the parameters that name files with faults, which are told already.
     """
+    try:
+        names_of(params.dataset_name, params.recreate, params.label_map)
+    except InputError as error:
+        return [], (problem_with("label_map", error),)
     values = params.model_dump()
     for split, paths in split_files(values).items():
         name = f"{split}_annotations"
@@ -143,6 +148,7 @@ def _refusals(
 def _reader(params: parameters.IngestDataset) -> ReadFile:
     """Reads files as the form remembers them, and whole where they are compared with a dataset."""
     known: set[str] = set()
+    _, tree = names_of(params.dataset_name, params.recreate, params.label_map)
     if fo.dataset_exists(params.dataset_name) and not params.recreate:
         records = read_ingest_records(fo.load_dataset(params.dataset_name))
         known = {record.sha256 for record in records.values()}
@@ -150,7 +156,7 @@ def _reader(params: parameters.IngestDataset) -> ReadFile:
     def read(path: str, skip_bad_boxes: bool, folders: tuple[str, ...]) -> Catalog:
         catalog = _read(path, skip_bad_boxes, folders)[1]
         is_other = known and (catalog.sha256 not in known or params.update)
-        return read_file(path, skip_bad_boxes, folders) if is_other else catalog
+        return read_file(path, skip_bad_boxes, folders, tree) if is_other else catalog
 
     return read
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dataset.columns import dataset_of
+from ..dataset.label_map import taxonomy_of
 from ..errors import Fault, InputError
 from ..evaluation.finished import MOST_IDS
 from ..labels.ranks import rank_attributes
@@ -11,7 +12,6 @@ from ..parameters import relabelling as parameters
 from ..progress import Progress, silent
 from ..relabelling import RelabelResult, relabel_boxes
 from ..seen import Target
-from ..taxonomy import load_taxonomy
 from ..text import counted
 from .chosen_boxes import BoxesOperator, boxes_of, question_of
 from .forms import Preview, Question
@@ -84,7 +84,7 @@ def _question(
     """What somebody at a form is asked; also where several phyla are involved."""
     if not told.changed:
         return None
-    taxonomy = load_taxonomy()
+    taxonomy = taxonomy_of(target.dataset)
     labels = [*(one.before for one in told.differences), params.label]
     phyla = sorted({rank_attributes(one, taxonomy)["phylum"] or "" for one in labels} - {""})
     reasons = (f"Several phyla are involved: {', '.join(phyla)}.",) if len(phyla) > 1 else ()

@@ -6,7 +6,8 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ..dataset.records import read_record, special_names
+from ..dataset.label_map import special_names, taxonomy_of
+from ..dataset.records import read_record
 from ..dataset.schema import fields_holding
 from ..dataset.vectors import EmbeddingRecord
 from ..models import model_names, model_spec
@@ -77,6 +78,9 @@ def suggestions(kind: Widget | None, dataset: Any) -> Any:
         dataset: the dataset that is open, or None.
     """
     choices = [*_KNOWN[kind]()] if kind in _KNOWN else []
+    if kind is Widget.CONCEPT:
+        tree = load_taxonomy() if dataset is None else taxonomy_of(dataset)
+        choices += _plain(tree.offered)
     if dataset is not None and kind in _OF_DATASET:
         choices += _OF_DATASET[kind](dataset)
     if not choices:
@@ -112,7 +116,6 @@ _KNOWN: Final[dict[Widget | None, Callable[[], Iterable[Choice]]]] = {
     Widget.TEXT_MODEL: lambda: _models(know_text=True),
     Widget.BACKEND: lambda: _plain(backend_names()),
     Widget.PACK: lambda: _plain(pack_names()),
-    Widget.CONCEPT: lambda: _plain(load_taxonomy().names),
 }
 _OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
     Widget.MODEL: lambda dataset: (

@@ -87,6 +87,15 @@ class IngestDataset(Parameters):
             "images that have moved; predictions and relabelled names stay",
         ),
     ] = False
+    label_map: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Label map",
+            description="The names that the dataset is to have, as set_label_map takes them; empty "
+            "for those that it has, or else the project's own",
+        ),
+    ] = ""
 
 
 class AddPrimaryLabel(Parameters):

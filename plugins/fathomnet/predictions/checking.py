@@ -13,18 +13,19 @@ from typing import Any, Final, NamedTuple
 from ..catalog.values import clip_to_image
 from ..dataset import columns
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
+from ..dataset.label_map import special_names
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions, read_predictions
 from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE
-from ..taxonomy import load_taxonomy
+from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
 from ..text import counted, shortened
 
 
 def known_concepts(dataset: Any, path: str) -> set[str]:
-    """The names that a dataset knows: those on its boxes, and those in the files it was made from.
+    """The names that a dataset knows: on its boxes, in the files it was made from, no taxa.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -33,7 +34,7 @@ def known_concepts(dataset: Any, path: str) -> set[str]:
     concepts = set(dataset.distinct(f"{path}.label"))
     for record in read_ingest_records(dataset).values():
         concepts.update(record.concepts)
-    return concepts
+    return concepts | special_names(dataset)
 
 
 def known_categories(dataset: Any, split: str) -> dict[int, str]:
@@ -51,7 +52,10 @@ def known_categories(dataset: Any, split: str) -> dict[int, str]:
 
 
 def read_rows(
-    predictions: str, concepts: Collection[str], categories: Mapping[int, str]
+    predictions: str,
+    concepts: Collection[str],
+    categories: Mapping[int, str],
+    taxonomy: Taxonomy,
 ) -> Predictions:
     """Reads the rows of a file; faulty ones are in ``rejected``.
 
@@ -59,8 +63,8 @@ def read_rows(
         predictions: path of the file; ``predictions.read_predictions`` says what it raises.
         concepts: names that are known in addition to those of the taxonomy.
         categories: names of the catalog's categories by their ids.
+        taxonomy: the tree of concepts.
     """
-    taxonomy = load_taxonomy()
     spelling = {folded(name): name for name in concepts}
 
     def canonical(name: str) -> str | None:

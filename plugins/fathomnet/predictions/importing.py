@@ -17,6 +17,7 @@ from ..dataset import columns, writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.documents import Document, ImageChange, PredictionDocuments, is_same
+from ..dataset.label_map import taxonomy_of
 from ..dataset.label_pipelines import predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
 from ..dataset.schema import (
@@ -339,7 +340,8 @@ def _match(
         )
     with collector_paused():
         categories = known_categories(dataset, split)
-        table = read_rows(predictions, known_concepts(dataset, path), categories)
+        concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
+        table = read_rows(predictions, concepts, categories, tree)
         boxes = read_split_boxes(dataset, split, path, field)
     refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))

@@ -8,14 +8,15 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of
 from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.records import bring_up_to_date, reload_known, special_names
+from ..dataset.label_map import label_map_of, special_names, taxonomy_of
+from ..dataset.records import bring_up_to_date, reload_known
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..labels.verdicts import as_stored, verdict_on
 from ..names import GROUND_TRUTH
 from ..progress import Progress, silent
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
 from ..text import counted
 from .box_states import (
@@ -138,7 +139,7 @@ def relabel_boxes(
         field: the field of boxes.
         dry_run: report exactly what would change, without writing anything.
         note: the reason, for the journal.
-        taxonomy: the tree of concepts; None for the project's own.
+        taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
         below: says that the label is a new name, and of which taxon: boxes get the ranks of that,
             here and by ``add_taxonomy_ranks``.
@@ -152,7 +153,7 @@ def relabel_boxes(
     dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
     path = boxes_path(dataset, field)
-    taxonomy = load_taxonomy() if taxonomy is None else taxonomy
+    taxonomy = taxonomy_of(dataset) if taxonomy is None else taxonomy
     label, above = checked_label(dataset, path, label, below, taxonomy)
     if below and not dry_run:
         # Before the journal: whoever finishes an interrupted relabelling needs the name's place.
@@ -244,6 +245,11 @@ def checked_label(
     )
     spelling = {folded(name): name for name in others}
     known = label if label in taxonomy else spelling.get(folded(label)) or taxonomy.canonical(label)
+    if known in taxonomy.retired:
+        label_map = label_map_of(dataset)
+        now = " or ".join(label_map.replaced[known] if label_map else ()) or "another name"
+        problem = f"{known[:80]!r} is deprecated in the label map of this dataset: take {now[:200]}"
+        raise InputError("label", [Fault("label", problem)])
     if label and not below and known:
         return known, ""
     if not below or not label:

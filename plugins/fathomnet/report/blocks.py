@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any, Final
 
 from ..dataset import columns
-from ..dataset.records import special_names
+from ..dataset.label_map import special_names
 from ..dataset.schema import fields_holding
 from ..garbage_collector import collector_paused
 from ..labels.verdicts import is_example

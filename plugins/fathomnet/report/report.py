@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of
+from ..dataset.label_map import taxonomy_of
 from ..dataset.records import reload_known
 from ..errors import DatasetError, Fault, InputError
 from ..files.places import CloudPath, Place, place
 from ..files.writing import folder_problem, write_whole
 from ..progress import Progress, portion, silent
-from ..taxonomy import load_taxonomy
 from ..text import counted, literal, shortened
 from .blocks import Bars, Card, Cell, Crops, Hash, Note, Table, in_words, read_content
 from .counts import count_sections, crop_section
@@ -197,7 +197,7 @@ def report_dataset(
     reload_known(dataset)
     progress(0.0, "reading images and boxes")
     content = read_content(dataset)
-    taxonomy = load_taxonomy()
+    taxonomy = taxonomy_of(dataset)
     overview, *counted = count_sections(content, taxonomy)
     progress(0.2, "reading what was made of them")
     sources = source_section(dataset, Counter(content.columns["split"]))

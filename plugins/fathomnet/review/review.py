@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from ..dataset.documents import now
+from ..dataset.label_map import taxonomy_of
 from ..dataset.records import bring_up_to_date, reload_known
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
@@ -33,7 +34,7 @@ from ..relabelling.relabel import (
     ranks_of_name,
     renamed,
 )
-from ..taxonomy import Taxonomy, load_taxonomy
+from ..taxonomy import Taxonomy
 from ..text import counted
 
 Verdict = Literal["confirm", "relabel", "accept_suggestion", "reject", "unsure", "reset"]
@@ -127,7 +128,7 @@ def review_labels(
     """
     dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
-    path, taxonomy = boxes_path(dataset, field), load_taxonomy()
+    path, taxonomy = boxes_path(dataset, field), taxonomy_of(dataset)
     label = _checked(dataset, path, verdict, label, below, taxonomy, dry_run)
     progress(0.0, "reading the boxes")
     boxes = boxes_named(view, field, path)

@@ -16,7 +16,8 @@ from bson import ObjectId
 
 from ..dataset import columns, writes
 from ..dataset.documents import Document
-from ..dataset.records import bring_up_to_date, reload_known, special_names, write_record
+from ..dataset.label_map import special_names
+from ..dataset.records import bring_up_to_date, reload_known, write_record
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG

@@ -35,6 +35,8 @@ NO_RANK: Final = "no rank"
 """Of a name without a rank in a file that states ranks."""
 MOST_NAMES: Final = 10_000
 """The distances between so many names take 100 MB."""
+_DEEPEST: Final = 100
+"""Names above each other."""
 _LONGEST: Final = 200
 """Characters of a name."""
 _NAME_COLUMNS: Final = ("name", "concept", "label", "taxon")
@@ -145,14 +147,12 @@ class LabelMap:
             if one.status == "active"
             or (one.name not in synonyms and (one.parent or one.rank in RANKS))
         ]
-        taxa = _tree_order(placed)
-        retired = {one.name for one in placed if one.status == "deprecated"}
         return Taxonomy(
             concepts=tuple(one.name for one in names if one.status == "active"),
-            taxa=taxa,
+            taxa=_tree_order(placed),
             sha256=self.sha256,
             synonyms=tuple(synonyms.items()),
-            retired=frozenset(retired),
+            retired=frozenset(self.replaced),
         )
 
 
@@ -533,7 +533,21 @@ def _check(rows: Sequence[_Row], faults: list[Fault]) -> None:
         faults += [Fault(row.place, problem) for problem in problems]
     if faults:
         return
-    # A name from which no way up ends is in a cycle or below one; each cycle is told once.
+    faults += _cycles(rows, by_name)
+    if faults:
+        return
+    faults += _ranks_upside_down(rows, by_name)
+    for row in rows:
+        above, depth = row.name.parent, 1
+        while above and depth <= _DEEPEST:
+            above, depth = by_name[above].name.parent, depth + 1
+        if above:
+            faults.append(Fault(row.place, f"more than {_DEEPEST} names stand above each other"))
+            return
+
+
+def _cycles(rows: Sequence[_Row], by_name: Mapping[str, _Row]) -> Iterator[Fault]:
+    """The names that stand below themselves, each circle once."""
     ends: set[str] = {""}
     for row in rows:
         way: dict[str, None] = {}
@@ -544,10 +558,8 @@ def _check(rows: Sequence[_Row], faults: list[Fault]) -> None:
         if name in way:
             circle = [*way][[*way].index(name) :]
             shown = " under ".join(repr(one[:80]) for one in (*circle[:5], circle[0]))
-            faults.append(Fault(by_name[name].place, f"stands below itself: {shown}"))
+            yield Fault(by_name[name].place, f"stands below itself: {shown}")
         ends.update(way)
-    if not faults:
-        faults += _ranks_upside_down(rows, by_name)
 
 
 def _twice(one: MappedName, known: _Row) -> str:

@@ -117,7 +117,7 @@ class Taxonomy:
             its descendants.
         sha256: hash of the table's file, in hexadecimal.
         synonyms: names that are no taxa of their own, each with the taxon that it stands for.
-        retired: taxa that are known and not to be given any more.
+        retired: names that are not to be given to labels any more, whether or not they are taxa.
     """
 
     concepts: tuple[str, ...]

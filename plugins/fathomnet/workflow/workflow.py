@@ -6,6 +6,7 @@ from typing import Any
 
 from ..dataset.datasets import find_dataset
 from ..dataset.ingest_record import in_ranges, left_out_boxes, read_ingest_record
+from ..dataset.label_map import taxonomy_of
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from ..files.places import GCS
@@ -18,6 +19,7 @@ from ..parameters import RunWorkflow
 from ..predictions import check_predictions
 from ..predictions.checking import bad_rows, known_concepts, read_rows, refuse_rows
 from ..progress import Progress, portion, silent
+from ..taxonomy import load_taxonomy
 from .media import MEDIA_STAGES, check_moves, move_images
 
 
@@ -64,7 +66,8 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
     categories = dict(plan.catalog.categories) or {
         id_: name for one in plans for id_, name in one.catalog.categories
     }
-    table = read_rows(own.predictions, concepts, categories)
+    tree = load_taxonomy() if dataset is None else taxonomy_of(dataset)
+    table = read_rows(own.predictions, concepts, categories, tree)
 
     # The split's images afterwards: a smaller limit than before removes none.
     record = None if dataset is None else read_ingest_record(dataset, plan.split)

@@ -10,13 +10,13 @@ import fiftyone as fo
 from fiftyone.operators import types
 from fiftyone.operators.cache import execution_cache
 
+from ...dataset.label_map import taxonomy_of
 from ...dataset.records import all_outdated
 from ...dataset.schema import fields_holding
 from ...errors import DatasetError
 from ...evaluation import finished
 from ...evaluation.scoring.confusion import CONCEPT
 from ...names import RANKS
-from ...taxonomy import load_taxonomy
 from ...text import counted, literal
 from ..base import WRAPPED, DatasetPanel, Figure, Gap, show_view
 from .at_rank import KINDS, LEVELS, Chosen, EvaluationAtRank
@@ -327,10 +327,11 @@ def _figures(ctx: Any) -> dict[str, Figure]:
 
 
 def _named(ctx: Any, level: str = "") -> tuple[str, str, str, str]:
-    """What is shown: the dataset, because memory is shared by all; key, version and rank."""
+    """What is shown: the dataset and its names, because memory is shared by all; and of what."""
     choices = _choices(ctx)
     key = choices.evaluation
-    return str(ctx.dataset._doc.id), key, _version(ctx, key), level or choices.level
+    dataset = f"{ctx.dataset._doc.id} {taxonomy_of(ctx.dataset).sha256}"
+    return dataset, key, _version(ctx, key), level or choices.level
 
 
 def _version(ctx: Any, eval_key: str) -> str:
@@ -346,9 +347,9 @@ def _figures_at_rank(ctx: Any, *named: str) -> dict[str, Figure]:
 @execution_cache(residency="ephemeral", max_size=8)  # type: ignore[untyped-decorator]
 def _at_rank(ctx: Any, dataset: str, eval_key: str, version: str, level: str) -> EvaluationAtRank:
     evaluation = _read(ctx, dataset, eval_key, version)
-    return EvaluationAtRank.of(evaluation, level, load_taxonomy())
+    return EvaluationAtRank.of(evaluation, level, taxonomy_of(ctx.dataset))
 
 
 @execution_cache(residency="ephemeral", max_size=2)  # type: ignore[untyped-decorator]
 def _read(ctx: Any, dataset: str, eval_key: str, version: str) -> finished.FinishedEvaluation:
-    return finished.read_evaluation(ctx.dataset, eval_key, load_taxonomy())
+    return finished.read_evaluation(ctx.dataset, eval_key, taxonomy_of(ctx.dataset))

@@ -9,6 +9,7 @@ from ... import names
 from ...dataset import columns
 from ...dataset.documents import Document, VectorUnpacker
 from ...dataset.ingest_record import read_ingest_records
+from ...dataset.label_map import special_names, taxonomy_of
 from ...dataset.records import read_record
 from ...dataset.schema import boxes_path
 from ...errors import DatasetError
@@ -18,7 +19,7 @@ from ...predictions.importing import read_import_records
 from ...review.orders import Box
 from ...similarity.index import open_index
 from ...similarity.neighbours import nearest
-from ...taxonomy import load_taxonomy
+from ...taxonomy import Taxonomy
 
 Card = dict[str, Any]
 """What is shown of a label, as JSON can hold it."""
@@ -43,6 +44,7 @@ def read_cards(dataset: Any, field: str, boxes: Sequence[Box]) -> list[Card]:
         boxes: sample id and label id of each.
     """
     path, pred_field = boxes_path(dataset, field), predictions_of(dataset, field)
+    tree = taxonomy_of(dataset)
     media = str(dataset.app_config.modal_media_field or "filepath")
     model = names.predicted_attributes(pred_field)
     wanted: dict[str, tuple[str, ...]] = {path: (*_ATTRIBUTES, *VERDICT_KEYS, *model)}
@@ -64,7 +66,7 @@ def read_cards(dataset: Any, field: str, boxes: Sequence[Box]) -> list[Card]:
             if (sample, str(box["_id"])) in asked:
                 opinion = predicted.get(box.get(names.ANNOTATION_ID), {})
                 ranked = _ranked(opinion, concepts.get(image.get("split") or "", ()))
-                card = _card(image, box, media) | _said_of(box, ranked or _named(box, model))
+                card = _card(image, box, media) | _said_of(box, ranked or _named(box, model), tree)
                 cards[sample, card["id"]] = card
     return [cards[box] for box in boxes if box in cards]
 
@@ -94,7 +96,9 @@ def known_names(dataset: Any, field: str) -> list[str]:
     used = {name for name in dataset.distinct(f"{boxes_path(dataset, field)}.label") if name}
     for record in read_ingest_records(dataset).values():
         used.update(record.concepts)
-    return sorted({*load_taxonomy().names, *used}, key=str.casefold)
+    tree = taxonomy_of(dataset)
+    known = {*tree.offered, *special_names(dataset), *used} - tree.retired
+    return sorted(known, key=str.casefold)
 
 
 def look_alikes(dataset: Any, field: str, box: Box, wanted: Sequence[str]) -> dict[str, list[Card]]:
@@ -162,14 +166,14 @@ def _card(image: Document, box: Document, media: str) -> Card:
     }
 
 
-def _said_of(box: Document, ranked: _Ranked) -> Card:
+def _said_of(box: Document, ranked: _Ranked, taxonomy: Taxonomy) -> Card:
     """What a model and the boxes that look alike say of a label."""
     label, suspect = box.get("label"), box.get(names.SUGGESTED_LABEL)
     best = ranked[0][0] if ranked else None
     suggestion = suspect or best
     if suggestion == label:
         suggestion = None
-    chances, taxonomy = dict(ranked), load_taxonomy()
+    chances = dict(ranked)
     is_placed = label in taxonomy and suggestion in taxonomy
     second, likely = next(
         (one for one in ranked if one[0] not in (suggestion, label)), (None, None)

@@ -6,12 +6,12 @@ from typing import Any, Final
 import numpy as np
 from fiftyone.operators import types
 
+from ...dataset.label_map import taxonomy_of
 from ...dataset.records import all_outdated
 from ...dataset.schema import labels_path
 from ...errors import DatasetError
 from ...evaluation.finished import view_of_pairs
 from ...review.sets import MOST_LABELS
-from ...taxonomy import load_taxonomy
 from ...text import counted, literal, shortened
 from ..base import WRAPPED, DatasetPanel, Gap
 from . import state
@@ -226,10 +226,10 @@ class TaxonomyPanel(DatasetPanel):
         if len(offered) > FOUND:
             _add_text(panel, "more", f"{len(offered) - FOUND:,} more: type more of the name")
         if not offered:
-            self._add_suggestion(panel, tree, text)
+            self._add_suggestion(ctx, panel, tree, text)
 
-    def _add_suggestion(self, panel: Any, tree: TaxonTree, text: str) -> None:
-        taxonomy = load_taxonomy()
+    def _add_suggestion(self, ctx: Any, panel: Any, tree: TaxonTree, text: str) -> None:
+        taxonomy = taxonomy_of(ctx.dataset)
         absent = taxonomy.canonical(text)
         if absent is not None:
             _add_text(panel, "absent", f"What the App shows has no boxes of {absent}")
@@ -280,7 +280,7 @@ class TaxonomyPanel(DatasetPanel):
         ranks = ranks_of(shown.tree, node.key)
         _add_table(panel, "ranks", "By rank", ("Rank", "Names", "Boxes named so"), ranks)
         dives = dives_of(
-            state.show(shown.base, shown.field, node.key, load_taxonomy()), shown.field
+            state.show(shown.base, shown.field, node.key, taxonomy_of(ctx.dataset)), shown.field
         )
         title = "By dive" + (f", {DIVES} of {len(dives):,}" if len(dives) > DIVES else "")
         _add_table(panel, "dives", title, ("Dive", "Images", "Boxes"), dives[:DIVES])
@@ -385,7 +385,7 @@ def _choose(ctx: Any, key: str | None) -> bool:
     if key not in shown.tree.nodes:
         return False
     ctx.panel.set_state("opened", None)
-    state.set_view(ctx, state.show(shown.base, shown.field, str(key), load_taxonomy()))
+    state.set_view(ctx, state.show(shown.base, shown.field, str(key), taxonomy_of(ctx.dataset)))
     state.draw_only(ctx, "" if key == ALL else shown.field)
     return True
 

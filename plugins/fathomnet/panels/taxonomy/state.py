@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fiftyone.operators import execution_cache
 
+from ...dataset.label_map import taxonomy_of
 from ...errors import DatasetError
 from ...evaluation.finished import (
     FinishedEvaluation,
@@ -19,7 +20,7 @@ from ...evaluation.finished import (
 )
 from ...labels.ranks import wrong_ranks
 from ...names import GROUND_TRUTH
-from ...taxonomy import Taxonomy, load_taxonomy
+from ...taxonomy import Taxonomy
 from .page import Example, Mistakes, examples_of, mistakes_of
 from .tree import (
     ALL,
@@ -89,7 +90,7 @@ def look(ctx: Any, field: str = "") -> Shown:
     known = evaluations(ctx.dataset, field)
     wanted = typed(ctx, "evaluation") or next(iter(known), "")
     eval_key = wanted if wanted in known else ""
-    base, key = chosen(view, field, load_taxonomy())
+    base, key = chosen(view, field, taxonomy_of(ctx.dataset))
     return Shown(field, eval_key, base, key, _tree(ctx, base, field, eval_key))
 
 
@@ -146,18 +147,18 @@ def read(ctx: Any, eval_key: str) -> FinishedEvaluation | None:
 
 @execution_cache(  # type: ignore[untyped-decorator]
     residency="ephemeral",
-    key_fn=lambda ctx, eval_key, version: (str(ctx.dataset._doc.id), eval_key, version),
+    key_fn=lambda ctx, eval_key, version: (_named_so(ctx), eval_key, version),
     max_size=2,
     deserialize=lambda value: value,
 )
 def _evaluation(ctx: Any, eval_key: str, version: str) -> FinishedEvaluation:
-    return read_evaluation(ctx.dataset, eval_key, load_taxonomy())
+    return read_evaluation(ctx.dataset, eval_key, taxonomy_of(ctx.dataset))
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
     residency="ephemeral",
     key_fn=lambda ctx, evaluation, version, name: (
-        str(ctx.dataset._doc.id),
+        _named_so(ctx),
         evaluation.eval_key,
         version,
         name,
@@ -166,7 +167,7 @@ def _evaluation(ctx: Any, eval_key: str, version: str) -> FinishedEvaluation:
     deserialize=lambda value: value,
 )
 def _mistakes(ctx: Any, evaluation: FinishedEvaluation, version: str, name: str) -> Mistakes:
-    return mistakes_of(name, evaluation.pairs, load_taxonomy())
+    return mistakes_of(name, evaluation.pairs, taxonomy_of(ctx.dataset))
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
@@ -176,7 +177,12 @@ def _mistakes(ctx: Any, evaluation: FinishedEvaluation, version: str, name: str)
     deserialize=lambda value: value,
 )
 def _examples(ctx: Any, field: str, key: str) -> list[Example]:
-    return examples_of(ctx.dataset, field, key, load_taxonomy())
+    return examples_of(ctx.dataset, field, key, taxonomy_of(ctx.dataset))
+
+
+def _named_so(ctx: Any) -> str:
+    """Names the dataset and the tree of its names."""
+    return f"{ctx.dataset._doc.id} {taxonomy_of(ctx.dataset).sha256}"
 
 
 def examples(ctx: Any, field: str, key: str) -> list[Example]:
@@ -220,11 +226,12 @@ def _field(ctx: Any) -> str:
 
 
 def _state(view: Any) -> tuple[Any, ...]:
-    """Differs whenever a dataset or view may hold other labels than before."""
+    """Differs whenever a dataset or view may hold other labels than before, or names others."""
     samples = view._dataset
     newest = samples.sort_by("last_modified_at", reverse=True).limit(1).values("last_modified_at")
     stages = view._serialize(include_uuids=False) if view is not samples else []
-    return str(samples._doc.id), len(samples), str(newest), str(stages)
+    names = taxonomy_of(samples).sha256
+    return str(samples._doc.id), len(samples), str(newest), names, str(stages)
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
@@ -251,7 +258,7 @@ def wrong_ranks_in(ctx: Any, field: str) -> int:
     deserialize=lambda value: value,
 )
 def _wrong_ranks(ctx: Any, field: str) -> int:
-    return wrong_ranks(ctx.dataset, field, load_taxonomy())
+    return wrong_ranks(ctx.dataset, field, taxonomy_of(ctx.dataset))
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
@@ -261,7 +268,7 @@ def _wrong_ranks(ctx: Any, field: str) -> int:
     deserialize=lambda value: value,
 )
 def _tree(ctx: Any, view: Any, field: str, eval_key: str) -> TaxonTree:
-    return build_tree(count_labels(view, field, eval_key), load_taxonomy())
+    return build_tree(count_labels(view, field, eval_key), taxonomy_of(ctx.dataset))
 
 
 def show(view: Any, field: str, key: str, taxonomy: Taxonomy) -> Any:

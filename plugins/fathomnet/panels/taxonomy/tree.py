@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from typing import Any, Final
 
 from ...dataset import columns
-from ...dataset.records import special_names
+from ...dataset.label_map import special_names
 from ...dataset.schema import label_types
 from ...names import distance_attribute
 from ...resources import data_file
