@@ -15,6 +15,7 @@ from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes
 from fathomnet_voxel51.relabelling.journal import journals_of
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from demo.generate import Settings, make
 from demo.story import MODEL
@@ -36,13 +37,21 @@ class Files:
     catalog: str
     predictions: str
     media: str
+    names: str
+    renamed: str
 
 
 def write_files(folder: Path) -> Files:
     """The demo's images and labels, and a prediction for each box."""
     made = make(folder, Settings(train=IMAGES, test=0))
     predictions = write_predictions_csv(folder / "predictions.csv", made.train)
-    return Files(str(made.train), str(predictions), str(made.media_root))
+    rows = ["name,parent,rank,status", "detritus,,,special"]
+    rows += [f"{one.name},{one.parent or ''},{one.rank}," for one in load_taxonomy().taxa]
+    names, renamed = folder / "names.csv", folder / "renamed.csv"
+    names.write_text("\n".join(rows))
+    renamed.write_text("old,new\nSebastes diploproa,Sebastes\n")
+    media = str(made.media_root)
+    return Files(str(made.train), str(predictions), media, str(names), str(renamed))
 
 
 def prepare(name: str, files: Files) -> Any:

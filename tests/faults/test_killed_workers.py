@@ -46,6 +46,7 @@ def killed(operator: str, end: str, **values: Any) -> Any:
 
 CASES: Final = (
     killed("ingest_dataset", "the samples, fields and record of an undisturbed run", **INGEST),
+    killed("set_label_map", "the map, once, and the names that forms offer", file="{names}"),
     killed("add_primary_label", "the labels and fields of an undisturbed run"),
     killed("add_taxonomy_ranks", "the ranks and fields of an undisturbed run"),
     killed("add_tiles", "the tiles of an undisturbed run, none twice"),
@@ -64,6 +65,7 @@ CASES: Final = (
         view="train",
     ),
     killed("undo_relabel", "the labels of before, and a journal that is closed"),
+    killed("reconcile_labels", "the labels, and one journal more", table="{renamed}"),
     killed("export_corrections", "the files of an undisturbed run", folder="{out}"),
     killed("export_dataset", "the files of an undisturbed run", folder="{out}"),
     killed("split_by_dive", "the tags of an undisturbed run"),
@@ -83,6 +85,7 @@ WRITE_BOTH_WAYS: Final = (
     "find_label_errors",
     "relabel_boxes",
     "undo_relabel",
+    "reconcile_labels",
     "split_by_dive",
 )
 EITHER_WAY: Final = (

@@ -17,6 +17,7 @@ from fathomnet_voxel51.names import PLUGIN_NAME, embedding_field
 from fathomnet_voxel51.parameters import OPERATORS
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling import relabel_boxes
+from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
@@ -49,6 +50,12 @@ GOOD: Final[tuple[Given, ...]] = (
     ("review_labels", {"view": "two", "verdict": "relabel", "label": "Sebastes", "scope": "shown"}),
     ("label_hits", {"view": "two", "field": "predicted", "label": "rope"}),
     ("undo_relabel", {}),
+    ("set_label_map", {"file": "@names.csv", "dry_run": True}),
+    ("set_label_map", {"file": "@names.csv"}),
+    ("set_label_map", {"version": 0}),
+    ("reconcile_labels", {"table": "@renamed.csv", "dry_run": True}),
+    ("reconcile_labels", {"table": "@renamed.csv"}),
+    ("ingest_dataset", {"train_annotations": "@train", "label_map": "@names.csv"}),
     ("export_corrections", {"folder": "@corrected/deeper"}),
     ("export_dataset", {"folder": "@exported/deeper"}),
     ("export_dataset", {"folder": "@exported", "view": "two", "split": "train"}),
@@ -179,6 +186,19 @@ BAD: Final[tuple[Given, ...]] = (
     ("label_hits", {"view": "two", "field": "predicted", "label": "rope", "into": "no field"}),
     ("label_hits", {"view": "no-such-view", "field": "predicted", "label": "rope"}),
     ("undo_relabel", {"journal": "no-such-journal"}),
+    ("set_label_map", {}),
+    ("set_label_map", {"file": "@no.csv"}),
+    ("set_label_map", {"file": "@good.csv"}),
+    ("set_label_map", {"file": "@cycle.nwk"}),
+    ("set_label_map", {"file": "@names.csv", "version": 0}),
+    ("set_label_map", {"version": 7}),
+    ("set_label_map", {"version": -1}),
+    ("reconcile_labels", {}),
+    ("reconcile_labels", {"table": "@no.csv"}),
+    ("reconcile_labels", {"table": "@good.csv"}),
+    ("reconcile_labels", {"table": "@unknown.csv"}),
+    ("reconcile_labels", {"table": "@renamed.csv", "field": "one_label"}),
+    ("ingest_dataset", {"train_annotations": "@train", "label_map": "@cycle.nwk"}),
     ("export_corrections", {}),
     ("export_corrections", {"folder": "@train"}),
     ("export_corrections", {"folder": "@train/below"}),
@@ -228,6 +248,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     write_catalog(folder / "train", 12, 40, seed=3)
     write_catalog(folder / "other", 5, 9, seed=4)
+    rows = [f"{one.name},{one.parent or ''},{one.rank}" for one in load_taxonomy().taxa]
+    (folder / "names.csv").write_text("\n".join(["name,parent,rank", *rows]))
+    (folder / "cycle.nwk").write_text("(A,B)A;")
+    (folder / "renamed.csv").write_text("old,new\nSebastes,Scotoplanes globosa\n")
+    (folder / "unknown.csv").write_text("old,new\nSebastes,Unicorn\n")
     return folder
 
 

@@ -13,6 +13,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from fathomnet_voxel51.parameters import OPERATORS
+from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from demo.emulator import emulator
 from demo.generate import Settings, make
@@ -30,6 +31,7 @@ IN_ORDER = (
     *("find_duplicates", "find_label_errors", "split_by_dive"),
     *("start_review", "open_review", "review_labels"),
     *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "label_hits"),
+    *("set_label_map", "reconcile_labels"),
     "report_dataset",
 )
 """A page may need what those before it have made."""
@@ -43,6 +45,13 @@ def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     planted = plant(drawn.train, folder / "planted")
     shutil.copytree(planted.predictions, folder / "predictions")
     shutil.copy(drawn.predictions / "predictions.csv", folder / "submission.csv")
+    label_map = ["name,parent,rank,status,maps_to", "debris,,,special,"]
+    for one in load_taxonomy().taxa:
+        if one.name != "Octopus":  # an old name in that map
+            above = "Octopodidae" if one.parent == "Octopus" else one.parent or ""
+            label_map.append(f"{one.name},{above},{one.rank},,")
+    label_map.append("Octopus,,,deprecated,Octopus rubescens")
+    (folder / "names.csv").write_text("\n".join(label_map))
     shutil.copytree(drawn.media_root, Path("~/media").expanduser(), dirs_exist_ok=True)
     (folder / "buckets" / "bucket").mkdir(parents=True)
     before, here = dict(os.environ), Path.cwd()
@@ -131,7 +140,21 @@ def check_labelled(dataset: Any, results: list[dict[str, Any]]) -> None:
     assert sum(number >= 2**52 for number in numbers) == results[0]["labelled"] > 0
 
 
+def check_map(dataset: Any, results: list[dict[str, Any]]) -> None:
+    dataset.reload()
+    assert [one["version"] for one in results if not one["dry_run"]] == [1]
+    assert results[-1]["deprecated_labels"] == ["Octopus"]
+
+
+def check_reconciled(dataset: Any, results: list[dict[str, Any]]) -> None:
+    dataset.reload()
+    assert results[-1]["renamed"] == 1
+    assert "Octopus" not in dataset.count_values("ground_truth.detections.label")
+
+
 LEFT = {
+    "set_label_map": check_map,
+    "reconcile_labels": check_reconciled,
     "relabel_boxes": check_relabelled,
     "undo_relabel": check_undone,
     "label_hits": check_labelled,

@@ -136,7 +136,7 @@ def test_every_operator_says_how_careful_an_agent_is_to_be_with_it() -> None:
     deletes = {name for name in NAMES if "recreate" in OPERATORS[name].model_fields}
     deletes |= {"run_workflow"}
     assert {name for name, one in risks.items() if one == level.DANGEROUS} == deletes
-    careful = {"relabel_boxes", "review_labels", "label_hits", "undo_relabel"}
+    careful = {"relabel_boxes", "review_labels", "label_hits", "undo_relabel", "reconcile_labels"}
     careful |= {"upload_images", "download_images"}
     assert {name for name, one in risks.items() if one == level.HIGH} == careful
 

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, PRIMARY_LABEL
 from ..taxonomy import Taxonomy, load_taxonomy
 from .collection import make_durable
+from .schema import label_type
 
 TAXONOMY_NAME: Final = "FathomNet 2025"
 """Name of the tree of concepts among FiftyOne's ontologies, which all datasets share."""
@@ -245,7 +246,8 @@ def offer_names(
     """
     import fiftyone as fo
 
-    if not hasattr(dataset, "update_label_schema"):
+    is_of_boxes = label_type(dataset, GROUND_TRUTH) is fo.Detections
+    if not hasattr(dataset, "update_label_schema") or not is_of_boxes:
         return
     there = dataset.label_schemas.get(GROUND_TRUTH)
     if there is not None and (not instead_of or set(there.get("classes") or ()) != {*instead_of}):
@@ -255,8 +257,11 @@ def offer_names(
         "type": "detections",
         "component": "dropdown",
         "classes": sorted(names.union(others)),
-        "attributes": [{"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}],
+        "attributes": [],
     }
+    if dataset.get_field(f"{GROUND_TRUTH}.detections.iscrowd") is not None:
+        crowd = {"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}
+        schema["attributes"].append(crowd)
     ontologies = getattr(fo, "list_ontologies", tuple)
     if names.issuperset(others) and boxes in ontologies():
         schema["applied_ontology"] = boxes

@@ -5,7 +5,6 @@ A dataset without a label map has the project's own names. What asks about a nam
 """
 
 import base64
-import secrets
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -103,20 +102,21 @@ def keep_label_map(
         form: of the file.
         user: who sets it; empty if nobody knows.
     """
-    before, others = names_to_offer(dataset)
     versions = label_maps(dataset)
-    now_valid = versions[-1] if versions else None
     digest = load_taxonomy().sha256 if label_map is None else label_map.sha256
-    if now_valid is not None and now_valid.sha256 == digest:
-        show_names(dataset)  # a kill may have come between
-        return now_valid
-    version = now_valid.version + 1 if now_valid else 1
+    if versions and versions[-1].sha256 == digest:
+        # A kill may have come before its names were shown in place of those before it.
+        before = versions[-2].label_map if len(versions) > 1 else None
+        show_names(dataset, instead_of=frozenset().union(*names_to_offer(dataset, before)))
+        return versions[-1]
+    before = versions[-1].label_map if versions else None
+    version = versions[-1].version + 1 if versions else 1
     content = ""
     if label_map is not None:
         content = base64.b64encode(zlib.compress(label_map.as_text().encode())).decode()
     record = LabelMapRecord(
         # Two people may set one at once: each version is there, and the later one counts.
-        key=f"{LABEL_MAPS}{version:04}_{secrets.token_hex(3)}",
+        key=f"{LABEL_MAPS}{version:04}_{digest[:8]}",
         version=version,
         content=content,
         sha256=digest,
@@ -126,20 +126,26 @@ def keep_label_map(
         time=now().isoformat(timespec="microseconds"),
     )
     write_record(dataset, record.key, record)
-    show_names(dataset, instead_of={*before, *others})
+    show_names(dataset, instead_of=frozenset().union(*names_to_offer(dataset, before)))
     return record
 
 
-def names_to_offer(dataset: Any) -> tuple[tuple[str, ...], frozenset[str]]:
+def names_to_offer(
+    dataset: Any, label_map: LabelMap | None
+) -> tuple[tuple[str, ...], frozenset[str]]:
     """The names of the tree that may be given to boxes of a dataset, and further ones.
 
     Further ones are those of the categories of its files, and those that its map says are special.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        label_map: the map that counts in it; None for the project's own names.
     """
-    tree, label_map = taxonomy_of(dataset), label_map_of(dataset)
+    tree = label_map.taxonomy if label_map else load_taxonomy()
     concepts = {
         name for record in read_ingest_records(dataset).values() for name in record.concepts
     }
-    special = label_map.special if label_map else frozenset()
+    special = label_map.special if label_map else set()
     return tree.offered, frozenset(concepts | special) - tree.retired
 
 
@@ -151,7 +157,7 @@ def show_names(dataset: Any, instead_of: Iterable[str] = ()) -> None:
         instead_of: what it offered before by the project's doing; what somebody else has set stays.
     """
     tree, label_map = taxonomy_of(dataset), label_map_of(dataset)
-    on_tree, others = names_to_offer(dataset)
+    on_tree, others = names_to_offer(dataset, label_map)
     if label_map is None:
         save_concept_tree(tree)
         boxes = NAMES_OF_BOXES

@@ -1,12 +1,12 @@
-"""Parameters of the operators that change labels by hand, undo this, and export it."""
+"""Parameters of the operators that name labels, change them by hand, undo this, and export it."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, OptionalText, PathText, Widget
+from .kinds import BoxesField, OptionalText, PathText, Widget, none_if_empty
 
 # What relabelling, review and the labelling of hits ask alike.
 ViewOfBoxes = Annotated[
@@ -34,6 +34,56 @@ Below = Annotated[
         description="Only for a name that is new: the taxon to which it belongs",
     ),
 ]
+
+
+class SetLabelMap(Parameters):
+    operator = "set_label_map"
+    heading = "FathomNet: set the label map"
+    summary = "Give a dataset names of its own, each with its place, and say what old ones became"
+    stage = "relabelling:set_label_map"
+    position = 45
+
+    file: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Label map",
+            description="A table of names and parents or ranks, a Newick tree, or a Darwin Core "
+            "taxon table",
+        ),
+    ] = ""
+    version: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        BeforeValidator(none_if_empty),
+        Field(
+            title="Earlier version",
+            description="In place of a file: its number; 0 for the project's own names",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, Field(title="Dry run", description="Say what the map holds, and write nothing")
+    ] = False
+
+
+class ReconcileLabels(Parameters):
+    operator = "reconcile_labels"
+    heading = "FathomNet: reconcile labels"
+    summary = "Bring labels from old names to those that they have become; it can be undone"
+    stage = "relabelling:reconcile_labels"
+    position = 165
+
+    field: Annotated[
+        BoxesField, Field(title="Boxes", description="The field whose boxes are renamed")
+    ] = names.GROUND_TRUTH
+    table: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Table",
+            description="Old and new names; empty for what the label map of the dataset says",
+        ),
+    ] = ""
+    dry_run: DryRun = False
 
 
 class RelabelBoxes(Parameters):

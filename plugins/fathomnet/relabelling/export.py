@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.ingest_record import IngestRecord, in_ranges, read_ingest_record
+from ..dataset.label_map import label_map_of
 from ..dataset.records import reload_known
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, Fault, InputError
@@ -37,11 +38,14 @@ class DatasetExportResult:
         files: the paths of the COCO files, one for each split.
         images: images in them.
         boxes: boxes in them.
+        special_boxes: boxes that are left out because the label map says that their names are no
+            taxa.
     """
 
     files: tuple[str, ...]
     images: int
     boxes: int
+    special_boxes: int = 0
 
 
 def export_dataset(
@@ -57,6 +61,7 @@ def export_dataset(
     Images, boxes and categories have the ids of the catalog that they were ingested from, and
     images their URLs, dates and licences, so that the file can take the catalog's place: ingested
     again, it makes the same samples. Names that the catalog does not have get further category ids.
+    A model is trained on such files, so boxes are left out whose names the label map calls special.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -73,12 +78,16 @@ def export_dataset(
     """
     reload_known(dataset)
     shown, files = _plan(dataset, folder, field, view, split)
-    path, images, boxes = boxes_path(dataset, field), 0, 0
+    path, images, boxes, special = boxes_path(dataset, field), 0, 0, 0
+    label_map = label_map_of(dataset)
+    no_taxa = label_map.special if label_map else frozenset()
     for done, (name, file) in enumerate(files.items()):
         progress(done / len(files), f"writing {file.name}")
         of_split = list(
             columns.read_images(_of_split(shown, name), EXPORTED, {path: EXPORTED_OF_BOX})
         )
+        for image in of_split if no_taxa else ():
+            special += leave_out(image, path, no_taxa)
         content = as_coco(read_ingest_record(dataset, name), of_split, path)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +98,17 @@ def export_dataset(
         boxes += len(content["annotations"])
     written = counted(images, "image", "images")
     progress(1.0, f"{written} and {counted(boxes, 'box', 'boxes')} in {folder}")
-    return DatasetExportResult(tuple(map(str, files.values())), images, boxes)
+    return DatasetExportResult(tuple(map(str, files.values())), images, boxes, special)
+
+
+def leave_out(image: Document, path: str, names: Collection[str]) -> int:
+    """Takes the boxes of some names out of an image that was read; gives how many they were."""
+    field, _, attribute = path.partition(".")
+    there = columns.boxes_in(image, path)
+    kept = [box for box in there if box.get("label") not in names]
+    if len(kept) < len(there):
+        image[field][attribute] = kept
+    return len(there) - len(kept)
 
 
 def check_dataset_export(

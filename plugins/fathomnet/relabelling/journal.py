@@ -62,6 +62,7 @@ _DONE: Final = {
     "unsure": "was unsure of",
     "reset": "made unreviewed",
     "add": "added",
+    "reconcile": "gave the names that theirs have become",
 }
 
 Stage = Literal["writing", "relabelling", "done", "undoing", "undone"]

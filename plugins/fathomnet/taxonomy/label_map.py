@@ -238,8 +238,59 @@ def read_label_map(path: str | Path) -> ReadMap:
     return ReadMap(LabelMap(tuple(names)), form, source.name, ignored)
 
 
-def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str, ...]]:
-    """The rows of a table, its form, and the columns that are not read."""
+def read_replacements(path: str | Path) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Reads what old names have become.
+
+    Args:
+        path: a table with the columns ``old`` and ``new``, or ``name`` and ``maps_to``, in which an
+            old name that has become several has a line for each or ``;`` between them; or a label
+            map, whose deprecated names are meant.
+
+    Returns:
+        By each old name its place in the file, and the names that it has become.
+
+    Raises:
+        InputError: with every fault of the file and its place.
+    """
+    source = read_source(path if isinstance(path, str) else str(path))
+    faults: list[Fault] = []
+    (_, header), *body = _lines(decode(source), faults)[1] or [(1, [""])]
+    columns = [cell.casefold() for cell in header]
+    pair = next((one for one in _REPLACEMENT_COLUMNS if set(one) <= set(columns)), None)
+    if pair is None or "parent" in columns or faults:
+        told = read_label_map(path).label_map
+        return {old: ("file", names) for old, names in told.replaced.items() if names}
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for line, cells in body:
+        values, place = dict(zip(columns, cells, strict=False)), f"line {line}"
+        old, new = (values.get(column, "") for column in pair)
+        names = tuple(filter(None, _SEPARATOR.split(new)))
+        before = found.get(old, (place, ()))
+        if not old or not names:
+            empty = pair[0] if not old else pair[1]
+            faults.append(Fault(place, f"{empty} is empty"))
+        elif old in names:
+            faults.append(Fault(place, f"{old[:80]!r} becomes itself"))
+        elif set(names) & set(before[1]):
+            faults.append(Fault(place, f"{old[:80]!r} is already on {before[0]} with that name"))
+        found[old] = before[0], (*before[1], *names)
+    chained = [(one, name) for one, (_, names) in found.items() for name in names if name in found]
+    faults += [
+        Fault(found[old][0], f"{old[:80]!r} becomes {name[:80]!r}, which is an old name itself")
+        for old, name in chained
+    ]
+    if not found and not faults:
+        faults.append(Fault("file", "holds no name"))
+    if faults:
+        raise InputError(source.subject, faults, "Old and new names stand side by side.")
+    return found
+
+
+_REPLACEMENT_COLUMNS: Final = (("old", "new"), ("old_name", "new_name"), ("name", "maps_to"))
+
+
+def _lines(text: str, faults: list[Fault]) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The delimiter of a table, and its lines that are not blank, each with its number."""
     start = text.lstrip("\n\r").partition("\n")[0]
     delimiter = max(",;\t", key=start.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -250,9 +301,15 @@ def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str,
                 lines.append((reader.line_num, [" ".join(cell.split()) for cell in cells]))
     except csv.Error as error:
         faults.append(Fault(f"line {reader.line_num}", f"is no table: {error}"))
-        return "parents", [], ()
-    if not lines:
+    if not lines and not faults:
         faults.append(Fault("file", "holds nothing but blank lines"))
+    return delimiter, lines
+
+
+def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str, ...]]:
+    """The rows of a table, its form, and the columns that are not read."""
+    delimiter, lines = _lines(text, faults)
+    if faults:
         return "parents", [], ()
     (first, header), *body = lines
     columns = [cell.casefold().removeprefix("dwc:").replace(" ", "_") for cell in header]
@@ -630,4 +687,5 @@ __all__ = [
     "ReadMap",
     "Status",
     "read_label_map",
+    "read_replacements",
 ]

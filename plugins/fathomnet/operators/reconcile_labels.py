@@ -1,0 +1,48 @@
+"""The door to :func:`relabelling.reconcile_labels`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import FathomNetError
+from ..parameters import relabelling as parameters
+from ..relabelling import check_reconciliation
+from ..text import counted
+from .base import StageOperator
+from .forms import Preview, problem_with, too_large
+
+
+class ReconcileLabels(StageOperator[parameters.ReconcileLabels]):
+    model = parameters.ReconcileLabels
+    icon = "/plugins/fathomnet/assets/reconcile.svg"
+    risk = "HIGH"
+    changes_labels = True
+
+    def preview(self, params: parameters.ReconcileLabels, dataset: Any) -> Preview:
+        if params.table and too_large(params.table):
+            return Preview(("a large file, checked when it is read",))
+        try:
+            plan = check_reconciliation(dataset, params.field, params.table)
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("table", error),))
+        facts, warnings = [], []
+        for one in plan:
+            boxes = counted(one.boxes, "box", "boxes")
+            if one.boxes and one.kind != "ambiguous":
+                facts.append(f"{boxes}: {one.old} becomes {one.new[0]}")
+            elif one.boxes:
+                choice = " or ".join(one.new) or "a name that nobody says"
+                warnings.append(f"{boxes}: {one.old} may be {choice}, and is left")
+        return Preview(
+            tuple(facts or ("no box has an old name that has become one other",)), tuple(warnings)
+        )
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        said = []
+        if result.get("view"):
+            said.append(f"What may be several is in the saved view {result['view']}.")
+        if result.get("journal"):
+            said.append(
+                '"FathomNet: undo a relabelling" takes this back. Primary labels follow when '
+                '"FathomNet: add primary labels" is run again.'
+            )
+        return tuple(said)
