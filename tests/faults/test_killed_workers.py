@@ -138,6 +138,8 @@ class Case:
         shutil.rmtree(self.out, ignore_errors=True)
         if fo.dataset_exists(NAME):
             fo.delete_dataset(NAME)
+        for name in ontologies():
+            fo.delete_ontology(name, force=True)
 
     def run(self, operation: str) -> list[str]:
         """Runs it to its end, and says what was written on the way."""
@@ -156,7 +158,18 @@ class Case:
     def state(self) -> Any:
         paths = self.out.rglob("*") if self.out.exists() else ()
         written = {str(path.relative_to(self.out)): path.read_bytes() for path in paths}
-        return written, content(NAME) if fo.dataset_exists(NAME) else None
+        return written, content(NAME) if fo.dataset_exists(NAME) else None, offered()
+
+
+def ontologies() -> list[str]:
+    """Those of the dataset's own names, where FiftyOne knows ontologies."""
+    return [name for name in getattr(fo, "list_ontologies", list)() if name.endswith(f": {NAME}")]
+
+
+def offered() -> tuple[list[str], Any]:
+    """What FiftyOne's own Annotate tab offers."""
+    there = fo.load_dataset(NAME, reload=True) if fo.dataset_exists(NAME) else None
+    return sorted(ontologies()), getattr(there, "label_schemas", None)
 
 
 @pytest.mark.parametrize(("operator", "values", "public"), EITHER_WAY)

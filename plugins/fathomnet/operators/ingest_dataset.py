@@ -125,6 +125,8 @@ def _refusals(
         params: parameters, each of which is valid by itself.
         but: the parameters that name files with faults, which are told already.
     """
+    if params.label_map and too_large(params.label_map):
+        params = params.model_copy(update={"label_map": ""})  # checked when it is read
     try:
         names_of(params.dataset_name, params.recreate, params.label_map)
     except InputError as error:

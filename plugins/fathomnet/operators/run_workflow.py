@@ -107,7 +107,8 @@ def _faults_of_files(params: parameters.RunWorkflow, dataset: Any) -> tuple[Faul
     """What the run would find wrong with the files of later stages, before its first one."""
     ingest, predictions = params.ingest_dataset, params.import_predictions.predictions
     annotations = (getattr(ingest, f"{split}_annotations") for split in SPLITS)
-    paths = (*(path for files in annotations for path in paths_in(files)), predictions)
+    files = (path for some in annotations for path in paths_in(some))
+    paths = (*files, predictions, ingest.label_map)
     if any(path and too_large(path) for path in paths):
         return ()
     versions = tuple(file_version(path) or path for path in paths if path)
