@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..parameters import setup as parameters
+from ..parameters import dataset as parameters
 from .base import StageOperator
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..parameters import splits as parameters
+from ..parameters import dataset as parameters
 from ..splits import split_by_dive
 from ..splits.leaks import Leak
 from ..text import counted

@@ -64,7 +64,7 @@ class Parameters(BaseModel):
                 parameter's name.
 
         Examples:
-            >>> from fathomnet_voxel51.parameters.splits import SplitByDive
+            >>> from fathomnet_voxel51.parameters.dataset import SplitByDive
             >>> SplitByDive.parse({"val_ratio": "0.25"}).val_ratio
             0.25
             >>> try:
