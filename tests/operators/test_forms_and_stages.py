@@ -40,6 +40,7 @@ GOOD: Final[tuple[Given, ...]] = (
     ("export_embeddings", {"folder": "@vectors", "model": "imported/lab"}),
     ("import_predictions", {"predictions": "@good.csv", "split": "train"}),
     ("import_predictions", {"predictions": "@bad.csv", "split": "train", "skip_bad_rows": True}),
+    ("import_predictions", {"predictions": "@boxes.csv", "split": "train", "field": "detected"}),
     ("evaluate_predictions", {"pred_field": "predicted"}),
     ("find_label_errors", {"pred_field": "predicted"}),
     ("relabel_boxes", {"label": "Sebastes", "view": "two"}),
@@ -143,6 +144,10 @@ BAD: Final[tuple[Given, ...]] = (
     ("import_predictions", {"predictions": "@no"}),
     ("import_predictions", {"predictions": "@bad.csv", "split": "train"}),
     ("import_predictions", {"predictions": "@train", "split": "train"}),
+    ("import_predictions", {"predictions": "@boxes.csv", "split": "train", "field": "predicted"}),
+    ("import_predictions", {"predictions": "@good.csv", "split": "train", "kind": "detections"}),
+    ("import_predictions", {"predictions": "@boxes.csv", "split": "train", "kind": "names"}),
+    ("import_predictions", {"predictions": "@good.csv", "split": "train", "kind": "boxes"}),
     ("import_predictions", {"predictions": "@good.csv", "split": "dev"}),
     ("import_predictions", {"predictions": "@good.csv", "split": "train", "field": "one_label"}),
     ("import_predictions", {"predictions": "@good.csv", "split": "train", "gt_field": "nothing"}),
@@ -269,6 +274,9 @@ def dataset(folder: Path) -> Iterator[Any]:
     rows = [f"{number},Sebastes" for number in numbers]
     (folder / "good.csv").write_text("\n".join(["annotation_id,concept_name", *rows]))
     (folder / "bad.csv").write_text("\n".join(["annotation_id,concept_name", *rows, "x,Unicorn"]))
+    header = "image_id,concept_name,bbox_x,bbox_y,bbox_width,bbox_height,score"
+    image = dataset.first().image_id
+    (folder / "boxes.csv").write_text(f"{header}\n{image},Sebastes,1,1,9,9,0.5\n")
     import_predictions(dataset, str(folder / "good.csv"), "train", field="predicted")
     vectors = np.random.default_rng(5).normal(size=(len(numbers), 4))
     splits = ["train"] * len(numbers)  # a test split with the same numbers comes later

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -52,6 +53,11 @@ def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             label_map.append(f"{one.name},{above},{one.rank},,")
     label_map.append("Octopus,,,deprecated,Octopus rubescens")
     (folder / "names.csv").write_text("\n".join(label_map))
+    catalog = json.loads(Path(drawn.test).read_text())
+    (image, *_), (category, *_) = catalog["images"], catalog["categories"]
+    box = {"image_id": image["id"], "category_id": category["id"], "bbox": [1, 2, 30, 40]}
+    results = json.dumps([{**box, "score": 0.5}])
+    (folder / "coco_instances_results.json").write_text(results)
     shutil.copytree(drawn.media_root, Path("~/media").expanduser(), dirs_exist_ok=True)
     (folder / "buckets" / "bucket").mkdir(parents=True)
     before, here = dict(os.environ), Path.cwd()

@@ -81,7 +81,9 @@ def test_rows_with_boxes_of_their_own_are_not_joined_by_number(
     )
     for split in ("train", "test"):
         with pytest.raises(InputError, match="boxes of their own"):
-            import_predictions(dataset, str(path), split=split)
+            import_predictions(dataset, str(path), split=split, kind="names")
+    result = import_predictions(dataset, str(path), split="test")
+    assert (result.kind, result.imported) == ("detections", 2)
 
 
 def test_a_run_made_for_another_splits_annotations_is_refused(dataset: Any, tmp_path: Path) -> None:
@@ -194,4 +196,6 @@ def test_detections_named_by_category_are_not_joined_by_number(
         "1,13,1,30,40,50,50,0.8\n2,11,1,30,40,50,50,0.8\n"
     )
     with pytest.raises(InputError, match="boxes of their own"):
-        import_predictions(dataset, str(path))
+        import_predictions(dataset, str(path), kind="names")
+    result = import_predictions(dataset, str(path))
+    assert (result.kind, result.imported) == ("detections", 2)

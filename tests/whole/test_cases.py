@@ -48,6 +48,9 @@ CASES: dict[str, tuple[str, Tests]] = {
                 "test_rows_with_boxes_of_their_own_are_not_joined_by_number",
                 "test_detections_named_by_category_are_not_joined_by_number",
             ),
+            "predictions/test_detections.py": (
+                "test_boxes_land_on_their_images_with_label_confidence_and_rectangle",
+            ),
         },
     ),
     "A04": (
@@ -57,6 +60,10 @@ CASES: dict[str, tuple[str, Tests]] = {
                 "test_other_formats_are_refused_by_name_with_what_to_do",
                 "test_a_folder_of_labels_says_what_it_holds",
                 "test_no_message_about_any_bytes_is_longer_than_a_screen",
+            ),
+            "predictions/test_detections.py": (
+                "test_boxes_land_on_their_images_with_label_confidence_and_rectangle",
+                "test_faulty_boxes_are_refused_with_their_place",
             ),
             "whole/test_long_messages.py": ("test_a_spoilt_file_is_read_or_refused_on_one_screen",),
         },
@@ -706,7 +713,6 @@ KINDS: dict[str, Tests] = {
 
 LATER = {
     "A23": "crops with one Classification each belong to the work on any data",
-    "A03, A04": "rows with boxes of their own as detections, likewise; here they are refused",
     "B33": "s3:// as a store belongs to the work on clouds; here it is refused in words",
 }
 """What of the cases is not built, and where it is to be."""

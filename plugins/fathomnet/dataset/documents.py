@@ -292,6 +292,36 @@ class PredictionDocuments:
         return {"_cls": "Detections", "detections": boxes} if boxes else None
 
 
+def detections_document(
+    scope: str,
+    labels: Sequence[str],
+    rectangles: Sequence[Sequence[float]],
+    confidences: Sequence[float | None],
+) -> Document:
+    """A field's value for the boxes that a detector found on one image, perhaps none.
+
+    Args:
+        scope: what the boxes' ids follow from, with their order: the field and the sample.
+        labels: names of concepts.
+        rectangles: relative left, top, width and height.
+        confidences: None for a box without one.
+    """
+    boxes = []
+    for number, label in enumerate(labels):
+        document: Document = {
+            "_id": ObjectId(sha256(f"fathomnet detection {scope} {number}".encode()).digest()[:12]),
+            "_cls": "Detection",
+            "attributes": {},
+            "tags": [],
+            "label": label,
+            "bounding_box": rectangles[number],
+        }
+        if confidences[number] is not None:
+            document["confidence"] = confidences[number]
+        boxes.append(document)
+    return {"_cls": "Detections", "detections": boxes}
+
+
 def is_same(wanted: Document | None, there: Document | None) -> bool:
     """Whether a value of the field already says what the file says.
 
@@ -299,7 +329,7 @@ def is_same(wanted: Document | None, there: Document | None) -> bool:
     since do not make it another prediction.
 
     Args:
-        wanted: the value from ``PredictionDocuments.of_image``.
+        wanted: the value from ``PredictionDocuments.of_image`` or ``detections_document``.
         there: the value that the sample has.
     """
     if wanted is None or there is None:

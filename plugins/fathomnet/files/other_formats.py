@@ -21,18 +21,24 @@ class OtherFormat:
         as_annotations: what to do where a COCO file is wanted; empty where nothing better is known
             than the error of its text.
         as_predictions: what to do where a table of predictions is wanted.
+        detections: the form by which ``prediction_files.detections`` reads its boxes; empty where
+            it cannot.
     """
 
     name: str
     as_annotations: str
     as_predictions: str
+    detections: str = ""
 
 
 _NAME_BOXES: Final = "Give each annotated box a name, in a csv with annotation_id,concept_name."
 _DETECTIONS: Final = (
-    "These are boxes of their own, which cannot be imported yet. Add them as FiftyOne's Detections "
-    "and evaluate that field, or give each annotated box a name, in a csv with "
-    "annotation_id,concept_name."
+    "These are boxes of their own, in a form that is not read. Convert them to COCO's results, or "
+    "add them as FiftyOne's Detections and evaluate that field."
+)
+_OWN_BOXES: Final = (
+    "These are boxes of their own: import them as detections, into a field of their own. To name "
+    "annotated boxes instead, give a csv with annotation_id,concept_name."
 )
 _EXPORT: Final = "export the annotations as COCO JSON"
 
@@ -61,7 +67,10 @@ _VOC: Final = OtherFormat(
 )
 _XML: Final = OtherFormat("XML", _EXPORT, _NAME_BOXES)
 _YOLO: Final = OtherFormat(
-    "YOLO's labels of an image (txt)", _by_fiftyone("YOLOv5Dataset"), _DETECTIONS
+    "YOLO's labels of an image (txt)",
+    _by_fiftyone("YOLOv5Dataset"),
+    f"{_OWN_BOXES} Name their folder, with data.yaml or classes.txt in it.",
+    "YOLO",
 )
 _YOLO_SETTINGS: Final = OtherFormat(
     "the settings file (YAML) of a YOLO data set", _by_fiftyone("YOLOv5Dataset"), _NAME_BOXES
@@ -75,13 +84,23 @@ _YAML: Final = OtherFormat("YAML", _EXPORT, _NAME_BOXES)
 _VIAME: Final = OtherFormat(
     "a VIAME CSV", "open it in DIVE or VIAME and export it as COCO JSON", _DETECTIONS
 )
-_SPECIES_NET: Final = OtherFormat("SpeciesNet's results", "see import_predictions", _NAME_BOXES)
-_MEGA_DETECTOR: Final = OtherFormat("MegaDetector's detections", "convert them", _DETECTIONS)
+_SPECIES_NET: Final = OtherFormat(
+    "SpeciesNet's results", "see import_predictions", _NAME_BOXES, "MegaDetector"
+)
+_MEGA_DETECTOR: Final = OtherFormat(
+    "MegaDetector's detections", "see import_predictions", _OWN_BOXES, "MegaDetector"
+)
 _ULTRALYTICS: Final = OtherFormat(
-    "Ultralytics' detections, named by image files", "see import_predictions", _DETECTIONS
+    "Ultralytics' detections, named by image files",
+    "see import_predictions",
+    _OWN_BOXES,
+    "COCO results",
 )
 _COCO_RESULTS: Final = OtherFormat(
-    "a list of detections in COCO's results format", "see import_predictions", _DETECTIONS
+    "a list of detections in COCO's results format",
+    "see import_predictions",
+    _OWN_BOXES,
+    "COCO results",
 )
 _COCO: Final = OtherFormat(
     "a COCO annotations file",

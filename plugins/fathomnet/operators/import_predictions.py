@@ -6,6 +6,7 @@ from typing import Any
 from ..errors import FathomNetError, Fault
 from ..parameters import dataset as parameters
 from ..predictions import check_predictions
+from ..predictions.checking import DETECTIONS
 from ..text import counted, listed
 from .base import StageOperator
 from .forms import Preview, problem_with, too_large
@@ -27,14 +28,22 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
             check = check_predictions(dataset, **params.model_dump())
         except FathomNetError as error:
             return Preview(problems=(problem_with("predictions", error),))
+        rows = counted(check.rows, "row", "rows")
+        without = check.boxes_without_prediction
         facts = (
-            f"{counted(check.rows, 'row', 'rows')}, "
-            f"{check.imported:,} for boxes of the {params.split} split",
-            f"{counted(check.boxes_without_prediction, 'box gets', 'boxes get')} no prediction",
+            f"{rows}, {check.imported:,} for boxes of the {params.split} split",
+            f"{counted(without, 'box gets', 'boxes get')} no prediction",
         )
+        if check.kind == DETECTIONS:
+            boxes = ("annotated box is", "annotated boxes are")
+            facts = (
+                f"{rows} of a detector, {check.imported:,} on images of the {params.split} split",
+                f"{counted(without, *boxes)} on images where nothing was detected",
+            )
         warnings = list(check.notes)
         if check.unmatched_rows:
-            warnings.append(f"{check.unmatched_rows:,} bad rows are skipped")
+            what = "rows that fit nothing" if check.kind == DETECTIONS else "bad rows"
+            warnings.append(f"{check.unmatched_rows:,} {what} are skipped")
         if check.ignored_columns:
             warnings.append(f"columns that are not read: {listed(check.ignored_columns)}")
         if check.left_out_boxes:

@@ -189,7 +189,8 @@ class ImportPredictions(Parameters):
         Field(
             title="Predictions",
             description="A CSV with annotation_id,concept_name, a predictions.parquet, "
-            "or the folder of a run",
+            "or the folder of a run; or a detector's boxes: COCO results, a CSV, YOLO's labels, "
+            "MegaDetector's JSON",
         ),
     ] = ""
     split: Split = "test"
@@ -214,6 +215,14 @@ class ImportPredictions(Parameters):
             "folds, imported one after the other",
         ),
     ] = False
+    kind: Annotated[
+        Literal["auto", "names", "detections"],
+        Field(
+            title="Kind",
+            description="Names of the annotated boxes, or detections, which are boxes of their "
+            "own; auto looks what the file holds",
+        ),
+    ] = "auto"
 
 
 class ReportDataset(Parameters):

@@ -7,6 +7,7 @@ file of its crop, a concept by its category's id, or have one column of probabil
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -71,6 +72,98 @@ def find_columns(names: Sequence[str]) -> dict[str, str]:
     if not concept and CATEGORY_ID in names:
         found[CATEGORY_ID] = CATEGORY_ID
     return {meaning: name for meaning, name in found.items() if name}
+
+
+_IMAGES: Final = (
+    *("image_id", "file_name", "filename", "image", "image_name", "image_file", "image_path"),
+    *("filepath", "file_path", "path", "file"),
+)
+_SCORES: Final = ("score", "confidence", "conf", "probability")
+_RECTANGLES: Final = (
+    ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
+    ("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+    ("left", "top", "width", "height"),
+    ("x", "y", "w", "h"),
+    ("x", "y", "width", "height"),
+    ("bbox",),
+)
+"""Headers of left, top, width and height, or of a list of all four."""
+_CORNERS: Final = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x_min", "y_min", "x_max", "y_max"),
+    ("bbox_xmin", "bbox_ymin", "bbox_xmax", "bbox_ymax"),
+    ("x1", "y1", "x2", "y2"),
+    ("left", "top", "right", "bottom"),
+)
+"""Headers of left, top, right and bottom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a table of a detector's boxes has what; positions of columns.
+
+    Attributes:
+        image: of the image's id or file.
+        concept: of the concept's name or category.
+        rectangle: of its four numbers, or of the one list of them.
+        score: None where there is none.
+        is_image_id: whether the image is told by its id.
+        is_category: whether the concept is told by the id of a category.
+        has_corners: whether the numbers are left, top, right and bottom.
+        used: positions of all of these.
+    """
+
+    image: int
+    concept: int
+    rectangle: tuple[int, ...]
+    score: int | None
+    is_image_id: bool
+    is_category: bool
+    has_corners: bool
+
+    @property
+    def used(self) -> set[int]:
+        score = () if self.score is None else (self.score,)
+        return {self.image, self.concept, *self.rectangle, *score}
+
+
+def detection_columns(header: Sequence[str]) -> Columns | None:
+    """Where a table has a detector's boxes; None for any table that brings no boxes of its own.
+
+    A rectangle beside an annotation id may describe an annotated box: such a table brings its own
+    only if it also has a score, as the submissions of FathomNet 2026 do.
+
+    Args:
+        header: as written.
+
+    Examples:
+        >>> columns = detection_columns(["file_name", "label", "x1", "y1", "x2", "y2", "conf"])
+        >>> columns.rectangle, columns.has_corners, columns.score
+        ((2, 3, 4, 5), True, 6)
+        >>> detection_columns(["annotation_id", "concept_name", "image_id", "bbox"]) is None
+        True
+    """
+    names = [name.strip().lower() for name in header]
+
+    def first(among: Sequence[str]) -> int | None:
+        return next((names.index(name) for name in among if name in names), None)
+
+    rectangle = next((one for one in (*_CORNERS, *_RECTANGLES) if {*one} <= {*names}), None)
+    image, score = first(_IMAGES), first(_SCORES)
+    concept = first((CONCEPT_NAME, CATEGORY_ID, *LABELS))
+    if rectangle is None or image is None or concept is None:
+        return None
+    if ANNOTATION_ID in names and not {"score", "conf"} & {*names}:
+        return None
+    return Columns(
+        image=image,
+        concept=concept,
+        rectangle=tuple(names.index(name) for name in rectangle),
+        score=score,
+        is_image_id=names[image] == "image_id",
+        is_category=names[concept] == CATEGORY_ID,
+        has_corners=rectangle in _CORNERS,
+    )
 
 
 def boxes_by_name(

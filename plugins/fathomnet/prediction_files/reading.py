@@ -278,7 +278,7 @@ def _concept_names(
     for index, cell in enumerate(rows.columns[CONCEPT_NAME]):
         verdict = judged.get(cell)
         if verdict is None:
-            verdict = judged[cell] = _judge_name(cell, canonical, suggest)
+            verdict = judged[cell] = judge_name(cell, canonical, suggest)
         name, problem = verdict
         if problem:
             problems[index].append(problem)
@@ -303,7 +303,7 @@ def _category_names(
     return names
 
 
-def _judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[str, str]:
+def judge_name(cell: object, canonical: Names, suggest: Names | None) -> tuple[str, str]:
     """A concept's canonical name and "", or "" and what is wrong with the name."""
     written = str(cell if cell is not None else "")
     if not written.strip():
@@ -358,7 +358,7 @@ def _canonical_concepts(run: RawRun, canonical: Names, suggest: Names | None) ->
         return ()
     names, faults = [], []
     for index, written in enumerate(run.concepts):
-        name, problem = _judge_name(written, canonical, suggest)
+        name, problem = judge_name(written, canonical, suggest)
         if name and name in names:
             problem = f"{shortened(name, 80)!r} is listed twice"
         if problem:

@@ -52,7 +52,7 @@ MOST_ROWS: Final = 10_000_000
 a hundred bytes each in memory."""
 MOST_PROBABILITIES: Final = 100 * MOST_ROWS
 
-_PARQUET_MARK: Final = b"PAR1"
+PARQUET_MARK: Final = b"PAR1"
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 LONGEST_REASON: Final = 200
 """Characters of what a library says of a damaged file."""
@@ -115,7 +115,7 @@ def read_rows(source: SourceFile) -> RawRows:
     if other is not None:
         problem = f"holds {other.name}, not a table of predictions"
         raise InputError(source.subject, [Fault("file", problem)], other.as_predictions)
-    is_parquet = source.content.startswith(_PARQUET_MARK)
+    is_parquet = source.content.startswith(PARQUET_MARK)
     rows = _read_parquet(source) if is_parquet else _read_csv(source)
     if not rows.numbers and not rows.misshapen:
         raise _refused(source, "file", "has a header but no rows")
@@ -137,7 +137,7 @@ def read_rows(source: SourceFile) -> RawRows:
 
 
 def _read_csv(source: SourceFile) -> RawRows:
-    lines = _csv_lines(source)
+    lines = csv_lines(source)
     header_line, header = next(lines, (1, []))
     columns = _find_columns(source, f"line {header_line}", header)
     numbers: list[int] = []
@@ -188,7 +188,7 @@ def _arranged(
     )
 
 
-def _csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of the line on which each begins; empty lines are skipped."""
     # Universal newlines, so that lines are counted as an editor counts them.
     reader = csv.reader(io.StringIO(decode(source), newline=None), strict=True)
@@ -241,7 +241,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
         file = pq.ParquetFile(pa.BufferReader(source.content))
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header)
-        _check_extent(source, file.metadata)
+        check_extent(source, file.metadata)
         names = [name.strip().lower() for name in header]
         wanted = [
             name
@@ -274,7 +274,7 @@ def _read_parquet(source: SourceFile) -> RawRows:
     return replace(rows, probabilities=matrix)
 
 
-def _check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
+def check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
     """Refuses a small file whose content would not fit in memory."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = max(

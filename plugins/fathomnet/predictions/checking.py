@@ -6,10 +6,15 @@ where the file also gives the image, the rectangle or the hash of the annotation
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from ..catalog import Catalog
 from ..catalog.values import clip_to_image
 from ..dataset import columns
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
@@ -18,10 +23,21 @@ from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions, read_predictions
+from ..prediction_files.detections import (
+    TABLE,
+    DetectedBoxes,
+    detections_form,
+    read_detections,
+)
 from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE
 from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
-from ..text import counted, shortened
+from ..text import counted, listed, shortened
+
+DETECTIONS: Final = "detections"
+NAMES: Final = "names"
+KINDS: Final = ("auto", NAMES, DETECTIONS)
+"""Whether a file names annotated boxes, or brings boxes of its own."""
 
 
 def known_concepts(dataset: Any, path: str) -> set[str]:
@@ -65,6 +81,30 @@ def read_rows(
         categories: names of the catalog's categories by their ids.
         taxonomy: the tree of concepts.
     """
+    return read_predictions(predictions, *_spellings(concepts, taxonomy), True, categories)
+
+
+def read_boxes(
+    predictions: str,
+    concepts: Collection[str],
+    categories: Mapping[int, str],
+    taxonomy: Taxonomy,
+) -> DetectedBoxes:
+    """Reads a detector's boxes; faulty ones are in ``rejected``.
+
+    Args:
+        predictions: path of the file or folder; ``detections.read_detections`` says what it raises.
+        concepts: names that are known in addition to those of the taxonomy.
+        categories: names of the catalog's categories by their ids.
+        taxonomy: the tree of concepts.
+    """
+    return read_detections(predictions, *_spellings(concepts, taxonomy), True, categories)
+
+
+def _spellings(
+    concepts: Collection[str], taxonomy: Taxonomy
+) -> tuple[Callable[[str], str | None], Callable[[str], str | None]]:
+    """What gives the canonical spelling of a name, and what gives the one closest to it."""
     spelling = {folded(name): name for name in concepts}
 
     def canonical(name: str) -> str | None:
@@ -73,7 +113,7 @@ def read_rows(
     def suggest(name: str) -> str | None:
         return taxonomy.suggest(name, concepts)
 
-    return read_predictions(predictions, canonical, suggest, True, categories)
+    return canonical, suggest
 
 
 def left_out_boxes(dataset: Any, split: str) -> set[int]:
@@ -134,13 +174,17 @@ TOLERANCE: Final = 2.0
 _SIDES: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 
 
-class _KnownBox(NamedTuple):
+class KnownBox(NamedTuple):
     """What a dataset knows of a box; ``size`` is its image's width and height, 0 if unknown."""
 
     image_id: int | None
     file_name: str
     rectangle: tuple[float, ...]
     size: tuple[int, int]
+
+
+Splits = Iterable[Mapping[int, KnownBox]]
+"""The boxes of several splits, each read when it is asked for."""
 
 
 def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) -> None:
@@ -171,7 +215,7 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
         )
     if not table.identity:
         return
-    contradictions = _contradictions(table, _known_boxes(dataset, path, split))
+    contradictions = _contradictions(table, known_boxes(dataset, path, split))
     if not contradictions:
         return
     faults = FaultList()
@@ -182,9 +226,40 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
         faults.all(),
         better_split(dataset, table, path, split)
         or "An annotation id alone does not say which box is meant. Import the file that was made "
-        "for these annotations. Rows that bring boxes of their own (detections) cannot be "
-        "imported.",
+        "for these annotations. If the rows bring boxes of their own, import them as detections.",
     )
+
+
+def kind_of(predictions: str, kind: str, categories: Mapping[int, str], known: Splits) -> str:
+    """Whether a file is to be read as names of annotated boxes or as boxes of its own.
+
+    A table that has annotation ids, rectangles and scores may be either: it names annotated boxes
+    if each row is about the box of its number, of this split or of another one.
+
+    Args:
+        predictions: path of the file or folder.
+        kind: ``auto``, or what somebody has chosen.
+        categories: names of the catalog's categories by their ids.
+        known: gives the boxes of each split by their annotation id.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind not in KINDS:
+        problem = f"{kind[:80]!r} is not {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        raise InputError("import_predictions", [Fault("kind", problem)])
+    if kind != "auto":
+        return kind
+    form = detections_form(predictions)
+    if form != TABLE:
+        return DETECTIONS if form else NAMES
+    with suppress(InputError):
+        table = read_predictions(predictions, lambda name: name, None, True, categories)
+        ids = set(table.annotation_id.tolist())
+        for there in known:
+            if ids & there.keys() and not _contradictions(table, there):
+                return NAMES
+    return DETECTIONS
 
 
 def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str:
@@ -197,14 +272,25 @@ def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str
         split: the split that they do not fit.
     """
     for other in sorted(set(dataset.distinct("split")) - {split}):
-        known = _known_boxes(dataset, path, other)
+        known = known_boxes(dataset, path, other)
         if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
             rows = counted(len(table), "row", "rows")
             return f"All {rows} fit the {other} split: choose that one."
     return ""
 
 
-def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
+def boxes_of_catalog(catalog: Catalog) -> dict[int, KnownBox]:
+    """The boxes of a catalog by their annotation id, as ``known_boxes``."""
+    return {
+        box.annotation_id: KnownBox(
+            image.image_id, image.file_name, tuple(box.bounding_box), (image.width, image.height)
+        )
+        for image in catalog.images
+        for box in image.boxes
+    }
+
+
+def known_boxes(dataset: Any, path: str, split: str) -> dict[int, KnownBox]:
     """The boxes of a split by their annotation id."""
     from fiftyone import ViewField
 
@@ -215,7 +301,7 @@ def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
         size = image.get("metadata") or {}
         for box in columns.boxes_in(image, path):
             if box.get(ANNOTATION_ID) is not None:
-                known[box[ANNOTATION_ID]] = _KnownBox(
+                known[box[ANNOTATION_ID]] = KnownBox(
                     image.get("image_id"),
                     image.get("file_name") or "",
                     tuple(box["bounding_box"]),
@@ -224,7 +310,7 @@ def _known_boxes(dataset: Any, path: str, split: str) -> dict[int, _KnownBox]:
     return known
 
 
-def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[tuple[int, str]]:
+def _contradictions(table: Predictions, known: Mapping[int, KnownBox]) -> list[tuple[int, str]]:
     """The lines of the rows that contradict the box of their number, and in what."""
     found: list[tuple[int, str]] = []
     if not table.identity:
@@ -243,7 +329,7 @@ def _contradictions(table: Predictions, known: Mapping[int, _KnownBox]) -> list[
     return found
 
 
-def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
+def _contradiction(cells: Mapping[str, object], box: KnownBox) -> str:
     """What a row says of its box that is not so; "" where nothing is."""
     image_id = _number(cells.get("image_id"))
     if image_id is not None and box.image_id is not None and image_id != box.image_id:
@@ -274,7 +360,7 @@ def _contradiction(cells: Mapping[str, object], box: _KnownBox) -> str:
     return f"lies at {ours} (left, top, width, height), the row says {shortened(theirs, 80)}"
 
 
-def _is_image(written: str, box: _KnownBox) -> bool:
+def _is_image(written: str, box: KnownBox) -> bool:
     """Whether the name of a crop means the image of a box: by its id, or by its file's name."""
     if box.image_id is None and not box.file_name:
         return True
@@ -312,3 +398,203 @@ def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
     values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
     numbers = [number for number in map(_number, values) if number is not None]
     return numbers if len(numbers) == len(values) == len(_SIDES) else None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImages:
+    """The images on which boxes may have been detected; every column has one entry an image.
+
+    Attributes:
+        ids: in the catalog; None where an image is in none.
+        names: of their files, with folders.
+        sizes: width and height in pixels; 0 where they are unknown.
+    """
+
+    ids: Sequence[int | None]
+    names: Sequence[str]
+    sizes: Sequence[tuple[int, int]]
+
+    @classmethod
+    def of_catalog(cls, catalog: Catalog) -> "KnownImages":
+        """The images of a catalog."""
+        images = catalog.images
+        return cls(
+            [image.image_id for image in images],
+            [image.file_name for image in images],
+            [(image.width, image.height) for image in images],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBoxes:
+    """A detector's boxes on the images that they are of.
+
+    Attributes:
+        rows: for each image, the positions of its boxes in the file's columns.
+        rectangles: (boxes, 4) left, top, width, height, relative to the image and inside it; NaN
+            for a box that is on none.
+        named: for each image, whether the file names it, with boxes or without.
+        elsewhere: boxes of images that are not there, as faults.
+        faulty: boxes that cannot be on their image, as faults; and rows that could not be read.
+        notes: what was noticed.
+    """
+
+    rows: list[list[int]]
+    rectangles: npt.NDArray[np.float64]
+    named: list[bool]
+    elsewhere: tuple[Fault, ...]
+    faulty: tuple[Fault, ...]
+    notes: tuple[str, ...]
+
+
+ELSEWHERE_TOLD: Final = 5
+"""Images that a note lists by name."""
+
+
+def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> PlacedBoxes:
+    """Finds the image of each box, by its id, the name of its file, or that without its ending.
+
+    Boxes that reach beyond their image are cut at its edge, as those of catalogs are.
+
+    Args:
+        boxes: what was read.
+        images: those of the split.
+        split: its name, for messages.
+    """
+    find = _image_finder(images)
+    found = {image: find(image) for image in dict.fromkeys((*boxes.images, *boxes.looked_at))}
+    elsewhere = [
+        Fault(where, f"image {_told(image)} {found[image][1]} of the {split} split")
+        for image, where in zip(boxes.images, boxes.places, strict=True)
+        if found[image][1]
+    ]
+    owners = np.array([found[image][0] for image in boxes.images], np.intp)
+    sizes = np.array([*images.sizes, (0, 0)], np.float64)[owners]
+    placed, excess = _cut(boxes, sizes)
+    there = owners >= 0
+    unmeasured = there & ~np.isfinite(excess)
+    outside = there & ~unmeasured & (placed[:, 2:] <= 0).any(axis=1)
+
+    faulty = list(boxes.rejected)
+    for row in np.flatnonzero(unmeasured | outside).tolist():
+        box = ", ".join(f"{side:g}" for side in boxes.rectangles[row].tolist())
+        image = f"image {_told(boxes.images[row])} of {sizes[row, 0]:g} x {sizes[row, 1]:g} pixels"
+        problem = f"the box ({box}) lies wholly outside {image}"
+        if unmeasured[row]:
+            problem = "the box is in pixels, and the size of its image is not known"
+        faulty.append(Fault(boxes.places[row], problem))
+    sound = there & ~unmeasured & ~outside
+    rows: list[list[int]] = [[] for _ in images.ids]
+    for row in np.flatnonzero(sound).tolist():
+        rows[owners[row]].append(row)
+    named = {place for place, _ in found.values() if place >= 0}
+    notes = list(boxes.notes)
+    # Some programs round: what reaches out by less than a thousandth is not worth a word.
+    if far := int((sound & (excess > 1e-3)).sum()):
+        reach = ("box reaches", "boxes reach")
+        notes.append(f"{counted(far, *reach)} beyond the image and were cut at its edge")
+    absent = [_told(image) for image, (place, _) in found.items() if place < 0]
+    if absent:
+        none = f"{counted(len(absent), 'image', 'images')} of the file could not be matched"
+        notes.append(f"{none}: {listed(absent, ELSEWHERE_TOLD, 60)}")
+    return PlacedBoxes(
+        rows,
+        placed,
+        [place in named for place in range(len(images.ids))],
+        tuple(elsewhere),
+        tuple(faulty),
+        tuple(notes),
+    )
+
+
+def _cut(
+    boxes: DetectedBoxes, sizes: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Rectangles relative to their images and cut at their edges.
+
+    Args:
+        boxes: what was read.
+        sizes: (boxes, 2) width and height of the image of each; 0 where they are unknown.
+
+    Returns:
+        (boxes, 4) the parts inside, without a width or height where there is none; and (boxes,)
+        how far each reached out, as a share of the image, NaN where its size would be needed.
+    """
+    sides = np.tile(np.where(sizes > 0, sizes, np.nan), 2)
+    relative = boxes.rectangles if boxes.is_relative else boxes.rectangles / sides
+    first, last = relative[:, :2], relative[:, :2] + relative[:, 2:]
+    excess = np.hstack([-first, last - 1]).max(axis=1, initial=-np.inf)
+    begin = np.maximum(first, 0)
+    inside = np.hstack([begin, np.minimum(last, 1) - begin])
+    # What lies inside keeps every bit, so that scores are those of the file.
+    return np.where(excess[:, None] > 0, inside, relative), excess
+
+
+def refuse_boxes(
+    boxes: DetectedBoxes,
+    placed: PlacedBoxes,
+    skip_bad_rows: bool,
+    others: Mapping[str, KnownImages],
+) -> None:
+    """Refuses a detector's boxes that cannot be imported.
+
+    Args:
+        boxes: what was read.
+        placed: on which images they are.
+        skip_bad_rows: whether faulty boxes are left out.
+        others: the images of the dataset's other splits, to say which of them fits.
+
+    Raises:
+        InputError: no box is of an image that is there, or some are faulty and not to be left out.
+    """
+    if len(placed.elsewhere) == len(boxes) and not any(placed.named):
+        advice = "Images are matched by their ids, or by the names of their files."
+        for split, images in others.items():
+            if len(boxes) and not place_boxes(boxes, images, split).elsewhere:
+                rows = counted(len(boxes), "box fits", "boxes fit")
+                advice = f"All {rows} images of the {split} split: choose that one."
+        faults = placed.elsewhere or (Fault("file", "names no image of the split"),)
+        raise InputError(boxes.source, (*placed.faulty, *faults), advice)
+    if placed.faulty and not (skip_bad_rows and any(placed.rows)):
+        advice = "Correct these rows, or choose to skip bad rows."
+        raise InputError(boxes.source, placed.faulty, advice)
+
+
+def _image_finder(images: KnownImages) -> Callable[[int | str], tuple[int, str]]:
+    """What gives the place of an image among those that are known, or -1 and why it has none."""
+    by_id = {id_: place for place, id_ in enumerate(images.ids) if id_ is not None}
+    by_name: dict[str, list[int]] = {}
+    for place, name in enumerate(images.names):
+        whole = _parts(name)
+        for parts in (whole, (*whole[:-1], _stem(whole[-1]))):
+            for begin in range(len(parts)):
+                places = by_name.setdefault("/".join(parts[begin:]), [])
+                places += [place] if place not in places[-1:] else []
+
+    def find(image: int | str) -> tuple[int, str]:
+        if isinstance(image, int) and image in by_id:
+            return by_id[image], ""
+        whole = _parts(str(image))
+        for parts in (whole, (*whole[:-1], _stem(whole[-1]))):
+            for begin in range(len(parts)):
+                places = by_name.get("/".join(parts[begin:]), [])
+                if len(places) == 1:
+                    return places[0], ""
+                if places:
+                    return -1, f"may be any of {len(places)} images"
+        number = str(image).strip()
+        if number.isascii() and number.isdigit() and len(number) < 20 and int(number) in by_id:
+            return by_id[int(number)], ""
+        return -1, "is none"
+
+    return find
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """A path's folders and its file, for comparing."""
+    return tuple(part for part in re.split(r"[\\/]+", name.strip().casefold()) if part) or ("",)
+
+
+def _told(image: int | str) -> str:
+    """An image as a message shows it."""
+    return str(image) if isinstance(image, int) else repr(shortened(image[-60:], 60))

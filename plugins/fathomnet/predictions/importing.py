@@ -1,6 +1,7 @@
-"""Imports a predictions file into a field: one predicted box for each box that it names.
+"""Imports a predictions file into a field: a box for each box that it names, or its own boxes.
 
-The boxes of the split are read first; rows find theirs by annotation id.
+The boxes and images of the split are read first; rows find theirs by annotation id, a detector's
+boxes find their image by its id or its file.
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ from itertools import compress
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ..dataset import columns, writes
 from ..dataset.app_defaults import tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
-from ..dataset.documents import Document, ImageChange, PredictionDocuments, is_same
+from ..dataset.documents import (
+    Document,
+    ImageChange,
+    PredictionDocuments,
+    detections_document,
+    is_same,
+)
 from ..dataset.label_map import taxonomy_of
 from ..dataset.label_pipelines import predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
 from ..dataset.schema import (
     boxes_path,
+    boxes_schema,
     declare,
     predicted_schema,
     prediction_schema,
@@ -41,12 +50,20 @@ from ..prediction_files import Predictions
 from ..progress import Progress, silent
 from ..text import counted, shortened
 from .checking import (
+    DETECTIONS,
+    NAMES,
+    KnownImages,
     bad_rows,
     better_split,
+    kind_of,
+    known_boxes,
     known_categories,
     known_concepts,
     left_out_boxes,
+    place_boxes,
+    read_boxes,
     read_rows,
+    refuse_boxes,
     refuse_other_split,
     refuse_rows,
 )
@@ -69,6 +86,7 @@ class ImportRecord:
         state: whether all of it was written.
         beside: names of the files imported before, whose predictions of other images were kept.
         notes: what was noticed.
+        kind: ``names`` of the boxes in ``gt_field``, or ``detections``, boxes of their own.
     """
 
     METHOD: ClassVar[str] = "import_predictions"
@@ -85,6 +103,7 @@ class ImportRecord:
     state: Literal["writing", "complete"]
     beside: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = NAMES
 
 
 def read_import_records(dataset: Any, field: str) -> dict[str, ImportRecord]:
@@ -176,12 +195,14 @@ class ImportResult:
         rows: rows of the file.
         imported: rows that are now predictions in the dataset.
         unmatched_rows: rows that were left out, because they match no box or are faulty.
-        boxes_without_prediction: boxes of the split that have none now.
+        boxes_without_prediction: boxes of the split that have none now; with detections, those
+            on images on which nothing was detected.
         replaced: images that had other predictions in the field before.
         left_out_boxes: rows about boxes of the catalog whose images were not ingested, because
             of a limit; they are neither imported nor faulty.
         ignored_columns: columns of the file that were not read, the first ``COLUMNS_TOLD``.
         notes: what was noticed.
+        kind: ``names`` of annotated boxes, or ``detections``, boxes of their own.
     """
 
     rows: int
@@ -192,9 +213,29 @@ class ImportResult:
     left_out_boxes: int = 0
     ignored_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: str = NAMES
 
 
-def import_predictions(
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an import will write.
+
+    Attributes:
+        record: of where it is from, while it is written.
+        result: its outcome.
+        schema: the fields that it needs.
+        changes: the images whose value changes.
+        images: how many images were looked at.
+    """
+
+    record: ImportRecord
+    result: ImportResult
+    schema: Mapping[str, Any]
+    changes: Iterator[ImageChange]
+    images: int
+
+
+def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     dataset: Any,
     predictions: str,
     split: str = "test",
@@ -203,25 +244,31 @@ def import_predictions(
     skip_bad_rows: bool = False,
     keep_others: bool = False,
     progress: Progress = silent,
+    *,
+    kind: str = "auto",
 ) -> ImportResult:
     """Makes a field hold exactly what a predictions file says about one split.
 
-    A row belongs to the box of the split that has its annotation id, and the predicted box has the
-    same rectangle. Images of the split that the file does not name lose their value, unless they
-    are to keep it; images of other splits keep theirs, and images whose value is already right are
-    not touched. The dataset's run ``names.import_run_key(field, split)`` records where the field
-    came from.
+    A row that names a box belongs to the box of the split that has its annotation id, and the
+    predicted box has the same rectangle. A detector's boxes keep their own rectangles, on the
+    image that has their image id or file name; those of images that are not there are left out.
+    Images of the split that the file does not name lose their value, unless they are to keep it;
+    images of other splits keep theirs, and images whose value is already right are not touched.
+    The dataset's run ``names.import_run_key(field, split)`` records where the field came from.
 
     Args:
         dataset: a FiftyOne dataset.
-        predictions: a csv or parquet file, or a folder; see ``predictions.read_predictions``.
-        split: the split to which the file's annotation ids belong.
+        predictions: a csv or parquet file, or a folder; see ``predictions.read_predictions``. A
+            detector's boxes: see ``prediction_files.detections``.
+        split: the split to which the file's annotation ids or images belong.
         gt_field: the field of boxes with which to match the rows.
         field: the field for the predictions; created if it does not exist.
         skip_bad_rows: import the rows without faults, and record the others.
         keep_others: replace the predictions of those images only that the file names, so that the
             folds of a model, imported one after the other, end as one file would.
         progress: called with the share done and a label.
+        kind: ``names`` of annotated boxes, ``detections``, boxes of their own, or ``auto`` for
+            what the file holds.
 
     Raises:
         InputError: the file or a parameter is wrong, with every fault and its line; nothing was
@@ -230,58 +277,33 @@ def import_predictions(
     """
     bring_up_to_date(dataset)
     progress(0.0, "reading predictions")
-    table, boxes, faults = _match(
-        dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others
-    )
-    key = import_run_key(field, split)
-    earlier = read_record(dataset, key, ImportRecord) if keep_others else None
-    record = ImportRecord(
-        split=split,
-        gt_field=gt_field,
-        source=table.source,
-        sha256=table.sha256,
-        manifest=table.manifest,
-        concepts=tuple(table.concepts) or (earlier.concepts if earlier else ()),
-        rows=len(table) + len(table.rejected),
-        rejected_rows=len(faults),
-        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
-        state="writing",
-        notes=_noticed(table),
-        beside=tuple(dict.fromkeys((*earlier.beside, earlier.source))) if earlier else (),
-    )
+    plan = _plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others, kind)
+    key, record = import_run_key(field, split), plan.record
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
-    declare(
-        dataset,
-        prediction_schema(
-            field,
-            table.rank is not None,
-            table.probabilities is not None,
-            table.second_label is not None,
-        ),
-    )
-    changes = _changes(field, boxes, PredictionDocuments(table, field, split), keep_others)
-    result = _result(table, boxes, faults, field, split, keep_others)
-    total, done = len(boxes.sample_ids), 0
-    for written in writes.change_images(dataset, changes, none_removes=True):
+    declare(dataset, plan.schema)
+    done = 0
+    for written in writes.change_images(dataset, plan.changes, none_removes=True):
         done += written
-        progress(done / total, f"writing predictions {done:,}/{total:,} images")
+        progress(done / plan.images, f"writing predictions {done:,}/{plan.images:,} images")
     dataset.reload()
     there = read_record(dataset, key, ImportRecord)
-    if there is None or there.sha256 != table.sha256:
+    if there is None or there.sha256 != record.sha256:
         other = "another file" if there is None else there.source
         raise DatasetError(
-            f"while {table.source} was imported, somebody else began to import {other} into the "
+            f"while {record.source} was imported, somebody else began to import {other} into the "
             "same field; import again what it is to hold"
         )
     refuse_if_field_deleted(dataset, field)
-    # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-    declare(dataset, predicted_schema(gt_field, field))
-    told = partial(predicted_update, gt_field, field, predicted_attributes(field))
-    writes.rewrite_field(
-        dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
-    )
+    if record.kind == NAMES:
+        # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
+        declare(dataset, predicted_schema(gt_field, field))
+        told = partial(predicted_update, gt_field, field, predicted_attributes(field))
+        writes.rewrite_field(
+            dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
+        )
     write_record(dataset, key, replace(record, state="complete"))
+    result = plan.result
     done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
     if result.left_out_boxes:
         rows = counted(result.left_out_boxes, "row is", "rows are")
@@ -298,13 +320,213 @@ def check_predictions(
     field: str = MODEL_PREDICTIONS,
     skip_bad_rows: bool = False,
     keep_others: bool = False,
+    *,
+    kind: str = "auto",
 ) -> ImportResult:
     """Says what ``import_predictions`` would do; writes nothing, and raises the same errors."""
     reload_known(dataset)
+    plan = _plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others, kind)
+    return plan.result
+
+
+def _plan(
+    dataset: Any,
+    predictions: str,
+    split: str,
+    gt_field: str,
+    field: str,
+    skip_bad_rows: bool,
+    keep_others: bool,
+    kind: str,
+) -> _Plan:
+    import fiftyone as fo
+
+    # First everything that can be checked without the file.
+    if split not in SPLITS:
+        known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
+        raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
+    path = boxes_path(dataset, gt_field)
+    if field == gt_field:
+        raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
+    require_writable(dataset, field, fo.Detections)
+    imported = read_import_records(dataset, field)
+    if dataset.get_field(field) is not None and not imported:
+        raise DatasetError(
+            f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
+            "alone; choose another field"
+        )
+    numbered = dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None
+    splits = dataset.distinct("split") if _has_splits(dataset) else []
+    ordered = sorted(splits, key=lambda name: name != split) if numbered else ()
+    categories = known_categories(dataset, split)
+    boxes_of = (known_boxes(dataset, path, name) for name in ordered)
+    kind = kind_of(predictions, kind, categories, boxes_of)
+    if any(record.kind != kind for record in imported.values()):
+        (there, *_) = {record.kind for record in imported.values()} - {kind}
+        raise DatasetError(
+            f"field {field!r} holds {there}, and {predictions[-200:]!r} has {kind}; choose another "
+            "field"
+        )
+    plan = _plan_detections if kind == DETECTIONS else _plan_names
+    return plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others)
+
+
+def _plan_names(
+    dataset: Any,
+    predictions: str,
+    split: str,
+    gt_field: str,
+    field: str,
+    skip_bad_rows: bool,
+    keep_others: bool,
+) -> _Plan:
     table, boxes, faults = _match(
         dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others
     )
-    return _result(table, boxes, faults, field, split, keep_others)
+    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
+    earlier = earlier if keep_others else None
+    record = ImportRecord(
+        split=split,
+        gt_field=gt_field,
+        source=table.source,
+        sha256=table.sha256,
+        manifest=table.manifest,
+        concepts=tuple(table.concepts) or (earlier.concepts if earlier else ()),
+        rows=len(table) + len(table.rejected),
+        rejected_rows=len(faults),
+        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
+        state="writing",
+        notes=_noticed(table.confidence),
+        beside=_beside(earlier),
+    )
+    schema = prediction_schema(
+        field,
+        table.rank is not None,
+        table.probabilities is not None,
+        table.second_label is not None,
+    )
+    changes = _changes(field, boxes, PredictionDocuments(table, field, split), keep_others)
+    result = _result(table, boxes, faults, field, split, keep_others)
+    return _Plan(record, result, schema, changes, len(boxes.sample_ids))
+
+
+def _plan_detections(
+    dataset: Any,
+    predictions: str,
+    split: str,
+    gt_field: str,
+    field: str,
+    skip_bad_rows: bool,
+    keep_others: bool,
+) -> _Plan:
+    path = boxes_path(dataset, gt_field)
+    with collector_paused():
+        concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
+        found = read_boxes(predictions, concepts, known_categories(dataset, split), tree)
+        boxes, images = _read_images(dataset, split, path, field)
+        placed = place_boxes(found, images, split)
+    splits = dataset.distinct("split") if placed.elsewhere and _has_splits(dataset) else ()
+    others = {name: _read_images(dataset, name, path, field)[1] for name in splits if name != split}
+    refuse_boxes(found, placed, skip_bad_rows, others)
+    faults = (*placed.faulty, *placed.elsewhere)
+    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
+    given = np.array([one for one in found.confidences if one is not None])
+    notes = placed.notes + _noticed(given)
+    if without := len(found) - len(given):
+        notes += (f"{counted(without, 'box has', 'boxes have')} no confidence",)
+    record = ImportRecord(
+        split=split,
+        gt_field=gt_field,
+        source=found.source,
+        sha256=found.sha256,
+        manifest=None,
+        concepts=(),
+        rows=found.rows,
+        rejected_rows=len(faults),
+        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
+        state="writing",
+        notes=notes,
+        beside=_beside(earlier if keep_others else None),
+        kind=DETECTIONS,
+    )
+
+    every = range(len(boxes.sample_ids))
+
+    def changed(places: Sequence[int]) -> Iterator[ImageChange]:
+        for place in places:
+            rows, sample_id, value = placed.rows[place], boxes.sample_ids[place], None
+            if placed.named[place]:
+                value = detections_document(
+                    f"{field} {sample_id}",
+                    [found.labels[row] for row in rows],
+                    placed.rectangles[rows].tolist(),
+                    [found.confidences[row] for row in rows],
+                )
+            elif keep_others:
+                continue
+            if not is_same(value, boxes.values[place]):
+                yield ImageChange(sample_id, fields={field: value})
+
+    def is_bare(place: int) -> bool:
+        if keep_others and not placed.named[place]:
+            return not (boxes.values[place] or {}).get("detections")
+        return not placed.rows[place]
+
+    result = ImportResult(
+        rows=found.rows,
+        imported=sum(map(len, placed.rows)),
+        unmatched_rows=len(faults),
+        boxes_without_prediction=sum(
+            len(boxes.annotation_ids[place]) for place in every if is_bare(place)
+        ),
+        replaced=sum(1 for _ in changed([at for at in every if boxes.values[at] is not None])),
+        ignored_columns=tuple(shortened(name, 80) for name in found.ignored[:COLUMNS_TOLD]),
+        notes=notes,
+        kind=DETECTIONS,
+    )
+    return _Plan(record, result, boxes_schema(field), changed(every), len(every))
+
+
+def _has_splits(dataset: Any) -> bool:
+    return dataset.get_field("split") is not None
+
+
+def _beside(earlier: ImportRecord | None) -> tuple[str, ...]:
+    """The names of the files whose predictions are kept."""
+    return tuple(dict.fromkeys((*earlier.beside, earlier.source))) if earlier else ()
+
+
+def _read_images(
+    dataset: Any, split: str, boxes: str, field: str
+) -> tuple[SplitBoxes, KnownImages]:
+    """The images of a split, or all of a dataset without splits, and what tells one from another.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    from fiftyone import ViewField
+
+    has_splits = _has_splits(dataset)
+    view = dataset.match(ViewField("split") == split) if has_splits else dataset
+    found = SplitBoxes([], [], [], [])
+    fields = ("image_id", "file_name", "filepath", "metadata.width", "metadata.height")
+    ids, names, sizes = [], [], []
+    for image in columns.read_images(view, [*fields, field], {boxes: (ANNOTATION_ID,)}):
+        of_image = columns.boxes_in(image, boxes)
+        found.sample_ids.append(str(image["_id"]))
+        found.annotation_ids.append([box.get(ANNOTATION_ID) for box in of_image])
+        found.values.append(image.get(field))
+        size = image.get("metadata") or {}
+        ids.append(image.get("image_id"))
+        names.append(image.get("file_name") or image.get("filepath") or "")
+        sizes.append((size.get("width") or 0, size.get("height") or 0))
+    if not ids:
+        there = ", ".join(sorted(dataset.distinct("split"))) if has_splits else ""
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no images of the {split} split; its splits: "
+            f"{there or 'none'}"
+        )
+    return found, KnownImages(ids, names, sizes)
 
 
 def _match(
@@ -317,26 +539,11 @@ def _match(
     keep_others: bool,
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
-    import fiftyone as fo
-
-    # First everything that can be checked without the file.
-    if split not in SPLITS:
-        known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
-        raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
     path = boxes_path(dataset, gt_field)
     if dataset.get_field(f"{path}.{ANNOTATION_ID}") is None or dataset.get_field("split") is None:
         raise DatasetError(
             f"dataset {dataset.name!r} has no split on its images or no {ANNOTATION_ID} on the "
             f"boxes of {gt_field!r}, by which predictions are matched; make it by ingest_dataset"
-        )
-    if field == gt_field:
-        raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
-    require_writable(dataset, field, fo.Detections)
-    imported = any(dataset.has_run(import_run_key(field, one)) for one in SPLITS)
-    if dataset.get_field(field) is not None and not imported:
-        raise DatasetError(
-            f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
-            "alone; choose another field"
         )
     with collector_paused():
         categories = known_categories(dataset, split)
@@ -356,12 +563,12 @@ def _match(
     return table, boxes, faults
 
 
-def _noticed(table: Predictions) -> tuple[str, ...]:
+def _noticed(confidences: npt.NDArray[Any] | None) -> tuple[str, ...]:
     """What a reader of the predictions should know of them."""
-    if table.confidence is None or len(table) < 2 or np.ptp(table.confidence):
+    if confidences is None or len(confidences) < 2 or np.ptp(confidences):
         return ()
-    same = f"{table.confidence[0]:g}"
-    return (f"all {len(table):,} confidences are {same}: they tell no box from another",)
+    same = f"{confidences[0]:g}"
+    return (f"all {len(confidences):,} confidences are {same}: they tell no box from another",)
 
 
 def _changes(
@@ -405,5 +612,5 @@ def _result(
         replaced=sum(1 for _ in _changes(field, boxes.occupied(), documents, keep_others)),
         left_out_boxes=left_out,
         ignored_columns=tuple(shortened(name, 80) for name in table.ignored[:COLUMNS_TOLD]),
-        notes=_noticed(table),
+        notes=_noticed(table.confidence),
     )

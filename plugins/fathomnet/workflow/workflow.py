@@ -6,20 +6,30 @@ from typing import Any
 
 from ..dataset.datasets import find_dataset
 from ..dataset.ingest_record import in_ranges, left_out_boxes, read_ingest_record
-from ..dataset.label_map import taxonomy_of
 from ..dataset.schema import boxes_path
 from ..errors import DatasetError, FathomNetError, Fault, InputError, WorkflowError
 from ..files.places import GCS
 from ..ingest import check_ingest
-from ..ingest.plan import SplitPlan
+from ..ingest.plan import SplitPlan, names_of
 from ..models import model_spec
 from ..names import SPLITS
 from ..needles.find import chosen_pack
 from ..parameters import RunWorkflow
 from ..predictions import check_predictions
-from ..predictions.checking import bad_rows, known_concepts, read_rows, refuse_rows
+from ..predictions.checking import (
+    DETECTIONS,
+    KnownImages,
+    bad_rows,
+    boxes_of_catalog,
+    kind_of,
+    known_concepts,
+    place_boxes,
+    read_boxes,
+    read_rows,
+    refuse_boxes,
+    refuse_rows,
+)
 from ..progress import Progress, portion, silent
-from ..taxonomy import load_taxonomy
 from .media import MEDIA_STAGES, check_moves, move_images
 
 
@@ -66,7 +76,15 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
     categories = dict(plan.catalog.categories) or {
         id_: name for one in plans for id_, name in one.catalog.categories
     }
-    tree = load_taxonomy() if dataset is None else taxonomy_of(dataset)
+    _, tree = names_of(ingest.dataset_name, ingest.recreate, ingest.label_map)
+    catalogs = sorted(plans, key=lambda one: one.split != own.split)
+    known_of = (boxes_of_catalog(one.catalog) for one in catalogs)
+    if kind_of(own.predictions, own.kind, categories, known_of) == DETECTIONS:
+        boxes = read_boxes(own.predictions, concepts, categories, tree)
+        images = {one.split: KnownImages.of_catalog(one.catalog) for one in plans}
+        placed = place_boxes(boxes, images.pop(own.split), own.split)
+        refuse_boxes(boxes, placed, own.skip_bad_rows, images)
+        return
     table = read_rows(own.predictions, concepts, categories, tree)
 
     # The split's images afterwards: a smaller limit than before removes none.
