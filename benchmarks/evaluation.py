@@ -1,4 +1,7 @@
-"""An evaluation of same-box predictions, written back, beside FiftyOne's own and the bare sums.
+"""An evaluation, written back, beside FiftyOne's own and the bare sums.
+
+Of same-box predictions; with ``--detections`` of as many boxes that a detector drew, with their
+mean average precision.
 
 Run it as ``python -m benchmarks.evaluation``. Every measurement is a process of its own against a
 MongoDB server of this run; FiftyOne is imported and connected before the clock starts. The ways
@@ -8,18 +11,24 @@ take turns, so that a busy machine is busy for all of them.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import csv
 import hashlib
+import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+import numpy as np
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from benchmarks.database import private_run, run_step
 from demo.synthetic import write_catalog, write_predictions_csv
@@ -29,6 +38,7 @@ RESULTS: Final = Path(__file__).parent / "results" / "evaluation.md"
 DATASET: Final = "evaluated"
 KEY: Final = "measured"
 FIELD: Final = "model_predictions"
+DETECTED: Final = "detected"
 IMAGES: Final = 9_306
 BOXES: Final = 24_487
 
@@ -37,7 +47,8 @@ Measured = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", nargs="?", choices=["prepare", *WAYS])
+    parser.add_argument("step", nargs="?", choices=["prepare", *WAYS, *DETECTION_WAYS])
+    parser.add_argument("--detections", action="store_true", help="boxes of a detector's own")
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--boxes", type=int, default=BOXES)
     parser.add_argument("--repeats", type=int, default=3)
@@ -48,23 +59,24 @@ def main() -> None:
     elif arguments.step:
         print(json.dumps(_measure(arguments.step)))
     else:
-        _run_all(arguments)
+        _run_all(arguments, DETECTION_WAYS if arguments.detections else WAYS)
 
 
-def _run_all(arguments: argparse.Namespace) -> None:
+def _run_all(arguments: argparse.Namespace, ways: Mapping[str, Way]) -> None:
     with private_run() as (_, environment):
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
         size = ["--images", str(arguments.images), "--boxes", str(arguments.boxes)]
         print(run_step(MODULE, ["prepare", *size], environment), flush=True)
-        found: dict[str, list[Measured]] = {way: [] for way in WAYS}
+        found: dict[str, list[Measured]] = {way: [] for way in ways}
         for number in range(arguments.repeats):
-            for way in WAYS:
-                if way != "plain" or number < arguments.plain_repeats:
+            for way in ways:
+                if way not in PLAIN or number < arguments.plain_repeats:
                     found[way].append(json.loads(run_step(MODULE, [way], environment)))
                     print(f"{way}: {found[way][-1]['seconds']:.2f} s", flush=True)
     text = _table(found, arguments.boxes)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(text)
+    results = RESULTS.with_stem("detections") if arguments.detections else RESULTS
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(text)
     print(text)
 
 
@@ -74,18 +86,19 @@ def _table(found: dict[str, list[Measured]], boxes: int) -> str:
     Raises:
         ValueError: two ways did not find the same.
     """
-    for fact in ("confusion", "accuracy"):
+    for fact in ("confusion", "accuracy", "map"):
         values = {one[fact] for way in found.values() for one in way if fact in one}
         if len(values) > 1:
             raise ValueError(f"the ways differ in {fact}: {values}")
     seconds = {way: median(one["seconds"] for one in of_way) for way, of_way in found.items()}
-    lines = [f"{boxes:,} boxes; confusion counts and accuracy are the same in every way.", ""]
+    same = "average precision is" if "detected" in found else "confusion counts and accuracy are"
+    lines = [f"{boxes:,} boxes; {same} the same in every way.", ""]
     lines += [
         "| way | seconds, median | measurements | times as long as ours |",
         "|---|---|---|---|",
     ]
     for way, of_way in found.items():
-        times = seconds[way] / seconds["ours"]
+        times = seconds[way] / seconds[next(iter(found))]
         lines.append(f"| {TITLES[way]} | {seconds[way]:.2f} | {len(of_way)} | {times:.2f} |")
     return "\n".join(lines) + "\n"
 
@@ -96,8 +109,30 @@ def _prepare(images: int, boxes: int) -> None:
     catalog = write_catalog(Path.home() / "coco.json", images, boxes, seed=1)
     rows = write_predictions_csv(Path.home() / "predictions.csv", catalog)
     ingest_dataset(DATASET, train_annotations=str(catalog), media_root="/media")
-    result = import_predictions(fo.load_dataset(DATASET), str(rows), split="train")
+    dataset = fo.load_dataset(DATASET)
+    result = import_predictions(dataset, str(rows), split="train")
+    # A detector's boxes: those that are annotated, pushed by up to a tenth.
+    rng = np.random.default_rng(1)
+    (x, y, width, height), names = (
+        np.array(dataset.values(f"{FIELD}.detections.bounding_box", unwind=True)).reshape(-1, 4).T,
+        dataset.values(f"{FIELD}.detections.label", unwind=True),
+    )
+    owners = np.repeat(
+        dataset.values("file_name"),
+        [len(ids or ()) for ids in dataset.values(f"{FIELD}.detections.id")],
+    )
+    left, top = (
+        side + size * rng.uniform(-0.1, 0.1, len(x)) for side, size in ((x, width), (y, height))
+    )
+    boxes_file = Path.home() / "detections.csv"
+    with boxes_file.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file_name", "concept_name", "x", "y", "w", "h", "score"])
+        columns = (left, top, width, height, rng.uniform(0, 1, len(x)))
+        writer.writerows(zip(owners, names, *(one.tolist() for one in columns), strict=True))
+    detected = import_predictions(dataset, str(boxes_file), split="train", field=DETECTED)
     print(f"prepared: {result.imported:,} predictions on {images:,} images")
+    print(f"prepared: {detected.imported:,} boxes of a detector")
 
 
 def _measure(way: str) -> Measured:
@@ -107,9 +142,9 @@ def _measure(way: str) -> Measured:
     if dataset.has_evaluation(KEY):
         dataset.delete_evaluation(KEY)
     started = time.perf_counter()
-    found = WAYS[way](dataset)
+    found = {**WAYS, **DETECTION_WAYS}[way](dataset)
     seconds = time.perf_counter() - started
-    if dataset.has_evaluation(KEY):
+    if way in WAYS and dataset.has_evaluation(KEY):
         counts = dataset.load_evaluation_results(KEY).confusion_matrix(include_missing=True)
         found["confusion"] = hashlib.sha256(counts.tobytes()).hexdigest()
     return {"seconds": seconds, **found}
@@ -135,15 +170,79 @@ def _bare(dataset: Any) -> Measured:
     return {"accuracy": right, "distance": distance, "sums": time.perf_counter() - started}
 
 
-WAYS: Final[dict[str, Callable[[Any], Measured]]] = {
+def _detected(dataset: Any) -> Measured:
+    return {"map": _rounded(evaluate_predictions(dataset, DETECTED, eval_key=KEY).map)}
+
+
+def _detected_plain(dataset: Any) -> Measured:
+    results = dataset.evaluate_detections(DETECTED, eval_key=KEY, compute_mAP=True)
+    return {"fiftyone_map": results.mAP()}
+
+
+def _detected_bare(dataset: Any) -> Measured:
+    """One run of pycocotools over all images and categories; nothing is written."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        sides = []
+        sizes = list(
+            zip(dataset.values("metadata.width"), dataset.values("metadata.height"), strict=True)
+        )
+        names = dataset.distinct("ground_truth.detections.label")
+        category = {name: number for number, name in enumerate(names, start=1)}
+        for field in ("ground_truth", DETECTED):
+            path = f"{field}.detections"
+            asked = [f"{path}.{name}" for name in ("label", "bounding_box", "confidence", "area")]
+            asked = [one for one in asked if dataset.get_field(one) is not None]
+            rows: list[dict[str, Any]] = []
+            for image, (size, *columns) in enumerate(
+                zip(sizes, *dataset.values(asked), strict=True)
+            ):
+                for label, box, *others in zip(*(one or () for one in columns), strict=True):
+                    pixels = [round(side * of, 6) for side, of in zip(box, size * 2, strict=True)]
+                    row = {"id": len(rows) + 1, "image_id": image, "bbox": pixels, "iscrowd": 0}
+                    row |= {"category_id": category.get(label, 0), "score": others[0] or 0}
+                    rows.append(
+                        row | {"area": others[-1] if field != DETECTED else pixels[2] * pixels[3]}
+                    )
+            side = COCO()
+            side.dataset = {
+                "images": [{"id": image} for image in range(len(sizes))],
+                "annotations": rows,
+                "categories": [{"id": number} for number in category.values()],
+            }
+            side.createIndex()
+            sides.append(side)
+        started = time.perf_counter()
+        evaluation = COCOeval(*sides, iouType="bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {"map": _rounded(evaluation.stats[0]), "sums": time.perf_counter() - started}
+
+
+def _rounded(value: float | None) -> float:
+    return round(float(value or 0), 9)
+
+
+Way = Callable[[Any], Measured]
+
+WAYS: Final[dict[str, Way]] = {
     "ours": _ours,
     "plain": _plain,
     "bare": _bare,
 }
+DETECTION_WAYS: Final[dict[str, Way]] = {
+    "detected": _detected,
+    "detected_plain": _detected_plain,
+    "detected_bare": _detected_bare,
+}
+PLAIN: Final = ("plain", "detected_plain")
 TITLES: Final = {
     "ours": "`evaluate_predictions`, written back",
     "plain": "FiftyOne's `evaluate_detections(classwise=False)`, written back",
     "bare": "names read, accuracy and mean distance, nothing written",
+    "detected": "`evaluate_predictions` of a detector's boxes, written back",
+    "detected_plain": "FiftyOne's `evaluate_detections(compute_mAP=True)`, written back",
+    "detected_bare": "boxes read, one run of pycocotools over all, nothing written",
 }
 
 

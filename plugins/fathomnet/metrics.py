@@ -8,6 +8,7 @@ import fiftyone.operators as foo
 from .dataset.columns import dataset_of
 from .dataset.label_map import taxonomy_of
 from .dataset.schema import labels_path
+from .evaluation.run import problem_schema
 from .evaluation.scoring.columns import pairs_of_results
 from .evaluation.scoring.scores import DISTANCE_LABEL, mean_distance, rank_entries
 from .names import RANK_ACCURACY, TAXONOMIC_DISTANCE, distance_attribute
@@ -58,13 +59,17 @@ class TaxonomicDistance(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne
             f"{labels_path(dataset, field)}.{distance_attribute(eval_key)}"
             for field in (config.gt_field, config.pred_field)
         ]
+        paths += problem_schema(eval_key, config.gt_field, config.pred_field)
         return [path for path in paths if dataset.get_field(path) is not None]
 
     def rename(self, samples: Any, config: Any, eval_key: str, new_eval_key: str) -> None:
         # FiftyOne's own would replace the first place in the path that reads like the key.
         old, new = distance_attribute(eval_key), distance_attribute(new_eval_key)
         for path in self.get_fields(samples, config, eval_key):
-            dataset_of(samples).rename_sample_field(path, path.removesuffix(old) + new)
+            renamed = path.removesuffix(old) + new
+            if not path.endswith(old):
+                renamed = path.removesuffix(eval_key) + new_eval_key
+            dataset_of(samples).rename_sample_field(path, renamed)
 
 
 class RankAccuracy(foo.EvaluationMetric):  # type: ignore[misc]  # FiftyOne is untyped

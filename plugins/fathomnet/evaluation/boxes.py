@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.label_map import special_names
@@ -13,7 +16,9 @@ from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes
 
 _ATTRIBUTES: Final = ("label", "bounding_box", ANNOTATION_ID, "confidence", "iscrowd")
-_IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at")
+_AREA: Final = "area"
+_IMAGE: Final = ("split", "vehicle", "dive", "last_modified_at", "image_id")
+_SIZE: Final = ("metadata.width", "metadata.height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,14 @@ class Side:
         boxes: the boxes that the view shows, less those whose names are no taxa.
         stored_ids: for each image, the ids of all its boxes, including those that the view hides.
         stored_numbers: for each image, their annotation ids.
+        areas: square pixels of each of ``boxes``, by the catalog; None where it gives none.
     """
 
     field: str
     boxes: Boxes
     stored_ids: list[Sequence[str]]
     stored_numbers: list[Sequence[int | None]]
+    areas: list[float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class EvaluatedBoxes:
         modified: the time of the last write to each; None if unknown.
         truth: the annotated boxes.
         predictions: the predicted boxes.
+        image_ids: in the catalog; None if unknown.
+        sizes: (images, 2) width and height in pixels; 0 if unknown.
     """
 
     sample_ids: list[str]
@@ -52,6 +61,18 @@ class EvaluatedBoxes:
     modified: list[datetime | None]
     truth: Side
     predictions: Side
+    image_ids: list[int | None]
+    sizes: npt.NDArray[np.float64]
+
+    def ranks(self) -> list[int]:
+        """The place of each image in the order of their splits and numbers, or as they are."""
+        if None in self.image_ids:
+            return list(range(len(self.image_ids)))
+        keys = list(zip((split or "" for split in self.splits), self.image_ids, strict=True))
+        places = {
+            at: rank for rank, at in enumerate(sorted(range(len(keys)), key=keys.__getitem__))
+        }
+        return [places[at] for at in range(len(keys))]
 
 
 @collector_paused()
@@ -65,8 +86,8 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
     """
     # In label errors without predictions the two are one field.
     paths = {field: f"{field}.detections" for field in (gt_field, pred_field)}
-    wanted = dict.fromkeys(paths.values(), _ATTRIBUTES)
-    images = list(columns.read_images(samples, _IMAGE, wanted))
+    wanted = dict.fromkeys(paths.values(), _ATTRIBUTES) | {paths[gt_field]: (*_ATTRIBUTES, _AREA)}
+    images = list(columns.read_images(samples, (*_IMAGE, *_SIZE), wanted))
     ids = [str(image["_id"]) for image in images]
     dataset, whole = columns.dataset_of(samples), images
     if samples is not dataset:
@@ -80,12 +101,25 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
     truth, predictions = (
         _side(field, paths[field], images, whole, no_taxa) for field in (gt_field, pred_field)
     )
-    splits, vehicles, dives, modified = ([image.get(name) for image in images] for name in _IMAGE)
+    splits, vehicles, dives, modified, numbered = (
+        [image.get(name) for image in images] for name in _IMAGE
+    )
+    metadata = [image.get("metadata") or {} for image in images]
+    sizes = [[size.get("width") or 0, size.get("height") or 0] for size in metadata]
     named = [
         None if dive is None else (vehicle, dive)
         for vehicle, dive in zip(vehicles, dives, strict=True)
     ]
-    return EvaluatedBoxes(ids, splits, named, modified, truth, predictions)
+    return EvaluatedBoxes(
+        ids,
+        splits,
+        named,
+        modified,
+        truth,
+        predictions,
+        numbered,
+        np.array(sizes, np.float64).reshape(-1, 2),
+    )
 
 
 def _side(
@@ -106,4 +140,5 @@ def _side(
         Boxes.flattened([[[str(box["_id"]) for box in boxes] for boxes in seen], *attributes]),
         [[str(box["_id"]) for box in boxes] for boxes in stored],
         [[box.get(ANNOTATION_ID) for box in boxes] for boxes in stored],
+        [box.get(_AREA) for boxes in seen for box in boxes],
     )

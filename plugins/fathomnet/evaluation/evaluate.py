@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
+from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.label_map import taxonomy_of
 from ..dataset.records import Basis, bring_up_to_date, reload_known
 from ..dataset.schema import boxes_path
@@ -22,16 +23,28 @@ from ..text import counted
 from .boxes import EvaluatedBoxes, read_evaluated_boxes
 from .run import (
     NAMES_KEPT,
+    PROBLEMS,
     EvaluationDetails,
     EvaluationResult,
     begin_run,
     detection_config,
     end_run,
+    problem_names,
     refuse_taken_key,
     write_marks,
 )
+from .scoring.average_precision import DetectionScores, average_precision, require_pycocotools
 from .scoring.columns import Pairs
-from .scoring.judging import LEAST_IOU, Judgement, judge, list_matches, make_marks, pairs_of
+from .scoring.judging import (
+    LEAST_IOU,
+    Judgement,
+    Problems,
+    find_problems,
+    judge,
+    list_matches,
+    make_marks,
+    pairs_of,
+)
 from .scoring.matching import NO_PARTNER
 from .scoring.scores import (
     DISTANCE_URI,
@@ -56,6 +69,8 @@ class Scored:
         pairs: the boxes that count, with their predictions.
         rows: (P,) the judgement's row of each pair.
         images_kept: (I,) the images whose split has a prediction.
+        problems: what a detector's boxes say against annotated ones; None for predictions of the
+            annotated boxes themselves.
     """
 
     boxes: EvaluatedBoxes
@@ -63,6 +78,7 @@ class Scored:
     pairs: Pairs
     rows: npt.NDArray[np.intp]
     images_kept: npt.NDArray[np.bool_]
+    problems: Problems | None
 
     @property
     def distances(self) -> npt.NDArray[np.int64]:
@@ -104,6 +120,7 @@ def evaluate_predictions(
         InputError: the key is not valid for an evaluation, or there is no such view or tag.
         DatasetError: a field holds no boxes, the key is taken, or no predicted box has a true
             label; nothing was written.
+        SetupError: the predictions are a detector's own boxes, and pycocotools is not installed.
     """
     eval_key = eval_key or evaluation_key(pred_field)
     config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
@@ -124,14 +141,15 @@ def evaluate_predictions(
     result = _result_of(scored, eval_key, taxonomy)
     EvaluationDetails(result, taxonomy.sha256).write(config)
     progress(0.3, "writing verdicts")
-    method = begin_run(samples, eval_key, config)
+    method = begin_run(samples, eval_key, config, scored.problems is not None)
     total, done = len(scored.boxes.sample_ids), 0
-    for written in write_marks(samples, scored.boxes, marks, eval_key):
+    for written in write_marks(samples, scored.boxes, marks, eval_key, scored.problems):
         done += written
         progress(0.3 + 0.6 * done / total, f"writing verdicts {done:,}/{total:,} images")
     metrics = distance_entry(scored.pairs) | rank_entries(scored.pairs, taxonomy)
     end_run(samples, eval_key, method, matches, metrics)
     basis.write(dataset_of(samples))
+    _save_views(dataset_of(samples), scored, eval_key)
     progress(1.0, f"{counted(result.boxes, 'box', 'boxes')} scored")
     return result
 
@@ -145,12 +163,17 @@ def check_evaluation(
     *,
     view: str = "",
     tag: str = "",
+    with_precision: bool = True,
 ) -> EvaluationResult:
-    """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors."""
+    """Says what ``evaluate_predictions`` would find; writes nothing, and raises the same errors.
+
+    The average precision of many boxes takes seconds; without it a form answers at once.
+    """
     eval_key = check_names(samples, pred_field, gt_field, eval_key, view=view, tag=tag)
     samples = _named(samples, view, tag)
     taxonomy = taxonomy_of(samples) if taxonomy is None else taxonomy
-    return _result_of(_score(samples, gt_field, pred_field, taxonomy), eval_key, taxonomy)
+    scored = _score(samples, gt_field, pred_field, taxonomy)
+    return _result_of(scored, eval_key, taxonomy, with_precision)
 
 
 def check_names(
@@ -225,7 +248,57 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
             f"none of the boxes that {pred_field!r} predicts has a true label in {gt_field!r}, so "
             f"there is nothing to score; {_labelled_splits(samples, gt_field)}"
         )
-    return Scored(boxes, judgement, pairs, rows, kept)
+    problems = None
+    # A prediction of an annotated box has its number; a detector's own boxes have none.
+    if not any(number is not None for number in predictions.annotation_ids):
+        require_pycocotools()
+        problems = find_problems(truth, predictions, judgement)
+    return Scored(boxes, judgement, pairs, rows, kept, problems)
+
+
+def _average_precision(scored: Scored) -> DetectionScores:
+    boxes = scored.boxes
+    return average_precision(
+        boxes.truth.boxes,
+        boxes.predictions.boxes,
+        boxes.truth.areas,
+        boxes.sizes,
+        boxes.ranks(),
+        scored.images_kept[boxes.truth.boxes.owners],
+        scored.images_kept[boxes.predictions.boxes.owners],
+    )
+
+
+MOST_SHOWN: Final = 1_000
+"""Boxes of a saved view; every box has its score."""
+
+_WORDS: Final = dict(
+    zip(
+        PROBLEMS,
+        (
+            "Detections that no annotated box accounts for, the surest first",
+            "Annotated boxes that no detection matches, the least likely first",
+            "Annotated boxes that a sure detection draws otherwise, the worst first",
+        ),
+        strict=True,
+    )
+)
+
+
+def _save_views(dataset: Any, scored: Scored, eval_key: str) -> None:
+    """Saves a view for each kind of ``Problems``; those of an earlier evaluation go."""
+    boxes = scored.boxes
+    for problem, name in problem_names(eval_key).items():
+        side = boxes.predictions if problem == PROBLEMS[0] else boxes.truth
+        found = {} if scored.problems is None else getattr(scored.problems, problem)
+        worst = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:MOST_SHOWN]
+        owners = side.boxes.owners
+        hits = [
+            Hit(side.boxes.ids[place], boxes.sample_ids[owners[place]], score)
+            for place, score in worst
+        ]
+        if hits or dataset.has_saved_view(name):
+            save_hits_view(dataset, name, side.field, hits, _WORDS[problem])
 
 
 def _foreign(boxes: EvaluatedBoxes) -> npt.NDArray[np.bool_]:
@@ -264,7 +337,9 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
     return f"the dataset has {count:,} labelled boxes" if count else "no box has a label at all"
 
 
-def _result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationResult:
+def _result_of(
+    scored: Scored, eval_key: str, taxonomy: Taxonomy, with_precision: bool = True
+) -> EvaluationResult:
     """The result of an evaluation with this key."""
     pairs, judgement = scored.pairs, scored.judgement
     truth = scored.boxes.truth.boxes
@@ -288,6 +363,9 @@ def _result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationR
         some = np.unique(groups[on_tree], return_inverse=True)[1].astype(np.intp)
         of_some = bootstrap_intervals(values[on_tree, 1:], some) if on_tree.any() else None
         bounds = (bounds[0], of_some[0] if of_some else None)
+    problems = scored.problems
+    detection = _average_precision(scored) if problems and with_precision else None
+    names = problem_names(eval_key)
     predicted = ~alone
     labelled = np.array([label is not None for label in truth.labels], bool)
     kept = scored.images_kept[truth.owners]
@@ -318,6 +396,14 @@ def _result_of(scored: Scored, eval_key: str, taxonomy: Taxonomy) -> EvaluationR
         unknown_names=tuple(sorted(unknown)[:NAMES_KEPT]),
         repeated_boxes=int((labelled & kept & ~judgement.truth_kept).sum()),
         boxes_without_distance=int((~on_tree).sum()),
+        map=None if detection is None else detection.map,
+        map_50=None if detection is None else detection.map_50,
+        map_75=None if detection is None else detection.map_75,
+        detection=detection,
+        missing_boxes=None if problems is None else len(problems.missing),
+        spurious_boxes=None if problems is None else len(problems.spurious),
+        badly_drawn_boxes=None if problems is None else len(problems.badly_drawn),
+        views=tuple(name for one, name in names.items() if problems and getattr(problems, one)),
     )
 
 

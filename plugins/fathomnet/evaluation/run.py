@@ -19,7 +19,8 @@ from ..errors import DatasetError, Fault, InputError
 from ..names import distance_attribute
 from ..text import as_plain
 from .boxes import EvaluatedBoxes
-from .scoring.judging import Marks, Match
+from .scoring.average_precision import DetectionScores
+from .scoring.judging import Marks, Match, Problems
 from .scoring.scores import Agreement, HierarchicalScore, Interval, RankScore
 
 COUNTS: Final = ("tp", "fp", "fn")
@@ -44,7 +45,30 @@ def mark_schema(eval_key: str, gt_field: str, pred_field: str) -> dict[str, Any]
     return schema
 
 
-def write_marks(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[int]:
+PROBLEMS: Final = ("missing", "spurious", "badly_drawn")
+"""What may be wrong with annotated boxes; the first is said of predictions."""
+
+
+def problem_names(eval_key: str) -> dict[str, str]:
+    """The attribute, and the saved view, of each of ``PROBLEMS``."""
+    # FiftyOne's own attributes of an evaluation begin with its key.
+    return {problem: f"{problem}_{eval_key}" for problem in PROBLEMS}
+
+
+def problem_schema(eval_key: str, gt_field: str, pred_field: str) -> dict[str, Any]:
+    """The fields of the scores of ``Problems``."""
+    import fiftyone as fo
+
+    fields = dict(zip(PROBLEMS, (pred_field, gt_field, gt_field), strict=True))
+    return {
+        f"{fields[problem]}.detections.{name}": fo.FloatField()
+        for problem, name in problem_names(eval_key).items()
+    }
+
+
+def write_marks(
+    samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str, problems: Problems | None
+) -> Iterator[int]:
     """Writes the marks, batch by batch, and yields how many images each batch was.
 
     Args:
@@ -52,26 +76,39 @@ def write_marks(samples: Any, boxes: EvaluatedBoxes, marks: Marks, eval_key: str
         boxes: what was read.
         marks: what is to be written.
         eval_key: key of the evaluation.
+        problems: what a detector's boxes say against annotated ones; None for other predictions.
 
     Raises:
         DatasetError: somebody removed boxes since they were read.
     """
-    changes = _changes(boxes, marks, eval_key)
+    changes = _changes(boxes, marks, eval_key, problems)
     lost = "removed while they were evaluated"
     yield from writes.change_images(dataset_of(samples), changes, lost=lost)
 
 
-def _changes(boxes: EvaluatedBoxes, marks: Marks, eval_key: str) -> Iterator[ImageChange]:
+def _changes(
+    boxes: EvaluatedBoxes, marks: Marks, eval_key: str, problems: Problems | None
+) -> Iterator[ImageChange]:
     """The images that get something, each with what."""
     names = mark_names(eval_key)
+    scores: list[dict[str, dict[int, float]]] = [{}, {}]
+    if problems is not None:
+        for problem, name in problem_names(eval_key).items():
+            scores[problem == PROBLEMS[0]][name] = getattr(problems, problem)
     sides = []
-    for side, which in ((boxes.truth, marks.truth), (boxes.predictions, marks.predictions)):
+    for side, which, scored in (
+        (boxes.truth, marks.truth, scores[0]),
+        (boxes.predictions, marks.predictions, scores[1]),
+    ):
         given: dict[int, dict[str, Document]] = {}
         written = zip(which.verdicts, which.partners, which.ious, which.distances, strict=True)
         owners = side.boxes.owners.tolist()
-        for owner, id_, values in zip(owners, side.boxes.ids, written, strict=True):
+        columns = zip(owners, side.boxes.ids, written, strict=True)
+        for place, (owner, id_, values) in enumerate(columns):
             if values[0] is not None:
-                given.setdefault(owner, {})[id_] = dict(zip(names, values, strict=True))
+                of_box = dict(zip(names, values, strict=True))
+                of_box |= {name: found.get(place) for name, found in scored.items()}
+                given.setdefault(owner, {})[id_] = of_box
         sides.append((f"{side.field}.detections", given, side.stored_ids))
     counts_of = [f"{eval_key}_{name}" for name in COUNTS]
     images = zip(boxes.sample_ids, boxes.modified, marks.counts, strict=True)
@@ -125,6 +162,15 @@ class EvaluationResult:
         repeated_boxes: boxes without a prediction that repeat exactly one which has a prediction;
             they are left out.
         boxes_without_distance: scored boxes whose true name states no taxon of the tree.
+        map: COCO's mean average precision over the overlaps 0.50, 0.55 ... 0.95; None for
+            predictions of the annotated boxes themselves.
+        map_50: the same where an overlap of 0.5 is enough.
+        map_75: the same where an overlap of 0.75 is enough.
+        detection: all of COCO's numbers, and those of each concept.
+        missing_boxes: detections that no annotated box accounts for.
+        spurious_boxes: annotated boxes that no detection matches.
+        badly_drawn_boxes: annotated boxes that match, but overlap by less than 0.75.
+        views: names of the saved views of these, the worst first.
     """
 
     eval_key: str
@@ -147,6 +193,14 @@ class EvaluationResult:
     unknown_names: tuple[str, ...]
     repeated_boxes: int = 0
     boxes_without_distance: int = 0
+    map: float | None = None
+    map_50: float | None = None
+    map_75: float | None = None
+    detection: DetectionScores | None = None
+    missing_boxes: int | None = None
+    spurious_boxes: int | None = None
+    badly_drawn_boxes: int | None = None
+    views: tuple[str, ...] = ()
 
 
 DETAILS: Final = "taxonomic"
@@ -234,6 +288,7 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
     # Distances may be left of an evaluation that was deleted without the plugin, whose metric
     # FiftyOne asks to delete them; they are replaced.
     distance = distance_attribute(eval_key)
+    schema |= problem_schema(eval_key, config.gt_field, config.pred_field)
     taken = [path for path in schema if dataset.get_field(path) and not path.endswith(distance)]
     taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
     if taken:
@@ -243,13 +298,14 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
         )
 
 
-def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
+def begin_run(samples: Any, eval_key: str, config: Any, has_problems: bool) -> Any:
     """Registers the run, in place of one that was there, and declares its fields.
 
     Args:
         samples: the dataset or view that is evaluated.
         eval_key: key of the evaluation.
         config: see ``detection_config``.
+        has_problems: whether scores of ``Problems`` will be written.
 
     Returns:
         FiftyOne's method object, for ``end_run``.
@@ -261,14 +317,15 @@ def begin_run(samples: Any, eval_key: str, config: Any) -> Any:
     method.ensure_requirements()
     # What a run of the same fields wrote goes first, whether it came to its end or not.
     schema = mark_schema(eval_key, config.gt_field, config.pred_field)
-    written = [path for path in schema if dataset.get_field(path) is not None]
+    scores = problem_schema(eval_key, config.gt_field, config.pred_field)
+    written = [path for path in schema | scores if dataset.get_field(path) is not None]
     if written:
         dataset.delete_sample_fields(written)
     if dataset.has_evaluation(eval_key):
         fo.core.evaluation.EvaluationMethod.delete_run(dataset, eval_key, cleanup=False)
         dataset._delete_empty_sidebar_group(eval_key)
     method.register_run(samples, eval_key)
-    declare(dataset, schema)
+    declare(dataset, schema | scores if has_problems else schema)
     return method
 
 

@@ -49,7 +49,7 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
                 facts=("The boxes are counted when it runs: there are too many to wait",)
             )
         try:
-            found = check_evaluation(dataset, **params.model_dump())
+            found = check_evaluation(dataset, **params.model_dump(), with_precision=False)
         except FathomNetError as error:
             return _refused(error)
         facts = [
@@ -62,6 +62,8 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             repeats = ("box that repeats", "boxes that repeat")
             left_out = counted(found.repeated_boxes, *repeats)
             facts.append(f"left out: {left_out} a predicted one exactly")
+        if found.missing_boxes is not None:
+            facts.append("A detector's own boxes: COCO's mean average precision is computed too")
         warnings = []
         if found.boxes_without_prediction:
             missing = counted(found.boxes_without_prediction, "box has", "boxes have")
@@ -75,6 +77,11 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             return ()
         where = f"The panel Model Evaluation shows it under {result['eval_key']}."
         said = [where]
+        if result.get("map") is not None:
+            precision = f"{result['map']:.3f}, at 0.5 {result['map_50']:.3f}"
+            said.append(f"Mean average precision {precision}, at 0.75 {result['map_75']:.3f}.")
+        if result.get("views"):
+            said.append(f"Boxes in which the two differ: views {', '.join(result['views'])}.")
         repeated = result.get("repeated_boxes", 0)
         if repeated:
             boxes = counted(repeated, "box that repeats", "boxes that repeat")

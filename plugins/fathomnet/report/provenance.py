@@ -206,6 +206,14 @@ _RELABELLING: Final = ("relabelling", "to", "boxes", "note")
 _EVALUATION: Final = (
     "evaluation", "predictions", "truth", "boxes", "accuracy", "mean distance", "since then",
 )  # fmt: skip
+_DETECTOR: Final = (
+    "evaluation", "mAP", "mAP 50", "mAP 75", "recall 100", "missing", "spurious", "badly drawn",
+)  # fmt: skip
+_OF_DETECTORS: Final = (
+    "COCO's mean average precision of detectors' own boxes, and the boxes in which they and the "
+    "annotations differ; the saved views missing_<evaluation>, spurious_... and badly_drawn_... "
+    "show the worst."
+)
 _VECTORS: Final = ("model", "of", "dimensions", "vectors", "state")
 _INDEX: Final = ("brain key", "kind", "method", "of", "since then")
 _UNCHANGED: Final = "nothing changed"
@@ -306,6 +314,7 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
             "Evaluations",
             (
                 *_rows(_EVALUATION, evaluations, _NO_EVALUATIONS),
+                *_average_precisions(dataset),
                 *([Note(_NOT_COMPARED)] if differ else ()),
             ),
         ),
@@ -332,6 +341,21 @@ def _vectors_there(dataset: Any, record: EmbeddingRecord) -> int:
     except DatasetError:
         return 0
     return dataset.count(path) if dataset.get_field(path) is not None else 0
+
+
+def _average_precisions(dataset: Any) -> Iterator[Block]:
+    """The evaluations of detectors' own boxes."""
+    rows: list[tuple[Cell, ...]] = []
+    for key in sorted(dataset.list_evaluations()):
+        details = EvaluationDetails.read(dataset, key)
+        found = None if details is None else details.result
+        if found is not None and found.detection is not None:
+            precision = (found.map, found.map_50, found.map_75, found.detection.recall_100)
+            wrong = (found.missing_boxes, found.spurious_boxes, found.badly_drawn_boxes)
+            rows.append((key, *precision, *wrong))
+    if rows:
+        yield Note(_OF_DETECTORS)
+        yield Table(_DETECTOR, tuple(rows))
 
 
 def _leaks(dataset: Any) -> Iterator[Block]:

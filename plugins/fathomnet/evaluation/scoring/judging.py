@@ -13,10 +13,13 @@ from typing_extensions import Self
 from ...catalog.catalog import groups_of_repeats
 from ...taxonomy import Taxonomy
 from .columns import Boxes, Pairs, pair_up
-from .matching import NO_PARTNER, Matches, match_boxes
+from .matching import NO_PARTNER, Matches, greatest_overlaps, match_boxes
 
 LEAST_IOU: Final = 0.5
 """The intersection over union that matches a prediction to a box without an annotation id."""
+
+WELL_DRAWN: Final = 0.75
+"""The intersection over union from which a box is drawn as the detector draws it; COCO's AP75."""
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.intp]
@@ -220,3 +223,56 @@ def _tally(
     right = has_box & named & (true == predicted)
     kinds = (right, ~has_box | (named & ~right), has_box & ~right)
     return np.stack([np.bincount(owners[kind], minlength=images) for kind in kinds], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What a detector's boxes say against annotated ones; scores in 0..1, the higher the worse.
+
+    Attributes:
+        missing: by the position of a prediction that no annotated box accounts for: its
+            confidence, times the part of it that overlaps none. Perhaps an annotation is missing.
+        spurious: by the position of an annotated box that no prediction matches: 1 less the
+            greatest overlap with one, times its confidence.
+        badly_drawn: by the position of an annotated box that matches, but overlaps by less than
+            ``WELL_DRAWN``: the confidence, times the part that does not overlap.
+    """
+
+    missing: dict[int, float]
+    spurious: dict[int, float]
+    badly_drawn: dict[int, float]
+
+
+def find_problems(truth: Boxes, predictions: Boxes, judgement: Judgement) -> Problems:
+    """The annotated boxes that a detector's boxes speak against, and those that may be missing.
+
+    A prediction that overlaps a box which another prediction has matched is a repeat, and says
+    nothing; crowds have no place of their own.
+
+    Args:
+        truth: the annotated boxes.
+        predictions: the predicted boxes.
+        judgement: how they were matched, and which of them count.
+    """
+    given = [1.0 if one is None else one for one in predictions.confidences]
+    confidences = np.array(given, np.float64)
+    overlaps, support = greatest_overlaps(truth, predictions, confidences)
+    has_box, has_prediction = (
+        rows != NO_PARTNER for rows in (judgement.row_truth, judgement.row_prediction)
+    )
+    alone = judgement.row_prediction[~has_box]
+    alone = alone[overlaps[alone] < LEAST_IOU]
+    missed = judgement.row_truth[~has_prediction]
+    missed = missed[~truth.crowds[missed]]
+    both = has_box & has_prediction
+    boxes, ones = judgement.row_truth[both], judgement.row_prediction[both]
+    ious = judgement.matches.ious[ones]
+    bad = (ious < WELL_DRAWN) & ~truth.crowds[boxes]
+    columns = (
+        (alone, confidences[alone] * (1 - overlaps[alone])),
+        (missed, 1 - support[missed]),
+        (boxes[bad], confidences[ones[bad]] * (1 - ious[bad])),
+    )
+    return Problems(
+        *(dict(zip(at.tolist(), scores.tolist(), strict=True)) for at, scores in columns)
+    )

@@ -106,12 +106,7 @@ def _candidates(
     truth: Boxes, predictions: Boxes, seekers: Positions, free: Positions, least_iou: float
 ) -> Iterable[tuple[int, list[tuple[int, float]]]]:
     """The free boxes that each seeker overlaps enough, seekers in order, boxes in order."""
-    starts = np.searchsorted(truth.owners[free], predictions.owners[seekers], "left")
-    ends = np.searchsorted(truth.owners[free], predictions.owners[seekers], "right")
-    sizes = ends - starts
-    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    ones = np.repeat(seekers, sizes)
-    boxes = free[np.repeat(starts, sizes) + within]
+    boxes, ones = _pairs_on_images(truth, predictions, seekers, free)
     ious = _ious(truth, predictions, boxes, ones)
     enough = ious >= min(least_iou, 1 - 1e-10)
     found: dict[int, list[tuple[int, float]]] = {}
@@ -119,6 +114,40 @@ def _candidates(
     for one, box, iou in zip(*columns, strict=True):
         found.setdefault(one, []).append((box, iou))
     return found.items()
+
+
+def _pairs_on_images(
+    truth: Boxes, predictions: Boxes, seekers: Positions, free: Positions
+) -> tuple[Positions, Positions]:
+    """Each free box of the image of each seeker, and the seeker; seekers and boxes in order."""
+    starts = np.searchsorted(truth.owners[free], predictions.owners[seekers], "left")
+    ends = np.searchsorted(truth.owners[free], predictions.owners[seekers], "right")
+    sizes = ends - starts
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return free[np.repeat(starts, sizes) + within], np.repeat(seekers, sizes)
+
+
+def greatest_overlaps(
+    truth: Boxes, predictions: Boxes, confidences: Floats
+) -> tuple[Floats, Floats]:
+    """How far any box of the other side covers each box.
+
+    Args:
+        truth: the annotated boxes.
+        predictions: the predicted boxes of the same images.
+        confidences: (P,) of the predictions.
+
+    Returns:
+        (P,) the greatest intersection over union of a prediction with an annotated box; and (T,)
+        of an annotated box with a prediction, times its confidence. 0 where there is none.
+    """
+    everything = np.arange(len(predictions)), np.arange(len(truth))
+    boxes, ones = _pairs_on_images(truth, predictions, *everything)
+    ious = _ious(truth, predictions, boxes, ones)
+    of_predictions, of_truth = np.zeros(len(predictions)), np.zeros(len(truth))
+    np.maximum.at(of_predictions, ones, ious)
+    np.maximum.at(of_truth, boxes, ious * confidences[ones])
+    return of_predictions, of_truth
 
 
 def _ious(truth: Boxes, predictions: Boxes, boxes: Positions, ones: Positions) -> Floats:
