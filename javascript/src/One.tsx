@@ -83,10 +83,13 @@ function Facts({ card }: { card: Card }) {
         <p>{`The model agrees (${percent(card.probability)})`}</p>
       )}
       {card.second !== null && (
-        <p>
+        <p data-testid="review-second">
           Next best: {card.second}
           {card.second_probability !== null && ` (${percent(card.second_probability)})`}
-          {card.margin !== null && `; the first name leads by ${percent(card.margin)}`}
+          {card.margin !== null &&
+            (card.margin < 0
+              ? `; it leads the predicted name by ${percent(-card.margin)}`
+              : `; the predicted name leads by ${percent(card.margin)}`)}
         </p>
       )}
       {card.suspicion !== null && (

@@ -15,6 +15,7 @@ import pytest
 from fathomnet_voxel51.dataset.hit_views import Hit, save_hits_view
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels.verdicts import VERDICT_KEYS, state_of
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling.box_states import box_ids
 from fathomnet_voxel51.relabelling.journal import acting_as, journals_of
 from fathomnet_voxel51.review import review_labels
@@ -269,6 +270,32 @@ def test_what_somebody_else_said_meanwhile_stays_and_is_told(app: App, dataset: 
     expect(panel.root.get_by_test_id("review-label")).to_contain_text("by bo")
     stored = boxes_of(dataset)[suspects[0]]
     assert (stored["label"], stored["reviewed_by"]) == ("Elpidia", "bo")
+
+
+def test_the_next_best_name_is_told_with_how_far_behind_or_ahead_it_is(
+    app: App, dataset: Any, tmp_path: Path
+) -> None:
+    suspects, stored = suspects_of(dataset), boxes_of(dataset)
+    numbers = [stored[label]["annotation_id"] for label in suspects[:2]]
+    path = tmp_path / "two.csv"
+    path.write_text(
+        "annotation_id,concept_name,confidence,label_2,confidence_2\n"
+        f"{numbers[0]},Caridea,0.6,Actiniaria,0.25\n{numbers[1]},Caridea,0.2,Actiniaria,0.7\n"
+    )
+    import_predictions(dataset, str(path))
+    panel = Panel(app)
+    panel.open(dataset)
+    second = panel.root.get_by_test_id("review-second")
+    for label, words in zip(
+        suspects,
+        ("(25 %); the predicted name leads by 35 %", "(70 %); it leads the predicted name by 50 %"),
+        strict=False,
+    ):
+        panel.wait_for_label(label)
+        expect(second).to_have_text(f"Next best: Actiniaria {words}")
+        panel.press("n")
+    panel.wait_for_label(suspects[2])
+    expect(second).to_have_count(0)
 
 
 def test_names_and_views_are_text_whatever_they_hold(app: App, dataset: Any) -> None:

@@ -200,6 +200,42 @@ def test_the_least_certain_predictions_come_first(dataset: Any, tmp_path: Path) 
     assert set(shown[70:]) == set(numbers) - set(predicted), "what was not predicted comes last"
 
 
+def test_margins_that_an_import_has_kept_give_the_order(dataset: Any, tmp_path: Path) -> None:
+    """Whichever of two names was decided on, and beside boxes that have probabilities alone."""
+    numbers = column(dataset, "annotation_id")
+    labels = list(numbers)[:40]
+    dice = np.random.default_rng(2)
+    first = dice.permutation(np.linspace(0.1, 0.93, 40)).round(4)
+    rows = [
+        f"{numbers[label]},Caridea,{share},Actiniaria,{round(1 - share, 4)}"
+        for label, share in zip(labels, first.tolist(), strict=True)
+    ]
+    path = tmp_path / "two.csv"
+    header = "annotation_id,concept_name,confidence,label_2,confidence_2"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    import_predictions(dataset, str(path), split="train")
+    apart = dict(zip(labels, np.abs(2 * first - 1).tolist(), strict=True))
+    expected = sorted(apart, key=apart.__getitem__)
+    (view,) = start_review(dataset, order="margin").views
+    dataset.reload()
+    assert queue(dataset, view)[:40] == expected
+
+    # As an import left them before it kept margins.
+    earlier = labels[10:20]
+    dataset.add_sample_field("model_predictions.detections.probabilities", fo.VectorField)
+    pairs = {label: np.array([one, 1 - one]) for label, one in zip(labels, first, strict=True)}
+    box_of = {number: label for label, number in numbers.items()}
+    for sample in dataset.exists("model_predictions"):
+        for box in sample.model_predictions.detections:
+            if box_of[box.annotation_id] in earlier:
+                box.probabilities = pairs[box_of[box.annotation_id]]
+                box.margin = box.second_label = box.second_confidence = None
+        sample.save()
+    (view,) = start_review(dataset, order="margin").views
+    dataset.reload()
+    assert queue(dataset, view)[:40] == expected
+
+
 def test_each_state_has_a_saved_view_that_follows_and_nobody_s_view_is_replaced(
     dataset: Any,
 ) -> None:

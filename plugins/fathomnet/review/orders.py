@@ -15,6 +15,7 @@ from ..errors import DatasetError
 from ..names import (
     ANNOTATION_ID,
     DEFAULT_MODEL,
+    MARGIN,
     MODEL_PREDICTIONS,
     PROBABILITIES,
     SUSPICION,
@@ -45,9 +46,13 @@ def require_order(dataset: Any, field: str, path: str, order: Order) -> None:
             f"the labels of {field} have no suspicion: run find_label_errors first, or choose "
             "another order"
         )
-    pairs = [f"{MODEL_PREDICTIONS}.detections.{one}" for one in (PROBABILITIES, ANNOTATION_ID)]
-    pairs.append(f"{path}.{ANNOTATION_ID}")
-    if order == "margin" and any(dataset.get_field(one) is None for one in pairs):
+    predicted = f"{MODEL_PREDICTIONS}.detections"
+    numbers = (f"{predicted}.{ANNOTATION_ID}", f"{path}.{ANNOTATION_ID}")
+    surety = (f"{predicted}.{MARGIN}", f"{predicted}.{PROBABILITIES}")
+    are_paired = all(dataset.get_field(one) is not None for one in numbers)
+    if order == "margin" and not (
+        are_paired and any(dataset.get_field(one) is not None for one in surety)
+    ):
         raise DatasetError(
             f"there are no probabilities in {MODEL_PREDICTIONS} for the boxes of {field}: run "
             "import_predictions with a file that has them, or choose another order"
@@ -102,16 +107,31 @@ def _attribute(dataset: Any, path: str, name: str) -> Iterator[tuple[str, str, A
 
 
 def _by_margin(dataset: Any, path: str) -> dict[str, float]:
-    """By each box, how much more probable the first predicted name is than the second."""
-    vectors = read_vectors(dataset, MODEL_PREDICTIONS, PROBABILITIES)
-    if vectors.matrix.shape[1] < 2:
-        return {}
-    best = np.sort(vectors.matrix, axis=1)[:, -2:]
-    margins = dict(zip(vectors.ids, (best[:, 1] - best[:, 0]).tolist(), strict=True))
-    predicted = _attribute(dataset, f"{MODEL_PREDICTIONS}.detections", ANNOTATION_ID)
-    of_number = {
-        (sample, number): margins[label] for sample, label, number in predicted if label in margins
-    }
+    """By each box, how far apart the predicted name and the second-best one are.
+
+    An import keeps that on each predicted box as its margin, which is negative where another name
+    is more probable than the predicted one. Boxes of an import before it did so have probabilities
+    alone, of which the two greatest are compared.
+    """
+    predicted = f"{MODEL_PREDICTIONS}.detections"
+    of_number: dict[tuple[str, int], float] = {}
+    without: dict[str, tuple[str, int]] = {}
+    for image in columns.read_images(dataset, boxes={predicted: (ANNOTATION_ID, MARGIN)}):
+        for box in columns.boxes_in(image, predicted):
+            if (number := box.get(ANNOTATION_ID)) is None:
+                continue
+            key = (str(image["_id"]), number)
+            if (margin := box.get(MARGIN)) is not None:
+                of_number[key] = abs(margin)
+            else:
+                without[str(box["_id"])] = key
+    if without and dataset.get_field(f"{predicted}.{PROBABILITIES}") is not None:
+        vectors = read_vectors(dataset, MODEL_PREDICTIONS, PROBABILITIES)
+        rows = [row for row, label in enumerate(vectors.ids) if label in without]
+        if rows and vectors.matrix.shape[1] > 1:
+            best = np.sort(vectors.matrix[rows], axis=1)[:, -2:]
+            keys = (without[vectors.ids[row]] for row in rows)
+            of_number.update(zip(keys, (best[:, 1] - best[:, 0]).tolist(), strict=True))
     return {
         label: of_number[sample, number]
         for sample, label, number in _attribute(dataset, path, ANNOTATION_ID)

@@ -16,6 +16,7 @@ from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.panels.review import cards
 from fathomnet_voxel51.panels.review.panel import MOST_CARDS
+from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling.box_states import box_ids
 from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.review import review_labels, sets, start_review
@@ -116,6 +117,50 @@ def test_probabilities_give_the_second_best_name_and_by_how_much_it_is_behind() 
     assert said["margin"] == pytest.approx(0.35)
     agreed = cards._said_of({"label": "B"}, ranked)
     assert (agreed["suggestion"], agreed["second"]) == (None, "C")
+
+
+def test_what_an_import_has_kept_of_second_best_names_is_shown(
+    dataset: Any, tmp_path: Path
+) -> None:
+    """Whether it has them from columns, or from probabilities over which another rule decided."""
+    boxes = box_ids(dataset, PATH)[:3]
+    found = dataset.values(f"{PATH}.annotation_id", unwind=True)
+    numbers = dict(zip(ids(dataset), found, strict=True))
+    rows = (
+        ("Actiniaria", 0.5, "Caridea", 0.375),
+        ("Caridea", 0.25, "Actiniaria", 0.625),
+        ("Caridea", 1.0, "", ""),
+    )
+    lines = ["annotation_id,concept_name,confidence,label_2,confidence_2"]
+    lines += [
+        f"{numbers[label]},{','.join(map(str, row))}"
+        for (_, label), row in zip(boxes, rows, strict=True)
+    ]
+    (tmp_path / "two.csv").write_text("\n".join(lines) + "\n")
+    import_predictions(dataset, str(tmp_path / "two.csv"), split="train")
+    kept = sets.keep_set(dataset, boxes)
+    expected = [
+        ("Actiniaria", "Caridea", 0.375, 0.125),
+        ("Caridea", "Actiniaria", 0.625, -0.375),
+        ("Caridea", None, None, None),
+    ]
+    assert second_best(dataset, kept.key) == expected
+
+    lines = ["annotation_id,concept_name,Actiniaria,Brisingida,Caridea"]
+    lines += [
+        f"{numbers[boxes[0][1]]},Actiniaria,0.5,0.125,0.375",
+        f"{numbers[boxes[1][1]]},Caridea,0.625,0.125,0.25",
+    ]
+    (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n")
+    import_predictions(dataset, str(tmp_path / "wide.csv"), split="train")
+    assert second_best(dataset, kept.key)[:2] == expected[:2]
+
+
+def second_best(dataset: Any, key: str) -> list[tuple[Any, ...]]:
+    """Of the first three labels: what is suggested, the next best, its share and the margin."""
+    told = asked(dataset, "load_cards", key=key, places=[0, 1, 2])["cards"]
+    names = ("suggestion", "second", "second_probability", "margin")
+    return [tuple(card[name] for name in names) for card in told]
 
 
 def test_progress_is_of_the_whole_field_by_person_and_concept(dataset: Any) -> None:

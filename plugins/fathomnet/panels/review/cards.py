@@ -66,7 +66,8 @@ def read_cards(dataset: Any, field: str, boxes: Sequence[Box]) -> list[Card]:
             if (sample, str(box["_id"])) in asked:
                 opinion = predicted.get(box.get(names.ANNOTATION_ID), {})
                 ranked = _ranked(opinion, concepts.get(image.get("split") or "", ()))
-                card = _card(image, box, media) | _said_of(box, ranked or _named(box, model), tree)
+                said = _said_of(box, ranked or _named(box, model), tree, opinion)
+                card = _card(image, box, media) | said
                 cards[sample, card["id"]] = card
     return [cards[box] for box in boxes if box in cards]
 
@@ -141,7 +142,8 @@ _ATTRIBUTES: Final = (
     names.SUSPICION_BY_NEIGHBOURS,
     names.SUGGESTED_LABEL,
 )
-_PREDICTED: Final = (names.ANNOTATION_ID, "label", "confidence", names.PROBABILITIES)
+_SECOND: Final = (names.SECOND_LABEL, names.SECOND_CONFIDENCE, names.MARGIN)
+_PREDICTED: Final = (names.ANNOTATION_ID, "label", "confidence", names.PROBABILITIES, *_SECOND)
 
 _Ranked = list[tuple[str, float | None]]
 """Predicted names with their probabilities, the most probable first."""
@@ -166,8 +168,18 @@ def _card(image: Document, box: Document, media: str) -> Card:
     }
 
 
-def _said_of(box: Document, ranked: _Ranked, taxonomy: Taxonomy) -> Card:
-    """What a model and the boxes that look alike say of a label."""
+def _said_of(
+    box: Document, ranked: _Ranked, taxonomy: Taxonomy, opinion: Document | None = None
+) -> Card:
+    """What a model and the boxes that look alike say of a label.
+
+    Args:
+        box: the label.
+        ranked: predicted names, the most probable first.
+        taxonomy: the tree of concepts.
+        opinion: its prediction. What an import has kept there of the second-best name is told;
+            where it has not, that is found in ``ranked``.
+    """
     label, suspect = box.get("label"), box.get(names.SUGGESTED_LABEL)
     best = ranked[0][0] if ranked else None
     suggestion = suspect or best
@@ -175,10 +187,13 @@ def _said_of(box: Document, ranked: _Ranked, taxonomy: Taxonomy) -> Card:
         suggestion = None
     chances = dict(ranked)
     is_placed = label in taxonomy and suggestion in taxonomy
-    second, likely = next(
-        (one for one in ranked if one[0] not in (suggestion, label)), (None, None)
-    )
-    first = ranked[0][1] if len(ranked) > 1 else None
+    second, likely, margin = ((opinion or {}).get(name) for name in _SECOND)
+    if second is None:
+        second, likely = next(
+            (one for one in ranked if one[0] not in (suggestion, label)), (None, None)
+        )
+        first = ranked[0][1] if len(ranked) > 1 else None
+        margin = None if first is None else first - (ranked[1][1] or 0.0)
     signals = {
         "model": box.get(names.SUSPICION_BY_MODEL),
         "look-alikes": box.get(names.SUSPICION_BY_NEIGHBOURS),
@@ -190,7 +205,7 @@ def _said_of(box: Document, ranked: _Ranked, taxonomy: Taxonomy) -> Card:
         "probability": chances.get(suggestion or label or ""),
         "second": second,
         "second_probability": likely,
-        "margin": None if first is None else first - (ranked[1][1] or 0.0),
+        "margin": margin,
         "distance": taxonomy.distance(label, suggestion) if is_placed else None,
         "suspicion": box.get(names.SUSPICION),
         "said_by": said_by or (["model"] if suggestion and suggestion == best else []),
@@ -204,15 +219,25 @@ def _named(box: Document, attributes: tuple[str, str]) -> _Ranked:
 
 
 def _ranked(opinion: Document, concepts: Sequence[str]) -> _Ranked:
-    """The predicted names of a box, the most probable first."""
+    """The predicted names of a box, the most probable first.
+
+    The name that was decided on stands before them where the second-best one is kept beside it.
+    """
     stored = opinion.get(names.PROBABILITIES)
     probabilities: list[float] = []
     if stored is not None:
         unpacker = VectorUnpacker()
         unpacker.add(stored) if isinstance(stored, bytes) else unpacker.add_array(stored)
         probabilities = unpacker.matrix()[0].tolist()
+    ranked: _Ranked = []
     if len(probabilities) == len(concepts) and concepts:
         best = sorted(range(len(concepts)), key=lambda place: -probabilities[place])[:_ALIKE]
-        return [(concepts[place], probabilities[place]) for place in best]
-    name = opinion.get("label")
-    return [(name, opinion.get("confidence"))] if name else []
+        ranked = [(concepts[place], probabilities[place]) for place in best]
+    name, second = opinion.get("label"), opinion.get(names.SECOND_LABEL)
+    if name and (second or not ranked):
+        decided = [(name, opinion.get("confidence"))]
+        if second and second != name:
+            decided.append((second, opinion.get(names.SECOND_CONFIDENCE)))
+        told = {one for one, _ in decided}
+        return [*decided, *(one for one in ranked if one[0] not in told)]
+    return ranked
