@@ -1,8 +1,21 @@
 /** What the FiftyOne App provides to plugins, as far as this one uses it; the same on 1.11 and 1.22. */
 import type { ComponentType } from "react";
+import type { Field } from "./tooltips";
+
+/** Something in the state of the App, which has values of a type only for the compiler. */
+interface Atom<Value> {
+  readonly key: string;
+  readonly value?: Value;
+}
+
+/** What an operator is called with. */
+export interface Context {
+  params: Record<string, unknown>;
+  state: { snapshot: { getPromise<Value>(atom: Atom<Value>): Promise<Value> } };
+}
 
 interface OperatorHooks {
-  execute(context: { params: Record<string, unknown> }): unknown;
+  execute(context: Context): unknown;
 }
 
 type OperatorClass = new (plugin: string) => OperatorHooks;
@@ -41,7 +54,11 @@ interface AppGlobals {
   __fou__: {
     getFetchFunction(): (method: string, path: string, body: unknown) => Promise<unknown>;
   };
-  __fos__: { getSampleSrc(path: string): string };
+  __fos__: {
+    getSampleSrc(path: string): string;
+    datasetName: Atom<string | null>;
+    fieldSchema(of: { space: "SAMPLE" }): Atom<Record<string, Field>>;
+  };
   __fosp__: { usePanelId(): string };
 }
 

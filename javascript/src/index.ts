@@ -1,9 +1,10 @@
-/** Registers what draws the panel, and the operator by which a set is shown in it. */
+/** Registers what draws the panel, and what the App does by itself in the browser. */
 import { Review } from "./Review";
 import { offer, show } from "./doors";
-import { app } from "./fiftyone";
+import { type Context, app } from "./fiftyone";
 import { PLUGIN } from "./server";
 import { addStyle } from "./style";
+import { hideOnce, unreadable } from "./tooltips";
 
 const { Operator, OperatorConfig, registerOperator } = app.__foo__;
 
@@ -12,14 +13,40 @@ class ShowReviewSet extends Operator {
     return new OperatorConfig({ name: "show_review_set", label: "Show a review", unlisted: true });
   }
 
-  execute({ params }: { params: Record<string, unknown> }): void {
+  execute({ params }: Context): void {
     if (params.key) show(String(params.key));
     else offer(String(params.offer));
   }
 }
 
+class TidyTooltips extends Operator {
+  get config(): object {
+    return new OperatorConfig({
+      name: "tidy_tooltips",
+      label: "Leave ids and vectors out of tooltips",
+      unlisted: true,
+      onDatasetOpen: true,
+    });
+  }
+
+  async execute({ state }: Context): Promise<void> {
+    const { datasetName, fieldSchema } = app.__fos__;
+    const [dataset, fields] = await Promise.all([
+      state.snapshot.getPromise(datasetName),
+      state.snapshot.getPromise(fieldSchema({ space: "SAMPLE" })),
+    ]);
+    if (!dataset) return;
+    for (const [field, names] of unreadable(fields)) {
+      hideOnce(window.localStorage, dataset, field, names);
+    }
+  }
+}
+
 addStyle();
 registerOperator(ShowReviewSet, PLUGIN);
+registerOperator(TidyTooltips, PLUGIN);
+// A dataset that is opened with the page may be there before this is.
+void app.__foo__.executeOperator(`${PLUGIN}/tidy_tooltips`);
 app.__fop__.registerComponent({
   name: "FathomNetReview",
   label: "FathomNet: review",
