@@ -21,6 +21,7 @@ from fathomnet_voxel51.relabelling.box_states import box_ids
 from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.review import review_labels, sets, start_review
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
@@ -110,12 +111,12 @@ def test_probabilities_give_the_second_best_name_and_by_how_much_it_is_behind() 
         {"probabilities": np.array([0.1, 0.6, 0.25, 0.05], np.float32)}, ("A", "B", "C", "D")
     )
     assert [name for name, _ in ranked] == ["B", "C", "A", "D"]
-    said = cards._said_of({"label": "C"}, ranked)
+    said = cards._said_of({"label": "C"}, ranked, load_taxonomy())
     assert (said["suggestion"], said["is_stored"], said["said_by"]) == ("B", False, ["model"])
     assert said["probability"] == pytest.approx(0.6)
     assert (said["second"], said["second_probability"]) == ("A", pytest.approx(0.1))
     assert said["margin"] == pytest.approx(0.35)
-    agreed = cards._said_of({"label": "B"}, ranked)
+    agreed = cards._said_of({"label": "B"}, ranked, load_taxonomy())
     assert (agreed["suggestion"], agreed["second"]) == (None, "C")
 
 
