@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -372,7 +372,8 @@ def _read_camera_traps(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
 def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
     """A CSV or Parquet file with a rectangle in each row."""
     is_parquet = source.content.startswith(PARQUET_MARK)
-    unit, header, lines = _parquet_lines(source) if is_parquet else _csv_rows(source)
+    lines = _parquet_lines(source) if is_parquet else csv_lines(source)
+    unit, header = "row" if is_parquet else "line", list(map(str, next(lines)[1]))
     columns = detection_columns(header)
     assert columns is not None, "its form was found before"
     rows = _Rows(source.subject, names.of_category if columns.is_category else names.known)
@@ -384,7 +385,10 @@ def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
             rows.reject(where, problem)
             continue
         score = None if columns.score is None else cells[columns.score]
-        image = _image_cell(cells[columns.image]) if columns.is_image_id else cells[columns.image]
+        image = cells[columns.image]
+        if columns.is_image_id and isinstance(image, str):
+            # An id as a number, where a table writes it as a text.
+            image = whole_number(image) if whole_number(image) is not None else image
         rectangle = _rectangle(cells, columns)
         concept = cells[columns.concept]
         rows.add(where, image, concept, rectangle, score, columns.score is not None)
@@ -397,15 +401,8 @@ def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
     return _columns(rows, source, TABLE, is_relative, ignored, notes)
 
 
-def _csv_rows(source: SourceFile) -> tuple[str, list[str], Iterator[tuple[int, Sequence[object]]]]:
-    lines = csv_lines(source)
-    header = next(lines, (1, list[str]()))[1]
-    return "line", header, lines
-
-
-def _parquet_lines(
-    source: SourceFile,
-) -> tuple[str, list[str], Iterator[tuple[int, Sequence[object]]]]:
+def _parquet_lines(source: SourceFile) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The header, as row 0, and the rows with their numbers."""
     try:
         file = pq.ParquetFile(io.BytesIO(source.content))
         check_extent(source, file.metadata)
@@ -416,13 +413,7 @@ def _parquet_lines(
         problem = f"is a damaged or cut off Parquet file ({reason})"
         raise InputError(source.subject, [Fault("file", problem)], EXPECTED) from None
     cells = [column.to_pylist() for column in table.columns]
-    return "row", list(table.column_names), enumerate(zip(*cells, strict=True), start=1)
-
-
-def _image_cell(cell: object) -> object:
-    """An image's id as a number, where a table writes it as a text."""
-    number = whole_number(cell) if isinstance(cell, str) else None
-    return cell if number is None else number
+    return enumerate(chain([table.column_names], zip(*cells, strict=True)))
 
 
 def _rectangle(cells: Sequence[object], columns: Columns) -> object:
