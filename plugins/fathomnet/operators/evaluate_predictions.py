@@ -62,8 +62,6 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
             repeats = ("box that repeats", "boxes that repeat")
             left_out = counted(found.repeated_boxes, *repeats)
             facts.append(f"left out: {left_out} a predicted one exactly")
-        if found.missing_boxes is not None:
-            facts.append("A detector's own boxes: COCO's mean average precision is computed too")
         warnings = []
         if found.boxes_without_prediction:
             missing = counted(found.boxes_without_prediction, "box has", "boxes have")
