@@ -132,3 +132,31 @@ def test_an_edit_leaves_boxes_alone_whose_label_is_another_one_now(
     assert dataset.values(f"{BOXES}.label") == [["C", "B"], ["D", "B"], ["D", "B"]]
     assert dataset.values(f"{BOXES}.mark")[1:] == [[None, "old"]] * 2
     assert dataset._sample_collection.find_one({"_id": first._id}) == untouched
+
+
+def test_boxes_that_share_what_they_get_are_alone_in_getting_it(
+    dataset: Any, either_way: str
+) -> None:
+    """An image whose boxes all get it, one with another box, and one whose boxes get two things."""
+    first, second, third = dataset.values(f"{BOXES}.id")
+    one, other = {"score": 1.0, "mark": None}, {"score": 2.0, "mark": "new"}
+    samples = dataset.values("id")
+    made = [
+        ImageChange(samples[0], boxes={BOXES: dict.fromkeys(first, one)}),
+        ImageChange(samples[1], boxes={BOXES: {second[1]: one}}),
+        ImageChange(samples[2], boxes={BOXES: {third[0]: one, third[1]: other}}),
+    ]
+    before = dataset.values("last_modified_at")
+    assert sum(change_images(dataset, made, none_removes=True)) == 3
+    assert dataset.values(f"{BOXES}.score") == [[1.0, 1.0], [None, 1.0], [1.0, 2.0]]
+    assert dataset.values(f"{BOXES}.mark") == [[None, None], ["old", None], [None, "new"]]
+    assert all(
+        then < now for then, now in zip(before, dataset.values("last_modified_at"), strict=True)
+    )
+    # In one image all get the same, in two of them it is not the same.
+    made = [
+        ImageChange(samples[0], boxes={BOXES: dict.fromkeys(first, other)}),
+        ImageChange(samples[1], boxes={BOXES: dict.fromkeys(second, one)}),
+    ]
+    assert sum(change_images(dataset, made)) == 2
+    assert dataset.values(f"{BOXES}.score") == [[2.0, 2.0], [1.0, 1.0], [1.0, 2.0]]

@@ -111,6 +111,7 @@ class ImageChange:
         sample_id: its id.
         fields: values of its fields, as MongoDB stores them.
         boxes: by the path of a list of boxes and the box's id, the attributes that the box gets.
+            Boxes that get the very same mapping are written together, which is much cheaper.
         places: by path and id, where in its list each of these boxes was seen: the image is left
             alone if any is no longer there. Boxes of a path that is absent are found by their ids,
             and those that are not there are left out.

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.collection import Collection
 
 from ..errors import DatasetError
@@ -148,35 +148,73 @@ def _write_batch(
         there = collection.find({"_id": {"$in": read}}, {"last_modified_at": True})
         stamps = {str(one["_id"]): one.get("last_modified_at") for one in there}
     moment = now()
-    updates = []
+    updates: list[UpdateOne | UpdateMany] = []
+    alike: dict[tuple[str, int], list[ImageChange]] = {}
     for change in batch:
-        where: Document = {"_id": ObjectId(change.sample_id)}
+        if (same := _same_for_all(change)) is not None:
+            alike.setdefault(same, []).append(change)
+            continue
         untouched = change.read_at is not None and stamps.get(change.sample_id) == change.read_at
-        given: Document = dict(change.fields)
-        filters: list[Document] = []
-        for path, boxes in change.boxes.items():
-            places = change.places.get(path)
-            for id_, attributes in boxes.items():
-                if places is not None:
-                    prefix = f"{path}.{places[id_]}."
-                    if not untouched:
-                        where[f"{prefix}_id"] = ObjectId(id_)
-                else:
-                    # MongoDB takes letters and digits, a letter first, as the name of a filter.
-                    name = f"b{len(filters)}"
-                    prefix = f"{path}.$[{name}]."
-                    filters.append({f"{name}._id": ObjectId(id_)})
-                for attribute, value in attributes.items():
-                    given[prefix + attribute] = value
-        update: Document = {"$set": given}
-        if none_removes:
-            taken = {path: "" for path, value in given.items() if value is None}
-            update = {"$set": {path: one for path, one in given.items() if one is not None}}
-            update |= {"$unset": taken} if taken else {}
-        update["$set"]["last_modified_at"] = moment
-        updates.append(UpdateOne(where, update, array_filters=filters or None))
+        updates.append(_update_of_one(change, untouched, none_removes, moment))
+    for (path, _), changes in alike.items():
+        # Of a whole batch, in one update: the server reads it once.
+        (attributes, *_) = changes[0].boxes[path].values()
+        given = {f"{path}.$[b].{name}": value for name, value in attributes.items()}
+        labels = [ObjectId(label) for change in changes for label in change.boxes[path]]
+        where: Document = {"_id": {"$in": [ObjectId(change.sample_id) for change in changes]}}
+        update = _update_of(given, none_removes, moment)
+        updates.append(UpdateMany(where, update, array_filters=[{"b._id": {"$in": labels}}]))
     matched = collection.bulk_write(updates, ordered=False).matched_count
     return len(batch), len(batch) - matched
+
+
+def _same_for_all(change: ImageChange) -> tuple[str, int] | None:
+    """A path and which mapping all changed boxes get there, if that is all that an image gets."""
+    if change.fields or change.places or len(change.boxes) != 1:
+        return None
+    ((path, boxes),) = change.boxes.items()
+    mappings = {id(attributes) for attributes in boxes.values()}
+    return (path, mappings.pop()) if len(mappings) == 1 else None
+
+
+def _update_of_one(
+    change: ImageChange, untouched: bool, none_removes: bool, moment: datetime
+) -> UpdateOne:
+    """The update of one image; of an untouched one, boxes are where they were."""
+    where: Document = {"_id": ObjectId(change.sample_id)}
+    given: Document = dict(change.fields)
+    filters: list[Document] = []
+    for path, boxes in change.boxes.items():
+        places = change.places.get(path)
+        labels_of: dict[int, list[ObjectId]] = {}
+        for id_, attributes in boxes.items():
+            if places is not None:
+                prefix = f"{path}.{places[id_]}."
+                if not untouched:
+                    where[f"{prefix}_id"] = ObjectId(id_)
+            elif id(attributes) in labels_of:
+                labels_of[id(attributes)].append(ObjectId(id_))
+                continue
+            else:
+                # MongoDB takes letters and digits, a letter first, as the name of a filter.
+                name = f"b{len(filters)}"
+                prefix = f"{path}.$[{name}]."
+                labels_of[id(attributes)] = [ObjectId(id_)]
+                filters.append({f"{name}._id": {"$in": labels_of[id(attributes)]}})
+            for attribute, value in attributes.items():
+                given[prefix + attribute] = value
+    return UpdateOne(where, _update_of(given, none_removes, moment), array_filters=filters or None)
+
+
+def _update_of(given: Document, none_removes: bool, moment: datetime) -> Document:
+    """The update that gives values to paths; None takes them away, where it removes."""
+    update: Document = {"$set": given}
+    if none_removes:
+        taken = {path: "" for path, value in given.items() if value is None}
+        update = {"$set": {path: one for path, one in given.items() if one is not None}}
+        update |= {"$unset": taken} if taken else {}
+    update["$set"]["last_modified_at"] = moment
+    return update
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ..dataset.records import (
 )
 from ..dataset.schema import boxes_path, declare
 from ..errors import DatasetError, Fault, InputError
+from ..garbage_collector import collector_paused
 from ..labels.verdicts import STATES, round_schema, standing, verdict_schema
 from ..names import (
     ASSIGNEE,
@@ -92,6 +93,7 @@ class RoundResult:
     twice: int
 
 
+@collector_paused()
 def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
     dataset: Any,
     name: str = "",
@@ -310,16 +312,23 @@ def _assigned(
     begun: Round, path: str, queues: Mapping[str, Sequence[Box]]
 ) -> Iterator[ImageChange]:
     """What each image gets: the round of its labels, and who is to look at them."""
-    given: dict[str, dict[str, dict[str, Any]]] = {}
+    owners: dict[str, dict[str, tuple[str, ...]]] = {}
     for person, queue in queues.items():
         for sample, label in queue:
-            of_image = given.setdefault(sample, {})
-            if label in of_image:
-                of_image[label][SECOND_ASSIGNEE] = person
-                continue
-            people = {ASSIGNEE: person or None, SECOND_ASSIGNEE: None}
-            of_image[label] = {REVIEW_ROUND: begun.name, **people}
-    return (ImageChange(sample, boxes={path: some}) for sample, some in given.items())
+            of_image = owners.setdefault(sample, {})
+            of_image[label] = (*of_image.get(label, ()), person)
+    # One mapping for all labels of the same people, as they are written together.
+    given = {
+        people: {
+            REVIEW_ROUND: begun.name,
+            ASSIGNEE: people[0] or None,
+            SECOND_ASSIGNEE: people[1] if len(people) > 1 else None,
+        }
+        for people in {one for of_image in owners.values() for one in of_image.values()}
+    }
+    for sample, of_image in owners.items():
+        boxes = {label: given[people] for label, people in of_image.items()}
+        yield ImageChange(sample, boxes={path: boxes})
 
 
 def _view_names(begun: Round) -> dict[str, str]:
