@@ -314,6 +314,13 @@ def test_no_name_is_ever_markup(panel: DrivenPanel) -> None:
     assert r"\<script\>alert('1')\</script\> a\|b \*c\* $d" in said
 
 
+def test_boxes_that_the_app_does_not_show_yet_are_not_taken_for_all(panel: DrivenPanel) -> None:
+    """The panel says what was opened before the App shows it."""
+    told = panel.fire("review_opened", field="ground_truth")
+    assert "does not show these boxes" in told.of("notify")[0]["message"]
+    assert not told.of("open_panel")
+
+
 def test_an_evaluation_that_was_made_again_is_read_again(
     panel: DrivenPanel, dataset: Any, boxes: list[Box]
 ) -> None:

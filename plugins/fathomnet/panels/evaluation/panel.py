@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from ...errors import DatasetError
 from ...evaluation import finished
 from ...evaluation.scoring.confusion import CONCEPT
 from ...names import RANKS
+from ...seen import boxes_meant
 from ...text import counted, literal
 from ..base import WRAPPED, DatasetPanel, Figure, Gap, show_view
 from .at_rank import KINDS, LEVELS, Chosen, EvaluationAtRank
@@ -261,6 +263,12 @@ class EvaluationByRank(DatasetPanel):
 
     def review_opened(self, ctx: Any) -> None:
         """Opens the labels of the boxes that were opened in the review panel."""
+        with suppress(DatasetError):  # which is told where they are opened
+            if boxes_meant(ctx, ctx.params["field"], scope="shown") is None:
+                # The panel says what was opened before the App shows it; all are not meant.
+                words = "The App does not show these boxes: wait for them, or click them again"
+                ctx.ops.notify(words)
+                return
         self.review(ctx, ctx.panel.state.opened)
 
     def show_everything(self, ctx: Any) -> None:
