@@ -254,3 +254,11 @@ def test_a_repeat_renews_scores_and_views_and_deleting_takes_the_scores(
     planted.delete_evaluation("f")
     schema = planted.get_field_schema(flat=True)
     assert not [path for path in schema if "missing" in path or "badly_drawn" in path]
+
+
+def test_scores_left_of_an_evaluation_deleted_without_the_plugin_are_replaced(planted: Any) -> None:
+    planted.add_sample_field("detected.detections.missing_e", fo.FloatField)
+    planted.set_values("detected.detections.missing_e", [[0.125] * 4])
+    evaluate_predictions(planted, "detected", eval_key="e")
+    (missing,) = planted.values("detected.detections.missing_e")
+    assert missing == [None, None, pytest.approx(0.75), None]

@@ -285,10 +285,9 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
             raise DatasetError(str(error)) from None
         return
     schema = mark_schema(eval_key, config.gt_field, config.pred_field)
-    # Distances may be left of an evaluation that was deleted without the plugin, whose metric
-    # FiftyOne asks to delete them; they are replaced.
+    # Distances, and scores of ``Problems``, may be left of an evaluation that was deleted without
+    # the plugin, whose metric FiftyOne asks to delete them; they are replaced.
     distance = distance_attribute(eval_key)
-    schema |= problem_schema(eval_key, config.gt_field, config.pred_field)
     taken = [path for path in schema if dataset.get_field(path) and not path.endswith(distance)]
     taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
     if taken:
