@@ -11,6 +11,7 @@ import pytest
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.review.sets import read_set
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from playwright.sync_api import expect
 
@@ -102,6 +103,40 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app.wait_until_drawn()
     plot(app, "ranks").scroll_into_view_if_needed()
     app.screenshot(pictures / "evaluation-by-rank.png")
+
+
+def test_what_is_wrong_of_a_family_is_reviewed_by_two_actions(app: App, dataset: Any) -> None:
+    evaluate_predictions(dataset)
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    choose(app, "Rank", "family")
+    _, row, _, true, _ = largest_mistake(app, "family")
+    edge = len(plot(app, "matrix").evaluate("plot => plot.data[0].x")) - 1
+    family = {name: load_taxonomy().rollup(name, "family") for name in load_taxonomy().names}
+    labels, names = (
+        dataset.values(f"ground_truth.detections.{name}", unwind=True) for name in ("id", "label")
+    )
+    predicted = dataset.values("model_predictions.detections.label", unwind=True)
+    wrong = {
+        label
+        for label, name, other in zip(labels, names, predicted, strict=True)
+        if family.get(name) == true != family.get(other)
+    }
+
+    actions = 0
+    click(app, "matrix", edge, row)
+    actions += 1
+    wait_for_patches(app, len(wrong))
+    app.page.get_by_role("button", name="Review them").click()
+    actions += 1
+    progress = app.page.get_by_test_id("review-progress")
+    expect(progress).to_contain_text(f"0 of {len(wrong)} labels done", timeout=PATIENCE)
+    assert actions == 2
+    kept = read_set(dataset)
+    assert kept is not None
+    assert {label for _, label in kept.boxes} == wrong
 
 
 def test_a_correction_makes_the_evaluation_out_of_date_until_it_is_made_again(
