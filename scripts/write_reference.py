@@ -42,6 +42,7 @@ TEXT_KINDS: Final = {
     Widget.FILE: "file",
     Widget.PLACE: "place",
     Widget.BOXES_FIELD: "field of boxes",
+    Widget.LABELS_FIELD: "field of boxes or crops",
     Widget.PATCHES_FIELD: "field of boxes, or nothing",
     Widget.MODEL: "model",
     Widget.TEXT_MODEL: "model",

@@ -6,6 +6,7 @@ from typing import Final, Literal
 PLUGIN_NAME: Final = "@fathomnet/voxel51"
 
 DATASET_NAME: Final = "fathomnet-2025"
+CROPS_DATASET: Final = "fathomnet-crops"
 SPLITS: Final = ("train", "val", "test")
 Split = Literal["train", "val", "test"]
 TRAIN_TAG: Final = "train"

@@ -31,6 +31,16 @@ GOOD: Final[tuple[Given, ...]] = (
     ("check_setup", {}),
     ("ingest_dataset", {"train_annotations": "@train", "media_root": "@", "dataset_name": NAME}),
     ("ingest_dataset", {"test_annotations": "@other", "media_root": "@", "dataset_name": NAME}),
+    ("ingest_crops", {"table": "@crops.csv", "dataset_name": f"{NAME}-crops"}),
+    (
+        "ingest_crops",
+        {
+            "table": "@rois.csv",
+            "columns": ["path=cutout", "label=taxon"],
+            "split": "val",
+            "dataset_name": f"{NAME}-crops",
+        },
+    ),
     ("add_primary_label", {}),
     ("add_primary_label", {"field": "another_label"}),
     ("add_taxonomy_ranks", {}),
@@ -96,6 +106,20 @@ BAD: Final[tuple[Given, ...]] = (
     ("ingest_dataset", {"train_annotations": "@no", "media_root": "@", "dataset_name": "new"}),
     ("ingest_dataset", {"train_annotations": "@train", "dataset_name": f"{NAME}-foreign"}),
     ("ingest_dataset", {"train_annotations": "@train", "limit": 0}),
+    ("ingest_crops", {}),
+    ("ingest_crops", {"table": "@crops.csv", "folder": "@"}),
+    ("ingest_crops", {"table": "@no"}),
+    ("ingest_crops", {"table": "@rois.csv"}),
+    ("ingest_crops", {"table": "@bad.csv"}),
+    ("ingest_crops", {"folder": "@train"}),
+    ("ingest_crops", {"folder": "@", "columns": ["path=cutout"]}),
+    ("ingest_crops", {"table": "@rois.csv", "columns": ["path=file"]}),
+    ("ingest_crops", {"table": "@rois.csv", "columns": ["cutout"]}),
+    ("ingest_crops", {"table": "@crops.csv", "media_root": "s3://bucket"}),
+    ("ingest_crops", {"table": "@crops.csv", "label_field": "filepath"}),
+    ("ingest_crops", {"table": "@crops.csv", "split": "dev"}),
+    ("ingest_crops", {"table": "@crops.csv", "dataset_name": NAME, "split": "val"}),
+    ("ingest_crops", {"table": "@crops.csv", "dataset_name": f"{NAME}-foreign"}),
     ("add_primary_label", {"source_field": "nothing"}),
     ("add_primary_label", {"source_field": "one_label"}),
     ("add_primary_label", {"field": "ground_truth"}),
@@ -258,6 +282,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cycle.nwk").write_text("(A,B)A;")
     (folder / "renamed.csv").write_text("old,new\nSebastes,Scotoplanes globosa\n")
     (folder / "unknown.csv").write_text("old,new\nSebastes,Unicorn\n")
+    (folder / "crops.csv").write_text("path,label\nrois/a.png,Sebastes\n")
+    (folder / "rois.csv").write_text("cutout,taxon\nrois/b.png,Aegina\n")
     return folder
 
 
@@ -285,8 +311,9 @@ def dataset(folder: Path) -> Iterator[Any]:
     relabel_boxes(dataset.limit(1), "Sebastes")
     foreign = fo.Dataset(f"{NAME}-foreign", persistent=True)
     yield dataset
-    for one in (dataset, foreign):
-        fo.delete_dataset(one.name)
+    for name in (dataset.name, foreign.name, f"{NAME}-crops"):
+        if fo.dataset_exists(name):
+            fo.delete_dataset(name)
 
 
 def context(dataset: Any, values: dict[str, Any], folder: Path) -> Any:

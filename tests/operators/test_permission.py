@@ -117,8 +117,13 @@ def test_where_no_dataset_is_open_none_is_forbidden() -> None:
     assert "you may not edit" not in str(form_errors("ingest_dataset", ctx))
 
 
+def crops(values: dict[str, Any]) -> dict[str, Any]:
+    return {"table": f"{values['media_root']}/crops.csv", "dataset_name": values["dataset_name"]}
+
+
 NAMES_IT = {
     "ingest_dataset": lambda values: values,
+    "ingest_crops": crops,
     "run_workflow": lambda values: {"stages": ["ingest_dataset"], "ingest_dataset": values},
 }
 """The operators that are told the name of a dataset, and the parameters that tell it."""
@@ -131,6 +136,7 @@ def test_what_is_not_open_is_not_written_to_because_it_was_named(
 ) -> None:
     """FiftyOne says what a user may do with the open dataset, and nothing of others."""
     catalog = write_catalog(tmp_path / "train.json", 2, 4, seed=4)
+    (tmp_path / "crops.csv").write_text("path,label\na.png,Sebastes\nb.png,Aegina\n")
     fo.Dataset(dataset_name).persistent = True
     values = {"train_annotations": str(catalog), "media_root": str(tmp_path), "recreate": True}
     request = {"params": NAMES_IT[name]({**values, "dataset_name": dataset.name})}

@@ -158,6 +158,11 @@ results["download_images"] = run("download_images", annotations=listed, split="t
     destination=media + "/down", allow_private_hosts=True)
 results["ingest_dataset"] = run("ingest_dataset", dataset_name=name,
     test_annotations=annotations, media_root=media, limit=10)
+with open(media + "/crops.csv", "w") as table:
+    table.write("path,label\\na.png,Sebastes\\n")
+results["ingest_crops"] = run("ingest_crops", dataset_name=name + "-crops",
+    table=media + "/crops.csv")
+fo.delete_dataset(name + "-crops")
 dataset = fo.load_dataset(name)
 results["add_primary_label"] = run("add_primary_label", dataset)
 results["add_taxonomy_ranks"] = run("add_taxonomy_ranks", dataset)
@@ -236,6 +241,7 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["upload_images"]["stored"] == 2
     assert (tmp_path / "down" / "test_images" / "b.png").stat().st_size == 6_000
     assert answer["results"]["ingest_dataset"]["samples_added"] == 10
+    assert answer["results"]["ingest_crops"]["labels"] == 1
     assert answer["results"]["evaluate_predictions"]["mean_taxonomic_distance"] == 0.0
     assert answer["results"]["build_similarity_index"]["indexed"] > 10
     assert answer["results"]["compute_embeddings"]["skipped"] == 0

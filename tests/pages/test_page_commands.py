@@ -20,12 +20,13 @@ from demo.emulator import emulator
 from demo.generate import Settings, make
 from demo.origin import published
 from demo.wrong_labels import plant
+from tests.support.crops import cut_crops
 from tests.support.pages import blocks
 from tests.support.reader import MODEL, Reader
 
 TRAIN, TEST = 20, 4
 IN_ORDER = (
-    *("upload_images", "download_images", "check_setup", "ingest_dataset"),
+    *("upload_images", "download_images", "check_setup", "ingest_dataset", "ingest_crops"),
     *("add_primary_label", "import_predictions", "add_taxonomy_ranks", "evaluate_predictions"),
     *("compute_embeddings", "export_embeddings", "import_embeddings"),
     *("build_similarity_index", "add_tiles", "find_needles"),
@@ -59,6 +60,7 @@ def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     results = json.dumps([{**box, "score": 0.5}])
     (folder / "coco_instances_results.json").write_text(results)
     shutil.copytree(drawn.media_root, Path("~/media").expanduser(), dirs_exist_ok=True)
+    cut_crops(drawn.train, drawn.media_root, "train", folder)
     (folder / "buckets" / "bucket").mkdir(parents=True)
     before, here = dict(os.environ), Path.cwd()
     catalogs = {"train": drawn.train, "test": drawn.test}
@@ -98,7 +100,7 @@ def dataset(somewhere: Path) -> Iterator[Any]:
 
 
 def forget() -> None:
-    for name in ("fathomnet-2025", "fathomnet-test"):
+    for name in ("fathomnet-2025", "fathomnet-crops", "fathomnet-test"):
         if fo.dataset_exists(name):
             fo.delete_dataset(name)
 

@@ -86,8 +86,8 @@ def _colour(hue: float, luminance: float) -> str:
     return "#" + "".join(f"{int(one * 255):02x}" for one in (red, green, blue))
 
 
-def set_app_defaults(dataset: Any) -> None:
-    """Colours by concept and groups the sidebar of a new dataset."""
+def set_app_defaults(dataset: Any, field: str = GROUND_TRUTH) -> None:
+    """Colours by concept and groups the sidebar of a new dataset, whose labels are in a field."""
     import fiftyone as fo
     from fiftyone.core.odm import SidebarGroupDocument
 
@@ -96,16 +96,16 @@ def set_app_defaults(dataset: Any) -> None:
         "colorByAttribute": "label",
         "valueColors": [{"value": name, "color": colour} for name, colour in colours.items()],
     }
-    fields = (GROUND_TRUTH, PRIMARY_LABEL, MODEL_PREDICTIONS)
+    fields = (field, PRIMARY_LABEL, MODEL_PREDICTIONS)
     dataset.app_config.color_scheme = fo.ColorScheme(
         color_by="value",
         # Of names that are not on the tree.
         color_pool=[_colour(place / POOL, LIGHT[0]) for place in range(POOL)],
-        fields=[{"path": field, **by_label} for field in fields],
+        fields=[{"path": one, **by_label} for one in fields],
     )
     dataset.app_config.sidebar_groups = [
         SidebarGroupDocument(name=name, paths=list(paths), expanded=name not in _COLLAPSED)
-        for name, paths in SIDEBAR.items()
+        for name, paths in {**SIDEBAR, "labels": (field,)}.items()
     ]
     dataset.save()
 
@@ -229,8 +229,9 @@ def offer_names(
     others: Iterable[str] = (),
     boxes: str = NAMES_OF_BOXES,
     instead_of: Collection[str] = frozenset(),
+    field: str = GROUND_TRUTH,
 ) -> None:
-    """Has FiftyOne's own Annotate tab offer these names for boxes, and nothing that follows.
+    """Has FiftyOne's own Annotate tab offer these names for labels, and nothing that follows.
 
     They are chosen on the tree where it has all of them and was saved as an ontology, which
     releases from 1.18 on can do, and otherwise from a list. The number of a box, its area and its
@@ -239,34 +240,36 @@ def offer_names(
 
     Args:
         dataset: a FiftyOne dataset.
-        on_tree: the names of the tree, for boxes of ``GROUND_TRUTH``.
+        on_tree: the names of the tree, for the labels of the field.
         others: names that the boxes may have beside; some may be on the tree.
         boxes: name of what the tab is told of the tree.
         instead_of: what the project has said before: where that stands, this takes its place.
+        field: of boxes, or of the one label of each crop.
     """
     import fiftyone as fo
 
-    is_of_boxes = label_type(dataset, GROUND_TRUTH) is fo.Detections
-    if not hasattr(dataset, "update_label_schema") or not is_of_boxes:
+    kinds = {fo.Detections: "detections", fo.Classification: "classification"}
+    kind = kinds.get(label_type(dataset, field))
+    if not hasattr(dataset, "update_label_schema") or kind is None:
         return
-    there = dataset.label_schemas.get(GROUND_TRUTH)
+    there = dataset.label_schemas.get(field)
     if there is not None and (not instead_of or set(there.get("classes") or ()) != {*instead_of}):
         return
     names = set(on_tree)
     schema: dict[str, Any] = {
-        "type": "detections",
+        "type": kind,
         "component": "dropdown",
         "classes": sorted(names.union(others)),
         "attributes": [],
     }
-    if dataset.get_field(f"{GROUND_TRUTH}.detections.iscrowd") is not None:
+    if dataset.get_field(f"{field}.detections.iscrowd") is not None:
         crowd = {"name": "iscrowd", "type": "int", "component": "radio", "values": [0, 1]}
         schema["attributes"].append(crowd)
     ontologies = getattr(fo, "list_ontologies", tuple)
     if names.issuperset(others) and boxes in ontologies():
         schema["applied_ontology"] = boxes
-    dataset.update_label_schema(GROUND_TRUTH, schema)
-    dataset.activate_label_schemas(GROUND_TRUTH)
+    dataset.update_label_schema(field, schema)
+    dataset.activate_label_schemas(field)
     make_durable(dataset)
 
 

@@ -19,10 +19,13 @@ from bson import ObjectId
 from ..catalog.dives import dive_name
 from .collection import sample_collection
 from .documents import Document
-from .schema import boxes_path
+from .schema import boxes_path, labels_path
 
 Columns = tuple[list[str], list[list[str]]]
 """Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""
+
+WHOLE_IMAGE: Final = (0.0, 0.0, 1.0, 1.0)
+"""The rectangle of a crop's label."""
 
 _INDEX: Final = "last_modified_at_1"
 """An index that FiftyOne makes for every dataset."""
@@ -39,12 +42,13 @@ def dataset_of(view: Any) -> Any:
 def read_images(
     view: Any, fields: Iterable[str] = (), boxes: Mapping[str, Iterable[str]] | None = None
 ) -> Iterator[Document]:
-    """Reads fields and attributes of boxes of every sample, in the order of the dataset or view.
+    """Reads fields and attributes of labels of every sample, in the order of the dataset or view.
 
     Args:
         view: a FiftyOne dataset, or a view of its images.
         fields: paths of fields of the samples; a label is given whole.
-        boxes: by the path of a list of boxes, the attributes to read beside their ids.
+        boxes: by the path of a list of boxes, or of the one label of each crop, the attributes to
+            read beside their ids; ``boxes_in`` gives them.
 
     Yields:
         A document for each sample, as MongoDB stores it, with ``_id`` in it and in each box. What
@@ -84,6 +88,9 @@ def read_images(
             if ids is None:
                 continue
             field, _, name = path.rpartition(".")
+            if not field:
+                document[path] = {"_id": ObjectId(ids), **dict(zip(names, others, strict=True))}
+                continue
             document.setdefault(field, {})[name] = [
                 {"_id": ObjectId(id_), **dict(zip(names, box, strict=True))}
                 for id_, *box in zip(ids, *others, strict=True)
@@ -92,9 +99,15 @@ def read_images(
 
 
 def boxes_in(document: Document, path: str) -> Sequence[Document]:
-    """The boxes at a path of what ``read_images`` gives; none where the sample has no such list."""
+    """The boxes at a path of what ``read_images`` gives; none where the sample has no such list.
+
+    The one label of a crop is a box that is the whole of it.
+    """
     field, _, name = path.rpartition(".")
-    return (document.get(field) or {}).get(name) or ()
+    if field:
+        return (document.get(field) or {}).get(name) or ()
+    label = document.get(path)
+    return ({"bounding_box": [*WHOLE_IMAGE], **label},) if label else ()
 
 
 def count_alike(
@@ -223,7 +236,7 @@ def state_of_boxes(view: Any, field: str) -> BoxesState:
     key = (repr(dataset._doc.id), repr(times_of_writes(dataset)), repr(stages), field)
     if key not in _states:
         sums: dict[str, list[int]] = {}
-        for label, *numbers in _sums_by_label(view, f"{field}.detections"):
+        for label, *numbers in _sums_by_label(view, labels_path(dataset, field)):
             before = sums.setdefault(label or "", [0] * len(numbers))
             sums[label or ""] = [a + b for a, b in zip(before, numbers, strict=True)]
         whole = [sum(column) for column in zip(*sums.values(), strict=True)] or [0]
@@ -247,12 +260,14 @@ def _sums_by_label(view: Any, path: str) -> Iterator[tuple[Any, ...]]:
     The same label may come again.
     """
     if sample_collection(dataset_of(view)) is not None:
-        units: list[Any] = [{"$arrayElemAt": ["$bounding_box", side]} for side in range(4)]
+        rectangle = {"$ifNull": ["$bounding_box", [*WHOLE_IMAGE]]}
+        units: list[Any] = [{"$arrayElemAt": [rectangle, side]} for side in range(4)]
         units.append("$confidence")
         names = [f"s{place}" for place in range(len(units))]
         attributes = ("label", "bounding_box", "confidence")
         pipeline: list[Document] = [
             {"$project": {f"{path}.{name}": True for name in attributes}},
+            # What is no list is taken for a list of one.
             {"$unwind": f"${path}"},
             {"$replaceRoot": {"newRoot": f"${path}"}},
             {

@@ -7,7 +7,7 @@ from uuid import uuid4
 from pymongo.errors import DuplicateKeyError
 
 from ..errors import DatasetError, Fault
-from ..names import SCHEMA_VERSION
+from ..names import GROUND_TRUTH, SCHEMA_VERSION
 from .app_defaults import save_split_view, set_app_defaults
 from .collection import drop_orphans, is_there
 from .records import MARKER, bring_up_to_date, reload_known, write_schema_number
@@ -94,7 +94,7 @@ def unknown_view(dataset: Any, name: str) -> Fault:
     return Fault("view", f"no saved view is named {name[:200]!r}; there are: {known}")
 
 
-def create_dataset(name: str, splits: Iterable[str]) -> Any:
+def create_dataset(name: str, splits: Iterable[str], crops_field: str = "") -> Any:
     """Makes an empty dataset of ours; if another process was faster, returns that one.
 
     It is completed under a temporary name and then renamed, in one write that MongoDB allows only
@@ -104,14 +104,15 @@ def create_dataset(name: str, splits: Iterable[str]) -> Any:
     Args:
         name: a name to which ``name_problem`` has no objection.
         splits: the splits that get a saved view.
+        crops_field: takes the one label of each sample; empty where samples have boxes.
     """
     import fiftyone as fo
 
     dataset = fo.Dataset(f"{name} being made {uuid4().hex}")
     dataset.media_type = "image"
-    declare(dataset, sample_schema())
+    declare(dataset, sample_schema(crops_field))
     dataset.info[MARKER] = {}
-    set_app_defaults(dataset)
+    set_app_defaults(dataset, crops_field or GROUND_TRUTH)
     write_schema_number(dataset, SCHEMA_VERSION)
     for split in splits:
         save_split_view(dataset, split)

@@ -148,7 +148,12 @@ def lasting_id(prefix: bytes, number: int) -> ObjectId:
 
 
 def sample_document(
-    image: ImageRecord, split: str, filepath: str, media_uri: str | None, media_status: str
+    image: ImageRecord,
+    split: str,
+    filepath: str,
+    media_uri: str | None,
+    media_status: str,
+    crops_field: str = "",
 ) -> Document:
     """An image of a catalog and its boxes as the document of a FiftyOne sample.
 
@@ -158,6 +163,7 @@ def sample_document(
         filepath: what FiftyOne opens.
         media_uri: the stored object, or None.
         media_status: one of ``names.MediaStatus``.
+        crops_field: takes the one label of the image; empty where it has boxes.
 
     Returns:
         The document without what depends on its dataset, which ``stamped`` adds. None is left
@@ -165,11 +171,18 @@ def sample_document(
     """
     _id = lasting_id(id_prefix("sample", split), image.image_id)
     prefix = id_prefix("box", split)
-    boxes = []
+    labels: list[Document] = []
     for box in image.boxes:
-        boxes.append(
-            {
-                "_id": lasting_id(prefix, box.annotation_id),
+        label: Document = {"_id": lasting_id(prefix, box.annotation_id)}
+        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+        if crops_field:
+            label |= {"_cls": "Classification", "tags": [], "label": box.label}
+            others = dict(box.others)
+            if "confidence" in others:
+                label["confidence"] = others.pop("confidence")
+            label |= {ANNOTATION_ID: box.annotation_id, **others}
+        else:
+            label |= {
                 "_cls": "Detection",
                 "attributes": {},
                 "tags": [],
@@ -180,22 +193,17 @@ def sample_document(
                 "iscrowd": box.iscrowd,
                 **dict(box.others),
             }
-        )
         if box.label is None:
-            del boxes[-1]["label"]
+            del label["label"]
+        labels.append(label)
     mime_type = _mime_type(image.file_name.rpartition(".")[2])
-    known = {"mime_type": mime_type} if mime_type else {}
+    known: Document = {"mime_type": mime_type} if mime_type else {}
+    metadata = {"_cls": "ImageMetadata", **known, "width": image.width, "height": image.height}
     document: Document = {
         "_id": _id,
         "filepath": filepath,
         "tags": [split],
-        # In FiftyOne's own order: MongoDB holds documents of another order unequal.
-        "metadata": {
-            "_cls": "ImageMetadata",
-            **known,
-            "width": image.width,
-            "height": image.height,
-        },
+        "metadata": metadata if image.width else None,
         "_media_type": "image",
         # FiftyOne draws it from [0.999, 1) and shuffles by it; from the id, a seeded ``take`` gives
         # everybody the same images.
@@ -209,7 +217,9 @@ def sample_document(
         "date_captured": image.date_captured,
         "vehicle": image.vehicle,
         "dive": image.dive,
-        GROUND_TRUTH: {"_cls": "Detections", "detections": boxes},
+        crops_field or GROUND_TRUTH: labels[0]
+        if crops_field
+        else {"_cls": "Detections", "detections": labels},
         **dict(image.others),
     }
     return {key: value for key, value in document.items() if value is not None}
@@ -235,15 +245,17 @@ _WRITTEN: Final = (
 
 
 class PredictionDocuments:
-    """The predicted boxes of one file, image by image.
+    """The predictions of one file, image by image.
 
     Args:
         table: the file's rows.
         field: the field for the predictions.
         split: the split of their boxes.
+        of_crops: whether each image has one label, and no boxes.
     """
 
-    def __init__(self, table: Predictions, field: str, split: str) -> None:
+    def __init__(self, table: Predictions, field: str, split: str, of_crops: bool = False) -> None:
+        self._of_crops = of_crops
         self._row = {id_: row for row, id_ in enumerate(table.annotation_id.tolist())}
         self._prefix = id_prefix("prediction", field, split)
         self._labels = list(table.concept_name)
@@ -270,15 +282,18 @@ class PredictionDocuments:
             row = None if annotation_id is None else self._row.get(annotation_id)
             if annotation_id is None or row is None:
                 continue
-            document: Document = {
-                "_id": lasting_id(self._prefix, annotation_id),
-                "_cls": "Detection",
-                "attributes": {},
-                "tags": [],
-                "label": self._labels[row],
-                "bounding_box": bounding_box,
-            }
+            document: Document = {"_id": lasting_id(self._prefix, annotation_id)}
             # In FiftyOne's own order: MongoDB holds documents of another order unequal.
+            if self._of_crops:
+                document |= {"_cls": "Classification", "tags": [], "label": self._labels[row]}
+            else:
+                document |= {
+                    "_cls": "Detection",
+                    "attributes": {},
+                    "tags": [],
+                    "label": self._labels[row],
+                    "bounding_box": bounding_box,
+                }
             if self._confidences is not None:
                 document["confidence"] = self._confidences[row]
             document[ANNOTATION_ID] = annotation_id
@@ -290,6 +305,8 @@ class PredictionDocuments:
                 if column[row] is not None:
                     document[key] = column[row]
             boxes.append(document)
+        if self._of_crops:
+            return boxes[0] if boxes else None
         return {"_cls": "Detections", "detections": boxes} if boxes else None
 
 
@@ -323,6 +340,13 @@ def detections_document(
     return {"_cls": "Detections", "detections": boxes}
 
 
+def labels_of(value: Document | None) -> Sequence[Document]:
+    """The labels in the value of a field: its boxes, or the one label of a crop."""
+    if value is None:
+        return ()
+    return value.get("detections") or () if value.get("_cls") == "Detections" else (value,)
+
+
 def is_same(wanted: Document | None, there: Document | None) -> bool:
     """Whether a value of the field already says what the file says.
 
@@ -335,7 +359,7 @@ def is_same(wanted: Document | None, there: Document | None) -> bool:
     """
     if wanted is None or there is None:
         return wanted is there
-    pairs = wanted["detections"], there.get("detections") or ()
+    pairs = labels_of(wanted), labels_of(there)
     return len(pairs[0]) == len(pairs[1]) and all(
         # Where the file gives no rank, the taxonomy's may have been written since.
         a.get(OWN_RANK) in (None, b.get(OWN_RANK))

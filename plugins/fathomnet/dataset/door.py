@@ -356,7 +356,7 @@ def _write(collection: Any, ours: Document, dataset: Any) -> None:
     if written.matched_count != 3:
         raise ShutError("the connection says otherwise how many documents it changed")
     ranks: dict[str, Mapping[str, str | None]] = {_LABEL: _RANKS, "": dict.fromkeys(_RANKS)}
-    collection.update_many(which, rank_update(GROUND_TRUTH, True, ranks, moment))
+    collection.update_many(which, rank_update(box, ranks, moment))
     collection.bulk_write([UpdateOne(which, {"$set": {MODEL_PREDICTIONS: values}})])
     collection.update_many(which, primary_label_update(box, PRIMARY_LABEL, moment))
 

@@ -166,6 +166,7 @@ class IngestRecord:
             a count and the first; None where an older version kept none.
         skipped_boxes: boxes with faults that were left out.
         boxes_kept: whether ``read_kept_boxes`` has the file's boxes; an older version kept none.
+        crops_field: has the one label of each sample; empty where samples have boxes.
     """
 
     METHOD: ClassVar[str] = "ingest_dataset"
@@ -187,6 +188,7 @@ class IngestRecord:
     notes: tuple[str, ...] | None = None
     skipped_boxes: int = 0
     boxes_kept: bool = False
+    crops_field: str = ""
 
     def write(self, dataset: Any) -> None:
         """Keeps it on a dataset, in place of an earlier one of the same split."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from ..names import LABEL_MAPS
+from ..names import GROUND_TRUTH, LABEL_MAPS
 from ..taxonomy import LabelMap, Taxonomy, load_taxonomy
 from .app_defaults import (
     NAMES_OF_BOXES,
@@ -167,7 +167,9 @@ def show_names(dataset: Any, instead_of: Iterable[str] = ()) -> None:
         save_concept_tree(tree, f"{TAXONOMY_NAME}: {dataset.name}", boxes, shown)
         on_tree = (*on_tree, *sorted(shown))
         colour_names(dataset, tree)
-    offer_names(dataset, on_tree, others, boxes, frozenset(instead_of))
+    crops = (record.crops_field for record in read_ingest_records(dataset).values())
+    field = next(filter(None, crops), GROUND_TRUTH)
+    offer_names(dataset, on_tree, others, boxes, frozenset(instead_of), field)
 
 
 _SPECIAL_NAMES_KEY: Final = "special_names"

@@ -21,6 +21,28 @@ _BY_AREA: Final = "_fathomnet_by_area"
 _BEST: Final = "_fathomnet_best"
 
 
+def is_list(path: str) -> bool:
+    """Whether the labels at a path are boxes; else each image has one, in the field itself.
+
+    Examples:
+        >>> is_list("ground_truth.detections"), is_list("ground_truth")
+        (True, False)
+    """
+    return "." in path
+
+
+def has_labels(path: str) -> Document:
+    """The query for the samples that have a label at a path."""
+    return {f"{path}.0" if is_list(path) else f"{path}._cls": {"$exists": True}}
+
+
+def each_label(path: str, made: Expression) -> Expression:
+    """What becomes of the labels at a path, of each of which, ``$$this``, another is made."""
+    if is_list(path):
+        return {"$map": {"input": f"${path}", "in": made}}
+    return {"$let": {"vars": {"this": f"${path}"}, "in": made}}
+
+
 def primary_label_update(
     boxes: str, field: str, moment: datetime | None = None, but: Sequence[str] = ()
 ) -> list[Document]:
@@ -92,53 +114,46 @@ def primary_label_update(
 
 
 def rank_update(
-    field: str,
-    is_list: bool,
+    path: str,
     ranks: Mapping[str, Mapping[str, str | None]],
     moment: datetime | None = None,
 ) -> list[Document]:
     """Writes rank attributes on every label of a field.
 
     Args:
-        field: a field of boxes or of one label.
-        is_list: whether it is a field of boxes.
+        path: of the labels: of boxes, or of one an image.
         ranks: the attributes of every known label, and under ``""`` those of all others.
         moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
     """
     names = [name for name in ranks if name]
     # $indexOfArray gives -1 for a name that it does not find, and -1 is the last element.
     attributes = {"$literal": [dict(ranks[name]) for name in names] + [dict(ranks[""])]}
-
-    def ranked(label: str) -> Expression:
-        position = {"$indexOfArray": [{"$literal": names}, f"{label}.label"]}
-        return {"$mergeObjects": [label, {"$arrayElemAt": [attributes, position]}]}
-
-    path = f"{field}.detections" if is_list else field
-    one_by_one = {"$map": {"input": f"${path}", "in": ranked("$$this")}}
-    value = one_by_one if is_list else ranked(f"${path}")
+    position = {"$indexOfArray": [{"$literal": names}, "$$this.label"]}
+    ranked = {"$mergeObjects": ["$$this", {"$arrayElemAt": [attributes, position]}]}
+    field = path.partition(".")[0]
     return [
         {"$set": {_BEFORE: f"${field}"}},
-        {"$set": {path: value}},
+        {"$set": {path: each_label(path, ranked)}},
         _where_changed(field, moment),
         {"$unset": [_BEFORE]},
     ]
 
 
 def predicted_update(
-    field: str, pred_field: str, attributes: Sequence[str], moment: datetime | None = None
+    path: str, pred_path: str, attributes: Sequence[str], moment: datetime | None = None
 ) -> list[Document]:
-    """Writes on every box of a field what is predicted for the box of its number.
+    """Writes on every label of a field what is predicted for the one of its number.
 
     A box that has a prediction no more has None; one that never had any is left as it is.
 
     Args:
-        field: of the boxes.
-        pred_field: of the predictions.
+        path: of the labels.
+        pred_path: of the predictions, which are boxes where the labels are.
         attributes: those that take the name and its confidence.
         moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
     """
     same = {"$eq": ["$$one.annotation_id", "$$this.annotation_id"]}
-    boxes = {"$ifNull": [f"${pred_field}.detections", []]}
+    boxes = {"$ifNull": [f"${pred_path}", []]} if is_list(pred_path) else [f"${pred_path}"]
     found = {"$first": {"$filter": {"input": boxes, "as": "one", "cond": same}}}
     told = {
         name: {"$ifNull": [f"$$partner.{value}", None]}
@@ -149,10 +164,10 @@ def predicted_update(
     concerned = {"$and": [numbered, {"$or": [{"$gt": ["$$partner", None]}, had]}]}
     box = {"$cond": [concerned, {"$mergeObjects": ["$$this", told]}, "$$this"]}
     each = {"$let": {"vars": {"partner": found}, "in": box}}
-    path = f"{field}.detections"
+    field = path.partition(".")[0]
     return [
         {"$set": {_BEFORE: f"${field}"}},
-        {"$set": {path: {"$map": {"input": f"${path}", "in": each}}}},
+        {"$set": {path: each_label(path, each)}},
         _where_changed(field, moment),
         {"$unset": [_BEFORE]},
     ]

@@ -23,6 +23,7 @@ from bson import ObjectId, json_util
 
 from .collection import make_durable
 from .documents import Document, ImageChange, now
+from .label_pipelines import each_label
 
 BATCH: Final = 500
 """Images that are changed by one aggregation."""
@@ -127,14 +128,9 @@ def _pipeline(batch: Sequence[ImageChange]) -> list[Document]:
         values = {"$arrayElemAt": [f"{change}.values", "$$place"]}
         box = {"$cond": [{"$lt": ["$$place", 0]}, "$$this", {"$mergeObjects": ["$$this", values]}]}
         merged = {"$let": {"vars": {"place": place}, "in": box}}
-        # An image whose list is absent is not given an empty one.
-        given[path] = {
-            "$cond": [
-                {"$isArray": [f"${path}"]},
-                {"$map": {"input": f"${path}", "in": merged}},
-                "$$REMOVE",
-            ]
-        }
+        # An image whose labels are absent is not given empty ones.
+        there = {"$gt": [f"${path}", None]}
+        given[path] = {"$cond": [there, each_label(path, merged), "$$REMOVE"]}
     return [{"$set": {_CHANGE: row}}, {"$set": given}, {"$unset": [_CHANGE]}]
 
 

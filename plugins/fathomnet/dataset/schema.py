@@ -31,7 +31,7 @@ _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def boxes_path(dataset: Any, field: str) -> str:
-    """The path of the boxes in a Detections field.
+    """The path of the boxes in a Detections field, for stages that have no use for crops yet.
 
     Raises:
         DatasetError: the dataset has no such field, or it holds something else.
@@ -102,13 +102,7 @@ def require_writable(dataset: Any, field: str, kind: type) -> None:
         InputError: the name is not valid for a field.
         DatasetError: the field exists and holds something else.
     """
-    import fiftyone as fo
-
-    problem = None
-    if not _FIELD_NAME.fullmatch(field):
-        problem = f"{field!r} is no field name: a letter, then letters, digits and _"
-    elif hasattr(fo.Sample, field) or field in _WORDS_OF_MONGOENGINE:
-        problem = f"{field!r} means something else on a FiftyOne sample"
+    problem = field_problem(field)
     if problem:
         raise InputError("name of the new field", [Fault("field", problem)])
     if dataset.get_field(field) is not None and label_type(dataset, field) is not kind:
@@ -116,6 +110,17 @@ def require_writable(dataset: Any, field: str, kind: type) -> None:
             f"field {field!r} of dataset {dataset.name!r} is there already and does not hold "
             f"{kind.__name__}; choose another name"
         )
+
+
+def field_problem(field: str) -> str:
+    """What is wrong with the name of a field of labels; empty if FiftyOne accepts it."""
+    import fiftyone as fo
+
+    if not _FIELD_NAME.fullmatch(field):
+        return f"{field!r} is no field name: a letter, then letters, digits and _"
+    if hasattr(fo.Sample, field) or field in _WORDS_OF_MONGOENGINE:
+        return f"{field!r} means something else on a FiftyOne sample"
+    return ""
 
 
 def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
@@ -132,10 +137,19 @@ def declare(dataset: Any, schema: Mapping[str, Any]) -> None:
         make_durable(dataset)
 
 
-def sample_schema() -> dict[str, Any]:
-    """The fields that ``ingest_dataset`` sets on every sample and every box."""
+def sample_schema(crops_field: str = "") -> dict[str, Any]:
+    """The fields that an ingest sets on every sample and every label.
+
+    Args:
+        crops_field: takes the one label of each sample; empty where samples have boxes.
+    """
     import fiftyone as fo
 
+    if crops_field:
+        number = fo.IntField(description="Unique within its split only")
+        labels = {**classification_schema(crops_field), f"{crops_field}.{ANNOTATION_ID}": number}
+    else:
+        labels = {**boxes_schema(GROUND_TRUTH), **numbered_schema(GROUND_TRUTH)}
     return {
         "metadata": _embedded("metadata", fo.ImageMetadata),
         "split": fo.StringField(),
@@ -147,8 +161,7 @@ def sample_schema() -> dict[str, Any]:
         "date_captured": fo.DateTimeField(description="UTC"),
         "vehicle": fo.StringField(description="The underwater vehicle, from the source URL"),
         "dive": fo.StringField(description="The vehicle's dive, from the source URL"),
-        GROUND_TRUTH: _embedded(GROUND_TRUTH, fo.Detections),
-        **numbered_schema(GROUND_TRUTH),
+        **labels,
     }
 
 
@@ -164,8 +177,8 @@ def numbered_schema(field: str) -> dict[str, Any]:
     }
 
 
-def further_schema(catalog: Catalog) -> dict[str, Any]:
-    """The fields for what a catalog's images and boxes have beside COCO's own members."""
+def further_schema(catalog: Catalog, crops_field: str = "") -> dict[str, Any]:
+    """The fields for what a catalog's images and labels have beside those of ``sample_schema``."""
     import fiftyone as fo
 
     kinds: dict[type, Any] = {
@@ -176,7 +189,7 @@ def further_schema(catalog: Catalog) -> dict[str, Any]:
     }
     words = "From the annotations file"
     schema = {name: kinds[kind](description=words) for name, kind in catalog.image_fields.items()}
-    path = f"{GROUND_TRUTH}.detections"
+    path = crops_field or f"{GROUND_TRUTH}.detections"
     for name, kind in catalog.box_fields.items():
         schema[f"{path}.{name}"] = kinds[kind](description=words)
     return schema
@@ -204,14 +217,18 @@ def rank_schema(labels_path: str) -> dict[str, Any]:
 
 
 def prediction_schema(
-    field: str, has_ranks: bool, has_probabilities: bool, has_second: bool = False
+    field: str,
+    has_ranks: bool,
+    has_probabilities: bool,
+    has_second: bool = False,
+    of_crops: bool = False,
 ) -> dict[str, Any]:
     """A field of predictions, with the attributes that the file has."""
     import fiftyone as fo
 
-    box = f"{field}.detections"
+    box = field if of_crops else f"{field}.detections"
     schema = {
-        field: _embedded(field, fo.Detections),
+        **(classification_schema(field) if of_crops else boxes_schema(field)),
         f"{box}.{ANNOTATION_ID}": fo.IntField(description="The box that this is a prediction for"),
     }
     if has_ranks:
@@ -227,11 +244,11 @@ def prediction_schema(
     return schema
 
 
-def predicted_schema(field: str, pred_field: str) -> dict[str, Any]:
-    """What a field of boxes holds of the predictions in another field."""
+def predicted_schema(labels_path: str, pred_field: str) -> dict[str, Any]:
+    """What the labels at a path hold of the predictions in another field."""
     import fiftyone as fo
 
-    name, confidence = (f"{field}.detections.{one}" for one in predicted_attributes(pred_field))
+    name, confidence = (f"{labels_path}.{one}" for one in predicted_attributes(pred_field))
     return {
         name: fo.StringField(description=f"What {pred_field} says of this box"),
         confidence: fo.FloatField(description="How sure it is"),

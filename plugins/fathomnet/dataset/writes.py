@@ -23,6 +23,7 @@ from ..garbage_collector import collector_paused
 from . import public_writes
 from .collection import dataset_id, insert_missing, reload_samples, sample_collection
 from .documents import Document, ImageChange, now, stamped
+from .label_pipelines import each_label, is_list
 
 Batch = TypeVar("Batch")
 Item = TypeVar("Item")
@@ -173,6 +174,8 @@ def _same_for_all(change: ImageChange) -> tuple[str, int] | None:
     if change.fields or change.places or len(change.boxes) != 1:
         return None
     ((path, boxes),) = change.boxes.items()
+    if not is_list(path):
+        return None
     mappings = {id(attributes) for attributes in boxes.values()}
     return (path, mappings.pop()) if len(mappings) == 1 else None
 
@@ -188,8 +191,8 @@ def _update_of_one(
         places = change.places.get(path)
         labels_of: dict[int, list[ObjectId]] = {}
         for id_, attributes in boxes.items():
-            if places is not None:
-                prefix = f"{path}.{places[id_]}."
+            if places is not None or not is_list(path):
+                prefix = f"{path}.{(places or {})[id_]}." if is_list(path) else f"{path}."
                 if not untouched:
                     where[f"{prefix}_id"] = ObjectId(id_)
             elif id(attributes) in labels_of:
@@ -248,7 +251,11 @@ def edit_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
         labels = [ObjectId(label) for _, label in edit.boxes]
         # Samples without such a box any more are not even touched.
         seen = {"_id": {"$in": labels}, **edit.seen}
-        where: Document = {"_id": {"$in": samples}, path: {"$elemMatch": seen}}
+        where: Document = {"_id": {"$in": samples}}
+        if is_list(path):
+            where[path] = {"$elemMatch": seen}
+        else:
+            where |= {f"{path}.{key}": value for key, value in seen.items()}
         if collection is None:
             _save_edit(dataset, path, edit, where)
         else:
@@ -258,15 +265,18 @@ def edit_boxes(dataset: Any, path: str, edits: Iterable[Edit]) -> None:
 
 
 def _update_edit(collection: Collection[Document], path: str, edit: Edit, where: Document) -> None:
+    label = f"{path}.$[box]" if is_list(path) else path
     update: Document = {
-        "$set": {f"{path}.$[box].{key}": value for key, value in edit.state.items()}
+        "$set": {f"{label}.{key}": value for key, value in edit.state.items()}
         | {"last_modified_at": now()}
     }
     removed = [key for key in edit.keys if key not in edit.state]
     if removed:
-        update["$unset"] = {f"{path}.$[box].{key}": "" for key in removed}
-    seen = {f"box.{key}": value for key, value in where[path]["$elemMatch"].items()}
-    collection.update_many(where, update, array_filters=[seen])
+        update["$unset"] = {f"{label}.{key}": "" for key in removed}
+    filters = None
+    if is_list(path):
+        filters = [{f"box.{key}": value for key, value in where[path]["$elemMatch"].items()}]
+    collection.update_many(where, update, array_filters=filters)
 
 
 def _save_edit(dataset: Any, path: str, edit: Edit, where: Document) -> None:
@@ -276,7 +286,7 @@ def _save_edit(dataset: Any, path: str, edit: Edit, where: Document) -> None:
     box = {"$cond": [_as_seen(edit), {"$mergeObjects": ["$$this", state]}, "$$this"]}
     pipeline: list[Document] = [
         {"$match": where},
-        {"$set": {path: {"$map": {"input": f"${path}", "in": box}}}},
+        {"$set": {path: each_label(path, box)}},
     ]
     public_writes.save_pipeline(dataset, pipeline, [path.partition(".")[0]])
 

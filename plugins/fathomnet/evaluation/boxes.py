@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.label_map import special_names
+from ..dataset.schema import labels_path
 from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID
 from .scoring.columns import Boxes
@@ -27,6 +28,7 @@ class Side:
 
     Attributes:
         field: its name.
+        path: of its labels.
         boxes: the boxes that the view shows, less those whose names are no taxa.
         stored_ids: for each image, the ids of all its boxes, including those that the view hides.
         stored_numbers: for each image, their annotation ids.
@@ -34,6 +36,7 @@ class Side:
     """
 
     field: str
+    path: str
     boxes: Boxes
     stored_ids: list[Sequence[str]]
     stored_numbers: list[Sequence[int | None]]
@@ -77,7 +80,7 @@ class EvaluatedBoxes:
 
 @collector_paused()
 def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> EvaluatedBoxes:
-    """Reads the boxes of two fields of Detections.
+    """Reads the labels of two fields, both of boxes or both of one label an image.
 
     Args:
         samples: a FiftyOne dataset, or a view of its images.
@@ -85,11 +88,11 @@ def read_evaluated_boxes(samples: Any, gt_field: str, pred_field: str) -> Evalua
         pred_field: the predicted boxes.
     """
     # In label errors without predictions the two are one field.
-    paths = {field: f"{field}.detections" for field in (gt_field, pred_field)}
+    dataset = columns.dataset_of(samples)
+    paths = {field: labels_path(dataset, field) for field in (gt_field, pred_field)}
     wanted = dict.fromkeys(paths.values(), _ATTRIBUTES) | {paths[gt_field]: (*_ATTRIBUTES, _AREA)}
     images = list(columns.read_images(samples, (*_IMAGE, *_SIZE), wanted))
-    ids = [str(image["_id"]) for image in images]
-    dataset, whole = columns.dataset_of(samples), images
+    ids, whole = [str(image["_id"]) for image in images], images
     if samples is not dataset:
         numbers = dict.fromkeys(paths.values(), (ANNOTATION_ID,))
         stored = {
@@ -137,6 +140,7 @@ def _side(
     attributes = [[[box.get(name) for box in boxes] for boxes in seen] for name in _ATTRIBUTES]
     return Side(
         field,
+        path,
         Boxes.flattened([[[str(box["_id"]) for box in boxes] for boxes in seen], *attributes]),
         [[str(box["_id"]) for box in boxes] for boxes in stored],
         [[box.get(ANNOTATION_ID) for box in boxes] for boxes in stored],

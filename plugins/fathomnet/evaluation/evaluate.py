@@ -11,8 +11,9 @@ from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.label_map import taxonomy_of
+from ..dataset.label_pipelines import is_list
 from ..dataset.records import Basis, bring_up_to_date, reload_known
-from ..dataset.schema import boxes_path
+from ..dataset.schema import label_type, labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import GROUND_TRUTH, MODEL_PREDICTIONS, evaluation_key
@@ -27,10 +28,10 @@ from .run import (
     EvaluationDetails,
     EvaluationResult,
     begin_run,
-    detection_config,
     end_run,
     problem_names,
     refuse_taken_key,
+    run_config,
     write_marks,
 )
 from .scoring.average_precision import DetectionScores, average_precision, require_pycocotools
@@ -102,14 +103,15 @@ def evaluate_predictions(
     """Scores predictions, and stores the scores as a FiftyOne evaluation.
 
     The run looks as if ``evaluate_detections(..., classwise=False)`` had made it, with the same
-    fields, plus the taxonomic distance of each box. A prediction belongs to the box of its image
+    fields, plus the taxonomic distance of each box; of crops, which have one label an image, as
+    ``evaluate_classifications`` makes it. A prediction belongs to the box of its image
     with the same annotation id or, if either side has none, to the box that it overlaps by half or
     more (``scoring.judging.LEAST_IOU``). An existing evaluation with this key is replaced.
 
     Args:
         samples: a FiftyOne dataset or a view of its images; only boxes that a view shows count.
-        pred_field: the predicted boxes.
-        gt_field: the annotated boxes.
+        pred_field: the predicted boxes, or labels of crops.
+        gt_field: the annotated boxes, or labels of crops.
         eval_key: key of the evaluation; empty for ``names.evaluation_key(pred_field)``.
         taxonomy: the tree of concepts; None for that of the dataset.
         progress: called with the share done and a label.
@@ -123,7 +125,8 @@ def evaluate_predictions(
         SetupError: the predictions are a detector's own boxes, and pycocotools is not installed.
     """
     eval_key = eval_key or evaluation_key(pred_field)
-    config = detection_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI))
+    of_crops = _is_of_crops(samples, gt_field)
+    config = run_config(gt_field, pred_field, LEAST_IOU, (DISTANCE_URI, RANKS_URI), of_crops)
     bring_up_to_date(samples)
     taxonomy = taxonomy_of(samples) if taxonomy is None else taxonomy
     samples = _named(samples, view, tag)
@@ -190,7 +193,7 @@ def check_names(
     reload_known(samples)
     samples = _named(samples, view, tag)
     _check(samples, gt_field, pred_field)
-    config = detection_config(gt_field, pred_field, LEAST_IOU, ())
+    config = run_config(gt_field, pred_field, LEAST_IOU, (), _is_of_crops(samples, gt_field))
     refuse_taken_key(dataset_of(samples), key, config)
     return key
 
@@ -216,6 +219,13 @@ def _named(samples: Any, view: str, tag: str) -> Any:
     return samples
 
 
+def _is_of_crops(samples: Any, gt_field: str) -> bool:
+    """Whether a field holds one label an image; what else it may hold is refused later."""
+    import fiftyone as fo
+
+    return label_type(dataset_of(samples), gt_field) is fo.Classification
+
+
 def _check(samples: Any, gt_field: str, pred_field: str) -> None:
     dataset = dataset_of(samples)
     if samples._dataset is not dataset:
@@ -223,8 +233,12 @@ def _check(samples: Any, gt_field: str, pred_field: str) -> None:
             "a view of patches or clips is a copy whose boxes cannot be marked; evaluate a view of "
             "images, for example dataset.filter_labels(...)"
         )
-    for field in (gt_field, pred_field):
-        boxes_path(dataset, field)
+    kinds = {is_list(labels_path(dataset, field)) for field in (gt_field, pred_field)}
+    if len(kinds) > 1:
+        raise DatasetError(
+            f"one of {pred_field!r} and {gt_field!r} has boxes, the other one label an image: "
+            "these cannot be evaluated against each other"
+        )
     if gt_field == pred_field:
         raise DatasetError(f"the boxes in {gt_field!r} cannot be evaluated against themselves")
 
@@ -250,7 +264,8 @@ def _score(samples: Any, gt_field: str, pred_field: str, taxonomy: Taxonomy) -> 
         )
     problems = None
     # A prediction of an annotated box has its number; a detector's own boxes have none.
-    if not any(number is not None for number in predictions.annotation_ids):
+    has_numbers = any(number is not None for number in predictions.annotation_ids)
+    if is_list(boxes.predictions.path) and not has_numbers:
         require_pycocotools()
         problems = find_problems(truth, predictions, judgement)
     return Scored(boxes, judgement, pairs, rows, kept, problems)
@@ -321,7 +336,7 @@ def _labelled_splits(samples: Any, gt_field: str) -> str:
     from fiftyone import ViewField
 
     dataset = dataset_of(samples)
-    path = f"{gt_field}.detections.label"
+    path = f"{labels_path(dataset, gt_field)}.label"
     splits = dataset.distinct("split") if dataset.has_sample_field("split") else ()
     counts = {
         split: dataset.match(ViewField("split") == split).count(path) for split in splits if split

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.documents import Document
+from ..dataset.label_pipelines import is_list
+from ..dataset.schema import labels_path
 from ..errors import DatasetError
+from ..names import distance_attribute
 from ..taxonomy import Taxonomy
-from .run import EvaluationDetails, has_details
+from .run import EvaluationDetails, has_details, is_of_crops
 from .scoring.columns import Pairs, pairs_of_results
 
 
@@ -57,7 +60,9 @@ def check_readable(dataset: Any, eval_key: str) -> None:
     """
     config = dataset.get_evaluation_info(eval_key).config
     for field in (config.gt_field, config.pred_field):
-        for path in (f"{field}.detections", f"{field}.detections.{eval_key}"):
+        labels = field if is_of_crops(config) else f"{field}.detections"
+        mark = distance_attribute(eval_key) if is_of_crops(config) else eval_key
+        for path in (labels, f"{labels}.{mark}"):
             if dataset.get_field(path) is None:
                 raise DatasetError(
                     f"evaluation {eval_key!r} is of {config.pred_field!r} against "
@@ -123,7 +128,7 @@ def view_of_pairs(
         as_patches: one patch per box, up to so many; otherwise the images.
 
     Returns:
-        A view that FiftyOne can send to the App.
+        A view that FiftyOne can send to the App; of crops, the images themselves.
 
     Raises:
         DatasetError: all the boxes have been removed since.
@@ -131,12 +136,18 @@ def view_of_pairs(
     from bson import ObjectId
 
     gt_field, pred_field = evaluation.gt_field, evaluation.pred_field
+    path = labels_path(dataset, gt_field)
+    of_crops = not is_list(path)
     if not is_named_one_by_one(positions):
         pairs = evaluation.pairs
         taken_for: dict[str, set[str]] = {}
         for place in positions.tolist():
             true, predicted = pairs.true[place], pairs.predicted[place]
             taken_for.setdefault(true or "", set()).add(predicted or "")
+        if of_crops:
+            scored = {"$gt": [f"${gt_field}.{distance_attribute(evaluation.eval_key)}", None]}
+            named = _Names(taken_for).hold(f"${gt_field}.label", f"${pred_field}.label")
+            return dataset.match({"$expr": {"$and": [scored, named]}})
         of_truth, of_predictions = _filters(evaluation, _Names(taken_for))
         view = dataset.filter_labels(gt_field, of_truth)
         return view.filter_labels(pred_field, of_predictions, only_matches=False)
@@ -149,10 +160,12 @@ def view_of_pairs(
     ]
     wanted = sides[0][1]
     # The images first and by their own ids: the App then reads these and not the whole dataset.
-    found = dataset.match({f"{gt_field}.detections._id": {"$in": wanted}}).values("id")
+    found = dataset.match({f"{path}._id": {"$in": wanted}}).values("id")
     if not found:
         raise DatasetError(f"the {len(wanted):,} boxes were removed since they were evaluated")
     images = dataset.select(found)
+    if of_crops:
+        return images
     for field, ids in sides:
         images = images.filter_labels(field, {"$in": ["$$this._id", ids]}, only_matches=False)
     if not as_patches:

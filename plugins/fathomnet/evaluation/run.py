@@ -14,6 +14,7 @@ from ..dataset import writes
 from ..dataset.collection import drop_values, make_durable
 from ..dataset.columns import dataset_of
 from ..dataset.documents import Document, ImageChange
+from ..dataset.label_pipelines import is_list
 from ..dataset.schema import declare
 from ..errors import DatasetError, Fault, InputError
 from ..names import distance_attribute
@@ -33,10 +34,16 @@ def mark_names(eval_key: str) -> tuple[str, str, str, str]:
     return eval_key, f"{eval_key}_id", f"{eval_key}_iou", distance_attribute(eval_key)
 
 
-def mark_schema(eval_key: str, gt_field: str, pred_field: str) -> dict[str, Any]:
-    """The fields that the marks need: FiftyOne's own, and the distance."""
+def mark_schema(eval_key: str, config: Any) -> dict[str, Any]:
+    """The fields that the marks of a run need: FiftyOne's own, and the distance."""
     import fiftyone as fo
 
+    gt_field, pred_field = config.gt_field, config.pred_field
+    if is_of_crops(config):
+        distance = distance_attribute(eval_key)
+        return {eval_key: fo.BooleanField()} | {
+            f"{field}.{distance}": fo.IntField() for field in (gt_field, pred_field)
+        }
     kinds = (fo.StringField, fo.StringField, fo.FloatField, fo.IntField)
     schema: dict[str, Any] = {f"{eval_key}_{name}": fo.IntField() for name in COUNTS}
     for field in (gt_field, pred_field):
@@ -64,6 +71,11 @@ def problem_schema(eval_key: str, gt_field: str, pred_field: str) -> dict[str, A
         f"{fields[problem]}.detections.{name}": fo.FloatField()
         for problem, name in problem_names(eval_key).items()
     }
+
+
+def is_of_crops(config: Any) -> bool:
+    """Whether a run is of fields of one label an image, and not of boxes."""
+    return bool(config.type == "classification")
 
 
 def write_marks(
@@ -95,6 +107,7 @@ def _changes(
     if problems is not None:
         for problem, name in problem_names(eval_key).items():
             scores[problem == PROBLEMS[0]][name] = getattr(problems, problem)
+    of_crops = not is_list(boxes.truth.path)
     sides = []
     for side, which, scored in (
         (boxes.truth, marks.truth, scores[0]),
@@ -106,17 +119,20 @@ def _changes(
         columns = zip(owners, side.boxes.ids, written, strict=True)
         for place, (owner, id_, values) in enumerate(columns):
             if values[0] is not None:
-                of_box = dict(zip(names, values, strict=True))
-                of_box |= {name: found.get(place) for name, found in scored.items()}
-                given.setdefault(owner, {})[id_] = of_box
-        sides.append((f"{side.field}.detections", given, side.stored_ids))
+                # That the other label of its image is its partner goes without saying of a crop.
+                marked = dict(list(zip(names, values, strict=True))[-1 if of_crops else 0 :])
+                marked |= {name: found.get(place) for name, found in scored.items()}
+                given.setdefault(owner, {})[id_] = marked
+        sides.append((side.path, given, side.stored_ids))
     counts_of = [f"{eval_key}_{name}" for name in COUNTS]
     images = zip(boxes.sample_ids, boxes.modified, marks.counts, strict=True)
     for number, (sample_id, read_at, counts) in enumerate(images):
         if counts is not None:
             yield ImageChange(
                 sample_id,
-                fields=dict(zip(counts_of, counts, strict=True)),
+                fields={eval_key: bool(counts[0])}
+                if of_crops
+                else dict(zip(counts_of, counts, strict=True)),
                 boxes={path: given.get(number, {}) for path, given, _ in sides},
                 places={
                     path: {id_: place for place, id_ in enumerate(ids[number])}
@@ -245,17 +261,28 @@ def has_details(config: Any) -> bool:
     return getattr(config, DETAILS, None) is not None
 
 
-def detection_config(gt_field: str, pred_field: str, iou: float, metrics: Sequence[str]) -> Any:
-    """The config of a run that ``evaluate_detections(..., classwise=False)`` could have made.
+def run_config(
+    gt_field: str, pred_field: str, iou: float, metrics: Sequence[str], of_crops: bool
+) -> Any:
+    """The config of a run that FiftyOne could have made.
+
+    Of boxes that is ``evaluate_detections(..., classwise=False)``, of crops
+    ``evaluate_classifications``.
 
     Args:
-        gt_field: the annotated boxes.
-        pred_field: the predicted boxes.
-        iou: the least overlap of a match.
+        gt_field: the annotated labels.
+        pred_field: the predicted labels.
+        iou: the least overlap of a match of boxes.
         metrics: URIs of the metrics that the results hold.
+        of_crops: whether these are fields of one label an image.
     """
+    from fiftyone.utils.eval.classification import SimpleEvaluationConfig
     from fiftyone.utils.eval.coco import COCOEvaluationConfig
 
+    if of_crops:
+        return SimpleEvaluationConfig(
+            pred_field, gt_field, custom_metrics=list(metrics), **{DETAILS: {}}
+        )
     return COCOEvaluationConfig(
         pred_field,
         gt_field,
@@ -284,12 +311,15 @@ def refuse_taken_key(dataset: Any, eval_key: str, config: Any) -> None:
         except ValueError as error:
             raise DatasetError(str(error)) from None
         return
-    schema = mark_schema(eval_key, config.gt_field, config.pred_field)
-    # Distances, and scores of ``Problems``, may be left of an evaluation that was deleted without
-    # the plugin, whose metric FiftyOne asks to delete them; they are replaced.
+    schema = mark_schema(eval_key, config)
+    # Distances may be left of an evaluation that was deleted without the plugin, whose metric
+    # FiftyOne asks to delete them; they are replaced.
     distance = distance_attribute(eval_key)
     taken = [path for path in schema if dataset.get_field(path) and not path.endswith(distance)]
-    taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
+    if is_of_crops(config):
+        taken += [eval_key] if hasattr(fo.Sample, eval_key) else []
+    else:
+        taken += [name for name in mark_names(eval_key) if hasattr(fo.Detection, name)]
     if taken:
         raise DatasetError(
             f"{', '.join(taken)} of dataset {dataset.name!r} is there already and was not made by "
@@ -303,7 +333,7 @@ def begin_run(samples: Any, eval_key: str, config: Any, has_problems: bool) -> A
     Args:
         samples: the dataset or view that is evaluated.
         eval_key: key of the evaluation.
-        config: see ``detection_config``.
+        config: see ``run_config``.
         has_problems: whether scores of ``Problems`` will be written.
 
     Returns:
@@ -315,7 +345,7 @@ def begin_run(samples: Any, eval_key: str, config: Any, has_problems: bool) -> A
     method = config.build()
     method.ensure_requirements()
     # What a run of the same fields wrote goes first, whether it came to its end or not.
-    schema = mark_schema(eval_key, config.gt_field, config.pred_field)
+    schema = mark_schema(eval_key, config)
     scores = problem_schema(eval_key, config.gt_field, config.pred_field)
     written = [path for path in schema | scores if dataset.get_field(path) is not None]
     if written:
@@ -347,18 +377,34 @@ def end_run(
     Raises:
         DatasetError: somebody else deleted the evaluation; what was written since is removed.
     """
+    from fiftyone.utils.eval.classification import ClassificationResults
+
     dataset = dataset_of(samples)
     dataset.reload()
     if not dataset.has_evaluation(eval_key):
-        config = method.config
-        drop_values(dataset, mark_schema(eval_key, config.gt_field, config.pred_field))
+        drop_values(dataset, mark_schema(eval_key, method.config))
         raise DatasetError(
             f"evaluation {eval_key!r} of dataset {dataset.name!r} was deleted by somebody else "
             "during the run; start it again to make it anew"
         )
-    results = method.generate_results(samples, list(matches), eval_key=eval_key)
+    paths = [f"{eval_key}_{name}" for name in COUNTS]
+    if is_of_crops(method.config):
+        paths = [eval_key]
+        true, predicted, _, confidences, true_ids, ids = zip(*matches, strict=True)
+        results = ClassificationResults(
+            samples,
+            method.config,
+            eval_key,
+            list(true),
+            list(predicted),
+            confs=list(confidences),
+            ytrue_ids=list(true_ids),
+            ypred_ids=list(ids),
+            backend=method,
+        )
+    else:
+        results = method.generate_results(samples, list(matches), eval_key=eval_key)
     results.custom_metrics = dict(metrics)
     method.save_run_results(samples, eval_key, results)
-    paths = [f"{eval_key}_{name}" for name in COUNTS]
     samples._add_paths_to_sidebar_group(paths, eval_key)
     make_durable(dataset)

@@ -1,10 +1,10 @@
-"""Makes a FiftyOne dataset from COCO catalogs.
+"""Makes a FiftyOne dataset from catalogs of images with boxes, or of crops.
 
 Beside images and boxes it saves a view of the boxes that repeat others exactly, and the tree of
 concepts as the App is shown it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -19,14 +19,25 @@ from ..dataset.documents import sample_document
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.ingest_record import keep_boxes, read_ingest_record, read_ingest_records
 from ..dataset.label_map import keep_label_map, show_names
-from ..dataset.schema import declare, further_schema, sample_schema
+from ..dataset.schema import declare, further_schema, labels_path, sample_schema
 from ..errors import DatasetError
 from ..garbage_collector import collector_paused
-from ..names import DATASET_NAME, GROUND_TRUTH, REPEATED_BOXES
+from ..media.paths import MediaPlan
+from ..names import CROPS_DATASET, DATASET_NAME, GROUND_TRUTH, REPEATED_BOXES
 from ..progress import Progress, portion, silent
+from ..taxonomy.label_map import ReadMap
 from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
-from .plan import SplitPlan, names_of, read_file, read_ingest, refuse_other_source, split_files
+from .plan import (
+    SplitPlan,
+    names_of,
+    plan_crops,
+    read_file,
+    read_ingest,
+    refuse_other_source,
+    refuse_update_of_crops,
+    split_files,
+)
 from .update import Difference, move_media, update_split
 
 
@@ -167,23 +178,45 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
         update,
         partial(read_file, tree=tree),
     )
+    return _ingest(dataset_name, media, plans, recreate, update, told, progress)
+
+
+def _ingest(
+    dataset_name: str,
+    media: MediaPlan,
+    plans: Sequence[SplitPlan],
+    recreate: bool,
+    update: bool,
+    told: ReadMap | None,
+    progress: Progress,
+) -> IngestResult:
+    """Makes or completes a dataset; every plan has the labels in the same field.
+
+    A label map is kept on it, where one was told.
+    """
+    crops_field = plans[0].crops_field if plans else ""
     dataset = find_dataset(dataset_name)
     if dataset is not None and recreate:
         delete_dataset(dataset)
         dataset = None
     if dataset is None:
-        dataset = create_dataset(dataset_name, [plan.split for plan in plans])
+        dataset = create_dataset(dataset_name, [plan.split for plan in plans], crops_field)
     for plan in plans:
         refuse_other_source(dataset, plan, media, update)
     if update:
+        refuse_update_of_crops(dataset)
         move_media(dataset, media)
-    declare(dataset, sample_schema())
+    declare(dataset, sample_schema(crops_field))
     total = sum(len(plan.images) for plan in plans)
     updates = []
     added = done = 0
     located = [
         locate_images(
-            plan.media, plan.split, plan.images, plan.catalog.files or (plan.catalog.sha256,)
+            plan.media,
+            plan.split,
+            plan.images,
+            plan.catalog.files or (plan.catalog.sha256,),
+            bool(plan.crops_field),
         )
         for plan in plans
     ]
@@ -209,6 +242,85 @@ def ingest_dataset(  # noqa: PLR0913  # the parameters of the operator
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class CropsResult:
+    """The outcome of ``ingest_crops``.
+
+    Attributes:
+        dataset: the dataset's name.
+        samples_added: samples that this run wrote; 0 if all existed already.
+        samples_present: samples of this split that existed before.
+        samples: samples of this split that the dataset now holds, the sum of the two.
+        labels: those of them that have a label.
+        unlabelled: those that have none.
+        split: the split.
+        media_found: crops that are where they should be.
+        media_missing: crops that are known not to be there.
+        notes: what was noticed in the table and among the crops, a sentence a kind with a count
+            and the first; begins with the split.
+    """
+
+    dataset: str
+    samples_added: int
+    samples_present: int
+    samples: int
+    labels: int
+    unlabelled: int
+    split: str
+    media_found: int = 0
+    media_missing: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def ingest_crops(
+    dataset_name: str = CROPS_DATASET,
+    table: str = "",
+    folder: str = "",
+    media_root: str = "",
+    label_field: str = GROUND_TRUTH,
+    columns: Mapping[str, str] | Sequence[str] = (),
+    split: str = "train",
+    progress: Progress = silent,
+) -> CropsResult:
+    """Makes a persistent dataset of crops, each with one label, or adds a split to one.
+
+    A crop is an image that shows one thing. Its sample has the label in a field of
+    ``Classification``, and what else the table says of it in fields. No image is opened. A split
+    that is complete is left alone; one that was interrupted gets what is missing.
+
+    Args:
+        dataset_name: name of the dataset.
+        table: csv or parquet file with a row a crop; ``catalog.crops`` says how it is read.
+        folder: in place of a table, a folder that holds a folder of crops for each class.
+        media_root: where the crops are: ``gs://bucket/prefix``, or a folder; empty for the folder
+            of the table, from which its paths are read, or for ``folder``.
+        label_field: the field that takes the labels.
+        columns: which column of the table has which meaning, where the headers do not say it:
+            ``{"path": "roi_file"}``, or ``["path=roi_file"]``.
+        split: the split to which all of them belong.
+        progress: called with the share done and a label.
+
+    Raises:
+        InputError: the table or a parameter is wrong, with every fault; nothing was written.
+        DatasetError: the dataset of this name is not ours, or was made from something else.
+    """
+    progress(0.0, "reading crops")
+    plan = plan_crops(dataset_name, table, folder, media_root, label_field, columns, split)
+    made = _ingest(dataset_name, plan.media, [plan], False, False, None, progress)
+    return CropsResult(
+        dataset=made.dataset,
+        samples_added=made.samples_added,
+        samples_present=made.samples_present,
+        samples=made.samples,
+        labels=made.boxes - made.unlabelled_boxes,
+        unlabelled=made.unlabelled_boxes,
+        split=split,
+        media_found=made.media_found,
+        media_missing=made.media_missing,
+        notes=made.notes,
+    )
+
+
 def _outcome(
     dataset: Any,
     plans: Sequence[SplitPlan],
@@ -220,7 +332,7 @@ def _outcome(
     import fiftyone as fo
 
     splits = tuple(plan.split for plan in plans)
-    path = f"{GROUND_TRUTH}.detections"
+    path = labels_path(dataset, (plans[0].crops_field if plans else "") or GROUND_TRUTH)
     samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
         [fo.Count(), fo.Count(path), fo.Count(f"{path}.label")]
     )
@@ -266,7 +378,7 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
     if record is None or record.sha256 == plan.catalog.sha256:
         plan.record(complete=False).write(dataset)
     save_split_view(dataset, plan.split)
-    declare(dataset, further_schema(plan.catalog))
+    declare(dataset, further_schema(plan.catalog, plan.crops_field))
     present = frozenset(_of_splits(dataset, (plan.split,)).values("image_id"))
     missing = [image for image in plan.images if image.image_id not in present]
     documents = (
@@ -276,6 +388,7 @@ def _ingest_split(dataset: Any, plan: SplitPlan, located: LocatedImages, progres
             located.filepath(image.file_name),
             located.media_uri(image.file_name),
             located.statuses[image.file_name],
+            plan.crops_field,
         )
         for image in missing
     )

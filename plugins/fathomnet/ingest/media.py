@@ -64,10 +64,14 @@ class LocatedImages:
         return f"{root}/{below}" if below and root else self.media.media_uri(self.split, file_name)
 
 
-def image_folders(split: str) -> list[str]:
-    """The folders below a local root that may hold a split's images, as they are usually called."""
+def image_folders(split: str, of_crops: bool = False) -> list[str]:
+    """The folders below a local root that may hold a split's images, as they are usually called.
+
+    Paths of crops are mostly written as from beside their table, so of these it may be the root.
+    """
     also = ("valid_images", "valid") if split == "val" else ()
-    return [images_folder(split), split, *also, "images"]
+    crops = ("rois", "crops") if of_crops else ()
+    return [images_folder(split), *([""] if of_crops else []), split, *also, "images", *crops]
 
 
 def measure_in(folders: Iterable[str]) -> Measure:
@@ -111,7 +115,11 @@ def _shown_size(file: Path | io.BytesIO) -> tuple[int, int]:
 
 
 def locate_images(
-    media: MediaPlan, split: str, images: Sequence[ImageRecord], annotations_sha256: Iterable[str]
+    media: MediaPlan,
+    split: str,
+    images: Sequence[ImageRecord],
+    annotations_sha256: Iterable[str],
+    of_crops: bool = False,
 ) -> LocatedImages:
     """Finds the images of a split.
 
@@ -125,6 +133,7 @@ def locate_images(
         split: their split.
         images: the images.
         annotations_sha256: hashes of the files that list them, which their ledgers are about.
+        of_crops: whether they are crops; see ``image_folders``.
 
     Raises:
         InputError: a ledger beside the images is damaged.
@@ -137,7 +146,7 @@ def locate_images(
     on_disk = media.files_present(split, names) & frozenset(names)
     stored: dict[str, str] = {}
     if is_local and names and not on_disk:
-        stored = _elsewhere(media, split, images)
+        stored = _elsewhere(media, split, images, of_crops)
     known: dict[str, Entry] = {}
     sources = {image.file_name: source_of(image.source_url or "") for image in images}
     for place in dict.fromkeys((media.filepath_root, media.media_root)):
@@ -155,21 +164,25 @@ def locate_images(
     values = list(statuses.values())
     found = values.count("ok")
     told = ""
-    if stored:
-        other = next(iter(stored.values()))
+    other = next((path for name, path in stored.items() if path != name), "")
+    if other:
         told = f"{counted(len(stored), 'image was', 'images were')} found as {other}"
     elif media.media_root and not in_bucket and found < len(names):
-        told = _told(media, split, statuses, found)
+        folder = root if of_crops else root / images_folder(split)
+        told = _told(folder, statuses, found)
     return LocatedImages(split, media, statuses, stored, found, values.count("missing"), told)
 
 
-def _elsewhere(media: MediaPlan, split: str, images: Sequence[ImageRecord]) -> dict[str, str]:
+def _elsewhere(
+    media: MediaPlan, split: str, images: Sequence[ImageRecord], of_crops: bool
+) -> dict[str, str]:
     """By file name, where images are whose folder or names are not those that are expected."""
     root = Path(media.filepath_root)
-    folders = [folder for folder in image_folders(split) if (root / folder).is_dir()]
+    folders = [one for one in image_folders(split, of_crops) if (root / one).is_dir()]
     for folder in folders:
         names = frozenset(image.file_name for image in images)
-        by_name = {name: f"{folder}/{name}" for name in files_in(root / folder, names) & names}
+        there = files_in(root / folder, names) & names
+        by_name = {name: f"{folder}/{name}".lstrip("/") for name in there}
         if by_name:
             return by_name
     for folder in folders:
@@ -186,9 +199,8 @@ def _elsewhere(media: MediaPlan, split: str, images: Sequence[ImageRecord]) -> d
     return {}
 
 
-def _told(media: MediaPlan, split: str, statuses: Mapping[str, MediaStatus], found: int) -> str:
+def _told(folder: Path, statuses: Mapping[str, MediaStatus], found: int) -> str:
     """How many images are there, with a name that was expected and one that was found."""
-    folder = Path(media.filepath_root) / images_folder(split)
     expected = next((name for name, status in statuses.items() if status != "ok"), "")
     number = f"{found:,} of {counted(len(statuses), 'image is', 'images are')}"
     if not folder.is_dir():

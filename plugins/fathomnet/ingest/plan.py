@@ -1,6 +1,6 @@
 """What an ingest is about to make: its files, parameters and images, checked as a whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..catalog import Catalog, ImageRecord, merge_catalogs, read_catalog
+from ..catalog.crops import read_class_folders, read_crop_table
 from ..dataset import ingest_record
 from ..dataset.collection import is_enterprise
 from ..dataset.datasets import find_dataset, name_problem
 from ..dataset.label_map import taxonomy_of
+from ..dataset.schema import field_problem, label_type, sample_schema
 from ..errors import DatasetError, Fault, InputError
 from ..media.paths import GCS, MediaPlan, plan_media
-from ..names import SPLITS
+from ..names import CROPS_DATASET, GROUND_TRUTH, SPLITS
 from ..parameters.kinds import paths_in
 from ..taxonomy import Taxonomy, load_taxonomy, read_label_map
 from ..taxonomy.label_map import ReadMap
@@ -25,7 +27,7 @@ _ADVICE: Final = (
     "use update to bring the dataset up to date, recreate to make it anew, or choose another "
     "dataset_name"
 )
-
+_OF_CROPS: Final = "choose another split or dataset_name, or delete that dataset"
 
 ReadFile = Callable[[str, bool, tuple[str, ...]], Catalog]
 """Reads an annotations file: its path, whether to skip bad boxes, and the folders of its images."""
@@ -67,6 +69,7 @@ class SplitPlan:
         limit: take the first so many images; None for all.
         media: where its images are.
         changes: what an update would change; None where nothing is to be updated.
+        crops_field: takes the one label of each image; empty where images have boxes.
     """
 
     split: str
@@ -74,6 +77,7 @@ class SplitPlan:
     limit: int | None
     media: MediaPlan
     changes: Difference | None = None
+    crops_field: str = ""
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -100,6 +104,7 @@ class SplitPlan:
             notes=self.catalog.told,
             skipped_boxes=self.catalog.skipped_boxes,
             boxes_kept=complete,
+            crops_field=self.crops_field,
         )
 
 
@@ -188,7 +193,11 @@ def check_place(
     """Raises what ``ingest_dataset`` has against a dataset and a media root, whatever the files."""
     media = _checked_parameters(dataset_name, {"": "any"}, media_root, mirror, limit)
     dataset = find_dataset(dataset_name, only_look=True)
-    if dataset is not None and not recreate and not update:
+    if dataset is None or recreate:
+        return
+    if update:
+        refuse_update_of_crops(dataset)
+    else:
         refuse_other_place(dataset, media)
 
 
@@ -213,15 +222,77 @@ def check_ingest(
     dataset = find_dataset(dataset_name, only_look=True)
     if dataset is None or recreate:
         return plans
+    if update:
+        refuse_update_of_crops(dataset)
     return [
         replace(plan, changes=refuse_other_source(dataset, plan, media, update)) for plan in plans
     ]
 
 
-def _checked_parameters(
-    name: str, paths: Mapping[str, str], media_root: str, mirror: str, limit: int | None
-) -> MediaPlan:
+def plan_crops(
+    dataset_name: str = CROPS_DATASET,
+    table: str = "",
+    folder: str = "",
+    media_root: str = "",
+    label_field: str = GROUND_TRUTH,
+    columns: Mapping[str, str] | Sequence[str] = (),
+    split: str = "train",
+) -> SplitPlan:
+    """Decides where crops are, and what the dataset will hold of them; see ``ingest_crops``.
+
+    Raises:
+        InputError: a file or a parameter is wrong, with every fault.
+    """
     faults = []
+    if bool(table) == bool(folder):
+        problem = "name one of them, not both" if table else "name one of them"
+        faults.append(Fault("table, folder", problem))
+    if split not in SPLITS:
+        faults.append(Fault("split", f"{split!r} is not {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"))
+    problem = field_problem(label_field)
+    taken = {"filepath", "tags", "created_at", "last_modified_at", *sample_schema()}
+    if not problem and label_field in taken - {GROUND_TRUTH}:
+        problem = f"{label_field!r} holds something else of every sample"
+    if problem:
+        faults.append(Fault("label_field", problem))
+    named = dict(columns) if isinstance(columns, Mapping) else {}
+    for text in () if isinstance(columns, Mapping) else columns:
+        meaning, is_pair, header = text.partition("=")
+        named[meaning.strip()] = header.strip()
+        if not (is_pair and header.strip()):
+            faults.append(Fault("columns", f"{text[:80]!r} is not meaning=header"))
+    if named and folder and not table:
+        faults.append(Fault("columns", "a folder has none: it is for a table"))
+    _checked_parameters(dataset_name, {"": "any"}, media_root, "", None, "ingest_crops", faults)
+    _, tree = names_of(dataset_name, False, "")
+    if table:
+        catalog, root = read_crop_table(table, named, tree.names, tree.canonical)
+    else:
+        catalog, root = read_class_folders(folder, tree.names, tree.canonical)
+    media = plan_media(media_root or root, opens_gcs=is_enterprise())
+    return SplitPlan(split, catalog, None, media, crops_field=label_field)
+
+
+def check_crops(dataset_name: str = CROPS_DATASET, **parameters: Any) -> SplitPlan:
+    """Says what ``ingest_crops`` would take; writes nothing, and raises the same errors."""
+    plan = plan_crops(dataset_name, **parameters)
+    dataset = find_dataset(dataset_name, only_look=True)
+    if dataset is not None:
+        refuse_other_source(dataset, plan, plan.media)
+    return plan
+
+
+def _checked_parameters(
+    name: str,
+    paths: Mapping[str, str],
+    media_root: str,
+    mirror: str,
+    limit: int | None,
+    operator: str = "ingest_dataset",
+    others: Sequence[Fault] = (),
+) -> MediaPlan:
+    """Where the images are; refuses parameters, beside the faults that others have already."""
+    faults = [*others]
     problem = name_problem(name)
     if problem:
         faults.append(Fault("dataset_name", problem))
@@ -234,7 +305,7 @@ def _checked_parameters(
     except InputError as error:
         faults += error.faults
     if faults:
-        raise InputError("parameters of ingest_dataset", faults)
+        raise InputError(f"parameters of {operator}", faults)
     return media
 
 
@@ -249,37 +320,65 @@ def refuse_other_source(
     Raises:
         DatasetError: it is such a dataset.
     """
+    import fiftyone as fo
+
     record = ingest_record.read_ingest_records(dataset).get(plan.split)
+    field = plan.crops_field or GROUND_TRUTH
+    kind: type = fo.Classification if plan.crops_field else fo.Detections
+    is_other = record is not None and record.crops_field != plan.crops_field
+    if is_other or label_type(dataset, field) not in (kind, None):
+        raise DatasetError(
+            f"the labels of dataset {dataset.name!r}, or of its {plan.split} split, are no "
+            f"{kind.__name__} in {field!r}: choose another dataset_name"
+        )
     if update:
         if record is None:
             return None
         return difference(dataset, plan.split, plan.catalog, plan.limit)
     if record is not None and record.sha256 != plan.catalog.sha256:
-        try:
-            told = f"it differs by: {difference(dataset, plan.split, plan.catalog, plan.limit)}"
-        except DatasetError as error:
-            told = str(error)
+        told, advice = "or its columns are read otherwise", _OF_CROPS
+        if not plan.crops_field:
+            advice = _ADVICE
+            try:
+                told = f"it differs by: {difference(dataset, plan.split, plan.catalog, plan.limit)}"
+            except DatasetError as error:
+                told = str(error)
         raise DatasetError(
             f"dataset {dataset.name!r} has its {plan.split} split from {record.source} "
             f"(sha256 {record.sha256[:12]}), and {plan.catalog.source} "
-            f"(sha256 {plan.catalog.sha256[:12]}) is another file; {told}; {_ADVICE}"
+            f"(sha256 {plan.catalog.sha256[:12]}) is another file; {told}; {advice}"
         )
-    refuse_other_place(dataset, media)
+    refuse_other_place(dataset, media, plan.split if plan.crops_field else "")
     return None
 
 
-def refuse_other_place(dataset: Any, media: MediaPlan) -> None:
+def refuse_update_of_crops(dataset: Any) -> None:
+    """Refuses to bring a dataset of crops up to date; raises DatasetError."""
+    crops = [one for one in ingest_record.read_ingest_records(dataset).values() if one.crops_field]
+    if crops:
+        raise DatasetError(
+            f"dataset {dataset.name!r} has crops in its {crops[0].split} split, and only boxes are "
+            "brought up to date: choose another dataset_name, and make it anew"
+        )
+
+
+def refuse_other_place(dataset: Any, media: MediaPlan, split: str = "") -> None:
     """Refuses a dataset whose images are elsewhere.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        media: where they are to be.
+        split: of crops, whose splits may be in folders of their own; empty for all splits.
 
     Raises:
         DatasetError: it is such a dataset.
     """
     for record in ingest_record.read_ingest_records(dataset).values():
         there = MediaPlan(record.media_root, record.filepath_root)
-        if there != media:
+        if there != media and split in ("", record.split):
             raise DatasetError(
                 f"the images of dataset {dataset.name!r} are at {_described(there)}, "
-                f"not at {_described(media)}; {_ADVICE}"
+                f"not at {_described(media)}; {_OF_CROPS if split else _ADVICE}"
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from ..dataset import columns, writes
 from ..dataset.columns import dataset_of
 from ..dataset.label_map import special_names, taxonomy_of
-from ..dataset.label_pipelines import rank_update
+from ..dataset.label_pipelines import has_labels, rank_update
 from ..dataset.records import bring_up_to_date, read_record, write_record
 from ..dataset.schema import declare, labels_path, rank_schema
 from ..errors import Fault, InputError
@@ -80,11 +80,9 @@ def add_taxonomy_ranks(
         by_part |= {
             f"{label}: {one.name}" for label, one in taxa.items() if one and one.name != label
         }
-        is_list = path != field
         attributes = {**ranks, "": rank_attributes(None, taxonomy)}
-        has_labels = {f"{field}.detections.0" if is_list else f"{field}._cls": {"$exists": True}}
-        change = partial(rank_update, field, is_list, attributes)
-        writes.rewrite_field(dataset, field, change, has_labels)
+        change = partial(rank_update, path, attributes)
+        writes.rewrite_field(dataset, field, change, has_labels(path))
         known += sum(counts[label] for label in ranks)
         unknown.update(counts.keys() - ranks.keys())
     progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")

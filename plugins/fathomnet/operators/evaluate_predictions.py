@@ -10,7 +10,7 @@ from ..parameters import evaluation as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
-from .suggestions import boxes_fields
+from .suggestions import label_fields
 
 LARGEST_PREVIEWED: Final = 20_000
 """Images; with more, the form would wait for seconds at every keystroke."""
@@ -23,7 +23,7 @@ class EvaluatePredictions(StageOperator[parameters.EvaluatePredictions]):
     on_view = True
 
     def preview(self, params: parameters.EvaluatePredictions, dataset: Any) -> Preview:
-        known = boxes_fields(dataset)
+        known = label_fields(dataset)
         none = "this dataset has none: ingest annotations first"
         where = f"there are in {', '.join(known)}" if known else none
         absent = [

@@ -263,6 +263,8 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
     choices = list(typing.get_args(annotation))
     if widget(info) is Widget.BOXES_FIELD:
         choices = boxes_fields(dataset) if dataset is not None else []
+    if widget(info) is Widget.LABELS_FIELD:
+        choices = label_fields(dataset) if dataset is not None else []
     if choices:
         return inputs.enum(name, choices, view=types.DropdownView(), **words)
     if annotation is bool:

@@ -6,7 +6,18 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, Limit, Names, OptionalText, PathText, PathTexts, Split, Widget
+from .kinds import (
+    BoxesField,
+    ColumnNames,
+    LabelsField,
+    Limit,
+    Names,
+    OptionalText,
+    PathText,
+    PathTexts,
+    Split,
+    Widget,
+)
 
 
 class CheckSetup(Parameters):
@@ -118,6 +129,64 @@ class IngestDataset(Parameters):
     ] = ""
 
 
+class IngestCrops(Parameters):
+    operator = "ingest_crops"
+    heading = "FathomNet: ingest crops"
+    summary = "Make a FiftyOne dataset of images that show one thing each and have one label"
+    stage = "ingest:ingest_crops"
+    position = 45
+    needs_dataset = False
+    takes_dataset = False
+
+    dataset_name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            title="Dataset name",
+            description="The dataset to make, or to complete if it is there",
+        ),
+    ] = names.CROPS_DATASET
+    table: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Table",
+            description="CSV or Parquet with a row for each crop: its path or URL, and its label",
+        ),
+    ] = ""
+    folder: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Folder",
+            description="In place of a table: a folder that holds a folder of crops for each class",
+        ),
+    ] = ""
+    media_root: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Media root",
+            description="Where the crops are: gs://bucket/prefix, or a folder; empty for the "
+            "folder of the table, or the one above",
+        ),
+    ] = ""
+    label_field: Annotated[
+        str, Field(min_length=1, title="Field", description="Where the labels are written")
+    ] = names.GROUND_TRUTH
+    columns: Annotated[
+        ColumnNames,
+        Field(
+            title="Columns",
+            description="Headers of the table that do not say what they mean: path=roi_file; "
+            "label=species; also confidence, label_2, confidence_2 and external_id",
+        ),
+    ] = ()
+    split: Annotated[
+        names.Split, Field(title="Split", description="To which all of these crops belong")
+    ] = names.TRAIN_TAG
+
+
 class AddPrimaryLabel(Parameters):
     operator = "add_primary_label"
     heading = "FathomNet: add primary labels"
@@ -189,13 +258,14 @@ class ImportPredictions(Parameters):
         Field(
             title="Predictions",
             description="A CSV with annotation_id,concept_name, a predictions.parquet, "
-            "or the folder of a run; or a detector's boxes: COCO results, a CSV, YOLO's labels, "
-            "MegaDetector's JSON",
+            "or the folder of a run; of crops also with path,label; or a detector's boxes: COCO "
+            "results, a CSV, YOLO's labels, MegaDetector's JSON",
         ),
     ] = ""
     split: Split = "test"
     gt_field: Annotated[
-        BoxesField, Field(title="Boxes", description="The boxes that the predictions are about")
+        LabelsField,
+        Field(title="Boxes", description="The boxes, or crops, that the predictions are about"),
     ] = names.GROUND_TRUTH
     field: Annotated[
         str, Field(min_length=1, title="Field", description="Where the predictions are written")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, OptionalText, Widget
+from .kinds import LabelsField, OptionalText, Widget
 
 
 class EvaluatePredictions(Parameters):
@@ -18,10 +18,11 @@ class EvaluatePredictions(Parameters):
     in_workflow = True
 
     pred_field: Annotated[
-        BoxesField, Field(title="Predictions", description="The predicted boxes")
+        LabelsField, Field(title="Predictions", description="The predicted boxes, or crops' labels")
     ] = names.MODEL_PREDICTIONS
     gt_field: Annotated[
-        BoxesField, Field(title="Truth", description="The annotated boxes with the true labels")
+        LabelsField,
+        Field(title="Truth", description="The annotated boxes, or crops, with the true labels"),
     ] = names.GROUND_TRUTH
     eval_key: Annotated[
         str,

@@ -18,6 +18,7 @@ class Widget(Enum):
     FILE = "file"
     PLACE = "a folder or a gs:// address"
     BOXES_FIELD = "boxes field"
+    LABELS_FIELD = "field of boxes, or of one label an image"
     PATCHES_FIELD = "boxes field, or nothing for whole images"
     MODEL = "an embedding model's name, or a folder"
     TEXT_MODEL = "the name of an embedding model that knows text"
@@ -68,6 +69,13 @@ def _texts(value: Any) -> Any:
     return () if value is None else value
 
 
+def _column_names(value: Any) -> Any:
+    """Columns by their meanings, from a program's mapping, a form or the command line."""
+    if isinstance(value, Mapping):
+        return tuple(f"{meaning}={header}" for meaning, header in value.items() if header)
+    return _texts(value.replace(",", ";") if isinstance(value, str) else value)
+
+
 def _several_paths(value: Any) -> Any:
     """One path or several, from a form, a program or the command line, each on a line."""
     if isinstance(value, list | tuple):
@@ -100,10 +108,12 @@ Limit = Annotated[
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(list_items)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), Widget.TEXTS]
+ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_column_names), Widget.TEXTS]
 Split = Annotated[
     names.Split,
     Field(title="Split", description="Boxes are numbered within their split, so it must be named"),
 ]
+LabelsField = Annotated[str, Widget.LABELS_FIELD, Field(min_length=1)]
 BoxesField = Annotated[str, Widget.BOXES_FIELD, Field(min_length=1)]
 OptionalText = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 """A text for which a form sends None once it was cleared, where it has suggestions."""

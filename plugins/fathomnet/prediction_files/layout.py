@@ -49,11 +49,16 @@ _PREFIX: Final = re.compile(r"(?:p|prob|probability|pred|score)[_ .:-]\s*", re.I
 _ROWS_AT_ONCE: Final = 100_000
 
 
-def find_columns(names: Sequence[str]) -> dict[str, str]:
+CROP_IDS: Final = ("external_id", "sample_id", "label_id", "id")
+"""Headers by which a row may also name a crop that is an image of its own."""
+
+
+def find_columns(names: Sequence[str], ids: Sequence[str] = ()) -> dict[str, str]:
     """Which column has which meaning; a meaning is left out if no column has it.
 
     Args:
         names: the headers, without white space around them and in lower case.
+        ids: further headers of the column that says which box or crop a row is about.
 
     Returns:
         Headers by ``ANNOTATION_ID``, and by ``CONCEPT_NAME`` or ``CATEGORY_ID``.
@@ -64,7 +69,7 @@ def find_columns(names: Sequence[str]) -> dict[str, str]:
         >>> find_columns(["annotation_id", "category_id"])
         {'annotation_id': 'annotation_id', 'category_id': 'category_id'}
     """
-    box = next((name for name in (ANNOTATION_ID, *PATHS) if name in names), "")
+    box = next((name for name in (ANNOTATION_ID, *PATHS, *ids) if name in names), "")
     # With an annotation id, a column of another name may be anything, such as the true label.
     labels = (CONCEPT_NAME,) if box == ANNOTATION_ID else (CONCEPT_NAME, *LABELS)
     concept = next((name for name in labels if name in names), "")

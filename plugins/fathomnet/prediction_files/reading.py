@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..text import shortened
 from .layout import (
     CATEGORY_ID,
     CONCEPT_NAME,
+    CROP_IDS,
+    NAMED_IMAGE,
     SECOND_BEST,
     matrix_of,
     number_or_nan,
@@ -105,6 +107,7 @@ def read_predictions(
     suggest: Names | None = None,
     skip_bad_rows: bool = False,
     categories: Mapping[int, str] | None = None,
+    crop: Callable[[str], int | None] | None = None,
 ) -> Predictions:
     """Reads and checks a csv, a parquet file, or the folder of a run.
 
@@ -118,14 +121,22 @@ def read_predictions(
         skip_bad_rows: leave out faulty rows and list them, instead of refusing the file. Of the
             rows that share an annotation id the first is kept.
         categories: names of the catalog's categories by their ids.
+        crop: gives the number of a crop that is an image of its own by what a row calls it: its
+            path, name or an id; None where it is none. Without it the rows are about boxes.
 
     Raises:
         InputError: the file as a whole is unusable, has faulty rows (the first 1,000 are listed,
             the others counted), or has no row without faults.
     """
-    run = read_run(path)
+    run = read_run(path, CROP_IDS if crop else ())
     rows, problems = run.rows, _Problems(list)
-    ids = _annotation_ids(rows, problems)
+    if crop and rows.by != ANNOTATION_ID:
+        # The whole name tells which crop is meant, not the numbers in it.
+        numbers = [crop(str(cell)) if cell is not None else None for cell in rows.named]
+        columns = {**rows.columns, ANNOTATION_ID: numbers}
+        said = {key: cells for key, cells in rows.identity.items() if key != NAMED_IMAGE}
+        rows = replace(rows, columns=columns, identity=said)
+    ids = _annotation_ids(rows, problems, crop is not None)
     names, matrix, wide = _names(run, canonical, suggest, categories or {}, problems)
     concepts = tuple(wide.values()) or _canonical_concepts(run, canonical, suggest)
     confidence = _confidences(rows, problems)
@@ -229,13 +240,18 @@ def _names(
     return names, matrix, wide
 
 
-def _annotation_ids(rows: RawRows, problems: _Problems) -> list[int]:
+def _annotation_ids(rows: RawRows, problems: _Problems, of_crops: bool) -> list[int]:
     first: dict[int, int] = {}
     ids = []
     for index, cell in enumerate(rows.columns[ANNOTATION_ID]):
         number = _whole_number(cell)
         if number is None:
-            problems[index].append(_id_problem(rows.named[index], rows.by))
+            named = rows.named[index]
+            if of_crops and rows.by != ANNOTATION_ID and named not in (None, ""):
+                problem = f"{rows.by} {shortened(str(named)[-60:], 60)!r} is no crop of the split"
+            else:
+                problem = _id_problem(named, rows.by)
+            problems[index].append(problem)
         elif first.setdefault(number, index) != index:
             where = f"{rows.unit} {rows.numbers[first[number]]}"
             problems[index].append(f"annotation_id {number} is already on {where}")

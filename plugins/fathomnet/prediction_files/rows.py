@@ -99,8 +99,12 @@ class RawRows:
     unread: tuple[str, ...] = ()
 
 
-def read_rows(source: SourceFile) -> RawRows:
+def read_rows(source: SourceFile, ids: Sequence[str] = ()) -> RawRows:
     r"""Reads a csv file or, judging by its content, a parquet file.
+
+    Args:
+        source: the file.
+        ids: see ``layout.find_columns``.
 
     Raises:
         InputError: the file is neither of these, lacks a column, or has no rows.
@@ -116,19 +120,19 @@ def read_rows(source: SourceFile) -> RawRows:
         problem = f"holds {other.name}, not a table of predictions"
         raise InputError(source.subject, [Fault("file", problem)], other.as_predictions)
     is_parquet = source.content.startswith(PARQUET_MARK)
-    rows = _read_parquet(source) if is_parquet else _read_csv(source)
+    rows = _read_parquet(source, ids) if is_parquet else _read_csv(source, ids)
     if not rows.numbers and not rows.misshapen:
         raise _refused(source, "file", "has a header but no rows")
     cells, further = rows.columns[ANNOTATION_ID], dict(rows.further)
-    ids, said = boxes_by_name(cells, always=rows.by != ANNOTATION_ID)
+    numbers, said = boxes_by_name(cells, always=rows.by != ANNOTATION_ID)
     identity, beside = dict(rows.identity), ""
     if not said:
-        beside, said = named_beside(ids, {**identity, **further})
+        beside, said = named_beside(numbers, {**identity, **further})
         for columns in (identity, further):
             columns.pop(beside, None)
     return replace(
         rows,
-        columns={**rows.columns, ANNOTATION_ID: ids},
+        columns={**rows.columns, ANNOTATION_ID: numbers},
         identity={**identity, **said},
         named=cells,
         further=further,
@@ -136,10 +140,10 @@ def read_rows(source: SourceFile) -> RawRows:
     )
 
 
-def _read_csv(source: SourceFile) -> RawRows:
+def _read_csv(source: SourceFile, ids: Sequence[str]) -> RawRows:
     lines = csv_lines(source)
     header_line, header = next(lines, (1, []))
-    columns = _find_columns(source, f"line {header_line}", header)
+    columns = _find_columns(source, f"line {header_line}", header, ids)
     numbers: list[int] = []
     rows: list[list[str]] = []
     misshapen: dict[int, str] = {}
@@ -188,8 +192,16 @@ def _arranged(
     )
 
 
-def csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the number of the line on which each begins; empty lines are skipped."""
+def csv_lines(source: SourceFile, advice: str = ADVICE) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the number of the line on which each begins; empty lines are skipped.
+
+    Args:
+        source: a csv file.
+        advice: what the error of a row that cannot be read says that the file should be.
+
+    Raises:
+        InputError: the file is no text, or a row of it cannot be read.
+    """
     # Universal newlines, so that lines are counted as an editor counts them.
     reader = csv.reader(io.StringIO(decode(source), newline=None), strict=True)
     line = 1
@@ -200,13 +212,15 @@ def csv_lines(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         problem = f"the row that begins here cannot be read ({error}); is a quote left open?"
-        raise _refused(source, f"line {line}", problem) from None
+        raise InputError(source.subject, [Fault(f"line {line}", problem)], advice) from None
 
 
-def _find_columns(source: SourceFile, place: str, header: Sequence[str]) -> dict[str, int]:
+def _find_columns(
+    source: SourceFile, place: str, header: Sequence[str], ids: Sequence[str]
+) -> dict[str, int]:
     """Position of each known column; names are compared ignoring case and white space."""
     names = [name.strip().lower() for name in header]
-    found = find_columns(names)
+    found = find_columns(names, ids)
     further = [name for name in names if name not in (*found.values(), *KNOWN, *IDENTITY)]
     is_wide = ANNOTATION_ID in found and len(further) > 1
     if ANNOTATION_ID not in found or not (found.keys() & {CONCEPT_NAME, CATEGORY_ID} or is_wide):
@@ -236,11 +250,11 @@ def missing_columns(missing: Sequence[str], header: Sequence[str]) -> str:
     return problem
 
 
-def _read_parquet(source: SourceFile) -> RawRows:
+def _read_parquet(source: SourceFile, ids: Sequence[str]) -> RawRows:
     try:
         file = pq.ParquetFile(pa.BufferReader(source.content))
         header = file.schema_arrow.names
-        found = _find_columns(source, "columns", header)
+        found = _find_columns(source, "columns", header, ids)
         check_extent(source, file.metadata)
         names = [name.strip().lower() for name in header]
         wanted = [
@@ -260,7 +274,8 @@ def _read_parquet(source: SourceFile) -> RawRows:
         reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
         problem = f"is a damaged or cut off Parquet file ({reason})"
         raise _refused(source, "file", problem) from None
-    _check_types(source, {name: table.column(header[at]) for name, at in found.items()})
+    typed = {name: table.column(header[at]) for name, at in found.items()}
+    _check_types(source, typed, bool(ids) and names[found[ANNOTATION_ID]] != ANNOTATION_ID)
     lists = found.pop(PROBABILITIES, None)
     cells_of = {
         name: table.column(name).to_pylist()
@@ -290,13 +305,16 @@ def check_extent(source: SourceFile, metadata: pq.FileMetaData) -> None:
         raise _refused(source, "file", f"{problem}; {limits}")
 
 
-def _check_types(source: SourceFile, columns: Mapping[str, pa.ChunkedArray]) -> None:
+def _check_types(
+    source: SourceFile, columns: Mapping[str, pa.ChunkedArray], of_crops: bool
+) -> None:
     faults = []
     for name, column in columns.items():
         expected = _wrong_type(name, column.type)
         # Names of crops are texts; that not all are names of crops is a fault of their rows.
         is_named = name == ANNOTATION_ID and not _wrong_type(CONCEPT_NAME, column.type)
-        if expected and not (is_named and boxes_by_name(column.to_pylist(), always=False)[1]):
+        named = is_named and (of_crops or boxes_by_name(column.to_pylist(), always=False)[1])
+        if expected and not named:
             kind = shortened(str(column.type), LONGEST_KIND)
             faults.append(Fault(f"column {name}", f"holds {kind}, expected {expected}"))
     if faults:

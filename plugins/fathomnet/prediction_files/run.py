@@ -68,11 +68,15 @@ class RawRun:
         return tuple(self.manifest["concepts"]) if self.manifest else ()
 
 
-def read_run(path: str | Place) -> RawRun:
+def read_run(path: str | Place, ids: Sequence[str] = ()) -> RawRun:
     """Reads the file or folder that ``import_predictions`` was given.
 
     For a parquet file with probabilities, the manifest beside it is read too, because only the
     manifest says which concept each probability belongs to.
+
+    Args:
+        path: of the file or folder.
+        ids: see ``layout.find_columns``.
 
     Raises:
         InputError: a file is missing, damaged or not a table of predictions, or the files of the
@@ -82,9 +86,9 @@ def read_run(path: str | Place) -> RawRun:
     with suppress(OSError):  # where it cannot be asked, whoever reads it says why
         is_folder = bool(str(path)) and place(path).is_dir()
     if is_folder:
-        return _read_folder(place(path))
+        return _read_folder(place(path), ids)
     source = read_source(path)
-    rows = read_rows(source)
+    rows = read_rows(source, ids)
     manifest_path = place(path).with_name(MANIFEST_NAME)
     manifest = None
     if rows.probabilities is not None and manifest_path.is_file():
@@ -94,7 +98,7 @@ def read_run(path: str | Place) -> RawRun:
     return run
 
 
-def _read_folder(folder: Place) -> RawRun:
+def _read_folder(folder: Place, ids: Sequence[str]) -> RawRun:
     names = [name for name in (MANIFEST_NAME, CSV_NAME, PARQUET_NAME) if (folder / name).exists()]
     if names in ([], [MANIFEST_NAME]):
         problem, advice = f"holds neither {PARQUET_NAME} nor {CSV_NAME}", ""
@@ -114,7 +118,7 @@ def _read_folder(folder: Place) -> RawRun:
             str(folder), [Fault("folder", problem)], advice or "Name a predictions file."
         )
     sources = {name: read_source(folder / name) for name in names}
-    tables = {name: read_rows(sources[name]) for name in names if name != MANIFEST_NAME}
+    tables = {name: read_rows(sources[name], ids) for name in names if name != MANIFEST_NAME}
     manifest = None
     if MANIFEST_NAME in sources:
         manifest = read_manifest(sources[MANIFEST_NAME])

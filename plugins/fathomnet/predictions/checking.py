@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..catalog import Catalog
+from ..catalog.crops import EXTERNAL_ID
 from ..catalog.values import clip_to_image
 from ..dataset import columns
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
 from ..dataset.label_map import special_names
+from ..dataset.label_pipelines import is_list
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..names import ANNOTATION_ID
@@ -67,11 +69,45 @@ def known_categories(dataset: Any, split: str) -> dict[int, str]:
     return dict(others.pop()) if len(others) == 1 else {}
 
 
+def crops_by_name(dataset: Any, path: str, split: str) -> dict[str, int]:
+    """The number of each crop of a split by all that a row may call it.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of the labels.
+        split: the split.
+
+    Returns:
+        Numbers by sample and label id, external id, path, and file name with and without its
+        ending; what two crops have in common is not among them.
+    """
+    from fiftyone import ViewField
+
+    view = dataset.match(ViewField("split") == split)
+    numbers: dict[str, int] = {}
+    twice: set[str] = set()
+    fields = ("file_name", "filepath", EXTERNAL_ID)
+    for image in columns.read_images(view, fields, {path: (ANNOTATION_ID,)}):
+        for label in columns.boxes_in(image, path):
+            number = label.get(ANNOTATION_ID)
+            if number is None:
+                continue
+            paths = [str(image.get(name) or "") for name in fields[:2]]
+            names = {re.split(r"[\\/]", one)[-1].casefold() for one in paths}
+            external = str(image.get(EXTERNAL_ID) or "")
+            known = {str(image["_id"]), str(label["_id"]), external, *paths, *names}
+            for name in (known | {_stem(one) for one in paths}) - {""}:
+                if numbers.setdefault(name, number) != number:
+                    twice.add(name)
+    return {name: number for name, number in numbers.items() if name not in twice}
+
+
 def read_rows(
     predictions: str,
     concepts: Collection[str],
     categories: Mapping[int, str],
     taxonomy: Taxonomy,
+    crops: Callable[[], Mapping[str, int]] | None = None,
 ) -> Predictions:
     """Reads the rows of a file; faulty ones are in ``rejected``.
 
@@ -80,8 +116,23 @@ def read_rows(
         concepts: names that are known in addition to those of the taxonomy.
         categories: names of the catalog's categories by their ids.
         taxonomy: the tree of concepts.
+        crops: gives the number of each crop by its names, and is asked where rows name crops by
+            more than their numbers; None where the rows are about boxes.
     """
-    return read_predictions(predictions, *_spellings(concepts, taxonomy), True, categories)
+    known: dict[str, int] = {}
+
+    def crop(written: str) -> int | None:
+        if crops and not known:
+            known.update(crops())
+        exact = known.get(written.strip())
+        if exact is not None:
+            return exact
+        name = re.split(r"[\\/]", written.strip())[-1].casefold()
+        return known.get(name, known.get(_stem(name)))
+
+    return read_predictions(
+        predictions, *_spellings(concepts, taxonomy), True, categories, crop if crops else None
+    )
 
 
 def read_boxes(
@@ -299,6 +350,9 @@ def known_boxes(dataset: Any, path: str, split: str) -> dict[int, KnownBox]:
     known = {}
     for image in columns.read_images(view, fields, {path: (ANNOTATION_ID, "bounding_box")}):
         size = image.get("metadata") or {}
+        if not is_list(path):
+            # Rows tell of the image that the crop is from, which it does not know.
+            size, image["image_id"] = {}, None
         for box in columns.boxes_in(image, path):
             if box.get(ANNOTATION_ID) is not None:
                 known[box[ANNOTATION_ID]] = KnownBox(
@@ -323,19 +377,21 @@ def _contradictions(table: Predictions, known: Mapping[int, KnownBox]) -> list[t
         if said is not None and int(said) != id_:
             problem = f"is called annotation {said} in the file's name"
         else:
-            problem = "" if box is None else _contradiction(cells, box)
+            problem = "" if box is None else _contradiction(cells, box, id_)
         if problem:
             found.append((line, f"annotation {id_} {problem}"))
     return found
 
 
-def _contradiction(cells: Mapping[str, object], box: KnownBox) -> str:
-    """What a row says of its box that is not so; "" where nothing is."""
+def _contradiction(cells: Mapping[str, object], box: KnownBox, number: int) -> str:
+    """What a row says of its box of this number that is not so; "" where nothing is."""
     image_id = _number(cells.get("image_id"))
     if image_id is not None and box.image_id is not None and image_id != box.image_id:
         return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
     image = cells.get(NAMED_IMAGE)
-    if isinstance(image, str) and not _is_image(image, box):
+    # The name of a crop that is an image itself has its image's and its own number in it.
+    is_crop = f"{image}_{number}".casefold() == _stem(box.file_name)
+    if isinstance(image, str) and not is_crop and not _is_image(image, box):
         there = f"{box.image_id} ({shortened(box.file_name, 60)})"
         return f"is a box of image {there}, the name of its file says {shortened(image, 60)!r}"
     name = cells.get("file_name")

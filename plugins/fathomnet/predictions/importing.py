@@ -1,4 +1,4 @@
-"""Imports a predictions file into a field: a box for each box that it names, or its own boxes.
+"""Imports a predictions file into a field: a label for each box or crop it names, or its own boxes.
 
 The boxes and images of the split are read first; rows find theirs by annotation id, a detector's
 boxes find their image by its id or its file.
@@ -24,14 +24,15 @@ from ..dataset.documents import (
     PredictionDocuments,
     detections_document,
     is_same,
+    labels_of,
 )
 from ..dataset.label_map import taxonomy_of
-from ..dataset.label_pipelines import predicted_update
+from ..dataset.label_pipelines import has_labels, is_list, predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
 from ..dataset.schema import (
-    boxes_path,
     boxes_schema,
     declare,
+    labels_path,
     predicted_schema,
     prediction_schema,
     require_writable,
@@ -55,6 +56,7 @@ from .checking import (
     KnownImages,
     bad_rows,
     better_split,
+    crops_by_name,
     kind_of,
     known_boxes,
     known_categories,
@@ -118,6 +120,7 @@ class SplitBoxes:
     """Every image of a split; each column has one entry per image.
 
     Attributes:
+        path: of its boxes, or of the one label of each crop.
         sample_ids: ids of the samples.
         annotation_ids: for each image, the annotation ids of its boxes; None for a box that is in
             no catalog.
@@ -126,10 +129,16 @@ class SplitBoxes:
         values: the document in another field; None for no value.
     """
 
+    path: str
     sample_ids: list[str]
     annotation_ids: list[list[int | None]]
     bounding_boxes: list[list[list[float]]]
     values: list[Document | None]
+
+    @property
+    def of_crops(self) -> bool:
+        """Whether each image has one label, and no boxes."""
+        return not is_list(self.path)
 
     @property
     def count(self) -> int:
@@ -140,6 +149,7 @@ class SplitBoxes:
         """The images that have a value in the other field."""
         there = [value is not None for value in self.values]
         return SplitBoxes(
+            self.path,
             list(compress(self.sample_ids, there)),
             list(compress(self.annotation_ids, there)),
             list(compress(self.bounding_boxes, there)),
@@ -166,7 +176,7 @@ def read_split_boxes(dataset: Any, split: str, boxes: str, field: str) -> SplitB
     from fiftyone import ViewField
 
     view = dataset.match(ViewField("split") == split)
-    found = SplitBoxes([], [], [], [])
+    found = SplitBoxes(boxes, [], [], [], [])
     for image in columns.read_images(view, [field], {boxes: (ANNOTATION_ID, "bounding_box")}):
         of_image = columns.boxes_in(image, boxes)
         found.sample_ids.append(str(image["_id"]))
@@ -250,19 +260,21 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     """Makes a field hold exactly what a predictions file says about one split.
 
     A row that names a box belongs to the box of the split that has its annotation id, and the
-    predicted box has the same rectangle. A detector's boxes keep their own rectangles, on the
-    image that has their image id or file name; those of images that are not there are left out.
-    Images of the split that the file does not name lose their value, unless they are to keep it;
-    images of other splits keep theirs, and images whose value is already right are not touched.
-    The dataset's run ``names.import_run_key(field, split)`` records where the field came from.
+    predicted box has the same rectangle. Where images are crops, with one label each, so does the
+    field, and a row may also name its crop by path, file name, sample id or external id. A
+    detector's boxes keep their own rectangles, on the image that has their image id or file name;
+    those of images that are not there are left out. Images of the split that the file does not
+    name lose their value, unless they are to keep it; images of other splits keep theirs, and
+    images whose value is already right are not touched. The dataset's run
+    ``names.import_run_key(field, split)`` records where the field came from.
 
     Args:
         dataset: a FiftyOne dataset.
         predictions: a csv or parquet file, or a folder; see ``predictions.read_predictions``. A
             detector's boxes: see ``prediction_files.detections``.
         split: the split to which the file's annotation ids or images belong.
-        gt_field: the field of boxes with which to match the rows.
-        field: the field for the predictions; created if it does not exist.
+        gt_field: the field of boxes, or of the labels of crops, with which to match the rows.
+        field: the field for the predictions, of the same kind; created if it does not exist.
         skip_bad_rows: import the rows without faults, and record the others.
         keep_others: replace the predictions of those images only that the file names, so that the
             folds of a model, imported one after the other, end as one file would.
@@ -297,11 +309,12 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     refuse_if_field_deleted(dataset, field)
     if record.kind == NAMES:
         # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-        declare(dataset, predicted_schema(gt_field, field))
-        told = partial(predicted_update, gt_field, field, predicted_attributes(field))
-        writes.rewrite_field(
-            dataset, gt_field, told, {"split": split, f"{gt_field}.detections.0": {"$exists": True}}
+        path = labels_path(dataset, gt_field)
+        declare(dataset, predicted_schema(path, field))
+        told = partial(
+            predicted_update, path, labels_path(dataset, field), predicted_attributes(field)
         )
+        writes.rewrite_field(dataset, gt_field, told, {"split": split, **has_labels(path)})
     write_record(dataset, key, replace(record, state="complete"))
     result = plan.result
     done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
@@ -345,22 +358,30 @@ def _plan(
     if split not in SPLITS:
         known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
         raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
-    path = boxes_path(dataset, gt_field)
+    path = labels_path(dataset, gt_field)
     if field == gt_field:
-        raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
-    require_writable(dataset, field, fo.Detections)
+        raise DatasetError(f"predictions cannot take the place of the labels in {gt_field!r}")
+    require_writable(dataset, field, fo.Detections if is_list(path) else fo.Classification)
     imported = read_import_records(dataset, field)
     if dataset.get_field(field) is not None and not imported:
         raise DatasetError(
             f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
             "alone; choose another field"
         )
+    if not is_list(path):
+        if kind == DETECTIONS:
+            problem = (
+                f"{gt_field!r} has one label an image, and a detector's boxes are for whole images"
+            )
+            raise InputError("import_predictions", [Fault("kind", problem)])
+        kind = NAMES
     numbered = dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None
     splits = dataset.distinct("split") if _has_splits(dataset) else []
     ordered = sorted(splits, key=lambda name: name != split) if numbered else ()
     categories = known_categories(dataset, split)
     boxes_of = (known_boxes(dataset, path, name) for name in ordered)
-    kind = kind_of(predictions, kind, categories, boxes_of)
+    if is_list(path):
+        kind = kind_of(predictions, kind, categories, boxes_of)
     if any(record.kind != kind for record in imported.values()):
         (there, *_) = {record.kind for record in imported.values()} - {kind}
         raise DatasetError(
@@ -404,8 +425,10 @@ def _plan_names(
         table.rank is not None,
         table.probabilities is not None,
         table.second_label is not None,
+        boxes.of_crops,
     )
-    changes = _changes(field, boxes, PredictionDocuments(table, field, split), keep_others)
+    made = PredictionDocuments(table, field, split, boxes.of_crops)
+    changes = _changes(field, boxes, made, keep_others)
     result = _result(table, boxes, faults, field, split, keep_others)
     return _Plan(record, result, schema, changes, len(boxes.sample_ids))
 
@@ -419,7 +442,7 @@ def _plan_detections(
     skip_bad_rows: bool,
     keep_others: bool,
 ) -> _Plan:
-    path = boxes_path(dataset, gt_field)
+    path = labels_path(dataset, gt_field)
     with collector_paused():
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
         found = read_boxes(predictions, concepts, known_categories(dataset, split), tree)
@@ -508,7 +531,7 @@ def _read_images(
 
     has_splits = _has_splits(dataset)
     view = dataset.match(ViewField("split") == split) if has_splits else dataset
-    found = SplitBoxes([], [], [], [])
+    found = SplitBoxes(boxes, [], [], [], [])
     fields = ("image_id", "file_name", "filepath", "metadata.width", "metadata.height")
     ids, names, sizes = [], [], []
     for image in columns.read_images(view, [*fields, field], {boxes: (ANNOTATION_ID,)}):
@@ -539,16 +562,18 @@ def _match(
     keep_others: bool,
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
-    path = boxes_path(dataset, gt_field)
+    path = labels_path(dataset, gt_field)
     if dataset.get_field(f"{path}.{ANNOTATION_ID}") is None or dataset.get_field("split") is None:
         raise DatasetError(
             f"dataset {dataset.name!r} has no split on its images or no {ANNOTATION_ID} on the "
             f"boxes of {gt_field!r}, by which predictions are matched; make it by ingest_dataset"
+            " or ingest_crops"
         )
     with collector_paused():
         categories = known_categories(dataset, split)
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
-        table = read_rows(predictions, concepts, categories, tree)
+        crops = None if is_list(path) else partial(crops_by_name, dataset, path, split)
+        table = read_rows(predictions, concepts, categories, tree, crops)
         boxes = read_split_boxes(dataset, split, path, field)
     refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))
@@ -598,9 +623,9 @@ def _result(
     for ids, there in zip(boxes.annotation_ids, boxes.values, strict=True):
         of_image = named.intersection(ids)
         if not of_image and keep_others and there is not None:
-            of_image = {box.get(ANNOTATION_ID) for box in there.get("detections") or ()}
+            of_image = {box.get(ANNOTATION_ID) for box in labels_of(there)}
         predicted += sum(id_ in of_image for id_ in ids)
-    documents = PredictionDocuments(table, field, split)
+    documents = PredictionDocuments(table, field, split, boxes.of_crops)
     # Of the rows without a box, those are no faults whose box a limit left out.
     left_out = len(named - known) - (len(faults) - len(table.rejected))
     imported = len(named & known)
