@@ -29,7 +29,7 @@ import fiftyone as fo
 from fiftyone.server import view as server_view
 
 from .dataset.columns import dataset_of
-from .dataset.schema import boxes_path, fields_holding
+from .dataset.schema import boxes_path, fields_holding, labels_path
 from .errors import DatasetError
 from .names import ANNOTATION_ID
 from .relabelling.box_states import box_ids
@@ -224,7 +224,7 @@ def boxes_meant(  # noqa: PLR0915 one story, told in one place
     if scope == "all_except_selected":
         return _all_but_selected(ctx, field, saved_view)
     dataset = ctx.dataset
-    boxes_path(dataset, field)
+    labels_path(dataset, field)
     view = see(ctx)
     _refuse_groups(view)
     choice = ctx.params.get("view_target") or ctx.request_params.get("view_target")
@@ -254,7 +254,7 @@ def boxes_meant(  # noqa: PLR0915 one story, told in one place
         how = replace(how, words=f"{how.words}, by the boxes of {source}")
     if not boxes:
         raise DatasetError(f"there is no box of {field} to change ({how.words}): choose others")
-    path = boxes_path(dataset_of(view), shown_field)
+    path = labels_path(dataset_of(view), shown_field)
     # A patch is one box.
     shown = int(view.count(shown_field if view.get_field(path) is None else path))
     if source != field:
@@ -453,4 +453,4 @@ def _holds(view: Any, field: str) -> bool:
 def _boxes(view: Any, field: str) -> list[Box]:
     if not _holds(view, field):
         raise DatasetError(f"what is shown holds no boxes of {field}: show them, or their images")
-    return box_ids(view, boxes_path(dataset_of(view), field))
+    return box_ids(view, labels_path(dataset_of(view), field))

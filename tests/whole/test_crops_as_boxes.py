@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import fiftyone as fo
+import fiftyone.operators as foo
 import pytest
+from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import check_evaluation, evaluate_predictions
 from fathomnet_voxel51.evaluation.finished import read_evaluation, view_of_pairs
-from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.label_errors import find_label_errors
+from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
 from fathomnet_voxel51.labels.ranks import RANK_ATTRIBUTES
+from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.predictions import check_predictions, import_predictions
+from fathomnet_voxel51.relabelling import (
+    box_states,
+    export_corrections,
+    export_dataset,
+    relabel_boxes,
+    undo_relabel,
+)
+from fathomnet_voxel51.report import report_dataset
+from fathomnet_voxel51.review import start_review
+from fathomnet_voxel51.splits import split_by_dive
 from fathomnet_voxel51.taxonomy import load_taxonomy
+from fiftyone import ViewField as F
+from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.wrong_labels import Planted, plant
 from tests.support.drawn import MEDIUM, Drawn
@@ -22,6 +39,7 @@ from tests.support.paired import Paired, pair
 from tests.support.stored import documents, settings
 
 NAME = "test-crops-as-boxes"
+CHANGED = frozenset({"last_modified_at"})
 PREDICTED = ("label", "confidence", "second_label", "second_confidence", "margin")
 
 
@@ -174,3 +192,129 @@ def test_boxes_and_crops_are_not_evaluated_against_each_other(paired: Paired) ->
     with pytest.raises(DatasetError, match="cannot be evaluated against each other"):
         evaluate_predictions(paired.boxes, "one_label")
     assert documents(paired.boxes, frozenset()) == before
+
+
+def test_relabelling_and_its_undo(paired: Paired) -> None:
+    before = documents(paired.crops, CHANGED)
+    numbers = sorted(paired.crops.values("ground_truth.annotation_id"))[:20]
+    views = (
+        paired.boxes.filter_labels("ground_truth", F("annotation_id").is_in(numbers)),
+        paired.crops.match(F("ground_truth.annotation_id").is_in(numbers)),
+    )
+    for one in (paired.boxes, paired.crops):
+        add_taxonomy_ranks(one)
+    dry = [relabel_boxes(view, "Octopus rubescens", dry_run=True) for view in views]
+    done = [relabel_boxes(view, "Octopus rubescens", note="by its bell") for view in views]
+    assert dry[0].differences == dry[1].differences == done[0].differences == done[1].differences
+    assert done[0].changed == done[1].changed == dry[1].changed > 10
+    same(paired, ("label", *RANK_ATTRIBUTES))
+    assert paired.by_number("review_state")[0] == paired.by_number("review_state")[1]
+    renamed = paired.crops.match(F("ground_truth.review_state") == "relabelled")
+    assert len(renamed) == done[1].changed
+    undone = [undo_relabel(one) for one in (paired.boxes, paired.crops)]
+    assert undone[0].restored == undone[1].restored == done[1].changed
+    same(paired, ("label", *RANK_ATTRIBUTES))
+    assert [one["ground_truth"]["label"] for one in documents(paired.crops, CHANGED)] == [
+        one["ground_truth"]["label"] for one in before
+    ]
+
+
+def test_in_the_app_the_selected_crops_are_meant_and_shown_afterwards(paired: Paired) -> None:
+    crops = paired.crops
+    chosen = crops.values("id")[3:5]
+    request = {
+        "dataset_name": crops.name,
+        "params": {"label": "Octopus rubescens"},
+        "selected": chosen,
+    }
+    door = foo.get_operator(f"{PLUGIN_NAME}/relabel_boxes")
+    executor = Executor()
+    ctx = ExecutionContext(request, executor=executor)
+    form = door.resolve_type(ctx, "inputs").type
+    assert not any(one.invalid for one in form.properties.values())
+    assert door.execute(ctx)["changed"] == 2
+    crops.reload()
+    assert crops.match(F("ground_truth.label") == "Octopus rubescens").values("id") == chosen
+    told = {one.operator_uri.rpartition("/")[2]: one.params for one in executor._requests}
+    assert all(id_ in str(told["set_view"]) for id_ in chosen)
+
+
+def test_what_somebody_else_relabelled_meanwhile_is_left_alone(
+    paired: Paired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = paired.crops
+    chosen = crops.limit(3)
+    first = chosen.first().id
+
+    def meanwhile(*arguments: Any) -> None:
+        sample = crops[first]
+        sample.ground_truth.label = "Octopus"
+        sample.save()
+        make(*arguments)
+
+    make = box_states.make
+    monkeypatch.setattr("fathomnet_voxel51.relabelling.relabel.make", meanwhile)
+    result = relabel_boxes(chosen, "Octopus rubescens")
+    assert (result.changed, result.conflicts) == (2, 1)
+    crops.reload()
+    assert crops.limit(3).values("ground_truth.label") == ["Octopus", *["Octopus rubescens"] * 2]
+
+
+def test_label_errors_by_predictions(paired: Paired, planted: Planted) -> None:
+    both = (paired.boxes, paired.crops)
+    for one in both:
+        import_predictions(one, str(planted.predictions), "train")
+    found = [find_label_errors(one) for one in both]
+    assert (found[0].scored, found[0].suspects) == (found[1].scored, found[1].suspects)
+    assert found[0].suspects > 0
+    for name in ("suspicion", "suspicion_by_model"):
+        of_boxes, of_crops = paired.by_number(name)
+        assert of_crops == pytest.approx(of_boxes), name
+    for name in ("suggested_label", "suggested_label_distance"):
+        of_boxes, of_crops = paired.by_number(name)
+        assert of_crops == of_boxes, name
+    # The view has the crops of the suspects, the most suspicious first.
+    shown = [one.load_saved_view("suspects") for one in both]
+    numbers = (
+        shown[0].values("ground_truth.annotation_id"),
+        shown[1].values("ground_truth.annotation_id"),
+    )
+    assert sorted(numbers[0]) == sorted(numbers[1]) and len(numbers[1]) == found[1].suspects
+    suspicion = shown[1].values("ground_truth.suspicion")
+    assert suspicion == sorted(suspicion, reverse=True)
+
+
+def test_splits_by_dive(paired: Paired) -> None:
+    results = [split_by_dive(one, val_ratio=0.3) for one in (paired.boxes, paired.crops)]
+    assert results[1].dives == results[0].dives > 1
+    assert results[1].train + results[1].val == len(paired.crops)
+    dives: dict[str, set[Any]] = {"train": set(), "val": set()}
+    for tags, *dive in zip(*paired.crops.values(["tags", "vehicle", "dive"]), strict=True):
+        dives[tags[0]].add(tuple(dive))
+    assert dives["train"] and dives["val"] and not dives["train"] & dives["val"]
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda one, folder: add_primary_label(one),
+        export_corrections,
+        export_dataset,
+        lambda one, folder: start_review(one),
+        lambda one, folder: compute_embeddings(one, "clip"),
+    ],
+    ids=["add_primary_label", "export_corrections", "export_dataset", "start_review", "embeddings"],
+)
+def test_what_does_not_work_on_crops_yet_says_so_in_a_sentence(
+    paired: Paired, tmp_path: Path, stage: Callable[[Any, str], Any]
+) -> None:
+    before = documents(paired.crops, frozenset()), settings(paired.crops)
+    with pytest.raises(DatasetError, match="holds one label an image, not boxes"):
+        stage(paired.crops, str(tmp_path / "exported"))
+    paired.crops.reload()
+    assert (documents(paired.crops, frozenset()), settings(paired.crops)) == before
+    assert not (tmp_path / "exported").exists()
+
+
+def test_the_report_counts_crops(paired: Paired) -> None:
+    assert f"{len(paired.crops)}" in report_dataset(paired.crops).markdown

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .schema import boxes_path
+from .label_pipelines import is_list
+from .schema import boxes_path, labels_path
 
 MOST: Final = 300_000
 """Boxes of a view: more ids FiftyOne cannot ask the database for."""
@@ -51,6 +52,7 @@ def save_hits_view(
         dataset: a FiftyOne dataset.
         name: of the view.
         patches_field: field of the boxes, each of which becomes a patch; empty for whole images.
+            The label of a crop is shown by its image.
         hits: the hits to show; without any, the view is deleted.
         description: of the view.
         where: a FiftyOne expression of the patches or samples that are shown whenever the view is
@@ -69,7 +71,9 @@ def save_hits_view(
         dataset.delete_saved_view(new)
     if hits:
         ids = [hit.id for hit in hits]
-        if patches_field:
+        if patches_field and not is_list(labels_path(dataset, patches_field)):
+            view = dataset.select([hit.sample_id for hit in hits], ordered=True)
+        elif patches_field:
             # Filtered first, or patches of the whole dataset would be made for a few of them. The
             # database looks through a list of ids for each box, so of many hits it gets none.
             if len(hits) <= _FEW:

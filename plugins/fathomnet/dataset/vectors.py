@@ -13,7 +13,7 @@ from ..errors import DatasetError
 from . import columns, writes
 from .columns import dataset_of
 from .documents import AS_THEY_ARE, ImageChange, VectorPacker, VectorUnpacker
-from .schema import boxes_path, declare
+from .schema import boxes_path, declare, labels_path
 
 READ_AT_ONCE: Final = 1_000
 """Samples of a view whose vectors are requested at once."""
@@ -102,12 +102,12 @@ class EmbeddingRecord:
 
 
 def vector_path(dataset: Any, patches_field: str, field: str) -> str:
-    """The full path of the vectors below a field of boxes, or of whole images (``""``).
+    """The full path of the vectors below a field of labels, or of whole images (``""``).
 
     Raises:
-        DatasetError: the dataset has no such field of boxes.
+        DatasetError: the dataset has no such field of labels.
     """
-    return f"{boxes_path(dataset, patches_field)}.{field}" if patches_field else field
+    return f"{labels_path(dataset, patches_field)}.{field}" if patches_field else field
 
 
 def fingerprint_path(vectors: str) -> str:
@@ -123,6 +123,8 @@ def declare_vectors(dataset: Any, patches_field: str, field: str) -> None:
     """
     import fiftyone as fo
 
+    if patches_field:
+        boxes_path(dataset, patches_field)
     path = vector_path(dataset, patches_field, field)
     wanted = {path: fo.VectorField, fingerprint_path(path): fo.DictField}
     for name, kind in wanted.items():

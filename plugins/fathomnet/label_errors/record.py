@@ -13,8 +13,9 @@ from ..dataset import writes
 from ..dataset.app_defaults import show_on_patches
 from ..dataset.documents import ImageChange
 from ..dataset.hit_views import Hit, save_hits_view
+from ..dataset.label_pipelines import is_list
 from ..dataset.records import read_record, write_record
-from ..dataset.schema import declare
+from ..dataset.schema import declare, labels_path
 from ..evaluation.scoring.columns import Boxes
 from ..progress import Progress
 from .information import Information
@@ -43,7 +44,7 @@ def write_attributes(
     Raises:
         DatasetError: somebody has added or removed boxes since they were read.
     """
-    path = f"{field}.detections"
+    path = labels_path(dataset, field)
     starts = np.searchsorted(boxes.owners, np.arange(len(sample_ids) + 1)).tolist()
 
     def changes() -> Iterator[ImageChange]:
@@ -185,7 +186,7 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         (names.SUGGESTED_DISTANCE, fo.IntField, "Taxonomic distance of label and suggestion"),
         (names.LOOK_ALIKE_PAIR, fo.IntField, "Shared by a suspect and what it looks like"),
     )
-    box = f"{field}.detections"
+    box = labels_path(dataset, field)
     declare(dataset, {f"{box}.{name}": kind(description=text) for name, kind, text in words})
     images, done = labelled.all_boxes.sample_ids, 0
     columns = _columns(findings)
@@ -193,7 +194,8 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         done += written
         progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
     progress(0.8, "saving the views")
-    show_on_patches(dataset, field, (names.SUGGESTED_LABEL, names.SUSPICION))
+    if is_list(box):
+        show_on_patches(dataset, field, (names.SUGGESTED_LABEL, names.SUSPICION))
     beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
     _save(dataset, names.SUSPECTS, findings, doubts.suspects.tolist())
     _save(dataset, names.LOOK_ALIKE_PAIRS, findings, beside)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import boxes_in, read_images
-from ..dataset.schema import boxes_path
-from ..dataset.vectors import read_vectors
+from ..dataset.schema import labels_path
+from ..dataset.vectors import read_vectors, vector_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.boxes import EvaluatedBoxes, read_evaluated_boxes
 from ..evaluation.scoring.columns import Boxes
@@ -103,7 +103,7 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
         InputError: there is no signal at all, no such index, or several to choose from.
         DatasetError: a field holds no boxes, or no labels.
     """
-    path = boxes_path(dataset, gt_field)
+    path = labels_path(dataset, gt_field)
     if dataset.count(f"{path}.label") == 0:
         raise _no_labels(dataset, gt_field)
     if pred_field == gt_field:
@@ -111,7 +111,7 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
     if pred_field == MODEL_PREDICTIONS and dataset.get_field(pred_field) is None:
         pred_field = ""
     if pred_field:
-        boxes_path(dataset, pred_field)
+        labels_path(dataset, pred_field)
     keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
     known = ", ".join(keys) or "none"
     default = similarity_key(DEFAULT_MODEL, gt_field)
@@ -171,7 +171,7 @@ def read_labelled(dataset: Any, sources: Sources, taxonomy: Taxonomy) -> Labelle
 
 def read_known(dataset: Any, labelled: Labelled, gt_field: str) -> Known:
     """What people have said of the labels of ``labelled.rows``."""
-    path = boxes_path(dataset, gt_field)
+    path = labels_path(dataset, gt_field)
     if dataset.get_field(f"{path}.{REVIEW_STATE}") is None:
         return Known.nothing(len(labelled.rows))
     states = {
@@ -231,7 +231,7 @@ def _probabilities(
     """
     records = read_import_records(dataset, field).values()
     concepts = {record.concepts for record in records if record.concepts}
-    if len(concepts) != 1 or dataset.get_field(f"{field}.detections.{PROBABILITIES}") is None:
+    if len(concepts) != 1 or dataset.get_field(vector_path(dataset, field, PROBABILITIES)) is None:
         return (), {}
     (names,) = concepts
     vectors = read_vectors(dataset, field, PROBABILITIES)

@@ -8,7 +8,7 @@ from bson.errors import InvalidId
 
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.finished import MOST_IDS
 from ..parameters.needles import LabelHits
@@ -147,7 +147,7 @@ def boxes_of(params: RelabelBoxes | ReviewLabels | LabelHits, target: Any) -> An
 
 def _pinned(target: Target) -> list[dict[str, Any]]:
     """A target in few values, as a journal keeps boxes: those of one label are one text."""
-    path = boxes_path(target.dataset, target.field)
+    path = labels_path(target.dataset, target.field)
     groups: dict[str | None, list[str]] = {}
     for one in read_states(target.dataset, path, target.boxes, keys=("label",)):
         groups.setdefault(one.state.get("label"), []).append(f"{one.sample_id} {one.label_id}")

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dataset.records import why_outdated
+from ..dataset.schema import labels_path
 from ..errors import FathomNetError, InputError
 from ..label_errors import check_label_errors
 from ..parameters import label_errors as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
-from .suggestions import boxes_fields
+from .suggestions import label_fields
 
 
 class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
@@ -23,10 +24,10 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
         except InputError as error:
             return Preview(problems=error.faults)
         except FathomNetError as error:
-            is_of_labels = params.gt_field not in boxes_fields(dataset)
+            is_of_labels = params.gt_field not in label_fields(dataset)
             place = "gt_field" if is_of_labels else "pred_field"
             return Preview(problems=(problem_with(place, error),))
-        labels = dataset.count(f"{sources.gt_field}.detections.label")
+        labels = dataset.count(f"{labels_path(dataset, sources.gt_field)}.label")
         by = [f"the predictions in {sources.pred_field}"] if sources.pred_field else []
         by += [f"the index {sources.index_key}"] if sources.index_key else []
         warnings = []

@@ -13,7 +13,8 @@ from typing import Any
 from bson import ObjectId, json_util
 
 from ..dataset.columns import dataset_of
-from ..dataset.schema import boxes_path, declare, fields_holding
+from ..dataset.label_pipelines import is_list
+from ..dataset.schema import boxes_path, declare, fields_holding, labels_path
 from ..labels.verdicts import verdict_schema
 from ..relabelling.box_states import STATE_KEYS, box_ids, read_states
 
@@ -72,6 +73,8 @@ def view_of_boxes(view: Any, field: str, boxes: Sequence[tuple[str, str]]) -> An
         if len(same) == len(ids):
             return same
     images = dataset_of(view).select(list(dict.fromkeys(sample for sample, _ in boxes)))
+    if not is_list(labels_path(dataset_of(view), field)):
+        return images
     wanted = {"$in": ["$$this._id", [ObjectId(id_) for id_ in ids]]}
     found = images.filter_labels(field, wanted)
     return found.to_patches(field) if view._is_patches else found

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..dataset.columns import dataset_of
 from ..dataset.label_map import taxonomy_of
+from ..dataset.schema import labels_path
 from ..errors import Fault, InputError
 from ..evaluation.finished import MOST_IDS
 from ..labels.ranks import rank_attributes
@@ -43,7 +44,7 @@ class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
             facts.append(f"{counted(told.unchanged, 'box is', 'boxes are')} {params.label} already")
         boxes = told.changed + told.unchanged
         root = dataset_of(dataset.dataset if isinstance(dataset, Target) else dataset)
-        everything = root.count(f"{params.field}.detections")
+        everything = root.count(labels_path(root, params.field))
         warnings = (
             (f"These are all {boxes:,} boxes of the dataset.",) if boxes == everything else ()
         )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, OptionalText, Widget
+from .kinds import LabelsField, OptionalText, Widget
 
 
 class FindLabelErrors(Parameters):
@@ -26,7 +26,8 @@ class FindLabelErrors(Parameters):
         ),
     ] = names.MODEL_PREDICTIONS
     gt_field: Annotated[
-        BoxesField, Field(title="Labels", description="The boxes whose labels are looked at")
+        LabelsField,
+        Field(title="Labels", description="The boxes, or crops, whose labels are looked at"),
     ] = names.GROUND_TRUTH
     index_key: Annotated[
         OptionalText,

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, OptionalText, PathText, Widget, none_if_empty
+from .kinds import BoxesField, LabelsField, OptionalText, PathText, Widget, none_if_empty
 
 # What relabelling, review and the labelling of hits ask alike.
 ViewOfBoxes = Annotated[
@@ -99,7 +99,8 @@ class RelabelBoxes(Parameters):
         Field(title="New label", description="A name of any rank in the taxonomy"),
     ] = ""
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose boxes are relabelled")
+        LabelsField,
+        Field(title="Boxes", description="The field whose boxes, or crops, are relabelled"),
     ] = names.GROUND_TRUTH
     view: ViewOfBoxes = ""
     scope: Scope = ""

@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from ..dataset import columns, writes
 from ..dataset.documents import Document
+from ..dataset.label_pipelines import is_list
 from ..dataset.schema import declare
 from ..dataset.writes import Edit
 from ..labels.verdicts import VERDICT_KEYS, as_stored, verdict_schema
@@ -56,7 +57,7 @@ class Change:
 
 
 def box_ids(view: Any, path: str) -> list[tuple[str, str]]:
-    """Sample id and label id of every box that a dataset or view holds.
+    """Sample id and label id of every box, or crop's label, that a dataset or view holds.
 
     Args:
         view: also a view of patches, or one that filters or selects labels.
@@ -66,8 +67,8 @@ def box_ids(view: Any, path: str) -> list[tuple[str, str]]:
     is_one = view.get_field(path) is None  # a patch is one box; a pair of an evaluation has lists
     ids = f"{path.partition('.')[0] if is_one else path}.id"
     samples, boxes = view.values(["sample_id" if is_patches else "id", ids])
-    if is_one:
-        boxes = [[box] for box in boxes]
+    if is_one or not is_list(path):
+        boxes = [[box] if box else [] for box in boxes]
     return [
         (str(sample), label)
         for sample, some in zip(samples, boxes, strict=True)

@@ -10,7 +10,7 @@ from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
 from ..dataset.label_map import label_map_of, special_names, taxonomy_of
 from ..dataset.records import bring_up_to_date, reload_known
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..labels.verdicts import as_stored, verdict_on
@@ -152,7 +152,7 @@ def relabel_boxes(
     """
     dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     taxonomy = taxonomy_of(dataset) if taxonomy is None else taxonomy
     label, above = checked_label(dataset, path, label, below, taxonomy)
     if below and not dry_run:
@@ -293,7 +293,7 @@ def undo_relabel(dataset: Any, journal: str = "", progress: Progress = silent) -
     dataset = dataset_of(dataset)
     bring_up_to_date(dataset)
     entry = journal_to_undo(dataset, journal)
-    path = boxes_path(dataset, entry.field)
+    path = labels_path(dataset, entry.field)
     progress(0.0, f"reading the journal {entry.key}")
     changes = changes_of(dataset, entry)
     before = [one.box for one in changes]
@@ -333,7 +333,7 @@ def journal_to_undo(dataset: Any, key: str = "") -> Journal:
 
 def boxes_to_restore(dataset: Any, journal: Journal) -> int:
     """The number of boxes that still are as a journal left them, which an undo would restore."""
-    path = boxes_path(dataset, journal.field)
+    path = labels_path(dataset, journal.field)
     return count_made(dataset, path, changes_of(dataset, journal))
 
 
@@ -390,7 +390,7 @@ def carry_out(
         changes: what it says.
         settled: keys of the journals that were closed before this work began; None for all.
     """
-    path = boxes_path(dataset, journal.field)
+    path = labels_path(dataset, journal.field)
     make(dataset, path, changes)
     closed = move_to(dataset, journal, "done")
     if settled is None:

@@ -17,8 +17,9 @@ from bson import ObjectId
 from ..dataset import columns, writes
 from ..dataset.documents import Document
 from ..dataset.label_map import special_names
+from ..dataset.label_pipelines import is_list
 from ..dataset.records import bring_up_to_date, reload_known, write_record
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
 from ..progress import Progress, silent
@@ -330,7 +331,10 @@ def split_by_dive(
 def _taxa_of_boxes(dataset: Any) -> list[list[str]]:
     """The names of each image's boxes, without those that are no taxa."""
     no_taxa = {None, *special_names(dataset)}
-    labels = dataset.values(f"{boxes_path(dataset, GROUND_TRUTH)}.label")
+    path = labels_path(dataset, GROUND_TRUTH)
+    labels = dataset.values(f"{path}.label")
+    if not is_list(path):
+        labels = [[label] for label in labels]
     return [[label for label in some or () if label not in no_taxa] for some in labels]
 
 
