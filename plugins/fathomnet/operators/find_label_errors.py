@@ -7,7 +7,7 @@ from ..dataset.records import why_outdated
 from ..dataset.schema import labels_path
 from ..errors import FathomNetError, InputError
 from ..label_errors import check_label_errors
-from ..parameters import label_errors as parameters
+from ..parameters import evaluation as parameters
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with
