@@ -360,7 +360,7 @@ def _plan(
         raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
     path = labels_path(dataset, gt_field)
     if field == gt_field:
-        raise DatasetError(f"predictions cannot take the place of the labels in {gt_field!r}")
+        raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
     require_writable(dataset, field, fo.Detections if is_list(path) else fo.Classification)
     imported = read_import_records(dataset, field)
     if dataset.get_field(field) is not None and not imported:
