@@ -163,3 +163,18 @@ def test_not_a_word_of_a_file_that_was_not_meant_is_repeated(
             with pytest.raises(FathomNetError) as raised:
                 operator(*arguments, **values)
             assert SECRET not in str(raised.value), name
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "least"),
+    [
+        ("find_duplicates", "threshold", 0.5),
+        ("set_label_map", "version", 0),
+        ("ingest_dataset", "limit", 1),
+    ],
+)
+def test_a_number_that_may_be_left_out_begins_where_the_parameter_says(
+    datasets: Any, operator: str, name: str, least: float
+) -> None:
+    asked = form(operator, datasets("without vectors"))
+    assert asked[name]["type"]["min"] == least

@@ -100,6 +100,7 @@ def test_the_chain_runs_from_python(shared_data: Path, dataset_name: str, tmp_pa
         "left_out_boxes": 0,
         "notes": [],
         "replaced": 0,
+        "kind": "names",
     }
     dataset.reload()
     assert dataset.count("model_predictions.detections") == 788
@@ -164,6 +165,10 @@ results["ingest_crops"] = run("ingest_crops", dataset_name=name + "-crops",
     table=media + "/crops.csv")
 fo.delete_dataset(name + "-crops")
 dataset = fo.load_dataset(name)
+with open(media + "/names.csv", "w") as table:
+    table.write("name,parent\\nSebastidae,\\nSebastes,Sebastidae\\n")
+results["set_label_map"] = run("set_label_map", dataset, file=media + "/names.csv")
+run("set_label_map", dataset, version=0)
 results["add_primary_label"] = run("add_primary_label", dataset)
 results["add_taxonomy_ranks"] = run("add_taxonomy_ranks", dataset)
 results["import_predictions"] = run("import_predictions", dataset, predictions=predictions,
@@ -190,6 +195,10 @@ dataset.save_view("all", dataset.limit(10))
 results["label_hits"] = run("label_hits", dataset, view="all", label="a lost boot")
 run("undo_relabel", dataset)
 results["relabel_boxes"] = run("relabel_boxes", dataset, label="Sebastes", view="all")
+with open(media + "/renamed.csv", "w") as table:
+    table.write("old,new\\nSebastes,Scotoplanes globosa\\n")
+results["reconcile_labels"] = run("reconcile_labels", dataset, table=media + "/renamed.csv")
+run("undo_relabel", dataset)
 results["start_review"] = run("start_review", dataset, order="concept")
 results["open_review"] = run("open_review", dataset, view="all")
 results["review_labels"] = run("review_labels", dataset, view="all", verdict="reject")
@@ -246,6 +255,8 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["build_similarity_index"]["indexed"] > 10
     assert answer["results"]["compute_embeddings"]["skipped"] == 0
     assert answer["results"]["find_duplicates"]["images"] == 10
+    assert answer["results"]["set_label_map"]["names"] == 2
+    assert answer["results"]["reconcile_labels"]["renamed"] > 10
     assert answer["results"]["label_hits"]["labelled"] == 10, "the four tiles of each image"
     assert answer["results"]["undo_relabel"]["restored"] > 10
     assert answer["results"]["run_workflow"]["ingest_dataset"]["samples_added"] == 0

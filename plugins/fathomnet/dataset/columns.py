@@ -19,7 +19,7 @@ from bson import ObjectId
 from ..catalog.dives import dive_name
 from .collection import sample_collection
 from .documents import Document
-from .schema import boxes_path, labels_path
+from .schema import boxes_path, label_type
 
 Columns = tuple[list[str], list[list[str]]]
 """Ids of samples, and for each the ids of its boxes or, for whole images, the sample's own."""
@@ -229,6 +229,8 @@ def state_of_boxes(view: Any, field: str) -> BoxesState:
         view: a FiftyOne dataset, or a view of its images.
         field: of boxes; ``""`` for the images themselves.
     """
+    import fiftyone as fo
+
     dataset = dataset_of(view)
     if not field:
         return BoxesState("", view.count())
@@ -236,7 +238,10 @@ def state_of_boxes(view: Any, field: str) -> BoxesState:
     key = (repr(dataset._doc.id), repr(times_of_writes(dataset)), repr(stages), field)
     if key not in _states:
         sums: dict[str, list[int]] = {}
-        for label, *numbers in _sums_by_label(view, labels_path(dataset, field)):
+        # A field that somebody has deleted has no boxes.
+        is_of_crops = label_type(dataset, field) is fo.Classification
+        path = field if is_of_crops else f"{field}.detections"
+        for label, *numbers in _sums_by_label(view, path):
             before = sums.setdefault(label or "", [0] * len(numbers))
             sums[label or ""] = [a + b for a, b in zip(before, numbers, strict=True)]
         whole = [sum(column) for column in zip(*sums.values(), strict=True)] or [0]

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from fiftyone.operators import types
@@ -272,7 +273,10 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
     if annotation in (int, float):
         add = inputs.int if annotation is int else inputs.float
         # The smallest number that it takes is 1, unless it says otherwise.
-        bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in info.metadata)
+        # Those of a number that may be left out are told within its annotation.
+        within = (getattr(part, "__metadata__", ()) for part in typing.get_args(info.annotation))
+        told = chain(info.metadata, *(field.metadata for (field,) in filter(None, within)))
+        bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in told)
         least = next((float(bound) for bound in bounds if bound is not None), 1)
         return add(name, min=least, view=types.View(space=HALF), **words)
     view = suggestions(widget(info), dataset)
