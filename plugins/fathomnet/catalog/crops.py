@@ -18,12 +18,10 @@ from typing import Any, Final
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ..errors import Fault, InputError
 from ..files import FaultList, SourceFile, read_source, safe_file_name
 from ..files.other_formats import other_format
+from ..files.reading import PARQUET_MARK, parquet_of
 from ..files.safe_values import LARGEST_ID, web_url
 from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID, MARGIN, SECOND_CONFIDENCE, SECOND_LABEL
@@ -34,7 +32,7 @@ from ..prediction_files.layout import (
     SECOND_BEST,
     boxes_by_name,
 )
-from ..prediction_files.rows import CONFIDENCE, LONGEST_REASON, MOST_ROWS, csv_lines
+from ..prediction_files.rows import CONFIDENCE, MOST_ROWS, csv_lines
 from ..text import counted, listed, shortened
 from .catalog import BoxRecord, Catalog, ImageRecord
 from .coco import LARGEST_SIDE
@@ -212,7 +210,7 @@ def _read_table(source: SourceFile) -> _Table:
     misshapen: dict[int, str] = {}
     numbers: Sequence[int]
     cells: Mapping[str, Sequence[object]]
-    if source.content.startswith(b"PAR1"):
+    if source.content.startswith(PARQUET_MARK):
         header, columns = _parquet_columns(source)
         cells = dict(zip(header, columns, strict=True))
         unit, place, numbers = "row", "columns", range(1, 1 + max(map(len, columns), default=0))
@@ -238,19 +236,14 @@ def _read_table(source: SourceFile) -> _Table:
 
 
 def _parquet_columns(source: SourceFile) -> tuple[list[str], list[list[object]]]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(source.content))
+    with parquet_of(source, _ADVICE) as file:
         rows = file.metadata.num_rows
-        if rows <= MOST_ROWS:
-            table = file.read()
-            table.validate(full=True)
-            return file.schema_arrow.names, [column.to_pylist() for column in table.columns]
-        problem = f"holds {rows:,} rows, and at most {MOST_ROWS:,} are read"
-    # A damaged file also ends in plain errors of the language.
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
-        problem = f"is a damaged or cut off Parquet file ({reason})"
-    raise _refused(source.subject, "file", problem)
+        if rows > MOST_ROWS:
+            problem = f"holds {rows:,} rows, and at most {MOST_ROWS:,} are read"
+            raise _refused(source.subject, "file", problem)
+        table = file.read()
+        table.validate(full=True)
+        return file.schema_arrow.names, [column.to_pylist() for column in table.columns]
 
 
 def _folded(header: str) -> str:

@@ -14,15 +14,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
 from ..files import FaultList, SourceFile, decode, read_source
 from ..files.other_formats import other_format
 from ..files.places import is_there, place
-from ..files.reading import LARGEST
+from ..files.reading import LARGEST, LONGEST_REASON, PARQUET_MARK, parquet_of
 from ..prediction_files.layout import PATHS
-from ..prediction_files.rows import LONGEST_REASON
 from ..text import listed, shortened
 
 VECTORS: Final = ("embedding", "embeddings", "vector", "vectors", "features", "feature")
@@ -72,7 +70,7 @@ def read_vector_file(path: str) -> VectorTable:
     """
     source = read_source(path)
     content = source.content
-    if content.startswith(b"PAR1"):
+    if content.startswith(PARQUET_MARK):
         columns, matrix = _read_parquet(source)
     elif content.startswith(b"PK\x03\x04"):
         columns, matrix = _read_npz(source)
@@ -88,8 +86,7 @@ def read_vector_file(path: str) -> VectorTable:
 
 
 def _read_parquet(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(source.content))
+    with parquet_of(source, ADVICE) as file:
         header = file.schema_arrow.names
         groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
         numbers = sum(
@@ -105,10 +102,6 @@ def _read_parquet(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]
             raise _refused(source, "columns", f"more than one is named {listed(twice)}")
         table = file.read().rename_columns(names)
         table.validate(full=True)
-    # A damaged file also ends in plain errors of the language, for its names are read as text.
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
-        raise _refused(source, "file", f"is a damaged or cut off Parquet file ({reason})") from None
     columns = {name: table.column(name).to_pylist() for name in names if name in (*NAMING, *BESIDE)}
     kinds = {name: table.schema.field(name).type for name in names if name not in columns}
     lists = [name for name, kind in kinds.items() if _is_vector(kind)]

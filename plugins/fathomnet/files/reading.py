@@ -3,11 +3,13 @@
 import codecs
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..errors import Fault, InputError
+from ..text import shortened
 from .places import Place, is_there, place
 
 # UTF-32 stands first: its little-endian mark begins with UTF-16's.
@@ -18,6 +20,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+PARQUET_MARK: Final = b"PAR1"
+
 _SIGNATURES = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -25,11 +29,14 @@ _SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
-    (b"PAR1", "a Parquet file"),
+    (PARQUET_MARK, "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
 )
 LARGEST: Final = 4 << 30
 """Bytes; several hundred times the annotations of FathomNet 2025, and still fits in memory."""
+
+LONGEST_REASON: Final = 200
+"""Characters of what a library says of a damaged file."""
 
 BLOCK: Final = 4 << 20
 """Bytes of a large file that are read at a time."""
@@ -80,6 +87,32 @@ def read_source(path: str | Place) -> SourceFile:
     if not content:
         raise _refused(subject, "is empty (0 bytes)", "Fetch or export the file again.")
     return SourceFile(subject, file.name, content, hashlib.sha256(content).hexdigest())
+
+
+@contextmanager
+def parquet_of(source: SourceFile, advice: str) -> Iterator[Any]:
+    """Opens a Parquet file in memory; that it is damaged is said wherever it shows.
+
+    Args:
+        source: the file.
+        advice: what the error says that the file should be.
+
+    Yields:
+        A ``pyarrow.parquet.ParquetFile``.
+
+    Raises:
+        InputError: the file is damaged, as far as it is read within.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        yield pq.ParquetFile(pa.BufferReader(source.content))
+    # A damaged file also ends in plain errors of the language, for its names are read as text.
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
+        problem = f"is a damaged or cut off Parquet file ({reason})"
+        raise InputError(source.subject, [Fault("file", problem)], advice) from None
 
 
 def blocks(path: Path) -> Iterator[memoryview]:

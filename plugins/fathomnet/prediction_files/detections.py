@@ -5,7 +5,6 @@ Read are COCO's results, tables with a rectangle in each row (such as the submis
 """
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,19 +16,17 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from ..errors import Fault, InputError
 from ..files.faults import FaultList, kind_in_words
 from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
-from ..files.reading import SourceFile, decode, read_source
+from ..files.reading import PARQUET_MARK, SourceFile, decode, parquet_of, read_source
 from ..text import counted, listed, shortened
 from .layout import CATEGORY_ID, Columns, detection_columns, whole_number
 from .reading import ROUNDING, Names, judge_name
-from .rows import MOST_ROWS, PARQUET_MARK, check_extent, csv_lines
+from .rows import MOST_ROWS, check_extent, csv_lines
 from .run import CSV_NAME, PARQUET_NAME
 
 CAMERA_TRAPS: Final = "MegaDetector"
@@ -194,9 +191,10 @@ def form_of_source(source: SourceFile) -> str:
     other = other_format(source.content)
     if other is not None:
         return other.detections if other.detections != YOLO else ""
-    with suppress(InputError, pa.ArrowException, OSError, ValueError):
+    with suppress(InputError, OSError, ValueError):
         if source.content.startswith(PARQUET_MARK):
-            header = pq.ParquetFile(pa.BufferReader(source.content)).schema_arrow.names
+            with parquet_of(source, EXPECTED) as file:
+                header = file.schema_arrow.names
         else:
             beginning = SourceFile(source.subject, source.name, source.content[:LOOKED_AT], "")
             header = next(csv_lines(beginning), (1, list[str]()))[1]
@@ -403,15 +401,10 @@ def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
 
 def _parquet_lines(source: SourceFile) -> Iterator[tuple[int, Sequence[Any]]]:
     """The header, as row 0, and the rows with their numbers."""
-    try:
-        file = pq.ParquetFile(io.BytesIO(source.content))
+    with parquet_of(source, EXPECTED) as file:
         check_extent(source, file.metadata)
         table = file.read()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = shortened(str(error).partition("\n")[0], 200)
-        problem = f"is a damaged or cut off Parquet file ({reason})"
-        raise InputError(source.subject, [Fault("file", problem)], EXPECTED) from None
     cells = [column.to_pylist() for column in table.columns]
     return enumerate(chain([table.column_names], zip(*cells, strict=True)))
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ..errors import Fault, InputError
 from ..files.other_formats import other_format
-from ..files.reading import SourceFile, decode
+from ..files.reading import PARQUET_MARK, SourceFile, decode, parquet_of
 from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from ..text import counted, listed, shortened
 from .layout import (
@@ -52,10 +52,7 @@ MOST_ROWS: Final = 10_000_000
 a hundred bytes each in memory."""
 MOST_PROBABILITIES: Final = 100 * MOST_ROWS
 
-PARQUET_MARK: Final = b"PAR1"
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-LONGEST_REASON: Final = 200
-"""Characters of what a library says of a damaged file."""
 LONGEST_KIND: Final = 80
 """Characters of a column's type: that of a table in a table names all its columns."""
 
@@ -251,8 +248,7 @@ def missing_columns(missing: Sequence[str], header: Sequence[str]) -> str:
 
 
 def _read_parquet(source: SourceFile, ids: Sequence[str]) -> RawRows:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(source.content))
+    with parquet_of(source, ADVICE) as file:
         header = file.schema_arrow.names
         found = _find_columns(source, "columns", header, ids)
         check_extent(source, file.metadata)
@@ -269,11 +265,6 @@ def _read_parquet(source: SourceFile, ids: Sequence[str]) -> RawRows:
         ]
         table = file.read(columns=wanted)
         table.validate(full=True)
-    # A damaged file also ends in plain errors of the language, for its names are read as text.
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = shortened(str(error).partition("\n")[0], LONGEST_REASON)
-        problem = f"is a damaged or cut off Parquet file ({reason})"
-        raise _refused(source, "file", problem) from None
     typed = {name: table.column(header[at]) for name, at in found.items()}
     _check_types(source, typed, bool(ids) and names[found[ANNOTATION_ID]] != ANNOTATION_ID)
     lists = found.pop(PROBABILITIES, None)
