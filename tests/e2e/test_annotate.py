@@ -19,7 +19,7 @@ from tests.support.drawn import SMALL, Drawn
 ON_TREE = hasattr(fo, "AnnotationOntology")
 
 
-@pytest.mark.skipif(not ON_TREE, reason="FiftyOne lets names be chosen on a tree from 1.18 on")
+@pytest.mark.skipif(not ON_TREE, reason="this FiftyOne has no ontologies")
 def test_a_box_gets_the_name_of_its_family_which_is_found_on_the_tree(
     app: App, drawn: Drawn, dataset_name: str, pictures: Path
 ) -> None:

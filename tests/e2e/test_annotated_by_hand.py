@@ -20,7 +20,7 @@ from tests.e2e.boxes import boxes_of
 from tests.support.drawn import SMALL, Drawn
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(fo, "AnnotationOntology"), reason="FiftyOne chooses names on a tree from 1.18 on"
+    not hasattr(fo, "AnnotationOntology"), reason="this FiftyOne has no ontologies"
 )
 
 

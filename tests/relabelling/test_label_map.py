@@ -351,7 +351,7 @@ def test_an_ingest_takes_a_label_map(dataset_name: str, tmp_path: Path, either_w
     assert not fo.dataset_exists(f"{dataset_name}-2")
 
 
-@pytest.mark.skipif(not hasattr(fo, "AnnotationOntology"), reason="FiftyOne has it from 1.18 on")
+@pytest.mark.skipif(not hasattr(fo, "AnnotationOntology"), reason="this FiftyOne has no ontologies")
 def test_the_annotate_tab_offers_the_names_of_the_map_where_nobody_chose_others(
     dataset_name: str, tmp_path: Path
 ) -> None:

@@ -84,7 +84,11 @@ def taxonomy_of(view: Any) -> Taxonomy:
     Raises:
         InputError: the project's own table has faults.
     """
-    label_map = label_map_of(view)
+    return tree_of(label_map_of(view))
+
+
+def tree_of(label_map: LabelMap | None) -> Taxonomy:
+    """The tree of a label map; the project's own where there is none."""
     return load_taxonomy() if label_map is None else label_map.taxonomy
 
 
@@ -141,7 +145,7 @@ def names_to_offer(
         dataset: a FiftyOne dataset.
         label_map: the map that counts in it; None for the project's own names.
     """
-    tree = label_map.taxonomy if label_map else load_taxonomy()
+    tree = tree_of(label_map)
     concepts = {
         name for record in read_ingest_records(dataset).values() for name in record.concepts
     }
@@ -156,7 +160,8 @@ def show_names(dataset: Any, instead_of: Iterable[str] = ()) -> None:
         dataset: a FiftyOne dataset.
         instead_of: what it offered before by the project's doing; what somebody else has set stays.
     """
-    tree, label_map = taxonomy_of(dataset), label_map_of(dataset)
+    label_map = label_map_of(dataset)
+    tree = tree_of(label_map)
     on_tree, others = names_to_offer(dataset, label_map)
     if label_map is None:
         save_concept_tree(tree)

@@ -226,9 +226,10 @@ def _ingest(
         start, done = done, done + len(plan.images)
         part = portion(progress, start / total, done / total)
         added += _ingest_split(dataset, plan, images, part)
-    if told is not None:
+    if told is None:
+        show_names(dataset)
+    else:
         keep_label_map(dataset, told.label_map, told.source, told.form)
-    show_names(dataset)
     result = _outcome(dataset, plans, located, added, updates)
     away = (
         f"; {result.media_found:,} of {counted(total, 'image', 'images')} found"

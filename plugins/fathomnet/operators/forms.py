@@ -272,10 +272,11 @@ def _add_field(inputs: Any, name: str, info: FieldInfo, value: Any, dataset: Any
         return inputs.bool(name, view=types.CheckboxView(space=HALF), **words)
     if annotation in (int, float):
         add = inputs.int if annotation is int else inputs.float
-        # The smallest number that it takes is 1, unless it says otherwise.
-        # Those of a number that may be left out are told within its annotation.
-        within = (getattr(part, "__metadata__", ()) for part in typing.get_args(info.annotation))
-        told = chain(info.metadata, *(field.metadata for (field,) in filter(None, within)))
+        # The smallest number that it takes is 1, unless it says otherwise: by itself or, of one
+        # that may be left out, within its annotation.
+        parts = typing.get_args(info.annotation)
+        within = chain.from_iterable(getattr(part, "__metadata__", ()) for part in parts)
+        told = chain(info.metadata, *(getattr(one, "metadata", ()) for one in within))
         bounds = (getattr(bound, "ge", getattr(bound, "gt", None)) for bound in told)
         least = next((float(bound) for bound in bounds if bound is not None), 1)
         return add(name, min=least, view=types.View(space=HALF), **words)

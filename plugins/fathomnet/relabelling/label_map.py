@@ -15,6 +15,7 @@ from ..dataset.label_map import (
     label_maps,
     special_names,
     taxonomy_of,
+    tree_of,
 )
 from ..dataset.records import bring_up_to_date, reload_known
 from ..dataset.schema import boxes_path, fields_holding, labels_path
@@ -22,7 +23,7 @@ from ..errors import Fault, InputError
 from ..labels.verdicts import VERDICT_KEYS, state_of
 from ..names import GROUND_TRUTH, REVIEWED_LABEL, view_of
 from ..progress import Progress, silent
-from ..taxonomy import LabelMap, Taxonomy, folded, load_taxonomy, read_label_map
+from ..taxonomy import LabelMap, Taxonomy, folded, read_label_map
 from ..taxonomy.label_map import read_replacements
 from ..taxonomy.table import ALL_RANKS
 from ..text import counted
@@ -142,17 +143,20 @@ class ChosenMap:
 
     Attributes:
         label_map: the map; None for the project's own names.
-        taxonomy: its tree.
         source: name of its file.
         form: of the file; empty for the project's own names.
         ignored: columns of the file that say nothing to a label map.
     """
 
     label_map: LabelMap | None
-    taxonomy: Taxonomy
     source: str
     form: str
     ignored: tuple[str, ...] = ()
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Its tree."""
+        return tree_of(self.label_map)
 
 
 def check_label_map(dataset: Any, file: str = "", version: int | None = None) -> ChosenMap:
@@ -163,18 +167,16 @@ def check_label_map(dataset: Any, file: str = "", version: int | None = None) ->
         raise InputError("set_label_map", [Fault("file", problem)])
     if file:
         told = read_label_map(file)
-        label_map, tree = told.label_map, told.label_map.taxonomy
-        return ChosenMap(label_map, tree, told.source, told.form, told.ignored)
+        return ChosenMap(told.label_map, told.source, told.form, told.ignored)
     if version == 0:
-        return ChosenMap(None, load_taxonomy(), "", "")
+        return ChosenMap(None, "", "")
     versions = label_maps(dataset)
     found = next((one for one in reversed(versions) if one.version == version), None)
     if found is None:
         there = ", ".join(f"{one.version} ({one.source})" for one in versions[-10:]) or "none yet"
         problem = f"there is no version {version}; 0 is the project's own names, there are: {there}"
         raise InputError("set_label_map", [Fault("version", problem)])
-    tree = found.label_map.taxonomy if found.label_map else load_taxonomy()
-    return ChosenMap(found.label_map, tree, found.source, found.form)
+    return ChosenMap(found.label_map, found.source, found.form)
 
 
 def _kinds() -> tuple[type, ...]:
