@@ -245,6 +245,44 @@ class _Plan:
     images: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What somebody asks to import; see ``import_predictions``."""
+
+    dataset: Any
+    predictions: str
+    split: str
+    gt_field: str
+    field: str
+    skip_bad_rows: bool
+    keep_others: bool
+
+    @property
+    def path(self) -> str:
+        """Of the labels that predictions are about."""
+        return labels_path(self.dataset, self.gt_field)
+
+    def kept(self) -> ImportRecord | None:
+        """The record of the import whose predictions of other images stay; None if none do."""
+        key = import_run_key(self.field, self.split)
+        return read_record(self.dataset, key, ImportRecord) if self.keep_others else None
+
+    def record(
+        self, faults: Sequence[Fault], kept: ImportRecord | None, **of_file: Any
+    ) -> ImportRecord:
+        """The record of this import while it is written."""
+        beside = dict.fromkeys((*kept.beside, kept.source)) if kept else ()
+        return ImportRecord(
+            split=self.split,
+            gt_field=self.gt_field,
+            rejected_rows=len(faults),
+            rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
+            state="writing",
+            beside=tuple(beside),
+            **of_file,
+        )
+
+
 def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     dataset: Any,
     predictions: str,
@@ -289,7 +327,8 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     """
     bring_up_to_date(dataset)
     progress(0.0, "reading predictions")
-    plan = _plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others, kind)
+    asked = _Request(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others)
+    plan = _plan(asked, kind)
     key, record = import_run_key(field, split), plan.record
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
@@ -309,12 +348,10 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     refuse_if_field_deleted(dataset, field)
     if record.kind == NAMES:
         # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-        path = labels_path(dataset, gt_field)
-        declare(dataset, predicted_schema(path, field))
-        told = partial(
-            predicted_update, path, labels_path(dataset, field), predicted_attributes(field)
-        )
-        writes.rewrite_field(dataset, gt_field, told, {"split": split, **has_labels(path)})
+        declare(dataset, predicted_schema(asked.path, field))
+        predicted = labels_path(dataset, field)
+        told = partial(predicted_update, asked.path, predicted, predicted_attributes(field))
+        writes.rewrite_field(dataset, gt_field, told, {"split": split, **has_labels(asked.path)})
     write_record(dataset, key, replace(record, state="complete"))
     result = plan.result
     done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
@@ -338,27 +375,19 @@ def check_predictions(
 ) -> ImportResult:
     """Says what ``import_predictions`` would do; writes nothing, and raises the same errors."""
     reload_known(dataset)
-    plan = _plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others, kind)
-    return plan.result
+    asked = _Request(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others)
+    return _plan(asked, kind).result
 
 
-def _plan(
-    dataset: Any,
-    predictions: str,
-    split: str,
-    gt_field: str,
-    field: str,
-    skip_bad_rows: bool,
-    keep_others: bool,
-    kind: str,
-) -> _Plan:
+def _plan(asked: _Request, kind: str) -> _Plan:
     import fiftyone as fo
 
+    dataset, split, field, gt_field = asked.dataset, asked.split, asked.field, asked.gt_field
     # First everything that can be checked without the file.
     if split not in SPLITS:
         known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
         raise InputError("import_predictions", [Fault("split", f"{split!r} is not {known}")])
-    path = labels_path(dataset, gt_field)
+    path = asked.path
     if field == gt_field:
         raise DatasetError(f"predictions cannot take the place of the boxes in {gt_field!r}")
     require_writable(dataset, field, fo.Detections if is_list(path) else fo.Classification)
@@ -368,57 +397,41 @@ def _plan(
             f"field {field!r} of dataset {dataset.name!r} was not made by an import and is left "
             "alone; choose another field"
         )
-    if not is_list(path):
-        if kind == DETECTIONS:
-            problem = (
-                f"{gt_field!r} has one label an image, and a detector's boxes are for whole images"
-            )
-            raise InputError("import_predictions", [Fault("kind", problem)])
-        kind = NAMES
-    numbered = dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None
-    splits = dataset.distinct("split") if _has_splits(dataset) else []
-    ordered = sorted(splits, key=lambda name: name != split) if numbered else ()
-    categories = known_categories(dataset, split)
-    boxes_of = (known_boxes(dataset, path, name) for name in ordered)
     if is_list(path):
-        kind = kind_of(predictions, kind, categories, boxes_of)
+        numbered = dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None
+        splits = dataset.distinct("split") if _has_splits(dataset) else []
+        ordered = sorted(splits, key=lambda name: name != split) if numbered else ()
+        boxes_of = (known_boxes(dataset, path, name) for name in ordered)
+        kind = kind_of(asked.predictions, kind, known_categories(dataset, split), boxes_of)
+    elif kind == DETECTIONS:
+        problem = (
+            f"{gt_field!r} has one label an image, and a detector's boxes are for whole images"
+        )
+        raise InputError("import_predictions", [Fault("kind", problem)])
+    else:
+        kind = NAMES
     if any(record.kind != kind for record in imported.values()):
         (there, *_) = {record.kind for record in imported.values()} - {kind}
         raise DatasetError(
-            f"field {field!r} holds {there}, and {predictions[-200:]!r} has {kind}; choose another "
-            "field"
+            f"field {field!r} holds {there}, and {asked.predictions[-200:]!r} has {kind}; choose "
+            "another field"
         )
-    plan = _plan_detections if kind == DETECTIONS else _plan_names
-    return plan(dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others)
+    return _plan_detections(asked) if kind == DETECTIONS else _plan_names(asked)
 
 
-def _plan_names(
-    dataset: Any,
-    predictions: str,
-    split: str,
-    gt_field: str,
-    field: str,
-    skip_bad_rows: bool,
-    keep_others: bool,
-) -> _Plan:
-    table, boxes, faults = _match(
-        dataset, predictions, split, gt_field, field, skip_bad_rows, keep_others
-    )
-    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
-    earlier = earlier if keep_others else None
-    record = ImportRecord(
-        split=split,
-        gt_field=gt_field,
+def _plan_names(asked: _Request) -> _Plan:
+    split, field, keep_others = asked.split, asked.field, asked.keep_others
+    kept = asked.kept()
+    table, boxes, faults = _match(asked, kept)
+    record = asked.record(
+        faults,
+        kept,
         source=table.source,
         sha256=table.sha256,
         manifest=table.manifest,
-        concepts=tuple(table.concepts) or (earlier.concepts if earlier else ()),
+        concepts=tuple(table.concepts) or (kept.concepts if kept else ()),
         rows=len(table) + len(table.rejected),
-        rejected_rows=len(faults),
-        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
-        state="writing",
         notes=_noticed(table.confidence),
-        beside=_beside(earlier),
     )
     schema = prediction_schema(
         field,
@@ -433,43 +446,30 @@ def _plan_names(
     return _Plan(record, result, schema, changes, len(boxes.sample_ids))
 
 
-def _plan_detections(
-    dataset: Any,
-    predictions: str,
-    split: str,
-    gt_field: str,
-    field: str,
-    skip_bad_rows: bool,
-    keep_others: bool,
-) -> _Plan:
-    path = labels_path(dataset, gt_field)
+def _plan_detections(asked: _Request) -> _Plan:
+    dataset, split, field, path = asked.dataset, asked.split, asked.field, asked.path
     with collector_paused():
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
-        found = read_boxes(predictions, concepts, known_categories(dataset, split), tree)
+        found = read_boxes(asked.predictions, concepts, known_categories(dataset, split), tree)
         boxes, images = _read_images(dataset, split, path, field)
         placed = place_boxes(found, images, split)
     splits = dataset.distinct("split") if placed.elsewhere and _has_splits(dataset) else ()
     others = {name: _read_images(dataset, name, path, field)[1] for name in splits if name != split}
-    refuse_boxes(found, placed, skip_bad_rows, others)
+    refuse_boxes(found, placed, asked.skip_bad_rows, others)
     faults = (*placed.faulty, *placed.elsewhere)
-    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
     given = np.array([one for one in found.confidences if one is not None])
     notes = placed.notes + _noticed(given)
     if without := len(found) - len(given):
         notes += (f"{counted(without, 'box has', 'boxes have')} no confidence",)
-    record = ImportRecord(
-        split=split,
-        gt_field=gt_field,
+    record = asked.record(
+        faults,
+        asked.kept(),
         source=found.source,
         sha256=found.sha256,
         manifest=None,
         concepts=(),
         rows=found.rows,
-        rejected_rows=len(faults),
-        rejected=tuple(str(fault) for fault in faults[:REJECTED_KEPT]),
-        state="writing",
         notes=notes,
-        beside=_beside(earlier if keep_others else None),
         kind=DETECTIONS,
     )
 
@@ -485,13 +485,13 @@ def _plan_detections(
                     placed.rectangles[rows].tolist(),
                     [found.confidences[row] for row in rows],
                 )
-            elif keep_others:
+            elif asked.keep_others:
                 continue
             if not is_same(value, boxes.values[place]):
                 yield ImageChange(sample_id, fields={field: value})
 
     def is_bare(place: int) -> bool:
-        if keep_others and not placed.named[place]:
+        if asked.keep_others and not placed.named[place]:
             return not (boxes.values[place] or {}).get("detections")
         return not placed.rows[place]
 
@@ -512,11 +512,6 @@ def _plan_detections(
 
 def _has_splits(dataset: Any) -> bool:
     return dataset.get_field("split") is not None
-
-
-def _beside(earlier: ImportRecord | None) -> tuple[str, ...]:
-    """The names of the files whose predictions are kept."""
-    return tuple(dict.fromkeys((*earlier.beside, earlier.source))) if earlier else ()
 
 
 def _read_images(
@@ -553,36 +548,28 @@ def _read_images(
 
 
 def _match(
-    dataset: Any,
-    predictions: str,
-    split: str,
-    gt_field: str,
-    field: str,
-    skip_bad_rows: bool,
-    keep_others: bool,
+    asked: _Request, kept: ImportRecord | None
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
-    path = labels_path(dataset, gt_field)
+    dataset, split, path = asked.dataset, asked.split, asked.path
     if dataset.get_field(f"{path}.{ANNOTATION_ID}") is None or dataset.get_field("split") is None:
         raise DatasetError(
             f"dataset {dataset.name!r} has no split on its images or no {ANNOTATION_ID} on the "
-            f"boxes of {gt_field!r}, by which predictions are matched; make it by ingest_dataset"
-            " or ingest_crops"
+            f"boxes of {asked.gt_field!r}, by which predictions are matched; make it by "
+            "ingest_dataset or ingest_crops"
         )
     with collector_paused():
         categories = known_categories(dataset, split)
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
         crops = None if is_list(path) else partial(crops_by_name, dataset, path, split)
-        table = read_rows(predictions, concepts, categories, tree, crops)
-        boxes = read_split_boxes(dataset, split, path, field)
+        table = read_rows(asked.predictions, concepts, categories, tree, crops)
+        boxes = read_split_boxes(dataset, split, path, asked.field)
     refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))
-    if faults and not skip_bad_rows:
+    if faults and not asked.skip_bad_rows:
         refuse_rows(table, faults, better_split(dataset, table, path, split))
-    earlier = read_record(dataset, import_run_key(field, split), ImportRecord)
-    kept = earlier.concepts if earlier and keep_others else ()
-    if earlier and kept and table.concepts and kept != tuple(table.concepts):
-        problem = f"are of other concepts, or in another order, than those of {earlier.source}"
+    if kept and kept.concepts and table.concepts and kept.concepts != tuple(table.concepts):
+        problem = f"are of other concepts, or in another order, than those of {kept.source}"
         advice = "Import it into a field of its own, or without keeping the others."
         raise InputError(table.source, [Fault("probabilities", problem)], advice)
     return table, boxes, faults
