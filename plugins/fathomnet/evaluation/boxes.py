@@ -133,16 +133,21 @@ def _side(
     no_taxa: frozenset[str],
 ) -> Side:
     """One field of images as a view shows them, and as they are stored."""
-    seen = [columns.boxes_in(image, path) for image in shown]
-    stored = seen if whole is shown else [columns.boxes_in(image, path) for image in whole]
-    if no_taxa:
-        seen = [[box for box in boxes if box.get("label") not in no_taxa] for boxes in seen]
+    stored = [columns.boxes_in(image, path) for image in whole]
+    stored_ids = [[str(box["_id"]) for box in boxes] for boxes in stored]
+    seen, ids = stored, stored_ids
+    if whole is not shown or no_taxa:
+        seen = [
+            [box for box in columns.boxes_in(image, path) if box.get("label") not in no_taxa]
+            for image in shown
+        ]
+        ids = [[str(box["_id"]) for box in boxes] for boxes in seen]
     attributes = [[[box.get(name) for box in boxes] for boxes in seen] for name in _ATTRIBUTES]
     return Side(
         field,
         path,
-        Boxes.flattened([[[str(box["_id"]) for box in boxes] for boxes in seen], *attributes]),
-        [[str(box["_id"]) for box in boxes] for boxes in stored],
+        Boxes.flattened([ids, *attributes]),
+        stored_ids,
         [[box.get(ANNOTATION_ID) for box in boxes] for boxes in stored],
         [box.get(_AREA) for boxes in seen for box in boxes],
     )

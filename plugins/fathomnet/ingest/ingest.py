@@ -41,6 +41,7 @@ from .plan import (
 from .update import Difference, move_media, update_split
 
 
+@collector_paused()
 def count_repeats(images: Iterable[ImageRecord]) -> int:
     """The boxes beyond the first of each group of exact repeats."""
     boxes = (

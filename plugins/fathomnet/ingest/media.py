@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
 from ..catalog import ImageRecord, Measure
-from ..media.ledger import Entry, known_outcomes, source_of
+from ..media.ledger import Entry, known_outcomes, ledgers_about, source_of
 from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
 from ..pictures import (
@@ -148,9 +149,11 @@ def locate_images(
     if is_local and names and not on_disk:
         stored = _elsewhere(media, split, images, of_crops)
     known: dict[str, Entry] = {}
-    sources = {image.file_name: source_of(image.source_url or "") for image in images}
-    for place in dict.fromkeys((media.filepath_root, media.media_root)):
-        for sha256 in annotations_sha256 if place else ():
+    places = dict.fromkeys((media.filepath_root, media.media_root))
+    transferred = [place for place in places if place and ledgers_about(place, split)]
+    if transferred:
+        sources = {image.file_name: source_of(image.source_url or "") for image in images}
+        for place, sha256 in product(transferred, annotations_sha256):
             known |= known_outcomes(place, split, sha256, sources)
     in_bucket = media.media_root.startswith(GCS)
 
