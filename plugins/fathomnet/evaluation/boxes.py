@@ -134,7 +134,7 @@ def _side(
 ) -> Side:
     """One field of images as a view shows them, and as they are stored."""
     stored = [columns.boxes_in(image, path) for image in whole]
-    stored_ids = [[str(box["_id"]) for box in boxes] for boxes in stored]
+    stored_ids: list[Sequence[str]] = [[str(box["_id"]) for box in boxes] for boxes in stored]
     seen, ids = stored, stored_ids
     if whole is not shown or no_taxa:
         seen = [
