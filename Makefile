@@ -19,13 +19,15 @@ OF_THOSE_DAYS = 'graphql-core>=3.2.6,<3.3'
 ifdef FIFTYONE
 override VENV := $(VENV)-fiftyone-$(FIFTYONE)
 LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
-# Less what is arithmetic, is killed at a hundred moments, or draws hundreds of images: that is the
-# same with every release.
+# Less what is arithmetic, asks pydantic, is killed at a hundred moments, or draws hundreds of images:
+# that is the same with every release.
 SUITES = operators dataset evaluation embeddings models similarity panels/*
-ALIKE = tests/embeddings/test_kills.py tests/embeddings/test_remote_media.py \
+ALIKE = tests/embeddings/test_kills.py tests/embeddings/test_maps.py tests/embeddings/test_remote_media.py \
+	tests/evaluation/test_average_precision.py tests/operators/test_forms_and_stages.py \
 	tests/similarity/test_exact.py tests/similarity/test_processes.py tests/similarity/test_scores.py
 TESTS = $(filter-out $(ALIKE),$(wildcard $(SUITES:%=tests/%/test_*.py))) \
-	tests/test_metrics.py tests/test_delegation.py tests/test_setup_check.py tests/ingest/test_ingest.py \
+	tests/test_metrics.py tests/test_delegation.py tests/test_setup_check.py \
+	tests/ingest/test_crops.py tests/ingest/test_ingest.py \
 	tests/labels/test_labels.py tests/predictions/test_importing.py tests/relabelling/test_relabel.py \
 	tests/e2e/test_main_job.py --deselect tests/e2e/test_main_job.py::$(OF_REAL_SPLIT)
 OF_REAL_SPLIT = test_the_real_test_split_runs_from_the_app_s_forms
