@@ -11,15 +11,18 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
-from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_crops, ingest_dataset
 from fathomnet_voxel51.relabelling import (
     check_corrections,
     check_dataset_export,
     export_corrections,
     export_dataset,
     relabel_boxes,
+    set_label_map,
     undo_relabel,
 )
 from fathomnet_voxel51.relabelling.export import pixels_of
@@ -29,7 +32,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from tests.support.stored import documents
+from tests.support.stored import PASSING, documents, schema
 
 BY, NC = "CC BY 4.0", "CC BY-NC-ND 4.0"
 CATALOGS: dict[str, dict[str, Any]] = {
@@ -193,6 +196,77 @@ def test_files_of_an_earlier_export_do_not_stay_beside_the_new_ones(
         export_corrections(dataset, tmp_path)
         there = sorted(path.name for path in tmp_path.glob("corrections*.json"))
         assert there == sorted([*names, "corrections_mine.json"])
+
+
+def test_an_exported_table_of_crops_is_read_back_unchanged(
+    dataset_name: str, tmp_path: Path, either_way: str
+) -> None:
+    tables = {
+        "train": {
+            "roi": ["rois/=a.png", "rois/b.png", "c.png"],
+            "species": ["sebastes", "@a new one", None],
+            "confidence": [0.1, 1 / 3, None],
+            "label_2": ["Aegina", None, None],
+            "confidence_2": [0.05, None, None],
+            "external_id": ["x-1", "-2", "=3"],
+            "annotation_id": [11, 7, 900],
+            "width": [64, 48, None],
+            "height": [64, 48, None],
+            "date_captured": ["2010-05-06T07:08:09.25Z", None, "2011-01-01"],
+            "source_url": ["https://host.org/whole.png", None, "https://host.org/x/c.png"],
+            "sieve": ["007", "12", "13"],
+            "depth": [870, 871.5, None],
+            "night": [True, False, None],
+        },
+        "test": {
+            "url": ["https://host.org/x/c.png", "https://host.org/x/d%20e.png?size=2"],
+            "label": ["Sebastes", "Caridea"],
+        },
+    }
+    named = {"train": {"path": "roi", "label": "species"}, "test": {}}
+    for split, table in tables.items():
+        pq.write_table(pa.table(table), tmp_path / f"{split}.parquet")
+        file = str(tmp_path / f"{split}.parquet")
+        ingest_crops(dataset_name, table=file, split=split, columns=named[split])
+    dataset = fo.load_dataset(dataset_name, reload=True)
+    assert (dataset.first().sieve, dataset.first().night) == ("007", True)
+    told = check_dataset_export(dataset, tmp_path / "out")
+    result = export_dataset(dataset, tmp_path / "out")
+    assert [*map(str, told)] == [*result.files] and [*told.values()] == [2, 3]
+    again = f"{dataset_name}-again"
+    try:
+        for file, split in zip(result.files, sorted(tables), strict=True):
+            root = str(tmp_path) if split == "train" else ""
+            ingest_crops(again, table=file, split=split, media_root=root)
+        made = fo.load_dataset(again, reload=True)
+        passing = PASSING - {"_id"}
+        assert documents(made, passing) == documents(dataset, passing)
+        assert schema(made) == schema(dataset)
+    finally:
+        fo.delete_dataset(again)
+
+
+def test_a_field_that_is_called_like_a_column_of_an_export_keeps_its_values(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "crops.csv").write_text("roi,path,label\na.png,north,Sebastes\nb.png,,Sebastes\n")
+    columns = {"path": "roi"}
+    ingest_crops(dataset_name, table=str(tmp_path / "crops.csv"), columns=columns)
+    (file,) = export_dataset(fo.load_dataset(dataset_name), tmp_path).files
+    table = pq.read_table(file).to_pydict()
+    assert (table["path"], table["file_path"]) == (["a.png", "b.png"], ["north", None])
+
+
+def test_crops_with_special_names_are_left_out_whole(dataset_name: str, tmp_path: Path) -> None:
+    (tmp_path / "map.csv").write_text("name,parent,status\nSebastes,,active\nnoise,,special\n")
+    (tmp_path / "crops.csv").write_text("path,label\na.png,noise\nb.png,Sebastes\nc.png,\n")
+    ingest_crops(dataset_name, table=str(tmp_path / "crops.csv"))
+    dataset = fo.load_dataset(dataset_name)
+    set_label_map(dataset, str(tmp_path / "map.csv"))
+    result = export_dataset(dataset, tmp_path)
+    assert (result.images, result.boxes, result.special_boxes) == (2, 2, 1)
+    table = pq.read_table(result.files[0]).to_pydict()
+    assert (table["path"], table["concept_name"]) == (["b.png", "c.png"], ["Sebastes", None])
 
 
 def test_a_view_or_a_split_may_be_all_that_is_exported(dataset: Any, tmp_path: Path) -> None:

@@ -141,9 +141,10 @@ def read_crop_table(
             read_as = f"{table.sha256} {sorted(columns.items())}"
             table = replace(table, sha256=hashlib.sha256(read_as.encode()).hexdigest())
         catalog, above = _catalog_of(table, columns, known_concepts, canonical)
+    if above is None:
+        return catalog, ""
     beside = path.rpartition("/")[0] if "://" in path else str(Path(path).absolute().parent)
-    has_files = any(image.source_url is None or above for image in catalog.images)
-    return catalog, (above if above and Path(above).is_dir() else beside) if has_files else ""
+    return catalog, above if above and Path(above).is_dir() else beside
 
 
 def read_class_folders(
@@ -451,9 +452,9 @@ class _Reader:
         return found
 
 
-def _typed(cells: Sequence[object]) -> list[object]:
+def _typed(cells: Sequence[object], has_types: bool) -> list[object]:
     """The cells of a column: texts of a csv as numbers or truths where all of them are such."""
-    if not all(isinstance(cell, str) for cell in cells):
+    if has_types:
         return [cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in cells]
     texts = [str(cell).strip() for cell in cells]
     given = {text for text in texts if text}
@@ -474,8 +475,11 @@ def _catalog_of(
     known_concepts: Iterable[str],
     canonical: Callable[[str], str | None] | None,
     notes: Sequence[str] = (),
-) -> tuple[Catalog, str]:
-    """The catalog of a table's rows, and the folder that was above absolute paths."""
+) -> tuple[Catalog, str | None]:
+    """The catalog of a table's rows, and the folder that was above absolute paths.
+
+    The folder is None where all paths are URLs.
+    """
     reader = _Reader(table, columns)
     spelling = {name.casefold(): name for name in known_concepts}
 
@@ -507,7 +511,8 @@ def _catalog_of(
     reader.faults.raise_if_any(table.subject, "Correct the rows, then try again.")
     if "label" not in reader.headers:
         reader.notes.add("columns", f"none is of labels: all {len(names):,} crops are without one")
-    typed = [_typed(table.cells[header]) for header in reader.further]
+    # A Parquet file says itself what is a number.
+    typed = [_typed(table.cells[header], table.unit == "row") for header in reader.further]
     records = [
         dict(zip(reader.further, values, strict=True))
         for values in (zip(*typed, strict=True) if typed else ((),) * len(names))
@@ -534,4 +539,4 @@ def _catalog_of(
         image_fields={**({EXTERNAL_ID: str} if any(external) else {}), **fields.kinds},
         box_fields=kinds,
     )
-    return catalog, above
+    return catalog, None if all(urls) else above

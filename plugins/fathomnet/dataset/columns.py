@@ -110,6 +110,14 @@ def boxes_in(document: Document, path: str) -> Sequence[Document]:
     return ({"bounding_box": [*WHOLE_IMAGE], **label},) if label else ()
 
 
+def keep_boxes(document: Document, path: str, boxes: Sequence[Document]) -> Document:
+    """The same document with no boxes at a path but these, or without the label of its crop."""
+    field, _, name = path.rpartition(".")
+    if field:
+        return {**document, field: {name: list(boxes)}}
+    return {**document, path: boxes[0] if boxes else None}
+
+
 def count_alike(
     view: Any,
     field: str,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from ..catalog import Catalog, ImageRecord
 from ..catalog.licences import LicenceId
 from ..garbage_collector import collector_paused
-from ..names import SPLITS, ingest_run_key
+from ..names import GROUND_TRUTH, SPLITS, ingest_run_key
 from .documents import id_prefix, lasting_id
 from .records import read_record, write_record
 
@@ -189,6 +189,11 @@ class IngestRecord:
     skipped_boxes: int = 0
     boxes_kept: bool = False
     crops_field: str = ""
+
+    @property
+    def labels_field(self) -> str:
+        """The field that took the labels."""
+        return self.crops_field or GROUND_TRUTH
 
     def write(self, dataset: Any) -> None:
         """Keeps it on a dataset, in place of an earlier one of the same split."""

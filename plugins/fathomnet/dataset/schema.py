@@ -26,6 +26,8 @@ from .collection import make_durable
 if TYPE_CHECKING:
     from ..catalog import Catalog
 
+_FROM_FILE: Final = "From the annotations file"
+"""The description of the fields for what only some catalogs have."""
 _WORDS_OF_MONGOENGINE: Final = ("objects", "pk")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -187,12 +189,18 @@ def further_schema(catalog: Catalog, crops_field: str = "") -> dict[str, Any]:
         float: fo.FloatField,
         str: fo.StringField,
     }
-    words = "From the annotations file"
-    schema = {name: kinds[kind](description=words) for name, kind in catalog.image_fields.items()}
+    of_images = catalog.image_fields.items()
+    schema = {name: kinds[kind](description=_FROM_FILE) for name, kind in of_images}
     path = crops_field or f"{GROUND_TRUTH}.detections"
     for name, kind in catalog.box_fields.items():
-        schema[f"{path}.{name}"] = kinds[kind](description=words)
+        schema[f"{path}.{name}"] = kinds[kind](description=_FROM_FILE)
     return schema
+
+
+def further_fields(dataset: Any) -> list[str]:
+    """The fields of the images that a catalog has beside those of every dataset."""
+    fields = dataset.get_field_schema()
+    return [name for name, field in fields.items() if field.description == _FROM_FILE]
 
 
 def classification_schema(field: str) -> dict[str, Any]:

@@ -135,18 +135,21 @@ class ExportCorrections(Parameters):
         PathText,
         Widget.PLACE,
         Field(
-            title="Folder", description="Takes corrections.csv and corrections.json, or one a split"
+            title="Folder",
+            description="Takes corrections.csv and corrections.json (of crops, .parquet), or one "
+            "a split",
         ),
     ] = ""
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose boxes were relabelled")
+        LabelsField,
+        Field(title="Boxes", description="The field whose boxes, or crops, were relabelled"),
     ] = names.GROUND_TRUTH
 
 
 class ExportDataset(Parameters):
     operator = "export_dataset"
     heading = "FathomNet: export the dataset"
-    summary = "Write the boxes of each split as a COCO file, with the ids of the catalog"
+    summary = "Write the boxes or crops of each split to a file, with the ids of the catalog"
     stage = "relabelling:export_dataset"
     position = 175
     changes_dataset = False
@@ -154,10 +157,14 @@ class ExportDataset(Parameters):
     folder: Annotated[
         PathText,
         Widget.PLACE,
-        Field(title="Folder", description="Takes exported_<split>.json for each split"),
+        Field(
+            title="Folder",
+            description="Takes exported_<split>.json (of crops, .parquet) for each split",
+        ),
     ] = ""
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose boxes are written")
+        LabelsField,
+        Field(title="Boxes", description="The field whose boxes, or crops, are written"),
     ] = names.GROUND_TRUTH
     view: Annotated[
         OptionalText,

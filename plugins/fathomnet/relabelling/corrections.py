@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
 
+from ..catalog.crops import EXTERNAL_ID
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.ingest_record import read_ingest_record, read_ingest_records, read_kept_boxes
+from ..dataset.label_pipelines import is_list
 from ..dataset.records import reload_known
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError
 from ..files.places import Place, is_there, place
 from ..files.writing import spreadsheet_cell, write_whole
@@ -20,7 +22,15 @@ from ..labels.verdicts import VERDICT_KEYS, as_stored, state_of
 from ..names import ANNOTATION_ID, GROUND_TRUTH, REVIEW_ROUND, REVIEWED_AT, REVIEWED_BY, SPLITS
 from ..progress import Progress, silent
 from ..text import counted
-from .export import EXPORTED, EXPORTED_OF_BOX, as_coco, name_of, require_folder
+from .export import (
+    EXPORTED,
+    as_coco,
+    content_of,
+    form_of,
+    name_of,
+    read_exported,
+    require_folder,
+)
 from .journal import Journal, changes_of, journals_of
 
 COLUMNS: Final = (
@@ -42,8 +52,9 @@ class ExportResult:
     Attributes:
         corrections: boxes that are not as they were ingested, or first relabelled.
         csv: path of the table.
-        coco: path of the COCO file with the boxes; of the first, if they are of several splits.
-        files: paths of all COCO files, one for each split.
+        coco: path of the COCO file with the boxes, or of the table of the crops; of the first, if
+            they are of several splits.
+        files: paths of all of these, one for each split.
         verdicts: path of the table of reviewed labels; empty if nobody has reviewed one.
         reviewed: labels in that table.
     """
@@ -95,8 +106,9 @@ def export_corrections(
 
     The COCO file is ``corrections.json``, or ``corrections_<split>.json`` for each split where the
     corrections are of several, whose numbers would clash in one file. Images, boxes and categories
-    have the ids of their catalogs. In the table, a text that a spreadsheet would take for a formula
-    has an apostrophe in front.
+    have the ids of their catalogs. Crops, with one label each, are in ``corrections.parquet`` or
+    ``corrections_<split>.parquet`` instead, tables such as ``ingest_crops`` reads. In the csv, a
+    text that a spreadsheet would take for a formula has an apostrophe in front.
 
     Each box is listed once, with its first label and its present one, and what became of it:
     relabelled, moved, added or deleted, whoever did it and with what. Boxes that are as they were
@@ -113,31 +125,33 @@ def export_corrections(
         dataset: a FiftyOne dataset.
         folder: created if it does not exist, or ``gs://bucket/prefix``; files of these names are
             replaced, and those that an earlier export wrote for other splits removed.
-        field: the field of boxes.
+        field: the field of boxes, or of the labels of crops.
         progress: called with the share done and a label.
 
     Raises:
         InputError: no folder is named.
-        DatasetError: ``field`` holds no boxes, or the folder cannot be written.
+        DatasetError: ``field`` holds no labels, or the folder cannot be written.
     """
     require_folder(folder)
     dataset = columns.dataset_of(dataset)
     reload_known(dataset)
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     progress(0.0, "reading the journals")
     corrections = _corrections(dataset, field, path)
     written = counted(len(corrections), "correction", "corrections")
     progress(0.5, f"writing {written}")
-    text, of_split = _table_and_images(dataset, corrections, field, path)
-    table, *files = correction_files(folder, of_split)
+    text, of_split = _table_and_images(dataset, corrections, path)
+    table, *files = correction_files(folder, of_split, form_of(path))
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
         write_whole(table, text.encode())
         for file, split in zip(files, sorted(of_split) or [""], strict=True):
-            content = _corrected(dataset, split, of_split.get(split, []), path)
-            write_whole(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+            write_whole(file, _corrected(dataset, split, of_split.get(split, []), path))
         # What an earlier export wrote for other splits does not stand any more.
-        for name in {*correction_files(folder, ()), *correction_files(folder, SPLITS)}:
+        for name in {
+            *correction_files(folder, (), form_of(path)),
+            *correction_files(folder, SPLITS, form_of(path)),
+        }:
             if name not in (table, *files) and is_there(name):
                 name.unlink()
         judged, reviewed = _judged(dataset, path)
@@ -159,16 +173,17 @@ def export_corrections(
     )
 
 
-def correction_files(folder: str | Place, splits: Collection[str]) -> tuple[Place, ...]:
-    """The paths of the table and the COCO files that an export writes into a folder.
+def correction_files(folder: str | Place, splits: Collection[str], form: str) -> tuple[Place, ...]:
+    """The paths of the csv and of the files of each split that an export writes into a folder.
 
     Args:
         folder: the folder.
         splits: those of the corrections.
+        form: the ending of the files of the splits.
     """
-    names = [f"corrections_{split or 'none'}.json" for split in sorted(splits)]
+    names = [f"corrections_{split or 'none'}.{form}" for split in sorted(splits)]
     if len(names) < 2:
-        names = ["corrections.json"]
+        names = [f"corrections.{form}"]
     return tuple(place(folder) / name for name in ("corrections.csv", *names))
 
 
@@ -179,13 +194,14 @@ def check_corrections(
     require_folder(folder)
     dataset = columns.dataset_of(dataset)
     reload_known(dataset)
-    corrections = _corrections(dataset, field, boxes_path(dataset, field))
+    path = labels_path(dataset, field)
+    corrections = _corrections(dataset, field, path)
     ids = [one.sample_id for one in corrections]
     chosen = dataset.select(list(set(ids)))
     images = columns.read_images(chosen, ["split"])
     split_of = {str(image["_id"]): image.get("split") or "" for image in images}
     counts = Counter(split_of.get(id_, "") for id_ in ids)
-    table, *files = correction_files(folder, counts)
+    table, *files = correction_files(folder, counts, form_of(path))
     numbers = [counts[split] for split in sorted(counts)] or [0]
     return {table: len(corrections), **dict(zip(files, numbers, strict=True))}
 
@@ -193,13 +209,13 @@ def check_corrections(
 def hides_edits_by_hand(dataset: Any, field: str = GROUND_TRUTH) -> bool:
     """Whether an earlier version ingested a split, and did not keep how its boxes were."""
     records = read_ingest_records(dataset).values()
-    return field == GROUND_TRUTH and not all(one.boxes_kept for one in records)
+    return not all(one.boxes_kept for one in records if one.labels_field == field)
 
 
 def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     # How boxes were first, by their image: those of each split as they were ingested, where that
     # was kept; all others as they were first relabelled.
-    ingested, splits = _ingested(dataset) if field == GROUND_TRUTH else ({}, set())
+    ingested, splits = _ingested(dataset, field)
     relabelled: dict[str, dict[str, _Origin]] = {}
     last: dict[str, tuple[Journal, str | None]] = {}
     drawn: dict[str, set[str]] = {}
@@ -236,12 +252,12 @@ def _corrections(dataset: Any, field: str, path: str) -> list[_Correction]:
     return found
 
 
-def _ingested(dataset: Any) -> tuple[dict[str, dict[str, _Origin]], set[str]]:
+def _ingested(dataset: Any, field: str) -> tuple[dict[str, dict[str, _Origin]], set[str]]:
     """How boxes were ingested, by sample id and their own, and the splits where that was kept."""
     ingested: dict[str, dict[str, _Origin]] = {}
     splits = set()
-    for split in read_ingest_records(dataset):
-        kept = read_kept_boxes(dataset, split)
+    for split, record in read_ingest_records(dataset).items():
+        kept = read_kept_boxes(dataset, split) if record.labels_field == field else None
         splits |= set() if kept is None else {split}
         for label_id, box in (kept or {}).items():
             origin = _Origin(box.label, box.bounding_box, box.annotation_id)
@@ -268,18 +284,19 @@ def _change(origin: _Origin | None, now: Mapping[str, Any] | None, is_known: boo
 
 
 def _table_and_images(
-    dataset: Any, corrections: Sequence[_Correction], field: str, path: str
+    dataset: Any, corrections: Sequence[_Correction], path: str
 ) -> tuple[str, dict[str, list[Document]]]:
-    """The table, and by split the images of all corrections, with none but the corrected boxes."""
+    """The csv, and by split the images of all corrections, with none but the corrected boxes."""
     of_image: dict[str, list[_Correction]] = {}
     for one in corrections:
         of_image.setdefault(one.sample_id, []).append(one)
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    further = [EXTERNAL_ID] if dataset.get_field(EXTERNAL_ID) is not None else []
+    rows.writerow((*COLUMNS, *further))
     of_split: dict[str, list[Document]] = {}
     chosen = dataset.select(list(of_image))
-    for image in columns.read_images(chosen, EXPORTED, {path: EXPORTED_OF_BOX}):
+    for image in read_exported(dataset, chosen, path):
         own = of_image[str(image["_id"])]
         for one in own:
             by = one.journal
@@ -287,12 +304,13 @@ def _table_and_images(
             row = (
                 *(image.get("split"), image.get("image_id"), name_of(image), one.annotation_id),
                 *(one.before, one.after, *who, one.change),
+                *(image.get(name) for name in further),
             )
             rows.writerow(map(spreadsheet_cell, row))
         corrected = {one.label_id for one in own}
         some = [box for box in columns.boxes_in(image, path) if str(box["_id"]) in corrected]
-        only = {field: {path.rpartition(".")[2]: some}}
-        of_split.setdefault(image.get("split") or "", []).append({**image, **only})
+        only = columns.keep_boxes(image, path, some)
+        of_split.setdefault(image.get("split") or "", []).append(only)
     return text.getvalue(), of_split
 
 
@@ -300,7 +318,8 @@ def _judged(dataset: Any, path: str) -> tuple[str, int]:
     """The table of the labels whose verdicts stand, and how many they are."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(JUDGED)
+    further = [EXTERNAL_ID] if dataset.get_field(EXTERNAL_ID) is not None else []
+    rows.writerow((*JUDGED, *further))
     reviewed = 0
     attributes = ("label", ANNOTATION_ID, REVIEW_ROUND, *VERDICT_KEYS)
     for image in columns.read_images(dataset, EXPORTED, {path: attributes}):
@@ -313,17 +332,19 @@ def _judged(dataset: Any, path: str) -> tuple[str, int]:
             row = (
                 *(image.get("split"), image.get("image_id"), name_of(image)),
                 *(box.get(ANNOTATION_ID), box.get("label"), state, box.get(REVIEWED_BY), when),
-                box.get(REVIEW_ROUND),
+                *(box.get(REVIEW_ROUND), *(image.get(name) for name in further)),
             )
             rows.writerow(map(spreadsheet_cell, row))
     return text.getvalue(), reviewed
 
 
-def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) -> dict[str, Any]:
+def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) -> bytes:
     """The corrected boxes of a split, with their images and the categories of its catalog.
 
     Licences are those of all images of the split, numbered from 1.
     """
+    if not is_list(path):
+        return content_of(dataset, split, images, path)
     record = read_ingest_record(dataset, split)
     content = as_coco(record, images, path)
     kept = record.licences.described if record and record.licences else ()
@@ -342,4 +363,4 @@ def _corrected(dataset: Any, split: str, images: Sequence[Document], path: str) 
     content["licenses"] = [
         {"id": number, "name": name, "url": url} for (name, url), number in numbers.items()
     ]
-    return content
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
