@@ -29,7 +29,7 @@ import fiftyone as fo
 from fiftyone.server import view as server_view
 
 from .dataset.columns import dataset_of
-from .dataset.schema import boxes_path, fields_holding, labels_path
+from .dataset.schema import fields_holding, labels_path
 from .errors import DatasetError
 from .names import ANNOTATION_ID
 from .relabelling.box_states import box_ids
@@ -52,7 +52,16 @@ def partners(dataset: Any, source: str, boxes: Sequence[Box], field: str) -> lis
         DatasetError: nothing says which boxes of these fields belong together, or two evaluations
             contradict each other.
     """
-    paths = boxes_path(dataset, source), boxes_path(dataset, field)
+    paths = labels_path(dataset, source), labels_path(dataset, field)
+    if (source, field) == paths:
+        # Both are of crops, of which each has one label in either field.
+        of_crop = dict(box_ids(dataset.select([sample for sample, _ in boxes]), field))
+        return [(sample, of_crop[sample]) if sample in of_crop else None for sample, _ in boxes]
+    if field in paths or source in paths:
+        raise DatasetError(
+            f"what is shown are labels of {source}, and nothing says which of {field} they belong "
+            f"to: show {field} instead, or select some of it"
+        )
     if all(dataset.get_field(f"{path}.{ANNOTATION_ID}") is not None for path in paths):
         return _by_number(dataset, *paths, boxes)
     # The evaluations that compared the two fields, and left their marks on both.
@@ -104,6 +113,7 @@ def _columns(dataset: Any, boxes: Sequence[Box], paths: Sequence[str]) -> Any:
 
 
 _LASSO: Final = "fiftyone.core.stages.MatchLabels"
+_LASSO_OF_IMAGES: Final = "fiftyone.core.stages.Select"
 _OF_SCREEN: Final = (
     "view",
     "view_name",
@@ -342,7 +352,8 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None, scope: str
     counts = scope != "shown"  # what is selected
     # Above images the App shows all boxes of those in which some were lassoed in a map. It says the
     # ids of the lassoed ones, and their field, in the stage by which it finds the images.
-    stage = (_decoded(ctx.request_params.get("extended")) or {}).get(_LASSO) or {}
+    extended = _decoded(ctx.request_params.get("extended")) or {}
+    stage = extended.get(_LASSO) or {}
     lassoed = tuple(map(str, stage.get("ids") or ())) or None
     fields = stage.get("fields") or []
     lasso_field = str(fields[0] if isinstance(fields, list) else fields) if fields else ""
@@ -361,7 +372,7 @@ def _chosen(ctx: Any, view: Any, saved_view: str, choice: str | None, scope: str
         missing = f"{hidden:,} of {len(ctx.selected):,} that are selected are not shown."
         how = _How("selected", lasso_field, lassoed)
         found = narrowed, how, (missing,) if hidden else ()
-    elif lassoed is not None:
+    elif lassoed is not None or (_LASSO_OF_IMAGES in extended and not view._is_patches):
         found = view, _How(LASSOED, lasso_field, lassoed), ()
     elif choice == "DATASET" or not ctx.has_custom_view:
         found = None, _How(""), ()

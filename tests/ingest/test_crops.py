@@ -206,6 +206,7 @@ def test_the_competition_s_crops_have_the_numbers_of_its_boxes(
     coco = json.loads(demo.train.read_text())
     dataset = fo.load_dataset(dataset_name)
     assert result.samples == len(coco["annotations"]) == len(dataset)
+    assert result.media_found == len(dataset)
     names = {one["id"]: one["name"] for one in coco["categories"]}
     expected = {box["id"]: names[box["category_id"]] for box in coco["annotations"]}
     numbers, labels = dataset.values(["ground_truth.annotation_id", "ground_truth.label"])

@@ -55,14 +55,38 @@ def labels_path(dataset: Any, field: str) -> str:
     """
     import fiftyone as fo
 
-    kind = label_type(dataset, field)
-    if kind is fo.Detections:
-        return f"{field}.detections"
-    if kind is fo.Classification:
-        return field
+    path = labels_path_if_any(dataset, field)
+    if path:
+        return path
     known = _described(dataset, fo.Detections, fo.Classification)
     problem = "is no field" if dataset.get_field(field) is None else "holds no labels of this kind"
     raise DatasetError(f"{field!r} {problem} of dataset {dataset.name!r}; {known}")
+
+
+def labels_path_if_any(dataset: Any, field: str) -> str:
+    """The path of the labels in a Detections or a Classification field; empty of any other."""
+    import fiftyone as fo
+
+    kind = label_type(dataset, field)
+    if kind is fo.Detections:
+        return f"{field}.detections"
+    return field if kind is fo.Classification else ""
+
+
+def pictured(dataset: Any, field: str) -> str:
+    """The boxes that are cut out of images to show the labels of a field.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: of labels, or ``""``.
+
+    Returns:
+        The field itself; ``""``, which means whole images, where each of these is a crop.
+
+    Raises:
+        DatasetError: the field holds no labels.
+    """
+    return "" if not field or labels_path(dataset, field) == field else field
 
 
 def label_type(dataset: Any, field: str) -> type | None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.columns import boxes_in, read_images
-from ..dataset.schema import labels_path
+from ..dataset.schema import labels_path, pictured
 from ..dataset.vectors import read_vectors, vector_path
 from ..errors import DatasetError, Fault, InputError
 from ..evaluation.boxes import EvaluatedBoxes, read_evaluated_boxes
@@ -23,7 +23,7 @@ from ..names import (
     similarity_key,
 )
 from ..predictions.importing import read_import_records
-from ..similarity.index import open_index
+from ..similarity.index import indexes_of, open_index
 from ..taxonomy import Taxonomy
 from .evidence import NO_NAME, Known, Names
 from .information import Information, Opinions, measure_information
@@ -112,19 +112,21 @@ def find_sources(dataset: Any, pred_field: str, gt_field: str, index_key: str) -
         pred_field = ""
     if pred_field:
         labels_path(dataset, pred_field)
-    keys = dataset.list_brain_runs(type="similarity", patches_field=gt_field)
+    keys = indexes_of(dataset, gt_field)
     known = ", ".join(keys) or "none"
-    default = similarity_key(DEFAULT_MODEL, gt_field)
+    boxes = pictured(dataset, gt_field)
+    default = similarity_key(DEFAULT_MODEL, boxes)
     if index_key and index_key not in keys:
+        shown = "boxes" if boxes else "crops"
         problem = (
-            f"{index_key!r} is no similarity index of the boxes in {gt_field!r} (there are: "
+            f"{index_key!r} is no similarity index of the {shown} in {gt_field!r} (there are: "
             f"{known}); run build_similarity_index with patches_field {gt_field!r} first"
         )
         raise InputError("find_label_errors", [Fault("index_key", problem)])
     if not index_key and len(keys) > 1 and default not in keys:
         raise InputError("find_label_errors", [Fault("index_key", f"name one of {known}")])
     if not index_key and keys:
-        index_key = default if default in keys else keys[0]
+        index_key = keys[0]
     if not pred_field and not index_key:
         raise _no_signal("there are no predictions", "there is no similarity index")
     return Sources(gt_field, pred_field, index_key)
@@ -192,11 +194,16 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     if not len(index.ids):
         return None
     place = {one: number for number, one in enumerate(index.ids)}
-    places = np.array([place.get(labelled.boxes.ids[row], -1) for row in labelled.rows], np.intp)
+    owners, samples = labelled.boxes.owners, labelled.all_boxes.sample_ids
+    members = [
+        index.member(samples[owners[row]], labelled.boxes.ids[row])
+        for row in labelled.rows.tolist()
+    ]
+    places = np.array([place.get(one, -1) for one in members], np.intp)
     # A vector of zeros is like nothing.
     has = np.flatnonzero((places >= 0) & (index.rows.inverse[places] > 0))
     kept = places[has]
-    images = labelled.boxes.owners[labelled.rows[has]]
+    images = owners[labelled.rows[has]]
     if len(np.unique(images)) < 2:
         return None
     return Looks(has, index.rows.matrix[kept] * index.rows.inverse[kept, None], images)

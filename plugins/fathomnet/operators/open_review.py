@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..dataset.columns import dataset_of
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import FathomNetError, InputError
 from ..parameters import review as parameters
 from ..progress import Progress
@@ -47,7 +47,7 @@ class OpenReview(StageOperator[parameters.OpenReview]):
             return Preview(target=str(dataset))
         try:
             samples = saved_view(dataset_of(dataset), params.view) if params.view else dataset
-            boxes = box_ids(samples, boxes_path(dataset_of(dataset), params.field))
+            boxes = box_ids(samples, labels_path(dataset_of(dataset), params.field))
             require_labels(boxes, params.field)
         except InputError as error:
             return Preview(problems=error.faults)

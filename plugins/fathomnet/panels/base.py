@@ -9,7 +9,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from ..dataset.records import Outdated
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, FathomNetError
 from ..evaluation.scoring.confusion import CONCEPT
 from ..names import PLUGIN_NAME
@@ -152,7 +152,7 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
                 raise DatasetError(f"the view {name} is there no longer")
             target = None if name else boxes_meant(ctx, field, scope="shown")
             samples = ctx.dataset.load_saved_view(name) if name else ctx.dataset
-            boxes = target.boxes if target else box_ids(samples, boxes_path(ctx.dataset, field))
+            boxes = target.boxes if target else box_ids(samples, labels_path(ctx.dataset, field))
             open_set(
                 ctx, boxes, field, title, self.heading, as_grid=bool(ctx.params.get("as_grid"))
             )

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, LabelsField, OptionalText, PathText, Widget, none_if_empty
+from .kinds import LabelsField, OptionalText, PathText, Widget, none_if_empty
 
 # What relabelling, review and the labelling of hits ask alike.
 ViewOfBoxes = Annotated[
@@ -73,7 +73,8 @@ class ReconcileLabels(Parameters):
     position = 165
 
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose boxes are renamed")
+        LabelsField,
+        Field(title="Boxes", description="The field whose boxes, or crops, are renamed"),
     ] = names.GROUND_TRUTH
     table: Annotated[
         PathText,

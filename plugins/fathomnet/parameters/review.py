@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .. import names
 from .base import Parameters
-from .kinds import BoxesField, Names, OptionalText, Widget
+from .kinds import LabelsField, Names, OptionalText, Widget
 from .relabelling import Below, DryRun, Note, ViewOfBoxes
 
 
@@ -35,7 +35,7 @@ class ReviewLabels(Parameters):
         Field(title="Scope", description="Of what you see: what is selected, all but that, or all"),
     ] = "selected"
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose labels are judged")
+        LabelsField, Field(title="Boxes", description="The field whose labels are judged")
     ] = names.GROUND_TRUTH
     view: ViewOfBoxes = ""
     note: Note = ""
@@ -54,7 +54,7 @@ class StartReview(Parameters):
         OptionalText, Field(title="Name", description="Of the round; empty for the next number")
     ] = ""
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose labels are looked at")
+        LabelsField, Field(title="Boxes", description="The field whose labels are looked at")
     ] = names.GROUND_TRUTH
     view: Annotated[
         OptionalText,
@@ -91,7 +91,7 @@ class OpenReview(Parameters):
     changes_dataset = False
 
     field: Annotated[
-        BoxesField, Field(title="Boxes", description="The field whose labels are looked at")
+        LabelsField, Field(title="Boxes", description="The field whose labels are looked at")
     ] = names.GROUND_TRUTH
     view: ViewOfBoxes = ""
     as_grid: Annotated[

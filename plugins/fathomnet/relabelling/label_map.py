@@ -18,7 +18,7 @@ from ..dataset.label_map import (
     tree_of,
 )
 from ..dataset.records import bring_up_to_date, reload_known
-from ..dataset.schema import boxes_path, fields_holding, labels_path
+from ..dataset.schema import fields_holding, labels_path
 from ..errors import Fault, InputError
 from ..labels.verdicts import VERDICT_KEYS, state_of
 from ..names import GROUND_TRUTH, REVIEWED_LABEL, view_of
@@ -256,13 +256,13 @@ def reconcile_labels(
 
     Raises:
         InputError: the table has faults, or there is neither a table nor a label map.
-        DatasetError: ``field`` holds no boxes.
+        DatasetError: ``field`` holds no labels.
     """
     dataset = dataset_of(dataset)
     if not dry_run:
         bring_up_to_date(dataset)
     plan = check_reconciliation(dataset, field, table)
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     journal, view, changes = "", "", []
     made = Counter({one.old: one.boxes for one in plan if one.kind != "ambiguous"})
     if not dry_run:
@@ -309,7 +309,7 @@ def check_reconciliation(
         Also the old names that no box has any more.
     """
     reload_known(dataset)
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     tree, label_map, special = taxonomy_of(dataset), label_map_of(dataset), special_names(dataset)
     counts = dataset.count_values(f"{path}.label")
     counts.pop(None, None)

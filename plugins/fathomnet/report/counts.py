@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..catalog.catalog import groups_of_repeats
-from ..dataset.schema import boxes_path, fields_holding
+from ..dataset.schema import fields_holding, labels_path
 from ..labels.verdicts import STATES
 from ..names import RANKS, REVIEW_ROUND, REVIEW_STATE, SPLITS
 from ..pictures.decoding import (
@@ -188,8 +188,8 @@ def review_section(dataset: Any) -> Section:
     import fiftyone as fo
 
     blocks: list[Block] = []
-    for field in sorted(fields_holding(dataset, fo.Detections)):
-        paths = (f"{boxes_path(dataset, field)}.{name}" for name in (REVIEW_STATE, REVIEW_ROUND))
+    for field in sorted(fields_holding(dataset, fo.Detections, fo.Classification)):
+        paths = (f"{labels_path(dataset, field)}.{name}" for name in (REVIEW_STATE, REVIEW_ROUND))
         if any(dataset.get_field(path) is not None for path in paths):
             blocks += _field_blocks(progress_of(dataset, field))
     none = Note("Nobody has reviewed a label: run review_labels.")

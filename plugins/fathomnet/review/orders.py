@@ -9,19 +9,17 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from ..dataset import columns
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path, labels_path_if_any
 from ..dataset.vectors import read_vectors
 from ..errors import DatasetError
 from ..names import (
     ANNOTATION_ID,
-    DEFAULT_MODEL,
     MARGIN,
     MODEL_PREDICTIONS,
     PROBABILITIES,
     SUSPICION,
-    similarity_key,
 )
-from ..similarity.index import open_index
+from ..similarity.index import indexes_of, open_index
 
 Order = Literal["suspicion", "margin", "cluster", "concept", "random"]
 Box = tuple[str, str]
@@ -46,7 +44,7 @@ def require_order(dataset: Any, field: str, path: str, order: Order) -> None:
             f"the labels of {field} have no suspicion: run find_label_errors first, or choose "
             "another order"
         )
-    predicted = f"{MODEL_PREDICTIONS}.detections"
+    predicted = labels_path_if_any(dataset, MODEL_PREDICTIONS)
     numbers = (f"{predicted}.{ANNOTATION_ID}", f"{path}.{ANNOTATION_ID}")
     surety = (f"{predicted}.{MARGIN}", f"{predicted}.{PROBABILITIES}")
     are_paired = all(dataset.get_field(one) is not None for one in numbers)
@@ -57,17 +55,11 @@ def require_order(dataset: Any, field: str, path: str, order: Order) -> None:
             f"there are no probabilities in {MODEL_PREDICTIONS} for the boxes of {field}: run "
             "import_predictions with a file that has them, or choose another order"
         )
-    if order == "cluster" and not _index_key(dataset, field):
+    if order == "cluster" and not indexes_of(dataset, field):
         raise DatasetError(
             f"there is no similarity index of the boxes of {field}: run compute_embeddings and "
             "build_similarity_index first, or choose another order"
         )
-
-
-def _index_key(dataset: Any, field: str) -> str:
-    keys = dataset.list_brain_runs(type="similarity", patches_field=field)
-    default = similarity_key(DEFAULT_MODEL, field)
-    return default if default in keys else str(keys[0]) if keys else ""
 
 
 def in_order(dataset: Any, field: str, order: Order, name: str, boxes: list[Box]) -> list[Box]:
@@ -80,7 +72,7 @@ def in_order(dataset: Any, field: str, order: Order, name: str, boxes: list[Box]
         name: of the round, by which they are mixed.
         boxes: sample id and label id of each.
     """
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     if order == "random":
         mixed = boxes.copy()
         dice_of(name).shuffle(mixed)
@@ -90,7 +82,7 @@ def in_order(dataset: Any, field: str, order: Order, name: str, boxes: list[Box]
             label: -value for _, label, value in _attribute(dataset, path, SUSPICION)
         },
         "margin": lambda: _by_margin(dataset, path),
-        "cluster": lambda: _by_cluster(dataset, field, {label for _, label in boxes}),
+        "cluster": lambda: _by_cluster(dataset, field, boxes),
         "concept": lambda: {label: name for _, label, name in _attribute(dataset, path, "label")},
     }
     place = places[order]()
@@ -113,7 +105,7 @@ def _by_margin(dataset: Any, path: str) -> dict[str, float]:
     is more probable than the predicted one. Boxes of an import before it did so have probabilities
     alone, of which the two greatest are compared.
     """
-    predicted = f"{MODEL_PREDICTIONS}.detections"
+    predicted = labels_path(dataset, MODEL_PREDICTIONS)
     of_number: dict[tuple[str, int], float] = {}
     without: dict[str, tuple[str, int]] = {}
     for image in columns.read_images(dataset, boxes={predicted: (ANNOTATION_ID, MARGIN)}):
@@ -139,12 +131,13 @@ def _by_margin(dataset: Any, path: str) -> dict[str, float]:
     }
 
 
-def _by_cluster(dataset: Any, field: str, wanted: set[str]) -> dict[str, tuple[int, int, float]]:
+def _by_cluster(dataset: Any, field: str, boxes: list[Box]) -> dict[str, tuple[int, int, float]]:
     """By each box, its cluster, the largest first, and how far it is from the middle of it."""
     from sklearn.cluster import MiniBatchKMeans
 
-    index = open_index(dataset, _index_key(dataset, field))
-    rows = [row for row, one in enumerate(index.ids) if one in wanted]
+    index = open_index(dataset, indexes_of(dataset, field)[0])
+    label_of = {index.member(*box): box[1] for box in boxes}
+    rows = [row for row, one in enumerate(index.ids) if one in label_of]
     if not rows:
         return {}
     matrix = index.rows.matrix[rows] * index.rows.inverse[rows, None]
@@ -154,6 +147,6 @@ def _by_cluster(dataset: Any, field: str, wanted: set[str]) -> dict[str, tuple[i
     far = np.linalg.norm(matrix - clusters.cluster_centers_[clusters.labels_], axis=1).tolist()
     sizes = Counter(of_row)
     return {
-        index.ids[row]: (-sizes[cluster], cluster, distance)
+        label_of[index.ids[row]]: (-sizes[cluster], cluster, distance)
         for row, cluster, distance in zip(rows, of_row, far, strict=True)
     }

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 from ..dataset.documents import now
 from ..dataset.label_map import taxonomy_of
 from ..dataset.records import bring_up_to_date, reload_known
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..labels.ranks import keep_new_name
 from ..labels.verdicts import RIGHT, VERDICT_KEYS, State, as_stored, state_of, verdict_on
@@ -114,7 +114,7 @@ def review_labels(
         verdict: ``confirm``: the label is right. ``relabel``: it is ``label``.
             ``accept_suggestion``: it is its own ``suggested_label``. ``reject``: it is wrong.
             ``unsure``: it cannot be said. ``reset``: as if nobody had looked at it.
-        field: the field of boxes.
+        field: the field of boxes, or of the labels of crops.
         label: the name for ``relabel``, as ``relabel_boxes`` takes it.
         note: the reason, for the journal.
         dry_run: report exactly what would change, without writing anything.
@@ -124,11 +124,11 @@ def review_labels(
     Raises:
         InputError: there is no such verdict, ``label`` is unknown or not asked for, or ``view`` is
             a whole dataset, which the caller may not have meant.
-        DatasetError: ``field`` holds no boxes, the view shows none, or no box has a suggestion.
+        DatasetError: ``field`` holds no labels, the view shows none, or none has a suggestion.
     """
     dataset = dataset_behind(view)
     (reload_known if dry_run else bring_up_to_date)(dataset)
-    path, taxonomy = boxes_path(dataset, field), taxonomy_of(dataset)
+    path, taxonomy = labels_path(dataset, field), taxonomy_of(dataset)
     label = _checked(dataset, path, verdict, label, below, taxonomy, dry_run)
     progress(0.0, "reading the boxes")
     boxes = boxes_named(view, field, path)

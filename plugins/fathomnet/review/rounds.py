@@ -18,7 +18,7 @@ from ..dataset.records import (
     reload_known,
     write_record,
 )
-from ..dataset.schema import boxes_path, declare
+from ..dataset.schema import declare, labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused
 from ..labels.verdicts import STATES, round_schema, standing, verdict_schema
@@ -48,7 +48,7 @@ class Round:
     Attributes:
         key: key of the run.
         name: of the round.
-        field: the field of boxes.
+        field: the field of boxes, or of the labels of crops.
         view: name of the saved view whose boxes are looked at; empty for all.
         order: in which they come.
         assignees: who looks at them.
@@ -114,7 +114,7 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
     Args:
         dataset: a FiftyOne dataset.
         name: of the round; empty for the next "round 1", "round 2" and so on.
-        field: the field of boxes.
+        field: the field of boxes, or of the labels of crops.
         view: name of a saved view whose boxes are looked at; empty for all of the field.
         order: ``suspicion``: what is most probably wrong first. ``margin``: first where the two
             most probable predictions are nearest. ``cluster``: what looks alike together.
@@ -126,13 +126,13 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
 
     Raises:
         InputError: a name means something else already or is no name, or a parameter is wrong.
-        DatasetError: ``field`` holds no boxes, or what the order needs is missing.
+        DatasetError: ``field`` holds no labels, or what the order needs is missing.
     """
     bring_up_to_date(dataset)
     dataset = columns.dataset_of(dataset)
     asked = _request(name, field, view, order, assignees, overlap, hide_done)
     begun, boxes = _plan(dataset, asked)
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     declare(dataset, {**verdict_schema(path), **round_schema(path)})
     if not boxes:
         boxes = _kept(dataset, begun)
@@ -234,7 +234,7 @@ def share_out(
 
 def _plan(dataset: Any, asked: Round) -> tuple[Round, list[Box]]:
     """The round, and its boxes; none where they are kept already."""
-    path = boxes_path(dataset, asked.field)
+    path = labels_path(dataset, asked.field)
     rounds = rounds_of(dataset)
     if not asked.name:
         # The one that a killed process has begun, or the next.

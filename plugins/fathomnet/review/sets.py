@@ -13,7 +13,7 @@ from bson import Binary, ObjectId
 
 from ..dataset.columns import dataset_of
 from ..dataset.documents import now
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..names import GROUND_TRUTH, PLUGIN_NAME
 from ..relabelling.box_states import box_ids
@@ -99,10 +99,10 @@ def keep_set(
 
     Raises:
         InputError: there is no label, or there are too many.
-        DatasetError: ``field`` holds no boxes.
+        DatasetError: ``field`` holds no labels.
     """
     dataset = dataset_of(dataset)
-    boxes_path(dataset, field)
+    labels_path(dataset, field)
     pinned = tuple(dict.fromkeys((str(sample), str(label)) for sample, label in boxes))
     require_labels(pinned, field)
     user, moment = acting_user(), now().isoformat(timespec="microseconds")
@@ -150,9 +150,9 @@ def open_review(
 
     Raises:
         InputError: there is no label, or there are too many.
-        DatasetError: ``field`` holds no boxes.
+        DatasetError: ``field`` holds no labels.
     """
-    boxes = box_ids(samples, boxes_path(dataset_of(samples), field))
+    boxes = box_ids(samples, labels_path(dataset_of(samples), field))
     return opened(keep_set(samples, boxes, field, title, as_grid=as_grid))
 
 
@@ -206,7 +206,7 @@ def open_set(
 
     Raises:
         InputError: there is no label, or there are too many.
-        DatasetError: no dataset is open, or ``field`` holds no boxes.
+        DatasetError: no dataset is open, or ``field`` holds no labels.
     """
     if ctx.dataset is None:
         raise DatasetError("no dataset is open: open the one whose labels are to be reviewed")

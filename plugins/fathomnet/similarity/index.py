@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..dataset.columns import dataset_of
 from ..dataset.records import Basis, bring_up_to_date, read_record
+from ..dataset.schema import pictured
 from ..dataset.vectors import EmbeddingRecord, vector_path
 from ..errors import DatasetError, Fault, InputError, SetupError
 from ..models import ModelSpec, model_spec
@@ -73,6 +74,10 @@ class SearchIndex:
     model: str
     patches_field: str
     rows: Rows
+
+    def member(self, sample_id: str, label_id: str) -> str:
+        """The id under which a label is here: of its box or, if that is a crop, of its image."""
+        return label_id if self.patches_field else sample_id
 
     @property
     def matrix(self) -> npt.NDArray[np.float32]:
@@ -212,6 +217,22 @@ def check_backend(name: str, patches_field: str) -> None:
         raise SetupError(
             f"backend {name!r} needs its client, which is not installed: pip install {clients[0]}"
         )
+
+
+def indexes_of(dataset: Any, field: str) -> list[str]:
+    """The keys of the indexes of what shows the labels of a field, the usual one first.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: of boxes, or of the one label of each crop, which its whole image shows.
+
+    Raises:
+        DatasetError: the field holds no labels.
+    """
+    boxes = pictured(dataset, field)
+    keys = dataset.list_brain_runs(type="similarity", patches_field=boxes or None)
+    usual = similarity_key(DEFAULT_MODEL, boxes)
+    return sorted(keys, key=lambda key: (key != usual, key))
 
 
 def open_index(dataset: Any, brain_key: str) -> SearchIndex:

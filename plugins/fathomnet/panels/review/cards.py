@@ -11,13 +11,14 @@ from ...dataset.documents import Document, VectorUnpacker
 from ...dataset.ingest_record import read_ingest_records
 from ...dataset.label_map import special_names, taxonomy_of
 from ...dataset.records import read_record
-from ...dataset.schema import boxes_path
+from ...dataset.schema import labels_path, labels_path_if_any
 from ...errors import DatasetError
 from ...label_errors.record import LabelErrorsRecord
 from ...labels.verdicts import STATES, VERDICT_KEYS, state_of
 from ...predictions.importing import read_import_records
+from ...relabelling.box_states import box_ids
 from ...review.orders import Box
-from ...similarity.index import open_index
+from ...similarity.index import indexes_of, open_index
 from ...similarity.neighbours import nearest
 from ...taxonomy import Taxonomy
 
@@ -43,13 +44,14 @@ def read_cards(dataset: Any, field: str, boxes: Sequence[Box]) -> list[Card]:
         field: the field of the labels.
         boxes: sample id and label id of each.
     """
-    path, pred_field = boxes_path(dataset, field), predictions_of(dataset, field)
+    path, pred_field = labels_path(dataset, field), predictions_of(dataset, field)
     tree = taxonomy_of(dataset)
     media = str(dataset.app_config.modal_media_field or "filepath")
     model = names.predicted_attributes(pred_field)
     wanted: dict[str, tuple[str, ...]] = {path: (*_ATTRIBUTES, *VERDICT_KEYS, *model)}
+    predictions = labels_path(dataset, pred_field) if pred_field else ""
     if pred_field and pred_field != field:
-        wanted[f"{pred_field}.detections"] = _PREDICTED
+        wanted[predictions] = _PREDICTED
     records = read_import_records(dataset, pred_field) if pred_field else {}
     concepts = {split: one.concepts for split, one in records.items()}
     fields = ("filepath", media, "split", "metadata.width", "metadata.height")
@@ -59,7 +61,7 @@ def read_cards(dataset: Any, field: str, boxes: Sequence[Box]) -> list[Card]:
         sample = str(image["_id"])
         predicted = {
             one[names.ANNOTATION_ID]: one
-            for one in columns.boxes_in(image, f"{pred_field}.detections")
+            for one in (columns.boxes_in(image, predictions) if pred_field else ())
             if one.get(names.ANNOTATION_ID) is not None
         }
         for box in columns.boxes_in(image, path):
@@ -76,12 +78,12 @@ def predictions_of(dataset: Any, field: str) -> str:
     """The field of predictions that labels are compared with; empty where there is none."""
     record = read_record(dataset, names.label_errors_run_key(field), LabelErrorsRecord)
     name = record.pred_field if record is not None else names.MODEL_PREDICTIONS
-    return name if name and dataset.get_field(f"{name}.detections") is not None else ""
+    return name if labels_path_if_any(dataset, name) else ""
 
 
 def states_in(dataset: Any, field: str, boxes: Sequence[Box]) -> str:
     """A letter of ``LETTERS`` for each label, in their order; a blank where it is gone."""
-    path = boxes_path(dataset, field)
+    path = labels_path(dataset, field)
     keys = ("label", names.REVIEW_STATE, names.REVIEWED_LABEL)
     images = dataset.select(list(dict.fromkeys(sample for sample, _ in boxes)))
     there = {
@@ -94,7 +96,7 @@ def states_in(dataset: Any, field: str, boxes: Sequence[Box]) -> str:
 
 def known_names(dataset: Any, field: str) -> list[str]:
     """Every name that a label may get without more being said of it, in order."""
-    used = {name for name in dataset.distinct(f"{boxes_path(dataset, field)}.label") if name}
+    used = {name for name in dataset.distinct(f"{labels_path(dataset, field)}.label") if name}
     for record in read_ingest_records(dataset).values():
         used.update(record.concepts)
     tree = taxonomy_of(dataset)
@@ -114,19 +116,23 @@ def look_alikes(dataset: Any, field: str, box: Box, wanted: Sequence[str]) -> di
     Raises:
         DatasetError: there is no index of these boxes, or the box is not in it.
     """
-    keys = dataset.list_brain_runs(type="similarity", patches_field=field)
+    keys = indexes_of(dataset, field)
     if not keys:
         raise DatasetError(
             "to see what looks like it, run compute_embeddings and build_similarity_index"
         )
-    default = names.similarity_key(names.DEFAULT_MODEL, field)
-    index = open_index(dataset, default if default in keys else keys[0])
-    places = {label: place for place, label in enumerate(index.ids)}
-    if box[1] not in places:
+    index = open_index(dataset, keys[0])
+    places = {member: place for place, member in enumerate(index.ids)}
+    if (own := index.member(*box)) not in places:
         raise DatasetError("this box is not in the index: build_similarity_index adds it")
-    matrix, place = index.rows.matrix, places[box[1]]
+    matrix, place = index.rows.matrix, places[own]
     found = nearest(matrix, index.rows.inverse, matrix[place].astype(np.float64), k=_NEAR + 1)
-    near = [(index.sample_ids[row], index.ids[row]) for row in found.rows.tolist() if row != place]
+    rows = [row for row in found.rows.tolist() if row != place]
+    near = [(index.sample_ids[row], index.ids[row]) for row in rows]
+    if not index.patches_field:
+        # Of crops the index has the images, each of which has one label.
+        samples = dataset.select([sample for sample, _ in near], ordered=True)
+        near = box_ids(samples, labels_path(dataset, field))
     cards = read_cards(dataset, field, near)
     return {
         name: [card for card in cards if card["label"] == name][:_ALIKE] for name in wanted if name

@@ -11,7 +11,7 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
-from ...dataset.schema import fields_holding
+from ...dataset.schema import fields_holding, labels_path
 from ...errors import DatasetError, Fault, InputError
 from ...labels.verdicts import STATES
 from ...names import GROUND_TRUTH, LOOK_ALIKE_PAIRS, PLUGIN_NAME, SUSPECTS, view_of
@@ -25,6 +25,7 @@ from ...text import as_plain, counted
 from ..base import DatasetPanel, Gap
 from . import cards
 
+_LABELS: Final = (fo.Detections, fo.Classification)
 COMPONENT: Final = "FathomNetReview"
 """The name under which the bundle registers what draws the panel."""
 _PEOPLE: Final = 20
@@ -46,10 +47,11 @@ class ReviewPanel(DatasetPanel):
     def gap(self, ctx: Any) -> Gap | None:
         if ctx.dataset is None:
             return Gap("No dataset is open", "Open one, then come back to this panel.")
-        if not fields_holding(ctx.dataset, fo.Detections):
+        if not fields_holding(ctx.dataset, *_LABELS):
             return Gap(
                 "There are no labels to review",
-                "This dataset has no field of boxes. Annotated boxes come with ingest_dataset.",
+                "This dataset has no field of labels. Annotated boxes come with ingest_dataset, "
+                "crops with ingest_crops.",
                 "ingest_dataset",
                 "Ingest a dataset",
             )
@@ -84,7 +86,8 @@ class ReviewPanel(DatasetPanel):
         field = str(ctx.params.get("field") or _first_field(ctx.dataset))
         target = boxes_meant(ctx, field)
         if target is None:
-            boxes, how = box_ids(ctx.dataset, f"{field}.detections"), "all of the dataset"
+            boxes = box_ids(ctx.dataset, labels_path(ctx.dataset, field))
+            how = "all of the dataset"
         else:
             boxes, how = list(target.boxes), target.how
         title = f"{counted(len(boxes), 'label', 'labels')}, {how}"
@@ -99,11 +102,11 @@ class ReviewPanel(DatasetPanel):
         if not ctx.dataset.has_saved_view(name):
             raise DatasetError(f"the view {name!r} is there no longer")
         view = ctx.dataset.load_saved_view(name)
-        fields = fields_holding(view, fo.Detections, fo.Detection)
+        fields = fields_holding(view, *_LABELS, fo.Detection)
         own = getattr(view, "_label_fields", fields) if view._is_patches else fields
         asked = str(ctx.params.get("field") or _first_field(ctx.dataset))
         field = asked if asked in own else own[0]
-        boxes = box_ids(view, f"{field}.detections")
+        boxes = box_ids(view, labels_path(ctx.dataset, field))
         kept = sets.keep_set(ctx.dataset, boxes, field, name, "a saved view")
         return {"key": kept.key}
 
@@ -195,8 +198,8 @@ def _pinned(ctx: Any) -> sets.ReviewSet:
 
 
 def _first_field(dataset: Any) -> str:
-    """The field of boxes that people work on."""
-    fields: Sequence[str] = fields_holding(dataset, fo.Detections)
+    """The field of boxes, or of the labels of crops, that people work on."""
+    fields: Sequence[str] = fields_holding(dataset, *_LABELS)
     return GROUND_TRUTH if GROUND_TRUTH in fields else fields[0]
 
 
