@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..dataset.columns import dataset_of, ids_in
 from ..dataset.records import Basis, bring_up_to_date, read_record, reload_known
+from ..dataset.schema import pictured
 from ..dataset.vectors import EmbeddingRecord, vector_path
 from ..errors import DatasetError, Fault, InputError
 from ..models import ModelSpec, load_embedder, model_spec
@@ -75,7 +76,8 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     Args:
         dataset_or_view: a FiftyOne dataset or view; only what a view shows is embedded and mapped.
         model: a name or path that ``models.model_spec`` accepts.
-        patches_field: the field of boxes; ``""`` for whole images.
+        patches_field: the field of boxes; ``""`` for whole images, which a field of the labels of
+            crops means too.
         brain_key: the map's key; empty derives it from model, method and field.
         method: ``umap``, ``pca`` or ``tsne``; ``none`` or ``""`` for no map.
         batch_size: patches that go through the model at once; None chooses by the device.
@@ -85,17 +87,18 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
 
     Raises:
         InputError: a parameter is wrong; nothing was written.
-        DatasetError: the field holds no boxes, or a name is taken; nothing was written.
+        DatasetError: the field holds no labels, or a name is taken; nothing was written.
         SetupError: the model's weights, a library or a device is missing.
     """
     start = time.monotonic()
     view = dataset_or_view
     bring_up_to_date(view)
     plan = _plan(view, model, patches_field, brain_key, method, batch_size)
+    patches_field = plan.patches_field
     asked = {"model": model, "patches_field": patches_field, "method": plan.method}
     basis = Basis.now(view, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key)
     if not plan.spec.zoo_name:
-        return _drawn_alone(view, plan, patches_field, basis, progress)
+        return _drawn_alone(view, plan, basis, progress)
     progress(0.0, f"loading {plan.spec.title}")
     embedder = load_embedder(model, device=device, precision=precision)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
@@ -128,12 +131,12 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
 
 
 def _drawn_alone(
-    view: Any, plan: EmbeddingsPlan, patches_field: str, basis: Basis, progress: Progress
+    view: Any, plan: EmbeddingsPlan, basis: Basis, progress: Progress
 ) -> EmbeddingsResult:
     """Draws a map of vectors from a file, of which no model here makes more."""
     start = time.monotonic()
     dataset = dataset_of(view)
-    key = embedding_run_key(plan.spec.name, patches_field)
+    key = embedding_run_key(plan.spec.name, plan.patches_field)
     record = read_record(dataset, key, EmbeddingRecord)
     if record is None:
         raise DatasetError(
@@ -142,7 +145,7 @@ def _drawn_alone(
     made = None
     if plan.brain_key:
         progress(0.1, f"drawing the map by {plan.method}")
-        made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key)
+        made = make_map(view, plan.patches_field, plan.field, plan.method, plan.brain_key)
         if made.points:
             basis.write(dataset)
     progress(1.0, f"{plan.with_vector:,} vectors of {plan.spec.title} are there already")
@@ -162,6 +165,7 @@ class EmbeddingsPlan:
 
     Attributes:
         spec: the model.
+        patches_field: the field of the boxes that are cut out; ``""`` for whole images.
         field: the field or attribute that holds its vectors.
         items: boxes or images to consider.
         with_vector: those that have a vector, whatever the model's settings were.
@@ -171,6 +175,7 @@ class EmbeddingsPlan:
     """
 
     spec: ModelSpec
+    patches_field: str
     field: str
     items: int
     with_vector: int
@@ -212,6 +217,7 @@ def _plan(
     if dataset_or_view is not dataset:
         dataset_or_view.reload()
     spec = model_spec(model)
+    patches_field = pictured(dataset, patches_field)
     method = method or NO_MAP
     key = "" if method == NO_MAP else brain_key or map_key(spec.name, method, patches_field)
     check_map(dataset, method, key)
@@ -220,6 +226,7 @@ def _plan(
     shown = ids_in(dataset_or_view, patches_field)[1]
     return EmbeddingsPlan(
         spec=spec,
+        patches_field=patches_field,
         field=field,
         items=sum(map(len, shown)),
         with_vector=dataset_or_view.count(path) if dataset_or_view.has_field(path) else 0,

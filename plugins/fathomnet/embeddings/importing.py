@@ -6,7 +6,7 @@ are asked for by the model ``imported/<key>``.
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.columns import boxes_in, dataset_of, read_images
+from ..dataset.label_pipelines import is_list
 from ..dataset.records import Basis, bring_up_to_date, read_record, reload_known, write_record
-from ..dataset.schema import boxes_path
+from ..dataset.schema import labels_path, pictured
 from ..dataset.vectors import (
     EmbeddingRecord,
     VectorRows,
@@ -48,6 +49,7 @@ from ..text import counted, listed, shortened
 from .maps import check_map, make_map
 from .vector_files import BESIDE, FILE_NAME, IDS, IMAGE_ID, SPLIT, VectorTable, read_vector_file
 
+What = Literal["boxes", "crops", "images"]
 By = Literal["auto", "annotation_id", "sample_id", "path", "external_id"]
 
 EXTERNAL_ID: Final = "external_id"
@@ -112,6 +114,7 @@ class EmbeddingsImport:
 
     Attributes:
         model: what maps and indexes call these vectors.
+        patches_field: the field of the boxes that they are of; ``""`` for whole images.
         field: the field or attribute of the vectors.
         table: the file.
         by: what the rows are matched by.
@@ -123,6 +126,7 @@ class EmbeddingsImport:
     """
 
     model: str
+    patches_field: str
     field: str
     table: VectorTable
     by: str
@@ -154,7 +158,8 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
         vectors: a Parquet file, NPZ or NPY, see ``vector_files``.
         key: what the vectors are called: maps and indexes ask for the model ``imported/<key>``.
         by: what tells whose a vector is; ``auto`` takes what the file has and most rows match.
-        patches_field: the field of boxes; ``""`` for whole images.
+        patches_field: the field of boxes; ``""`` for whole images. Of a field of the labels of
+            crops the vectors are those of their images, which rows may also name by the labels.
         text_model: a model whose texts lie in the same space, for search by text; empty for none.
         method: of the map: ``umap``, ``pca`` or ``tsne``; ``none`` for no map.
         brain_key: the map's key; empty derives it from key, method and field.
@@ -163,7 +168,7 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
     Raises:
         InputError: the file or a parameter is wrong, or rows contradict what they are about;
             nothing was written.
-        DatasetError: the field holds no boxes, or a name is taken; nothing was written.
+        DatasetError: the field holds no labels, or a name is taken; nothing was written.
         SetupError: the weights of ``text_model`` are not on this machine.
     """
     bring_up_to_date(dataset)
@@ -171,7 +176,7 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
     plan = check_embeddings_import(
         dataset, vectors, key, by, patches_field, text_model, method, brain_key
     )
-    width = plan.table.matrix.shape[1]
+    patches_field, width = plan.patches_field, plan.table.matrix.shape[1]
     if text_model and (texts := load_embedder(text_model).dimensions) != width:
         problem = f"makes vectors of {texts:,} numbers, and those of the file have {width:,}"
         raise InputError(vectors, [Fault("text_model", problem)])
@@ -179,7 +184,7 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
     basis = Basis.now(
         dataset, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key
     )
-    record = _begun(plan, patches_field, text_model)
+    record = _begun(plan, text_model)
     _write_vectors(dataset, plan, record, portion(progress, 0.1, IMPORTED_BY))
     made = None
     if plan.brain_key:
@@ -208,13 +213,13 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
     )
 
 
-def _begun(plan: EmbeddingsImport, patches_field: str, text_model: str) -> EmbeddingRecord:
+def _begun(plan: EmbeddingsImport, text_model: str) -> EmbeddingRecord:
     """What the dataset keeps of an import that has begun to write."""
     return EmbeddingRecord(
         state="writing",
         model=plan.model,
         zoo_name=model_spec(text_model).zoo_name if text_model else "",
-        patches_field=patches_field,
+        patches_field=plan.patches_field,
         field=plan.field,
         dimensions=plan.table.matrix.shape[1],
         device="",
@@ -277,8 +282,8 @@ def check_embeddings_import(  # the parameters of the operator
     The weights of ``text_model`` are not loaded.
     """
     reload_known(dataset)
-    if patches_field:
-        boxes_path(dataset, patches_field)
+    labels = labels_path(dataset, patches_field) if patches_field else ""
+    patches_field = pictured(dataset, patches_field)
     model = _checked_name(dataset, key, patches_field)
     if text_model and not model_spec(text_model).supports_prompts:
         raise InputError(text_model, [Fault("text_model", "knows images but no text")])
@@ -292,12 +297,14 @@ def check_embeddings_import(  # the parameters of the operator
         problem = f"{width:,} numbers a vector, and those imported as {key} have "
         problem += f"{before.dimensions:,}"
         raise InputError(vectors, [Fault("key", problem)], "Choose another key for these.")
-    everything = list(_things(dataset, patches_field, field))
-    way, found, unmatched = _matched(table, everything, by, bool(patches_field))
+    everything = list(_things(dataset, labels, field))
+    what: What = "boxes" if patches_field else "crops" if labels else "images"
+    way, found, unmatched = _matched(table, everything, by, what)
     given = {id(thing) for _, thing in found}
     kept = sum(thing.has_vector and id(thing) not in given for _, thing in everything)
     return EmbeddingsImport(
         model=model,
+        patches_field=patches_field,
         field=field,
         table=table,
         by=way,
@@ -332,20 +339,28 @@ _Names = Mapping[str, tuple[str, ...]]
 """What a thing may be called, by each way to name it."""
 
 
-def _things(dataset: Any, patches_field: str, field: str) -> Iterator[tuple[_Names, _Thing]]:
-    """Every box or image, and what it may be called."""
+def _things(dataset: Any, path: str, field: str) -> Iterator[tuple[_Names, _Thing]]:
+    """Every box or image, and what it may be called.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        path: of the boxes, or of the labels of crops; empty for images alone.
+        field: holds the vectors.
+    """
     of_image = ("filepath", "media_uri", SPLIT, IMAGE_ID, FILE_NAME, EXTERNAL_ID)
-    path = boxes_path(dataset, patches_field) if patches_field else ""
-    attributes = (ANNOTATION_ID, EXTERNAL_ID, field)
+    of_boxes = is_list(path)
+    attributes = (ANNOTATION_ID, EXTERNAL_ID, field) if of_boxes else (ANNOTATION_ID,)
     wanted: dict[str, Any] = {"boxes": {path: attributes}} if path else {}
-    fields = of_image if path else (*of_image, field)
+    fields = of_image if of_boxes else (*of_image, field)
     for image in read_images(dataset, fields=fields, **wanted):
         sample_id = str(image["_id"])
         beside = {name: str(image[name]) for name in BESIDE if image.get(name) is not None}
-        if not path:
+        if not of_boxes:
+            label = next(iter(boxes_in(image, path)), None) if path else None
             places = [image.get(name) for name in ("filepath", "media_uri", FILE_NAME)]
             names = {
-                "sample_id": (sample_id,),
+                "annotation_id": _texts(label.get(ANNOTATION_ID)) if label else (),
+                "sample_id": (sample_id, str(label["_id"])) if label else (sample_id,),
                 "external_id": _texts(image.get(EXTERNAL_ID)),
                 "path": tuple(
                     dict.fromkeys(
@@ -386,7 +401,7 @@ _Found = list[tuple[int, _Thing]]
 
 
 def _matched(
-    table: VectorTable, everything: Sequence[tuple[_Names, _Thing]], by: By, of_boxes: bool
+    table: VectorTable, everything: Sequence[tuple[_Names, _Thing]], by: By, what: What
 ) -> tuple[str, _Found, FaultList]:
     """What the rows were matched by, whose each is, and those that are nobody's.
 
@@ -398,7 +413,8 @@ def _matched(
         (way, name): cells
         for way in (_COLUMNS if by == "auto" else (by,))
         for name in (*_COLUMNS[way], *IDS)
-        if (cells := table.columns.get(name)) is not None and (of_boxes or way != "annotation_id")
+        if (cells := table.columns.get(name)) is not None
+        and not (what == "images" and way == "annotation_id")
     }
     if not tried:
         named = "whose a vector is" if by == "auto" else by
@@ -410,7 +426,7 @@ def _matched(
         for names, thing in everything:
             for one in names.get(way, ()):
                 called[one].append(thing)
-        found, nobody, faults = _whose(table, way, name, cells, called, of_boxes)
+        found, nobody, faults = _whose(table, way, name, cells, called, what)
         if best is None or len(found) + faults.count > len(best[1]) + best[3].count:
             best = way, found, nobody, faults
     assert best is not None
@@ -418,7 +434,6 @@ def _matched(
     faults.raise_if_any(table.subject, "Give each row the split and the file_name of its image.")
     if not found:
         first = str(nobody.all()[0])
-        what = "boxes" if of_boxes else "images"
         problem = f"none of its {nobody.count:,} rows is about one of the {what} here; {first}"
         raise InputError(table.subject, [Fault("rows", problem)])
     return way, found, nobody
@@ -430,11 +445,13 @@ def _whose(
     name: str,
     cells: Sequence[object],
     called: Mapping[str, Sequence[_Thing]],
-    of_boxes: bool,
+    what: What,
 ) -> tuple[_Found, FaultList, FaultList]:
     """The rows with what they are about, those about nothing, and those that cannot be right."""
-    beside = {key: column for key, column in table.columns.items() if key in BESIDE and key != name}
-    if way == "path" and of_boxes:
+    # Rows that name crops by numbers may tell of the images that these are from.
+    told = (SPLIT,) if what == "crops" and way == "annotation_id" else BESIDE
+    beside = {key: column for key, column in table.columns.items() if key in told and key != name}
+    if way == "path" and what == "boxes":
         cells, said = boxes_by_name(cells, always=True)
         beside |= said
     found: _Found = []
@@ -444,7 +461,7 @@ def _whose(
         where = f"row {row + 1:,}"
         text = "" if cell is None else _as_text(cell)
         known = called.get(text) or (
-            called.get(_last_part(text), ()) if way == "path" and not of_boxes else ()
+            called.get(_last_part(text), ()) if way == "path" and what != "boxes" else ()
         )
         said_here = {key: column[row] for key, column in beside.items()}
         agreeing = [one for one in known if _agrees(said_here, one)]
@@ -516,7 +533,8 @@ def export_embeddings(
         folder: takes ``<vectors>_<field>.parquet``, such as
             ``clip_embedding_ground_truth.parquet``; of this machine or of a bucket.
         model: whose vectors, see ``compute_embeddings``.
-        patches_field: the field of boxes; ``""`` for whole images.
+        patches_field: the field of boxes; ``""`` for whole images. Of a field of the labels of
+            crops the vectors are those of their images, beside the ids of the labels.
         progress: called with the share done and a label.
 
     Raises:
@@ -526,18 +544,19 @@ def export_embeddings(
     file, _ = check_embeddings_export(dataset_or_view, folder, model, patches_field)
     progress(0.0, "reading the vectors")
     dataset = dataset_of(dataset_or_view)
-    vectors = read_vectors(dataset_or_view, patches_field, embedding_field(model_spec(model).name))
+    boxes = pictured(dataset, patches_field)
+    vectors = read_vectors(dataset_or_view, boxes, embedding_field(model_spec(model).name))
     progress(0.6, f"writing {counted(len(vectors.ids), 'vector', 'vectors')}")
     # What the rows of the file say of each box or image, by its id.
-    path = boxes_path(dataset, patches_field) if patches_field else ""
+    path = labels_path(dataset, patches_field) if patches_field else ""
     wanted: dict[str, Any] = {"boxes": {path: (ANNOTATION_ID,)}} if path else {}
     names = {}
     for image in read_images(dataset, fields=BESIDE, **wanted):
         of_image = {name: image.get(name) for name in BESIDE} | {"sample_id": str(image["_id"])}
-        holders: Iterable[Any] = boxes_in(image, path) if path else (image,)
-        for one in holders:
+        names[str(image["_id"])] = of_image
+        for one in boxes_in(image, path) if path else ():
             own = {"label_id": str(one["_id"]), ANNOTATION_ID: one.get(ANNOTATION_ID)}
-            names[str(one["_id"])] = of_image | own
+            names[str(one["_id"] if boxes else image["_id"])] = of_image | own
     width = vectors.matrix.shape[1]
     columns: dict[str, Any] = {
         name: [names[id_].get(name) for id_ in vectors.ids]
@@ -572,10 +591,11 @@ def check_embeddings_export(
         raise InputError("export_embeddings", [Fault("folder", problem)])
     dataset = dataset_of(dataset_or_view)
     field = embedding_field(model_spec(model).name)
-    path = vector_path(dataset, patches_field, field)
+    boxes = pictured(dataset, patches_field)
+    path = vector_path(dataset, boxes, field)
     number = dataset_or_view.count(path) if dataset.get_field(path) is not None else 0
     if not number:
         raise DatasetError(
             f"there are no vectors of {model} in {path!r} here; run compute_embeddings first"
         )
-    return place(folder) / f"{field}_{patches_field or 'images'}.parquet", int(number)
+    return place(folder) / f"{field}_{boxes or 'images'}.parquet", int(number)

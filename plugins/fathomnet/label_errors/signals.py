@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.columns import boxes_in, read_images
+from ..dataset.columns import boxes_in, field_values, read_images
 from ..dataset.schema import labels_path, pictured
 from ..dataset.vectors import read_vectors, vector_path
 from ..errors import DatasetError, Fault, InputError
@@ -204,6 +204,15 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     has = np.flatnonzero((places >= 0) & (index.rows.inverse[places] > 0))
     kept = places[has]
     images = owners[labelled.rows[has]]
+    if not index.patches_field:
+        # Crops out of one image know it by its address.
+        urls = field_values(dataset, "source_url", len(samples))
+        first: dict[str, int] = {}
+        frames = [
+            first.setdefault(url or sample, place)
+            for place, (url, sample) in enumerate(zip(urls, samples, strict=True))
+        ]
+        images = np.array(frames, np.intp)[images]
     if len(np.unique(images)) < 2:
         return None
     return Looks(has, index.rows.matrix[kept] * index.rows.inverse[kept, None], images)

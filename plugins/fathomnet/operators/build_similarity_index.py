@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..dataset.columns import dataset_of
+from ..dataset.schema import pictured
 from ..dataset.vectors import vector_path
 from ..errors import FathomNetError, Fault, InputError
 from ..models import model_spec
@@ -27,9 +28,10 @@ class BuildSimilarityIndex(StageOperator[parameters.BuildSimilarityIndex]):
         except FathomNetError as error:
             return Preview(problems=(problem_with("model", error),))
         made_by = model_spec(params.model)
-        spec = spec_of_vectors(whole, params.model, params.patches_field)
-        path = vector_path(whole, params.patches_field, embedding_field(made_by.name))
-        noun = "boxes" if params.patches_field else "images"
+        boxes = pictured(whole, params.patches_field)
+        spec = spec_of_vectors(whole, params.model, boxes)
+        path = vector_path(whole, boxes, embedding_field(made_by.name))
+        noun = "boxes" if boxes else "images"
         if not dataset.count(path):
             problem = f"none of the {noun} here has a vector of this model; run compute_embeddings"
             return Preview(problems=(Fault("model", problem),))

@@ -53,7 +53,7 @@ class ComputeEmbeddings(StageOperator[parameters.ComputeEmbeddings]):
             return Preview(problems=error.faults)
         except FathomNetError as error:
             return Preview(problems=(problem_with("patches_field", error),))
-        noun = "boxes" if params.patches_field else "images"
+        noun = "boxes" if plan.patches_field else "images"
         facts = [
             f"{plan.items:,} {noun} are embedded by {plan.spec.title}, unless they are already"
         ]

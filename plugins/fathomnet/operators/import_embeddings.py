@@ -38,7 +38,7 @@ class ImportEmbeddings(StageOperator[parameters.ImportEmbeddings]):
             return Preview(problems=tuple(named) or (problem_with("vectors", error),))
         except FathomNetError as error:
             return Preview(problems=(problem_with("patches_field", error),))
-        noun = ("box", "boxes") if params.patches_field else ("image", "images")
+        noun = ("box", "boxes") if plan.patches_field else ("image", "images")
         facts = [
             f"{counted(len(plan.rows), *noun)} get a vector of {plan.table.matrix.shape[1]:,} "
             f"numbers, found by {plan.by}",

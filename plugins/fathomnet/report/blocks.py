@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..dataset import columns
 from ..dataset.label_map import special_names
-from ..dataset.schema import fields_holding
+from ..dataset.schema import labels_path_if_any
 from ..garbage_collector import collector_paused
 from ..labels.verdicts import is_example
 from ..names import GROUND_TRUTH, REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
@@ -155,14 +155,11 @@ class Content:
 @collector_paused()
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
-    import fiftyone as fo
-
-    has_boxes = GROUND_TRUTH in fields_holding(dataset, fo.Detections)
-    path = f"{GROUND_TRUTH}.detections"
+    path = labels_path_if_any(dataset, GROUND_TRUTH)
     attributes = ("label", "bounding_box", SUGGESTED_LABEL, REVIEW_STATE, REVIEWED_LABEL)
-    wanted = {path: attributes} if has_boxes else {}
+    wanted = {path: attributes} if path else {}
     images: list[Any] = list(columns.read_images(dataset, IMAGE, wanted))
-    every = [columns.boxes_in(image, path) if has_boxes else () for image in images]
+    every = [columns.boxes_in(image, path) if path else () for image in images]
     no_taxa = special_names(dataset)
     boxes = [[box for box in some if box.get("label") not in no_taxa] for some in every]
     labels = (box.get("label") for some in every for box in some)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..dataset.records import all_bases, read_record, why_outdated
-from ..dataset.schema import fields_holding
+from ..dataset.schema import fields_holding, labels_path, labels_path_if_any
 from ..dataset.vectors import EmbeddingRecord, vector_path
 from ..errors import DatasetError
 from ..evaluation.run import EvaluationDetails
@@ -28,6 +28,7 @@ from ..names import (
     tiles_run_key,
 )
 from ..predictions.importing import read_import_records
+from ..relabelling.box_states import box_ids
 from ..relabelling.journal import Journal, LoggedJournal, changes_of, journals_of
 from ..splits.leaks import find_leaks
 from ..taxonomy import Taxonomy
@@ -160,8 +161,9 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
     from fiftyone import ViewField
 
     names = ("id", "label", SUGGESTED_LABEL, SUSPICION_BY_MODEL, SUSPICION_BY_NEIGHBOURS)
-    paths = [f"{field}.detections.{name}" for name in names]
-    if any(dataset.get_field(path) is None for path in paths):
+    labels = labels_path_if_any(dataset, field)
+    paths = [f"{labels}.{name}" for name in names]
+    if not labels or any(dataset.get_field(path) is None for path in paths):
         return []
     # The labels that have been relabelled since, as they were before. Both times are in UTC; that
     # of a search has a zone, in earlier versions no part of a second.
@@ -173,9 +175,9 @@ def _read(dataset: Any, field: str, found_at: str) -> list[_Suspect]:
                 before.setdefault(one.box.label_id, one.box.state.get("label"))
     boxes = dataset.filter_labels(field, ViewField(SUGGESTED_LABEL).exists())
     confirmed: set[str] = set()
-    if dataset.get_field(f"{field}.detections.{REVIEW_STATE}") is not None:
+    if dataset.get_field(f"{labels}.{REVIEW_STATE}") is not None:
         right = dataset.filter_labels(field, standing(*RIGHT))
-        confirmed = set(right.values(f"{field}.detections.id", unwind=True))
+        confirmed = {label for _, label in box_ids(right, labels)}
     return [
         _Suspect(
             label,
@@ -253,7 +255,10 @@ def provenance_sections(dataset: Any, taxonomy: Taxonomy) -> list[Section]:
     import fiftyone as fo
 
     predictions: list[Block] = []
-    for field in sorted(fields_holding(dataset, fo.Detections)):
+    # One label an image may be many things: those that were imported are predictions.
+    crops = fields_holding(dataset, fo.Classification)
+    imported = [field for field in crops if read_import_records(dataset, field)]
+    for field in sorted([*fields_holding(dataset, fo.Detections), *imported]):
         if field != GROUND_TRUTH and not dataset.has_run(tiles_run_key(field)):
             predictions += _origin(dataset, field)
     since = {(one.kind, one.of): one.changes(dataset) or _UNCHANGED for one in all_bases(dataset)}
@@ -399,7 +404,7 @@ def _origin(dataset: Any, field: str) -> Iterator[Block]:
     """The files from which the boxes of a field were imported, and what made these files."""
     from fiftyone import ViewField
 
-    path = f"{field}.detections"
+    path = labels_path(dataset, field)
     imports = read_import_records(dataset, field)
     if not imports:
         boxes = counted(dataset.count(path), "box", "boxes")

@@ -112,7 +112,8 @@ def build_similarity_index(
     Args:
         dataset_or_view: a FiftyOne dataset or view; only what a view shows is indexed.
         model: the model that made the vectors; ``imported/<key>`` for those of a file.
-        patches_field: the field of boxes; ``""`` for whole images.
+        patches_field: the field of boxes; ``""`` for whole images, which a field of the labels of
+            crops means too.
         brain_key: the index's key; empty derives it from model and field.
         backend: ``sklearn`` for exact search on one machine; see the operator's page for others.
         progress: called with the share done and a label.
@@ -128,6 +129,7 @@ def build_similarity_index(
     dataset = dataset_of(dataset_or_view)
     bring_up_to_date(dataset)
     key = checked_key(dataset, model, patches_field, brain_key, backend)
+    patches_field = pictured(dataset, patches_field)
     spec = spec_of_vectors(dataset, model, patches_field)
     know_model(spec.name)
     progress(0.0, "reading the vectors")
@@ -172,7 +174,7 @@ def checked_key(dataset: Any, model: str, patches_field: str, brain_key: str, ba
         brain_key: likewise.
         backend: likewise.
     """
-    spec = model_spec(model)
+    spec, patches_field = model_spec(model), pictured(dataset, patches_field)
     key = brain_key or similarity_key(spec.name, patches_field)
     problem = None
     if not key.isidentifier():
