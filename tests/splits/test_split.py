@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,9 +12,12 @@ import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
+from fathomnet_voxel51.ingest import ingest_crops
 from fathomnet_voxel51.names import DUPLICATE_GROUP
 from fathomnet_voxel51.splits import split_by_dive
 from fathomnet_voxel51.splits.leaks import Leak, find_leaks
+
+from tests.support.stored import documents
 
 CONCEPTS = ("Beroe", "Aegina", "Scotoplanes globosa", "Sebastes")
 STILLS = "https://a.org/framegrabs/Ventana/stills/2000/123"
@@ -224,6 +228,39 @@ def test_two_vehicles_on_one_day_are_two_groups_and_undated_images_stay_together
     result = split_by_dive(dataset, by="day")
     assert (result.dives, result.images_of_no_dive) == (1 + 7 * 2, 5)
     assert len({tuple(tags) for tags in dataset.select(undated).values("tags")}) == 1
+
+
+def test_what_has_the_same_value_of_a_field_stays_together(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    rows = [f"{one:03}.png,Sebastes,d{one % 7},{one % 4}" for one in range(140)]
+    table = tmp_path / "crops.csv"
+    table.write_text("\n".join(["path,label,deployment,camera", *rows, "last.png,Octopus,,1"]))
+    ingest_crops(dataset_name, table=str(table))
+    dataset = fo.load_dataset(dataset_name, reload=True)
+    result = split_by_dive(dataset, 0.3, by="field", field="deployment")
+    assert (result.dives, result.images_of_no_dive) == (8, 1)
+    sides: dict[str, set[str]] = {}
+    for deployment, tags in zip(*dataset.values(["deployment", "tags"]), strict=True):
+        sides.setdefault(deployment, set()).update(tags)
+    assert all(len(one) == 1 for one in sides.values())
+    assert {tag for one in sides.values() for tag in one} == {"train", "val"}
+    # What is kept with the dataset tells leaks later, too.
+    assert find_leaks(dataset) == result.leaks == ()
+    dataset.limit(1).untag_samples(["train", "val"])
+    dataset.limit(1).tag_samples("val" if sides["d0"] == {"train"} else "train")
+    assert [one.examples for one in find_leaks(dataset)] == [("d0",)]
+    assert split_by_dive(dataset, by="field", field="camera").dives == 4
+    for field, by, said in (
+        ("", "field", "name one; there are .*camera.*deployment"),
+        ("cruise", "field", "'cruise' names no group: choose one of .*camera"),
+        ("ground_truth", "field", "'ground_truth' names no group"),
+        ("camera", "dive", "of no use by dive"),
+    ):
+        before = documents(dataset)
+        with pytest.raises(InputError, match=said):
+            split_by_dive(dataset, by=by, field=field)
+        assert documents(dataset) == before
 
 
 @pytest.mark.parametrize(

@@ -339,11 +339,11 @@ class SplitByDive(Parameters):
         bool, Field(title="Dry run", description="Say what would happen, and write nothing")
     ] = False
     by: Annotated[
-        Literal["dive", "day", "folder", "pattern"],
+        Literal["dive", "day", "folder", "field", "pattern"],
         Field(
             title="Keep together",
             description="Images of a dive or, where URLs name none, those of a day of capture, of "
-            "a folder, or those in whose names a pattern matches the same",
+            "a folder, with one value of a field, or in whose names a pattern matches the same",
         ),
     ] = "dive"
     pattern: Annotated[
@@ -352,5 +352,12 @@ class SplitByDive(Parameters):
             title="Pattern",
             description="A regular expression for file names and URLs; what its brackets match "
             r"names the group, as in (cruise\d+)",
+        ),
+    ] = ""
+    field: Annotated[
+        OptionalText,
+        Field(
+            title="Field",
+            description="By field: the one whose value names the group, such as deployment",
         ),
     ] = ""

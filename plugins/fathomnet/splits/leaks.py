@@ -19,13 +19,22 @@ from ..dataset.records import read_record
 from ..errors import Fault, InputError
 from ..garbage_collector import collector_paused
 from ..names import DUPLICATE_GROUP, TEST_TAG, TRAIN_TAG, VALIDATION_TAG
+from ..text import listed
 
-By = Literal["dive", "day", "folder", "pattern"]
+By = Literal["dive", "day", "folder", "field", "pattern"]
 
 NOTHING_KNOWN: Final = "unknown"
 """The group of the images of which nothing is known: together they leak nothing."""
 
 RUN_KEY: Final = "split_by_dive"
+
+_OF_ONE_IMAGE: Final = frozenset(
+    {
+        *("id", "filepath", "image_id", "file_name", "external_id", "media_uri", "media_status"),
+        *("created_at", "last_modified_at", "split"),
+    }
+)
+"""Fields that put no images together, or all of a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +42,46 @@ class Grouping:
     """How images are put together.
 
     Attributes:
-        by: ``dive``, ``day`` (of capture, of one vehicle where it is known), ``folder`` or
-            ``pattern``.
+        by: ``dive``, ``day`` (of capture, of one vehicle where it is known), ``folder``, ``field``
+            or ``pattern``.
         pattern: a regular expression; what its groups match in an image's file name or URL names
             the group of the image, or all that it matches if it has no groups.
+        field: of the images, whose value names the group.
     """
 
     METHOD: ClassVar[str] = RUN_KEY
 
     by: By = "dive"
     pattern: str = ""
+    field: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What a group is called."""
+        return self.field or self.by
 
     @classmethod
-    def checked(cls, by: By, pattern: str) -> Grouping:
+    def checked(cls, dataset: Any, by: By, pattern: str, field: str) -> Grouping:
         """A grouping that can be carried out.
 
         Raises:
-            InputError: the pattern is missing, superfluous or no regular expression.
+            InputError: the pattern is missing, superfluous or no regular expression, or the field
+                is missing, superfluous or holds nothing that could name a group.
         """
+        import fiftyone as fo
+
+        numbers, times = (fo.IntField, fo.FloatField), (fo.DateField, fo.DateTimeField)
+        kinds = (fo.StringField, fo.BooleanField, *numbers, *times)
+        fields = dataset.get_field_schema(ftype=kinds)
         problem = ""
+        if by == "field" and field not in fields:
+            known = listed(sorted(fields.keys() - _OF_ONE_IMAGE)) or "none"
+            problem = f"{field[:80]!r} names no group: choose one of {known}" if field else ""
+            problem = problem or f"name one; there are {known}"
+        elif by != "field" and field:
+            problem = f"is of no use by {by}: choose by field, or leave it empty"
+        if problem:
+            raise InputError(RUN_KEY, [Fault("field", problem)])
         try:
             re.compile(pattern)
         except re.error as error:
@@ -62,13 +92,16 @@ class Grouping:
             problem = f"is of no use by {by}: choose by pattern, or leave it empty"
         if problem:
             raise InputError(RUN_KEY, [Fault("pattern", problem)])
-        return cls(by, pattern)
+        return cls(by, pattern, field)
 
     def names(self, dataset: Any) -> list[str]:
         """The name of each image's group; see ``NOTHING_KNOWN``."""
         if self.by == "dive":
             return [dive or NOTHING_KNOWN for dive in image_dives(dataset)]
         count = dataset.count()
+        if self.by == "field":
+            values = field_values(dataset, self.field, count)
+            return [NOTHING_KNOWN if one in (None, "") else str(one) for one in values]
         columns = {
             name: field_values(dataset, name, count)
             for name in ("file_name", "source_url", "filepath", "vehicle", "date_captured")

@@ -250,6 +250,7 @@ def split_by_dive(
     dry_run: bool = False,
     by: By = "dive",
     pattern: str = "",
+    field: str = "",
     progress: Progress = silent,
 ) -> SplitResult:
     """Tags the training images as ``train`` or ``val``, whole dives at a time.
@@ -264,18 +265,20 @@ def split_by_dive(
         seed: the same seed always divides in the same way.
         dry_run: report what would happen, without writing anything.
         by: what is kept together: ``dive``, or for sets whose URLs name none the ``day`` of
-            capture, the ``folder``, or what a ``pattern`` matches.
+            capture, the ``folder``, the value of a ``field`` of the images, or what a
+            ``pattern`` matches.
         pattern: a regular expression for file names and URLs, such as ``(cruise[0-9]+)``.
+        field: such as ``deployment``, by field.
         progress: called with the share done and a label.
 
     Raises:
-        InputError: ``val_ratio`` is not between 0 and 1, or the pattern is of no use.
+        InputError: ``val_ratio`` is not between 0 and 1, or the pattern or field is of no use.
         DatasetError: there are no training images, or all are of one dive.
     """
-    grouping = Grouping.checked(by, pattern)
     if not 0 < val_ratio < 1:
         raise InputError("val_ratio", [Fault("val_ratio", f"{val_ratio} is not between 0 and 1")])
     (reload_known if dry_run else bring_up_to_date)(dataset)
+    grouping = Grouping.checked(dataset, by, pattern, field)
     progress(0.0, "reading images and dives")
     images = read_images(dataset, grouping)
     labels = _taxa_of_boxes(dataset)
@@ -355,9 +358,9 @@ def _nothing_to_divide(
         others += [f"{counted(number, other.by, f'{other.by}s')}"] if number > 1 else []
     known = f"They are of {' or '.join(others)}: divide them by that. " if others else ""
     images = counted(len(places), "training image", "training images")
-    of = f"are of one {grouping.by} ({name}), which cannot be on both sides"
+    of = f"are of one {grouping.noun} ({name}), which cannot be on both sides"
     if name == NOTHING_KNOWN:
-        of = f"have no {grouping.by} that tells them apart"
+        of = f"have no {grouping.noun} that tells them apart"
     return DatasetError(
         f"all {images} of {dataset.name} {of}. {known}By pattern, a part of their file names or "
         r"URLs can tell them apart, such as (cruise\d+)."
