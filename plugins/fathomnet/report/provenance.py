@@ -76,7 +76,7 @@ def suspect_section(dataset: Any) -> Section:
     """What ``find_label_errors`` found in each field that it searched."""
     import fiftyone as fo
 
-    fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections)})
+    fields = sorted({GROUND_TRUTH, *fields_holding(dataset, fo.Detections, fo.Classification)})
     records = {field: read_label_errors_record(dataset, field) for field in fields}
     searched = {field: record for field, record in records.items() if record is not None}
     blocks: list[Block] = [] if searched else [Note("Not searched yet: run find_label_errors.")]

@@ -158,10 +158,11 @@ class EvaluationByRank(DatasetPanel):
             return Gap("No dataset is open", "Open one; this panel is about its evaluations.")
         if finished.finished_evaluations(ctx.dataset):
             return None
-        if len(fields_holding(ctx.dataset, fo.Detections)) < 2:
+        kinds = (fo.Detections, fo.Classification)
+        if all(len(fields_holding(ctx.dataset, kind)) < 2 for kind in kinds):
             return Gap(
                 "There are no predictions to evaluate",
-                "Import what a model predicts of the boxes, then evaluate that.",
+                "Import what a model predicts of the boxes or crops, then evaluate that.",
                 "import_predictions",
                 "Import predictions",
             )

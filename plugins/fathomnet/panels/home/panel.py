@@ -17,6 +17,7 @@ from ...errors import DatasetError, FathomNetError
 from ...evaluation.finished import finished_evaluations
 from ...labels.verdicts import standing
 from ...needles.record import NeedlesRecord
+from ...predictions.importing import read_import_records
 from ...review.progress import ReviewProgress, progress_of
 from ...text import counted, literal, shortened
 from ...tiles import tile_grid
@@ -48,7 +49,7 @@ class Overview:
         field: the field of the labels that people work on; empty where there is none.
         review: how many labels it has, and what people said of them; None where it has none.
         suspects_view: name of the saved view of suspects; empty where there is none.
-        predictions: the fields of other boxes.
+        predictions: the fields of other boxes, or of what was imported for crops.
         evaluated: whether there is an evaluation.
         searched: whether somebody has searched for label errors.
         hits: what searches for needles found.
@@ -88,6 +89,9 @@ class Overview:
         if not fields:
             return cls(images, splits)
         field = names.GROUND_TRUTH if names.GROUND_TRUTH in fields else fields[0]
+        # Beside the labels of crops there may be others of images, such as the weather.
+        imported = [name for name in single if read_import_records(dataset, name)]
+        others = boxes if field in boxes else imported
         view = names.view_of(names.SUSPECTS, field)
         return cls(
             images,
@@ -95,7 +99,7 @@ class Overview:
             field,
             review=progress_of(dataset, field),
             suspects_view=view if dataset.has_saved_view(view) else "",
-            predictions=tuple(name for name in boxes if name != field),
+            predictions=tuple(name for name in others if name != field),
             evaluated=bool(finished_evaluations(dataset)),
             searched=dataset.has_run(names.label_errors_run_key(field)),
             hits=tuple(_hits(dataset)),

@@ -22,8 +22,8 @@ from ...taxonomy.table import folded
 from ...text import counted, shortened
 from ..base import escaped
 
-RIGHT: Final = "tp"
-"""The verdict of an evaluation on a box whose partner has the same name."""
+RIGHT: Final = ("tp", True)
+"""The verdicts of an evaluation on a box, or a crop, whose partner has the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +109,21 @@ def count_labels(view: Any, field: str, eval_key: str = "") -> dict[str | None, 
         names are no taxa, are left out.
     """
     path = labels_in(view)[field]
-    attributes = ["label", *((eval_key, distance_attribute(eval_key)) if eval_key else ())]
+    attributes = ["label", *((distance_attribute(eval_key),) if eval_key else ())]
+    # The verdict on a crop stands beside its label.
+    of_box = bool(eval_key) and view.get_field(f"{path}.{eval_key}") is not None
+    attributes += [eval_key] if of_box else []
+    fields = [eval_key] if eval_key and not of_box else []
     counts: dict[str | None, LabelCount] = {}
     no_taxa = special_names(view)
-    for (label, *marks), boxes in columns.count_alike(view, field, path, attributes):
+    for (label, *marks), boxes in columns.count_alike(view, field, path, attributes, fields):
         if label in no_taxa:
             continue
-        verdict, distance = marks or (None, None)
+        distance, verdict = marks or (None, None)
         count = LabelCount(
             boxes,
-            scored=boxes if verdict else 0,
-            right=boxes if verdict == RIGHT else 0,
+            scored=0 if verdict is None else boxes,
+            right=boxes if verdict in RIGHT else 0,
             measured=boxes if distance is not None else 0,
             distance=boxes * (distance or 0),
         )
