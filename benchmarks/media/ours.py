@@ -12,7 +12,8 @@ from benchmarks.media.job import GCS, SPLIT, Job
 def prepare(job: Job) -> None:
     """Imports what the job will need and nothing else has imported, before the clock starts."""
     if job.root.startswith(GCS):
-        importlib.import_module("fathomnet_voxel51.files.storage_client")
+        importlib.import_module("google.cloud.storage")
+        importlib.import_module("fathomnet_voxel51.files.connections")
         importlib.import_module("fathomnet_voxel51.media.gcs.client")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fathomnet_voxel51.command_line.deployments import use_deployment
+from fathomnet_voxel51.command_line.terminal import use_deployment
 from fathomnet_voxel51.errors import InputError
 
 ENV_FILE = """

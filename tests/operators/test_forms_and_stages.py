@@ -21,6 +21,7 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
+from tests.support.aphia import aphia
 from tests.support.stored import documents, settings
 
 NAME: Final = "test-forms-and-stages"
@@ -61,6 +62,8 @@ GOOD: Final[tuple[Given, ...]] = (
     ("review_labels", {"view": "two", "verdict": "relabel", "label": "Sebastes", "scope": "shown"}),
     ("label_hits", {"view": "two", "field": "predicted", "label": "rope"}),
     ("undo_relabel", {}),
+    ("resolve_names", {"folder": "@resolved"}),
+    ("resolve_names", {"file": "@names.csv", "folder": "@resolved/deeper"}),
     ("set_label_map", {"file": "@names.csv", "dry_run": True}),
     ("set_label_map", {"file": "@names.csv"}),
     ("set_label_map", {"version": 0}),
@@ -215,6 +218,12 @@ BAD: Final[tuple[Given, ...]] = (
     ("label_hits", {"view": "two", "field": "predicted", "label": "rope", "into": "no field"}),
     ("label_hits", {"view": "no-such-view", "field": "predicted", "label": "rope"}),
     ("undo_relabel", {"journal": "no-such-journal"}),
+    ("resolve_names", {}),
+    ("resolve_names", {"folder": "@train/below"}),
+    ("resolve_names", {"folder": "@resolved", "field": "nothing"}),
+    ("resolve_names", {"folder": "@resolved", "file": "@no.csv"}),
+    ("resolve_names", {"folder": "@resolved", "file": "@good.csv"}),
+    ("resolve_names", {"folder": "@resolved", "file": "@cycle.nwk"}),
     ("set_label_map", {}),
     ("set_label_map", {"file": "@no.csv"}),
     ("set_label_map", {"file": "@good.csv"}),
@@ -270,6 +279,13 @@ BAD: Final[tuple[Given, ...]] = (
         },
     ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def register() -> Iterator[None]:
+    """WoRMS, which knows nothing."""
+    with pytest.MonkeyPatch.context() as patch, aphia(patch):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -387,6 +403,7 @@ def test_without_a_dataset_form_run_and_call_say_so(operator: str, folder: Path)
         "export_dataset": {"folder": "@exported"},
         "export_embeddings": {"folder": "@vectors"},
         "import_embeddings": {"vectors": "@good.npz", "key": "lab"},
+        "resolve_names": {"folder": "@resolved"},
     }
     ctx = context(None, needed.get(operator, {}), folder)
     assert any("dataset to work on" in one for one in form_errors(operator, ctx))

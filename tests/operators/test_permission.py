@@ -25,7 +25,7 @@ from tests.support.stored import documents, settings
 
 READ_ONLY = (
     *("report_dataset", "export_corrections", "export_dataset", "export_embeddings"),
-    *("check_setup", "open_review"),
+    *("check_setup", "open_review", "resolve_names"),
 )
 MOVE_MEDIA = ("upload_images", "download_images")
 EDITING = [name for name in OPERATORS if name not in (*READ_ONLY, *MOVE_MEDIA)]

@@ -17,12 +17,14 @@ import pytest
 import yaml
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.parameters import OPERATORS
+from fathomnet_voxel51.taxonomy.worms import SERVICE_VARIABLE
 from fiftyone.operators.executor import ExecutionError
 from fiftyone.plugins.context import build_plugin_contexts
 
 from tests.conftest import REPOSITORY
 from tests.media.jobs import write_coco
 from tests.media.origin import Origin, png
+from tests.support.aphia import aphia
 from tests.support.manifest import PROJECT
 from tests.support.served import serving
 
@@ -167,6 +169,8 @@ fo.delete_dataset(name + "-crops")
 dataset = fo.load_dataset(name)
 with open(media + "/names.csv", "w") as table:
     table.write("name,parent\\nSebastidae,\\nSebastes,Sebastidae\\n")
+results["resolve_names"] = run("resolve_names", dataset, file=media + "/names.csv",
+    folder=media + "/resolved")
 results["set_label_map"] = run("set_label_map", dataset, file=media + "/names.csv")
 run("set_label_map", dataset, version=0)
 results["add_primary_label"] = run("add_primary_label", dataset)
@@ -219,7 +223,11 @@ print(json.dumps({"results": results, "module": module, "file": file}))
 
 
 def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
-    plugin_zip: str, shared_data: Path, dataset_name: str, tmp_path: Path
+    plugin_zip: str,
+    shared_data: Path,
+    dataset_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plugins = tmp_path / "plugins"
     plugins.mkdir()
@@ -227,7 +235,12 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     subprocess.run(
         [BIN / "fiftyone", "plugins", "download", plugin_zip], env=environment, check=True
     )
-    with Origin({"a.png": png(5_000), "b.png": png(6_000)}) as origin:
+    with (
+        Origin({"a.png": png(5_000), "b.png": png(6_000)}) as origin,
+        aphia(monkeypatch) as register,
+    ):
+        register.add("2:Animalia:Kingdom / 126175:Sebastes:Genus")
+        environment[SERVICE_VARIABLE] = register.url
         arguments = [
             dataset_name,
             shared_data / "dataset_test.json",
@@ -255,6 +268,7 @@ def test_a_zip_installed_with_fiftyone_s_own_command_runs_every_operator(
     assert answer["results"]["build_similarity_index"]["indexed"] > 10
     assert answer["results"]["compute_embeddings"]["skipped"] == 0
     assert answer["results"]["find_duplicates"]["images"] == 10
+    assert answer["results"]["resolve_names"]["accepted"] == 1
     assert answer["results"]["set_label_map"]["names"] == 2
     assert answer["results"]["reconcile_labels"]["renamed"] > 10
     assert answer["results"]["label_hits"]["labelled"] == 10, "the four tiles of each image"

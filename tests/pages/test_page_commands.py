@@ -20,6 +20,7 @@ from demo.emulator import emulator
 from demo.generate import Settings, make
 from demo.origin import published
 from demo.wrong_labels import plant
+from tests.support.aphia import aphia
 from tests.support.crops import cut_crops
 from tests.support.pages import blocks
 from tests.support.reader import MODEL, Reader
@@ -33,7 +34,7 @@ IN_ORDER = (
     *("find_duplicates", "find_label_errors", "split_by_dive"),
     *("start_review", "open_review", "review_labels"),
     *("relabel_boxes", "export_corrections", "export_dataset", "undo_relabel", "label_hits"),
-    *("set_label_map", "reconcile_labels"),
+    *("resolve_names", "set_label_map", "reconcile_labels"),
     "report_dataset",
 )
 """A page may need what those before it have made."""
@@ -67,7 +68,10 @@ def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with (
         published(catalogs, drawn.media_root, folder),
         emulator("my-bucket", folder / "buckets") as storage,
+        pytest.MonkeyPatch.context() as patch,
+        aphia(patch) as register,
     ):
+        register.add("2:Animalia:Kingdom / 51:Mollusca:Phylum / 138268:Octopus:Genus")
         os.environ["STORAGE_EMULATOR_HOST"] = storage.url
         # Other pages speak of buckets of the same names.
         os.environ["FATHOMNET_LEDGERS"] = str(folder / "ledgers")
@@ -148,6 +152,11 @@ def check_labelled(dataset: Any, results: list[dict[str, Any]]) -> None:
     assert sum(number >= 2**52 for number in numbers) == results[0]["labelled"] > 0
 
 
+def check_resolved(dataset: Any, results: list[dict[str, Any]]) -> None:
+    asked, again = results
+    assert (asked["accepted"], again["hash"]) == (1, asked["hash"])
+
+
 def check_map(dataset: Any, results: list[dict[str, Any]]) -> None:
     dataset.reload()
     assert [one["version"] for one in results if not one["dry_run"]] == [1]
@@ -161,6 +170,7 @@ def check_reconciled(dataset: Any, results: list[dict[str, Any]]) -> None:
 
 
 LEFT = {
+    "resolve_names": check_resolved,
     "set_label_map": check_map,
     "reconcile_labels": check_reconciled,
     "relabel_boxes": check_relabelled,

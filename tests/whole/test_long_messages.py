@@ -21,7 +21,7 @@ from fathomnet_inference.calibrate import read_temperature
 from fathomnet_inference.checkpoint import inspect
 from fathomnet_inference.results import read_results
 from fathomnet_voxel51.catalog import read_catalog
-from fathomnet_voxel51.command_line.deployments import use_deployment
+from fathomnet_voxel51.command_line.terminal import use_deployment
 from fathomnet_voxel51.embeddings.vector_files import read_vector_file
 from fathomnet_voxel51.errors import FathomNetError
 from fathomnet_voxel51.files.credentials import find_credentials

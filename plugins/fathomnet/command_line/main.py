@@ -14,8 +14,7 @@ from ..media import transfer
 from ..parameters import OPERATORS, Parameters, Widget, widget
 from ..text import as_plain
 from . import terminal
-from .deployments import use_deployment
-from .terminal import given_values, parameter_options
+from .terminal import given_values, parameter_options, use_deployment
 
 PATH_WIDGETS = (Widget.FILE, Widget.PLACE)
 

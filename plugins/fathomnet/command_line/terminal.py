@@ -1,19 +1,22 @@
-"""What the project's command lines share: options, exit statuses, progress, results."""
+"""What the project's command lines share: deployment, options, exit status, progress, results."""
 
 import contextlib
 import json
+import os
 import sys
 import types as python_types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
 
 import click
+from dotenv import dotenv_values
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from ..errors import DatasetError, FathomNetError, InputError
+from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..parameters import Parameters, nested, title
 from ..progress import Progress as Report
 from ..progress import throttled
@@ -26,7 +29,52 @@ ITEMS_FAILED: Final = 3
 
 LOG_INTERVAL_SECONDS: Final = 2.0
 
+API_VARIABLES: Final = ("FIFTYONE_API_URI", "FIFTYONE_API_KEY")
+ENV_FILE: Final = ".env"
+
 errors = Console(stderr=True, highlight=False)
+
+
+def use_deployment(
+    name: str | None,
+    folder: Path | None = None,
+    environment: MutableMapping[str, str] | None = None,
+) -> None:
+    """Sets the variables that FiftyOne reads when it is imported; call this before importing it.
+
+    A ``.env`` file may hold ``FIFTYONE_API_URI`` and ``FIFTYONE_API_KEY``, and any number of
+    prefixed pairs such as ``LAB_FIFTYONE_API_URI``. Variables that are already set take precedence
+    over the file's, except when a deployment is named.
+
+    Args:
+        name: the prefix of a pair, in any case; None for the unprefixed pair, if there is one.
+        folder: where the ``.env`` file is; the current folder by default.
+        environment: the variables to read and change; the process's own by default.
+
+    Raises:
+        InputError: no pair has that prefix, or one of its two variables is missing.
+    """
+    environment = os.environ if environment is None else environment
+    path = (folder or Path.cwd()) / ENV_FILE
+    known = {key: value for key, value in dotenv_values(path).items() if value}
+    known.update(environment)
+    for variable in API_VARIABLES:
+        if name is None:
+            if variable in known:
+                environment[variable] = known[variable]
+            continue
+        prefixed = f"{name.strip().upper().replace('-', '_')}_{variable}"
+        if prefixed not in known:
+            suffix = f"_{API_VARIABLES[0]}"
+            pairs = (key for key in known if key.endswith(suffix))
+            others = sorted(key.removesuffix(suffix).lower() for key in pairs)
+            problem = f"is not set; known deployments: {', '.join(others) or 'none'}"
+            raise InputError(
+                f"deployment {name}",
+                [Fault(prefixed, problem)],
+                f"Set it in {path} or in the environment.",
+            )
+        environment[variable] = known[prefixed]
 
 
 @contextlib.contextmanager

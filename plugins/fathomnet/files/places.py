@@ -168,7 +168,7 @@ class CloudPath:
         from google.auth.exceptions import GoogleAuthError
         from requests import RequestException
 
-        from .storage_client import storage_client
+        from .connections import storage_client
 
         endpoint = emulator_endpoint()
         credentials, project = (AnonymousCredentials(), None) if endpoint else find_credentials()

@@ -1,14 +1,56 @@
-"""The door to :func:`relabelling.set_label_map`."""
+"""The doors to :func:`relabelling.set_label_map`, and to what makes a label map for it."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import FathomNetError, Fault
+from ..errors import FathomNetError, Fault, InputError
+from ..files.places import is_there
 from ..parameters import relabelling as parameters
-from ..relabelling import check_label_map
+from ..relabelling import check_label_map, check_names
 from ..text import counted
 from .base import StageOperator
-from .forms import Preview, problem_with, too_large
+from .forms import Preview, problem_with, told_minutes, too_large
+
+_SECONDS_A_NAME = 0.5
+"""That WoRMS takes, and the pause after it."""
+
+
+class ResolveNames(StageOperator[parameters.ResolveNames]):
+    model = parameters.ResolveNames
+    icon = "/plugins/fathomnet/assets/resolve.svg"
+    may_be_long = True
+    writes_to = "folder"
+
+    def preview(self, params: parameters.ResolveNames, dataset: Any) -> Preview:
+        if params.file and too_large(params.file):
+            return Preview(("a large file, checked when it is read",))
+        try:
+            plan = check_names(dataset, params.field, params.file, params.folder)
+        except InputError as error:
+            own = {fault.place for fault in error.faults} <= set(
+                parameters.ResolveNames.model_fields
+            )
+            return Preview(problems=error.faults if own else (problem_with("file", error),))
+        except FathomNetError as error:
+            return Preview(problems=(problem_with("field", error),))
+        left = len(plan.names) - plan.answered
+        minutes = left * _SECONDS_A_NAME / 60
+        known = f"; {plan.answered:,} have their answers already" if plan.answered else ""
+        facts = f"{counted(len(plan.names), 'name', 'names')} for WoRMS{known}", str(plan.label_map)
+        warnings = told_minutes(minutes, "as fast as WoRMS likes to be asked")
+        if is_there(plan.label_map):
+            warnings = (*warnings, f"{plan.label_map} is there and is replaced")
+        return Preview(facts, warnings, minutes=minutes)
+
+    def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        said = ['Give the label map to "FathomNet: set the label map".']
+        if result.get("doubtful"):
+            doubtful = counted(result["doubtful"], "name is", "names are")
+            said.insert(0, f"{doubtful} doubtful: {result['doubtful_names']} says what to do.")
+        return tuple(said)
+
+    def written(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        return result["label_map"], result["doubtful_names"]
 
 
 class SetLabelMap(StageOperator[parameters.SetLabelMap]):

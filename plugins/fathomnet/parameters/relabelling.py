@@ -36,6 +36,36 @@ Below = Annotated[
 ]
 
 
+class ResolveNames(Parameters):
+    operator = "resolve_names"
+    heading = "FathomNet: resolve names by WoRMS"
+    summary = "Ask WoRMS where names stand, and write a label map and what is doubtful about it"
+    stage = "relabelling:resolve_names"
+    position = 45
+    changes_dataset = False
+
+    field: Annotated[
+        LabelsField,
+        Field(title="Labels", description="The field whose labels are resolved"),
+    ] = names.GROUND_TRUTH
+    file: Annotated[
+        PathText,
+        Widget.FILE,
+        Field(
+            title="Names",
+            description="In place of a field: a table with a column name, or a label map",
+        ),
+    ] = ""
+    folder: Annotated[
+        PathText,
+        Widget.PLACE,
+        Field(
+            title="Folder",
+            description="Takes label_map.csv, doubtful_names.csv, and WoRMS's answers",
+        ),
+    ] = ""
+
+
 class SetLabelMap(Parameters):
     operator = "set_label_map"
     heading = "FathomNet: set the label map"

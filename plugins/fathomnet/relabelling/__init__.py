@@ -11,6 +11,7 @@ from .label_map import (
     set_label_map,
 )
 from .relabel import RelabelResult, UndoResult, relabel_boxes, undo_relabel
+from .resolving import ResolveResult, check_names, resolve_names
 
 __all__ = [
     "DatasetExportResult",
@@ -18,15 +19,18 @@ __all__ = [
     "LabelMapResult",
     "ReconcileResult",
     "RelabelResult",
+    "ResolveResult",
     "UndoResult",
     "check_corrections",
     "check_dataset_export",
     "check_label_map",
+    "check_names",
     "check_reconciliation",
     "export_corrections",
     "export_dataset",
     "reconcile_labels",
     "relabel_boxes",
+    "resolve_names",
     "set_label_map",
     "undo_relabel",
 ]

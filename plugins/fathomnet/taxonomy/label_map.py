@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, get_args
 from typing_extensions import Self
 
 from ..errors import Fault, InputError
-from ..files.reading import decode, read_source
+from ..files.reading import SourceFile, decode, read_source
 from ..names import OWN_RANK, RANKS
 from .table import ALL_RANKS, LineFault, Taxon, folded, taxa_of_rows
 from .tree import Taxonomy
@@ -37,7 +37,7 @@ MOST_NAMES: Final = 10_000
 """The distances between so many names take 100 MB."""
 _DEEPEST: Final = 100
 """Names above each other."""
-_LONGEST: Final = 200
+LONGEST_NAME: Final = 200
 """Characters of a name."""
 _NAME_COLUMNS: Final = ("name", "concept", "label", "taxon")
 _MORE_COLUMNS: Final = (OWN_RANK, "supercategory", "status", "maps_to", "aphia_id")
@@ -113,6 +113,23 @@ class LabelMap:
             for one in self.names
         )
         return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in members)
+
+    def as_table(self) -> str:
+        """The map as a table of names and parents, which ``read_label_map`` reads as the same map.
+
+        Examples:
+            >>> sponges = MappedName("Porifera", rank="phylum", aphia_id=558)
+            >>> print(LabelMap((sponges,)).as_table(), end="")
+            name,parent,rank,supercategory,status,maps_to,aphia_id
+            Porifera,,phylum,,active,,558
+        """
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("name", "parent", *_MORE_COLUMNS))
+        for one in self.names:
+            kept = one.rank, one.supercategory, one.status, ";".join(one.maps_to), one.aphia_id
+            writer.writerow((one.name, one.parent, *kept))
+        return text.getvalue()
 
     @cached_property
     def sha256(self) -> str:
@@ -216,7 +233,20 @@ def read_label_map(path: str | Path) -> ReadMap:
     Raises:
         InputError: with every fault of the file and its place.
     """
-    source = read_source(path if isinstance(path, str) else str(path))
+    return label_map_in(read_source(path if isinstance(path, str) else str(path)))
+
+
+def label_map_in(source: SourceFile, add_missing: bool = False) -> ReadMap:
+    """The label map that a file in memory holds.
+
+    Args:
+        source: the file.
+        add_missing: take the names that others stand under or have become for names of the map
+            where they have no line of their own.
+
+    Raises:
+        InputError: with every fault of the file and its place.
+    """
     text = decode(source)
     faults: list[Fault] = []
     ignored: tuple[str, ...] = ()
@@ -227,6 +257,11 @@ def read_label_map(path: str | Path) -> ReadMap:
         form, rows, ignored = _table(text, faults)
     if not rows and not faults:
         faults.append(Fault("file", "holds no name"))
+    if add_missing:
+        there = {row.name.name for row in rows}
+        needed = [(row, name) for row in rows for name in (row.name.parent, *row.name.maps_to)]
+        missing = {name: row.place for row, name in needed if name and name not in there}
+        rows += [_Row(place, MappedName(name)) for name, place in missing.items()]
     if len(rows) > MOST_NAMES:
         problem = f"holds {len(rows):,} names, and {MOST_NAMES:,} are the most"
         raise InputError(source.subject, [Fault("file", problem)], "Take those that you use.")
@@ -236,6 +271,40 @@ def read_label_map(path: str | Path) -> ReadMap:
         raise InputError(source.subject, faults, _ADVICE)
     names = sorted((row.name for row in rows), key=lambda one: one.name)
     return ReadMap(LabelMap(tuple(names)), form, source.name, ignored)
+
+
+def read_names(path: str | Path) -> tuple[MappedName, ...]:
+    """Reads names of which not more need be known than how they are written.
+
+    Args:
+        path: a table with a column of names, and any that a label map has; or a label map, in
+            which not every name that is named needs a line of its own.
+
+    Returns:
+        The names in the order of the file, each once.
+
+    Raises:
+        InputError: with every fault of the file and its place.
+    """
+    source = read_source(path if isinstance(path, str) else str(path))
+    text = decode(source)
+    faults: list[Fault] = []
+    _, lines = _lines(text, faults)
+    (first, header), *body = lines or [(1, [""])]
+    columns = _columns(header)
+    named = next((one for one in _NAME_COLUMNS if one in columns), "")
+    if text.lstrip().startswith("(") or _form(columns) or faults:
+        return label_map_in(source, add_missing=True).label_map.names
+    names = []
+    for line, row in body if named else ():
+        values = dict(zip(columns, row, strict=False))
+        names.append(_Cells(line, values.get(named, ""), values).mapped(faults))
+    if not named:
+        # Not a word of it is repeated: it may be any file of a server.
+        faults.append(Fault(f"line {first}", f"no column is {' or '.join(_NAME_COLUMNS)}"))
+    if faults:
+        raise InputError(source.subject, faults, "Names stand below each other in such a column.")
+    return tuple({folded(one.name): one for one in reversed(names) if one.name}.values())[::-1]
 
 
 def read_replacements(path: str | Path) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -306,25 +375,37 @@ def _lines(text: str, faults: list[Fault]) -> tuple[str, list[tuple[int, list[st
     return delimiter, lines
 
 
-def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str, ...]]:
-    """The rows of a table, its form, and the columns that are not read."""
-    delimiter, lines = _lines(text, faults)
-    if faults:
-        return "parents", [], ()
-    (first, header), *body = lines
+def _columns(header: Sequence[str]) -> list[str]:
+    """The columns of a header, however they are written."""
     columns = [cell.casefold().removeprefix("dwc:").replace(" ", "_") for cell in header]
-    columns = ["aphia_id" if one in ("aphiaid", "aphia") else one for one in columns]
+    return ["aphia_id" if one in ("aphiaid", "aphia") else one for one in columns]
+
+
+def _form(columns: Sequence[str]) -> "tuple[Form, tuple[str, ...], _ReadRows] | None":
+    """The form of a label map with these columns, those that it knows, and what reads it."""
     named = next((one for one in _NAME_COLUMNS if one in columns), "")
     forms: tuple[tuple[Form, set[str], tuple[str, ...], _ReadRows], ...] = (
         ("darwin core", {"taxonid", "scientificname"}, _DARWIN_CORE, _darwin_core),
         ("parents", {named, "parent"}, (named, "parent", *_MORE_COLUMNS), _parents),
         ("ranks", {named, *RANKS}, (named, *RANKS, *_MORE_COLUMNS), _ranks),
     )
-    fitting = [one for one in forms if one[1] <= set(columns) - {""}]
-    if not fitting:
+    fitting = (one for one in forms if one[1] <= set(columns) - {""})
+    return next(((form, known, read) for form, _, known, read in fitting), None)
+
+
+def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str, ...]]:
+    """The rows of a table, its form, and the columns that are not read."""
+    delimiter, lines = _lines(text, faults)
+    if faults:
+        return "parents", [], ()
+    (first, header), *body = lines
+    columns = _columns(header)
+    named = next((one for one in _NAME_COLUMNS if one in columns), "")
+    fitting = _form(columns)
+    if fitting is None:
         faults.append(Fault(f"line {first}", f"the header is {delimiter.join(header)[:200]!r}"))
         return "parents", [], ()
-    form, _, known, read = fitting[0]
+    form, known, read = fitting
     for place, one in enumerate(columns):
         if one and one in columns[:place]:
             faults.append(Fault(f"line {first}", f"the column {one!r} is there twice"))
@@ -578,8 +659,10 @@ def _check(rows: Sequence[_Row], faults: list[Fault]) -> None:
         if not one.name:
             faults.append(Fault(row.place, "the name is empty"))
             continue
-        if not one.name.isprintable() or len(one.name) > _LONGEST:
-            problem = f"{one.name[:80]!r} is no name: {_LONGEST} printable characters are the most"
+        if not one.name.isprintable() or len(one.name) > LONGEST_NAME:
+            problem = (
+                f"{one.name[:80]!r} is no name: {LONGEST_NAME} printable characters are the most"
+            )
             faults.append(Fault(row.place, problem))
         known = first.setdefault(folded(one.name), row)
         if known is not row:
@@ -686,6 +769,8 @@ __all__ = [
     "MappedName",
     "ReadMap",
     "Status",
+    "label_map_in",
     "read_label_map",
+    "read_names",
     "read_replacements",
 ]

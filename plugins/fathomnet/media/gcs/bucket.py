@@ -90,7 +90,7 @@ class Bucket:
 
     def _ask(self, question: Callable[[Any, Any], T]) -> T:
         # In a thread, because it takes half a second.
-        from ...files.storage_client import storage_client
+        from ...files.connections import storage_client
         from . import client as google
 
         with self._lock:

@@ -79,7 +79,7 @@ class _Renamer:
     """Renames objects of one bucket, from several threads."""
 
     def __init__(self, bucket: str) -> None:
-        from ...files.storage_client import storage_client
+        from ...files.connections import storage_client
 
         access = find_access()
         client = storage_client(access.credentials, access.project, access.endpoint, THREADS)

@@ -1,18 +1,16 @@
-"""Google's own client of Cloud Storage, over this machine's certificates and proxies.
+"""Connections of the library requests that trust what this machine trusts, and Google's client.
 
-Its imports take half a second, so whoever needs it imports this module late.
+Their imports take up to half a second, so whoever needs them imports this module late.
 """
 
 from typing import Any
 
-from google.api_core.client_options import ClientOptions
-from google.cloud import storage
 from requests.adapters import HTTPAdapter
 
 from .network import machine_trust
 
 
-class _Connections(HTTPAdapter):
+class TrustedConnections(HTTPAdapter):
     """Connections for many threads, which trust what this machine trusts, as the streams do."""
 
     def __init__(self, most: int) -> None:
@@ -27,7 +25,10 @@ class _Connections(HTTPAdapter):
 
 
 def storage_client(credentials: Any, project: str | None, endpoint: str, concurrency: int) -> Any:
-    """A client for ``concurrency`` threads; makes no request."""
+    """Google's own client of Cloud Storage for ``concurrency`` threads; makes no request."""
+    from google.api_core.client_options import ClientOptions
+    from google.cloud import storage
+
     client = storage.Client(
         project=project or "<none>",  # none is needed here, and it would look for one
         credentials=credentials,
@@ -38,6 +39,8 @@ def storage_client(credentials: Any, project: str | None, endpoint: str, concurr
     client._bucket_metadata_cache = None
     # Google's own way to keep a connection for each of more than ten threads.
     secure = endpoint.startswith("https:")
-    connections = _Connections(concurrency) if secure else HTTPAdapter(pool_maxsize=concurrency)
+    connections = (
+        TrustedConnections(concurrency) if secure else HTTPAdapter(pool_maxsize=concurrency)
+    )
     client._http.mount(endpoint, connections)
     return client
