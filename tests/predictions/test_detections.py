@@ -441,3 +441,23 @@ def test_images_of_any_dataset_are_found_by_their_files(tmp_path: Path, dataset_
     path = as_text("boxes.csv", pixels)(tmp_path)
     with pytest.raises(InputError, match="line 2: the box is in pixels"):
         import_predictions(dataset, str(path), gt_field="truth", field=FIELD)
+
+
+@pytest.mark.parametrize(
+    "form", [*(one for one in FORMS if "YOLO" not in one), "rows about boxes", "names"]
+)
+def test_a_file_is_read_once_whatever_it_turns_out_to_be(
+    dataset: Any, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_names = {
+        "rows about boxes": HEADER_2026 + "1,11,8,0,5,20,10,0.5\n2,12,8,10,5,20,10,0.25\n",
+        "names": "annotation_id,concept_name\n1,Actiniaria\n",
+    }
+    make = FORMS.get(form) or as_text("names.csv", of_names[form])
+    path = make(tmp_path)
+    reads: list[Path] = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda one: (reads.append(one), read_bytes(one))[1])
+    result = import_predictions(dataset, str(path), field=FIELD)
+    assert result.kind == ("names" if form in of_names else "detections")
+    assert reads.count(path) == 1

@@ -160,7 +160,7 @@ class _Rows:
         self.rejected.append(Fault(where, problem))
 
 
-def detections_form(path: str | Place) -> str:
+def detections_form(path: str | Place) -> tuple[str, SourceFile | None]:
     """The form of a file of a detector's boxes, from what it holds; "" for any other file.
 
     A table that has annotation ids too may be about annotated boxes: ``TABLE`` says only that it
@@ -168,13 +168,18 @@ def detections_form(path: str | Place) -> str:
 
     Args:
         path: a file or folder; one that cannot be read has no form.
+
+    Returns:
+        Also the file, so that it need not be read again; None for a folder, and for what cannot be
+        read.
     """
     try:
         if str(path) and place(path).is_dir():
-            return YOLO if _is_yolo(place(path)) else ""
-        return form_of_source(read_source(path))
+            return (YOLO if _is_yolo(place(path)) else ""), None
+        source = read_source(path)
     except (InputError, OSError):
-        return ""
+        return "", None
+    return form_of_source(source), source
 
 
 def form_of_source(source: SourceFile) -> str:
@@ -203,7 +208,7 @@ def form_of_source(source: SourceFile) -> str:
 
 
 def read_detections(
-    path: str | Place,
+    path: str | Place | SourceFile,
     canonical: Names,
     suggest: Names | None = None,
     skip_bad_rows: bool = False,
@@ -212,7 +217,7 @@ def read_detections(
     """Reads and checks a file or folder of a detector's boxes.
 
     Args:
-        path: the file or folder.
+        path: of the file or folder; or the file, where it has been read already.
         canonical: gives the canonical spelling of a concept's name, None if it is unknown.
         suggest: gives the known name that is closest to an unknown one.
         skip_bad_rows: leave out faulty rows and list them, instead of refusing the file.
@@ -223,14 +228,15 @@ def read_detections(
             listed, the others counted), or has no row without faults.
     """
     names = _ClassNames(canonical, suggest, categories or {})
-    if str(path) and place(path).is_dir():
+    subject = path.subject if isinstance(path, SourceFile) else str(path)
+    if not isinstance(path, SourceFile) and str(path) and place(path).is_dir():
         folder = place(path)
         if not _is_yolo(folder):
             problem = "holds no labels of YOLO (*.txt, or labels/*.txt)"
-            raise InputError(str(path), [Fault("folder", problem)], EXPECTED)
+            raise InputError(subject, [Fault("folder", problem)], EXPECTED)
         found = _read_yolo(folder, names)
     else:
-        source = read_source(path)
+        source = path if isinstance(path, SourceFile) else read_source(path)
         form = form_of_source(source)
         if not form:
             other = other_format(source.content)
@@ -253,9 +259,9 @@ def read_detections(
         faults = FaultList()
         for fault in found.rejected:
             faults.add(fault.place, fault.problem)
-        raise InputError(str(path), faults.all(), _CORRECT)
+        raise InputError(subject, faults.all(), _CORRECT)
     if not found.rows and not found.looked_at:
-        raise InputError(str(path), [Fault("file", "holds no box")], EXPECTED)
+        raise InputError(subject, [Fault("file", "holds no box")], EXPECTED)
     return found
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..files.places import Place
+from ..files.reading import SourceFile
 from ..files.safe_values import LARGEST_ID
 from ..names import ANNOTATION_ID, OWN_RANK, SECOND_CONFIDENCE, SECOND_LABEL
 from ..text import shortened
@@ -102,7 +103,7 @@ class Predictions:
 
 
 def read_predictions(
-    path: str | Place,
+    path: str | Place | SourceFile,
     canonical: Names,
     suggest: Names | None = None,
     skip_bad_rows: bool = False,
@@ -115,7 +116,7 @@ def read_predictions(
     ``category_id`` or by a column of probabilities for each.
 
     Args:
-        path: the file or folder.
+        path: of the file or folder; or the file, where it has been read already.
         canonical: gives the canonical spelling of a concept's name, None if it is unknown.
         suggest: gives the known name that is closest to an unknown one.
         skip_bad_rows: leave out faulty rows and list them, instead of refusing the file. Of the

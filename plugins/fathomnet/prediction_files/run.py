@@ -68,28 +68,29 @@ class RawRun:
         return tuple(self.manifest["concepts"]) if self.manifest else ()
 
 
-def read_run(path: str | Place, ids: Sequence[str] = ()) -> RawRun:
+def read_run(path: str | Place | SourceFile, ids: Sequence[str] = ()) -> RawRun:
     """Reads the file or folder that ``import_predictions`` was given.
 
     For a parquet file with probabilities, the manifest beside it is read too, because only the
     manifest says which concept each probability belongs to.
 
     Args:
-        path: of the file or folder.
+        path: of the file or folder; or the file, where it has been read already.
         ids: see ``layout.find_columns``.
 
     Raises:
         InputError: a file is missing, damaged or not a table of predictions, or the files of the
             folder contradict one another.
     """
-    is_folder = False
-    with suppress(OSError):  # where it cannot be asked, whoever reads it says why
-        is_folder = bool(str(path)) and place(path).is_dir()
-    if is_folder:
-        return _read_folder(place(path), ids)
-    source = read_source(path)
+    if not isinstance(path, SourceFile):
+        is_folder = False
+        with suppress(OSError):  # where it cannot be asked, whoever reads it says why
+            is_folder = bool(str(path)) and place(path).is_dir()
+        if is_folder:
+            return _read_folder(place(path), ids)
+    source = path if isinstance(path, SourceFile) else read_source(path)
     rows = read_rows(source, ids)
-    manifest_path = place(path).with_name(MANIFEST_NAME)
+    manifest_path = place(source.subject).with_name(MANIFEST_NAME)
     manifest = None
     if rows.probabilities is not None and manifest_path.is_file():
         manifest = read_manifest(read_source(manifest_path))

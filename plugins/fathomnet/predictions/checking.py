@@ -23,6 +23,7 @@ from ..dataset.label_map import special_names
 from ..dataset.label_pipelines import is_list
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
+from ..files.reading import SourceFile
 from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions, read_predictions
 from ..prediction_files.detections import (
@@ -103,7 +104,7 @@ def crops_by_name(dataset: Any, path: str, split: str) -> dict[str, int]:
 
 
 def read_rows(
-    predictions: str,
+    predictions: str | SourceFile,
     concepts: Collection[str],
     categories: Mapping[int, str],
     taxonomy: Taxonomy,
@@ -112,7 +113,7 @@ def read_rows(
     """Reads the rows of a file; faulty ones are in ``rejected``.
 
     Args:
-        predictions: path of the file; ``predictions.read_predictions`` says what it raises.
+        predictions: the file or its path; ``predictions.read_predictions`` says what it raises.
         concepts: names that are known in addition to those of the taxonomy.
         categories: names of the catalog's categories by their ids.
         taxonomy: the tree of concepts.
@@ -136,7 +137,7 @@ def read_rows(
 
 
 def read_boxes(
-    predictions: str,
+    predictions: str | SourceFile,
     concepts: Collection[str],
     categories: Mapping[int, str],
     taxonomy: Taxonomy,
@@ -144,7 +145,8 @@ def read_boxes(
     """Reads a detector's boxes; faulty ones are in ``rejected``.
 
     Args:
-        predictions: path of the file or folder; ``detections.read_detections`` says what it raises.
+        predictions: the file, or its path or that of a folder; ``detections.read_detections`` says
+            what it raises.
         concepts: names that are known in addition to those of the taxonomy.
         categories: names of the catalog's categories by their ids.
         taxonomy: the tree of concepts.
@@ -281,7 +283,9 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
     )
 
 
-def kind_of(predictions: str, kind: str, categories: Mapping[int, str], known: Splits) -> str:
+def kind_of(
+    predictions: str, kind: str, categories: Mapping[int, str], known: Splits
+) -> tuple[str, str | SourceFile]:
     """Whether a file is to be read as names of annotated boxes or as boxes of its own.
 
     A table that has annotation ids, rectangles and scores may be either: it names annotated boxes
@@ -293,6 +297,10 @@ def kind_of(predictions: str, kind: str, categories: Mapping[int, str], known: S
         categories: names of the catalog's categories by their ids.
         known: gives the boxes of each split by their annotation id.
 
+    Returns:
+        Also the file, where it had to be read to tell: it may be large, and come from a bucket.
+        Its path otherwise.
+
     Raises:
         InputError: there is no such kind.
     """
@@ -300,17 +308,18 @@ def kind_of(predictions: str, kind: str, categories: Mapping[int, str], known: S
         problem = f"{kind[:80]!r} is not {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         raise InputError("import_predictions", [Fault("kind", problem)])
     if kind != "auto":
-        return kind
-    form = detections_form(predictions)
+        return kind, predictions
+    form, source = detections_form(predictions)
+    file = source or predictions
     if form != TABLE:
-        return DETECTIONS if form else NAMES
+        return DETECTIONS if form else NAMES, file
     with suppress(InputError):
-        table = read_predictions(predictions, lambda name: name, None, True, categories)
+        table = read_predictions(file, lambda name: name, None, True, categories)
         ids = set(table.annotation_id.tolist())
         for there in known:
             if ids & there.keys() and not _contradictions(table, there):
-                return NAMES
-    return DETECTIONS
+                return NAMES, file
+    return DETECTIONS, file
 
 
 def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str:

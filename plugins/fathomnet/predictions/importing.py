@@ -38,6 +38,7 @@ from ..dataset.schema import (
     require_writable,
 )
 from ..errors import DatasetError, Fault, InputError
+from ..files import SourceFile
 from ..garbage_collector import collector_paused
 from ..names import (
     ANNOTATION_ID,
@@ -383,6 +384,7 @@ def _plan(asked: _Request, kind: str) -> _Plan:
     import fiftyone as fo
 
     dataset, split, field, gt_field = asked.dataset, asked.split, asked.field, asked.gt_field
+    file: str | SourceFile = asked.predictions
     # First everything that can be checked without the file.
     if split not in SPLITS:
         known = f"{', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
@@ -402,7 +404,7 @@ def _plan(asked: _Request, kind: str) -> _Plan:
         splits = dataset.distinct("split") if _has_splits(dataset) else []
         ordered = sorted(splits, key=lambda name: name != split) if numbered else ()
         boxes_of = (known_boxes(dataset, path, name) for name in ordered)
-        kind = kind_of(asked.predictions, kind, known_categories(dataset, split), boxes_of)
+        kind, file = kind_of(asked.predictions, kind, known_categories(dataset, split), boxes_of)
     elif kind == DETECTIONS:
         problem = (
             f"{gt_field!r} has one label an image, and a detector's boxes are for whole images"
@@ -416,13 +418,13 @@ def _plan(asked: _Request, kind: str) -> _Plan:
             f"field {field!r} holds {there}, and {asked.predictions[-200:]!r} has {kind}; choose "
             "another field"
         )
-    return _plan_detections(asked) if kind == DETECTIONS else _plan_names(asked)
+    return _plan_detections(asked, file) if kind == DETECTIONS else _plan_names(asked, file)
 
 
-def _plan_names(asked: _Request) -> _Plan:
+def _plan_names(asked: _Request, file: str | SourceFile) -> _Plan:
     split, field, keep_others = asked.split, asked.field, asked.keep_others
     kept = asked.kept()
-    table, boxes, faults = _match(asked, kept)
+    table, boxes, faults = _match(asked, file, kept)
     record = asked.record(
         faults,
         kept,
@@ -446,11 +448,11 @@ def _plan_names(asked: _Request) -> _Plan:
     return _Plan(record, result, schema, changes, len(boxes.sample_ids))
 
 
-def _plan_detections(asked: _Request) -> _Plan:
+def _plan_detections(asked: _Request, file: str | SourceFile) -> _Plan:
     dataset, split, field, path = asked.dataset, asked.split, asked.field, asked.path
     with collector_paused():
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
-        found = read_boxes(asked.predictions, concepts, known_categories(dataset, split), tree)
+        found = read_boxes(file, concepts, known_categories(dataset, split), tree)
         boxes, images = _read_images(dataset, split, path, field)
         placed = place_boxes(found, images, split)
     splits = dataset.distinct("split") if placed.elsewhere and _has_splits(dataset) else ()
@@ -548,7 +550,7 @@ def _read_images(
 
 
 def _match(
-    asked: _Request, kept: ImportRecord | None
+    asked: _Request, file: str | SourceFile, kept: ImportRecord | None
 ) -> tuple[Predictions, SplitBoxes, list[Fault]]:
     """The rows without faults, the boxes they are about, and the faults of the other rows."""
     dataset, split, path = asked.dataset, asked.split, asked.path
@@ -562,7 +564,7 @@ def _match(
         categories = known_categories(dataset, split)
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
         crops = None if is_list(path) else partial(crops_by_name, dataset, path, split)
-        table = read_rows(asked.predictions, concepts, categories, tree, crops)
+        table = read_rows(file, concepts, categories, tree, crops)
         boxes = read_split_boxes(dataset, split, path, asked.field)
     refuse_other_split(dataset, table, path, split)
     faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))

@@ -77,15 +77,18 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
         id_: name for one in plans for id_, name in one.catalog.categories
     }
     _, tree = names_of(ingest.dataset_name, ingest.recreate, ingest.label_map)
-    catalogs = sorted(plans, key=lambda one: one.split != own.split)
-    known_of = (boxes_of_catalog(one.catalog) for one in catalogs)
-    if kind_of(own.predictions, own.kind, categories, known_of) == DETECTIONS:
-        boxes = read_boxes(own.predictions, concepts, categories, tree)
+    known_of = (
+        boxes_of_catalog(one.catalog)
+        for one in sorted(plans, key=lambda one: one.split != own.split)
+    )
+    kind, file = kind_of(own.predictions, own.kind, categories, known_of)
+    if kind == DETECTIONS:
+        boxes = read_boxes(file, concepts, categories, tree)
         images = {one.split: KnownImages.of_catalog(one.catalog) for one in plans}
         placed = place_boxes(boxes, images.pop(own.split), own.split)
         refuse_boxes(boxes, placed, own.skip_bad_rows, images)
         return
-    table = read_rows(own.predictions, concepts, categories, tree)
+    table = read_rows(file, concepts, categories, tree)
 
     # The split's images afterwards: a smaller limit than before removes none.
     record = None if dataset is None else read_ingest_record(dataset, plan.split)
