@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from fathomnet_voxel51.errors import LONGEST_MESSAGE, FathomNetError, Fault, InputError
 from fathomnet_voxel51.prediction_files import Predictions, read_predictions
+from fathomnet_voxel51.prediction_files.detections import read_detections
+from fathomnet_voxel51.prediction_files.layout import matrix_of, number_or_nan
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -313,3 +316,43 @@ def test_a_message_shows_as_many_faults_as_fit_and_counts_the_others() -> None:
     assert len(str(long)) <= LONGEST_MESSAGE
     assert lines[1].startswith("  line 0: xxx") and lines[-1] == "Do this."
     assert lines[-2] == f"  and {25 - (len(lines) - 3)} more"
+
+
+NUMBERS = (("0.5", 0.5), (" 5e-1 ", 0.5), ("+.5", 0.5), (0.5, 0.5), (1, 1.0), ("01", 1.0))
+NO_NUMBERS: tuple[Any, ...] = (
+    *("", " ", "nan", "NaN", "inf", "-Infinity", "1e999", "half", "0,5", "0x1", "1_0", "١", "True"),
+    *(None, True, False, math.nan, math.inf, 10**400, [1], {}),
+)
+
+
+@pytest.mark.parametrize(("cell", "number"), NUMBERS)
+def test_a_number_in_a_cell_is_one_however_it_is_written(cell: Any, number: float) -> None:
+    assert number_or_nan(cell) == number
+    assert matrix_of([[cell, cell]]).tolist() == [[number], [number]]
+
+
+@pytest.mark.parametrize("cell", NO_NUMBERS, ids=repr)
+def test_what_is_no_number_is_none_alone_and_among_others(cell: Any) -> None:
+    assert math.isnan(number_or_nan(cell))
+    assert np.isnan(matrix_of([[cell, cell]])).all()
+    others = ["0.5"] if isinstance(cell, str) else [None]
+    assert np.isnan(matrix_of([[cell, *others]])[0, 0])
+
+
+@pytest.mark.parametrize("cell", [one for one in NO_NUMBERS if isinstance(one, str)], ids=repr)
+def test_a_confidence_a_score_and_a_probability_have_one_answer_to_what_is_no_number(
+    tmp_path: Path, cell: str
+) -> None:
+    path = write(tmp_path, f'annotation_id,concept_name,confidence\n31,Caridea,"{cell}"\n')
+    with pytest.raises(InputError, match=r"confidence should be a number in 0\.\.1"):
+        read(path)
+    path = write(tmp_path, f'annotation_id,Caridea,Porifera\n31,"{cell}",1\n')
+    with pytest.raises(InputError, match="probabilities are missing"):
+        read(path)
+    header = "image_id,concept_name,bbox_x,bbox_y,bbox_width,bbox_height,score"
+    path = write(tmp_path, f'{header}\n1,Caridea,1,1,9,9,"{cell}"\n')
+    with pytest.raises(InputError, match=r"the score (should be a number in 0\.\.1|is empty)"):
+        read_detections(path, load_taxonomy().canonical)
+    path = write(tmp_path, f'{header}\n1,Caridea,1,1,"{cell}",9,0.5\n')
+    with pytest.raises(InputError, match="the rectangle should be 4 finite numbers"):
+        read_detections(path, load_taxonomy().canonical)

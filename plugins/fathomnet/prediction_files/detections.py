@@ -24,7 +24,7 @@ from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
 from ..files.reading import PARQUET_MARK, SourceFile, decode, parquet_of, read_source
 from ..text import counted, listed, shortened
-from .layout import CATEGORY_ID, Columns, detection_columns, whole_number
+from .layout import CATEGORY_ID, Columns, detection_columns, number_or_nan, whole_number
 from .reading import ROUNDING, Names, judge_name
 from .rows import MOST_ROWS, check_extent, csv_lines
 from .run import CSV_NAME, PARQUET_NAME
@@ -122,11 +122,11 @@ class _Rows:
         self.count(where)
         label, problem = self.name_of(concept)
         problems = [problem] if problem else []
-        number = None if isinstance(image, bool) else whole_number(image)
+        number = whole_number(image)
         named = image.strip() if isinstance(image, str) else number
         if named in (None, ""):
             problems.append(f"the image is {_shown(image)}; it should be an id or a file's name")
-        sides = [_number(side) for side in rectangle] if isinstance(rectangle, list) else []
+        sides = [number_or_nan(side) for side in rectangle] if isinstance(rectangle, list) else []
         if len(sides) != 4:
             width = f"has {len(sides)} numbers" if sides else f"is {_shown(rectangle)}"
             problems.append(f"the rectangle {width}; it should have 4")
@@ -135,7 +135,7 @@ class _Rows:
             problems.append(f"the rectangle should be 4 finite numbers, not {cells}")
         elif min(sides[2:]) <= 0:
             problems.append(f"the rectangle has no area: {sides[2]:g} wide, {sides[3]:g} high")
-        confidence = None if score in (None, "") else _number(score)
+        confidence = None if score in (None, "") else number_or_nan(score)
         if confidence is None and needs_score:
             problems.append("the score is empty; it should be a number in 0..1")
         elif confidence is not None and not 0 <= confidence <= 1 + ROUNDING:
@@ -286,7 +286,7 @@ class _ClassNames:
 
     def of_category(self, cell: object) -> tuple[str, str]:
         """The name of a category of the catalog, or "" and a problem."""
-        number = None if isinstance(cell, bool) else whole_number(cell)
+        number = whole_number(cell)
         name = None if number is None else self.categories.get(number)
         if name is None:
             ids = sorted(self.categories)
@@ -424,7 +424,7 @@ def _rectangle(cells: Sequence[object], columns: Columns) -> object:
             with suppress(ValueError, RecursionError):
                 written = json.loads(written)
     if columns.has_corners and isinstance(written, list) and len(written) == 4:
-        left, top, right, bottom = map(_number, written)
+        left, top, right, bottom = map(number_or_nan, written)
         return [left, top, right - left, bottom - top]
     return written
 
@@ -484,7 +484,7 @@ def _read_yolo(folder: Place, names: _ClassNames) -> DetectedBoxes:
                 wanted = "class, centre x, centre y, width, height and perhaps a confidence"
                 rows.reject(where, f"has {len(cells)} fields; it should have {wanted}")
                 continue
-            x, y, width, height = map(_number, cells[1:5])
+            x, y, width, height = map(number_or_nan, cells[1:5])
             rectangle = [x - width / 2, y - height / 2, width, height]
             score = cells[5] if len(cells) > _YOLO_FIELDS[0] else None
             rows.add(where, file.stem, cells[0], rectangle, score, needs_score=False)
@@ -574,16 +574,6 @@ def _json(source: SourceFile) -> Any:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _number(cell: object) -> float:
-    """A cell as a number; NaN if it is none."""
-    if isinstance(cell, bool):
-        return math.nan
-    try:
-        return float(cell if isinstance(cell, int | float) else str(cell))
-    except (ValueError, OverflowError):
-        return math.nan
 
 
 def _shown(cell: object) -> str:

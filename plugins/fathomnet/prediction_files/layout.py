@@ -317,26 +317,45 @@ def whole_number(cell: object) -> int | None:
 
 
 def number_or_nan(cell: object) -> float:
-    """A cell as a number; NaN if it is not a number.
+    """A cell as a finite number; NaN for anything else, wherever a table or a JSON file has it.
+
+    Nothing, an empty text, yes or no, "nan" and "inf" are no numbers, and neither is what only a
+    programming language reads as one, such as "1_000" or digits of another script.
 
     Examples:
-        >>> number_or_nan("0.5"), number_or_nan("")
-        (0.5, nan)
+        >>> number_or_nan("0.5"), number_or_nan(""), number_or_nan("inf"), number_or_nan(True)
+        (0.5, nan, nan, nan)
     """
-    if isinstance(cell, float):
-        return cell
-    try:
-        return float(str(cell))
-    except ValueError:
+    if isinstance(cell, bool):
         return math.nan
+    written = cell if isinstance(cell, int | float) else str(cell)
+    if isinstance(written, str) and (not written.isascii() or "_" in written):
+        return math.nan
+    try:
+        number = float(written)
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def matrix_of(columns: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
-    """Columns of numbers, or of texts that are numbers, side by side; NaN for any other cell."""
+    """Columns of numbers, or of texts that are numbers, side by side, as ``number_or_nan``.
+
+    Examples:
+        >>> matrix_of([["0.5", "inf"], [0.25, None]]).tolist()
+        [[0.5, 0.25], [nan, nan]]
+    """
     matrix = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
-    for place, column in enumerate(columns):
-        try:
-            matrix[:, place] = np.asarray(column).astype(np.float32)
-        except (TypeError, ValueError):
-            matrix[:, place] = [number_or_nan(cell) for cell in column]
+    with np.errstate(over="ignore"):
+        for place, column in enumerate(columns):
+            try:
+                cells = np.asarray(column)
+                letters = "".join(column) if cells.dtype.kind == "U" else ""
+                if cells.dtype.kind not in "fiuU" or not letters.isascii() or "_" in letters:
+                    raise ValueError
+                # Many times as fast as cell by cell, and the same.
+                matrix[:, place] = cells.astype(np.float32)
+            except ValueError:
+                matrix[:, place] = [number_or_nan(cell) for cell in column]
+    matrix[~np.isfinite(matrix)] = np.nan
     return matrix

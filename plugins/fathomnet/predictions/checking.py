@@ -5,6 +5,7 @@ where the file also gives the image, the rectangle or the hash of the annotation
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
@@ -32,7 +33,7 @@ from ..prediction_files.detections import (
     detections_form,
     read_detections,
 )
-from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE
+from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE, number_or_nan
 from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
 from ..text import counted, listed, shortened
@@ -394,8 +395,8 @@ def _contradictions(table: Predictions, known: Mapping[int, KnownBox]) -> list[t
 
 def _contradiction(cells: Mapping[str, object], box: KnownBox, number: int) -> str:
     """What a row says of its box of this number that is not so; "" where nothing is."""
-    image_id = _number(cells.get("image_id"))
-    if image_id is not None and box.image_id is not None and image_id != box.image_id:
+    image_id = number_or_nan(cells.get("image_id"))
+    if not math.isnan(image_id) and box.image_id is not None and image_id != box.image_id:
         return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
     image = cells.get(NAMED_IMAGE)
     # The name of a crop that is an image itself has its image's and its own number in it.
@@ -443,15 +444,6 @@ def _stem(name: str) -> str:
     return re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name.strip())[-1]).casefold()
 
 
-def _number(cell: object) -> float | None:
-    """A finite number in a cell; None for anything else."""
-    try:
-        number = float(str(cell))
-    except ValueError:
-        return None
-    return number if abs(number) < float("inf") else None
-
-
 def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
     """The rectangle that a row gives, in pixels; None where it gives none that can be read."""
     written: object = cells.get("bbox")
@@ -461,8 +453,8 @@ def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
         except (ValueError, RecursionError):
             written = None
     values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
-    numbers = [number for number in map(_number, values) if number is not None]
-    return numbers if len(numbers) == len(values) == len(_SIDES) else None
+    numbers = list(map(number_or_nan, values))
+    return None if len(numbers) != len(_SIDES) or any(map(math.isnan, numbers)) else numbers
 
 
 @dataclass(frozen=True, slots=True)
