@@ -320,7 +320,21 @@ def test_a_message_shows_as_many_faults_as_fit_and_counts_the_others() -> None:
 
 NUMBERS = (("0.5", 0.5), (" 5e-1 ", 0.5), ("+.5", 0.5), (0.5, 0.5), (1, 1.0), ("01", 1.0))
 NO_NUMBERS: tuple[Any, ...] = (
-    *("", " ", "nan", "NaN", "inf", "-Infinity", "1e999", "half", "0,5", "0x1", "1_0", "١", "True"),
+    *(
+        "",
+        " ",
+        "nan",
+        "NaN",
+        "inf",
+        "-Infinity",
+        "1e999",
+        "half",
+        "0,5",
+        "0x1",
+        "1_0",
+        "\u0661",
+        "True",
+    ),
     *(None, True, False, math.nan, math.inf, 10**400, [1], {}),
 )
 

@@ -30,8 +30,8 @@ from ..text import counted
 from .media import LocatedImages, locate_images, update_media_status
 from .plan import (
     SplitPlan,
+    check_crops,
     names_of,
-    plan_crops,
     read_file,
     read_ingest,
     refuse_other_source,
@@ -307,7 +307,7 @@ def ingest_crops(
         DatasetError: the dataset of this name is not ours, or was made from something else.
     """
     progress(0.0, "reading crops")
-    plan = plan_crops(dataset_name, table, folder, media_root, label_field, columns, split)
+    plan = check_crops(dataset_name, table, folder, media_root, label_field, columns, split)
     made = _ingest(dataset_name, plan.media, [plan], False, False, None, progress)
     return CropsResult(
         dataset=made.dataset,

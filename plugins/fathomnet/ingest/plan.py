@@ -229,7 +229,7 @@ def check_ingest(
     ]
 
 
-def plan_crops(
+def check_crops(
     dataset_name: str = CROPS_DATASET,
     table: str = "",
     folder: str = "",
@@ -238,11 +238,7 @@ def plan_crops(
     columns: Mapping[str, str] | Sequence[str] = (),
     split: str = "train",
 ) -> SplitPlan:
-    """Decides where crops are, and what the dataset will hold of them; see ``ingest_crops``.
-
-    Raises:
-        InputError: a file or a parameter is wrong, with every fault.
-    """
+    """Says what ``ingest_crops`` would take; writes nothing, and raises the same errors."""
     faults = []
     if bool(table) == bool(folder):
         problem = "name one of them, not both" if table else "name one of them"
@@ -270,15 +266,10 @@ def plan_crops(
     else:
         catalog, root = read_class_folders(folder, tree.names, tree.canonical)
     media = plan_media(media_root or root, opens_gcs=is_enterprise())
-    return SplitPlan(split, catalog, None, media, crops_field=label_field)
-
-
-def check_crops(dataset_name: str = CROPS_DATASET, **parameters: Any) -> SplitPlan:
-    """Says what ``ingest_crops`` would take; writes nothing, and raises the same errors."""
-    plan = plan_crops(dataset_name, **parameters)
+    plan = SplitPlan(split, catalog, None, media, crops_field=label_field)
     dataset = find_dataset(dataset_name, only_look=True)
     if dataset is not None:
-        refuse_other_source(dataset, plan, plan.media)
+        refuse_other_source(dataset, plan, media)
     return plan
 
 
