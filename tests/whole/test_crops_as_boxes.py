@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from fathomnet_voxel51.relabelling import (
     check_corrections,
     export_corrections,
     export_dataset,
+    reconcile_labels,
     relabel_boxes,
     undo_relabel,
 )
@@ -354,6 +356,31 @@ def test_an_export_of_crops_that_is_ingested_again_makes_the_same(
     assert documents(dataset, passing) == documents(paired.crops, passing)
     (once,) = export_dataset(dataset, tmp_path / "again").files
     assert Path(once).read_bytes() == Path(file).read_bytes()
+
+
+def test_old_names_become_new_ones_and_it_is_undone(paired: Paired, tmp_path: Path) -> None:
+    before = paired.by_number("label")
+    counts = Counter(before[1].values())
+    (first, _), (second, _), (third, number), *_ = counts.most_common()
+    new, one, other, *_ = (name for name in load_taxonomy().concepts if name not in counts)
+    table = tmp_path / "old.csv"
+    lines = (f"{first},{new}", f"{second},{new}", f"{third},{one}; {other}")
+    table.write_text("\n".join(("old,new", *lines)))
+    both = (paired.boxes, paired.crops)
+    for one in both:
+        add_taxonomy_ranks(one)
+    dry = [reconcile_labels(one, table=str(table), dry_run=True) for one in both]
+    done = [reconcile_labels(one, table=str(table)) for one in both]
+    assert dry[0] == dry[1]
+    for one in done:
+        assert (one.merged, one.ambiguous) == (dry[0].merged, number)
+        assert one.merged > 10 and one.replacements == dry[0].replacements
+    same(paired, ("label", *RANK_ATTRIBUTES))
+    shown = paired.crops.load_saved_view(done[1].view)
+    assert set(shown.values("ground_truth.label")) == {third} and len(shown) == number
+    assert [undo_relabel(one).restored for one in both] == [one.merged for one in done]
+    assert paired.by_number("label") == before
+    same(paired, RANK_ATTRIBUTES)
 
 
 @pytest.mark.parametrize(

@@ -241,8 +241,7 @@ def check_crops(
     """Says what ``ingest_crops`` would take; writes nothing, and raises the same errors."""
     faults = []
     if bool(table) == bool(folder):
-        problem = "name one of them, not both" if table else "name one of them"
-        faults.append(Fault("table, folder", problem))
+        faults.append(Fault("table, folder", "name one of them" + ", not both" * bool(table)))
     if split not in SPLITS:
         faults.append(Fault("split", f"{split!r} is not {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"))
     problem = field_problem(label_field)

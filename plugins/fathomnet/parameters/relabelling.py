@@ -104,7 +104,7 @@ class ReconcileLabels(Parameters):
 
     field: Annotated[
         LabelsField,
-        Field(title="Boxes", description="The field whose boxes, or crops, are renamed"),
+        Field(title="Labels", description="The field whose boxes, or crops, are renamed"),
     ] = names.GROUND_TRUTH
     table: Annotated[
         PathText,

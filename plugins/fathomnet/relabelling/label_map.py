@@ -248,7 +248,7 @@ def reconcile_labels(
 
     Args:
         dataset: a FiftyOne dataset.
-        field: the field of boxes.
+        field: the field of boxes, or of one label an image, such as those of crops.
         table: file of old and new names, see ``taxonomy.label_map.read_replacements``; empty for
             what the label map of the dataset says of its deprecated names.
         dry_run: report exactly what would change, without writing anything.
