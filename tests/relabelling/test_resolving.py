@@ -355,6 +355,7 @@ def test_labels_are_resolved_by_the_label_map_of_their_dataset(
 ) -> None:
     hand = "name,parent,status,maps_to\nCopepoda,,,\ncopepod dead,Copepoda,,\n"
     hand += "Clyone,,deprecated,Clione\nClione,,,\ndetritus,,special,\n"
+    hand += "Euphausia,my own group,,\nmy own group,,,\n"
     set_label_map(plankton, written(tmp_path, hand))
     done = resolve_names(plankton, folder=str(tmp_path))
     there = map_of(tmp_path)
@@ -363,6 +364,8 @@ def test_labels_are_resolved_by_the_label_map_of_their_dataset(
     assert there["detritus"]["status"] == "special"
     assert there["Clyone"]["maps_to"] == "Clione"
     assert there["Clione"]["parent"] == "Pteropoda"
+    # Nothing of the map that was there is lost, also where no label has it.
+    assert there.keys() >= {"Euphausia", "my own group"}
 
 
 def test_a_field_of_one_label_an_image_and_lists_of_names_are_resolved_alike(

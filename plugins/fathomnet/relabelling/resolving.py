@@ -140,7 +140,7 @@ def resolve_names(
 
     Args:
         dataset: a FiftyOne dataset.
-        field: the field whose labels are resolved, by the label map of the dataset.
+        field: the field whose labels are resolved, with the names of the dataset's label map.
         file: in place of a field a file of names, see ``taxonomy.label_map.read_names``; a label
             map counts as the map at hand.
         folder: takes ``label_map.csv``, ``doubtful_names.csv`` and ``worms_answers.json``.
@@ -236,7 +236,7 @@ def _given(
         given = read_names(file)
         return given, labels, {one.name: one for one in given}
     path = labels_path(dataset, field)
-    names = set()
+    names = {""}
     for label, number in dataset_of(dataset).count_values(f"{path}.label").items():
         name = " ".join((label or "").split())
         names.add(name)
@@ -245,7 +245,11 @@ def _given(
     known = {one.name: one for one in label_map.names} if label_map else {}
     for name in special_names(dataset):
         known.setdefault(name, MappedName(name, status="special"))
-    return tuple(known.get(one, MappedName(one)) for one in sorted(names - {""})), labels, known
+    if names == {""}:
+        return (), labels, known
+    # What the map at hand has and no label has stays in the new one.
+    names = (names | known.keys()) - {""}
+    return tuple(known.get(one, MappedName(one)) for one in sorted(names)), labels, known
 
 
 @dataclass(frozen=True, slots=True)
