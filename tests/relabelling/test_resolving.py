@@ -306,7 +306,11 @@ def test_what_the_map_at_hand_says_of_names_that_worms_does_not_know_stays(
 def test_a_map_that_is_resolved_again_stays_as_it_is_and_nobody_is_asked(
     plankton: fo.Dataset, server: AphiaServer, tmp_path: Path
 ) -> None:
-    first = resolve_names(plankton, folder=str(tmp_path))
+    shares: list[float] = []
+    first = resolve_names(
+        plankton, folder=str(tmp_path), progress=lambda share, _: shares.append(share)
+    )
+    assert shares == sorted(shares) and shares[-1] == 1
     files = {name: (tmp_path / name).read_bytes() for name in (LABEL_MAP, DOUBTFUL, ANSWERS)}
     asked = list(server.asked)
     assert first.questions == len(asked) > 10
@@ -345,6 +349,7 @@ def test_what_somebody_decides_in_the_map_counts_when_it_is_resolved_again(
     assert there["detritus"]["status"] == "special"
     assert there["zoea"]["parent"] == "Malacostraca"
     told = {one.name: one.told for one in again.doubts}
+    assert {one.name: one.labels for one in again.doubts}["egg"] == 1
     assert told["egg"] == "there is no AphiaID 77"
     assert not {"Clyone", "Beroe", "detritus"} & set(told)
     assert set_label_map(plankton, again.label_map).hash == again.hash

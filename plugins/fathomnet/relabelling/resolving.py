@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -232,15 +232,17 @@ def _given(
 ) -> tuple[tuple[MappedName, ...], Counter[str], dict[str, MappedName]]:
     """The names, how many labels have each (folded), and what the label map at hand says."""
     labels: Counter[str] = Counter()
+    names = {""}
+    # Beside a file the labels are only counted, where there are any.
+    if not file or dataset.get_field(field) is not None:
+        path = labels_path(dataset, field)
+        for label, number in dataset_of(dataset).count_values(f"{path}.label").items():
+            name = " ".join((label or "").split())
+            names.add(name)
+            labels[folded(name)] += number
     if file:
         given = read_names(file)
         return given, labels, {one.name: one for one in given}
-    path = labels_path(dataset, field)
-    names = {""}
-    for label, number in dataset_of(dataset).count_values(f"{path}.label").items():
-        name = " ".join((label or "").split())
-        names.add(name)
-        labels[folded(name)] += number
     label_map = label_map_of(dataset)
     known = {one.name: one for one in label_map.names} if label_map else {}
     for name in special_names(dataset):
@@ -266,7 +268,7 @@ class _Found:
     entry: MappedName
     record: AphiaRecord | None = None
     way: tuple[int, ...] = ()
-    doubtful: tuple[tuple[Doubtful, str, str], ...] = field(default=())
+    doubtful: tuple[tuple[Doubtful, str, str], ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -283,11 +285,12 @@ def _resolved(plan: NamesToResolve, register: Register, progress: Progress) -> d
     found: dict[str, _Found] = {}
     waiting: Sequence[MappedName] = plan.names
     while waiting:
+        part = portion(progress, *((0.9, 1.0) if found else (0.0, 0.9)))
         to_ask = [one.name for one in waiting if one.status == "active"]
-        register.ask_names(to_ask, portion(progress, 0.0, 0.3))
+        register.ask_names(to_ask, portion(part, 0.0, 0.3))
         for done, one in enumerate(waiting):
-            label = f"placing {done:,}/{len(waiting):,}: {one.name}"
-            progress(0.3 + 0.7 * done / len(waiting), label)
+            label = f"placing {done:,}/{len(waiting):,} names: {one.name}"
+            part(0.3 + 0.7 * done / len(waiting), label)
             found[folded(one.name)] = _judged(one, register)
         # What stays outside WoRMS needs the names above it, and an old name those it has become.
         needed: dict[str, MappedName] = {}
