@@ -200,8 +200,11 @@ def test_what_is_doubtful_is_listed_with_what_to_do(
     assert done.doubtful == 28
     assert doubts["detritus"]["labels"] == "2"
     assert "special" in doubts["detritus"]["advice"]
-    assert "Clione, Author, 1840, AphiaID 137821" in doubts["Clyone"]["told"]
-    assert "if Clione is meant" in doubts["Clyone"]["advice"]
+    assert (
+        "Clione Author, 1840 (AphiaID 137821, genus, Animalia, accepted, near_1)"
+        == doubts["Clyone"]["told"]
+    )
+    assert "Clione as maps_to, if that is meant" in doubts["Clyone"]["advice"]
     assert "1434" in doubts["Beroe"]["told"] and "4321" in doubts["Beroe"]["told"]
     # Of the two the one that lives in the sea.
     assert "AphiaID 1248" in doubts["Ctenophora"]["advice"]
@@ -472,6 +475,18 @@ def test_without_a_network_one_sentence_says_so_at_once(
         f"Check the network and {worms.SERVICE_VARIABLE}, then run it again.",
     ]
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_server_without_an_address_is_told_before_anybody_is_asked(
+    dataset_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, dataset = listed(tmp_path, "Oithona"), fo.Dataset(dataset_name)
+    for address in ("nonsense", "ftp://worms.example", "https://", "user:secret@worms"):
+        monkeypatch.setenv(worms.SERVICE_VARIABLE, address)
+        with pytest.raises(SetupError, match="names no address") as raised:
+            resolve_names(dataset, file=names, folder=str(tmp_path / "out"))
+        assert "secret" not in str(raised.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_nobody_knows_is_answered_by_nothing_at_all(

@@ -36,7 +36,10 @@ class ResolveNames(StageOperator[parameters.ResolveNames]):
         left = len(plan.names) - plan.answered
         minutes = left * _SECONDS_A_NAME / 60
         known = f"; {plan.answered:,} have their answers already" if plan.answered else ""
-        facts = f"{counted(len(plan.names), 'name', 'names')} for WoRMS{known}", str(plan.label_map)
+        facts = (
+            f"{counted(len(plan.names), 'name', 'names')} for WoRMS{known}",
+            f"the label map is {plan.label_map}",
+        )
         warnings = told_minutes(minutes, "as fast as WoRMS likes to be asked")
         if is_there(plan.label_map):
             warnings = (*warnings, f"{plan.label_map} is there and is replaced")

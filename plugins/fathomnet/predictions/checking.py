@@ -539,6 +539,7 @@ def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> Placed
         problem = f"the box ({box}) lies wholly outside {image}"
         if unmeasured[row]:
             problem = "the box is in pixels, and the size of its image is not known"
+            problem += ": compute the metadata of the dataset first"
         faulty.append(Fault(boxes.places[row], problem))
     sound = there & ~unmeasured & ~outside
     rows: list[list[int]] = [[] for _ in images.ids]

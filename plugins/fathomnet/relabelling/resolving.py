@@ -47,7 +47,8 @@ _NEAREST: Final = 5
 """The most records that a doubt tells."""
 _TOP: Final = "superdomain"
 """The rank of what WoRMS puts above the kingdoms, and the pinned tree does not."""
-_GO_ON: Final = f"and resolve {LABEL_MAP} again, as the file"
+_GO_ON: Final = f"in {LABEL_MAP}, and resolve that again, as the file"
+_OUTSIDE: Final = "give it a parent; or the status special, if it is no taxon"
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +316,7 @@ def _judged(entry: MappedName, register: Register) -> _Found:
         record, doubtful = next(among, None) or register.record(entry.aphia_id), []
         if record is None:
             told = f"there is no AphiaID {entry.aphia_id}"
-            doubtful = [("not found", told, f"correct its aphia_id, {_GO_ON}")]
+            doubtful = [("not found", told, f"correct its aphia_id: {_GO_ON}")]
     if record is None:
         return _Found(entry, doubtful=tuple(doubtful))
     if record.is_marine is False and not record.is_brackish:
@@ -353,16 +354,12 @@ def choose(
     exact = [one for one in records if (one.match or "").startswith("exact")]
     if not exact and records:
         told = "; ".join(map(_described, records[:_NEAREST]))
-        advice = (
-            f"if {records[0].name} is meant, write deprecated as its status and that name as "
-            f"maps_to, {_GO_ON}; or write its parent; or special, if it is no taxon"
-        )
+        meant = f"the status deprecated and {records[0].name} as maps_to, if that is meant"
+        advice = f"{_OUTSIDE}; or {meant}: {_GO_ON}"
         return None, [("near spelling", told, advice)]
     if not exact:
-        advice = (
-            "write its parent; or deprecated as its status and what it has become as maps_to, "
-            f"{_GO_ON}; or special, if it is no taxon"
-        )
+        known = "the status deprecated and its other name as maps_to, if it has one"
+        advice = f"{_OUTSIDE}; or {known}: {_GO_ON}"
         return None, [("not found", "nothing like it", advice)]
     taken = exact
     for is_better in (
@@ -374,12 +371,12 @@ def choose(
             taken = [one for one in taken if is_better(one)] or taken
     others = "; ".join(map(_described, exact[:_NEAREST]))
     if len({one.accepted_id for one in taken}) > 1:
-        return None, [("several taxa", others, f"write the aphia_id of what is meant, {_GO_ON}")]
+        return None, [("several taxa", others, f"give it the aphia_id of what is meant: {_GO_ON}")]
     chosen = min(taken, key=lambda one: (one.accepted_id != one.aphia_id, one.aphia_id))
     doubtful: list[tuple[Doubtful, str, str]] = []
     if len({one.accepted_id for one in exact}) > 1:
         advice = (
-            f"{_described(chosen)} was taken; if another is meant, write its aphia_id, {_GO_ON}"
+            f"{_described(chosen)} was taken; if another is meant, give it that aphia_id: {_GO_ON}"
         )
         doubtful.append(("homonym", others, advice))
     if chosen.name != name:
@@ -390,11 +387,12 @@ def choose(
 
 def _described(record: AphiaRecord) -> str:
     """A record in words: its name, authority, rank and number."""
-    words = [record.name or "", record.authority or "", f"AphiaID {record.aphia_id}"]
-    words += [(record.rank or "").lower(), record.kingdom or "", record.status or ""]
+    words = [f"AphiaID {record.aphia_id}", (record.rank or "").lower()]
+    words += [record.kingdom or "", record.status or ""]
     match = record.match or ""
     words.append("" if match.startswith("exact") else match)
-    return ", ".join(filter(None, words))
+    name = " ".join(filter(None, (record.name, record.authority)))
+    return f"{name} ({', '.join(filter(None, words))})"
 
 
 def _no_name(name: str, labels: Mapping[str, int]) -> Doubt:

@@ -320,8 +320,14 @@ class Answers(BaseModel):
 
         Raises:
             InputError: the file is something else, or holds what another server has answered.
+            SetupError: the server that is to be asked has no address.
         """
         service = (os.environ.get(SERVICE_VARIABLE, "").strip() or SERVICE).rstrip("/")
+        if not re.match("https?://[^/]", service):
+            # It is not shown: somebody may have put a password there.
+            raise SetupError(
+                f"{SERVICE_VARIABLE} names no address\nset it to one such as {SERVICE}"
+            )
         if not file.exists():
             return cls(service=service)
         source = read_source(file)
