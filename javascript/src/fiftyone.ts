@@ -11,7 +11,10 @@ interface Atom<Value> {
 /** What an operator is called with. */
 export interface Context {
   params: Record<string, unknown>;
-  state: { snapshot: { getPromise<Value>(atom: Atom<Value>): Promise<Value> } };
+  state: {
+    snapshot: { getPromise<Value>(atom: Atom<Value>): Promise<Value> };
+    set<Value>(atom: Atom<Value>, change: (value: Value) => Value): void;
+  };
 }
 
 interface OperatorHooks {
@@ -57,6 +60,9 @@ interface AppGlobals {
   __fos__: {
     getSampleSrc(path: string): string;
     datasetName: Atom<string | null>;
+    datasetId: Atom<string | null>;
+    /** Which attributes of a field's labels are written out; from 1.21 on. */
+    shownLabelAttributes?: (field: string) => Atom<string[]>;
     fieldSchema(of: { space: "SAMPLE" }): Atom<Record<string, Field>>;
   };
   __fosp__: { usePanelId(): string };

@@ -4,6 +4,7 @@ import { offer, show } from "./doors";
 import { type Context, app } from "./fiftyone";
 import { PLUGIN } from "./server";
 import { addStyle } from "./style";
+import { doubted, isNew, withSuggestion } from "./tiles";
 import { hideOnce, unreadable } from "./tooltips";
 
 const { Operator, OperatorConfig, registerOperator } = app.__foo__;
@@ -42,11 +43,40 @@ class TidyTooltips extends Operator {
   }
 }
 
+class WriteSuggestions extends Operator {
+  get config(): object {
+    return new OperatorConfig({
+      name: "write_suggestions",
+      label: "Write suggestions on the tiles of suspects",
+      unlisted: true,
+      onDatasetOpen: true,
+    });
+  }
+
+  /** Of the field that a search has just written to, which the App may not know yet, or of all. */
+  async execute({ params, state }: Context): Promise<void> {
+    const { datasetId, fieldSchema, shownLabelAttributes } = app.__fos__;
+    if (!shownLabelAttributes) return;
+    const [dataset, fields] = await Promise.all([
+      state.snapshot.getPromise(datasetId),
+      state.snapshot.getPromise(fieldSchema({ space: "SAMPLE" })),
+    ]);
+    if (!dataset) return;
+    for (const field of params.field ? [String(params.field)] : doubted(fields)) {
+      if (isNew(window.localStorage, dataset, field)) {
+        state.set(shownLabelAttributes(field), withSuggestion);
+      }
+    }
+  }
+}
+
 addStyle();
 registerOperator(ShowReviewSet, PLUGIN);
 registerOperator(TidyTooltips, PLUGIN);
+registerOperator(WriteSuggestions, PLUGIN);
 // A dataset that is opened with the page may be there before this is.
 void app.__foo__.executeOperator(`${PLUGIN}/tidy_tooltips`);
+void app.__foo__.executeOperator(`${PLUGIN}/write_suggestions`);
 app.__fop__.registerComponent({
   name: "FathomNetReview",
   label: "FathomNet: review",

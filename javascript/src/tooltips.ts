@@ -16,11 +16,11 @@ export interface Field {
 
 type Kept = Pick<Storage, "getItem" | "setItem">;
 
-const LISTS = ["detections", "classifications"];
+export const LISTS = ["detections", "classifications"];
 const OF_THIS_PROJECT = "annotation_id";
 const VECTOR = "fiftyone.core.fields.VectorField";
 
-const listed = (fields: Field["fields"]): Field[] => Object.values(fields ?? {});
+export const listed = (fields: Field["fields"]): Field[] => Object.values(fields ?? {});
 
 /** By each field of boxes that this project has made: the attributes that are nothing for people. */
 export function unreadable(fields: Field["fields"]): Map<string, string[]> {

@@ -194,7 +194,9 @@ def keep(dataset: Any, findings: Findings, result: LabelErrorsResult, progress: 
         done += written
         progress(0.8 * done / len(images), f"writing scores {done:,}/{len(images):,} images")
     progress(0.8, "saving the views")
-    if is_list(box):
+    # From 1.21 on, when MirisStream came, the App writes several attributes of a label on its tile;
+    # `javascript/src/tiles.ts` chooses them.
+    if is_list(box) and not hasattr(fo, "MirisStream"):
         show_on_patches(dataset, field, (names.SUGGESTED_LABEL, names.SUSPICION))
     beside = [one for pair in findings.partners.items() for one in (pair[0], *pair[1])]
     _save(dataset, names.SUSPECTS, findings, doubts.suspects.tolist())

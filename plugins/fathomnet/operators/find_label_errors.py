@@ -7,6 +7,7 @@ from ..dataset.records import why_outdated
 from ..dataset.schema import labels_path
 from ..errors import FathomNetError, InputError
 from ..label_errors import check_label_errors
+from ..names import GROUND_TRUTH, PLUGIN_NAME
 from ..parameters import evaluation as parameters
 from ..text import counted
 from .base import StageOperator
@@ -43,6 +44,12 @@ class FindLabelErrors(StageOperator[parameters.FindLabelErrors]):
             )
         fact = f"{counted(labels, 'label is', 'labels are')} compared with {' and '.join(by)}"
         return Preview(facts=(fact,), warnings=tuple(warnings))
+
+    def show(self, ctx: Any, result: Mapping[str, Any]) -> None:
+        super().show(ctx, result)
+        # Tiles say what is suggested, and how surely, from now on.
+        field = ctx.params.get("gt_field") or GROUND_TRUTH
+        ctx.trigger(f"{PLUGIN_NAME}/write_suggestions", {"field": field})
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         if not result:
