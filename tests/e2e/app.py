@@ -194,7 +194,7 @@ class App:
 
     def confirm(self) -> None:
         """Ticks what the form asks before it changes anything."""
-        box = self.form.get_by_role("checkbox", name=re.compile("^Change th(is|ese) "))
+        box = self.form.get_by_role("checkbox", name=re.compile("^(Change|Label) th(is|ese) "))
         with self._form_answers():
             box.check()
 
