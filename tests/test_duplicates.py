@@ -197,6 +197,34 @@ def test_objects_that_nobody_can_look_at_are_counted_and_the_reason_is_told(
         assert reason in result.notes[0]
 
 
+def pictured(
+    name: str, folder: Path, waters: np.ndarray, animals: np.ndarray, places: np.ndarray
+) -> Any:
+    """Images of dark water with one animal each, and the grain of the camera."""
+    lot, samples = np.random.default_rng(5), []
+    for number, (water, animal, (down, right)) in enumerate(
+        zip(waters, animals, places, strict=True)
+    ):
+        picture = np.ones((120, 160, 3)) * water
+        picture[down : down + 30, right : right + 30] += np.kron(animal, np.ones((5, 5)))[..., None]
+        picture += lot.normal(0, 1, picture.shape)
+        file = folder / f"pictured {number}.png"
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(file)
+        samples.append(fo.Sample(filepath=str(file), dive=DIVES[number % 3]))
+    dataset = fo.Dataset(name, persistent=True)
+    dataset.add_samples(samples)
+    return dataset
+
+
+def grouped(dataset: Any) -> list[list[int]]:
+    """The places of the images of each group."""
+    groups: dict[int, list[int]] = {}
+    for number, group in enumerate(dataset.values("duplicate_group")):
+        if group is not None:
+            groups.setdefault(group, []).append(number)
+    return sorted(groups.values())
+
+
 def test_pictures_decide_where_all_vectors_are_alike(dataset_name: str, tmp_path: Path) -> None:
     """Dark water with one animal each: a frame and its repeat, moved a little, and all others."""
     lot = np.random.default_rng(2)
@@ -209,18 +237,7 @@ def test_pictures_decide_where_all_vectors_are_alike(dataset_name: str, tmp_path
     # The same animal in other water is another picture, and so is another animal in the same.
     animals[11], places[11] = animals[5], places[5]
     waters[22] = waters[6]
-    samples = []
-    for number in range(IMAGES):
-        picture = np.ones((120, 160, 3)) * waters[number]
-        down, right = places[number]
-        animal = np.kron(animals[number], np.ones((5, 5)))
-        picture[down : down + 30, right : right + 30] += animal[:, :, None]
-        picture += lot.normal(0, 1, picture.shape)
-        file = tmp_path / f"{number}.png"
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(file)
-        samples.append(fo.Sample(filepath=str(file), dive=DIVES[number % 3]))
-    dataset = fo.Dataset(dataset_name, persistent=True)
-    dataset.add_samples(samples)
+    dataset = pictured(dataset_name, tmp_path, waters, animals, places)
     # To the model they are all one: of some different ones it thinks more than of any repeat.
     vectors = 1 + lot.normal(0, 0.01, (IMAGES, 24))
     vectors[11], vectors[22] = vectors[5] + 1e-4, vectors[6] + 1e-4
@@ -228,12 +245,34 @@ def test_pictures_decide_where_all_vectors_are_alike(dataset_name: str, tmp_path
         vectors[image] = vectors[original] + lot.normal(0, 0.002, 24)
     give_vectors(dataset, vectors.astype(np.float32), patches_field="")
     result = find_duplicates(dataset)
-    groups: dict[int, set[int]] = {}
-    for number, group in enumerate(dataset.values("duplicate_group")):
-        groups.setdefault(group, set()).add(number)
-    groups.pop(None, None)
-    assert sorted(map(sorted, groups.values())) == [[2, 30, 31], [7, 45], [8, 50]]
+    assert grouped(dataset) == [[2, 30, 31], [7, 45], [8, 50]]
     assert result.told_apart >= 2
     # With a threshold of one's own the vectors alone decide.
     assert find_duplicates(dataset, threshold=0.9999).groups > 3
     assert "duplicate_group" in dataset.app_config.active_fields.paths
+
+
+def test_pictures_decide_of_more_images_than_each_is_compared_with(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    """A halt of the camera has many repeats, and a model finds many different pictures alike."""
+    halt, alike = range(20, 36), range(36, IMAGES)
+    lot = np.random.default_rng(3)
+    waters = lot.uniform(20, 90, (IMAGES, 3))
+    animals = lot.normal(0, 40, (IMAGES, 6, 6))
+    places = lot.integers(30, 60, (IMAGES, 2))
+    waters[halt], animals[halt], places[halt] = waters[20], animals[20], places[20]
+    places[halt] += lot.integers(-3, 4, (len(halt), 2))
+    waters[alike] = waters[36]
+    dataset = pictured(dataset_name, tmp_path, waters, animals, places)
+    # Each of the two is of one dive; the others are of three.
+    dives = [DIVES[number % 3] for number in range(20)]
+    dataset.set_values("dive", [*dives, *["D4"] * len(halt), *["D5"] * len(alike)])
+    vectors = lot.normal(0, 1, (IMAGES, 24))
+    vectors[halt] = vectors[20] + lot.normal(0, 0.01, (len(halt), 24))
+    vectors[alike] = vectors[36] + lot.normal(0, 0.01, (len(alike), 24))
+    give_vectors(dataset, vectors.astype(np.float32), patches_field="")
+    result = find_duplicates(dataset)
+    pairs_alike = len(alike) * (len(alike) - 1) // 2
+    assert result.told_apart == pairs_alike, "the vectors alone would have taken all for the same"
+    assert grouped(dataset) == [list(halt)]

@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from . import names
 from .dataset.app_defaults import show_on_tiles
@@ -294,8 +296,8 @@ def _same_pictures(
 ) -> tuple[Pairs, int]:
     """The pairs whose pictures are the same, and how many alike by their vectors are not.
 
-    Of each image the few that are most similar are looked at. Where one of a pair cannot be opened,
-    the vectors decide.
+    Of each image the few that are most similar are looked at, and then those that may be of its
+    group. Where one of a pair cannot be opened, the vectors decide.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -323,14 +325,55 @@ def _same_pictures(
         for done, (row, found) in enumerate(zip(rows, pool.map(look, rows), strict=True)):
             progress(done / len(rows), "comparing the pictures")
             looks |= {} if found is None else {row: found}
-    is_seen = np.isin(first, [*looks]) & np.isin(second, [*looks]) & looked_at
-    same = ~is_seen & (scores >= threshold)
-    if is_seen.any():
-        fine, light = _chance(looks, [dives.get(one) for one in ids])
-        matches, distances = _compared(looks, first[is_seen], second[is_seen])
-        same[is_seen] = (matches >= fine) & (distances <= light)
-    told_apart = int((~same & (scores >= threshold)).sum())
+    opened = np.isin(first, [*looks]) & np.isin(second, [*looks])
+    same = ~opened & (scores >= threshold)
+    told_apart = 0
+    if opened.any():
+        chance = _chance(looks, [dives.get(one) for one in ids])
+        is_seen = np.flatnonzero(opened & looked_at)
+        same[is_seen] = _match(looks, first[is_seen], second[is_seen], chance)
+        linked = _look_on(looks, pairs, same, opened & ~looked_at, chance)
+        told_apart = int((~linked & (scores >= threshold)).sum())
     return Pairs(first[same], second[same], scores[same]), told_apart
+
+
+def _look_on(
+    looks: Mapping[int, Look],
+    pairs: Pairs,
+    same: npt.NDArray[np.bool_],
+    unseen: npt.NDArray[np.bool_],
+    chance: tuple[float, float],
+) -> npt.NDArray[np.bool_]:
+    """Looks at pairs that are linked by others whose pictures are the same, and marks those alike.
+
+    A long halt of the camera has more repeats than are looked at of each image. In their order,
+    as groups are made, each image that repeats no earlier one is compared with those linked to it.
+
+    Args:
+        looks: of the images.
+        pairs: of images, sorted by the first of each.
+        same: (N,) which pairs are the same, as far as is known; changed in place.
+        unseen: (N,) which pairs nobody has looked at.
+        chance: the result of ``_chance``.
+
+    Returns:
+        (N,) which pairs are linked.
+    """
+    first, second = pairs.first, pairs.second
+    images = int(second.max()) + 1
+    links = coo_matrix((np.ones(same.sum()), (first[same], second[same])), (images, images))
+    _, parts = connected_components(links, directed=False)
+    linked: npt.NDArray[np.bool_] = parts[first] == parts[second]
+    wanted = unseen & linked
+    repeats: set[int] = set()
+    for one in np.unique(first[same | wanted]).tolist():
+        if one in repeats:
+            continue
+        own = np.arange(*np.searchsorted(first, (one, one + 1)))
+        new = own[wanted[own]]
+        same[new] = _match(looks, first[new], second[new], chance)
+        repeats.update(second[own[same[own]]].tolist())
+    return linked
 
 
 def _nearest_pairs(first: Positions, second: Positions, scores: Floats) -> npt.NDArray[np.bool_]:
@@ -388,6 +431,15 @@ def _compared(
         lights = (np.stack([look.light for look in some]) for some in (ones, others))
         distances.append(np.abs(np.subtract(*lights, dtype=np.float64)).mean(axis=1))
     return np.concatenate(matches), np.concatenate(distances)
+
+
+def _match(
+    looks: Mapping[int, Look], first: Positions, second: Positions, chance: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """(N,) whether the pictures of pairs are more alike than those drawn by lot."""
+    matches, distances = _compared(looks, first, second)
+    fine, light = chance
+    return (matches >= fine) & (distances <= light)
 
 
 def _chance(looks: Mapping[int, Look], dives: Sequence[str | None]) -> tuple[float, float]:
