@@ -160,3 +160,60 @@ def test_boxes_that_share_what_they_get_are_alone_in_getting_it(
     ]
     assert sum(change_images(dataset, made)) == 2
     assert dataset.values(f"{BOXES}.score") == [[2.0, 2.0], [1.0, 1.0], [1.0, 2.0]]
+
+
+def test_crops_get_each_its_own_values_and_only_where_the_label_is_the_one_that_was_seen(
+    dataset_name: str, either_way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fathomnet_voxel51.dataset.writes.TOGETHER", 3)
+    dataset = fo.Dataset(dataset_name)
+    dataset.add_samples(
+        fo.Sample(filepath=f"/{number}.png", thing=fo.Classification(label="A", mark="old"))
+        for number in range(8)
+    )
+    dataset.add_dynamic_sample_fields()
+    declare(dataset, {"found": fo.IntField(), "thing.score": fo.FloatField()})
+    declare(dataset, {"other": fo.EmbeddedDocumentField(fo.Classification)})
+    samples, labels = dataset.values(["id", "thing.id"])
+
+    def made(*, mark: str | None = "new") -> list[ImageChange]:
+        return [
+            ImageChange(
+                sample,
+                {
+                    "found": None if number == 5 else number,
+                    "other": {"_cls": "Classification", "label": f"$label {number}"},
+                },
+                {"thing": {label: {"score": float(number), "mark": mark if number else "$x"}}},
+                {"thing": {label: 0}},
+            )
+            for number, (sample, label) in enumerate(zip(samples, labels, strict=True))
+        ]
+
+    before = dataset.values("last_modified_at")
+    assert sum(change_images(dataset, made(), none_removes=True)) == 8
+    assert dataset.values("found") == [0, 1, 2, 3, 4, None, 6, 7]
+    assert dataset.values("thing.score") == [float(one) for one in range(8)]
+    assert dataset.values("thing.mark") == ["$x", *["new"] * 7]
+    assert dataset.values("thing.label") == ["A"] * 8 and dataset.values("thing.id") == labels
+    assert dataset.values("other.label") == [f"$label {one}" for one in range(8)]
+    after = dataset.values("last_modified_at")
+    assert all(one < two for one, two in zip(before, after, strict=True))
+    stored = [*dataset._sample_collection.find().sort("_id")]
+    assert not any(name.startswith("_fathomnet") for one in stored for name in one)
+    if either_way == "collection":
+        assert "found" not in stored[5]
+    # A field that holds a label is replaced, not merged with what was there.
+    change = ImageChange(samples[0], {"other": {"_cls": "Classification", "confidence": 0.5}})
+    deque(change_images(dataset, [change], none_removes=True), maxlen=0)
+    assert dataset.values("other.label")[0] is None
+    # Somebody gives a crop another label, and one of them goes.
+    sample = dataset[samples[4]]
+    sample.thing = fo.Classification(label="B")
+    sample.save()
+    dataset.delete_samples(samples[6])
+    with pytest.raises(DatasetError, match=r"boxes of [12] images were replaced"):
+        deque(change_images(dataset, made(mark=None), True, "replaced"), maxlen=0)
+    dataset.reload()
+    left = dataset._sample_collection.find_one({"_id": sample._id})["thing"]
+    assert left["label"] == "B" and left.get("score") is None
