@@ -200,10 +200,8 @@ def test_what_is_doubtful_is_listed_with_what_to_do(
     assert done.doubtful == 28
     assert doubts["detritus"]["labels"] == "2"
     assert "special" in doubts["detritus"]["advice"]
-    assert (
-        doubts["Clyone"]["told"]
-        == "Clione Author, 1840 (AphiaID 137821, genus, Animalia, accepted, near_1)"
-    )
+    told = "Clione Author, 1840 (AphiaID 137821, genus, Animalia, accepted, near_1)"
+    assert doubts["Clyone"]["told"] == told
     assert "Clione as maps_to, if that is meant" in doubts["Clyone"]["advice"]
     assert "1434" in doubts["Beroe"]["told"] and "4321" in doubts["Beroe"]["told"]
     # Of the two the one that lives in the sea.
@@ -481,7 +479,7 @@ def test_a_server_without_an_address_is_told_before_anybody_is_asked(
     dataset_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, dataset = listed(tmp_path, "Oithona"), fo.Dataset(dataset_name)
-    for address in ("nonsense", "ftp://worms.example", "https://", "user:secret@worms"):
+    for address in ("nonsense", "ftp://worms.example", "https://", "http://u:secret@worms/rest"):
         monkeypatch.setenv(worms.SERVICE_VARIABLE, address)
         with pytest.raises(SetupError, match="names no address") as raised:
             resolve_names(dataset, file=names, folder=str(tmp_path / "out"))

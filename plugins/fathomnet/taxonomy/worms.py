@@ -21,7 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from yarl import URL
 
 from ..errors import Fault, InputError, SetupError
-from ..files.network import TRUST, proxy_for, read_logins
+from ..files.network import LOGINS, TRUST, proxy_for, read_logins
 from ..files.places import Place
 from ..files.reading import read_source
 from ..files.writing import write_whole
@@ -323,11 +323,11 @@ class Answers(BaseModel):
             SetupError: the server that is to be asked has no address.
         """
         service = (os.environ.get(SERVICE_VARIABLE, "").strip() or SERVICE).rstrip("/")
-        if not re.match("https?://[^/]", service):
+        if not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", service):
             # It is not shown: somebody may have put a password there.
-            raise SetupError(
-                f"{SERVICE_VARIABLE} names no address\nset it to one such as {SERVICE}"
-            )
+            problem = f"{SERVICE_VARIABLE} names no address, or one with a login or a query"
+            advice = f"set it to one such as {SERVICE}; {LOGINS} says logins"
+            raise SetupError(f"{problem}\n{advice}")
         if not file.exists():
             return cls(service=service)
         source = read_source(file)
