@@ -145,6 +145,7 @@ def test_not_a_word_of_a_file_that_was_not_meant_is_repeated(
         "import_predictions": "predictions",
         "ingest_dataset": "test_annotations",
         "ingest_crops": "table",
+        "resolve_names": "file",
         "upload_images": "annotations",
         "find_needles": "pack",
         "compute_embeddings": "model",

@@ -457,9 +457,9 @@ def _names_of_taxa(found: Mapping[str, _Found], answers: Answers) -> dict[int, s
         node = answers.nodes[number]
         if node.rank.lower() == _TOP and number not in asked:
             continue
-        key = folded(node.name)
-        is_taken = own.setdefault(key, number) != number
-        named[number] = f"{node.name} ({number})" if is_taken else node.name
+        name = " ".join(node.name.split())  # as it is read again
+        is_taken = own.setdefault(folded(name), number) != number
+        named[number] = f"{name} ({number})" if is_taken else name
     return named
 
 
