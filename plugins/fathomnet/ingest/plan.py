@@ -241,7 +241,7 @@ def check_crops(
     """Says what ``ingest_crops`` would take; writes nothing, and raises the same errors."""
     faults = []
     if bool(table) == bool(folder):
-        faults.append(Fault("table, folder", "name one of them" + ", not both" * bool(table)))
+        faults.append(Fault("table, folder", "name one of them, not both"))
     if split not in SPLITS:
         faults.append(Fault("split", f"{split!r} is not {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"))
     problem = field_problem(label_field)

@@ -163,7 +163,7 @@ def check_label_map(dataset: Any, file: str = "", version: int | None = None) ->
     """The label map that ``set_label_map`` would set; writes nothing, raises the same errors."""
     reload_known(dataset)
     if bool(file) == (version is not None):
-        problem = "name either a file or an earlier version" + ", not both" * bool(file)
+        problem = "name either a file or an earlier version, not both"
         raise InputError("set_label_map", [Fault("file", problem)])
     if file:
         told = read_label_map(file)
