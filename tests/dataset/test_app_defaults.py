@@ -91,7 +91,7 @@ def test_the_annotate_tab_offers_names_and_nothing_that_is_no_persons_to_set(dat
     assert dataset.label_schemas["ground_truth"] == schema  # somebody's choice stays
 
 
-@pytest.mark.skipif(not hasattr(fo, "list_ontologies"), reason="this FiftyOne has no ontologies")
+@pytest.mark.skipif(not hasattr(fo, "Taxonomy"), reason="this FiftyOne has no ontologies of names")
 @pytest.mark.parametrize(
     ("others", "chosen_by"), [(["Sebastes", "Animalia"], NAMES_OF_BOXES), (["Nautilus x"], None)]
 )

@@ -341,7 +341,7 @@ def test_an_ingest_takes_a_label_map(dataset_name: str, tmp_path: Path, either_w
     if hasattr(dataset, "label_schemas"):
         schema = dataset.label_schemas["ground_truth"]
         assert {"Oithona", "detritus"} <= set(schema["classes"])
-        if hasattr(fo, "AnnotationOntology"):
+        if hasattr(fo, "Taxonomy"):
             assert fo.load_ontology(f"{NAMES_OF_BOXES}: {dataset_name}")
     again = ingest_dataset(dataset_name, catalog, media_root=str(tmp_path), label_map=own)
     assert (again.samples_added, len(label_maps(dataset))) == (0, 1)
@@ -351,7 +351,7 @@ def test_an_ingest_takes_a_label_map(dataset_name: str, tmp_path: Path, either_w
     assert not fo.dataset_exists(f"{dataset_name}-2")
 
 
-@pytest.mark.skipif(not hasattr(fo, "AnnotationOntology"), reason="this FiftyOne has no ontologies")
+@pytest.mark.skipif(not hasattr(fo, "Taxonomy"), reason="this FiftyOne has no ontologies")
 def test_the_annotate_tab_offers_the_names_of_the_map_where_nobody_chose_others(
     dataset_name: str, tmp_path: Path
 ) -> None:
