@@ -55,7 +55,7 @@ def test_labels_are_resolved_by_worms_and_the_map_is_set_and_followed(
     app.wait_until_blocked("name a folder")
     app.fill("Folder", str(out))
     app.wait_until_ready()
-    assert app.facts()[0] == "5 names for WoRMS"
+    assert app.facts()[0] == "5 names to ask WoRMS about"
     app.screenshot(pictures / "resolve-form.png")
     app.submit("Execute")
     result = figures(app.result())
@@ -72,7 +72,7 @@ def test_labels_are_resolved_by_worms_and_the_map_is_set_and_followed(
     app.open_operator(RESOLVE)
     app.fill("Folder", str(out))
     app.wait_until_blocked("somebody has decided something there")
-    app.fill("Names", str(label_map))
+    app.fill("File of names", str(label_map))
     app.wait_until_ready()
     app.submit("Execute")
     app.wait_for_text("says what to do")

@@ -37,7 +37,7 @@ class ResolveNames(StageOperator[parameters.ResolveNames]):
         minutes = left * _SECONDS_A_NAME / 60
         known = f"; {plan.answered:,} have their answers already" if plan.answered else ""
         facts = (
-            f"{counted(len(plan.names), 'name', 'names')} for WoRMS{known}",
+            f"{counted(len(plan.names), 'name', 'names')} to ask WoRMS about{known}",
             f"the label map is {plan.label_map}",
         )
         warnings = told_minutes(minutes, "as fast as WoRMS likes to be asked")

@@ -52,7 +52,7 @@ class ResolveNames(Parameters):
         PathText,
         Widget.FILE,
         Field(
-            title="Names",
+            title="File of names",
             description="In place of a field: a table with a column name, or a label map",
         ),
     ] = ""

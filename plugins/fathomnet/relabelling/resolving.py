@@ -287,8 +287,10 @@ def _resolved(plan: NamesToResolve, register: Register, progress: Progress) -> d
     waiting: Sequence[MappedName] = plan.names
     while waiting:
         part = portion(progress, *((0.9, 1.0) if found else (0.0, 0.9)))
-        to_ask = [one.name for one in waiting if one.status == "active"]
-        register.ask_names(to_ask, portion(part, 0.0, 0.3))
+        # What was on the way to another taxon is known by its number.
+        on_a_way = register.answers.nodes.keys()
+        to_ask = (one for one in waiting if one.status == "active" and one.aphia_id not in on_a_way)
+        register.ask_names([one.name for one in to_ask], portion(part, 0.0, 0.3))
         for done, one in enumerate(waiting):
             label = f"placing {done:,}/{len(waiting):,} names: {one.name}"
             part(0.3 + 0.7 * done / len(waiting), label)
@@ -308,7 +310,8 @@ def _judged(entry: MappedName, register: Register) -> _Found:
     """Takes the record that a name stands for, and asks for its place."""
     if entry.status != "active":
         return _Found(entry)
-    records = [one for one in register.answers.names[entry.name] if one.name and one.aphia_id > 0]
+    records = register.answers.names.get(entry.name, ())
+    records = tuple(one for one in records if one.name and one.aphia_id > 0)
     if entry.aphia_id is None:
         record, doubtful = choose(entry.name, records)
     else:

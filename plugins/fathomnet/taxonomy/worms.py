@@ -406,9 +406,15 @@ class Register:
     def record(self, aphia_id: int) -> AphiaRecord | None:
         """The record of a number; None where there is none.
 
+        Of a taxon that was on the way to another it has what the tree says.
+
         Raises:
             SetupError: there is no usable answer; those before it are kept.
         """
+        node = self.answers.nodes.get(aphia_id)
+        if node is not None:
+            told = {"aphia_id": aphia_id, "name": node.name, "rank": node.rank}
+            return AphiaRecord.model_validate(told)
         if aphia_id not in self.answers.numbers:
             question = f"AphiaRecordByAphiaID/{aphia_id}"
             self.answers.numbers[aphia_id] = self._ask(question, _RECORD.validate_json)
