@@ -1,18 +1,33 @@
-"""The queue of delegated operations: put one on it, follow it to its end, and see what it holds."""
+"""Runs of operators: put one on FiftyOne's queue, follow it to its end, and see which there were.
+
+The queue remembers what was scheduled. What somebody runs at once, from a form, is noted here: how
+far it is, whether it is to stop, and what came of it once its dialog is closed.
+"""
 
 import re
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from pymongo.errors import PyMongoError
+
 from .errors import FathomNetError, OperationFailedError, SetupError
 from .names import PLUGIN_NAME
 from .progress import Progress
+from .text import shortened
 
 POLL_SECONDS = 0.5
+
+NOTED: Final = 10
+"""Runs at once that are remembered of a dataset; the oldest ones are forgotten."""
+_STORE: Final = "fathomnet_runs"
+_MEMBER: Final = 2_000
+"""Characters that are kept of a member of what such a run returned."""
 
 SILENCE: Final = timedelta(minutes=5)
 """Stages tell more often how far they are, but while a model is loaded or a map is drawn."""
@@ -96,19 +111,20 @@ def follow(operation_id: str, progress: Progress) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An operation of this project in FiftyOne's queue.
+    """A run of an operator of this project: from FiftyOne's queue, or at once from a form.
 
     Attributes:
-        id: of the operation.
+        id: of the operation, or the key under which it was noted.
         operator: its name without the plugin's.
         state: ``queued``, ``scheduled``, ``running``, ``completed`` or ``failed``.
-        queued_at: UTC; None where FiftyOne did not note it.
+        queued_at: UTC, when it was queued, or began at once; None where FiftyOne did not note it.
         values: its parameters.
         progress: the share done, 0 to 1.
         doing: what it does at the moment, or did last.
         unheard: what to do where it runs and nothing was heard of it for long; else empty.
         error: why it failed, without a traceback; empty where it did not.
         result: what it returned; empty until it is completed.
+        at_once: whether it was not queued.
     """
 
     id: str
@@ -121,6 +137,7 @@ class Run:
     unheard: str
     error: str
     result: Mapping[str, Any]
+    at_once: bool = False
 
     @property
     def waits(self) -> bool:
@@ -142,23 +159,27 @@ def _unheard(operation: Any) -> str:
         return ""
     status = getattr(operation.status, "updated_at", None)
     heard = [one for one in (operation.started_at, operation.updated_at, status) if one is not None]
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    if not heard or now - max(heard) < SILENCE:
+    if not heard or _now() - max(heard) < SILENCE:
         return ""
     return (
-        f"no word for {(now - max(heard)) // timedelta(minutes=1):,} minutes: if its worker was "
+        f"no word for {(_now() - max(heard)) // timedelta(minutes=1):,} minutes: if its worker was "
         f"killed, mark it as failed (fiftyone delegated fail {operation.id}) and run it again"
     )
 
 
-def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
-    """The operations of this project on a dataset that were queued last, the newest first.
+def _now() -> datetime:
+    """UTC, as FiftyOne writes it."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
-    Those that were about no dataset, such as an upload, are among them.
+
+def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
+    """The runs of this project on a dataset that were queued or begun last, the newest first.
+
+    Those in the queue that were about no dataset, such as an upload, are among them.
 
     Args:
         dataset: a FiftyOne dataset.
-        most: the number of operations at most.
+        most: their number at most.
     """
     from fiftyone.factory import DelegatedOperationPagingParams
     from fiftyone.operators.delegated import DelegatedOperationService
@@ -190,23 +211,146 @@ def newest_runs(dataset: Any, most: int = 10) -> list[Run]:
                 result or {},
             )
         )
+    runs += _noted_runs(dataset)
+    return sorted(runs, key=lambda run: run.queued_at or datetime.min, reverse=True)[:most]
+
+
+class Note:
+    """What is noted of a run at once, while it runs."""
+
+    def __init__(
+        self, dataset: Any, operator: str, values: Mapping[str, Any], progress: Progress
+    ) -> None:
+        began = _now()
+        self._store = None if dataset is None else _store(dataset)
+        self._progress = progress
+        self._key = f"run {began.isoformat()} {secrets.token_hex(4)}"
+        self._noted: dict[str, Any] = {
+            "operator": operator,
+            "state": "running",
+            "began": began.isoformat(),
+            "values": dict(values),
+        }
+        if self._store:
+            for key in sorted(_keys(self._store), reverse=True)[NOTED - 1 :]:
+                for one in (key, _stop_of(key)):
+                    self._store.delete(one)
+        self.hears(0.0, "")
+
+    def hears(self, share: float, label: str) -> None:
+        """Notes how far the run is, and passes it on.
+
+        Raises:
+            OperationFailedError: somebody has cancelled it.
+        """
+        if self._store and (reason := self._store.get(_stop_of(self._key))):
+            raise OperationFailedError(str(reason))
+        self._write(progress=share, doing=label, heard=_now().isoformat())
+        self._progress(share, label)
+
+    def ends(self, result: Mapping[str, Any]) -> None:
+        """Notes what the run returned, long members cut off."""
+        told = {name: shortened(str(value), _MEMBER) for name, value in result.items()}
+        self._write(state="completed", result=told)
+
+    def fails(self, error: BaseException) -> None:
+        """Notes why the run has no result."""
+        # Where the database is the reason, that is what is to be told.
+        with suppress(PyMongoError):
+            self._write(state="failed", error=str(error) or type(error).__name__)
+
+    def _write(self, **members: Any) -> None:
+        self._noted |= members
+        if self._store:
+            self._store.set(self._key, self._noted)
+
+
+@contextmanager
+def noting(
+    dataset: Any, operator: str, values: Mapping[str, Any], progress: Progress
+) -> Iterator[Note]:
+    """Notes a run at once, for ``newest_runs``; of the runs of a dataset the last ten are kept.
+
+    Args:
+        dataset: the FiftyOne dataset that is open; None to note nothing.
+        operator: its name without the plugin's.
+        values: its parameters, as JSON can hold them.
+        progress: called with the share done and a label.
+    """
+    note = Note(dataset, operator, values, progress)
+    try:
+        yield note
+    except BaseException as error:
+        note.fails(error)
+        raise
+
+
+def _store(dataset: Any) -> Any:
+    from fiftyone.operators.store import ExecutionStore
+
+    return ExecutionStore.create(_STORE, dataset_id=dataset._doc.id)
+
+
+def _keys(store: Any) -> list[str]:
+    return [key for key in store.list_keys() if key.startswith("run ")]
+
+
+def _stop_of(key: str) -> str:
+    """Under which it is noted that a run is to stop, by whoever does not run it."""
+    return f"stop {key}"
+
+
+def _noted_runs(dataset: Any) -> list[Run]:
+    """What is noted of runs at once."""
+    store, runs = _store(dataset), []
+    for key in _keys(store):
+        noted = store.get(key)
+        if noted is None:  # forgotten meanwhile
+            continue
+        silence = _now() - datetime.fromisoformat(noted["heard"])
+        unheard = ""
+        if noted["state"] == "running" and silence >= SILENCE:
+            minutes = silence // timedelta(minutes=1)
+            unheard = f"no word for {minutes:,} minutes: if the App was stopped, run it again"
+        runs.append(
+            Run(
+                key,
+                noted["operator"],
+                noted["state"],
+                datetime.fromisoformat(noted["began"]),
+                noted["values"],
+                noted["progress"],
+                noted["doing"],
+                unheard,
+                noted.get("error", ""),
+                noted.get("result") or {},
+                at_once=True,
+            )
+        )
     return runs
 
 
-def cancel(run: Run, reason: str) -> bool:
+def cancel(dataset: Any, run: Run, reason: str) -> bool:
     """Takes a run out of the queue that no worker has taken yet: it counts as failed.
 
+    One that somebody runs at once stops when it says next how far it is. What it has written stays,
+    and is completed when it is run again.
+
     Args:
+        dataset: the dataset that it was listed for.
         run: one of ``newest_runs``.
         reason: what is noted as its error.
 
     Returns:
-        Whether it was still waiting; a run that a worker has taken meanwhile is left alone.
+        Whether it can still be cancelled; one that a worker has taken meanwhile is left alone.
     """
     from bson import ObjectId
     from fiftyone.operators.delegated import DelegatedOperationService
     from fiftyone.operators.executor import ExecutionResult
 
+    if run.at_once and not run.ended:
+        _store(dataset).set(_stop_of(run.id), reason)
+        return True
     if not run.waits:
         return False
     failed = DelegatedOperationService().set_failed(

@@ -202,9 +202,11 @@ class App:
         """Runs the form at once, or leaves it to a worker; waits until the form allows it."""
         self.wait_until_ready()
         choice = self._submit_buttons()
-        if choice.first.inner_text() != how:
+        # FiftyOne's own word for the other one cannot be changed.
+        words = "Run now" if how == "Execute" else how
+        if choice.first.inner_text() != words:
             choice.last.click()
-            self.page.get_by_role("menuitem", name=how).click()
+            self.page.get_by_role("menuitem", name=words).click()
         choice.first.click()
         if how == "Schedule":
             self.wait_for_text("Operation successfully scheduled")

@@ -35,7 +35,7 @@ def test_predictions_are_uploaded_and_a_data_card_is_downloaded(
     app.close()
 
     app.open_operator("FathomNet: report on the dataset")
-    app.tick("Send the files to my browser, if it is executed and not scheduled")
+    app.tick("Send the files to my browser, if it is run now and not scheduled")
     app.wait_for_text("data-card.html is written")
     sent: list[tuple[str, bytes]] = []
     app.page.on(

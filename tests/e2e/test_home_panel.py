@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 from playwright.sync_api import expect
 
-from tests.e2e.app import PATIENCE, App
+from tests.e2e.app import PATIENCE, App, figures
+from tests.e2e.search import LOADING
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
 PANEL = "FathomNet: home"
@@ -57,3 +59,50 @@ def test_what_waits_is_one_click_away_and_a_result_is_read_later(
     app.screenshot(pictures / "home-panel.png")
     app.page.get_by_role("button", name="Show", exact=True).click()
     app.wait_for_samples(WITHOUT_LABEL)
+
+
+def look_until(app: App, words: str) -> None:
+    """Has the panel look again until it says something."""
+    said = app.page.get_by_text(re.compile(words)).first
+    for _ in range(PATIENCE // 1_000):
+        app.page.get_by_role("button", name="Look again").click()
+        app.page.wait_for_timeout(1_000)
+        if said.is_visible():
+            return
+    expect(said).to_be_visible()
+
+
+def test_a_run_at_once_is_watched_and_stopped_in_another_tab_and_its_result_is_read_later(
+    app: App, dataset: Any
+) -> None:
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    # FiftyOne closes no dialog while an operation runs.
+    beside = App(app.page.context.new_page(), app.url)
+    beside.open_dataset(dataset.name, len(dataset))
+    beside.open_panel(PANEL)
+    beside.wait_for_text("There was none yet.")
+
+    app.page.bring_to_front()
+    app.open_operator("FathomNet: compute embeddings")
+    app.fill("Model", "demo-clip")
+    app.choose("Map", "none")
+    app.submit("Execute")
+    look_until(beside, r"^compute_embeddings running, \d+%")
+    beside.page.get_by_role("button", name="Cancel", exact=True).click()
+    beside.wait_for_text("compute_embeddings stops")
+    app.result(LOADING)
+    app.open_details()
+    app.wait_for_text("cancelled in the home panel; run it again to go on from there")
+    app.close()
+    look_until(beside, "^compute_embeddings failed, begun")
+
+    # From the form with the same parameters it goes on; what came of it is read after its dialog.
+    beside.page.get_by_role("button", name="Run again").click()
+    beside.submit("Execute")
+    embedded = figures(beside.result(LOADING))["Embedded"]
+    beside.close()
+    look_until(beside, "^compute_embeddings completed, begun")
+    beside.page.get_by_role("button", name="Result", exact=True).click()
+    item = beside.page.get_by_role("listitem").filter(has_text=f"embedded: {embedded}")
+    expect(item.first).to_be_visible(timeout=PATIENCE)

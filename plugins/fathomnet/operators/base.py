@@ -80,6 +80,9 @@ def _word(value: Any) -> str:
 
 P = TypeVar("P", bound=Parameters)
 
+RUN_NOW: Final = "Run now"
+"""What the button of a form says."""
+
 _PLUMBING: Final = ("panel_id", "panel_state")
 """What the App puts among the parameters of a form that a panel has opened."""
 
@@ -276,7 +279,9 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
         if self.on_view and ctx.dataset is not None:
             see(ctx)
             inputs.view_target(ctx)
-        return types.Property(inputs, view=types.View(label=self.model.heading))
+        # FiftyOne's own word for the other button, "Schedule", cannot be changed.
+        view = types.PromptView(label=self.model.heading, submit_button_label=RUN_NOW)
+        return types.Property(inputs, view=view)
 
     def _require_dataset(self, dataset: Any) -> None:
         """Refuses to work on nothing, or on what a newer version of the project has written."""
@@ -324,12 +329,21 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
             params = self._permitted(ctx)
-            with using_secrets(ctx.secrets), acting_as(user_name(ctx)):
-                result = self.run_to_dict(
-                    params,
-                    self._target_of_run(ctx, params),
+            # The queue remembers what was scheduled, and a program has what it asked for: it sends
+            # nothing of a screen.
+            of_app = not ctx.delegated and "extended" in ctx.request_params
+            with (
+                using_secrets(ctx.secrets),
+                acting_as(user_name(ctx)),
+                delegation.noting(
+                    ctx.dataset if of_app else None,
+                    self.model.operator,
+                    params.model_dump(mode="json"),
                     lambda share, label: ctx.set_progress(progress=share, label=label),
-                )
+                ) as note,
+            ):
+                result = self.run_to_dict(params, self._target_of_run(ctx, params), note.hears)
+                note.ends(result)
         except FathomNetError as error:
             # Its message says all; the App would show it beneath pages of calls that led to it.
             raise error.with_traceback(None) from None

@@ -65,7 +65,7 @@ def add_uploads(inputs: Any, model: type[Parameters], values: Mapping[str, Any])
 def add_download(inputs: Any, ctx: Any) -> None:
     """Adds to a form the choice to be sent what is written, where the App can."""
     if hasattr(ctx.ops, "browser_download"):
-        words = "Send the files to my browser, if it is executed and not scheduled"
+        words = "Send the files to my browser, if it is run now and not scheduled"
         inputs.bool(DOWNLOAD, label=words, default=False, view=types.CheckboxView())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
+from fathomnet_voxel51.errors import OperationFailedError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.relabelling import relabel_boxes
 from fathomnet_voxel51.review import review_labels
 from fathomnet_voxel51.review.sets import read_set
 from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import execute_or_delegate_operator
 
 from tests.panels.driven import DrivenPanel, Told, plugin_module
+from tests.support import screens
 from tests.support.predicted import predicted_dataset
 
 LABELS = "ground_truth.detections.label"
@@ -207,6 +212,74 @@ def test_a_run_that_waits_can_be_cancelled_and_no_other(panel: DrivenPanel, data
     told = panel.fire("cancel_run", run=operation)
     assert "label failed" not in panel.texts()
     assert "already" in told.of("notify")[0]["message"]
+
+
+def run_at_once(dataset: Any, operator: str, by: str = "App", **values: Any) -> Any:
+    """Runs an operator as the App does from a form, or as a program does."""
+    sent = screens.request(dataset) if by == "App" else {"dataset_name": dataset.name}
+    request = json.loads(json.dumps(sent | {"params": values}))
+    return asyncio.run(execute_or_delegate_operator(f"{PLUGIN_NAME}/{operator}", request))
+
+
+def test_a_run_at_once_can_be_read_after_its_dialog_was_closed(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    labelled = run_at_once(dataset, "add_primary_label", field="main_label").result["labelled"]
+    assert run_at_once(dataset, "import_predictions", predictions="/nowhere.csv").error
+    panel.fire("on_load")
+    click(panel, "failed, begun", "Why")
+    assert "/nowhere.csv" in json.dumps(shown(panel)["run_error"])
+    assert "import_predictions failed" not in json.dumps(
+        [one for name, one in shown(panel).items() if name.startswith("waits_")]
+    )
+    click(panel, "completed, begun", "Result")
+    assert f"- **labelled**: {labelled}\n" in shown(panel)["run_result"]["default"] + "\n"
+    # Again with the same parameters, from the form.
+    (prompt,) = click(panel, "completed, begun", "Run again").of("prompt_user_for_operation")
+    assert prompt["operator_uri"] == f"{PLUGIN_NAME}/add_primary_label"
+    assert prompt["params"]["field"] == "main_label"
+
+
+def test_of_what_a_program_calls_nothing_is_noted_and_of_forms_the_last_ten(dataset: Any) -> None:
+    run_at_once(dataset, "add_primary_label", by="program")
+    assert delegation.newest_runs(dataset) == []
+    for number in range(delegation.NOTED + 3):
+        with delegation.noting(dataset, f"run_{number}", {}, silent) as note:
+            note.ends({"number": number})
+    runs = delegation.newest_runs(dataset, most=100)
+    assert [run.result["number"] for run in runs] == [str(one) for one in range(12, 2, -1)]
+
+
+def test_a_run_at_once_says_how_far_it_is_and_stops_where_it_is_cancelled(
+    panel: DrivenPanel, dataset: Any
+) -> None:
+    heard: list[tuple[float, str]] = []
+    with (
+        pytest.raises(OperationFailedError, match="cancelled in the home panel"),
+        delegation.noting(
+            dataset, "find_duplicates", {}, lambda share, label: heard.append((share, label))
+        ) as note,
+    ):
+        note.hears(0.4, "comparing the images")
+        panel.fire("on_load")
+        assert "running, 40%, comparing the images, begun" in panel.texts()
+        click(panel, "running, 40%", "Cancel")
+        note.hears(0.5, "comparing the pictures")
+    assert heard[-1] == (0.4, "comparing the images")
+    (run,) = delegation.newest_runs(dataset)
+    assert (run.state, run.waits) == ("failed", False)
+    panel.fire("on_load")
+    assert "cancelled in the home panel" not in panel.texts()
+    told = panel.fire("cancel_run", run=run.id)
+    assert "has ended already" in told.of("notify")[0]["message"]
+
+
+def test_of_a_run_whose_app_was_stopped_it_says_so(dataset: Any) -> None:
+    note = delegation.Note(dataset, "find_duplicates", {}, silent)
+    assert delegation.newest_runs(dataset)[0].unheard == ""
+    note._write(heard="2026-11-29T10:00:00")
+    (run,) = delegation.newest_runs(dataset)
+    assert "minutes: if the App was stopped, run it again" in run.unheard
 
 
 def test_a_run_that_failed_waits_until_it_went_well(

@@ -1,4 +1,4 @@
-"""The panel to begin with: what is in the dataset, what waits, what comes next, and the queue."""
+"""The panel to begin with: what is in the dataset, what waits, what comes next, and what ran."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -183,7 +183,8 @@ _LETTERS: Final = 300
 """Of a member of a result."""
 _ERROR_LETTERS: Final = 2000
 _CANCELLED: Final = "cancelled in the home panel, before a worker took it"
-"""The error of a run that somebody has cancelled."""
+_STOPPED: Final = "cancelled in the home panel; run it again to go on from there"
+"""The errors of runs that somebody has cancelled."""
 
 
 class HomePanel(DatasetPanel):
@@ -234,9 +235,9 @@ class HomePanel(DatasetPanel):
             params={"operator": step.operator},
         )
 
-        panel.md("##### Runs in the background", name="runs")
+        panel.md("##### Runs", name="runs")
         if not runs:
-            panel.md("None was queued yet.", name="no_runs")
+            panel.md("There was none yet.", name="no_runs")
         for number, run in enumerate(runs):
             self._add_run(ctx, panel, number, run)
 
@@ -272,7 +273,7 @@ class HomePanel(DatasetPanel):
         run = _listed_run(ctx)
         if run is None:
             return
-        if getattr(ctx, "user", None) is not None:
+        if run.at_once or getattr(ctx, "user", None) is not None:
             # Queued as it is, it would run with the rights of whoever queued it first.
             ctx.params.update(operator=run.operator, values=dict(run.values))
             self.open_form(ctx)
@@ -285,12 +286,14 @@ class HomePanel(DatasetPanel):
             ctx.ops.notify(f"{run.operator} is in the queue", variant="success")
 
     def cancel_run(self, ctx: Any) -> None:
-        """Takes a run out of the queue."""
+        """Takes a run out of the queue, or stops one that somebody runs at once."""
         run = _listed_run(ctx)
         if run is None:
             return
-        if delegation.cancel(run, _CANCELLED):
-            ctx.ops.notify(f"{run.operator} is cancelled")
+        if delegation.cancel(ctx.dataset, run, _STOPPED if run.at_once else _CANCELLED):
+            ctx.ops.notify(f"{run.operator} {'stops' if run.at_once else 'is cancelled'}")
+        elif run.at_once:
+            ctx.ops.notify(f"{run.operator} has ended already", variant="error")
         else:
             ctx.ops.notify(f"A worker has taken {run.operator} already", variant="error")
 
@@ -319,7 +322,8 @@ class HomePanel(DatasetPanel):
                 lines.append((f"{labels} {words}", "Show", self.open_labels, params))
         newer: set[str] = set()
         for run in runs:  # the newest first
-            failed = run.state == "failed" and run.error != _CANCELLED
+            # Whoever ran it at once was told in the dialog.
+            failed = run.state == "failed" and run.error != _CANCELLED and not run.at_once
             if failed and run.operator not in newer:
                 params = {"run": run.id}
                 lines.append((f"{run.operator} failed", "Show why", self.show_run, params))
@@ -339,7 +343,8 @@ class HomePanel(DatasetPanel):
         if run.state == "running":
             said = [f"running, {run.progress:.0%}", run.doing, run.unheard]
         if run.queued_at is not None:
-            said.append(f"queued {run.queued_at:%Y-%m-%d %H:%M} UTC")
+            began = "begun" if run.at_once else "queued"
+            said.append(f"{began} {run.queued_at:%Y-%m-%d %H:%M} UTC")
         words = literal(", ".join(filter(None, said)))
         row = panel.h_stack(f"run_{number}", gap=2, align_y="center")
         row.md(f"**{literal(run.operator)}** {words}", name="words", space=_WORDS)
@@ -349,7 +354,8 @@ class HomePanel(DatasetPanel):
             row.btn("show", label=what, on_click=self.show_run, params=params)
             row.btn("again", label="Run again", on_click=self.run_again, params=params)
         # Where FiftyOne has users, its own page of runs knows who may cancel what.
-        if run.waits and getattr(ctx, "user", None) is None:
+        can_stop = run.waits or (run.at_once and not run.ended)
+        if can_stop and getattr(ctx, "user", None) is None:
             row.btn("cancel", label="Cancel", on_click=self.cancel_run, params=params)
         if ctx.panel.state.run != run.id:
             return
