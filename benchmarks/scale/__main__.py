@@ -2,6 +2,7 @@
 
     python -m benchmarks.scale --sizes 1                    # some minutes
     python -m benchmarks.scale --sizes 1,10,100 --pages     # about an hour, and into the pages
+    python -m benchmarks.scale --crops 10000,100000,1000000 --pages
 
 Each stage is a process of its own, against a MongoDB server of this run. Sizes above ten have no
 images: of them, only stages that need none are measured. A run that was killed goes on where it
@@ -28,7 +29,7 @@ from benchmarks.media.connection import Link
 from benchmarks.media.servers import running_origin, running_sink
 from benchmarks.scale.figures import Figure, Kept
 from benchmarks.scale.place import Place
-from benchmarks.scale.report import report, write_pages
+from benchmarks.scale.report import is_of_crops, report, shown_size, write_pages
 from benchmarks.scale.stages import STAGES, Stage
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -42,13 +43,15 @@ class Plan:
 
     Attributes:
         folder: keeps everything until the run is over.
-        sizes: multiples of the real dataset's size.
+        sizes: multiples of the real dataset's size, or numbers of crops.
         operators: whose stages are measured.
+        of_crops: whether crops are measured in place of images with boxes.
     """
 
     folder: Path
     sizes: tuple[float, ...]
     operators: tuple[str, ...]
+    of_crops: bool
 
     def stages(self, place: Place) -> Iterator[Stage]:
         """Those of one size, in order."""
@@ -59,15 +62,17 @@ class Plan:
 
 def main() -> None:
     arguments = _arguments()
-    plan = Plan(arguments.folder, arguments.sizes, arguments.stages)
+    crops: tuple[float, ...] = arguments.crops
+    plan = Plan(arguments.folder, crops or arguments.sizes, arguments.stages, bool(crops))
     if arguments.fresh:
         shutil.rmtree(plan.folder, ignore_errors=True)
     plan.folder.mkdir(parents=True, exist_ok=True)
     kept = Kept(plan.folder)
     for size in plan.sizes:
-        _measure_size(plan, Place.below(plan.folder, size), kept)
+        place = Place.below(plan.folder, size, plan.of_crops)
+        _measure_size(plan, place, kept)
         if not arguments.keep:
-            shutil.rmtree(Place.below(plan.folder, size).folder, ignore_errors=True)
+            shutil.rmtree(place.folder, ignore_errors=True)
     print(report(kept.figures))
     if arguments.pages:
         write_pages(kept.figures)
@@ -80,19 +85,21 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     operators = tuple(dict.fromkeys(stage.operator for stage in STAGES))
-    where = Path(tempfile.gettempdir()) / "fathomnet-scale"
     parser.add_argument("--sizes", type=_numbers, default=(1.0,), help="multiples of 9,306 images")
+    parser.add_argument("--crops", type=_numbers, default=(), help="numbers of crops, instead")
     parser.add_argument(
         "--stages",
         type=lambda text: tuple(text.split(",")),
         default=operators,
         help="operators, in any order; what they need must be among them",
     )
-    parser.add_argument("--folder", type=Path, default=where, help="goes when the run is over")
+    parser.add_argument("--folder", type=Path, help="goes when the run is over")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     parser.add_argument("--fresh", action="store_true", help="forget a run that was killed")
     parser.add_argument("--pages", action="store_true", help="write the tables into the pages")
     arguments = parser.parse_args()
+    what = "fathomnet-scale-of-crops" if arguments.crops else "fathomnet-scale"
+    arguments.folder = arguments.folder or Path(tempfile.gettempdir()) / what
     if unknown := set(arguments.stages) - set(operators):
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
     return arguments
@@ -118,7 +125,8 @@ def _measure_size(plan: Plan, place: Place, kept: Kept) -> None:
 
 
 def _options(place: Place) -> list[str]:
-    return ["--folder", str(place.folder.parent), "--size", str(place.size)]
+    options = ["--folder", str(place.folder.parent), "--size", str(place.size)]
+    return [*options, "--crops"] if place.of_crops else options
 
 
 @contextlib.contextmanager
@@ -151,7 +159,7 @@ def _measure(stage: Stage, place: Place, kept: Kept, environment: dict[str, str]
 
 def _line(figure: Figure) -> str:
     return (
-        f"{figure.size:g}x {figure.stage}: {figure.seconds:.1f} s, "
+        f"{shown_size(figure)} {figure.stage}: {figure.seconds:.1f} s, "
         f"{figure.processor_seconds:.1f} s of processors, "
         f"{figure.peak_mb:,.0f} MB ({figure.above_mb:,.0f} above), "
         f"database {figure.database_mb:,.0f} MB, files {figure.files_mb:,.0f} MB, "
@@ -163,8 +171,9 @@ def _write(figures: list[Figure]) -> None:
     """Written after each measurement, so that a run that is cut short leaves what it has."""
     RESULTS.mkdir(exist_ok=True)
     values = [asdict(figure) for figure in figures]
-    (RESULTS / "scale.json").write_text(json.dumps(values, indent=1))
-    (RESULTS / "scale.md").write_text(report(figures))
+    name = "scale_of_crops" if is_of_crops(figures) else "scale"
+    (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1))
+    (RESULTS / f"{name}.md").write_text(report(figures))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
-"""The files that the stages of one size are given: catalog, predictions and images."""
+"""The files that the stages of one size are given: catalog or crops, predictions, images."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.measure import BOXES, IMAGES
 from benchmarks.scale.drawing import Sketch, write_pack
 from benchmarks.scale.place import Place
 from demo import coco
@@ -15,6 +21,8 @@ from demo.processes import end_with_parent, free_port
 from demo.synthetic import SMALLEST_SIDE, write_catalog, write_predictions_csv
 
 SEED: Final = 1
+DIMENSIONS: Final = 64
+IMAGES_OF_A_DEPLOYMENT: Final = 50
 LONGER_SIDE: Final = 160
 """Pixels of an image; the real ones have 1,920."""
 
@@ -26,17 +34,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--size", type=float, required=True)
+    parser.add_argument("--crops", action="store_true")
     arguments = parser.parse_args()
-    place = Place.below(arguments.folder, arguments.size)
+    place = Place.below(arguments.folder, arguments.size, arguments.crops)
     write_material(place)
-    print(f"{place.size:g}x: {place.images:,} images, {place.boxes:,} boxes")
+    of = "crops" if place.of_crops else f"images, {place.boxes:,} boxes"
+    print(f"{place.folder.name}: {place.images:,} {of}")
 
 
 def write_material(place: Place) -> None:
     """Writes what is not there yet; the predictions come last, and say that all is there."""
     if place.predictions.exists():
         return
-    write_catalog(place.catalog, place.images, place.boxes, SEED)
+    images = round(place.boxes * IMAGES / BOXES) if place.of_crops else place.images
+    write_catalog(place.catalog, images, place.boxes, SEED)
+    if place.of_crops:
+        _write_crops(place)
     if place.has_pixels:
         port = free_port()
         document = json.loads(place.catalog.read_text())
@@ -46,6 +59,33 @@ def write_material(place: Place) -> None:
         place.port.write_text(str(port))
     made = write_predictions_csv(place.folder / "predictions.part", place.catalog)
     made.replace(place.predictions)
+
+
+def _write_crops(place: Place) -> None:
+    """Lists the boxes of the catalog as crops, and gives each a vector that its name decides."""
+    document = json.loads(place.catalog.read_text())
+    images = {one["id"]: one for one in document["images"]}
+    names = {one["id"]: one["name"] for one in document["categories"]}
+    rows = [
+        (
+            f"rois/{box['image_id']}_{box['id']}.png",
+            names[box["category_id"]],
+            images[box["image_id"]]["coco_url"],
+            f"deployment {box['image_id'] // IMAGES_OF_A_DEPLOYMENT}",
+        )
+        for box in document["annotations"]
+    ]
+    with place.table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", "label", "source_url", "deployment"), *rows])
+    dice = np.random.default_rng(SEED)
+    categories = np.array([box["category_id"] for box in document["annotations"]])
+    middles = dice.normal(size=(categories.max() + 1, DIMENSIONS)).astype(np.float32)
+    matrix = middles[categories]
+    matrix += 0.5 * dice.standard_normal(matrix.shape, dtype=np.float32)
+    numbers = [box["id"] for box in document["annotations"]]
+    flat = pa.array(matrix.reshape(-1))
+    vectors = pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS)
+    pq.write_table(pa.table({"annotation_id": numbers, "embedding": vectors}), place.vectors)
 
 
 def _small(document: Document, port: int) -> list[Sketch]:

@@ -19,27 +19,29 @@ class Place:
 
     Attributes:
         folder: holds them all; the database and the home folder too.
-        size: multiple of the real dataset's size.
+        size: multiple of the real dataset's size, or the number of crops.
+        of_crops: whether these are crops, with one label each, in place of images with boxes.
     """
 
     folder: Path
     size: float
+    of_crops: bool = False
 
     @classmethod
-    def below(cls, folder: Path, size: float) -> Place:
-        return cls(folder / f"{size:g}x", size)
+    def below(cls, folder: Path, size: float, of_crops: bool = False) -> Place:
+        return cls(folder / (f"{size:.0f}-crops" if of_crops else f"{size:g}x"), size, of_crops)
 
     @property
     def images(self) -> int:
-        return round(IMAGES * self.size)
+        return round(self.size if self.of_crops else IMAGES * self.size)
 
     @property
     def boxes(self) -> int:
-        return round(BOXES * self.size)
+        return round(self.size if self.of_crops else BOXES * self.size)
 
     @property
     def has_pixels(self) -> bool:
-        return self.size <= MOST_WITH_PIXELS
+        return self.size <= MOST_WITH_PIXELS and not self.of_crops
 
     @property
     def catalog(self) -> Path:
@@ -48,6 +50,16 @@ class Place:
     @property
     def predictions(self) -> Path:
         return self.folder / "predictions.csv"
+
+    @property
+    def table(self) -> Path:
+        """Lists the crops."""
+        return self.folder / "annotations.csv"
+
+    @property
+    def vectors(self) -> Path:
+        """Of the crops."""
+        return self.folder / "vectors.parquet"
 
     @property
     def pack(self) -> Path:

@@ -12,12 +12,13 @@ from typing import Final
 
 from benchmarks.scale.figures import Figure
 from benchmarks.scale.place import Place
-from benchmarks.scale.stages import STAGES
+from benchmarks.scale.stages import STAGE_OF, STAGES
 
 PAGES: Final = tuple(
     Path(__file__).parents[2] / page for page in ("docs/scale.md", "benchmarks/README.md")
 )
 BEGIN: Final = "<!-- Written by python -m benchmarks.scale --pages: begin -->"
+BEGIN_CROPS: Final = "<!-- Written by python -m benchmarks.scale --crops: begin -->"
 END: Final = "<!-- end -->"
 
 MORE_THAN_LINEAR: Final = 1.15
@@ -63,10 +64,23 @@ def report(figures: Sequence[Figure]) -> str:
 
 def write_pages(figures: Sequence[Figure]) -> None:
     """Writes the tables between the marks of the pages that show them."""
-    for page, text in zip(PAGES, (report(figures), _short(figures)), strict=True):
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    texts = [(PAGES[0], BEGIN, report(figures)), (PAGES[1], BEGIN, _short(figures))]
+    if is_of_crops(figures):
+        texts = [(PAGES[0], BEGIN_CROPS, report(figures))]
+    for page, begin, text in texts:
+        before, _, rest = page.read_text(encoding="utf-8").partition(begin)
         _, _, after = rest.partition(END)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        page.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def is_of_crops(figures: Sequence[Figure]) -> bool:
+    """Whether they are of crops: of crops or of boxes all of them are."""
+    return any(STAGE_OF[one.stage].of_crops for one in figures)
+
+
+def shown_size(figure: Figure) -> str:
+    """The size of a figure: ``10x``, or ``10,000 crops``."""
+    return f"{figure.size:,.0f} crops" if is_of_crops([figure]) else f"{figure.size:g}x"
 
 
 def _short(figures: Sequence[Figure]) -> str:
@@ -75,17 +89,21 @@ def _short(figures: Sequence[Figure]) -> str:
 
 def _told(figures: Sequence[Figure]) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    places = [Place(Path(), size) for size in _sizes(figures)]
+    of_crops = is_of_crops(figures)
+    places = [Place(Path(), size, of_crops) for size in _sizes(figures)]
     lines = [
         f"{datetime.now(UTC):%B %Y}, {os.cpu_count()} cores, {memory:.0f} GB, "
         f"FiftyOne {version('fiftyone')}, everything on one machine; each stage once.",
         "",
-        "| size | images | boxes | peak memory of the database server |",
-        "|---|---|---|---|",
+        f"| {'crops' if of_crops else 'size | images | boxes'} "
+        "| peak memory of the database server |",
+        f"|{'---|' * (2 if of_crops else 4)}",
     ]
     for place in places:
         server = max(one.server_mb for one in figures if one.size == place.size)
-        lines.append(f"| {place.size:g} | {place.images:,} | {place.boxes:,} | {server:,.0f} MB |")
+        what = f"{place.size:g} | {place.images:,} | {place.boxes:,}"
+        what = f"{place.images:,}" if of_crops else what
+        lines.append(f"| {what} | {server:,.0f} MB |")
     return "\n".join(lines) + "\n"
 
 
@@ -95,7 +113,9 @@ def _sizes(figures: Sequence[Figure]) -> list[float]:
 
 def _table(figures: Sequence[Figure], quantity: Quantity) -> str:
     first, *others = _sizes(figures)
-    heads = [f"{first:g}", *(head for size in others for head in (f"{size:g}", "of linear"))]
+    form = "{:,.0f}" if is_of_crops(figures) else "{:g}"
+    heads = [form.format(first)]
+    heads += [head for size in others for head in (form.format(size), "of linear")]
     lines = [f"**{quantity.title}**", "", f"| stage | {' | '.join(heads)} |"]
     lines.append("|---" * (len(heads) + 1) + "|")
     for stage in STAGES:

@@ -1,4 +1,7 @@
-"""What is measured: stages as ``run_workflow`` runs them, in the order in which a user would."""
+"""What is measured: stages in the order in which a user would run them.
+
+Those of boxes are run as ``run_workflow`` runs them; it has no stages that bring in crops.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,14 @@ class Stage:
 
     Attributes:
         name: its title there.
-        operator: the stage of ``run_workflow``.
+        operator: the operator whose stage it is.
         parameters: of that stage.
         made: how many things it made or looked at, from its result.
         all_of: what these must be all of.
         needs_pixels: whether there must be images.
         libraries: what it imports, and this benchmark before it, since that does not grow.
-        most: times the real size up to which it is measured.
+        most: times the real size, or crops, up to which it is measured.
+        of_crops: whether it is of crops.
     """
 
     name: str
@@ -40,8 +44,11 @@ class Stage:
     needs_pixels: bool = False
     libraries: tuple[str, ...] = ()
     most: float = float("inf")
+    of_crops: bool = False
 
     def is_for(self, place: Place) -> bool:
+        if self.of_crops != place.of_crops:
+            return False
         return place.size <= self.most and (place.has_pixels or not self.needs_pixels)
 
 
@@ -81,7 +88,7 @@ INDEX: Final = similarity_key(MODEL, GROUND_TRUTH)
 BOTH: Final = [GROUND_TRUTH, MODEL_PREDICTIONS]
 WHOLE: Final = {"model": MODEL, "patches_field": "", "method": "none"}
 
-STAGES: Final = (
+OF_BOXES: Final = (
     Stage(
         "upload_images, into a bucket",
         "upload_images",
@@ -226,4 +233,70 @@ STAGES: Final = (
         most=10,
     ),
 )
+CROPS: Final = (
+    Stage(
+        "ingest_crops",
+        "ingest_crops",
+        lambda place: {"dataset_name": DATASET, "table": str(place.table)},
+        lambda result: int(result.labels),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "import_predictions, onto crops",
+        "import_predictions",
+        _predictions,
+        lambda result: int(result.imported),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "evaluate_predictions, of crops",
+        "evaluate_predictions",
+        _always(),
+        lambda result: int(result.boxes),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "find_label_errors, of crops, by predictions",
+        "find_label_errors",
+        _always(),
+        lambda result: int(result.scored),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "split_by_dive, of crops",
+        "split_by_dive",
+        _always(),
+        lambda result: int(result.train + result.val),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "split_by_dive, of crops, by deployment",
+        "split_by_dive",
+        _always(by="field", field="deployment"),
+        lambda result: int(result.train + result.val),
+        "boxes",
+        of_crops=True,
+    ),
+    Stage(
+        "report_dataset, of crops",
+        "report_dataset",
+        _always(),
+        lambda result: len(result.markdown),
+        of_crops=True,
+    ),
+    Stage(
+        "import_embeddings, of crops",
+        "import_embeddings",
+        lambda place: {"vectors": str(place.vectors), "key": "scaled", "method": "none"},
+        lambda result: int(result.imported),
+        "boxes",
+        of_crops=True,
+    ),
+)
+STAGES: Final = (*OF_BOXES, *CROPS)
 STAGE_OF: Final = {stage.name: stage for stage in STAGES}

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fathomnet_voxel51.parameters import RunWorkflow
+from fathomnet_voxel51.parameters import OPERATORS, RunWorkflow
+from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.workflow import run_workflow
 
 from benchmarks.memory import count_peak_from_here, peak_mb
@@ -32,8 +33,9 @@ def main() -> None:
     parser.add_argument("stage", choices=STAGE_OF)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--size", type=float, required=True)
+    parser.add_argument("--crops", action="store_true")
     arguments = parser.parse_args()
-    place = Place.below(arguments.folder, arguments.size)
+    place = Place.below(arguments.folder, arguments.size, arguments.crops)
     print(json.dumps(_measure(STAGE_OF[arguments.stage], place)))
 
 
@@ -41,15 +43,20 @@ def _measure(stage: Stage, place: Place) -> Measured:
     import fiftyone as fo
 
     name = stage.operator
-    values = {"stages": [name], name: stage.parameters(place)}
-    params = RunWorkflow.model_validate(values)
+    values = stage.parameters(place)
     for library in stage.libraries:
         importlib.import_module(library)
     dataset = fo.load_dataset(DATASET) if fo.dataset_exists(DATASET) else None
     count_peak_from_here()
     before, worked = peak_mb(), _processor_seconds()
     start = time.perf_counter()
-    result = run_workflow(params, dataset)[name]
+    result: Any
+    if stage.of_crops:
+        params = OPERATORS[name].parse(values)
+        result = params.call_stage(dataset if params.takes_dataset else None, silent)
+    else:
+        workflow = RunWorkflow.model_validate({"stages": [name], name: values})
+        result = run_workflow(workflow, dataset)[name]
     seconds = time.perf_counter() - start
     worked = _processor_seconds() - worked
     peak = peak_mb()
