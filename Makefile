@@ -113,7 +113,8 @@ demo: $(DEMO_INSTALLED)
 	$(BIN)/python -m demo run --dataset $(DATASET) \
 		$(if $(ANNOTATIONS),--annotations $(ANNOTATIONS)) \
 		$(if $(PREDICTIONS),--predictions $(PREDICTIONS)) \
-		$(if $(MEDIA),--media $(MEDIA))
+		$(if $(MEDIA),--media $(MEDIA)) \
+		$(if $(CROPS),--crops)
 
 # A worker runs beside the App, for what is scheduled from its forms.
 app: $(DEMO_INSTALLED)

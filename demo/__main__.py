@@ -10,6 +10,7 @@ from fathomnet_voxel51.errors import FathomNetError
 from fathomnet_voxel51.names import Split, images_folder
 from fathomnet_voxel51.progress import throttled
 
+from demo.crops import show_crops
 from demo.emulator import emulator
 from demo.generate import Settings, make
 from demo.origin import published
@@ -44,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     run_parser.add_argument("--annotations", type=Path, help="a COCO file to take instead")
     run_parser.add_argument("--predictions", type=Path, help="predictions for that file's boxes")
     run_parser.add_argument("--media", type=Path, help="a folder that holds its <split>_images")
+    run_parser.add_argument(
+        "--crops",
+        action="store_true",
+        help="only cut its boxes into crops, and ingest these",
+    )
     run_parser.set_defaults(action=_run, output=OUTPUT)
     make_parser = commands.add_parser("make", help="make the demo set")
     make_parser.set_defaults(action=_make)
@@ -80,6 +86,10 @@ def _run(options: argparse.Namespace) -> str:
         return "Done"
     made = make(OUTPUT / "set", None, options.workers, throttled(_tell))
     planted = plant(made.train, OUTPUT / "planted")
+    if options.crops:
+        name = f"{options.dataset}-crops"
+        print(show_crops(name, planted, made.media_root, OUTPUT / "crops"))
+        return "Done"
     catalogs: dict[Split, Path] = {"train": planted.catalog, "test": made.test}
     with (
         published(catalogs, made.media_root, OUTPUT / "published") as copies,

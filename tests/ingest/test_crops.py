@@ -19,8 +19,8 @@ from fathomnet_voxel51.ingest import check_crops, ingest_crops, ingest_dataset
 from fathomnet_voxel51.ingest import ingest as stage
 from fiftyone import Classification
 
+from demo.crops import cut_crops
 from demo.synthetic import write_catalog
-from tests.support.crops import cut_crops
 from tests.support.drawn import MEDIUM, Drawn
 from tests.support.stored import documents, settings
 

@@ -16,12 +16,12 @@ import pytest
 from fathomnet_voxel51.parameters import OPERATORS
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
+from demo.crops import cut_crops
 from demo.emulator import emulator
 from demo.generate import Settings, make
 from demo.origin import published
 from demo.wrong_labels import plant
 from tests.support.aphia import aphia
-from tests.support.crops import cut_crops
 from tests.support.pages import blocks
 from tests.support.reader import MODEL, Reader
 

@@ -9,8 +9,8 @@ from typing import Any
 import fiftyone as fo
 from fathomnet_voxel51.ingest import ingest_crops, ingest_dataset
 
+from demo.crops import cut_crops
 from demo.generate import DemoSet
-from tests.support.crops import cut_crops
 
 
 @dataclass(frozen=True)

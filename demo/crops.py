@@ -1,4 +1,4 @@
-"""Boxes of a drawn set cut out into crops, for what must come out the same of both."""
+"""The demo's boxes as crops: cut out, listed in a table, and made a dataset of their own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ import csv
 import json
 from pathlib import Path
 
-from fathomnet_voxel51.names import images_folder
+from fathomnet_voxel51.evaluation import evaluate_predictions
+from fathomnet_voxel51.ingest import ingest_crops
+from fathomnet_voxel51.label_errors import find_label_errors
+from fathomnet_voxel51.labels import add_taxonomy_ranks
+from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, images_folder
+from fathomnet_voxel51.predictions import import_predictions
 from PIL import Image
+
+from demo.wrong_labels import Planted
+
+
+def show_crops(name: str, planted: Planted, media_root: Path, folder: Path) -> str:
+    """Makes a dataset of the crops of a training split, with a model's predictions of them.
+
+    Args:
+        name: of the dataset; one that is there is completed.
+        planted: the split, with labels that were made wrong, and the predictions.
+        media_root: holds its images.
+        folder: takes the crops and their table.
+
+    Returns:
+        What was made, in a sentence.
+    """
+    import fiftyone as fo
+
+    table = cut_crops(planted.catalog, media_root, "train", folder)
+    made = ingest_crops(name, table=str(table))
+    dataset = fo.load_dataset(name)
+    import_predictions(dataset, str(planted.predictions), "train")
+    add_taxonomy_ranks(dataset, [GROUND_TRUTH, MODEL_PREDICTIONS])
+    scores = evaluate_predictions(dataset)
+    found = find_label_errors(dataset)
+    return (
+        f"{made.samples:,} crops of {table} are the dataset {name}: {scores.accuracy:.0%} of a "
+        f"model's names are right, {found.suspects:,} labels are probably wrong"
+    )
 
 
 def cut_crops(catalog: Path, media_root: Path, split: str, folder: Path) -> Path:
