@@ -93,8 +93,8 @@ def test_labels_are_resolved_by_worms_and_the_map_is_set_and_followed(
     app.open_operator(RECONCILE)
     app.wait_until_ready()
     assert sorted(app.facts()) == [
-        "1 box: Clyone becomes Clione",
-        "1 box: Styliola vitrea becomes Creseis",
+        "1 label: Clyone becomes Clione",
+        "1 label: Styliola vitrea becomes Creseis",
     ]
     app.screenshot(pictures / "reconcile-form.png")
     app.submit("Execute")

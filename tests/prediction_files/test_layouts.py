@@ -370,3 +370,10 @@ def test_a_confidence_a_score_and_a_probability_have_one_answer_to_what_is_no_nu
     path = write(tmp_path, f'{header}\n1,Caridea,1,1,"{cell}",9,0.5\n')
     with pytest.raises(InputError, match="the rectangle should be 4 finite numbers"):
         read_detections(path, load_taxonomy().canonical)
+
+
+def test_a_detector_s_table_that_is_read_for_names_is_told_apart(tmp_path: Path) -> None:
+    header = "image_id,concept_name,bbox_x,bbox_y,bbox_width,bbox_height,score"
+    path = write(tmp_path, f"{header}\n1,Caridea,1,1,9,9,0.5\n")
+    with pytest.raises(InputError, match="import them as detections"):
+        read(path)

@@ -42,8 +42,10 @@ class ImportPredictions(StageOperator[parameters.ImportPredictions]):
             )
         warnings = list(check.notes)
         if check.unmatched_rows:
-            what = "rows that fit nothing" if check.kind == DETECTIONS else "bad rows"
-            warnings.append(f"{check.unmatched_rows:,} {what} are skipped")
+            what = ("bad row is", "bad rows are")
+            if check.kind == DETECTIONS:
+                what = ("row that fits nothing is", "rows that fit nothing are")
+            warnings.append(f"{counted(check.unmatched_rows, *what)} skipped")
         if check.ignored_columns:
             warnings.append(f"columns that are not read: {listed(check.ignored_columns)}")
         if check.left_out_boxes:

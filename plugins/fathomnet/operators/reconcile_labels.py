@@ -26,15 +26,14 @@ class ReconcileLabels(StageOperator[parameters.ReconcileLabels]):
             return Preview(problems=(problem_with("table", error),))
         facts, warnings = [], []
         for one in plan:
-            boxes = counted(one.boxes, "box", "boxes")
+            labels = counted(one.boxes, "label", "labels")
             if one.boxes and one.kind != "ambiguous":
-                facts.append(f"{boxes}: {one.old} becomes {one.new[0]}")
+                facts.append(f"{labels}: {one.old} becomes {one.new[0]}")
             elif one.boxes:
                 choice = " or ".join(one.new) or "a name that nobody says"
-                warnings.append(f"{boxes}: {one.old} may be {choice}, and is left")
-        return Preview(
-            tuple(facts or ("no box has an old name that has become one other",)), tuple(warnings)
-        )
+                warnings.append(f"{labels}: {one.old} may be {choice}, and is left")
+        none = "no label is an old name that has become one other"
+        return Preview(tuple(facts or (none,)), tuple(warnings))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:
         said = []
@@ -42,7 +41,7 @@ class ReconcileLabels(StageOperator[parameters.ReconcileLabels]):
             said.append(f"What may be several is in the saved view {result['view']}.")
         if result.get("journal"):
             said.append(
-                '"FathomNet: undo a relabelling" takes this back. Primary labels follow when '
-                '"FathomNet: add primary labels" is run again.'
+                '"FathomNet: undo a relabelling" takes this back. Primary labels of boxes '
+                'follow when "FathomNet: add primary labels" is run again.'
             )
         return tuple(said)

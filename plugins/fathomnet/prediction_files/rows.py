@@ -28,6 +28,7 @@ from .layout import (
     PATHS,
     SECOND_BEST,
     boxes_by_name,
+    detection_columns,
     find_columns,
     named_beside,
 )
@@ -56,6 +57,7 @@ _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 LONGEST_KIND: Final = 80
 """Characters of a column's type: that of a table in a table names all its columns."""
 
+_OWN_BOXES: Final = "The rows bring boxes of their own: import them as detections."
 ADVICE: Final = "Expected is a csv or parquet file with the columns annotation_id,concept_name."
 
 
@@ -221,8 +223,10 @@ def _find_columns(
     further = [name for name in names if name not in (*found.values(), *KNOWN, *IDENTITY)]
     is_wide = ANNOTATION_ID in found and len(further) > 1
     if ANNOTATION_ID not in found or not (found.keys() & {CONCEPT_NAME, CATEGORY_ID} or is_wide):
-        missing = [name for name in REQUIRED if name not in found]
-        raise _refused(source, place, missing_columns(missing, header))
+        problem = missing_columns([name for name in REQUIRED if name not in found], header)
+        if detection_columns(header) is not None:
+            raise InputError(source.subject, [Fault(place, problem)], _OWN_BOXES)
+        raise _refused(source, place, problem)
     known = found | {name: name for name in KNOWN if name in names and name not in found}
     twice = sorted({name for name in known.values() if names.count(name) > 1})
     if twice:
