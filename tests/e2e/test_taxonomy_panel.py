@@ -113,6 +113,9 @@ def test_a_taxon_has_a_page_that_fits_a_laptop_and_opens_what_is_wrong(
     worms = page.get_by_role("link", name="WoRMS")
     address = re.compile("marinespecies.*Echinodermata")
     expect(worms).to_have_attribute("href", address, timeout=PATIENCE)
+    expect(page.get_by_role("link", name="FathomNet").first).to_be_visible()
+    for said in ("By rank", "By dive", "Taken for"):
+        expect(page.get_by_text(re.compile(said, re.IGNORECASE)).first).to_be_visible()
     expect(page.locator(".js-plotly-plot image")).to_have_count(6, timeout=PATIENCE)
     # Nothing is beyond the panel's edge, nor smaller than can be read.
     for plot in page.locator(".js-plotly-plot").all():
@@ -145,6 +148,57 @@ def test_a_taxon_has_a_page_that_fits_a_laptop_and_opens_what_is_wrong(
     page.get_by_role("button", name="Back to Echinodermata").click()
     app.wait_for_samples(images)
     wait_for_place(app, "Echinodermata", boxes)
+
+
+def in_the_list(app: App, label: str, option: str) -> None:
+    """Chooses in a list of the panel, and waits until it is chosen."""
+    row = app.page.get_by_text(label, exact=True).last
+    field = row.locator("xpath=following::*[@role='combobox'][1]")
+    field.click()
+    app.page.get_by_role("option", name=option, exact=True).click()
+    expect(field).to_have_text(option, timeout=PATIENCE)
+
+
+def test_in_a_narrow_window_a_taxon_stays_while_colours_and_labels_change(
+    app: App, dataset: Any
+) -> None:
+    page = app.page
+    page.set_viewport_size({"width": 1000, "height": 700})
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    # A search waits for three letters, and shows nothing before a button is clicked.
+    everything = dataset.count("ground_truth.detections")
+    wait_for_place(app, "All", everything)
+    page.get_by_placeholder("Asteroidea").fill("ec")
+    app.wait_for_text("Type 3 letters of a name or more")
+    page.get_by_placeholder("Asteroidea").fill("echinod")
+    found = page.get_by_role("button", name=re.compile("^Echinodermata, phylum"))
+    expect(found).to_be_visible(timeout=PATIENCE)
+    app.wait_for_samples(len(dataset))
+    wait_for_place(app, "All", everything)
+    found.click()
+    images, boxes = images_with(dataset, "Echinodermata")
+    app.wait_for_samples(images)
+    wait_for_place(app, "Echinodermata", boxes)
+
+    tree = page.locator(".js-plotly-plot").filter(has=page.locator("g.slice")).first
+    place = tree.bounding_box()
+    assert place and place["x"] >= 0 and place["x"] + place["width"] <= 1000
+    colours = "found => found.map(one => getComputedStyle(one).fill).join()"
+    by_branch = tree.locator("path.surface").evaluate_all(colours)
+    in_the_list(app, "Colours", "accuracy")
+    for _ in range(PATIENCE // 500):
+        if tree.locator("path.surface").evaluate_all(colours) != by_branch:
+            break
+        page.wait_for_timeout(500)
+    assert tree.locator("path.surface").evaluate_all(colours) != by_branch
+
+    in_the_list(app, "Labels", "model_predictions")
+    names = load_taxonomy().within("Echinodermata")
+    predicted = dataset.filter_labels("model_predictions", F("label").is_in(names))
+    app.wait_for_samples(len(predicted))
+    wait_for_place(app, "Echinodermata", predicted.count("model_predictions.detections"))
 
 
 def test_what_is_in_a_label_is_read_not_run(app: App, dataset: Any) -> None:
