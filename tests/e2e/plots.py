@@ -22,14 +22,19 @@ def plot(app: App, name: str) -> Locator:
 
 def click(app: App, name: str, column: float, row: float) -> None:
     """Clicks in a picture, at a place that is given in its axes."""
+    # Plotly answers a click on what the pointer was over before.
+    hover(app, name, column, row)
+    app.page.mouse.down()
+    app.page.mouse.up()
+
+
+def hover(app: App, name: str, column: float, row: float) -> None:
+    """Points at a place in a picture, given in its axes, until it says what is there."""
     picture = plot(app, name)
     picture.scroll_into_view_if_needed()
     x, y = picture.evaluate(PLACE_OF_CELL, [column, row])
-    # Plotly answers a click on what the pointer was over before.
     picture.hover(position={"x": x, "y": y})
     expect(picture.locator(".hoverlayer text").first).to_be_attached(timeout=PATIENCE)
-    app.page.mouse.down()
-    app.page.mouse.up()
 
 
 def largest_mistake(app: App, rank: str) -> tuple[int, int, int, str, str]:

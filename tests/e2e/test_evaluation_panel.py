@@ -16,7 +16,7 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from playwright.sync_api import expect
 
 from tests.e2e.app import PATIENCE, App
-from tests.e2e.plots import click, largest_mistake, plot
+from tests.e2e.plots import click, hover, largest_mistake, plot
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
 PANEL = "FathomNet: evaluation by rank"
@@ -57,6 +57,17 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app.open_panel(PANEL)
     expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
 
+    # Names and numbers are there, and large enough to be read.
+    choose(app, "Rank", "class")
+    number, *_ = largest_mistake(app, "class")
+    matrix = plot(app, "matrix")
+    data = matrix.evaluate("plot => plot.data[0]")
+    written = matrix.locator("text").evaluate_all(
+        "found => found.map(one => [one.textContent, parseFloat(getComputedStyle(one).fontSize)])"
+    )
+    assert {*data["x"], *data["y"], str(number)} <= {text for text, _ in written}
+    assert min(size for text, size in written if text) >= 9
+
     choose(app, "Rank", "family")
     count, row, column, true, predicted = largest_mistake(app, "family")
     click(app, "matrix", column, row)
@@ -80,9 +91,18 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
 
     app.page.get_by_role("button", name="Show everything").click()
     app.wait_for_samples(len(dataset))
+    # Macro F1 says over how many names it is.
+    named = sum(
+        any(family.get(name) == one for pair in zip(*columns, strict=True) for name in pair)
+        for one in {*family.values()} - {None}
+    )
+    f1 = plot(app, "ranks").evaluate("plot => plot.data[2]")
+    at = f1["x"].index("family")
+    hover(app, "ranks", at, f1["y"][at])
+    said = f"over the {named:,} names that are true or predicted there"
+    expect(plot(app, "ranks").locator(".hoverlayer text").first).to_contain_text(said)
     # The wheel scrolls, and zooms nothing.
     ranges = "plot => [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range].join()"
-    matrix = plot(app, "matrix")
     matrix.scroll_into_view_if_needed()
     matrix.hover()
     drawn, place = matrix.evaluate(ranges), matrix.bounding_box()
@@ -91,8 +111,8 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     assert matrix.evaluate(ranges) == drawn
     assert matrix.bounding_box() != place
     # One click on the edge of a row: all boxes of this family that are wrong.
-    data = plot(app, "matrix").evaluate("plot => plot.data[0]")
-    click(app, "matrix", len(data["x"]) - 1, row)
+    edge = len(matrix.evaluate("plot => plot.data[0].x")) - 1
+    click(app, "matrix", edge, row)
     pairs = zip(*columns, strict=True)
     wrong = [b for a, b in pairs if family.get(a) == true != family.get(b)]
     assert len(wrong) >= count
