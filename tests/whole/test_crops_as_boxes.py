@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from fathomnet_voxel51.embeddings import compute_embeddings
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import check_evaluation, evaluate_predictions
 from fathomnet_voxel51.evaluation.finished import read_evaluation, view_of_pairs
@@ -22,6 +21,7 @@ from fathomnet_voxel51.labels import add_primary_label, add_taxonomy_ranks
 from fathomnet_voxel51.labels.ranks import RANK_ATTRIBUTES
 from fathomnet_voxel51.labels.verdicts import VERDICT_KEYS
 from fathomnet_voxel51.names import PLUGIN_NAME
+from fathomnet_voxel51.needles import label_hits
 from fathomnet_voxel51.predictions import check_predictions, import_predictions
 from fathomnet_voxel51.relabelling import (
     box_states,
@@ -33,7 +33,6 @@ from fathomnet_voxel51.relabelling import (
     undo_relabel,
 )
 from fathomnet_voxel51.report import report_dataset
-from fathomnet_voxel51.review import start_review
 from fathomnet_voxel51.splits import split_by_dive
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
@@ -383,25 +382,25 @@ def test_old_names_become_new_ones_and_it_is_undone(paired: Paired, tmp_path: Pa
     same(paired, RANK_ATTRIBUTES)
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [
-        lambda one, folder: add_primary_label(one),
-        lambda one, folder: start_review(one),
-        lambda one, folder: compute_embeddings(one, "clip"),
-    ],
-    ids=["add_primary_label", "start_review", "embeddings"],
-)
-def test_what_does_not_work_on_crops_yet_says_so_in_a_sentence(
-    paired: Paired, tmp_path: Path, stage: Callable[[Any, str], Any]
-) -> None:
+def test_what_has_no_meaning_for_crops_says_so_in_a_sentence(paired: Paired) -> None:
+    """An image with one label has no most frequent one, nor boxes that hits could be added to."""
     before = documents(paired.crops, frozenset()), settings(paired.crops)
     with pytest.raises(DatasetError, match="holds one label an image, not boxes"):
-        stage(paired.crops, str(tmp_path / "exported"))
+        add_primary_label(paired.crops)
+    with pytest.raises(DatasetError, match=r"does not hold Detections; choose another name"):
+        label_hits(paired.crops.limit(2), "ROV basket")
     paired.crops.reload()
     assert (documents(paired.crops, frozenset()), settings(paired.crops)) == before
-    assert not (tmp_path / "exported").exists()
 
 
-def test_the_report_counts_crops(paired: Paired) -> None:
-    assert f"{len(paired.crops)}" in report_dataset(paired.crops).markdown
+def test_the_card_says_of_crops_what_it_says_of_boxes(paired: Paired, planted: Planted) -> None:
+    cards = []
+    for one in (paired.boxes, paired.crops):
+        import_predictions(one, str(planted.predictions), "train")
+        evaluate_predictions(one)
+        find_label_errors(one)
+        cards.append(report_dataset(one).markdown)
+    assert f"{len(paired.crops)}" in cards[1]
+    for title in ("Boxes by rank", "Boxes by concept", "Suspects", "Predictions", "Review"):
+        sections = [card.partition(f"## {title}\n")[2].partition("\n## ")[0] for card in cards]
+        assert sections[0] == sections[1] != "", title
