@@ -4,6 +4,7 @@ The queue remembers what was scheduled. What somebody runs at once, from a form,
 far it is, whether it is to stop, and what came of it once its dialog is closed.
 """
 
+import json
 import re
 import secrets
 import time
@@ -229,7 +230,8 @@ class Note:
             "operator": operator,
             "state": "running",
             "began": began.isoformat(),
-            "values": dict(values),
+            # As text, because the database takes no name of a column that begins with a dollar.
+            "values": json.dumps(values),
         }
         if self._store:
             for key in sorted(_keys(self._store), reverse=True)[NOTED - 1 :]:
@@ -318,7 +320,7 @@ def _noted_runs(dataset: Any) -> list[Run]:
                 noted["operator"],
                 noted["state"],
                 datetime.fromisoformat(noted["began"]),
-                noted["values"],
+                json.loads(noted["values"]),
                 noted["progress"],
                 noted["doing"],
                 unheard,

@@ -244,9 +244,11 @@ def test_of_what_a_program_calls_nothing_is_noted_and_of_forms_the_last_ten(data
     run_at_once(dataset, "add_primary_label", by="program")
     assert delegation.newest_runs(dataset) == []
     for number in range(delegation.NOTED + 3):
-        with delegation.noting(dataset, f"run_{number}", {}, silent) as note:
+        values = {"columns": {"$name.of": "label"}}
+        with delegation.noting(dataset, f"run_{number}", values, silent) as note:
             note.ends({"number": number})
     runs = delegation.newest_runs(dataset, most=100)
+    assert {json.dumps(run.values) for run in runs} == {json.dumps(values)}
     assert [run.result["number"] for run in runs] == [str(one) for one in range(12, 2, -1)]
 
 
