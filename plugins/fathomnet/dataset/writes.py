@@ -190,7 +190,7 @@ _PLACE: Final = "_fathomnet_place"
 
 
 def _values_of(change: ImageChange) -> _Values | None:
-    """What an image gets if that is values alone, as of a crop; None where boxes are changed."""
+    """What a crop gets; None for images with boxes, and where no label is changed."""
     given, labels = dict(change.fields), {}
     for path, boxes in change.boxes.items():
         if not boxes:
@@ -200,10 +200,8 @@ def _values_of(change: ImageChange) -> _Values | None:
         ((label, attributes),) = boxes.items()
         labels[path] = ObjectId(label)
         given |= {f"{path}.{name}": value for name, value in attributes.items()}
-    # Of an image's boxes there may be many, and an update has a greatest size.
-    if any(isinstance(one, dict) and one.get("_cls") == "Detections" for one in given.values()):
-        return None
-    return given, labels
+    # Fields alone ask for no label: they cost the server no more one by one.
+    return (given, labels) if labels else None
 
 
 def _update_of_many(
