@@ -138,17 +138,19 @@ class Streams:
     """
 
     def __init__(self, endpoint: str, access: Access, concurrency: int) -> None:
-        self._proxy = proxy_for(URL(endpoint))
+        self._endpoint = URL(endpoint)
+        self._proxy = proxy_for(self._endpoint)
         self._access = access
         self._concurrency = concurrency
         self._session: AsyncAuthorizedSession | None = None
 
     async def __aenter__(self) -> Self:
+        schemes = (self._endpoint.scheme, self._proxy and self._proxy.scheme)
         connections = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._concurrency,
                 socket_factory=receiving_sockets(self._concurrency),
-                ssl=machine_trust(),
+                ssl=machine_trust() if "https" in schemes else True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator
+from functools import cached_property
 from http import HTTPStatus
 from typing import Final
 
@@ -80,7 +82,6 @@ class UrlSource:
                 ttl_dns_cache=_DNS_SECONDS,
                 resolver=ThreadedResolver() if self._allow_private_hosts else self._resolver,
                 socket_factory=sockets,
-                ssl=machine_trust(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.
@@ -119,6 +120,11 @@ class UrlSource:
         finally:
             response.release()
 
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        # Where it is needed: to read all certificates takes as long as to fetch thirty images.
+        return machine_trust()
+
     def _proxy_for(self, origin: URL) -> URL | None:
         # Once for each host: to read the environment takes longer than to begin a request.
         if origin not in self._proxies:
@@ -134,9 +140,11 @@ class UrlSource:
             proxy = self._proxy_for(address.origin())
             # A login is for its own host: where a redirect leads, it does not go.
             login = self._logins.get(str(address.origin()))
+            is_secret = "https" in (address.scheme, proxy and proxy.scheme)
+            trust = self._trust if is_secret else True
             try:
                 response = await self._session.get(
-                    address, allow_redirects=False, headers=login, proxy=proxy
+                    address, allow_redirects=False, headers=login, proxy=proxy, ssl=trust
                 )
             except aiohttp.ClientHttpProxyError as error:
                 raise _refused_by_proxy(error.status, address) from None
