@@ -12,6 +12,7 @@ from ..dataset.label_map import label_map_of, special_names, taxonomy_of
 from ..dataset.records import bring_up_to_date, reload_known
 from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
+from ..garbage_collector import collector_paused
 from ..labels.ranks import keep_new_name, rank_attributes, read_new_names
 from ..labels.verdicts import as_stored, verdict_on
 from ..names import GROUND_TRUTH
@@ -113,6 +114,7 @@ class UndoResult:
     journal: str
 
 
+@collector_paused()
 def relabel_boxes(
     view: Any,
     label: str,

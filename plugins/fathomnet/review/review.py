@@ -11,6 +11,7 @@ from ..dataset.label_map import taxonomy_of
 from ..dataset.records import bring_up_to_date, reload_known
 from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
+from ..garbage_collector import collector_paused
 from ..labels.ranks import keep_new_name
 from ..labels.verdicts import RIGHT, VERDICT_KEYS, State, as_stored, state_of, verdict_on
 from ..names import GROUND_TRUTH, REVIEWED_BY, SUGGESTED_LABEL
@@ -93,6 +94,7 @@ class ReviewResult:
         return right + self.rejected + self.unsure + self.reset
 
 
+@collector_paused()
 def review_labels(
     view: Any,
     verdict: Verdict = "confirm",
