@@ -13,14 +13,16 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset.hit_views import Hit, save_hits_view
-from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_crops, ingest_dataset
 from fathomnet_voxel51.labels.verdicts import VERDICT_KEYS, state_of
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.relabelling.box_states import box_ids
 from fathomnet_voxel51.relabelling.journal import acting_as, journals_of
 from fathomnet_voxel51.review import review_labels
+from fiftyone import ViewField as F
 from playwright.sync_api import Locator, expect
 
+from demo.crops import cut_crops
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.boxes import Boxes, boxes_of
 from tests.e2e.maps import lasso_left_half, open_map
@@ -162,6 +164,40 @@ def test_keys_give_exactly_these_verdicts_and_a_reload_keeps_the_set(
     # What is taken back is as it was before, in all its attributes.
     left = boxes_of(dataset)
     assert {box for box in before if before[box] != left[box]} == set(others[1:])
+
+
+def test_crops_are_judged_by_the_same_keys(app: App, drawn: Drawn, tmp_path: Path) -> None:
+    demo = drawn(MANY_PREDICTED)
+    table = cut_crops(demo.test_truth, demo.media_root, "test", tmp_path)
+    ingest_crops(f"{NAME}-crops", table=str(table), split="test")
+    crops = fo.load_dataset(f"{NAME}-crops")
+    labelled = crops.match(F("ground_truth.label") != None).limit(SUSPECTS)  # noqa: E711
+    crops.save_view("suspects", labelled)
+    ids, names = labelled.values(["ground_truth.id", "ground_truth.label"])
+    panel = Panel(app)
+    try:
+        panel.open(crops)
+        expected = {}
+        for label, name, key in zip(ids, names, "vruv", strict=False):
+            panel.wait_for_label(label)
+            panel.press(key)
+            expected[label] = (KEYS[key], name)
+        panel.wait_for_label(ids[len(expected)])
+        panel.wait_for_progress(f"{len(expected)} of {len(ids)} labels done")
+        assert judged_crops(crops) == expected
+        panel.press("z")
+        panel.wait_for_label(ids[len(expected) - 1])
+        panel.wait_for_progress(f"{len(expected) - 1} of {len(ids)} labels done")
+        assert judged_crops(crops) == dict(list(expected.items())[:-1])
+    finally:
+        fo.delete_dataset(crops.name)
+
+
+def judged_crops(crops: Any) -> dict[str, tuple[str, str]]:
+    """State and name of the label of each crop that somebody has judged."""
+    columns = ("id", "label", "review_state")
+    rows = zip(*crops.values([f"ground_truth.{name}" for name in columns]), strict=True)
+    return {id_: (state, name) for id_, name, state in rows if state}
 
 
 def test_exceptions_in_the_grid_are_clicked_and_the_rest_gets_a_name(
