@@ -12,6 +12,7 @@ from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import GROUND_TRUTH, MODEL_PREDICTIONS, images_folder
 from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.text import counted
 from PIL import Image
 
 from demo.wrong_labels import Planted
@@ -40,7 +41,7 @@ def show_crops(name: str, planted: Planted, media_root: Path, folder: Path) -> s
     found = find_label_errors(dataset)
     return (
         f"{made.samples:,} crops of {table} are the dataset {name}: {scores.accuracy:.0%} of a "
-        f"model's names are right, {found.suspects:,} labels are probably wrong"
+        f"model's names are right, {counted(found.suspects, 'label is', 'labels are')} probably wrong"
     )
 
 
