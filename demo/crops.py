@@ -38,10 +38,10 @@ def show_crops(name: str, planted: Planted, media_root: Path, folder: Path) -> s
     import_predictions(dataset, str(planted.predictions), "train")
     add_taxonomy_ranks(dataset, [GROUND_TRUTH, MODEL_PREDICTIONS])
     scores = evaluate_predictions(dataset)
-    found = find_label_errors(dataset)
+    suspects = counted(find_label_errors(dataset).suspects, "label is", "labels are")
     return (
         f"{made.samples:,} crops of {table} are the dataset {name}: {scores.accuracy:.0%} of a "
-        f"model's names are right, {counted(found.suspects, 'label is', 'labels are')} probably wrong"
+        f"model's names are right, {suspects} probably wrong"
     )
 
 
