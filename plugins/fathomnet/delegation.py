@@ -160,12 +160,16 @@ def _unheard(operation: Any) -> str:
         return ""
     status = getattr(operation.status, "updated_at", None)
     heard = [one for one in (operation.started_at, operation.updated_at, status) if one is not None]
-    if not heard or _now() - max(heard) < SILENCE:
+    advice = f"mark it as failed (fiftyone delegated fail {operation.id}) and run it again"
+    return _silent_since(max(heard), f"if its worker was killed, {advice}") if heard else ""
+
+
+def _silent_since(heard: datetime, advice: str) -> str:
+    """That a run has said nothing for long, and what to do about it; empty if it was not long."""
+    silence = _now() - heard
+    if silence < SILENCE:
         return ""
-    return (
-        f"no word for {(_now() - max(heard)) // timedelta(minutes=1):,} minutes: if its worker was "
-        f"killed, mark it as failed (fiftyone delegated fail {operation.id}) and run it again"
-    )
+    return f"no word for {silence // timedelta(minutes=1):,} minutes: {advice}"
 
 
 def _now() -> datetime:
@@ -309,11 +313,10 @@ def _noted_runs(dataset: Any) -> list[Run]:
         noted = store.get(key)
         if noted is None:  # forgotten meanwhile
             continue
-        silence = _now() - datetime.fromisoformat(noted["heard"])
         unheard = ""
-        if noted["state"] == "running" and silence >= SILENCE:
-            minutes = silence // timedelta(minutes=1)
-            unheard = f"no word for {minutes:,} minutes: if the App was stopped, run it again"
+        if noted["state"] == "running":
+            heard = datetime.fromisoformat(noted["heard"])
+            unheard = _silent_since(heard, "if the App was stopped, run it again")
         runs.append(
             Run(
                 key,

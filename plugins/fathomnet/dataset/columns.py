@@ -110,7 +110,7 @@ def boxes_in(document: Document, path: str) -> Sequence[Document]:
     return ({"bounding_box": [*WHOLE_IMAGE], **label},) if label else ()
 
 
-def keep_boxes(document: Document, path: str, boxes: Sequence[Document]) -> Document:
+def with_boxes(document: Document, path: str, boxes: Sequence[Document]) -> Document:
     """The same document with no boxes at a path but these, or without the label of its crop."""
     field, _, name = path.rpartition(".")
     if field:

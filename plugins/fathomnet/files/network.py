@@ -41,6 +41,20 @@ def machine_trust() -> ssl.SSLContext:
     return trust
 
 
+def needs_trust(address: URL, proxy: URL | None) -> bool:
+    """Whether a connection, or the way to its proxy, is secret, so that certificates are read.
+
+    To read them all takes as long as to fetch thirty images.
+
+    Examples:
+        >>> needs_trust(URL("http://ocean.example"), None)
+        False
+        >>> needs_trust(URL("http://ocean.example"), URL("https://proxy.example"))
+        True
+    """
+    return "https" in (address.scheme, proxy and proxy.scheme)
+
+
 def proxy_for(address: URL) -> URL | None:
     """The proxy that the environment names for an address, by ``https_proxy`` and ``no_proxy``.
 

@@ -334,7 +334,7 @@ def _outcome(
     import fiftyone as fo
 
     splits = tuple(plan.split for plan in plans)
-    path = labels_path(dataset, (plans[0].crops_field if plans else "") or GROUND_TRUTH)
+    path = labels_path(dataset, plans[0].labels_field if plans else GROUND_TRUTH)
     samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
         [fo.Count(), fo.Count(path), fo.Count(f"{path}.label")]
     )

@@ -84,6 +84,11 @@ class SplitPlan:
         """The images to take."""
         return self.catalog.images[: self.limit]
 
+    @property
+    def labels_field(self) -> str:
+        """The field that takes the labels."""
+        return self.crops_field or GROUND_TRUTH
+
     def record(self, complete: bool) -> ingest_record.IngestRecord:
         """What the dataset records about the origin of the split."""
         return ingest_record.IngestRecord(
@@ -313,7 +318,7 @@ def refuse_other_source(
     import fiftyone as fo
 
     record = ingest_record.read_ingest_records(dataset).get(plan.split)
-    field = plan.crops_field or GROUND_TRUTH
+    field = plan.labels_field
     kind: type = fo.Classification if plan.crops_field else fo.Detections
     is_other = record is not None and record.crops_field != plan.crops_field
     if is_other or label_type(dataset, field) not in (kind, None):

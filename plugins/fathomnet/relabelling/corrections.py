@@ -292,7 +292,7 @@ def _table_and_images(
         of_image.setdefault(one.sample_id, []).append(one)
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    further = [EXTERNAL_ID] if dataset.get_field(EXTERNAL_ID) is not None else []
+    further = _further_columns(dataset)
     rows.writerow((*COLUMNS, *further))
     of_split: dict[str, list[Document]] = {}
     chosen = dataset.select(list(of_image))
@@ -309,16 +309,21 @@ def _table_and_images(
             rows.writerow(map(spreadsheet_cell, row))
         corrected = {one.label_id for one in own}
         some = [box for box in columns.boxes_in(image, path) if str(box["_id"]) in corrected]
-        only = columns.keep_boxes(image, path, some)
+        only = columns.with_boxes(image, path, some)
         of_split.setdefault(image.get("split") or "", []).append(only)
     return text.getvalue(), of_split
+
+
+def _further_columns(dataset: Any) -> list[str]:
+    """What the tables say of each image beside their own columns."""
+    return [EXTERNAL_ID] if dataset.get_field(EXTERNAL_ID) is not None else []
 
 
 def _judged(dataset: Any, path: str) -> tuple[str, int]:
     """The table of the labels whose verdicts stand, and how many they are."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    further = [EXTERNAL_ID] if dataset.get_field(EXTERNAL_ID) is not None else []
+    further = _further_columns(dataset)
     rows.writerow((*JUDGED, *further))
     reviewed = 0
     attributes = ("label", ANNOTATION_ID, REVIEW_ROUND, *VERDICT_KEYS)

@@ -107,7 +107,7 @@ def export_dataset(
             if len(kept) == len(there):
                 of_split.append(image)
             elif is_list(path):
-                of_split.append(columns.keep_boxes(image, path, kept))
+                of_split.append(columns.with_boxes(image, path, kept))
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, content_of(dataset, name, of_split, path))

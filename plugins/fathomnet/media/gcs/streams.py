@@ -25,7 +25,7 @@ from yarl import URL
 
 from ...errors import SetupError
 from ...files.credentials import PAYS, wants_a_payer
-from ...files.network import TRUST, machine_trust, proxy_for
+from ...files.network import TRUST, machine_trust, needs_trust, proxy_for
 from ..outcomes import BusyError, ConflictError, ItemError, RefusedError
 from ..store import Outgoing, StoredObject
 from ..web.http import LONGEST_HEADER, receiving_sockets
@@ -145,12 +145,12 @@ class Streams:
         self._session: AsyncAuthorizedSession | None = None
 
     async def __aenter__(self) -> Self:
-        schemes = (self._endpoint.scheme, self._proxy and self._proxy.scheme)
+        is_secret = needs_trust(self._endpoint, self._proxy)
         connections = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._concurrency,
                 socket_factory=receiving_sockets(self._concurrency),
-                ssl=machine_trust() if "https" in schemes else True,
+                ssl=machine_trust() if is_secret else True,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed answer has another length and checksum than the image.

@@ -13,7 +13,14 @@ from aiohttp.resolver import ThreadedResolver
 from typing_extensions import Self
 from yarl import URL
 
-from ...files.network import LOGINS, TRUST, machine_trust, proxy_for, read_logins
+from ...files.network import (
+    LOGINS,
+    TRUST,
+    machine_trust,
+    needs_trust,
+    proxy_for,
+    read_logins,
+)
 from ...resources import DISTRIBUTION, installed_version
 from ..outcomes import BusyError, ItemError, MissingError, RefusedError, RejectedError
 from ..store import Incoming
@@ -122,7 +129,6 @@ class UrlSource:
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
-        # Where it is needed: to read all certificates takes as long as to fetch thirty images.
         return machine_trust()
 
     def _proxy_for(self, origin: URL) -> URL | None:
@@ -140,8 +146,7 @@ class UrlSource:
             proxy = self._proxy_for(address.origin())
             # A login is for its own host: where a redirect leads, it does not go.
             login = self._logins.get(str(address.origin()))
-            is_secret = "https" in (address.scheme, proxy and proxy.scheme)
-            trust = self._trust if is_secret else True
+            trust = self._trust if needs_trust(address, proxy) else True
             try:
                 response = await self._session.get(
                     address, allow_redirects=False, headers=login, proxy=proxy, ssl=trust
