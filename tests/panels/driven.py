@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -89,3 +90,21 @@ class DrivenPanel:
                     pydash.set_(target, path, value)
         (shown,) = told.of("show_panel_output")
         self.page = shown["output"]
+
+
+def asked(dataset: Any, method: str, sent: Mapping[str, Any] | None = None, **params: Any) -> Any:
+    """What a method of the review panel returns to its component.
+
+    Args:
+        dataset: the one that is open.
+        method: of the panel.
+        sent: what else the App says of what it shows.
+        **params: of the method.
+    """
+    panel = foo.get_operator(f"{PLUGIN_NAME}/review")
+    plumbing = {"panel_id": "one", "panel_state": {}, "__method__": method}
+    request = {"params": params | plumbing, "dataset_name": dataset.name, **(sent or {})}
+    context = ExecutionContext(
+        request, executor=Executor(), operator_uri=panel.uri, required_secrets=[]
+    )
+    return panel.execute(context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,28 +37,13 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
 from fiftyone.operators.executor import ExecutionContext, Executor
 
-from demo.wrong_labels import Planted, plant
-from tests.support.drawn import MEDIUM, Drawn
-from tests.support.paired import Paired, pair
+from demo.wrong_labels import Planted
+from tests.support.paired import Paired
 from tests.support.stored import PASSING, documents, settings
 
 NAME = "test-crops-as-boxes"
 CHANGED = frozenset({"last_modified_at"})
 PREDICTED = ("label", "confidence", "second_label", "second_confidence", "margin")
-
-
-@pytest.fixture(scope="module")
-def planted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    """Some labels are wrong, and the predictions have probabilities."""
-    return plant(drawn(MEDIUM).train, tmp_path_factory.mktemp("planted"))
-
-
-@pytest.fixture
-def paired(drawn: Drawn, planted: Planted, tmp_path: Path, either_way: str) -> Iterator[Paired]:
-    """Both datasets, made the way that is tested."""
-    yield pair(NAME, drawn(MEDIUM), tmp_path, planted.catalog)
-    for name in fo.list_datasets(f"{NAME}*"):
-        fo.delete_dataset(name)
 
 
 def same(paired: Paired, attributes: tuple[str, ...], field: str = "ground_truth") -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fiftyone as fo
-import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.duplicates import find_duplicates
@@ -15,32 +13,18 @@ from fathomnet_voxel51.embeddings import compute_embeddings, export_embeddings, 
 from fathomnet_voxel51.embeddings.compute import check_embeddings
 from fathomnet_voxel51.errors import InputError
 from fathomnet_voxel51.label_errors import find_label_errors
-from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.review import start_review
 from fathomnet_voxel51.similarity import build_similarity_index
-from fiftyone.operators.executor import ExecutionContext, Executor
 
-from demo.wrong_labels import Planted, plant
+from demo.wrong_labels import Planted
 from tests.embeddings.conftest import use  # noqa: F401  # a fixture
 from tests.embeddings.tiny import DIMENSIONS, TinyEmbedder
-from tests.support.drawn import MEDIUM, Drawn
-from tests.support.paired import Paired, pair
+from tests.panels.driven import asked
+from tests.support.paired import Paired
 from tests.support.stored import documents, settings
 
 NAME = "test-crops-embedded"
 IMPORTED = "imported/own"
-
-
-@pytest.fixture(scope="module")
-def planted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return plant(drawn(MEDIUM).train, tmp_path_factory.mktemp("planted"))
-
-
-@pytest.fixture
-def paired(drawn: Drawn, planted: Planted, tmp_path: Path, either_way: str) -> Iterator[Paired]:
-    yield pair(NAME, drawn(MEDIUM), tmp_path, planted.catalog)
-    for name in fo.list_datasets(f"{NAME}*"):
-        fo.delete_dataset(name)
 
 
 def vectors_of(paired: Paired, planted: Planted) -> tuple[list[int], Any]:
@@ -91,21 +75,11 @@ def test_label_errors_by_neighbours_and_look_alikes_are_those_of_boxes(
 
 def look_alikes(dataset: Any, number: int) -> dict[str, list[int]]:
     """What the review panel shows beside a label, by their numbers."""
-
-    def asked(method: str, **params: Any) -> Any:
-        panel = foo.get_operator(f"{PLUGIN_NAME}/review")
-        plumbing = {"panel_id": "one", "panel_state": {}, "__method__": method}
-        request = {"params": params | plumbing, "dataset_name": dataset.name}
-        context = ExecutionContext(
-            request, executor=Executor(), operator_uri=panel.uri, required_secrets=[]
-        )
-        return panel.execute(context)
-
-    key = asked("open_view", view="review alike")["key"]
+    key = asked(dataset, "open_view", view="review alike")["key"]
     view = dataset.load_saved_view("review alike")
     place = view.values("ground_truth.annotation_id").index(number)
     names = sorted(set(view.values("ground_truth.label")))[:2]
-    told = asked("load_alikes", key=key, place=place, names=names)
+    told = asked(dataset, "load_alikes", key=key, place=place, names=names)
     assert told["missing"] == ""
     number_of = dict(
         zip(*view.values(["ground_truth.id", "ground_truth.annotation_id"]), strict=True)

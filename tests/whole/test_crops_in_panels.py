@@ -13,17 +13,12 @@ from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.names import RANKS
 from fathomnet_voxel51.predictions import import_predictions
 
-from demo.wrong_labels import Planted, plant
+from demo.wrong_labels import Planted
 from tests.panels.driven import DrivenPanel, Told
 from tests.support.drawn import MEDIUM, Drawn
 from tests.support.paired import Paired, pair
 
 NAME = "test-crops-in-panels"
-
-
-@pytest.fixture(scope="module")
-def planted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return plant(drawn(MEDIUM).train, tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="module")

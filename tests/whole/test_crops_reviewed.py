@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +21,13 @@ from fathomnet_voxel51.review.progress import progress_of
 from fiftyone import ViewField as F
 from fiftyone.operators.executor import ExecutionContext, Executor
 
-from demo.wrong_labels import Planted, plant
-from tests.panels.driven import DrivenPanel
-from tests.support.drawn import MEDIUM, Drawn
-from tests.support.paired import Paired, pair
+from demo.wrong_labels import Planted
+from tests.panels.driven import DrivenPanel, asked
+from tests.support.paired import Paired
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 NAME = "test-crops-reviewed"
 SELECT = "fiftyone.core.stages.Select"
-
-
-@pytest.fixture(scope="module")
-def planted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return plant(drawn(MEDIUM).train, tmp_path_factory.mktemp("planted"))
-
-
-@pytest.fixture
-def paired(drawn: Drawn, planted: Planted, tmp_path: Path, either_way: str) -> Iterator[Paired]:
-    yield pair(NAME, drawn(MEDIUM), tmp_path, planted.catalog)
-    for name in fo.list_datasets(f"{NAME}*"):
-        fo.delete_dataset(name)
 
 
 def some_of(paired: Paired, numbers: list[int]) -> tuple[Any, Any]:
@@ -313,10 +299,4 @@ class Screen:
 
     def asked(self, method: str, **params: Any) -> Any:
         """What a method of the panel returns to the component."""
-        panel = foo.get_operator(f"{PLUGIN_NAME}/review")
-        plumbing = {"panel_id": "one", "panel_state": {}, "__method__": method}
-        request = {"params": params | plumbing, "dataset_name": self._dataset.name, **self._sent}
-        context = ExecutionContext(
-            request, executor=Executor(), operator_uri=panel.uri, required_secrets=[]
-        )
-        return panel.execute(context)
+        return asked(self._dataset, method, self._sent, **params)

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
-import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
-from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.panels.review import cards
 from fathomnet_voxel51.panels.review.panel import MOST_CARDS
 from fathomnet_voxel51.predictions import import_predictions
@@ -22,10 +20,9 @@ from fathomnet_voxel51.relabelling.journal import acting_as
 from fathomnet_voxel51.review import review_labels, sets, start_review
 from fathomnet_voxel51.similarity import build_similarity_index
 from fathomnet_voxel51.taxonomy import load_taxonomy
-from fiftyone.operators.executor import ExecutionContext, Executor
 
 from demo.synthetic import write_catalog
-from tests.panels.driven import DrivenPanel
+from tests.panels.driven import DrivenPanel, asked
 from tests.similarity.embedded import boxes_dataset
 
 PATH = "ground_truth.detections"
@@ -36,17 +33,6 @@ def dataset(dataset_name: str, tmp_path: Path, either_way: str) -> Iterator[Any]
     catalog = write_catalog(tmp_path / "train.json", 30, 90, seed=3)
     ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
     yield fo.load_dataset(dataset_name)
-
-
-def asked(dataset: Any, method: str, **params: Any) -> Any:
-    """What a method of the panel returns to the component."""
-    panel = foo.get_operator(f"{PLUGIN_NAME}/review")
-    plumbing = {"panel_id": "one", "panel_state": {}, "__method__": method}
-    request = {"params": params | plumbing, "dataset_name": dataset.name}
-    context = ExecutionContext(
-        request, executor=Executor(), operator_uri=panel.uri, required_secrets=[]
-    )
-    return panel.execute(context)
 
 
 def ids(dataset: Any) -> list[str]:
