@@ -49,6 +49,7 @@ def _reset_unseen() -> list[Reply]:
     return [source.reset(), source.reset()]
 
 
+HTML: Final = "HTML with 200"
 AT_THE_SOURCE: Final[Mapping[str, Callable[[], Reply | list[Reply]]]] = {
     "403": lambda: source.status(403),
     "408": lambda: source.status(408),
@@ -62,7 +63,7 @@ AT_THE_SOURCE: Final[Mapping[str, Callable[[], Reply | list[Reply]]]] = {
     "truncated body": source.truncated,
     "length too short": lambda: source.wrong_length(-7),
     "length too long": lambda: source.wrong_length(7),
-    "HTML with 200": source.html,
+    HTML: source.html,
 }
 AT_THE_STORE: Final[Mapping[str, Fault]] = {
     "403": store.answer(403),
@@ -125,6 +126,7 @@ def draw(names: list[str], seed: int) -> Script:
             script.expected[name] = outcome
             script.note(name, f"source: {fault}")
             continue
+        last = ""
         for _ in range(random_.randint(1, MOST_IN_A_ROW)):
             if random_.random() < 0.5:
                 fault = random_.choice(list(AT_THE_SOURCE))
@@ -132,6 +134,9 @@ def draw(names: list[str], seed: int) -> Script:
                 replies = made if isinstance(made, list) else [made]
                 script.at_source.setdefault(name, []).extend(replies)
                 script.note(name, f"source: {fault}")
+                if fault == last == HTML:  # the same page twice in a row will not change
+                    script.expected[name] = "rejected"
+                last = fault
             else:
                 fault = random_.choice(list(AT_THE_STORE))
                 path = f"{PREFIX}/{FOLDER}/{name}"
