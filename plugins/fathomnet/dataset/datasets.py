@@ -112,10 +112,11 @@ def create_dataset(name: str, splits: Iterable[str], crops_field: str = "") -> A
     dataset.media_type = "image"
     declare(dataset, sample_schema(crops_field))
     dataset.info[MARKER] = {}
-    set_app_defaults(dataset, crops_field or GROUND_TRUTH)
     write_schema_number(dataset, SCHEMA_VERSION)
     for split in splits:
         save_split_view(dataset, split)
+    # Last, since every later save looks at each of its colours.
+    set_app_defaults(dataset, crops_field or GROUND_TRUTH)
     try:
         dataset.name = name
     except (ValueError, DuplicateKeyError):

@@ -338,7 +338,7 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     for written in writes.change_images(dataset, plan.changes, none_removes=True):
         done += written
         progress(done / plan.images, f"writing predictions {done:,}/{plan.images:,} images")
-    dataset.reload()
+    refuse_if_field_deleted(dataset, field)
     there = read_record(dataset, key, ImportRecord)
     if there is None or there.sha256 != record.sha256:
         other = "another file" if there is None else there.source
@@ -346,10 +346,8 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
             f"while {record.source} was imported, somebody else began to import {other} into the "
             "same field; import again what it is to hold"
         )
-    refuse_if_field_deleted(dataset, field)
     if record.kind == NAMES:
         # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-        declare(dataset, predicted_schema(asked.path, field))
         predicted = labels_path(dataset, field)
         told = partial(predicted_update, asked.path, predicted, predicted_attributes(field))
         writes.rewrite_field(dataset, gt_field, told, {"split": split, **has_labels(asked.path)})
@@ -435,7 +433,7 @@ def _plan_names(asked: _Request, file: str | SourceFile) -> _Plan:
         rows=len(table) + len(table.rejected),
         notes=_noticed(table.confidence),
     )
-    schema = prediction_schema(
+    schema = predicted_schema(asked.path, field) | prediction_schema(
         field,
         table.rank is not None,
         table.probabilities is not None,
