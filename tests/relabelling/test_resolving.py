@@ -433,7 +433,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again_and_then_told(
     assert len(server.asked) == undisturbed.questions + 1
     # Always, from the second question on: what was answered before is kept, and it is said.
     out = tmp_path / "out"
-    server.faults = [answers, *[fault] * worms.TRIES]
+    server.faults = [answers, *[fault] * 100]
     with pytest.raises(SetupError, match=f"WoRMS at {server.url} gave no usable answer") as raised:
         resolve_names(dataset, file=names, folder=str(out))
     message = str(raised.value)
@@ -445,15 +445,75 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again_and_then_told(
     assert not any("MatchNames" in one for one in server.asked)
 
 
-@pytest.mark.parametrize("status", [301, 400, 403, 404])
-def test_a_refusal_is_told_at_once(
-    status: int, dataset_name: str, server: AphiaServer, tmp_path: Path
+@pytest.mark.parametrize(
+    ("status", "questions"), [(301, 1), (401, 1), (400, 2), (403, 2), (404, 2)]
+)
+def test_a_refusal_of_everything_is_told_at_once(
+    status: int, questions: int, dataset_name: str, server: AphiaServer, tmp_path: Path
 ) -> None:
-    server.faults = [sends(status, Location="http://127.0.0.1:1/")] * 2
+    server.faults = [sends(status, Location="http://127.0.0.1:1/")] * 9
     names = listed(tmp_path, "Oithona")
     with pytest.raises(SetupError, match=f"HTTP {status}"):
         resolve_names(fo.Dataset(dataset_name), file=names, folder=str(tmp_path))
-    assert len(server.asked) == 1
+    # It may be this name's fault: another is asked about, once.
+    assert len(server.asked) == questions
+
+
+@pytest.mark.fault(
+    operator="resolve_names",
+    happens="WoRMS refuses one name or number of many, by a status, a web page or silence",
+    end="the others are placed; what it refused is among the doubtful, and asked about again later",
+)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        pytest.param(sends(400), "it says HTTP 400", id="400"),
+        pytest.param(sends(403, "<html>blocked</html>"), "it says HTTP 403", id="403"),
+        pytest.param(sends(404), "it says HTTP 404", id="404"),
+        pytest.param(sends(414), "it says HTTP 414", id="414"),
+        pytest.param(sends(500), "it says HTTP 500", id="500"),
+        pytest.param(sends(200, "<html>sorry</html>"), "is no answer of WoRMS", id="HTML"),
+        pytest.param(sends(200, '[[{"AphiaID": null}]]'), "is no answer of WoRMS", id="null"),
+        pytest.param(hangs(0.4), "did not answer within", id="silence"),
+    ],
+)
+def test_what_is_refused_of_one_name_costs_no_other_its_place(
+    fault: Fault,
+    told: str,
+    plankton: fo.Dataset,
+    server: AphiaServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worms, "ANSWER_SECONDS", 0.2)
+    undisturbed = resolve_names(plankton, folder=str(tmp_path / "calm"))
+    calm = map_of(tmp_path / "calm")
+    # Of two the names, of one the place, of one the record by its number.
+    server.refuses = {
+        "fibre & thread": fault, "zoea": fault, "ByAphiaID/106485": fault,
+        "RecordByAphiaID/77": fault,
+    }  # fmt: skip
+    done = resolve_names(plankton, folder=str(tmp_path / "out"))
+    doubts = {row["name"]: row for row in rows_of(done.doubtful_names)}
+    refused = {name for name, row in doubts.items() if row["doubt"] == "refused"}
+    assert refused == {"fibre & thread", "zoea", "Oithona"}
+    assert all(told in doubts[name]["told"] for name in refused)
+    assert "run it again later" in doubts["Oithona"]["advice"]
+    there = map_of(tmp_path / "out")
+    assert there["Oithona"]["parent"] == there["Oithona"]["aphia_id"] == ""
+    gone = {"Oithona", "Oithonidae"}
+    assert {name: row for name, row in there.items() if name not in gone} == {
+        name: row for name, row in calm.items() if name not in gone
+    }
+    names = written(tmp_path, "name,aphia_id\nPodon,\nmine,77\n")
+    (doubt,) = resolve_names(plankton, file=names, folder=str(tmp_path / "by_number")).doubts
+    assert (doubt.name, doubt.doubt) == ("mine", "refused") and told in doubt.told
+    # Later it answers: nobody asks for what is known, and the map is the undisturbed one.
+    server.refuses = {}
+    server.asked.clear()
+    again = resolve_names(plankton, folder=str(tmp_path / "out"))
+    assert (again.hash, again.questions) == (undisturbed.hash, 2)
+    assert map_of(tmp_path / "out") == calm
 
 
 def test_without_a_network_one_sentence_says_so_at_once(

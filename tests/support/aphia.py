@@ -60,6 +60,7 @@ class AphiaServer(ThreadingHTTPServer):
         taxa: name and rank of each number on a way.
         asked: the questions, each as its path and query.
         faults: what answers the next questions instead, each one of them.
+        refuses: what answers each question instead that has a text in it.
         pause: seconds before each answer.
     """
 
@@ -72,6 +73,7 @@ class AphiaServer(ThreadingHTTPServer):
         self.taxa: dict[int, tuple[str, str]] = {1: ("Biota", "Superdomain")}
         self.asked: list[str] = []
         self.faults: list[Callable[[_Handler], None]] = []
+        self.refuses: dict[str, Callable[[_Handler], None]] = {}
         self.pause = 0.0
 
     @property
@@ -119,8 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         time.sleep(self.server.pause)
+        asked = unquote(self.path)
+        refusal = next((one for text, one in self.server.refuses.items() if text in asked), None)
         if self.server.faults:
             self.server.faults.pop(0)(self)
+        elif refusal:
+            refusal(self)
         else:
             answers(self)
 

@@ -21,7 +21,7 @@ from ..progress import Progress, portion, silent
 from ..taxonomy import LabelMap, folded
 from ..taxonomy.label_map import LONGEST_NAME, MappedName, label_map_in, read_names
 from ..taxonomy.table import ALL_RANKS
-from ..taxonomy.worms import Answers, AphiaRecord, Register
+from ..taxonomy.worms import Answers, AphiaRecord, RefusedError, Register
 from ..text import counted
 
 LABEL_MAP: Final = "label_map.csv"
@@ -38,6 +38,7 @@ Doubtful = Literal[
     "not marine",
     "in use",
     "no name",
+    "refused",
 ]
 """``several taxa``: none of them was taken. ``homonym``: one was, and there are others."""
 
@@ -49,6 +50,7 @@ _TOP: Final = "superdomain"
 """The rank of what WoRMS puts above the kingdoms, and the pinned tree does not."""
 _GO_ON: Final = f"in {LABEL_MAP}, and resolve that again, as the file"
 _OUTSIDE: Final = "give it a parent; or the status special, if it is no taxon"
+_LATER: Final = f"run it again later; or {_OUTSIDE}: {_GO_ON}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class ResolveResult:
         names: that were resolved.
         accepted: of these those that are accepted names of taxa.
         synonyms: of these those that stand for an accepted name now, and are deprecated.
-        not_placed: of these those that WoRMS does not know, or knows several taxa of.
+        not_placed: of these those that WoRMS does not know, knows several taxa of, or does not
+            answer about.
         decided: of these those of which the label map says itself that they are special or
             deprecated.
         doubtful: of these those at which somebody should look.
@@ -136,8 +139,9 @@ def resolve_names(
 
     An accepted name gets its place, with every taxon above it; a synonym becomes a deprecated name
     of the accepted one. A name that WoRMS does not know stands where the label map at hand puts it,
-    or else at the top, and is listed with what to do about it. What that map says is special or
-    deprecated stays so. Every answer is kept as it comes: started again, it asks for the others.
+    or else at the top, and is listed with what to do about it; so does one about which WoRMS gives
+    no answer while it gives others. What that map says is special or deprecated stays so. Every
+    answer is kept as it comes: started again, it asks for the others.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -294,7 +298,11 @@ def _resolved(plan: NamesToResolve, register: Register, progress: Progress) -> d
         for done, one in enumerate(waiting):
             label = f"placing {done:,}/{len(waiting):,} names: {one.name}"
             part(0.3 + 0.7 * done / len(waiting), label)
-            found[folded(one.name)] = _judged(one, register)
+            try:
+                found[folded(one.name)] = _judged(one, register)
+            except RefusedError as refusal:
+                doubt = "refused", f"no answer about it: {refusal}", _LATER
+                found[folded(one.name)] = _Found(one, doubtful=(doubt,))
         # What stays outside WoRMS needs the names above it, and an old name those it has become.
         needed: dict[str, MappedName] = {}
         for one in waiting:
@@ -307,9 +315,15 @@ def _resolved(plan: NamesToResolve, register: Register, progress: Progress) -> d
 
 
 def _judged(entry: MappedName, register: Register) -> _Found:
-    """Takes the record that a name stands for, and asks for its place."""
+    """Takes the record that a name stands for, and asks for its place.
+
+    Raises:
+        RefusedError: WoRMS does not answer about it.
+    """
     if entry.status != "active":
         return _Found(entry)
+    if entry.aphia_id is None and entry.name in register.refused:
+        raise RefusedError(register.refused[entry.name])
     records = register.answers.names.get(entry.name, ())
     records = tuple(one for one in records if one.name and one.aphia_id > 0)
     if entry.aphia_id is None:

@@ -227,6 +227,10 @@ FIRST_WAIT_SECONDS: Final = 1.0
 """After the first try; twice as long after each further one."""
 LONGEST_WAIT_SECONDS: Final = 60.0
 _BUSY: Final = (408, 425, 429)
+_OF_SERVICE: Final = (*_BUSY, 401, 407, 502, 503, 504)
+"""Statuses that say nothing of the question: others would be answered alike."""
+_SOUND: Final = ("Animalia", 2)
+"""A name and a number that WoRMS has: where it answers about these, a question was at fault."""
 
 T = TypeVar("T")
 
@@ -348,20 +352,31 @@ _RECORD: Final = TypeAdapter(AphiaRecord)
 _WAY: Final = TypeAdapter(_Classification)
 
 
+class RefusedError(Exception):
+    """One question is not answered, while others are; says what came instead."""
+
+
 class _NoAnswerError(Exception):
     """A question was not answered.
 
     Attributes:
         may_pass: whether it may be answered later.
+        of_service: whether any other question would have ended in the same way.
         is_offline: whether nobody was there at all.
         wait: seconds that the server asks to wait; None where it does not say.
     """
 
     def __init__(
-        self, problem: str, may_pass: bool, is_offline: bool = False, wait: float | None = None
+        self,
+        problem: str,
+        may_pass: bool,
+        of_service: bool = False,
+        is_offline: bool = False,
+        wait: float | None = None,
     ) -> None:
         super().__init__(problem)
-        self.may_pass, self.is_offline, self.wait = may_pass, is_offline, wait
+        self.may_pass, self.of_service = may_pass, of_service or is_offline
+        self.is_offline, self.wait = is_offline, wait
 
 
 class Register:
@@ -373,6 +388,7 @@ class Register:
     Attributes:
         answers: all that is known by now.
         questions: that this run has asked.
+        refused: by name what came instead of an answer about it, while others were answered.
 
     Raises:
         InputError: ``file`` is something else.
@@ -383,25 +399,37 @@ class Register:
         self._file = file
         self.answers = Answers.read(file)
         self.questions = 0
+        self.refused: dict[str, str] = {}
         self._free_at = 0.0
 
     def ask_names(self, names: Iterable[str], progress: Progress = silent) -> None:
         """Asks about those names that nobody has asked about before, many at once.
 
+        Where a question is refused, its halves are asked, so that one name costs no other its
+        answer.
+
         Raises:
             SetupError: there is no usable answer; those before it are kept.
         """
-        waiting = [name for name in dict.fromkeys(names) if name not in self.answers.names]
-        done = 0
-        for some in _questions(waiting):
-            progress(done / len(waiting), f"asking WoRMS about {done:,}/{len(waiting):,} names")
-            asked = "&".join(f"scientificnames%5B%5D={quote(name, safe='')}" for name in some)
-            question = f"AphiaRecordsByMatchNames?{asked}&marine_only=false&extant_only=false"
-            found = self._ask(question, _RECORDS.validate_json, len(some)) or [None] * len(some)
-            for name, records in zip(some, found, strict=True):
-                self.answers.names[name] = tuple(records or ())
+        known = self.answers.names.keys() | self.refused.keys()
+        names = [name for name in dict.fromkeys(names) if name not in known]
+        waiting, done = list(_questions(names))[::-1], 0
+        while waiting:
+            some = waiting.pop()
+            progress(done / len(names), f"asking WoRMS about {done:,}/{len(names):,} names")
+            try:
+                found = self._ask(_question(some), _RECORDS.validate_json, len(some))
+            except RefusedError as refusal:
+                half = len(some) // 2
+                if half:
+                    waiting += [some[half:], some[:half]]
+                    continue
+                self.refused[some[0]] = str(refusal)
+            else:
+                for name, records in zip(some, found or [None] * len(some), strict=True):
+                    self.answers.names[name] = tuple(records or ())
+                self.keep()
             done += len(some)
-            self.keep()
 
     def record(self, aphia_id: int) -> AphiaRecord | None:
         """The record of a number; None where there is none.
@@ -409,6 +437,7 @@ class Register:
         Of a taxon that was on the way to another it has what the tree says.
 
         Raises:
+            RefusedError: this question alone is not answered.
             SetupError: there is no usable answer; those before it are kept.
         """
         node = self.answers.nodes.get(aphia_id)
@@ -425,6 +454,7 @@ class Register:
         """The numbers of the taxa from the top of the tree down to the accepted one of a record.
 
         Raises:
+            RefusedError: this question alone is not answered.
             SetupError: there is no usable answer; those before it are kept.
         """
         nodes, wanted = self.answers.nodes, record.accepted_id
@@ -466,7 +496,12 @@ class Register:
     def _ask(
         self, question: str, parse: Callable[[bytes], T], answers: int | None = None
     ) -> T | None:
-        """An answer, parsed; None for none. It is asked again where that may help."""
+        """An answer, parsed; None for none. It is asked again where that may help.
+
+        Raises:
+            RefusedError: this question alone is not answered.
+            SetupError: no question is.
+        """
 
         def once() -> T | None:
             body = self._answer(question)
@@ -503,11 +538,24 @@ class Register:
         try:
             return retrying(once)
         except _NoAnswerError as error:
+            if not error.of_service and self._is_sound(question, parse):
+                raise RefusedError(str(error)) from None
             service, known = self.answers.service, len(self.answers.names)
             advice = f"Check the network and {SERVICE_VARIABLE}, then run it again"
             kept = f": what WoRMS has said of {known:,} names is kept" if known else ""
             problem = f"WoRMS at {service} gave no usable answer: {error}"
             raise SetupError(f"{problem}\n{advice}{kept}.") from None
+
+    def _is_sound(self, question: str, parse: Callable[[bytes], Any]) -> bool:
+        """Whether the service answers a question of the same kind, about what it surely has."""
+        kind, is_of_names, _ = question.partition("?")
+        name, number = _SOUND
+        other = _question([name]) if is_of_names else f"{kind.partition('/')[0]}/{number}"
+        try:
+            body = self._answer(other)
+            return not body or bool(parse(body))
+        except (_NoAnswerError, ValidationError):
+            return False
 
     def _answer(self, question: str) -> bytes:
         """The body of one answer, asked for once; empty for none."""
@@ -521,11 +569,16 @@ class Register:
         options = {**options, "timeout": ANSWER_SECONDS, "stream": True, "allow_redirects": False}
         try:
             with session.get(address, **options) as answer:
-                if problem := _refusal(answer.status_code):
+                status = answer.status_code
+                if problem := _refusal(status):
                     delay = answer.headers.get("Retry-After", "").strip()
-                    is_busy = answer.status_code in _BUSY or answer.status_code >= 500
                     wait = float(delay) if delay.isdecimal() and len(delay) < 9 else None
-                    raise _NoAnswerError(problem, is_busy, wait=wait)
+                    raise _NoAnswerError(
+                        problem,
+                        may_pass=status in _BUSY or status >= 500,
+                        of_service=status < 400 or status in _OF_SERVICE,
+                        wait=wait,
+                    )
                 body = _body(answer, ends)
         except requests.RequestException as error:
             raise _failure(error) from None
@@ -551,6 +604,12 @@ class Register:
         session.headers["Accept"] = "application/json"
         session.headers.update(read_logins().get(str(address.origin()), {}))
         return session, {"proxies": {address.scheme: str(proxy)} if proxy else {}}
+
+
+def _question(names: Iterable[str]) -> str:
+    """What is asked about names, all at once."""
+    asked = "&".join(f"scientificnames%5B%5D={quote(name, safe='')}" for name in names)
+    return f"AphiaRecordsByMatchNames?{asked}&marine_only=false&extant_only=false"
 
 
 def _questions(names: Sequence[str]) -> Iterator[list[str]]:
@@ -589,14 +648,15 @@ def _failure(error: Exception) -> _NoAnswerError:
     from requests import exceptions as failures
 
     if isinstance(error, failures.SSLError):
-        return _NoAnswerError(f"its certificate is not trusted; {TRUST}", may_pass=False)
+        problem = f"its certificate is not trusted; {TRUST}"
+        return _NoAnswerError(problem, may_pass=False, of_service=True)
     if isinstance(error, failures.ProxyError):
         return _NoAnswerError("the proxy on the way to it does not answer", True, is_offline=True)
     if isinstance(error, failures.ReadTimeout):
         return _NoAnswerError(f"it did not answer within {ANSWER_SECONDS:g} seconds", True)
     if isinstance(error, failures.ConnectionError):
         return _NoAnswerError("there is no connection to it", True, is_offline=True)
-    return _NoAnswerError("its address cannot be used", may_pass=False)
+    return _NoAnswerError("its address cannot be used", may_pass=False, of_service=True)
 
 
 def _refusal(status: int) -> str:
