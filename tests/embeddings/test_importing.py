@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fathomnet_voxel51.embeddings import (
     export_embeddings,
     import_embeddings,
     importing,
+    vector_files,
 )
 from fathomnet_voxel51.errors import DatasetError, FathomNetError, InputError
 from fathomnet_voxel51.needles import find_needles
@@ -184,6 +186,10 @@ def test_npz_and_npy_are_read_and_their_ids_are_recognised(dataset: Any, tmp_pat
     )
     second = import_embeddings(dataset, str(npy), "half", patches_field="", method="none")
     assert (second.imported, second.by) == (3, "sample_id")
+    # Texts of a fixed length, as NumPy and HDF5 keep them.
+    np.savez(npz, vectors=matrix, external_id=np.array(dataset.values("external_id")).astype("S"))
+    third = import_embeddings(dataset, str(npz), "bytes", patches_field="", method="none")
+    assert (third.imported, third.by) == (3, "external_id")
     (tmp_path / "w_ids.txt").write_text("one\ntwo\n")
     with pytest.raises(InputError, match="2 ids for 3 vectors"):
         import_embeddings(dataset, str(npy), "half", patches_field="", method="none")
@@ -264,6 +270,23 @@ def unusable(kind: str, folder: Path) -> str:
         case "pickle":
             np.savez(folder / "v.npz", vectors=numbers(3), ids=np.array([1, "a", {}], dtype=object))
             return str(folder / "v.npz")
+        case "promises":
+            header = {"descr": "<f4", "fortran_order": False, "shape": (10**10, 400)}
+            with (folder / "v.npy").open("wb") as npy:
+                np.lib.format.write_array_header_1_0(npy, header)
+                npy.write(bytes(100))
+            return str(folder / "v.npy")
+        case "archive":
+            with zipfile.ZipFile(folder / "v.npz", "w") as archive:
+                archive.writestr("../../data.pkl", b"x")
+            return str(folder / "v.npz")
+        case "bomb":
+            with zipfile.ZipFile(folder / "v.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("vectors.npy", bytes(1 << 20))
+            return str(folder / "v.npz")
+        case "nested":
+            pq.write_table(pa.table({"annotation_id": ids, "embedding": [[[1.0]]] * 3}), file)
+            return str(file)
         case "lengths":
             np.savez(folder / "v.npz", vectors=numbers(3), annotation_id=[1, 2])
             return str(folder / "v.npz")
@@ -300,6 +323,10 @@ def unusable(kind: str, folder: Path) -> str:
         ("web page", "is a web page"),
         ("empty", "is empty"),
         ("pickle", "Python objects, which may run code"),
+        ("promises", "is damaged or cut off"),
+        ("archive", "no vectors, .* among none"),
+        ("bomb", "unpacks to 1,048,576 bytes, at most 1,048,575"),
+        ("nested", "no vectors among annotation_id, embedding"),
         ("lengths", "array annotation_id: has 2 entries for 3 vectors"),
         ("flat", "not \\(N, D\\)"),
         ("nameless", "put v_ids.npy or v_ids.txt"),
@@ -307,8 +334,10 @@ def unusable(kind: str, folder: Path) -> str:
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_place_and_nothing_is_written(
-    kind: str, words: str, dataset: Any, tmp_path: Path
+    kind: str, words: str, dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if kind == "bomb":
+        monkeypatch.setattr(vector_files, "LARGEST", (1 << 20) - 1)
     before = dataset.get_field_schema(), dataset.list_runs()
     with pytest.raises(InputError, match=words):
         import_embeddings(dataset, unusable(kind, tmp_path), "lab", method="none")

@@ -295,6 +295,15 @@ def test_urls_are_sources_and_absolute_paths_are_read_below_what_they_share(
         (("label,depth", "Sebastes,3"), "columns: none is named path, file_path, filepath or url"),
         (("path,label", 'a.png,"x'), "line 2: the row that begins here cannot be read"),
         (("path,Path", "a.png,b.png"), "line 1: more than one column is named path"),
+        (("path,label", "a.png,x", "b.png,Aeg\0ina"), "line 3: holds a NUL character"),
+        (("path,label", "a.png,Aeg\u200bina"), "line 2, label: 'Aeg\\u200bina' holds a character"),
+        (("path,confidence", 'a.png,"0,5"'), "line 2, confidence: should be a number in 0..1"),
+        (("path,confidence", "a.png,nan"), "line 2, confidence: should be a number in 0..1"),
+        (("path,label", "é.png,x", "e\u0301.png,x"), "line 3: the same file is already on line 2"),
+        (
+            ("path,label", "https://me:secret@host/a.png,x"),
+            "line 2: 'https://me:secret@host/a.png'",
+        ),
         (("path,label",), "file: has a header but no rows"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
@@ -313,6 +322,65 @@ def test_a_malformed_table_is_refused_with_line_and_reason(
     assert not fo.dataset_exists(dataset_name)
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "kind"),
+    [
+        ("path", [["a.png"], ["b.png"]], "list<"),
+        ("image", [{"bytes": b"x", "path": "a.png"}, None], "struct<bytes: binary"),
+        ("path", [b"a.png", b"b.png"], "binary"),
+        ("label", [["Sebastes"], ["Aegina"]], "list<"),
+        ("confidence", [[0.5], [0.25]], "list<"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_parquet_column_that_holds_no_text_or_number_is_refused_with_its_type(
+    name: str, cells: list[Any], kind: str, dataset_name: str, tmp_path: Path
+) -> None:
+    columns = {"path": ["a.png", "b.png"]} if name != "image" else {}
+    pq.write_table(pa.table({**columns, name: cells}), tmp_path / "crops.parquet")
+    with pytest.raises(InputError) as refused:
+        ingest_crops(dataset_name, table=str(tmp_path / "crops.parquet"))
+    (fault,) = refused.value.faults
+    assert fault.place == f"column {name}" and fault.problem.startswith(f"holds {kind}")
+    assert not fo.dataset_exists(dataset_name)
+
+
+def test_further_columns_are_kept_and_what_no_field_can_hold_is_told(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    columns = {
+        "path": ["a.png", "b.png"],
+        # As pandas writes whole numbers beside gaps.
+        "external_id": pa.array([7.0, 8.0]),
+        "confidence": pa.array([0.5, 0.5]),
+        "depth": pa.array([870.5, 12.0]).cast(pa.decimal128(6, 2)),
+        "vector": [[1.0, 2.0], [3.0, 4.0]],
+        **{f"measure_{number}": [number, number + 1] for number in range(100)},
+    }
+    pq.write_table(pa.table(columns), tmp_path / "crops.parquet")
+    plan = check_crops(table=str(tmp_path / "crops.parquet"))
+    first, _ = plan.images
+    kept = dict(first.others)
+    assert (kept["external_id"], kept["depth"], kept["measure_99"]) == ("7", 870.5, 99)
+    assert len(plan.catalog.image_fields) == 102
+    notes = " ".join(plan.catalog.told)
+    assert "'vector' was left out: it holds list<" in notes
+    assert "column confidence: all 2 are 0.5: they tell no crop from another" in notes
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_of_spreadsheets_are_read_and_accents_are_one_sign(
+    delimiter: str, encoding: str, tmp_path: Path
+) -> None:
+    lines = ("path,label", "a.png,détritus", "b.png,de\u0301tritus", "c.png,Sebastes")
+    text = "\r\n".join(lines).replace(",", delimiter)
+    (tmp_path / "crops.csv").write_bytes(text.encode(encoding))
+    plan = check_crops(table=str(tmp_path / "crops.csv"))
+    assert plan.catalog.concepts == ("Sebastes", "détritus")
+    assert [image.file_name for image in plan.images] == ["a.png", "b.png", "c.png"]
+
+
 def test_wrong_parameters_are_told_at_once(
     write_table: WriteTable, dataset_name: str, tmp_path: Path
 ) -> None:
@@ -321,7 +389,7 @@ def test_wrong_parameters_are_told_at_once(
     places = {one.place for one in raised.value.faults}
     assert places == {"table, folder", "split", "label_field", "media_root"}
     table = write_table("path", "a.png")
-    for columns in ({"name": "path"}, ["path"], {"label": "taxon"}):
+    for columns in ({"name": "path"}, ["path"], {"label": "taxon"}, {"label": "path"}):
         with pytest.raises(InputError, match="column"):
             ingest_crops(dataset_name, table=table, columns=columns)
     (tmp_path / "set").mkdir()

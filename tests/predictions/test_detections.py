@@ -96,6 +96,12 @@ def results(*images: object) -> list[dict[str, Any]]:
     ]
 
 
+def as_utf_16(folder: Path) -> Path:
+    """As a shell of Windows redirects them."""
+    (folder / "results.json").write_text(json.dumps(results(11, 11, 12)), "utf-16")
+    return folder / "results.json"
+
+
 HEADER_2026 = "annotation_id,image_id,category_id,bbox_x,bbox_y,bbox_width,bbox_height,score\n"
 TRAPS = {
     "images": [
@@ -152,6 +158,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
         "test0,Actiniaria,0.5,0.5,0.5,0.5,0.25\ntest1,ROV basket,0,0,1,1,1\n",
     ),
     "Parquet": as_parquet,
+    "COCO results in UTF-16": as_utf_16,
     "YOLO": as_labels("", "classes.txt", "ROV basket\nactiniaria\n"),
     "YOLO with data.yaml": as_labels(
         "labels", "data.yaml", "names:\n  0: ROV basket\n  1: Actiniaria\n"
@@ -291,6 +298,13 @@ def without_classes(folder: Path) -> Path:
     return folder / "yolo"
 
 
+def damaged_labels(folder: Path) -> Path:
+    (folder / "yolo").mkdir()
+    (folder / "yolo" / "classes.txt").write_text("ROV basket\n")
+    (folder / "yolo" / "t.txt").write_bytes(b"0 0.5 0.5 0.1 0.1\0\n")
+    return folder / "yolo"
+
+
 NAN = float("nan")
 FAULTY: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "NaN in a rectangle": (one(bbox=[NAN, 1, 2, 3]), ("[1]", "finite")),
@@ -333,6 +347,39 @@ FAULTY: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         trap(category="9"),
         ("images[0].detections[1]", "'9'", "detection_categories"),
     ),
+    "MegaDetector: no detections": (
+        as_json(
+            "traps.json", {"images": [{"file": "test0.png"}], "detection_categories": {"1": "a"}}
+        ),
+        ("images[0]: detections should be a list",),
+    ),
+    "MegaDetector: categories in a list": (
+        as_json("traps.json", {**TRAPS, "detection_categories": ["animal"]}),
+        ("detection_categories: should be an object",),
+    ),
+    "an outline and no rectangle": (
+        as_json(
+            "results.json",
+            [
+                {
+                    "image_id": 11,
+                    "category_id": 5,
+                    "segmentation": [[1, 2, 9, 2, 9, 9]],
+                    "score": 0.5,
+                }
+            ],
+        ),
+        ("[0]", "rectangle is empty"),
+    ),
+    "csv: no number in a rectangle of an annotated box's number": (
+        as_text("submission.csv", HEADER_2026 + '1,11,5,0,"5,5",20,10,0.5\n'),
+        ("line 2", "finite"),
+    ),
+    "YOLO: the name of a class": (
+        line_of_yolo("Actiniaria 0.5 0.5 0.1 0.1"),
+        ("test0.txt, line 2", "'Actiniaria' is none"),
+    ),
+    "YOLO: damaged from its first line on": (damaged_labels, ("t.txt", "line 1", "NUL")),
     "MegaDetector: a confidence that is none": (
         trap(conf="sure"),
         ("images[0].detections[1]", "'sure'"),

@@ -163,6 +163,17 @@ def test_ids_that_contradict_the_crops_beside_them_are_refused(
         import_predictions(dataset, str(path))
 
 
+def test_a_rectangle_of_which_one_side_is_no_number_is_refused(
+    dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "sides.csv"
+    rows = "1,Actiniaria,0,5,20,1e400\n2,Actiniaria,,,,\n"
+    path.write_text(f"annotation_id,concept_name,bbox_x,bbox_y,bbox_width,bbox_height\n{rows}")
+    with pytest.raises(InputError, match="line 2: annotation 1 has bbox_height '1e400', which is"):
+        import_predictions(dataset, str(path), kind="names")
+    assert dataset.get_field("model_predictions") is None
+
+
 def test_a_split_without_categories_takes_the_ids_of_the_other(
     tmp_path: Path, dataset_name: str
 ) -> None:

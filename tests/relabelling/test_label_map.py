@@ -296,13 +296,15 @@ def test_a_table_of_old_and_new_names_does_without_a_label_map(old: Any, tmp_pat
     ("rows", "problem"),
     [
         ("krill,Euphausiacia", "line 2: 'Euphausiacia' is no name of this dataset; did you mean"),
-        ("krill,calanoid", "line 2: 'calanoid' is no name of this dataset"),
+        ("krill,calanoid", "line 2: 'calanoid' is deprecated by the label map"),
         (",Oithona", "line 2: old is empty"),
         ("krill,", "line 2: new is empty"),
         ("krill,krill", "line 2: 'krill' becomes itself"),
         ("krill,larva\nlarva,zoea", "line 2: 'krill' becomes 'larva', which is an old name"),
         ("krill,zoea\nkrill,zoea", "line 3: 'krill' is already on line 2 with that name"),
         ("", "file: holds no name"),
+        ("krill,zoea,larva", "line 2: has 3 columns instead of 2"),
+        ('krill,"zoea', "line 2: is no table: unexpected end of data"),
     ],
 )
 def test_a_bad_table_is_refused_with_its_place_and_nothing_is_written(

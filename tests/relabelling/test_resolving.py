@@ -669,6 +669,7 @@ def test_what_was_killed_while_it_asked_goes_on_where_it_was(
         ({"file": "@empty.csv"}, "holds nothing but blank lines"),
         ({"file": "@species.csv"}, "line 1: no column is name or concept or label or taxon"),
         ({"file": "@twice.csv"}, "stands under 'Podon' here"),
+        ({"file": "@comma.csv"}, "line 2: has 2 columns instead of 1"),
         ({"folder": "@foreign"}, "holds no answers of WoRMS"),
         ({"folder": "@other"}, "holds the answers of https://reef.example/rest"),
     ],
@@ -681,6 +682,7 @@ def test_what_cannot_be_resolved_is_refused_before_anybody_is_asked(
         ("empty.csv", "\n \n"),
         ("species.csv", "species,count\nOithona,3\n"),
         ("twice.csv", "name,parent\nOithona,\nOithona,Podon\n"),
+        ("comma.csv", "name\nfibre, thread\n"),
     ):
         written(tmp_path, text, name)
     for name, text in (("foreign", "{}"), ("other", '{"service": "https://reef.example/rest"}')):

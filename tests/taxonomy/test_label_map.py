@@ -194,6 +194,15 @@ MALFORMED = {
     "orphan by case": (f"{HEAD}Aa,\nB,aa\n", "line 3: its parent 'aa' is not in the file; did you"),
     "twice": (f"{HEAD}A,\nA,\n", "line 3: 'A' is already on line 2"),
     "twice by case": (f"{HEAD}Aa,\nAA,\n", "line 3: 'AA' differs from 'Aa' on line 2 by case"),
+    "twice by accents": ("name,parent\né,\ne\u0301,\n", "line 3: 'é' is already on line 2"),
+    "NUL": ("name,parent\nA,\nB\0,\n", "line 3: holds a NUL character"),
+    "Darwin Core cycle": (
+        "taxonID,parentNameUsageID,scientificName\n1,2,A\n2,1,B\n",
+        "line 2: stands below itself: 'A' under 'B' under 'A'",
+    ),
+    "Newick under itself": ("((A)A);", "'A' stands under 'A' here"),
+    "Newick open comment": ("(A[of sponges,B)C;", "line 1, character 3: '[' begins what does not"),
+    "Newick without a name": ("();", "line 1, character 2: a name is missing before ')'"),
     "two ranks": (
         f"{HEAD}A,,genus\nA,,family\n",
         "line 3: 'A' has the rank 'family' here, 'genus' on line 2",

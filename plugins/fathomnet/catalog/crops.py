@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import Fault, InputError
 from ..files import FaultList, SourceFile, read_source, safe_file_name
 from ..files.other_formats import other_format
+from ..files.places import GCS, CloudPath, Place, place
 from ..files.reading import PARQUET_MARK, parquet_of
 from ..files.safe_values import LARGEST_ID, web_url
 from ..garbage_collector import collector_paused
@@ -69,6 +70,9 @@ _OF_IMAGE: Final[tuple[str, ...]] = (
 )
 """Headers of what samples have a field for; ``url`` beside paths is a source too."""
 
+MOST_COLUMNS: Final = 200
+"""Columns that become fields: programs of plankton write a hundred measures of a crop."""
+
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 _WHOLE_IMAGE: Final = (0.0, 0.0, 1.0, 1.0)
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -96,6 +100,7 @@ class _Table:
         numbers: number of each row.
         cells: by header, one for each of ``numbers``.
         misshapen: the problem of each row that does not fit the header, by its number.
+        unfit: by header, the type of each column that holds neither texts nor numbers.
     """
 
     subject: str
@@ -105,6 +110,7 @@ class _Table:
     numbers: Sequence[int]
     cells: Mapping[str, Sequence[object]]
     misshapen: Mapping[int, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_crop_table(
@@ -121,7 +127,8 @@ def read_crop_table(
     all have one, or else that of its row. Columns without a meaning become fields.
 
     Args:
-        path: a csv, whose header is line 1, or a parquet file.
+        path: a csv, whose header is line 1, with commas, semicolons or tabs between its fields, or
+            a parquet file.
         columns: by the meanings of ``HEADERS``, the header of the column that has it; others are
             found by their usual headers.
         known_concepts: names in their canonical spelling.
@@ -155,7 +162,8 @@ def read_class_folders(
     """Reads the names of the images in folders, one a class, whose name is the label.
 
     Args:
-        folder: what holds these folders; a class may have further folders below its own.
+        folder: what holds these folders, of this machine or of a bucket (``gs://``); a class may
+            have further folders below its own.
         known_concepts: see ``read_crop_table``.
         canonical: see ``read_crop_table``.
 
@@ -163,19 +171,18 @@ def read_class_folders(
         The catalog, and the folder below which its file names are.
 
     Raises:
-        InputError: it is no folder, holds no images, or some lie beside the classes' folders.
+        InputError: it is no folder or cannot be read, holds no images, or some lie beside the
+            classes' folders.
     """
-    root = Path(folder).absolute()
-    if not folder or not root.is_dir():
-        raise _refused(folder or "(no folder)", "folder", "there is no such folder")
-    paths, others = [], 0
-    for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        seen = [name for name in files if not name.startswith(".")]
-        pictures = [name for name in seen if name.lower().endswith(_PICTURES)]
-        others += len(seen) - len(pictures)
-        paths += [Path(place, name).relative_to(root).as_posix() for name in pictures]
-    paths.sort()
+    root = place(folder) if folder.startswith(GCS) else Path(folder).absolute()
+    try:
+        if not folder or not root.is_dir():
+            raise _refused(folder or "(no folder)", "folder", "there is no such folder")
+        seen = _names_below(root)
+    except OSError as error:
+        raise _refused(folder, "folder", f"cannot be read: {error.strerror}") from None
+    paths = [name for name in seen if name.lower().endswith(_PICTURES)]
+    others = len(seen) - len(paths)
     if not paths:
         raise _refused(folder, "folder", "holds no images")
     faults = FaultList()
@@ -200,6 +207,19 @@ def read_class_folders(
     return catalog, str(root)
 
 
+def _names_below(root: Place) -> list[str]:
+    """The files below a folder by their paths from there, sorted, without hidden ones."""
+    if isinstance(root, CloudPath):
+        names = root.names_below()
+        return [name for name in names if not any(part[:1] == "." for part in name.split("/"))]
+    found = []
+    for above, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(above, name) for name in files if not name.startswith("."))
+        found += [path.relative_to(root).as_posix() for path in paths]
+    return sorted(found)
+
+
 def _refused(subject: str, place: str, problem: str) -> InputError:
     return InputError(subject, [Fault(place, problem)], _ADVICE)
 
@@ -209,14 +229,15 @@ def _read_table(source: SourceFile) -> _Table:
     if other is not None:
         raise _refused(source.subject, "file", f"holds {other.name}, not a table of crops")
     misshapen: dict[int, str] = {}
+    unfit: dict[str, str] = {}
     numbers: Sequence[int]
     cells: Mapping[str, Sequence[object]]
     if source.content.startswith(PARQUET_MARK):
-        header, columns = _parquet_columns(source)
+        header, columns, unfit = _parquet_columns(source)
         cells = dict(zip(header, columns, strict=True))
         unit, place, numbers = "row", "columns", range(1, 1 + max(map(len, columns), default=0))
     else:
-        lines = csv_lines(source, _ADVICE)
+        lines = csv_lines(source, _ADVICE, ",;\t")
         first, header = next(lines, (1, []))
         rows = list(lines)
         unit, place, width = "line", f"line {first}", len(header)
@@ -233,10 +254,22 @@ def _read_table(source: SourceFile) -> _Table:
         raise _refused(source.subject, place, f"more than one column is named {listed(twice)}")
     if not numbers and not misshapen:
         raise _refused(source.subject, "file", "has a header but no rows")
-    return _Table(source.subject, source.name, source.sha256, unit, numbers, cells, misshapen)
+    return _Table(
+        source.subject, source.name, source.sha256, unit, numbers, cells, misshapen, unfit
+    )
 
 
-def _parquet_columns(source: SourceFile) -> tuple[list[str], list[list[object]]]:
+def _parquet_columns(
+    source: SourceFile,
+) -> tuple[list[str], list[list[object]], dict[str, str]]:
+    """The headers, the cells of each column, and the types of those that are no texts or numbers.
+
+    The cells of such a column are all None.
+    """
+    import pyarrow.types as kinds
+
+    unfit: dict[str, str] = {}
+    columns: list[list[object]] = []
     with parquet_of(source, _ADVICE) as file:
         rows = file.metadata.num_rows
         if rows > MOST_ROWS:
@@ -244,7 +277,31 @@ def _parquet_columns(source: SourceFile) -> tuple[list[str], list[list[object]]]
             raise _refused(source.subject, "file", problem)
         table = file.read()
         table.validate(full=True)
-        return file.schema_arrow.names, [column.to_pylist() for column in table.columns]
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
+            is_decimal = kinds.is_decimal(kind)
+            is_fit = kinds.is_primitive(kind) and not kinds.is_duration(kind)
+            if is_fit or kinds.is_null(kind) or is_decimal or _is_text(kind):
+                columns.append((column.cast("float64") if is_decimal else column).to_pylist())
+            else:
+                unfit[name] = shortened(str(kind), 80)
+                columns.append([None] * len(column))
+        return table.column_names, columns, unfit
+
+
+def _is_text(kind: Any) -> bool:
+    return str(kind) in ("string", "large_string", "string_view")
+
+
+def _as_text(cell: object) -> str:
+    """A cell as text; a number that is whole without a point, as pandas writes one beside gaps.
+
+    Examples:
+        >>> _as_text(7.0), _as_text(" 7.0 "), _as_text(0.5)
+        ('7', '7.0', '0.5')
+    """
+    is_whole = isinstance(cell, float) and cell.is_integer()
+    return f"{cell:.0f}" if is_whole else str(cell).strip()
 
 
 def _folded(header: str) -> str:
@@ -274,6 +331,11 @@ def _headers(table: _Table, columns: Mapping[str, str], there: Mapping[str, str]
                 wrong.add(f"column of {meaning}", f"{problem}; found {seen}")
         if header is not None:
             found[meaning] = header
+        if header in table.unfit:
+            problem = f"holds {table.unfit[header]}, expected text or numbers"
+            wrong.add(f"column {shortened(header, 80)}", problem)
+        elif header is not None and list(found.values()).count(header) > 1:
+            wrong.add(f"column {shortened(header, 80)}", "is named for more than one meaning")
     if "path" not in found and not wrong:
         names = f"{', '.join(HEADERS['path'][:3])} or url"
         wrong.add("columns", f"none is named {names}; found {seen}")
@@ -317,9 +379,12 @@ class _Reader:
         """The cells of a column as texts without white space around them; empty without one."""
         if header is None:
             return [""] * len(self.table.numbers)
+        cells = self.table.cells[header]
+        if self.table.unit != "row":
+            return [str(cell).strip() for cell in cells]
         return [
-            "" if cell is None or (isinstance(cell, float) and isnan(cell)) else str(cell).strip()
-            for cell in self.table.cells[header]
+            "" if cell is None or (isinstance(cell, float) and isnan(cell)) else _as_text(cell)
+            for cell in cells
         ]
 
     def once(self, values: Sequence[object], what: str) -> None:
@@ -357,7 +422,8 @@ class _Reader:
         if absolute and min(absolute)[0] == max(absolute)[0]:
             # Of sorted texts the first and the last have in common what all have.
             above = commonpath([dirname(min(absolute)), dirname(max(absolute))])
-            problem = f"{len(absolute):,} paths are absolute: read as below {shortened(above, 80)}"
+            number = counted(len(absolute), "path is", "paths are")
+            problem = f"{number} absolute: read as below {shortened(above, 80)}"
             self.notes.add(f"column {self.headers['path']}", problem)
             names = [name.removeprefix(f"{above.rstrip('/')}/") for name in names]
         self.refuse_unsafe(names)
@@ -469,6 +535,19 @@ def _typed(cells: Sequence[object], has_types: bool) -> list[object]:
     return list(texts)
 
 
+def _note(reader: _Reader, shares: Sequence[float | None]) -> None:
+    """Notes what of a table is odd as a whole."""
+    given = [share for share in shares if share is not None]
+    if len(given) > 1 and len(set(given)) == 1:
+        problem = f"all {len(given):,} are {given[0]:g}: they tell no crop from another"
+        reader.notes.add(f"column {CONFIDENCE}", problem)
+    for header, kind in reader.table.unfit.items():
+        reader.notes.add("columns", f"{shortened(header, 80)!r} was left out: it holds {kind}")
+    if "label" not in reader.headers:
+        number = len(reader.table.numbers)
+        reader.notes.add("columns", f"none is of labels: all {number:,} crops are without one")
+
+
 def _catalog_of(
     table: _Table,
     columns: Mapping[str, str],
@@ -509,15 +588,14 @@ def _catalog_of(
     reader.once(external, f"the {EXTERNAL_ID}")
     origins = reader.origins(urls)
     reader.faults.raise_if_any(table.subject, "Correct the rows, then try again.")
-    if "label" not in reader.headers:
-        reader.notes.add("columns", f"none is of labels: all {len(names):,} crops are without one")
+    _note(reader, shares)
     # A Parquet file says itself what is a number.
     typed = [_typed(table.cells[header], table.unit == "row") for header in reader.further]
     records = [
         dict(zip(reader.further, values, strict=True))
         for values in (zip(*typed, strict=True) if typed else ((),) * len(names))
     ]
-    fields = read_fields("columns", records, reader.notes)
+    fields = read_fields("columns", records, reader.notes, MOST_COLUMNS)
     images = []
     for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
         own = tuple((key, one[row]) for key, one in given.items() if one[row] is not None)

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from ..files.faults import FaultList
 from ..files.safe_values import LARGEST_ID
 from ..names import RANKS
+from ..taxonomy.table import one_spelling
 from ..text import shortened
 
 if sys.version_info >= (3, 11):
@@ -112,7 +113,7 @@ def parse_date(text: object) -> datetime | None:
 
 
 def category_name(name: str) -> str:
-    """A category's name, trimmed and with single spaces.
+    """A category's name, trimmed and with single spaces; accents are one sign each.
 
     Raises:
         ValueError: it is blank, or holds characters that cannot be seen.
@@ -121,7 +122,7 @@ def category_name(name: str) -> str:
         >>> category_name(" Sebastes   diploproa ")
         'Sebastes diploproa'
     """
-    trimmed = " ".join(name.split())
+    trimmed = one_spelling(name)
     if not trimmed:
         raise ValueError("is empty")
     if not trimmed.isprintable():
@@ -236,13 +237,19 @@ class Fields:
         return tuple((name, self.kinds[name](value)) for name, value in members if name)
 
 
-def read_fields(section: str, records: Iterable[Mapping[str, Any]], notes: FaultList) -> Fields:
+def read_fields(
+    section: str,
+    records: Iterable[Mapping[str, Any]],
+    notes: FaultList,
+    most: int = MOST_FIELDS,
+) -> Fields:
     """The fields for the members that the records of a list have beside COCO's own.
 
     Args:
         section: the list's name, for notes.
         records: of each record its further members.
         notes: takes what is kept under another name, or not at all.
+        most: fields that the list may add.
 
     Examples:
         >>> boxes = [{"depth": 871, "attributes": {"sex": "f"}}, {"depth": 871.5, "order": "3"}]
@@ -259,7 +266,7 @@ def read_fields(section: str, records: Iterable[Mapping[str, Any]], notes: Fault
         name = re.sub(r"\W+", "_", member, flags=re.ASCII).strip("_")
         if not name or not name[0].isalpha() or name.casefold() in _TAKEN:
             name = f"file_{name}"
-        if name in kinds or len(kinds) == MOST_FIELDS or len(name) > 60:
+        if name in kinds or len(kinds) == most or len(name) > 60:
             notes.add(section, f"{member[:80]!r} was left out", f"{section}: members left out")
             continue
         if name != member:

@@ -35,6 +35,8 @@ NAMING: Final = ("annotation_id", "sample_id", "label_id", "external_id", *PATHS
 BESIDE: Final = (SPLIT, IMAGE_ID, FILE_NAME)
 """Columns that are held against the image of whatever a row names."""
 
+_DAMAGED: Final = (OSError, ValueError, EOFError, MemoryError)
+"""What a damaged array ends in; out of memory where its header promises more than there is."""
 WIDEST: Final = 65_536
 MOST_NUMBERS: Final = LARGEST // 4
 
@@ -146,12 +148,16 @@ def _read_npz(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
             raise _refused(source, "file", f"unpacks to {size:,} bytes, at most {LARGEST:,}")
         with np.load(io.BytesIO(source.content), allow_pickle=False) as file:
             for name in file.files:
-                arrays[name.strip().lower()] = file[name]
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+                # Members that are no arrays come as bytes.
+                if isinstance(array := file[name], np.ndarray):
+                    arrays[name.strip().lower()] = array
+    except (*_DAMAGED, zipfile.BadZipFile, KeyError) as error:
         raise _unreadable(source, error) from None
     tables = [name for name, array in arrays.items() if _is_matrix(array)]
     if not tables:
-        raise _refused(source, "arrays", f"no vectors, (N, D) numbers, among {listed(arrays)}")
+        raise _refused(
+            source, "arrays", f"no vectors, (N, D) numbers, among {listed(arrays) or 'none'}"
+        )
     matrix = arrays[_the_vectors(source, tables)]
     columns: dict[str, Sequence[object]] = {}
     for name, array in arrays.items():
@@ -159,14 +165,14 @@ def _read_npz(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
             if len(array) != len(matrix):
                 problem = f"has {len(array):,} entries for {len(matrix):,} vectors"
                 raise _refused(source, f"array {name}", problem)
-            columns[name] = array.tolist()
+            columns[name] = _cells(array)
     return columns, matrix
 
 
 def _read_npy(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
     try:
         matrix = np.load(io.BytesIO(source.content), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise _unreadable(source, error) from None
     if not _is_matrix(matrix):
         raise _refused(source, "file", f"holds {matrix.dtype} of shape {matrix.shape}, not (N, D)")
@@ -180,15 +186,22 @@ def _read_npy(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
     if there.suffix == ".npy":
         try:
             ids = np.load(io.BytesIO(named.content), allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except _DAMAGED as error:
             raise _unreadable(named, error) from None
-        cells = ids.tolist() if ids.ndim == 1 else []
+        cells = _cells(ids) if ids.ndim == 1 else []
     else:
         cells = decode(named).splitlines()
     if len(cells) != len(matrix):
         problem = f"has {len(cells):,} ids for {len(matrix):,} vectors of {source.name}"
         raise _refused(named, "file", problem)
     return {IDS[0]: cells}, matrix
+
+
+def _cells(array: npt.NDArray[Any]) -> list[object]:
+    """The ids in an array; those that are bytes as texts."""
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    return array.tolist()
 
 
 def _is_matrix(array: npt.NDArray[Any]) -> bool:

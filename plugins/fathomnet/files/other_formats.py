@@ -140,7 +140,10 @@ _OF_MEMBERS: Final = (
 )
 """Members of a JSON object by which it is known; the first that there is counts."""
 
-_NEVER_IN_COCO: Final = {"detections", "classifications", "features"}
+_NEVER_IN_COCO: Final = {
+    *("detections", "detection_categories", "classifications", "features"),
+}
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _MEMBER: Final = re.compile(r'"([^"\\]{1,60})"\s*:')
 _NAMED_IMAGE: Final = re.compile(r'"image_id"\s*:\s*"')
 _COCO_BEGINS: Final = re.compile(
@@ -167,7 +170,8 @@ def other_format(content: bytes) -> OtherFormat | None:
         >>> other_format(b"annotation_id,concept_name") is None
         True
     """
-    beginning = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore")
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8"
+    beginning = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf").decode(encoding, "ignore")
     return _of_beginning(beginning.lstrip("\ufeff \t\r\n"))
 
 

@@ -334,12 +334,7 @@ def _read_camera_traps(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
     """``images[].detections[]`` of MegaDetector, ``predictions[].detections[]`` of SpeciesNet."""
     members: dict[str, Any] = content if isinstance(content := _json(source), dict) else {}
     listed_in = "images" if "images" in members else "predictions"
-    written = members.get("detection_categories")
-    classes = (
-        {str(id_): str(name) for id_, name in written.items()}
-        if (isinstance(written, dict))
-        else _ANIMALS
-    )
+    classes = _camera_trap_classes(source, members)
 
     def name_of(detection: object) -> tuple[str, str]:
         one = detection if isinstance(detection, dict) else {}
@@ -359,7 +354,9 @@ def _read_camera_traps(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
             rows.reject(where, f"the image is {_shown(file)}; it should be a file's name")
             continue
         detections = image.get("detections")
-        if detections is None or image.get("failure") or image.get("failures"):
+        # SpeciesNet leaves them out of what it only classified.
+        is_none = detections is None and ("detections" in image or listed_in != "images")
+        if is_none or image.get("failure") or image.get("failures"):
             failed += 1
         elif not isinstance(detections, list):
             rows.count(where)
@@ -371,6 +368,19 @@ def _read_camera_traps(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
             rows.add(f"{where}.detections[{number}]", file, one, box.get("bbox"), box.get("conf"))
     notes = [f"{counted(failed, 'image', 'images')} failed in the detector"] if failed else []
     return _columns(rows, source, CAMERA_TRAPS, True, notes=[*names.notes(), *notes])
+
+
+def _camera_trap_classes(source: SourceFile, members: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the categories by their numbers.
+
+    Raises:
+        InputError: they are given, but not as names by numbers.
+    """
+    written = members.get("detection_categories", _ANIMALS)
+    if not isinstance(written, dict):
+        problem = f"should be an object of names by their numbers, not {kind_in_words(written)}"
+        raise InputError(source.subject, [Fault("detection_categories", problem)], EXPECTED)
+    return {str(id_): str(name) for id_, name in written.items()}
 
 
 def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
@@ -440,7 +450,11 @@ def _is_yolo(folder: Place) -> bool:
             beginning = opened.read(LOOKED_AT)
         if beginning.strip():
             other = other_format(beginning)
-            return other is not None and other.detections == YOLO
+            is_known = other is not None and other.detections == YOLO
+            # Beside a list of classes damaged lines are labels too, and are told with their places.
+            return is_known or any(
+                (folder / name).is_file() for name in (*_SETTINGS, *_CLASS_FILES)
+            )
     return False
 
 

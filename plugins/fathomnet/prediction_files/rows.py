@@ -191,18 +191,24 @@ def _arranged(
     )
 
 
-def csv_lines(source: SourceFile, advice: str = ADVICE) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(
+    source: SourceFile, advice: str = ADVICE, delimiters: str = ","
+) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of the line on which each begins; empty lines are skipped.
 
     Args:
         source: a csv file.
         advice: what the error of a row that cannot be read says that the file should be.
+        delimiters: signs of which the one that the header has most of is between the fields.
 
     Raises:
         InputError: the file is no text, or a row of it cannot be read.
     """
+    text = decode(source)
+    header = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(delimiters, key=header.count)
     # Universal newlines, so that lines are counted as an editor counts them.
-    reader = csv.reader(io.StringIO(decode(source), newline=None), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:

@@ -411,7 +411,7 @@ def _contradiction(cells: Mapping[str, object], box: KnownBox, number: int) -> s
         return f"is a box of {there!r}, the row says {said!r}"
     rectangle = _rectangle(cells)
     if rectangle is None or 0 in box.size:
-        return ""
+        return _unreadable_side(cells) if rectangle is None else ""
     width, height = box.size
     there_px = [part * side for part, side in zip(box.rectangle, box.size * 2, strict=True)]
     # A rectangle that is no box of this image stays as it is: its edges differ.
@@ -455,6 +455,16 @@ def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
     values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
     numbers = list(map(number_or_nan, values))
     return None if len(numbers) != len(_SIDES) or any(map(math.isnan, numbers)) else numbers
+
+
+def _unreadable_side(cells: Mapping[str, object]) -> str:
+    """What is wrong with a rectangle of which some sides are numbers, and others are not."""
+    sides = {name: cells.get(name) for name in _SIDES}
+    there = {name: cell for name, cell in sides.items() if cell is not None and cell == cell}  # noqa: PLR0124  # NaN
+    wrong = [name for name, cell in there.items() if math.isnan(number_or_nan(cell))]
+    if len(there) < len(_SIDES) or not wrong or len(wrong) == len(_SIDES):
+        return ""
+    return f"has {wrong[0]} {shortened(repr(there[wrong[0]]), 40)}, which is no number of pixels"
 
 
 @dataclass(frozen=True, slots=True)

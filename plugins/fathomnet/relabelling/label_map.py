@@ -317,7 +317,7 @@ def check_reconciliation(
     if table:
         told = read_replacements(table)
         faults = [
-            Fault(place, f"{name[:80]!r} is no name of this dataset{_hint(name, tree, known)}")
+            Fault(place, f"{name[:80]!r} is {_unknown(name, tree, known)}")
             for place, names in told.values()
             for name in names
             if name not in known and (name in tree.retired or name not in counts)
@@ -342,9 +342,12 @@ def check_reconciliation(
     )
 
 
-def _hint(name: str, tree: Taxonomy, known: set[str]) -> str:
+def _unknown(name: str, tree: Taxonomy, known: set[str]) -> str:
+    """Why a name cannot be given to labels."""
+    if name in tree.retired:
+        return "deprecated by the label map"
     near = tree.suggest(name, known)
-    return f"; did you mean {near}?" if near and near != name else ""
+    return "no name of this dataset" + (f"; did you mean {near}?" if near and near != name else "")
 
 
 def _kind(

@@ -24,7 +24,7 @@ from typing_extensions import Self
 from ..errors import Fault, InputError
 from ..files.reading import SourceFile, decode, read_source
 from ..names import OWN_RANK, RANKS
-from .table import ALL_RANKS, LineFault, Taxon, folded, taxa_of_rows
+from .table import ALL_RANKS, LineFault, Taxon, folded, one_spelling, taxa_of_rows
 from .tree import Taxonomy
 
 Status = Literal["active", "deprecated", "special"]
@@ -296,6 +296,7 @@ def read_names(path: str | Path) -> tuple[MappedName, ...]:
     if text.lstrip().startswith("(") or _form(columns) or faults:
         return label_map_in(source, add_missing=True).label_map.names
     names = []
+    faults += _misshapen(first, columns, body) if named else ()
     for line, row in body if named else ():
         values = dict(zip(columns, row, strict=False))
         names.append(_Cells(line, values.get(named, ""), values).mapped(faults))
@@ -303,7 +304,8 @@ def read_names(path: str | Path) -> tuple[MappedName, ...]:
         # Not a word of it is repeated: it may be any file of a server.
         faults.append(Fault(f"line {first}", f"no column is {' or '.join(_NAME_COLUMNS)}"))
     if faults:
-        raise InputError(source.subject, faults, "Names stand below each other in such a column.")
+        advice = "Names stand below each other in such a column, in quotes where they hold a comma."
+        raise InputError(source.subject, faults, advice)
     return tuple({folded(one.name): one for one in reversed(names) if one.name}.values())[::-1]
 
 
@@ -323,12 +325,13 @@ def read_replacements(path: str | Path) -> dict[str, tuple[str, tuple[str, ...]]
     """
     source = read_source(path if isinstance(path, str) else str(path))
     faults: list[Fault] = []
-    (_, header), *body = _lines(decode(source), faults)[1] or [(1, [""])]
+    (first, header), *body = _lines(decode(source), faults)[1] or [(1, [""])]
     columns = [cell.casefold() for cell in header]
     pair = next((one for one in _REPLACEMENT_COLUMNS if set(one) <= set(columns)), None)
     if pair is None or "parent" in columns or faults:
         told = read_label_map(path).label_map
         return {old: ("file", names) for old, names in told.replaced.items() if names}
+    faults += _misshapen(first, columns, body)
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for line, cells in body:
         values, place = dict(zip(columns, cells, strict=False)), f"line {line}"
@@ -367,7 +370,7 @@ def _lines(text: str, faults: list[Fault]) -> tuple[str, list[tuple[int, list[st
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                lines.append((reader.line_num, [" ".join(cell.split()) for cell in cells]))
+                lines.append((reader.line_num, [one_spelling(cell) for cell in cells]))
     except csv.Error as error:
         faults.append(Fault(f"line {reader.line_num}", f"is no table: {error}"))
     if not lines and not faults:
@@ -406,18 +409,25 @@ def _table(text: str, faults: list[Fault]) -> tuple[Form, list[_Row], tuple[str,
         faults.append(Fault(f"line {first}", f"the header is {delimiter.join(header)[:200]!r}"))
         return "parents", [], ()
     form, known, read = fitting
-    for place, one in enumerate(columns):
-        if one and one in columns[:place]:
-            faults.append(Fault(f"line {first}", f"the column {one!r} is there twice"))
+    faults += _misshapen(first, columns, body)
     cells_of = []
     for line, cells in body:
-        if len(cells) > len(columns):
-            problem = f"has {len(cells)} columns instead of {len(columns)}"
-            faults.append(Fault(f"line {line}", problem))
         values = dict(zip(columns, cells, strict=False))
         cells_of.append(_Cells(line, values.get(named, ""), values))
     told = zip(header, columns, strict=True)
     return form, list(read(cells_of, faults)), tuple(cell for cell, one in told if one not in known)
+
+
+def _misshapen(
+    first: int, columns: Sequence[str], body: Sequence[tuple[int, list[str]]]
+) -> Iterator[Fault]:
+    """The columns of a table that are there twice, and the lines with more cells than columns."""
+    for place, one in enumerate(columns):
+        if one and one in columns[:place]:
+            yield Fault(f"line {first}", f"the column {one[:80]!r} is there twice")
+    for line, cells in body:
+        if len(cells) > len(columns):
+            yield Fault(f"line {line}", f"has {len(cells)} columns instead of {len(columns)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,7 +644,7 @@ def _newick(text: str, faults: list[Fault]) -> list[_Row]:
             else:
                 quoted, plain = token["quoted"], token["plain"] or ""
                 name = plain.replace("_", " ") if quoted is None else quoted.replace("''", "'")
-                problem = tree.take_name(" ".join(name.split()), offset)
+                problem = tree.take_name(one_spelling(name), offset)
         if token is not None and not problem:
             offset = token.end()
     if not problem and not tree.is_whole:

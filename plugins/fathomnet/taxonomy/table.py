@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from ..errors import Fault, InputError
 from ..files.reading import decode, read_source
@@ -155,7 +156,17 @@ def folded(name: str) -> str:
         >>> folded(" Sebastes   DIPLOPROA")
         'sebastes diploproa'
     """
-    return " ".join(name.split()).casefold()
+    return one_spelling(name).casefold()
+
+
+def one_spelling(name: str) -> str:
+    r"""A name with single spaces, and with accents as one sign each.
+
+    Examples:
+        >>> len("e\u0301tre"), len(one_spelling("e\u0301tre"))
+        (5, 4)
+    """
+    return " ".join((name if name.isascii() else normalize("NFC", name)).split())
 
 
 def _parsed(
