@@ -137,6 +137,17 @@ class CloudPath:
     def exists(self) -> bool:
         return self.is_file() or self.is_dir()
 
+    def names_below(self) -> list[str]:
+        """The names of all objects that lie below it, without its own, sorted."""
+        prefix = f"{self.key}/" if self.key else ""
+        with self._bucket() as bucket:
+            listed = bucket.list_blobs(
+                prefix=prefix, fields="items(name),nextPageToken", timeout=SECONDS
+            )
+            names = [blob.name.removeprefix(prefix) for blob in listed]
+        # A console makes an object for an empty folder, whose name ends in a slash.
+        return sorted(name for name in names if name and not name.endswith("/"))
+
     def stat(self) -> ObjectState:
         with self._bucket() as bucket:
             blob = bucket.get_blob(self.key, **_quickly()) if self.key else None

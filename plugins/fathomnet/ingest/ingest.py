@@ -218,6 +218,7 @@ def _ingest(
             plan.images,
             plan.catalog.files or (plan.catalog.sha256,),
             bool(plan.crops_field),
+            plan.is_listed,
         )
         for plan in plans
     ]

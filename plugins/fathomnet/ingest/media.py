@@ -12,6 +12,8 @@ from typing import Any, Final
 from PIL import Image
 
 from ..catalog import ImageRecord, Measure
+from ..errors import FathomNetError
+from ..files.places import place
 from ..media.ledger import Entry, known_outcomes, ledgers_about, source_of
 from ..media.paths import GCS, MediaPlan, files_in
 from ..names import MediaStatus, images_folder
@@ -66,7 +68,7 @@ class LocatedImages:
 
 
 def image_folders(split: str, of_crops: bool = False) -> list[str]:
-    """The folders below a local root that may hold a split's images, as they are usually called.
+    """The folders below a root that may hold a split's images, as they are usually called.
 
     Paths of crops are mostly written as from beside their table, so of these it may be the root.
     """
@@ -121,8 +123,12 @@ def locate_images(
     images: Sequence[ImageRecord],
     annotations_sha256: Iterable[str],
     of_crops: bool = False,
+    is_listed: bool = False,
 ) -> LocatedImages:
     """Finds the images of a split.
+
+    Nobody uploads crops that lie in a bucket by this project, so these too may be in any of the
+    usual folders: a few of them are looked for.
 
     An image is ``ok`` if its file is on this machine, or if a ledger says that it is complete in
     the bucket; ``missing`` if it is not below a media root on this machine, or the latest transfer
@@ -135,6 +141,7 @@ def locate_images(
         images: the images.
         annotations_sha256: hashes of the files that list them, which their ledgers are about.
         of_crops: whether they are crops; see ``image_folders``.
+        is_listed: whether their names are those of all files below the media root.
 
     Raises:
         InputError: a ledger beside the images is damaged.
@@ -148,18 +155,17 @@ def locate_images(
     stored: dict[str, str] = {}
     if is_local and names and not on_disk:
         stored = _elsewhere(media, split, images, of_crops)
-    known: dict[str, Entry] = {}
-    places = dict.fromkeys((media.filepath_root, media.media_root))
-    transferred = [place for place in places if place and ledgers_about(place, split)]
-    if transferred:
-        sources = {image.file_name: source_of(image.source_url or "") for image in images}
-        for place, sha256 in product(transferred, annotations_sha256):
-            known |= known_outcomes(place, split, sha256, sources)
     in_bucket = media.media_root.startswith(GCS)
+    if in_bucket and of_crops and names:
+        stored, local = _crops_in_bucket(media, split, names, is_listed)
+        on_disk |= local
+    known = _transferred(media, split, images, annotations_sha256)
+    are_seen = is_listed or not in_bucket
 
     def status(name: str) -> MediaStatus:
         outcome = known[name].outcome if name in known else "unknown"
-        if name in on_disk or name in stored or (in_bucket and outcome in ("stored", "present")):
+        is_seen = name in on_disk or (are_seen and name in stored)
+        if is_seen or (in_bucket and outcome in ("stored", "present")):
             return "ok"
         return _OF_LEDGER.get(outcome, "missing" if is_local else "unknown")
 
@@ -168,12 +174,51 @@ def locate_images(
     found = values.count("ok")
     told = ""
     other = next((path for name, path in stored.items() if path != name), "")
-    if other:
+    if other and not in_bucket:
         told = f"{counted(len(stored), 'image was', 'images were')} found as {other}"
     elif media.media_root and not in_bucket and found < len(names):
         folder = root if of_crops else root / images_folder(split)
         told = _told(folder, statuses, found)
     return LocatedImages(split, media, statuses, stored, found, values.count("missing"), told)
+
+
+_LOOKED_FOR: Final = 3
+"""Crops of a bucket by which their folder is found."""
+
+
+def _crops_in_bucket(
+    media: MediaPlan, split: str, names: Sequence[str], is_listed: bool
+) -> tuple[dict[str, str], frozenset[str]]:
+    """By file name, where crops are below a bucket's prefix; and those that are in the mirror.
+
+    Nothing is known where none of a few has been found, or nobody can ask.
+    """
+    some = sorted({names[at * (len(names) - 1) // (_LOOKED_FOR - 1)] for at in range(_LOOKED_FOR)})
+    folders = [""] if is_listed else image_folders(split, of_crops=True)
+    root = place(media.media_root)
+    with suppress(OSError, FathomNetError):
+        for folder in folders:
+            below = {name: f"{folder}/{name}".lstrip("/") for name in names}
+            if is_listed or any((root / below[name]).is_file() for name in some):
+                mirror = Path(media.filepath_root) / folder
+                is_mirrored = media.filepath_root != media.media_root
+                local = files_in(mirror, names) if is_mirrored else frozenset()
+                return below, local & frozenset(names)
+    return {}, frozenset()
+
+
+def _transferred(
+    media: MediaPlan, split: str, images: Sequence[ImageRecord], annotations_sha256: Iterable[str]
+) -> dict[str, Entry]:
+    """What the ledgers beside the images say of each, by its file name."""
+    known: dict[str, Entry] = {}
+    places = dict.fromkeys((media.filepath_root, media.media_root))
+    transferred = [root for root in places if root and ledgers_about(root, split)]
+    if transferred:
+        sources = {image.file_name: source_of(image.source_url or "") for image in images}
+        for root, sha256 in product(transferred, annotations_sha256):
+            known |= known_outcomes(root, split, sha256, sources)
+    return known
 
 
 def _elsewhere(

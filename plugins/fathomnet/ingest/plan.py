@@ -70,6 +70,7 @@ class SplitPlan:
         media: where its images are.
         changes: what an update would change; None where nothing is to be updated.
         crops_field: takes the one label of each image; empty where images have boxes.
+        is_listed: whether the images are all those that lie below the media root.
     """
 
     split: str
@@ -78,6 +79,7 @@ class SplitPlan:
     media: MediaPlan
     changes: Difference | None = None
     crops_field: str = ""
+    is_listed: bool = False
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -270,7 +272,14 @@ def check_crops(
     else:
         catalog, root = read_class_folders(folder, tree.names, tree.canonical)
     media = plan_media(media_root or root, opens_gcs=is_enterprise())
-    plan = SplitPlan(split, catalog, None, media, crops_field=label_field)
+    plan = SplitPlan(
+        split,
+        catalog,
+        None,
+        media,
+        crops_field=label_field,
+        is_listed=bool(folder) and not media_root,
+    )
     dataset = find_dataset(dataset_name, only_look=True)
     if dataset is not None:
         refuse_other_source(dataset, plan, media)
