@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Files:
     catalog: str
     predictions: str
     media: str
+    crops: str = ""
 
 
 def write_files(folder: Path) -> Files:
@@ -73,7 +74,11 @@ def write_files(folder: Path) -> Files:
     )
     predictions = folder / "predictions.csv"
     predictions.write_text("\n".join(rows) + "\n")
-    return Files(str(catalog), str(predictions), str(folder))
+    crops = folder / "crops.csv"
+    labels = {box["id"]: CONCEPTS[box["category_id"] - 1] for box in boxes}
+    lines = (f"rois/{id_}.png,{label},{id_}" for id_, label in labels.items())
+    crops.write_text("\n".join(("path,label,annotation_id", *lines)) + "\n")
+    return Files(str(catalog), str(predictions), str(folder), str(crops))
 
 
 def dataset() -> Any:
@@ -83,7 +88,7 @@ def dataset() -> Any:
 
 def operator(name: str, **values: Any) -> dict[str, Any]:
     """Runs an operator on the dataset, as Python, the App and a worker do."""
-    if name == "ingest_dataset":
+    if name in ("ingest_dataset", "ingest_crops"):
         return dict(_OPERATORS[name]()(dataset_name=NAME, **values))
     there = dataset()
     return dict(_OPERATORS[name]()(there.view() if name == "relabel_boxes" else there, **values))
@@ -92,6 +97,12 @@ def operator(name: str, **values: Any) -> dict[str, Any]:
 def ingest(files: Files) -> dict[str, Any]:
     samples.BATCH, writes.IMPORTED_AT_ONCE = BATCH, 1
     return operator("ingest_dataset", train_annotations=files.catalog, media_root=files.media)
+
+
+def ingest_crops(files: Files) -> dict[str, Any]:
+    """The same boxes as crops, each with the number of its box."""
+    samples.BATCH, writes.IMPORTED_AT_ONCE = BATCH, 1
+    return operator("ingest_crops", table=files.crops)
 
 
 def in_small_batches() -> None:
@@ -198,6 +209,12 @@ CASES = (
     ),
 )
 OF_NAME = {case.name: case for case in CASES}
+OF_CROPS = (
+    replace(OF_NAME["ingest_dataset"], name="ingest_crops", stage=ingest_crops),
+    replace(OF_NAME["import_predictions"], before=(ingest_crops,)),
+    replace(OF_NAME["relabel_boxes"], before=(ingest_crops, ranks)),
+)
+"""The same on crops."""
 
 
 def prepare(files: Files, before: tuple[Stage, ...]) -> None:

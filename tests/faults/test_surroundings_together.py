@@ -14,7 +14,7 @@ from fathomnet_voxel51.errors import DatasetError
 from demo import processes
 from tests.faults import stages
 from tests.faults.held import Held, alone, held
-from tests.faults.stages import CASES, NAME, OF_NAME, Files
+from tests.faults.stages import CASES, NAME, OF_CROPS, OF_NAME, Files
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -69,6 +69,37 @@ def test_a_second_relabelling_in_the_middle_of_the_first(
         second = alone(stages.relabel, files)
     assert first.result()["journal"] == second["journal"]
     assert alone(stages.after, files) == undisturbed["relabel_boxes"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=pytest.mark.fault(
+                operator=case.name,
+                happens="the same is run on crops by somebody else while it is in the middle",
+                end="both finish; nothing is there twice, and the end is that of one run",
+            ),
+        )
+        for case in OF_CROPS
+    ],
+)
+def test_a_second_run_on_crops_in_the_middle_of_the_first_changes_nothing(
+    case: stages.Case, files: Files, either_way: str
+) -> None:
+    alone(stages.prepare, files, case.before)
+    once = alone(stages.after, files, case.stage)
+    alone(stages.prepare, files, case.before)
+    with held(case.stage, files, point=case.middle(either_way)) as first:
+        second = alone(case.stage, files)
+    ended = first.result()
+    assert alone(stages.after, files) == once
+    if case.name == "ingest_crops":
+        assert ended["samples_added"] + second["samples_added"] == 3 * stages.IMAGES
+    if case.name == "relabel_boxes":
+        assert ended["journal"] == second["journal"]
 
 
 @pytest.mark.fault(

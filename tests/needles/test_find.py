@@ -12,11 +12,16 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
+from bson import ObjectId
 from fathomnet_voxel51.dataset.records import read_values
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.needles import find as needles
-from fathomnet_voxel51.needles import find_needles
+from fathomnet_voxel51.needles import find_needles, label_hits
+from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.similarity import build_similarity_index
+from fathomnet_voxel51.tiles import add_tiles
+from fiftyone import ViewField as F
 
 from tests.support.forking import forking
 
@@ -70,6 +75,19 @@ def make_dataset(dataset_name: str) -> Iterator[Callable[..., Any]]:
         return dataset
 
     yield make
+
+
+@pytest.fixture
+def crops(dataset_name: str) -> Any:
+    """Images with one label each, and their vectors: of the first boxes."""
+    dataset = fo.Dataset(dataset_name, persistent=True)
+    dataset.add_samples(
+        fo.Sample(f"/{number}.png", ground_truth=fo.Classification(label="Sebastes"))
+        for number in range(IMAGES)
+    )
+    dataset.add_sample_field(FIELD, fo.VectorField)
+    dataset.set_values(FIELD, list(_vectors()[:IMAGES]))
+    return dataset
 
 
 def _sample(number: int) -> fo.Sample:
@@ -340,3 +358,53 @@ def test_a_pack_with_faults_changes_nothing(
     with pytest.raises(InputError, match="debris, rov, species"):
         find_needles(dataset, pack="absent")
     assert dataset.list_saved_views() == []
+
+
+def test_crops_are_hits_as_they_are_and_get_another_name(
+    crops: Any, pack: str, either_way: str
+) -> None:
+    index = build_similarity_index(crops, "demo-clip", "ground_truth")
+    first = find_needles(crops, pack=pack)
+    bag, can = first.needles
+    ids = crops.values("id")
+    assert view_ids(crops, bag.view)[:2] == [ids[3], ids[21]]
+    assert view_ids(crops, can.view)[:1] == [ids[7]]
+    score, needle = (f"litter_{one}_{index.brain_key}" for one in ("score", "needle"))
+    (found,) = crops.match({"_id": ObjectId(ids[7])}).values(needle)
+    assert found == "can" and crops.count(score) == len(crops.load_saved_view(first.view))
+    assert [one.new for one in find_needles(crops, pack=pack).needles] == [0, 0]
+    # They have a label, which is changed as any other.
+    hits = crops.load_saved_view(can.view).limit(1)
+    with pytest.raises(InputError, match="are crops, which have a label: relabel_boxes changes it"):
+        label_hits(hits, "can", field="ground_truth", into="debris")
+    relabel_boxes(hits, "Octopus rubescens")
+    crops.reload()
+    changed = crops.match(F("ground_truth.label") == "Octopus rubescens")
+    assert changed.values("id") == [ids[7]]
+
+
+def test_tiles_of_crops_are_searched_and_their_hits_are_boxes_beside_the_label(
+    crops: Any, pack: str, either_way: str
+) -> None:
+    add_tiles(crops, columns=1, rows=2)
+    tiles = f"tiles.detections.{FIELD}"
+    crops.add_sample_field(tiles, fo.VectorField)
+    vectors = _vectors()
+    crops.set_values(tiles, [list(vectors[2 * at : 2 * at + 2]) for at in range(IMAGES)])
+    index = build_similarity_index(crops, "demo-clip", "tiles")
+    assert index.indexed == 2 * IMAGES
+    result = find_needles(crops, brain_key=index.brain_key, pack=pack)
+    hits = crops.load_saved_view(result.needles[1].view).limit(1)
+    assert hits.values("sample_id") == [crops.values("id")[3]]  # its second tile, the can
+    made = label_hits(hits, into="debris")
+    crops.reload()
+    assert (made.labelled, crops.values("debris.detections.label")[3]) == (1, ["can"])
+    assert crops.count_values("ground_truth.label") == {"Sebastes": IMAGES}
+    assert report_dataset(crops).markdown
+    undo_relabel(crops, made.journal)
+    crops.reload()
+    assert crops.count("debris.detections") == 0
+    # The same tiles once more keep their vectors; an annotated label is no tile.
+    assert add_tiles(crops, columns=1, rows=2).changed == 0
+    with pytest.raises(DatasetError, match="does not hold Detections"):
+        add_tiles(crops, "ground_truth")

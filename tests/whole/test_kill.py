@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
@@ -15,6 +15,7 @@ from fathomnet_voxel51.dataset import public_writes, writes
 from fathomnet_voxel51.evaluation import evaluate as evaluation
 from fathomnet_voxel51.ingest import ingest as samples
 from fathomnet_voxel51.predictions import importing as prediction_import
+from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from demo.synthetic import write_catalog, write_predictions_csv
 from tests.support.forking import forking
@@ -26,6 +27,8 @@ BATCH = 20
 """Small batches make many instants at which a part is written."""
 
 KILLS = {"collection": 12, "public API": 4}
+KILLS_OF_CROPS = {"collection": 6, "public API": 2}
+"""Their stages are those of boxes, on other documents."""
 MID_WRITE_AT_LEAST = {"collection": 3, "public API": 1}
 NAME = "test-killed"
 FIELD = "model_predictions"
@@ -39,6 +42,8 @@ class Files:
 
     catalog: str
     predictions: str
+    crops: str
+    of_crops: str
 
 
 def ingest(files: Files, recreate: bool = False, progress: Any = None) -> None:
@@ -52,8 +57,17 @@ def ingest(files: Files, recreate: bool = False, progress: Any = None) -> None:
     )
 
 
+def ingest_crops(files: Files, progress: Any = None) -> None:
+    samples.BATCH, writes.IMPORTED_AT_ONCE = BATCH, 1
+    samples.ingest_crops(NAME, table=files.crops, progress=progress or (lambda share, label: None))
+
+
 def recreate(files: Files, progress: Any = None) -> None:
     ingest(files, recreate=True, progress=progress)
+
+
+def import_of_crops(files: Files, progress: Any = None) -> None:
+    import_(replace(files, predictions=files.of_crops), progress)
 
 
 def import_(files: Files, progress: Any = None) -> None:
@@ -92,7 +106,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("files")
     catalog = write_catalog(folder / "coco.json", IMAGES, BOXES, seed=6)
     write_predictions_csv(folder / "predictions.csv", catalog)
-    return Files(str(catalog), str(folder / "predictions.csv"))
+    names = load_taxonomy().concepts
+    labels = [names[number % 7] for number in range(IMAGES)]
+    crops, of_crops = folder / "crops.csv", folder / "of_crops.csv"
+    with crops.open("w") as table:
+        table.write("path,label,confidence,external_id,depth\n")
+        table.writelines(f"{at}.png,{one},0.{at},x{at},{at}\n" for at, one in enumerate(labels))
+    with of_crops.open("w") as table:
+        table.write("external_id,label,confidence,label_2,confidence_2\n")
+        table.writelines(
+            f"x{at},{names[at % 5]},0.5{at},{one},0.25\n" for at, one in enumerate(labels)
+        )
+    return Files(str(catalog), str(folder / "predictions.csv"), str(crops), str(of_crops))
 
 
 def content() -> tuple[Any, Any]:
@@ -157,6 +182,7 @@ def kill_often(
     start_over: Callable[[], None],
     written: Callable[[], int],
     way: str,
+    kills: Mapping[str, int] = KILLS,
 ) -> None:
     """Kills a stage at random instants, repeats it, and compares with what was before.
 
@@ -167,7 +193,7 @@ def kill_often(
     seconds = seconds_undisturbed(stage, files, start_over)
     draw = random.Random(7)
     mid_write = 0
-    for number in range(KILLS[way]):
+    for number in range(kills[way]):
         start_over()
         share = forking.Value("d", 0.0)
         process = forking.Process(target=watched, args=(stage, files, share))
@@ -183,7 +209,7 @@ def kill_often(
         assert content() == expected, f"kill {number}"
     fo.delete_non_persistent_datasets()
     assert [name for name in fo.list_datasets() if NAME in name] == [NAME]
-    assert mid_write >= MID_WRITE_AT_LEAST[way]
+    assert mid_write >= MID_WRITE_AT_LEAST[way] * kills[way] // KILLS[way]
 
 
 def wait_for(share: Synchronized[float], target: float, process: Any) -> None:
@@ -208,6 +234,40 @@ def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     files: Files, either_way: str
 ) -> None:
     kill_often(ingest, ingest, files, delete_dataset, samples_there, either_way)
+
+
+@pytest.mark.fault(
+    operator="ingest_crops",
+    happens="it is killed at random instants, 6 in the collection, 2 by the public API",
+    end="run again, each time the dataset of an undisturbed run, bit for bit",
+)
+@pytest.mark.fault(
+    operator="import_predictions",
+    happens="onto crops, it is killed at random instants, 6 in the collection, 2 by the public API",
+    end="run again, each time the predictions and the record of an undisturbed run",
+)
+def test_crops_and_their_predictions_survive_kills(files: Files, either_way: str) -> None:
+    delete_dataset()
+    ingest_crops(files)
+    kill_often(
+        ingest_crops,
+        ingest_crops,
+        files,
+        delete_dataset,
+        samples_there,
+        either_way,
+        KILLS_OF_CROPS,
+    )
+    import_of_crops(files)
+    kill_often(
+        import_of_crops,
+        import_of_crops,
+        files,
+        delete_predictions,
+        predicted_images,
+        either_way,
+        KILLS_OF_CROPS,
+    )
 
 
 @pytest.mark.fault(

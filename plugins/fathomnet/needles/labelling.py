@@ -20,7 +20,14 @@ from ..dataset.records import (
     read_members,
     reload_known,
 )
-from ..dataset.schema import boxes_path, boxes_schema, declare, numbered_schema, require_writable
+from ..dataset.schema import (
+    boxes_path,
+    boxes_schema,
+    declare,
+    label_type,
+    numbered_schema,
+    require_writable,
+)
 from ..errors import Fault, InputError
 from ..labels.verdicts import as_stored, verdict_on
 from ..names import (
@@ -186,6 +193,9 @@ def _path_of_hits(dataset: Any, field: str, into: str) -> str:
     if field == into:
         problem = f"what is shown are boxes of {into} already: relabel them instead"
         raise InputError("label_hits", [Fault("into", problem)])
+    if label_type(dataset, field) is fo.Classification:
+        problem = f"the hits in {field!r} are crops, which have a label: relabel_boxes changes it"
+        raise InputError("label_hits", [Fault("field", problem)])
     require_writable(dataset, into, fo.Detections)
     return boxes_path(dataset, field)
 
