@@ -11,6 +11,8 @@ SPLITS: Final = ("train", "val", "test")
 Split = Literal["train", "val", "test"]
 TRAIN_TAG: Final = "train"
 VALIDATION_TAG: Final = "val"
+NO_TAXON_TAG: Final = "no taxon"
+"""Of crops whose label is no taxon, in place of either."""
 TEST_TAG: Final = "test"
 
 GROUND_TRUTH: Final = "ground_truth"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -14,8 +15,11 @@ from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_crops
 from fathomnet_voxel51.names import DUPLICATE_GROUP
+from fathomnet_voxel51.relabelling import set_label_map
+from fathomnet_voxel51.report import report_dataset
 from fathomnet_voxel51.splits import split_by_dive
 from fathomnet_voxel51.splits.leaks import Leak, find_leaks
+from fiftyone import ViewField as F
 
 from tests.support.stored import documents
 
@@ -363,3 +367,34 @@ def test_a_host_that_all_images_share_is_no_dive(dataset_name: str) -> None:
     dataset.set_values("source_url", [f"https://cdn.org/{name[-9:]}" for name in names])
     with pytest.raises(DatasetError, match=r"no dive that tells them apart.*8 days or 4 folders"):
         split_by_dive(dataset)
+
+
+@pytest.mark.parametrize("field", ["ground_truth", "taxon"])
+def test_crops_of_no_taxon_are_on_neither_side_until_they_have_a_name(
+    field: str, dataset_name: str, tmp_path: Path
+) -> None:
+    names = ("Sebastes", "Aegina", "noise", "Sebastes")
+    rows = (f"{number}.png,{names[number % 4]},{number % 5}" for number in range(40))
+    (tmp_path / "crops.csv").write_text("\n".join(("path,label,dive", *rows)))
+    ingest_crops(dataset_name, table=str(tmp_path / "crops.csv"), label_field=field)
+    crops = fo.load_dataset(dataset_name)
+    crops.tag_samples("mine")
+    table = "name,parent,status\nSebastes,,\nAegina,,\nnoise,,special\n"
+    (tmp_path / "names.csv").write_text(table)
+    set_label_map(crops, str(tmp_path / "names.csv"))
+    told = split_by_dive(crops, dry_run=True)
+    done = split_by_dive(crops)
+    assert told == replace(done, dry_run=True)
+    assert (done.train, done.val, done.left_out, done.val_share) == (24, 6, 10, 0.2)
+    noise = crops.match(F(f"{field}.label") == "noise")
+    assert {tuple(sorted(tags)) for tags in noise.values("tags")} == {("mine", "no taxon")}
+    assert crops.count_sample_tags() == {"mine": 40, "train": 24, "val": 6, "no taxon": 10}
+    assert split_by_dive(crops).changed == 0
+    # Whatever the field is called, the card counts its labels.
+    assert "| concepts | 2 |" in report_dataset(crops).markdown
+    # Somebody says what two of them are.
+    some = noise.limit(2).values("id")
+    crops.select(some).set_values(f"{field}.label", ["Aegina"] * 2)
+    again = split_by_dive(crops)
+    assert (again.train + again.val, again.left_out) == (32, 8)
+    assert not crops.select(some).match_tags("no taxon")

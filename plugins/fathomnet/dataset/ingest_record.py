@@ -211,6 +211,12 @@ def read_ingest_records(dataset: Any) -> dict[str, IngestRecord]:
     return {split: record for split, record in records.items() if record is not None}
 
 
+def labels_field(dataset: Any) -> str:
+    """The field of labels that a dataset was made with: of boxes, or of crops as it was named."""
+    records = read_ingest_records(dataset).values()
+    return next((one.crops_field for one in records if one.crops_field), GROUND_TRUTH)
+
+
 @dataclass(frozen=True, slots=True)
 class IngestedBox:
     """A box as the annotations file has it.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from ..names import GROUND_TRUTH, LABEL_MAPS
+from ..names import LABEL_MAPS
 from ..taxonomy import LabelMap, Taxonomy, load_taxonomy
 from .app_defaults import (
     NAMES_OF_BOXES,
@@ -22,7 +22,7 @@ from .app_defaults import (
 )
 from .columns import dataset_of
 from .documents import now
-from .ingest_record import read_ingest_records
+from .ingest_record import labels_field, read_ingest_records
 from .records import read_record, read_records, write_record
 
 
@@ -172,9 +172,8 @@ def show_names(dataset: Any, instead_of: Iterable[str] = ()) -> None:
         save_concept_tree(tree, f"{TAXONOMY_NAME}: {dataset.name}", boxes, shown)
         on_tree = (*on_tree, *sorted(shown))
         colour_names(dataset, tree)
-    crops = (record.crops_field for record in read_ingest_records(dataset).values())
-    field = next(filter(None, crops), GROUND_TRUTH)
-    offer_names(dataset, on_tree, others, boxes, frozenset(instead_of), field)
+    offered = frozenset(instead_of)
+    offer_names(dataset, on_tree, others, boxes, offered, labels_field(dataset))
 
 
 _SPECIAL_NAMES_KEY: Final = "special_names"

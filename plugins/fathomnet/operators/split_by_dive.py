@@ -20,11 +20,13 @@ class SplitByDive(StageOperator[parameters.SplitByDive]):
         told = split_by_dive(dataset, **{**params.model_dump(), "dry_run": True})
         train, val = counted(told.train, "image", "images"), f"{told.val:,}"
         only = counted(len(told.concepts_only_in_train), "concept", "concepts")
+        left_out = counted(told.left_out, "crop is", "crops are")
         facts = (
             f"{train} for training and {val} for validation ({told.val_share:.1%})",
             f"{counted(told.dives, 'dive', 'dives')}, none of them on both sides",
             f"{only} without a box in validation",
             f"{counted(told.changed, 'image gets', 'images get')} another tag",
+            *((f"{left_out} on neither side: their labels are no taxa",) if told.left_out else ()),
             *(f"Afterwards {_said(leak)}" for leak in told.leaks),
         )
         return Preview(facts, tuple(f"Now {_said(leak)}" for leak in told.leaks_before))

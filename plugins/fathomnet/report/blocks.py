@@ -7,11 +7,12 @@ from functools import reduce
 from typing import Any, Final
 
 from ..dataset import columns
+from ..dataset.ingest_record import labels_field
 from ..dataset.label_map import special_names
 from ..dataset.schema import labels_path_if_any
 from ..garbage_collector import collector_paused
 from ..labels.verdicts import is_example
-from ..names import GROUND_TRUTH, REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
+from ..names import REVIEW_STATE, REVIEWED_LABEL, SUGGESTED_LABEL
 
 Cell = str | int | float | None
 
@@ -130,7 +131,7 @@ class Content:
     Attributes:
         ids: ids of the images.
         columns: values by the names of ``IMAGE``; None for an image without a value.
-        labels: labels of the boxes of ``GROUND_TRUTH``.
+        labels: labels of the boxes, or crops, that the dataset was made with.
         rectangles: rectangles of the same boxes, relative to the image.
         special: how many boxes have each name that is no taxon; they are not among the labels.
         examples: whether each of them may be shown as an example of its label.
@@ -155,7 +156,7 @@ class Content:
 @collector_paused()
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
-    path = labels_path_if_any(dataset, GROUND_TRUTH)
+    path = labels_path_if_any(dataset, labels_field(columns.dataset_of(dataset)))
     attributes = ("label", "bounding_box", SUGGESTED_LABEL, REVIEW_STATE, REVIEWED_LABEL)
     wanted = {path: attributes} if path else {}
     images: list[Any] = list(columns.read_images(dataset, IMAGE, wanted))

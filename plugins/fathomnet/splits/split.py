@@ -16,12 +16,13 @@ from bson import ObjectId
 
 from ..dataset import columns, writes
 from ..dataset.documents import Document
+from ..dataset.ingest_record import labels_field
 from ..dataset.label_map import special_names
 from ..dataset.label_pipelines import is_list
 from ..dataset.records import bring_up_to_date, reload_known, write_record
 from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
-from ..names import GROUND_TRUTH, TRAIN_TAG, VALIDATION_TAG
+from ..names import NO_TAXON_TAG, TRAIN_TAG, VALIDATION_TAG
 from ..progress import Progress, silent
 from ..text import counted
 from .leaks import NOTHING_KNOWN, RUN_KEY, By, Grouping, Leak, grouping_of, read_images
@@ -208,7 +209,8 @@ def _nearest_sum(sizes: Sequence[int], wanted: float, random: Random) -> list[bo
     return chosen
 
 
-_DIVIDED: Final = frozenset({TRAIN_TAG, VALIDATION_TAG})
+_SIDES: Final = (TRAIN_TAG, VALIDATION_TAG, NO_TAXON_TAG)
+_DIVIDED: Final = frozenset(_SIDES)
 """Tags of the images that are divided."""
 
 
@@ -228,6 +230,7 @@ class SplitResult:
         leaks: leaks as they are now or, in a dry run, would be after the split.
         dry_run: whether nothing was written.
         images_of_no_dive: images of which no dive (day, folder...) is known; they stay together.
+        left_out: crops that are on neither side, because their label is no taxon.
     """
 
     train: int
@@ -241,6 +244,7 @@ class SplitResult:
     leaks: tuple[Leak, ...]
     dry_run: bool
     images_of_no_dive: int = 0
+    left_out: int = 0
 
 
 def split_by_dive(
@@ -257,7 +261,7 @@ def split_by_dive(
 
     Each side gets about its share of every concept's boxes, as far as the dives allow. Images that
     were divided before are divided again; other tags stay as they are, and the official test split
-    keeps its tag.
+    keeps its tag. A crop whose label is no taxon, such as noise, is on neither side.
 
     Args:
         dataset: a FiftyOne dataset, or a view of one to divide only its images.
@@ -281,15 +285,15 @@ def split_by_dive(
     grouping = Grouping.checked(dataset, by, pattern, field)
     progress(0.0, "reading images and dives")
     images = read_images(dataset, grouping)
-    labels = _taxa_of_boxes(dataset)
-    divided = [place for place, tags in enumerate(images.tags) if tags & _DIVIDED]
+    labels, no_taxa = _taxa_of_boxes(dataset)
+    tagged = [place for place, tags in enumerate(images.tags) if tags & _DIVIDED]
+    divided = [place for place in tagged if place not in no_taxa]
     dive_of = images.dives.__getitem__
-    by_name = groupby(sorted(divided, key=dive_of), key=dive_of)
-    members = {dive: list(places) for dive, places in by_name}
+    by_dive = groupby(sorted(divided, key=dive_of), key=dive_of)
+    members = {dive: list(places) for dive, places in by_dive}
     if len(members) < 2:
         raise _nothing_to_divide(dataset, members, grouping)
-    size = counted(len(divided), "image", "images")
-    progress(0.3, f"dividing {size} of {counted(len(members), 'dive', 'dives')}")
+    progress(0.3, f"dividing {len(divided):,} images of {counted(len(members), 'dive', 'dives')}")
     groups = [
         Group(
             len(places),
@@ -297,7 +301,7 @@ def split_by_dive(
         )
         for places in members.values()
     ]
-    side: dict[int, str] = {}
+    side = dict.fromkeys(no_taxa.intersection(tagged), NO_TAXON_TAG)
     shows: dict[str, set[str]] = {TRAIN_TAG: set(), VALIDATION_TAG: set()}
     chosen = divide_groups(groups, val_ratio, seed)
     for places, group, is_chosen in zip(members.values(), groups, chosen, strict=True):
@@ -322,23 +326,31 @@ def split_by_dive(
         dives=len(groups),
         concepts_only_in_train=tuple(sorted(shows[TRAIN_TAG] - shows[VALIDATION_TAG])),
         concepts_only_in_val=tuple(sorted(shows[VALIDATION_TAG] - shows[TRAIN_TAG])),
-        val_share=round(val / len(side), 4),
+        val_share=round(val / len(divided), 4),
         changed=len(changed),
         leaks_before=images.leaks(),
         leaks=images.leaks(after),
         dry_run=dry_run,
         images_of_no_dive=len(members.get(NOTHING_KNOWN, ())),
+        left_out=len(tagged) - len(divided),
     )
 
 
-def _taxa_of_boxes(dataset: Any) -> list[list[str]]:
-    """The names of each image's boxes, without those that are no taxa."""
-    no_taxa = {None, *special_names(dataset)}
-    path = labels_path(dataset, GROUND_TRUTH)
+def _taxa_of_boxes(dataset: Any) -> tuple[list[list[str]], set[int]]:
+    """The names of each image's boxes, without those that are no taxa.
+
+    Returns:
+        Also the places of the crops whose one label is no taxon.
+    """
+    special = special_names(dataset)
+    path = labels_path(dataset, labels_field(columns.dataset_of(dataset)))
     labels = dataset.values(f"{path}.label")
+    crops: set[int] = set()
     if not is_list(path):
+        crops = {place for place, label in enumerate(labels) if label in special}
         labels = [[label] for label in labels]
-    return [[label for label in some or () if label not in no_taxa] for some in labels]
+    no_taxa = {None, *special}
+    return [[label for label in some or () if label not in no_taxa] for some in labels], crops
 
 
 def _nothing_to_divide(
@@ -376,10 +388,10 @@ def _write(dataset: Any, grouping: Grouping, sides: Mapping[str, str]) -> None:
     others = {
         "$filter": {
             "input": {"$ifNull": ["$tags", []]},
-            "cond": {"$not": {"$in": ["$$this", sorted(_DIVIDED)]}},
+            "cond": {"$not": {"$in": ["$$this", list(_SIDES)]}},
         }
     }
-    for tag in (TRAIN_TAG, VALIDATION_TAG):
+    for tag in _SIDES:
         own = [ObjectId(sample_id) for sample_id, side in sides.items() if side == tag]
         tags: Document = {"tags": {"$concatArrays": [[tag], others]}}
 
