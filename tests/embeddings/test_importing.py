@@ -346,6 +346,12 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place_and_nothing_is_wri
     assert dataset.get_field_schema().keys() == before[0].keys()
 
 
+def test_numbers_of_labels_say_nothing_of_whole_images(dataset: Any, tmp_path: Path) -> None:
+    file = parquet(tmp_path / "v.parquet", numbers(1), annotation_id=[3])
+    with pytest.raises(InputError, match="annotation_id is of labels: name their field"):
+        import_embeddings(dataset, file, "lab", patches_field="", method="none")
+
+
 @pytest.mark.parametrize("key", ["", "Lab", "my lab", "1st", "clip", "demo_clip", "dïno", "../x"])
 def test_a_key_that_no_field_can_have_or_a_model_has_is_refused(
     key: str, dataset: Any, tmp_path: Path

@@ -321,9 +321,10 @@ def _headers(table: _Table, columns: Mapping[str, str], there: Mapping[str, str]
     if usual_ones & there.keys():
         seen = listed(there)
     found: dict[str, str] = {}
+    taken = {_folded(header) for header in columns.values()}
     for meaning, usual in HEADERS.items():
         named = columns.get(meaning, "")
-        header = next((there[one] for one in usual if one in there), None)
+        header = next((there[one] for one in usual if one in there and one not in taken), None)
         if named:
             header = there.get(_folded(named))
             if header is None:
@@ -331,7 +332,7 @@ def _headers(table: _Table, columns: Mapping[str, str], there: Mapping[str, str]
                 wrong.add(f"column of {meaning}", f"{problem}; found {seen}")
         if header is not None:
             found[meaning] = header
-        if header in table.unfit:
+        if header is not None and header in table.unfit:
             problem = f"holds {table.unfit[header]}, expected text or numbers"
             wrong.add(f"column {shortened(header, 80)}", problem)
         elif header is not None and list(found.values()).count(header) > 1:

@@ -419,6 +419,8 @@ def _matched(
     if not tried:
         named = "whose a vector is" if by == "auto" else by
         problem = f"no column says {named}; there are {listed(table.columns) or 'none'}"
+        if what == "images" and by in ("auto", ANNOTATION_ID) and ANNOTATION_ID in table.columns:
+            problem = f"{ANNOTATION_ID} is of labels: name their field as patches_field"
         raise InputError(table.subject, [Fault("columns", problem)])
     best: tuple[str, _Found, FaultList, FaultList] | None = None
     for (way, name), cells in tried.items():

@@ -188,7 +188,7 @@ def _read_npy(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
             ids = np.load(io.BytesIO(named.content), allow_pickle=False)
         except _DAMAGED as error:
             raise _unreadable(named, error) from None
-        cells = _cells(ids) if ids.ndim == 1 else []
+        cells: Sequence[object] = _cells(ids) if ids.ndim == 1 else []
     else:
         cells = decode(named).splitlines()
     if len(cells) != len(matrix):
@@ -197,11 +197,11 @@ def _read_npy(source: SourceFile) -> tuple[dict[str, Sequence[object]], Any]:
     return {IDS[0]: cells}, matrix
 
 
-def _cells(array: npt.NDArray[Any]) -> list[object]:
+def _cells(array: npt.NDArray[Any]) -> Sequence[object]:
     """The ids in an array; those that are bytes as texts."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
-    return array.tolist()
+    return list(array.tolist())
 
 
 def _is_matrix(array: npt.NDArray[Any]) -> bool:

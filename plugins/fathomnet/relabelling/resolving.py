@@ -301,8 +301,8 @@ def _resolved(plan: NamesToResolve, register: Register, progress: Progress) -> d
             try:
                 found[folded(one.name)] = _judged(one, register)
             except RefusedError as refusal:
-                doubt = "refused", f"no answer about it: {refusal}", _LATER
-                found[folded(one.name)] = _Found(one, doubtful=(doubt,))
+                told = f"no answer about it: {refusal}"
+                found[folded(one.name)] = _Found(one, doubtful=(("refused", told, _LATER),))
         # What stays outside WoRMS needs the names above it, and an old name those it has become.
         needed: dict[str, MappedName] = {}
         for one in waiting:
