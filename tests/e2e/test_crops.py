@@ -17,6 +17,7 @@ from demo import processes
 from tests.e2e.app import PATIENCE, App, figures
 from tests.e2e.plots import largest_mistake, plot
 from tests.e2e.queued import newest_operation
+from tests.e2e.test_evaluation_panel import choose
 from tests.relabelling.test_label_map import SPECIAL, TREE, leaves, table
 from tests.support.aphia import AphiaServer, aphia, sends
 
@@ -48,7 +49,7 @@ def worker(register: AphiaServer, tmp_path: Path) -> Iterator[None]:
 def write_crops(folder: Path) -> int:
     """Crops of each leaf and of what is no taxon, some under an old name, and predictions."""
     names = leaves()
-    rows, predicted = ["roi_file;taxon;score;depth"], ["path,label,confidence,label_2,confidence_2"]
+    rows, predicted = ["picture;taxon;score;depth"], ["path,label,confidence,label_2,confidence_2"]
     for number, name in enumerate((*names, *names, *OLD, *SPECIAL)):
         Image.new("RGB", (40, 40), (number % 256, 90, 120)).save(folder / f"{number}.png")
         rows.append(f"{number}.png;{name};0.{number % 10};{number}")
@@ -71,9 +72,9 @@ def test_crops_and_names_of_ones_own_lead_to_a_matrix_by_rank_without_a_line_of_
     app.open_operator("FathomNet: ingest crops")
     app.fill("Table", str(tmp_path / "crops.csv"))
     app.wait_until_blocked("none is named path")
-    app.fill("Columns", "path=roi_file; label=taxon; confidence=score")
+    app.fill("Columns", "path=picture; label=taxon; confidence=score")
     app.fill("Dataset name", no_dataset)
-    app.wait_for_text(f"{crops} crops of 57 concepts")
+    app.wait_for_text(f"{crops} crops of 50 concepts")
     app.submit("Schedule")
     app.close()
     made = delegation.follow(newest_operation("ingest_crops"), silent)
@@ -85,7 +86,7 @@ def test_crops_and_names_of_ones_own_lead_to_a_matrix_by_rank_without_a_line_of_
     app.fill("Label map", str(tmp_path / "names.csv"))
     app.submit("Execute")
     told = figures(app.result())
-    assert (told["Names"], told["Special"], told["Deprecated"]) == ("50", "3", "9")
+    assert (told["Names"], told["Special"], told["Deprecated"]) == ("50", "4", "9")
     app.close()
 
     app.open_operator("FathomNet: reconcile labels")
@@ -116,11 +117,12 @@ def test_crops_and_names_of_ones_own_lead_to_a_matrix_by_rank_without_a_line_of_
     scored = figures(app.result())
     app.close()
     dataset = fo.load_dataset(no_dataset, reload=True)
-    # What is no taxon is not scored; nor is the crop whose old name has become two.
-    assert scored["Boxes"] == str(crops - len(SPECIAL) - 1 - 1)
+    # What is no taxon is not scored, and "bad image" has become unknown.
+    assert scored["Boxes"] == str(crops - len(SPECIAL) - 1)
     assert len(label_maps(dataset)) == 1
 
     app.open_panel("FathomNet: evaluation by rank")
     expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    choose(app, "Rank", "phylum")
     _, _, _, true, predicted = largest_mistake(app, "phylum")
     assert {true, predicted} <= set(TREE["living"])

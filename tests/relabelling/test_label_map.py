@@ -271,6 +271,23 @@ def test_old_names_become_those_of_the_map_in_one_run_that_is_undone(old: Any) -
     assert without_none(documents(old, DICE_AND_TIMES)) == without_none(before)
 
 
+def test_labels_that_the_map_does_not_have_are_proposed_what_they_may_be_and_are_left(
+    old: Any,
+) -> None:
+    some = old.limit(3)
+    some.set_values("ground_truth.detections.label", [["Oithonna"], ["Oithonna"], ["my own"]])
+    result = reconcile_labels(old)
+    assert Replacement("Oithonna", 2, ("Oithona",), "ambiguous") in result.replacements
+    assert result.without_replacement == ("lost", "my own")
+    assert result.ambiguous == 8 + 2 + 3
+    shown = old.load_saved_view(result.view)
+    names = {"larva": 8, "lost": 2, "Oithonna": 2, "my own": 1}
+    assert shown.count_values("ground_truth.label") == names
+    # What states its genus is no misspelling.
+    some.set_values("ground_truth.detections.label", [["Oithona sp."], ["Podon sp. 2"], ["zoea"]])
+    assert reconcile_labels(old).ambiguous == 8 + 2
+
+
 def test_a_verdict_on_an_old_name_stands_for_the_new_one(old: Any) -> None:
     from fathomnet_voxel51.review import review_labels
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import fiftyone as fo
 import pytest
@@ -582,6 +583,32 @@ def test_fifty_names_are_asked_about_at_once_and_a_pause_is_made_between(
     resolve_names(dataset, file=long, folder=str(tmp_path / "long"))
     assert all(len(one) < 8_000 for one in server.asked)
     assert len(server.asked) == 3 + 3
+
+
+def test_names_of_any_signs_are_asked_about_as_they_are(
+    dataset_name: str, server: AphiaServer, tmp_path: Path
+) -> None:
+    odd = [
+        "a/b",
+        "a#b?c=d",
+        "50 µm",
+        "100%",
+        "x+y",
+        'say "ah"',
+        "<b>",
+        "名前",
+        "détritus",
+        "..",
+        "\\",
+    ]
+    file = tmp_path / "odd.csv"
+    with file.open("w", newline="") as table:
+        csv.writer(table).writerows([["name"], *([name] for name in odd)])
+    done = resolve_names(fo.Dataset(dataset_name), file=str(file), folder=str(tmp_path))
+    (question,) = server.asked
+    assert parse_qs(urlsplit(question).query)["scientificnames[]"] == sorted(odd)
+    assert (done.not_placed, sorted(map_of(tmp_path))) == (len(odd), sorted(odd))
+    assert read_label_map(done.label_map).label_map.sha256 == done.hash
 
 
 def test_neighbours_say_where_a_name_stands_so_that_fewer_are_asked_about(

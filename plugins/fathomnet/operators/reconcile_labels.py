@@ -1,7 +1,7 @@
 """The door to :func:`relabelling.reconcile_labels`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..errors import FathomNetError
 from ..parameters import relabelling as parameters
@@ -9,6 +9,9 @@ from ..relabelling import check_reconciliation
 from ..text import counted
 from .base import StageOperator
 from .forms import Preview, problem_with, too_large
+
+_SHOWN: Final = 20
+"""Names that stay as they are."""
 
 
 class ReconcileLabels(StageOperator[parameters.ReconcileLabels]):
@@ -30,9 +33,12 @@ class ReconcileLabels(StageOperator[parameters.ReconcileLabels]):
             if one.boxes and one.kind != "ambiguous":
                 facts.append(f"{labels}: {one.old} becomes {one.new[0]}")
             elif one.boxes:
-                choice = " or ".join(one.new) or "a name that nobody says"
+                choice = " or ".join(one.new) or "anything"
                 warnings.append(f"{labels}: {one.old} may be {choice}, and is left")
         none = "no label is an old name that has become one other"
+        if (others := len(warnings) - _SHOWN) > 0:
+            names = counted(others, "other name is", "other names are")
+            warnings[_SHOWN:] = [f"{names} left too"]
         return Preview(tuple(facts or (none,)), tuple(warnings))
 
     def remarks(self, result: Mapping[str, Any]) -> tuple[str, ...]:

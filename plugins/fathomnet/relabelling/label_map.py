@@ -194,7 +194,8 @@ class Replacement:
         boxes: the number of boxes that have it.
         new: the names that it has become, from which somebody chooses where there are several.
         kind: ``renamed``: one name, and it alone has become that. ``merged``: several have become
-            the same. ``ambiguous``: it has become several, or nothing.
+            the same. ``ambiguous``: it has become several, or nothing; or the label map does not
+            have it, and ``new`` is the name of which it may be a misspelling.
     """
 
     old: str
@@ -216,8 +217,8 @@ class ReconcileResult:
         view: name of the saved view of the ambiguous boxes; empty where there are none.
         conflicts: boxes that somebody else changed in the meantime; they are left alone.
         replacements: of each old name that boxes have what becomes of it.
-        without_replacement: deprecated names that boxes have and that have become nothing, the
-            first 50.
+        without_replacement: names that boxes have and that have become nothing, or that the label
+            map neither has nor has anything like; the first 50.
         dry_run: whether nothing was written.
     """
 
@@ -243,8 +244,8 @@ def reconcile_labels(
 
     Where an old name has become one other, all its boxes get that, in a single run with a journal
     that ``undo_relabel`` takes back; a verdict on a box stands for the new name. Where it has
-    become several, or nothing, its boxes keep it, and a saved view shows them. If it is started
-    again after a kill, it finishes what was begun.
+    become several, or nothing, or is not in the label map, its boxes keep it, and a saved view
+    shows them. If it is started again after a kill, it finishes what was begun.
 
     Args:
         dataset: a FiftyOne dataset.
@@ -314,6 +315,7 @@ def check_reconciliation(
     counts = dataset.count_values(f"{path}.label")
     counts.pop(None, None)
     known = {*tree.offered, *special} - tree.retired
+    proposed: dict[str, tuple[str, ...]] = {}
     if table:
         told = read_replacements(table)
         faults = [
@@ -335,11 +337,27 @@ def check_reconciliation(
         spelt |= {folded(old): names for old, names in replaced.items() if names}
         strange = counts.keys() - known - replaced.keys()
         replaced |= {name: spelt[folded(name)] for name in strange if folded(name) in spelt}
+        strange = {name for name in strange - replaced.keys() if not tree.certain(name)}
+        proposed = _proposed(Counter({name: counts[name] for name in strange}), tree, known)
     sources = Counter(names[0] for names in replaced.values() if len(names) == 1)
+    found = [
+        *((old, names, _kind(names, sources)) for old, names in replaced.items()),
+        *((old, names, _kind((), sources)) for old, names in proposed.items()),
+    ]
     return tuple(
-        Replacement(old, counts.get(old, 0), names, _kind(names, sources))
-        for old, names in sorted(replaced.items())
+        Replacement(old, counts.get(old, 0), names, kind) for old, names, kind in sorted(found)
     )
+
+
+def _proposed(strange: Counter[str], tree: Taxonomy, known: set[str]) -> dict[str, tuple[str, ...]]:
+    """Of names that a label map does not have, the one of which each may be a misspelling."""
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(strange, ())
+    # Milliseconds each, and a form waits.
+    for name, _ in strange.most_common(_SHOWN):
+        near = tree.suggest(name, known)
+        if near in known:
+            found[name] = (str(near),)
+    return found
 
 
 def _unknown(name: str, tree: Taxonomy, known: set[str]) -> str:
