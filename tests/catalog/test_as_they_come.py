@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -74,11 +75,15 @@ def pixels(catalog: Catalog) -> dict[int, tuple[int, list[float]]]:
         ("annotations", "iscrowd", lambda _: False),
         ("annotations", "iscrowd", lambda _: 0.0),
         ("annotations", "iscrowd", lambda _: "0"),
+        ("annotations", "iscrowd", lambda _: "False"),
         ("annotations", "area", str),
         ("annotations", "area", lambda area: -area),
         ("annotations", "area", lambda _: "unknown"),
         ("annotations", "bbox", lambda box: [str(value) for value in box]),
         ("annotations", "bbox", lambda box: [f"{value:e}" for value in box]),
+        ("annotations", "bbox", str),
+        ("annotations", "bbox", lambda box: " ".join(map(str, box))),
+        ("images", "coco_url", lambda _: math.nan),
         ("images", "id", float),
         ("images", "width", lambda width: f"{width}.0"),
         ("images", "height", float),
@@ -176,6 +181,8 @@ def test_ids_that_are_texts_keep_boxes_images_and_categories_together(
         (("Fish", "fish"), ("Fish",)),
         (("urchin", "urchin"), ("urchin",)),
         ((" Porifera", "PORIFERA  "), ("Porifera",)),
+        (("P\u00e9n\u00e9us", "Pe\u0301ne\u0301us"), ("P\u00e9n\u00e9us",)),
+        (("Seb\u00adastes", "\ufeffSebastes\u200b"), ("Sebastes",)),
     ],
 )
 def test_equal_names_are_one_concept_with_a_note(
@@ -209,12 +216,27 @@ def test_a_category_with_its_author_is_the_trees_and_an_open_one_stays(
         "2019:03:01 14:00:00+02:00",
         "2019-03-01 14:00:00 +0200",
         "2019.03.01 12:00:00",
+        "2019-03-01 12:00:00 utc",
+        "2019-03-01T12:00:00[UTC]",
+        "2019-03-01 14:00:00 UTC+02:00",
+        "2019-03-01T05:00:00\N{MINUS SIGN}07:00",
+        "2019-03-01 9:00:00-03:00",
     ],
 )
 def test_a_date_with_the_year_first_is_read(read: Callable[..., Catalog], written: str) -> None:
     catalog = read(lambda coco: coco["images"][0].update(date_captured=written))
     assert catalog.images[0].date_captured == datetime(2019, 3, 1, 12)
     assert catalog.notes == ()
+
+
+@pytest.mark.parametrize("written", ["", 0, math.nan, None])
+def test_what_programs_write_for_no_date_is_no_news(
+    read: Callable[..., Catalog], written: object
+) -> None:
+    """CVAT writes 0 on every image, pandas NaN."""
+    catalog = read(every("images", date_captured=lambda _: written))
+    assert [image.date_captured for image in catalog.images] == [None, None]
+    assert catalog.told == ()
 
 
 @pytest.mark.parametrize("written", ["03/01/2019", "01.03.2019 12:00", "0000:00:00 00:00:00"])
@@ -266,6 +288,78 @@ def test_backslashes_are_folders(read: Callable[..., Catalog]) -> None:
     catalog = read(lambda coco: coco["images"][0].update(file_name="reef\\dive 3\\a.png"))
     assert catalog.images[0].file_name == "reef/dive 3/a.png"
     assert [note.place for note in catalog.notes] == ["images[0] (id 1).file_name"]
+
+
+@pytest.mark.parametrize(
+    "written", ["./reef/a.png", "reef//a.png", "reef/./a.png", ".\\reef\\a.png"]
+)
+def test_a_path_with_steps_of_no_length_is_the_shorter_one(
+    read: Callable[..., Catalog], written: str
+) -> None:
+    catalog = read(lambda coco: coco["images"][0].update(file_name=written))
+    assert catalog.images[0].file_name == "reef/a.png"
+    assert [note.place for note in catalog.notes] == ["images[0] (id 1).file_name"]
+
+
+@pytest.mark.parametrize(
+    "written", ["a.png", "./images/a.png", "C:\\reef\\a.png", "None", "//host/a"]
+)
+def test_a_path_in_place_of_a_url_is_no_url_with_a_note(
+    read: Callable[..., Catalog], written: str
+) -> None:
+    """VIA writes the image's path as both of its URLs."""
+    catalog = read(every("images", coco_url=lambda _: written, flickr_url=lambda _: written))
+    assert [image.source_url for image in catalog.images] == [None, None]
+    assert [told.partition(" such")[0] for told in catalog.told] == [
+        "images.coco_url, 2 times,",
+        "images.flickr_url, 2 times,",
+    ]
+    other = read(every("images", coco_url=lambda _: written, flickr_url=lambda _: f" {URL}\n"))
+    assert [image.source_url for image in other.images] == [URL, URL]
+
+
+def test_a_password_in_a_url_is_not_shown(read: Callable[..., Catalog]) -> None:
+    url = "https://ada:s3cret@host.org/a.png"
+    with pytest.raises(InputError, match="without user and password") as refusal:
+        read(every("images", coco_url=lambda _: url))
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_an_image_without_a_name_has_that_of_its_url(read: Callable[..., Catalog]) -> None:
+    """LVIS gives nothing but URLs."""
+
+    def drop(coco: dict[str, Any]) -> None:
+        for number, image in enumerate(coco["images"]):
+            del image["file_name"]
+            image["coco_url"] = f"http://images.example.org/train/{number}.jpg"
+
+    images = read(drop).images
+    assert [image.file_name for image in images] == ["0.jpg", "1.jpg"]
+    assert images[1].source_url == "http://images.example.org/train/1.jpg"
+    with pytest.raises(
+        InputError, match=r"images\[0\] \(id 1\).file_name: should be text, not null"
+    ):
+        read(lambda coco: coco["images"][0].update(file_name=None, coco_url=None))
+
+
+def test_a_record_with_a_text_as_id_is_named_by_it(read: Callable[..., Catalog]) -> None:
+    with pytest.raises(InputError, match=r"annotations\[1\] \(id 'box-2'\).bbox: is missing"):
+        read(
+            lambda coco: (
+                coco["annotations"][1].pop("bbox") and coco["annotations"][1].update(id="box-2")
+            )
+        )
+    with pytest.raises(InputError, match=r"annotations\[1\] \(id 'box-2'\).image_id: no image"):
+        read(lambda coco: coco["annotations"][1].update(id="box-2", image_id=99))
+
+
+@pytest.mark.parametrize("written", [math.nan, "", " "])
+def test_a_missing_category_as_tables_write_it_is_none(
+    read: Callable[..., Catalog], written: object
+) -> None:
+    catalog = read(lambda coco: coco["annotations"][0].update(category_id=written))
+    assert [box.label for box in catalog.images[0].boxes] == [None, "Porifera"]
+    assert [note.place for note in catalog.notes] == ["annotations.category_id"]
 
 
 def test_a_url_as_a_name_is_the_images_url_and_its_last_segment(
@@ -376,6 +470,21 @@ FORMATS = {
         '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 1}]',
         ("COCO's results", "import_predictions"),
     ),
+    "long-lines.jsonl": (
+        "\n".join(json.dumps({"file_name": "a.png", "text": "x" * 30_000}) for _ in range(2)),
+        ("JSON Lines",),
+    ),
+    "pointer.json": (
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        ("Git LFS", "git lfs pull"),
+    ),
+    "wrapped.json": ('[{"images": [], "annotations": []}]', ("list of COCO files",)),
+    "createml.json": ('[{"image": "a.jpg", "annotations": []}]', ("CreateML",)),
+    "fathomnet.json": (
+        '[{"id": 1, "uuid": "u", "url": "https://x", "boundingBoxes": []}]',
+        ("FathomNet", "fathomnet-generate"),
+    ),
+    "via.json": ('{"a.png123": {"filename": "a.png", "size": 123, "regions": []}}', ("VIA",)),
     "tasks.json": ('[{"id": 1, "data": {"image": "a.png"}}]', ("Label Studio",)),
     "labelme.json": ('{"shapes": [], "imagePath": "a.png"}', ("LabelMe",)),
     "ultralytics.json": (

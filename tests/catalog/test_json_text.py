@@ -63,3 +63,8 @@ def test_the_place_of_an_error_is_its_line_and_column(text: str, place: str) -> 
     with pytest.raises(JsonSyntaxError) as refusal:
         parse_json(text)
     assert refusal.value.place == place
+
+
+def test_one_cut_off_after_a_brace_in_a_text_is_cut_off_too() -> None:
+    with pytest.raises(JsonSyntaxError, match="cut off"):
+        parse_json('{"a": [], "}')

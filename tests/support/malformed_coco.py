@@ -5,8 +5,11 @@ Each is a small sound file with a single change, so that the change is what a re
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -88,7 +91,12 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco("single quotes", "line 1, column 2", "double quotes", raw=b"{'images': []}"),
     _coco("Latin-1", "byte", "0xe9", "UTF-8", raw=_LATIN_1),
     _coco("UTF-16 without a mark", "line 1", "UTF-16", raw=_SOUND.decode().encode("utf-16-le")),
-    _coco("a ZIP archive", "ZIP archive", raw=b"PK\x03\x04" + bytes(60)),
+    _coco("a ZIP archive", "ZIP archive", "Unpack it", raw=b"PK\x03\x04" + bytes(60)),
+    _coco("compressed with bzip2", "bzip2", "Unpack it", raw=bz2.compress(_SOUND)),
+    _coco("compressed with xz", "xz", "Unpack it", raw=lzma.compress(_SOUND)),
+    _coco("a pickle", "a pickle of Python", raw=pickle.dumps({})),
+    _coco("a line of text", "line 1", "is no JSON", raw=b"404: Not Found"),
+    _coco("neither list", "top level", "1 other member", raw=b'{"error": {"code": 404}}'),
     _coco("compressed with gzip", "gzip", raw=gzip.compress(_SOUND)),
     _coco("a list at the top", "top level", "a list of 2", raw=b"[1, 2]"),
     _coco("text at the top", "top level", raw=b'"images"'),
@@ -206,7 +214,6 @@ MALFORMED_COCO: list[MalformedFile] = [
         "bbox right of its image", "(id 2).bbox: lies wholly outside", box={"bbox": [100, 0, 9, 9]}
     ),
     _coco("bbox above its image", "(id 2).bbox: lies wholly outside", box={"bbox": [0, -9, 9, 9]}),
-    _coco("area NaN", "annotations[1] (id 2).area", box={"area": float("nan")}),
     _coco("iscrowd two", "annotations[1] (id 2).iscrowd", box={"iscrowd": 2}),
     # categories
     _coco("category id twice", "categories[1] (id 1).id", "categories[0]", category={"id": 1}),
@@ -220,6 +227,11 @@ MALFORMED_COCO: list[MalformedFile] = [
     _coco("category id a text", box={"category_id": "2"}),
     _coco("bbox of text", box={"bbox": [1, 2, "3", 4]}),
     _coco("area negative", box={"area": -1.0}),
+    _coco("area NaN", box={"area": float("nan")}),
+    _coco("category id NaN", box={"category_id": float("nan")}),
+    _coco("URL NaN", image={"coco_url": float("nan")}),
+    _coco("URL that is a path", image={"coco_url": "./images/b.png"}),
+    _coco("a file name below this folder", image={"file_name": "./b.png"}),
     _coco("a byte order mark", raw=b"\xef\xbb\xbf" + _SOUND),
     _coco("UTF-16 with a mark", raw=_SOUND.decode().encode("utf-16")),
     _coco("Windows line ends", raw=_SOUND.replace(b"\n", b"\r\n")),

@@ -12,8 +12,9 @@ from typing import Final
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..files.reading import decode, read_source
-from ..files.safe_values import web_url
+from ..files.safe_values import folded_name, is_no_url, web_url
 from ..garbage_collector import collector_paused
+from ..text import shortened
 from .coco import RawImage, parse_coco
 from .coco_reader import CocoReader, Measure
 from .dives import parse_dive, parse_time
@@ -264,11 +265,8 @@ def _read_boxes(
 def _read_image(
     reader: CocoReader, place: str, raw: RawImage, boxes: Iterable[BoxRecord], others: Members
 ) -> ImageRecord:
-    url, captured, licence = None, None, None
-    try:
-        url = web_url(raw.coco_url) or web_url(raw.flickr_url)
-    except ValueError as error:
-        reader.faults.add(f"{place}.coco_url", str(error))
+    captured, licence = None, None
+    url = _source_url(reader, place, raw)
     try:
         captured = parse_date(raw.date_captured)
     except ValueError as error:
@@ -292,6 +290,21 @@ def _read_image(
         boxes=tuple(boxes),
         others=others,
     )
+
+
+def _source_url(reader: CocoReader, place: str, raw: RawImage) -> str | None:
+    """The URL under which an image was published; a path in its place is none, with a note."""
+    for member in ("coco_url", "flickr_url"):
+        written = (getattr(raw, member) or "").strip()
+        try:
+            if written and is_no_url(written):
+                problem = f"{shortened(written, 80)!r} is no URL and was left out"
+                reader.notes.add(f"{place}.{member}", problem)
+            elif url := web_url(written):
+                return url
+        except ValueError as error:
+            reader.faults.add(f"{place}.{member}", str(error))
+    return None
 
 
 OfABox = tuple[object, Sequence[float], str | None]
@@ -350,8 +363,8 @@ def _joined(one: Catalog, other: Catalog) -> Catalog:
         _merged_fields(getattr(one, name), getattr(other, name)) for name in _FIELDS
     )
     spelling = {name.casefold(): name for name in one.concepts}
-    images = {image.file_name.casefold(): image for image in one.images}
-    new = [image for image in other.images if image.file_name.casefold() not in images]
+    images = {folded_name(image.file_name): image for image in one.images}
+    new = [image for image in other.images if folded_name(image.file_name) not in images]
     after_images = _first_free((image.image_id for image in one.images), (i.image_id for i in new))
     after_boxes = _first_free(_box_ids(one.images), _box_ids(other.images))
     faults = []
@@ -364,14 +377,14 @@ def _joined(one: Catalog, other: Catalog) -> Catalog:
             )
             for box in image.boxes
         )
-        known = images.get(image.file_name.casefold())
+        known = images.get(folded_name(image.file_name))
         if known is None:
             number = image.image_id + after_images
             known = replace(image, image_id=number, boxes=())
         elif (known.width, known.height) != (image.width, image.height):
             here, there = (f"{i.width} x {i.height} pixels" for i in (image, known))
             faults.append(Fault(image.file_name, f"has {here}, and {there} in {one.source}"))
-        images[image.file_name.casefold()] = replace(known, boxes=(*known.boxes, *boxes))
+        images[folded_name(image.file_name)] = replace(known, boxes=(*known.boxes, *boxes))
     if faults:
         raise InputError(other.source, faults, "Name files that agree on their images.")
     notes = [

@@ -20,7 +20,7 @@ from ..files.faults import FaultList, kind_in_words, value_in_words
 from ..files.other_formats import OtherFormat, format_of_object, format_of_text
 from ..files.safe_values import LARGEST_ID
 from ..text import counted
-from .values import number_for, number_of, whole_number
+from .values import is_missing, number_for, number_of, whole_number
 
 
 class JsonSyntaxError(ValueError):
@@ -35,8 +35,14 @@ class JsonSyntaxError(ValueError):
         line = text.count("\n", 0, position) + 1
         column = position - text.rfind("\n", 0, position)
         self.place = f"line {line:,}, column {column:,}"
-        ended = position >= len(text.rstrip()) or not text.rstrip().endswith("}")
-        self.problem = f"the file looks cut off ({problem})" if ended else problem
+        whole = text.strip().removeprefix("\ufeff")
+        # A text within it may end with a brace, too, where the file was cut off.
+        ended = position >= len(text.rstrip()) or not whole.endswith("}")
+        ended = ended or problem.startswith("Unterminated string")
+        if whole and whole[0] not in '{["' and not whole[0].isspace():
+            self.problem = f"the file is no JSON ({problem})"
+        else:
+            self.problem = f"the file looks cut off ({problem})" if ended else problem
         super().__init__(f"{self.place}: {self.problem}")
 
 
@@ -297,6 +303,10 @@ def _parse_carefully(
     if other is not None:
         faults.add("file", _other_kind(other))
         return None
+    if isinstance(content, dict) and content and not content.keys() & {"images", "annotations"}:
+        others = counted(len(content), "other member", "other members")
+        faults.add("top level", f"has neither images nor annotations, but {others}")
+        return None
     if not isinstance(content, dict):
         problem = f"should be an object with images and annotations, not {kind_in_words(content)}"
         faults.add("top level", problem)
@@ -317,8 +327,13 @@ def _parse_carefully(
     return coco
 
 
-def place_of(section: str, index: int, record_id: int | None) -> str:
+def place_of(section: str, index: int, record_id: int | str | None) -> str:
     """Where a record stands, for example ``annotations[12] (id 13)``.
+
+    Args:
+        section: the list's name.
+        index: its place in the list.
+        record_id: its id, as the file writes it (``CocoFile.written``); None where it has none.
 
     Examples:
         >>> place_of("annotations", 12, 13)
@@ -327,6 +342,15 @@ def place_of(section: str, index: int, record_id: int | None) -> str:
     place = f"{section}[{index}]"
     return place if record_id is None else f"{place} (id {record_id})"
 
+
+_SIDES: Final = ("left", "top", "width", "height")
+
+_OPTIONAL: Final = {
+    "images": ("width", "height", "coco_url", "flickr_url"),
+    "annotations": ("category_id", "area", "iscrowd"),
+    "categories": (),
+}
+"""Members without which a record is sound."""
 
 _Reader = Callable[[Any], tuple[Any, str]]
 """Gives what a value means and, where that is not how it is written, how it was read."""
@@ -342,7 +366,7 @@ class _Repairs:
 
     def __init__(self, section: str, coco: CocoFile) -> None:
         self.section = section
-        self._coco = coco
+        self.coco = coco
         self._counts: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], object] = {}
         readers: dict[str, dict[str, _Reader]] = {
@@ -358,22 +382,28 @@ class _Repairs:
             "categories": {"id": self._id},
         }
         self._readers = readers[section]
+        self._optional = _OPTIONAL[section]
 
     def repaired(self, item: object, index: int) -> object:
         """The record with its values as they are meant; what may mean anything stays."""
         if not isinstance(item, dict):
             return item
         changed = dict(item)
+        for member, value in item.items():
+            if member in self._optional and is_missing(value):
+                changed[member] = None
+                self._count(member, "of no use, read as missing", value)
         for member, read in self._readers.items():
-            if item.get(member) is None:
+            if changed.get(member) is None:
                 continue
-            value, how = read(item[member])
+            changed[member], how = read(item[member])
             if how:
-                changed[member] = value
                 self._count(member, how, item[member])
+        if self.section == "images" and item.get("file_name") is None and _is_url(item):
+            changed["file_name"] = item["coco_url"]
         if self.section == "annotations" and item.get("id") is None:
             changed["id"] = 0
-            self._coco.annotations.unnumbered.add(index)
+            self.coco.annotations.unnumbered.add(index)
         return changed
 
     def tell(self, notes: FaultList) -> None:
@@ -396,34 +426,53 @@ class _Repairs:
             return value, ""
         text = value.strip()
         number = number_for(text)
-        self._coco.texts[number] = text
-        return number, "that are texts, given a number each"
+        self.coco.texts[number] = text
+        return number, "in text, each given a number"
+
+
+def _is_url(image: dict[str, object]) -> bool:
+    url = image.get("coco_url")
+    return isinstance(url, str) and url.casefold().startswith(("http://", "https://"))
 
 
 def _side(value: object) -> tuple[Any, str]:
     number = whole_number(value)
-    return number, "read as a whole number" if number is not None and type(value) is not int else ""
+    if number is None or type(value) is int:
+        return value, ""
+    return number, "read as a whole number"
 
 
 def _flag(value: object) -> tuple[Any, str]:
+    words = value.strip().casefold() if isinstance(value, str) else ""
     number = int(value) if isinstance(value, bool) else whole_number(value)
-    return number, "read as 0 or 1" if number in (0, 1) and type(value) is not int else ""
+    if words in ("true", "false"):
+        number = int(words == "true")
+    if number not in (0, 1) or type(value) is int:
+        return value, ""
+    return number, "read as 0 or 1"
 
 
 def _area(value: object) -> tuple[Any, str]:
     number = number_of(value)
     if number is not None and number >= 0:
         return number, "read as a number" if isinstance(value, str) else ""
-    if number is not None or isinstance(value, str):
+    if number is not None or isinstance(value, str | float):
         return None, "of no use, and reckoned from the box instead"
     return value, ""
 
 
 def _rectangle(value: object) -> tuple[Any, str]:
-    if not isinstance(value, list) or not any(isinstance(one, str) for one in value):
+    """The list that a text holds, and the numbers that its texts are."""
+    if isinstance(value, str):
+        parts: list[Any] = value.strip().strip("[]()").replace(",", " ").split()
+    elif isinstance(value, list) and any(isinstance(one, str) for one in value):
+        parts = value
+    else:
         return value, ""
-    numbers = [number_of(one) for one in value]
-    read = [one if number is None else number for one, number in zip(value, numbers, strict=True)]
+    numbers = [number_of(one) for one in parts]
+    if parts is not value and (len(parts) != len(_SIDES) or None in numbers):
+        return value, ""
+    read = [one if number is None else number for one, number in zip(parts, numbers, strict=True)]
     return read, "" if None in numbers else "read as numbers"
 
 
@@ -479,11 +528,11 @@ def _read_section(
                 written = repaired.get("id") if isinstance(repaired, dict) else None
                 number = written if type(written) is int and abs(written) <= LARGEST_ID else None
                 record_id = None if index in section.unnumbered else number
-                _refuse(repairs.section, index, record_id, error, section, faults)
+                _refuse(repairs, index, record_id, error, section, faults)
 
 
 def _refuse(
-    name: str,
+    repairs: _Repairs,
     index: int,
     record_id: int | None,
     error: ValidationError,
@@ -494,7 +543,8 @@ def _refuse(
     if faults.full:
         faults.count_only(error.error_count())
         return
-    place = place_of(name, index, record_id)
+    written = None if record_id is None else repairs.coco.written(record_id)
+    place = place_of(repairs.section, index, written)
     for detail in error.errors(include_url=False):
         # A location such as ("bbox", 3) as .bbox[3].
         steps = (f"[{one}]" if isinstance(one, int) else f".{one}" for one in detail["loc"])

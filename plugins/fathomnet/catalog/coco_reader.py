@@ -6,11 +6,10 @@ of its ids, names and references, and each gives boxes and images a form of its 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
-from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from ..files.faults import FaultList
-from ..files.safe_values import safe_file_name
+from ..files.safe_values import folded_name, safe_file_name
 from ..text import counted
 from .coco import CocoFile, RawBox, RawImage, Section, place_of
 from .values import category_name, image_name
@@ -58,7 +57,7 @@ class CocoReader:
                 raw.coco_url = raw.coco_url or url
             elif raw.file_name != written:
                 problem = f"{written[:80]!r} was read as {raw.file_name[:80]!r}"
-                self.notes.add(f"{place_of('images', index, raw.id)}.file_name", problem)
+                self.notes.add(f"{self._place('images', index, raw.id)}.file_name", problem)
         if not urls:
             return
         images = {index: raw for index, raw in _sound(self.coco.images) if index in urls}
@@ -72,6 +71,9 @@ class CocoReader:
             f"{number}, such as {urls[first][:80]!r}, read as {images[first].file_name[:80]!r}"
         )
         self.notes.add("images.file_name", problem)
+
+    def _place(self, section: str, index: int, record_id: int) -> str:
+        return place_of(section, index, self.coco.written(record_id))
 
     def check_lists(self, not_empty: Mapping[str, str]) -> None:
         """Finds lists that are missing or empty.
@@ -100,7 +102,7 @@ class CocoReader:
             if size is None:
                 missing = "height" if raw.width else "width"
                 problem = "is missing, and the image is not at hand to be measured"
-                self.faults.add(f"{place_of('images', index, raw.id)}.{missing}", problem)
+                self.faults.add(f"{self._place('images', index, raw.id)}.{missing}", problem)
                 continue
             raw.width, raw.height = raw.width or size[0], raw.height or size[1]
             measured += 1
@@ -123,13 +125,13 @@ class CocoReader:
             The names; empty where a name is faulty.
         """
         known = {name.casefold(): name for name in known_concepts}
-        ids = _Claims("categories", "id", self.faults)
+        ids = _Claims(self.coco, "categories", "id", self.faults)
         spellings: dict[str, str] = {}
         concepts: dict[int, str] = {}
         for index, category in _sound(self.coco.categories):
             ids.claim(category.id, index, category.id)
             concepts[category.id] = ""
-            place = place_of("categories", index, category.id) + ".name"
+            place = self._place("categories", index, category.id) + ".name"
             try:
                 name = category_name(category.name)
             except ValueError as error:
@@ -150,10 +152,10 @@ class CocoReader:
         The image is None where it was refused or is not there, which is a fault already.
         """
         images = {image.id: image for _, image in _sound(self.coco.images)}
-        ids = _Claims("annotations", "id", self.faults)
+        ids = _Claims(self.coco, "annotations", "id", self.faults)
         for index, raw in _sound(self.coco.annotations):
             ids.claim(raw.id, index, raw.id)
-            place = place_of("annotations", index, raw.id)
+            place = self._place("annotations", index, raw.id)
             image = images.get(raw.image_id)
             if image is None and self.coco.images.certainly_lacks(raw.image_id):
                 problem = f"no image has the id {self.coco.written(raw.image_id)}"
@@ -162,13 +164,13 @@ class CocoReader:
 
     def sound_images(self) -> Iterator[tuple[str, RawImage]]:
         """Iterates over the images with their places, whose ids and file names are checked."""
-        ids = _Claims("images", "id", self.faults)
-        names = _Claims("images", "file_name", self.faults)
+        ids = _Claims(self.coco, "images", "id", self.faults)
+        names = _Claims(self.coco, "images", "file_name", self.faults)
         for index, raw in _sound(self.coco.images):
             ids.claim(raw.id, index, raw.id)
             # A folder may lie on a file system that takes two such names for one file.
-            names.claim(normalize("NFC", raw.file_name).casefold(), index, raw.id)
-            place = place_of("images", index, raw.id)
+            names.claim(folded_name(raw.file_name), index, raw.id)
+            place = self._place("images", index, raw.id)
             try:
                 safe_file_name(image_name(raw.file_name)[0])
             except ValueError as error:
@@ -194,7 +196,8 @@ def _sound(section: Section[Record]) -> Iterator[tuple[int, Record]]:
 class _Claims:
     """Values that may be used once in a list: who used each of them first."""
 
-    def __init__(self, section: str, member: str, faults: FaultList) -> None:
+    def __init__(self, coco: CocoFile, section: str, member: str, faults: FaultList) -> None:
+        self._coco = coco
         self._section = section
         self._member = member
         self._faults = faults
@@ -203,6 +206,6 @@ class _Claims:
     def claim(self, value: object, index: int, record_id: int) -> None:
         first = self._first.setdefault(value, index)
         if first != index:
-            place = place_of(self._section, index, record_id)
+            place = place_of(self._section, index, self._coco.written(record_id))
             problem = f"is the same as that of {self._section}[{first}]"
             self._faults.add(f"{place}.{self._member}", problem)

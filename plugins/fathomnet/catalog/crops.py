@@ -15,7 +15,6 @@ from math import isnan
 from pathlib import Path
 from posixpath import commonpath, dirname
 from typing import Any, Final
-from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from ..errors import Fault, InputError
@@ -23,7 +22,7 @@ from ..files import FaultList, SourceFile, read_source, safe_file_name
 from ..files.other_formats import other_format
 from ..files.places import GCS, CloudPath, Place, place
 from ..files.reading import PARQUET_MARK, parquet_of
-from ..files.safe_values import LARGEST_ID, web_url
+from ..files.safe_values import LARGEST_ID, folded_name, web_url
 from ..garbage_collector import collector_paused
 from ..names import ANNOTATION_ID, MARGIN, SECOND_CONFIDENCE, SECOND_LABEL
 from ..prediction_files.layout import (
@@ -428,7 +427,7 @@ class _Reader:
             self.notes.add(f"column {self.headers['path']}", problem)
             names = [name.removeprefix(f"{above.rstrip('/')}/") for name in names]
         self.refuse_unsafe(names)
-        self.once([normalize("NFC", name).casefold() for name in names], "the same file")
+        self.once([folded_name(name) for name in names], "the same file")
         return names, urls, above
 
     def refuse_unsafe(self, names: Sequence[str]) -> None:

@@ -36,9 +36,24 @@ PixelBox = Sequence[float]
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.0*)?")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})([:/.-])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
-_ZONE: Final = re.compile(r"\s*(?:UTC|GMT|[Zz])$|\s+(?=[+-][0-9]{2}:?[0-9]{2}$)")
+_ZONE: Final = re.compile(
+    r"\s*\[?(?:UTC|GMT|Z)\]?$|\s*(?:UTC|GMT)?(?=[+-][0-9]{2}(?::?[0-9]{2})?$)", re.IGNORECASE
+)
+_SHORT_HOUR: Final = re.compile(r"(?<=[ T])([0-9])(?=:[0-9]{2})")
 _MADE_UP: Final = 2**53
 """Numbers below it are the same in every program, JavaScript's included."""
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value says that there is none, as tables write it: NaN or a blank text.
+
+    Examples:
+        >>> is_missing(" "), is_missing(math.nan), is_missing(0)
+        (True, True, False)
+    """
+    if isinstance(value, str):
+        return not value.strip()
+    return isinstance(value, float) and math.isnan(value)
 
 
 def whole_number(value: object) -> int | None:
@@ -95,15 +110,16 @@ def parse_date(text: object) -> datetime | None:
         >>> parse_date("2014/6/12 08:30:00 UTC")
         datetime.datetime(2014, 6, 12, 8, 30)
     """
-    if text is None or text == "":
+    if text is None or text == 0 or is_missing(text):  # CVAT writes 0
         return None
     if not isinstance(text, str):
         raise ValueError("is not a date in text form and was left out")
     # A blank before an offset goes, and so does a zone that is UTC by name.
-    written = _ZONE.sub("", text.strip()[:100])
+    written = _ZONE.sub("", text.strip()[:100].replace("\N{MINUS SIGN}", "-"), count=1)
     found = _YEAR_FIRST.match(written)
     if found:
-        written = f"{found[1]}-{found[3]:0>2}-{found[4]:0>2}{written[found.end() :]}"
+        time = _SHORT_HOUR.sub(r"0\1", written[found.end() :], count=1)
+        written = f"{found[1]}-{found[3]:0>2}-{found[4]:0>2}{time}"
     try:
         time = from_iso(written)
         return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time
@@ -113,7 +129,9 @@ def parse_date(text: object) -> datetime | None:
 
 
 def category_name(name: str) -> str:
-    """A category's name, trimmed and with single spaces; accents are one sign each.
+    """A category's name, trimmed and with single spaces, without signs that have no width.
+
+    Letters with accents are one sign each, however they are written (Unicode's form NFC).
 
     Raises:
         ValueError: it is blank, or holds characters that cannot be seen.
@@ -146,7 +164,10 @@ def image_name(name: str) -> tuple[str, str | None]:
     shown = repr(shortened(name, 80))
     scheme = _SCHEME.match(name)
     if scheme and scheme[1].casefold() in ("http", "https"):
-        return unquote(PurePosixPath(urlsplit(name).path).name), name
+        last = unquote(PurePosixPath(urlsplit(name).path).name)
+        if not last:
+            raise ValueError(f"{shown} is the URL of no file: write the image's name")
+        return last, name
     if scheme and len(scheme[1]) > 1:  # one letter is a drive
         raise ValueError(
             f"{shown} is an address ({scheme[1]}://), not the name of a file: write the image's "
@@ -159,6 +180,8 @@ def image_name(name: str) -> tuple[str, str | None]:
         problem = f"{shown} is where a Label Studio server shows the image, not the name of a file"
         better = unquote(below) or PurePosixPath(following).name
         raise ValueError(f"{problem}: write its path below the images' folder ({better[:80]!r}?)")
+    if not (path[:1] == "/" or path[-1:] == "/" or "://" in path):  # "./a.png", "reef//a.png"
+        path = "/".join(one for one in path.split("/") if one not in ("", "."))
     return path, None
 
 

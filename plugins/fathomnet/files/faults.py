@@ -10,7 +10,7 @@ FAULTS_KEPT = 1_000
 LONGEST_SHOWN = 80
 _TOLD_AT_ONCE = 300
 _MOST_KINDS = 50
-_RECORD = re.compile(r"\[\d+\](?: \(id [^)]*\))?")
+_RECORD = re.compile(r"\[\d+\](?: \(id .*?\)(?=[.\[]|$))?")
 """What tells one record of a list from another: ``[12] (id 13)``."""
 
 

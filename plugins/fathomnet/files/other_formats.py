@@ -114,6 +114,28 @@ _JSON_LINES: Final = OtherFormat(
     "JSON Lines, one object a line", "export it as COCO JSON", _NAME_BOXES
 )
 _JSON: Final = OtherFormat("JSON", "", _NAME_BOXES)
+_POINTER: Final = OtherFormat(
+    "a pointer of Git LFS in place of the file",
+    "fetch the file itself (git lfs pull)",
+    "Fetch the file itself (git lfs pull).",
+)
+_OF_FATHOMNET: Final = OtherFormat(
+    "a list of images as FathomNet's own service answers",
+    "ask for COCO (fathomnet-generate --format coco)",
+    _NAME_BOXES,
+)
+_CREATE_ML: Final = OtherFormat("a CreateML file", _EXPORT, _DETECTIONS)
+_WRAPPED: Final = OtherFormat(
+    "a list of COCO files", "give each file by itself, without the brackets around it", _NAME_BOXES
+)
+_WRAPPED_RESULTS: Final = OtherFormat(
+    "a list of detections within an object",
+    "see import_predictions",
+    "Write the list alone, which is COCO's results format.",
+)
+_OF_VIA: Final = OtherFormat(
+    "annotations of VIA in its own JSON", "export as COCO from VIA", _NAME_BOXES
+)
 _FATHOMNET_2023: Final = OtherFormat(
     "a submission of FathomNet 2023, which names the concepts of images and not of boxes",
     _EXPORT,
@@ -150,12 +172,17 @@ _COCO_BEGINS: Final = re.compile(
     r'\{\s*"(?:info|licen[cs]es|images|annotations|categories|videos|type)"', re.IGNORECASE
 )
 _JSON_BEGINS: Final = re.compile(r'[\[{]\s*["\[{\]}]')
+_EMPTY_LIST: Final = re.compile(r"\[\s*\]")
 _YAML_BEGINS: Final = re.compile(
     r"^(?:%YAML|---\s*$)|\A(?:\s*#[^\n]*\n)*\s*[A-Za-z_][\w .-]*:(?:\s|$)", re.MULTILINE
 )
 _YOLO_LINE: Final = re.compile(r"\d+(?:\s+-?[0-9]*\.?[0-9]+(?:[eE]-?\d+)?){4,}\s*")
 _VIAME_HEAD: Final = re.compile(r"#\s*1:\s*Detection or Track", re.IGNORECASE)
-_HEAD_OF_2023: Final = re.compile(r'"?id"?,"?categories"?\b', re.IGNORECASE)
+_OBJECTS_ON_LINES: Final = re.compile(r"\s*\{[^\n]*\}\s*\n\s*\{[^\n]*\}\s*(?:\n|\Z)")
+_OF_HEADS: Final = (
+    (re.compile(r'"?id"?,"?categories"?\b', re.IGNORECASE), _FATHOMNET_2023),
+    (re.compile("version https://git-lfs"), _POINTER),
+)
 
 
 def other_format(content: bytes) -> OtherFormat | None:
@@ -185,10 +212,7 @@ def format_of_text(text: str) -> OtherFormat | None:
     beginning = text[:_LOOKED_AT_AS_TEXT].lstrip("\ufeff \t\r\n")
     if beginning[:1] not in ("{", '"', "["):
         return _of_beginning(beginning) or _of_table(beginning)
-    lines = [line.strip() for line in beginning.splitlines() if line.strip()][:2]
-    if len(lines) > 1 and all(line[:1] == "{" and line[-1:] == "}" for line in lines):
-        return _JSON_LINES
-    return None
+    return _JSON_LINES if _OBJECTS_ON_LINES.match(text) else None
 
 
 def format_of_object(content: object) -> OtherFormat | None:
@@ -203,6 +227,9 @@ def format_of_object(content: object) -> OtherFormat | None:
         return _of_list(set(first), isinstance(first.get("image_id"), str))
     if not isinstance(content, Mapping) or ("annotations" in content and "images" in content):
         return None
+    first = next(iter(content.values()), None)
+    if isinstance(first, Mapping) and {"filename", "regions"} <= first.keys():
+        return _OF_VIA
     return _of_object(set(content))
 
 
@@ -213,8 +240,9 @@ def _of_beginning(beginning: str) -> OtherFormat | None:
         return _of_markup(beginning)
     if _YAML_BEGINS.match(beginning):
         return _of_yaml(beginning)
-    if _HEAD_OF_2023.match(beginning):
-        return _FATHOMNET_2023
+    known = next((kind for head, kind in _OF_HEADS if head.match(beginning)), None)
+    if known:
+        return known
     lines = [line for line in beginning.splitlines()[:-1] if line.strip()]
     if all(map(_YOLO_LINE.fullmatch, lines or [beginning])):
         return _YOLO
@@ -224,7 +252,9 @@ def _of_beginning(beginning: str) -> OtherFormat | None:
 def _of_json(beginning: str) -> OtherFormat:
     """What JSON is of which only the beginning is known, so that members may be of any object."""
     members = set(_MEMBER.findall(beginning))
-    if beginning[0] == "[":
+    if _EMPTY_LIST.match(beginning):
+        known: OtherFormat | None = _COCO_RESULTS
+    elif beginning[0] == "[":
         known = _of_list(members, bool(_NAMED_IMAGE.search(beginning)))
     elif members & _NEVER_IN_COCO or not _COCO_BEGINS.match(beginning):
         known = _of_object(members)
@@ -236,12 +266,20 @@ def _of_json(beginning: str) -> OtherFormat:
 def _of_list(members: set[str], names_images: bool) -> OtherFormat | None:
     if members & {"classifications", "prediction_source"}:
         return _SPECIES_NET
-    if "image_id" in members and members & {"score", "bbox"}:
-        return _ULTRALYTICS if names_images else _COCO_RESULTS
+    if members & {"boundingBoxes", "bounding_boxes"}:
+        return _OF_FATHOMNET
+    if {"images", "annotations"} <= members:
+        return _WRAPPED
+    if {"image", "annotations"} <= members and "data" not in members:
+        return _CREATE_ML
+    if members & {"image_id", "file_name"} and members & {"score", "bbox"}:
+        return _ULTRALYTICS if names_images or "image_id" not in members else _COCO_RESULTS
     return _LABEL_STUDIO if members & {"data", "annotations"} else None
 
 
 def _of_object(members: set[str]) -> OtherFormat | None:
+    if {"image_id", "bbox"} <= members and not members & {"images", "annotations"}:
+        return _WRAPPED_RESULTS
     return next((kind for names, kind in _OF_MEMBERS if members.intersection(names)), None)
 
 

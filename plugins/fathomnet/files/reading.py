@@ -22,16 +22,26 @@ _MARKS = (
 )
 PARQUET_MARK: Final = b"PAR1"
 
-_SIGNATURES = (
+_PACKED: Final = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+)
+_BINARY: Final = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (PARQUET_MARK, "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"\x89HDF", "an HDF5 file"),
+    *((bytes([0x80, version]), "a pickle of Python") for version in (2, 3, 4, 5)),
 )
+_IN_TAR: Final = slice(257, 262)
 LARGEST: Final = 4 << 30
 """Bytes; several hundred times the annotations of FathomNet 2025, and still fits in memory."""
 
@@ -148,8 +158,13 @@ def decode(source: SourceFile) -> str:
             and the byte at which decoding fails.
     """
     content = source.content
-    for signature, kind in _SIGNATURES:
-        if content.startswith(signature):
+    packed = next((kind for mark, kind in _PACKED if content.startswith(mark)), "")
+    packed = packed or ("a tar archive" if content[_IN_TAR] == b"ustar" else "")
+    if packed:
+        advice = "Unpack it, or export it as plain text."
+        raise _refused(source.subject, f"is {packed}, not text", advice)
+    for mark, kind in _BINARY:
+        if content.startswith(mark):
             raise _refused(source.subject, f"is {kind}, not text", "Export it as plain text.")
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from unicodedata import normalize
 from urllib.parse import parse_qsl
 
 LARGEST_ID = 2**63 - 1
@@ -14,6 +15,8 @@ _PLAIN = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_LOGIN = re.compile(r"//[^/?#]*@")
 _QUERY = re.compile(r"[?#]")
 # Parameters of the signed URLs of Google, Amazon, Azure and CloudFront, and of tokens in general.
 _SECRET = re.compile(
@@ -65,6 +68,16 @@ def safe_file_name(name: str) -> str:
     return name
 
 
+def folded_name(name: str) -> str:
+    """A file's name as a file system takes it that ignores case and the forms of Unicode.
+
+    Examples:
+        >>> folded_name("Caf\u00e9.PNG") == folded_name("cafe\u0301.png")
+        True
+    """
+    return normalize("NFC", name).casefold()
+
+
 def web_url(url: str | None) -> str | None:
     """An http(s) URL, or None where the file gives none.
 
@@ -78,13 +91,25 @@ def web_url(url: str | None) -> str | None:
         Traceback (most recent call last):
         ValueError: 'ftp://host.org/a' is not an http or https URL (without user and password)
     """
-    if not url or url.isspace():
+    url = (url or "").strip()
+    if not url:
         return None
     if not _WEB_URL.fullmatch(url):
-        raise ValueError(f"{url[:80]!r} is not an http or https URL (without user and password)")
-    if not url.isprintable() or url[-1] == " ":
-        raise ValueError(f"{url[:80]!r} ends with white space or holds unprintable characters")
+        shown = _LOGIN.sub("//…@", url)[:80]  # who reads the message may not know the password
+        raise ValueError(f"{shown!r} is not an http or https URL (without user and password)")
+    if not url.isprintable():
+        raise ValueError(f"{url[:80]!r} holds unprintable characters")
     return url
+
+
+def is_no_url(text: str) -> bool:
+    r"""Whether a text does not even begin as a URL does, such as a path that stands in its place.
+
+    Examples:
+        >>> is_no_url("./images/a.png"), is_no_url("C:\\reef\\a.png"), is_no_url("s3://reef/a.png")
+        (True, True, False)
+    """
+    return not _SCHEME.match(text.strip())
 
 
 def gives_away(url: str) -> bool:

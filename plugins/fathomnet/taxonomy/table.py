@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from ..errors import Fault, InputError
 from ..files.reading import decode, read_source
@@ -150,7 +150,9 @@ def render_table(concepts: Iterable[Taxon]) -> str:
 
 
 def folded(name: str) -> str:
-    """A name without differences that people make: letter case and extra whitespace.
+    """A name without differences that people and programs make.
+
+    These are letter case, extra whitespace, and the forms in which Unicode writes an accent.
 
     Examples:
         >>> folded(" Sebastes   DIPLOPROA")
@@ -160,13 +162,15 @@ def folded(name: str) -> str:
 
 
 def one_spelling(name: str) -> str:
-    r"""A name with single spaces, and with accents as one sign each.
+    r"""A name with single spaces, without signs that have no width, and accents as one sign each.
 
     Examples:
         >>> len("e\u0301tre"), len(one_spelling("e\u0301tre"))
         (5, 4)
     """
-    return " ".join((name if name.isascii() else normalize("NFC", name)).split())
+    if not name.isascii():
+        name = "".join(sign for sign in normalize("NFC", name) if category(sign) != "Cf")
+    return " ".join(name.split())
 
 
 def _parsed(
