@@ -524,11 +524,15 @@ def test_a_picture_is_measured_as_it_is_shown(tmp_path: Path) -> None:
     turned[0x0112] = 6
     (tmp_path / "reef").mkdir()
     Image.new("RGB", (60, 40)).save(tmp_path / "reef/turned.jpg", exif=turned)
+    Image.new("RGB", (60, 40)).save(tmp_path / "turned.tif", exif=turned)
+    turned[0x0112] = 3
+    Image.new("RGB", (60, 40)).save(tmp_path / "upside-down.jpg", exif=turned)
     Image.new("RGB", (60, 40)).save(tmp_path / "upright.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     measure = measure_in([str(tmp_path / "nowhere"), str(tmp_path)])
     assert measure("reef/turned.jpg") == (40, 60)
-    assert measure("upright.png") == (60, 40)
+    assert measure("turned.tif") == (40, 60)
+    assert measure("upside-down.jpg") == measure("upright.png") == (60, 40)
     assert [measure(name) for name in ("broken.png", "none.png", "../x.png")] == [None] * 3
 
 

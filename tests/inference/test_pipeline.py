@@ -70,6 +70,7 @@ def test_threads_end_with_whoever_reads(tmp_path: Path) -> None:
         ((40, 30), 6, True),
         ((30, 40), 6, True),
         ((30, 40), 8, True),
+        ((40, 30), 3, True),
     ],
 )
 def test_an_image_of_another_size_than_the_file_says_is_not_predicted(

@@ -202,6 +202,9 @@ def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> 
 
 
 UNDONE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE,
     6: Image.Transpose.ROTATE_90,
     7: Image.Transpose.TRANSVERSE,
@@ -210,32 +213,80 @@ UNDONE = {
 """What turns a picture so that a viewer that obeys the orientation shows it as it was."""
 
 
-def oriented(path: Path, orientation: int, form: str) -> tuple[int, int]:
-    """Writes a picture whose left half is red, if it is shown as its EXIF data say."""
-    meant = Image.new("RGB", (60, 40), "blue")
-    meant.paste("red", (0, 0, 30, 40))
+def oriented(
+    path: Path, orientation: int, form: str, size: tuple[int, int] = (60, 40)
+) -> tuple[int, int]:
+    """Writes a picture whose upper left quarter is red, if it is shown as its EXIF data say."""
+    meant = Image.new("RGB", size, "blue")
+    meant.paste("red", (0, 0, size[0] // 2, size[1] // 2))
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     meant.transpose(UNDONE[orientation]).save(path, form, exif=exif)
     return meant.size
 
 
-@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def is_as_meant(pixels: np.ndarray) -> bool:
+    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    red = pixels[: height - 8, : width - 8].astype(int).mean(axis=(0, 1))
+    others = (pixels[height + 8 :], pixels[:, width + 8 :])
+    return bool(red[0] > 200 > 60 > red[2]) and all(
+        blue.mean(axis=(0, 1))[2] > 200 > 60 > blue.mean(axis=(0, 1))[0] for blue in others
+    )
+
+
+FORMS = ["JPEG", "PNG", "TIFF", "WEBP"]
+
+
+@pytest.mark.parametrize("size", [(60, 40), (60, 60)], ids=["oblong", "square"])
+@pytest.mark.parametrize("orientation", UNDONE)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_picture_is_turned_where_that_gives_it_the_size_of_the_catalog(
+    tmp_path: Path, orientation: int, form: str, size: tuple[int, int]
+) -> None:
+    """Also where the size is the same either way: the App and whoever drew boxes see it turned."""
+    path = tmp_path / "picture"
+    width, height = oriented(path, orientation, form, size)
+    pixels = open_picture(path, (width, height))
+    assert pixels.shape == (height, width, 3) and is_as_meant(pixels)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "TIFF"])  # turned by Pillow
+def test_a_picture_whose_stored_size_is_the_catalog_s_is_not_turned(
     tmp_path: Path, orientation: int, form: str
 ) -> None:
+    """Boxes that were drawn on the pixels as they are stored are cut from these."""
     path = tmp_path / "picture"
     width, height = oriented(path, orientation, form)
-    pixels = open_picture(path, (width, height))
-    assert pixels.shape == (height, width, 3)
-    red, blue = pixels[:, :20].mean(axis=(0, 1)), pixels[:, -20:].mean(axis=(0, 1))
-    assert red[0] > 200 > 60 > red[2] and blue[2] > 200 > 60 > blue[0]
-    if form == "TIFF":
-        return  # Pillow turns these by itself
-    # Boxes that were drawn on the pixels as they are stored are cut from these.
     assert open_picture(path, (height, width)).shape == (width, height, 3)
     assert open_picture(path).shape == (width, height, 3)
+
+
+@pytest.mark.parametrize("mark", ["eXIf", "Raw profile type exif", "XML:com.adobe.xmp"])
+def test_the_orientation_of_a_png_is_found_wherever_programs_write_it(
+    tmp_path: Path, mark: str
+) -> None:
+    path = tmp_path / "picture.png"
+    size = oriented(path, 3, "PNG")
+    with Image.open(path) as image:
+        exif = image.getexif().tobytes().removeprefix(b"Exif\0\0")
+        turned = image.convert("RGB")
+    plain = encoded(turned)
+    held = {
+        "eXIf": chunk(b"eXIf", exif),
+        "Raw profile type exif": chunk(
+            b"zTXt",
+            b"Raw profile type exif\0\0"
+            + zlib.compress(
+                f"\nexif\n{len(exif) + 6:8}\n{(b'Exif' + bytes(2) + exif).hex()}\n".encode()
+            ),
+        ),
+        "XML:com.adobe.xmp": chunk(
+            b"iTXt", b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="3"/>'
+        ),
+    }[mark]
+    path.write_bytes(plain[:-12] + held + plain[-12:])
+    assert is_as_meant(open_picture(path, size))
 
 
 @pytest.mark.parametrize(

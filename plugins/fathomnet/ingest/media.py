@@ -20,8 +20,8 @@ from ..names import MediaStatus, images_folder
 from ..pictures import (
     PictureError,
     faults_in_words,
-    is_sideways,
     read_picture,
+    shown_size,
     without_texts,
 )
 from ..text import counted, shortened
@@ -113,8 +113,7 @@ def _size_of_version(path: Path, modified: int, length: int) -> tuple[int, int] 
 
 def _shown_size(file: Path | io.BytesIO) -> tuple[int, int]:
     with faults_in_words(), Image.open(file) as image:
-        width, height = image.size
-        return (height, width) if is_sideways(image) else (width, height)
+        return shown_size(image)
 
 
 def locate_images(

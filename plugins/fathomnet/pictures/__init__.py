@@ -6,9 +6,9 @@ from .decoding import (
     decode_picture,
     depth_note,
     faults_in_words,
-    is_sideways,
     of_size,
     read_picture,
+    shown_size,
     without_texts,
 )
 
@@ -17,9 +17,9 @@ __all__ = [
     "decode_picture",
     "depth_note",
     "faults_in_words",
-    "is_sideways",
     "of_size",
     "parts_ahead",
     "read_picture",
+    "shown_size",
     "without_texts",
 ]

@@ -54,17 +54,20 @@ def read_picture(path: Path) -> bytes:
 Size = tuple[int, int]
 """Width and height, in pixels."""
 
+_TURNED: Final = (2, 3, 4, 5, 6, 7, 8)
+"""Orientations of EXIF data that show the rows otherwise than they are stored."""
 _SIDEWAYS: Final = (5, 6, 7, 8)
-"""Orientations of EXIF data that make columns of the rows."""
+"""Those that make columns of the rows."""
 
 
 def decode_picture(data: bytes, size: Size | None = None) -> Image.Image:
     """Decodes the picture in a file's bytes; of an animation, the first frame.
 
-    Boxes count the pixels of the picture that whoever drew them has seen. So the picture is turned,
-    as its EXIF data say, where that and nothing else gives it the size that the catalog says;
-    otherwise these data are ignored. What has another size is not decoded: its header tells. Texts
-    and colour profiles of a PNG that are larger than Pillow reads are left out: boxes need none.
+    Boxes count the pixels of the picture that whoever drew them has seen, and that the App shows.
+    So the picture is turned or mirrored as its EXIF data say, where that gives it the size that the
+    catalog says; otherwise these data are ignored. What has another size is not decoded: its header
+    tells. Texts and colour profiles of a PNG that are larger than Pillow reads are left out: boxes
+    need none.
 
     Args:
         data: the bytes.
@@ -131,24 +134,39 @@ def of_size(image: Image.Image, size: Size | None) -> Image.Image:
     Raises:
         PictureError: it has another size, turned or not.
     """
-    if size is None or image.size == size:
+    if size is None:
         return image
-    if image.size[::-1] == size and is_sideways(image):
-        return ImageOps.exif_transpose(image)
+    if shown_size(image) == size and _orientation(image) in _TURNED:
+        image.load()  # of a TIFF this turns it already, and takes the orientation away
+        turned = ImageOps.exif_transpose(image)
+        if turned.size == size:
+            return turned
+    if image.size == size:
+        return image
     (width, height), (wide, high) = image.size, size
     raise PictureError(f"is {width} x {height} pixels, but {wide} x {high} in the COCO file")
 
 
-def is_sideways(image: Image.Image) -> bool:
-    """Whether an image's EXIF data say that it is shown on its side; it need not be decoded.
+def shown_size(image: Image.Image) -> Size:
+    """Width and height of an image as its EXIF data say that it is shown; it need not be decoded.
 
     Raises:
         ValueError: the texts of a PNG are larger than Pillow reads.
     """
+    if _orientation(image) not in _SIDEWAYS:
+        return image.size
+    # Of a TIFF, some versions of Pillow give the size as it is shown.
+    tags = getattr(image, "tag_v2", {})
+    width, height = (tags.get(tag) for tag in (Base.ImageWidth, Base.ImageLength))
+    return (height or image.height, width or image.width)
+
+
+def _orientation(image: Image.Image) -> int | None:
     try:
-        return image.getexif().get(Base.Orientation) in _SIDEWAYS
+        found = image.getexif().get(Base.Orientation)
     except (SyntaxError, struct.error):  # such data say nothing, and the picture may be sound
-        return False
+        return None
+    return found if isinstance(found, int) else None
 
 
 def depth_note(image: Image.Image, data: bytes, clips: bool) -> str:
@@ -205,6 +223,7 @@ Pixels = npt.NDArray[np.uint8]
 """(height, width, 3): red, green and blue."""
 
 _PNG_START: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_EXIF_OF_PNG: Final = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 _PLAIN_COLOURS: Final = (0, 2, 6)
 """Grey, RGB and RGBA, by their codes in a PNG's header."""
 
@@ -242,8 +261,13 @@ def _plain_png(data: bytes, size: Size | None) -> Pixels | None:
         return None
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     is_plain = depth == 8 and colour in _PLAIN_COLOURS and not interlaced
-    is_animated = b"acTL" in data[: data.find(b"IDAT")]
-    is_other = size not in (None, (width, height))
+    before, after = data.find(b"IDAT"), data.rfind(b"IDAT")
+    is_animated = b"acTL" in data[:before]
+    # Pillow reads these data from a chunk of their own, and from texts of other programs.
+    may_be_turned = size is not None and any(
+        data.find(mark, 0, before) >= 0 or data.find(mark, after) >= 0 for mark in _EXIF_OF_PNG
+    )
+    is_other = may_be_turned or size not in (None, (width, height))
     if not is_plain or is_animated or is_other or not 0 < width * height <= MAX_PIXELS:
         return None
     try:
