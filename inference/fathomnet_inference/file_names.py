@@ -1,10 +1,12 @@
-"""Finds images that the competition's downloader named after their ids."""
+"""Finds images whose files are called otherwise than the COCO file says."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from fathomnet_voxel51.media import similar_files
 
 from .annotations import ImageBoxes
 
@@ -16,17 +18,33 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 def found_in(folder: Path, images: Sequence[ImageBoxes]) -> dict[int, str]:
     """The names of a COCO file's images in a folder, by image id, where they are not its own.
 
-    The competition's downloader stores images as ``<image_id>.png``. Such names are believed only
-    where not one image has its own name there; a name that is another image's never is.
+    Names that were written by another system may differ in case, in how accents are written, and in
+    percent signs. The competition's downloader stores images as ``<image_id>.png``: such names are
+    believed only where not one image has its own name there; a name that is another image's never
+    is.
 
     Args:
         folder: of the images.
         images: all of the file.
     """
-    if any((folder / image.file_name).exists() for image in images):
-        return {}
+    own = [image for image in images if (folder / image.file_name).exists()]
+    taken = {image.file_name for image in own}
+    missing = {image.file_name: image.image_id for image in images if image.file_name not in taken}
+    similar = similar_files(folder, missing)
+    found = {missing[name]: path for name, path in similar.items() if path not in taken}
+    if found:
+        example = next(iter(found.values()))
+        _log.warning(
+            "%s holds images whose names are written otherwise than in the COCO file, such as %s: "
+            "%d of %d were found so",
+            folder,
+            example,
+            len(found),
+            len(images),
+        )
+    if own or found:
+        return found
     there = {path.name for path in folder.iterdir()}
-    found = {}
     for image in images:
         names = (f"{image.image_id}{suffix}" for suffix in SUFFIXES)
         if name := next((name for name in names if name in there), None):

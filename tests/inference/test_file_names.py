@@ -40,3 +40,28 @@ def test_where_no_image_is_found_an_expected_and_a_found_name_are_said(
     with caplog.at_level(logging.WARNING):
         assert found_in(tmp_path, IMAGES) == {}
     assert f"0 of 3 images are in {tmp_path}: expected such as a.png, found {said}" in caplog.text
+
+
+def test_names_written_otherwise_are_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [
+        ImageBoxes(1, "IMG_0001.JPG", ()),
+        ImageBoxes(2, "caf\u00e9/a b.png", ()),
+        ImageBoxes(3, "c.png", ()),
+        ImageBoxes(4, "gone.png", ()),
+    ]
+    (tmp_path / "cafe\u0301").mkdir()
+    there = ["img_0001.jpg", "cafe\u0301/a%20b.png", "c.png", "4.png"]
+    for name in there:
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.WARNING):
+        named = with_found_names(images, found_in(tmp_path, images))
+    assert [image.file_name for image in named] == [*there[:3], "gone.png"]
+    assert "2 of 4 were found so" in caplog.text
+
+
+def test_two_files_that_a_name_may_mean_are_none(tmp_path: Path) -> None:
+    for name in ("img.JPG", "IMG.jpg"):
+        (tmp_path / name).touch()
+    assert found_in(tmp_path, [ImageBoxes(1, "img.jpg", ())]) == {}

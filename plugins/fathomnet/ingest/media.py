@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from PIL import Image
@@ -15,7 +15,7 @@ from ..catalog import ImageRecord, Measure
 from ..errors import FathomNetError
 from ..files.places import place
 from ..media.ledger import Entry, known_outcomes, ledgers_about, source_of
-from ..media.paths import GCS, MediaPlan, files_in
+from ..media.paths import GCS, MediaPlan, files_in, similar_files
 from ..names import MediaStatus, images_folder
 from ..pictures import (
     PictureError,
@@ -70,11 +70,13 @@ class LocatedImages:
 def image_folders(split: str, of_crops: bool = False) -> list[str]:
     """The folders below a root that may hold a split's images, as they are usually called.
 
-    Paths of crops are mostly written as from beside their table, so of these it may be the root.
+    The root itself is among them, after folders that say what they hold. Paths of crops are mostly
+    written as from beside their table, so of these it is looked at before.
     """
     also = ("valid_images", "valid") if split == "val" else ()
     crops = ("rois", "crops") if of_crops else ()
-    return [images_folder(split), *([""] if of_crops else []), split, *also, "images", *crops]
+    named = [split, *also, "images", *crops]
+    return [images_folder(split), "", *named] if of_crops else [images_folder(split), *named, ""]
 
 
 def measure_in(folders: Iterable[str]) -> Measure:
@@ -154,6 +156,8 @@ def locate_images(
     stored: dict[str, str] = {}
     if is_local and names and not on_disk:
         stored = _elsewhere(media, split, images, of_crops)
+    elif is_local and len(on_disk) < len(names):
+        stored = _alike(root, images_folder(split), names, on_disk)
     in_bucket = media.media_root.startswith(GCS)
     if in_bucket and of_crops and names:
         stored, local = _crops_in_bucket(media, split, names, is_listed)
@@ -172,12 +176,8 @@ def locate_images(
     values = list(statuses.values())
     found = values.count("ok")
     told = ""
-    other = next((path for name, path in stored.items() if path != name), "")
-    if other and not in_bucket:
-        told = f"{counted(len(stored), 'image was', 'images were')} found as {other}"
-    elif media.media_root and not in_bucket and found < len(names):
-        folder = root if of_crops else root / images_folder(split)
-        told = _told(folder, statuses, found)
+    if media.media_root and not in_bucket:
+        told = _told(root, "" if of_crops else images_folder(split), statuses, stored)
     return LocatedImages(split, media, statuses, stored, found, values.count("missing"), told)
 
 
@@ -227,9 +227,10 @@ def _elsewhere(
     root = Path(media.filepath_root)
     folders = [one for one in image_folders(split, of_crops) if (root / one).is_dir()]
     for folder in folders:
-        names = frozenset(image.file_name for image in images)
-        there = files_in(root / folder, names) & names
+        names = [image.file_name for image in images]
+        there = files_in(root / folder, names) & frozenset(names)
         by_name = {name: f"{folder}/{name}".lstrip("/") for name in there}
+        by_name |= _alike(root, folder, names, there)
         if by_name:
             return by_name
     for folder in folders:
@@ -246,16 +247,48 @@ def _elsewhere(
     return {}
 
 
-def _told(folder: Path, statuses: Mapping[str, MediaStatus], found: int) -> str:
-    """How many images are there, with a name that was expected and one that was found."""
-    expected = next((name for name, status in statuses.items() if status != "ok"), "")
-    number = f"{found:,} of {counted(len(statuses), 'image is', 'images are')}"
+def _alike(root: Path, folder: str, names: Sequence[str], there: frozenset[str]) -> dict[str, str]:
+    """By file name, where images are whose names are written otherwise there."""
+    found = similar_files(root / folder, [name for name in names if name not in there])
+    return {
+        name: f"{folder}/{path}".lstrip("/") for name, path in found.items() if path not in there
+    }
+
+
+def _told(
+    root: Path, folder: str, statuses: Mapping[str, MediaStatus], stored: Mapping[str, str]
+) -> str:
+    """How many images are there, with a name that was expected and one that was found.
+
+    Args:
+        root: the media root.
+        folder: where below it images are looked for first.
+        statuses: of each image by its file name.
+        stored: the paths of those that are elsewhere, or called otherwise.
+    """
+    told = []
+    other = next((path for name, path in stored.items() if path != name), "")
+    if other:
+        told = [f"{counted(len(stored), 'image was', 'images were')} found as {other}"]
+    expected = next((name for name, status in statuses.items() if status != "ok"), None)
+    if expected is not None:
+        for name, path in list(stored.items())[:1]:
+            folder = path[: -len(name)] if path.endswith(name) else str(PurePosixPath(path).parent)
+        found = sum(status == "ok" for status in statuses.values())
+        number = f"{found:,} of {counted(len(statuses), 'image is', 'images are')}"
+        seen = _instead(root / folder, expected, {*statuses, *stored.values()})
+        told.append(f"{number} in {root / folder}{seen}")
+    return "; ".join(told)
+
+
+def _instead(folder: Path, expected: str, known: set[str]) -> str:
+    """What a folder holds in place of an image."""
     if not folder.is_dir():
-        return f"{number} in {folder}, which is not there"
-    others = sorted(path.name for path in folder.iterdir() if path.name not in statuses)
-    other = next(iter(others), "")
+        return ", which is not there"
+    names = {PurePosixPath(path).name for path in known}
+    other = min((path.name for path in folder.iterdir() if path.name not in names), default="")
     seen = f"found {shortened(other, 80)}" if other else "found no other file"
-    return f"{number} in {folder}: expected {shortened(expected, 80)}, {seen}"
+    return f": expected {shortened(expected, 80)}, {seen}"
 
 
 def update_media_status(dataset: Any, located: LocatedImages) -> int:

@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 from ..errors import Fault, InputError
+from ..files.safe_values import folded_name
 from ..names import images_folder
 
 DEFAULT_MIRROR: Final = "~/fathomnet-media"
@@ -80,6 +82,52 @@ def files_in(folder: Path, file_names: Iterable[str]) -> frozenset[str]:
         ):
             present |= {str(below / entry.name) for entry in entries if entry.is_file()}
     return frozenset(present)
+
+
+def similar_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The files of a folder whose names are others but for how they are written.
+
+    Names that came through another system may differ in case, in the form in which Unicode writes
+    an accent, and in percent signs for blanks and the like. What may be meant by two names, or
+    means two files, is left out.
+
+    Args:
+        folder: where to look.
+        names: relative paths below it, of files that are not there by these names.
+
+    Returns:
+        By name, the path below the folder.
+    """
+    entries: dict[Path, dict[str, set[str]]] = {}
+
+    def similar(place: Path, name: str) -> str | None:
+        if place not in entries:
+            of_place = entries[place] = {}
+            with suppress(OSError):
+                for entry in place.iterdir():
+                    of_place.setdefault(_plain(entry.name), set()).add(entry.name)
+        found = entries[place].get(_plain(name), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    paths: dict[str, list[str]] = {}
+    for name in names:
+        steps: list[str] = []
+        for part in PurePosixPath(name).parts:
+            step = similar(folder.joinpath(*steps), part)
+            if step is None:
+                break
+            steps.append(step)
+        else:
+            paths.setdefault("/".join(steps), []).append(name)
+    return {
+        meant[0]: path
+        for path, meant in paths.items()
+        if len(meant) == 1 and (folder / path).is_file()
+    }
+
+
+def _plain(name: str) -> str:
+    return folded_name(unquote(name))
 
 
 def plan_media(media_root: str = "", mirror: str = "", opens_gcs: bool = False) -> MediaPlan:
