@@ -41,6 +41,7 @@ BY_NAME = {
     "files of crops": "path,label\n/data/rois/7_31.png,Caridea\nrois\\8_32.png,Porifera\n",
     "crops without an ending": "annotation_id,concept_name\n7_31,Caridea\n8_32,Porifera\n",
     "crops in a column of files": "filename,class_name\n7_31.jpg,caridea\n8_0032.JPG,Porifera\n",
+    "crops in a column of images": "image,label\nrois/7_31.png,Caridea\nrois/8_32.png,Porifera\n",
     "ids beside crops": "annotation_id,roi,concept_name\n31,7_31.png,Caridea\n32,8_32,Porifera\n",
 }
 
@@ -93,6 +94,35 @@ def test_a_category_id_that_the_catalog_has_not_is_a_fault(tmp_path: Path, cell:
     ) as refused:
         read(path)
     assert [fault.place for fault in refused.value.faults] == ["line 3"]
+
+
+@pytest.mark.parametrize("is_parquet", [False, True])
+def test_a_category_id_that_contradicts_the_name_beside_it_is_a_fault(
+    tmp_path: Path, is_parquet: bool
+) -> None:
+    """Programs number their classes from 0, or by a list of their own."""
+    rows = {
+        "annotation_id": [1, 2],
+        "category_id": [3, 12],
+        "category_name": ["caridea", "Sebastes"],
+    }
+    path = tmp_path / "rows.parquet"
+    if is_parquet:
+        pq.write_table(pa.table(rows), path)
+    else:
+        path = write(tmp_path, "annotation_id,category_id,class_name\n1,3,caridea\n2,12,Sebastes\n")
+    with pytest.raises(InputError, match="category_id 12 is 'Porifera', but") as refused:
+        read(path)
+    assert len(refused.value.faults) == 1 and "is 'Sebastes'" in str(refused.value)
+    assert read(path, skip_bad_rows=True).ignored == ()
+
+
+def test_whole_numbers_are_confidences_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    rows = {"annotation_id": [1, 2], "concept_name": ["Caridea"] * 2, "confidence": [1, 0]}
+    pq.write_table(pa.table(rows), path)
+    confidence = read(path).confidence
+    assert confidence is not None and confidence.tolist() == [1, 0]
 
 
 def test_where_the_catalog_has_no_categories_their_ids_mean_nothing(tmp_path: Path) -> None:

@@ -142,6 +142,23 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "results by files": as_json(
         "results.json", results("reef/test0.png", "a\\reef\\test0.png", "TEST1.PNG")
     ),
+    "results with names": as_json(
+        "results.json",
+        [
+            {**row, "category_id": number, "category_name": name}
+            for row, number, name in zip(
+                results(11, 11, 12),
+                (0, 5, 8),
+                ("ROV basket", "actiniaria", "ROV basket"),
+                strict=True,
+            )
+        ],
+    ),
+    "a table with names beside ids": as_text(
+        "boxes.csv",
+        "image_id,category_id,category_name,bbox,score\n11,8,ROV basket,[20. 10. 50. 20.],0.5\n"
+        '11,0,Actiniaria,"(100, 50, 100, 50)",0.25\n12,5,ROV basket,0 0 200 100,1\n',
+    ),
     "FathomNet 2026": as_text(
         "submission.csv",
         HEADER_2026 + "1,11,5,20,10,50,20,0.5\n2,11,8,100,50,100,50,0.25\n3,12,5,0,0,200,100,1\n",
@@ -263,6 +280,33 @@ def test_classes_of_no_taxon_are_taken_as_the_file_names_them_and_told(
     assert labels == {"animal", "Actiniaria"}
 
 
+def test_a_name_beside_a_category_s_id_is_believed_and_a_contradiction_told(
+    dataset: Any, tmp_path: Path
+) -> None:
+    """SAHI and others number classes from 0, and say what they mean."""
+    result = import_predictions(dataset, str(FORMS["results with names"](tmp_path)), field=FIELD)
+    (note,) = result.notes
+    assert note.startswith("2 boxes have a category_id that the catalog gives another name")
+    rows = results(11, 11, 12)
+    rows[1]["category_name"] = "sea squirrel"
+    with pytest.raises(InputError, match=r"\[1\]: unknown concept 'sea squirrel'"):
+        import_predictions(dataset, str(as_json("unknown.json", rows)(tmp_path)), field=FIELD)
+
+
+@pytest.mark.parametrize("written", ["cafe\u0301.png", "CAF\u00c9.PNG", "caf\u00e9"])
+def test_an_image_is_found_however_its_accents_are_written(
+    tmp_path: Path, dataset_name: str, written: str
+) -> None:
+    described = coco("test", 1)
+    described["images"][0]["file_name"] = "reef/caf\u00e9.png"
+    (tmp_path / "test.json").write_text(json.dumps(described))
+    ingest_dataset(dataset_name, test_annotations=str(tmp_path / "test.json"))
+    box = {"image_id": written, "category_id": 5, "bbox": [1, 2, 3, 4], "score": 0.5}
+    path = as_json("results.json", [box])(tmp_path)
+    result = import_predictions(fo.load_dataset(dataset_name), str(path), field=FIELD)
+    assert (result.imported, result.unmatched_rows) == (1, 0)
+
+
 def one(**changes: object) -> Callable[[Path], Path]:
     """COCO results of which the second row is another."""
     rows = results(11, 11, 12)
@@ -318,6 +362,11 @@ FAULTY: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "an unknown category": (one(category_id=77), ("[1]", "77", "5..8")),
     "no image": (one(image_id=None), ("[1]", "image is empty")),
     "an image that is a list": (one(image_id=[11]), ("[1]", "a list")),
+    "a list of nothing": (as_json("results.json", []), ("holds no box",)),
+    "a list within an object": (
+        as_json("results.json", {"predictions": results(11, 11, 12)}),
+        ("a list of detections within an object", "list alone"),
+    ),
     "JSON that is cut off": (
         as_text("results.json", json.dumps(results(11, 11, 12))[:-20]),
         ("line 1", "cut off"),

@@ -24,7 +24,15 @@ from ..files.other_formats import LOOKED_AT, other_format
 from ..files.places import Place, place
 from ..files.reading import PARQUET_MARK, SourceFile, decode, parquet_of, read_source
 from ..text import counted, listed, shortened
-from .layout import CATEGORY_ID, Columns, detection_columns, number_or_nan, whole_number
+from .layout import (
+    CATEGORY_ID,
+    CATEGORY_NAMES,
+    Columns,
+    detection_columns,
+    number_or_nan,
+    numbers_in,
+    whole_number,
+)
 from .reading import ROUNDING, Names, judge_name
 from .rows import MOST_ROWS, check_extent, csv_lines
 from .run import CSV_NAME, PARQUET_NAME
@@ -273,6 +281,7 @@ class _ClassNames:
     ) -> None:
         self.categories = categories
         self.unknown: dict[str, None] = {}
+        self.contradicted = self.unnamed = 0
         self._canonical, self._suggest = canonical, suggest
         self._judged: dict[object, tuple[str, str]] = {}
 
@@ -294,6 +303,21 @@ class _ClassNames:
             return "", f"category_id {_shown(cell)} is of no category; {span}"
         return self._canonical(name) or name, ""
 
+    def of_named_category(self, cell: object) -> tuple[str, str]:
+        """The name that stands beside a category's id, or the catalog's where none does.
+
+        Programs number their classes as they like, so a name says more than a number.
+        """
+        category, name = cell if isinstance(cell, tuple) else (cell, None)
+        if not isinstance(name, str) or not name.strip() or whole_number(name) is not None:
+            self.unnamed += 1
+            return self.of_category(category)
+        label, problem = self.known(name)
+        by_number = self.categories.get(whole_number(category))  # type: ignore[arg-type]
+        if by_number and label and (self._canonical(by_number) or by_number) != label:
+            self.contradicted += 1
+        return label, problem
+
     def own(self, name: str) -> str:
         """A class that the file itself names, which may be of no taxon, such as ``animal``."""
         known = self._canonical(name)
@@ -303,15 +327,24 @@ class _ClassNames:
 
     def notes(self) -> tuple[str, ...]:
         """What is to be told of the classes that were read."""
-        if not self.unknown:
-            return ()
-        names = listed(list(self.unknown))
-        return (f"classes that neither the taxonomy nor the dataset knows, as written: {names}",)
+        notes = []
+        if self.unknown:
+            names = listed(list(self.unknown))
+            notes = [
+                f"classes that neither the taxonomy nor the dataset knows, as written: {names}"
+            ]
+        if self.contradicted:
+            boxes = counted(self.contradicted, "box has", "boxes have")
+            notes.append(
+                f"{boxes} a category_id that the catalog gives another name: the name in the file "
+                "was taken"
+            )
+        return tuple(notes)
 
 
 def _read_results(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
     """COCO's results, and those of Ultralytics, which name images by their files' stems."""
-    rows = _Rows(source.subject, names.of_category)
+    rows = _Rows(source.subject, names.of_named_category)
     content = _json(source)
     for at, one in enumerate(_list(content)):
         where = f"[{at}]"
@@ -320,9 +353,10 @@ def _read_results(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
             rows.reject(where, f"should be an object, not {kind_in_words(one)}")
             continue
         image = one.get("image_id", one.get("file_name"))
-        rows.add(where, image, one.get(CATEGORY_ID), one.get("bbox"), one.get("score"))
-    notes = []
-    if any(isinstance(image, str) for image in rows.images):
+        name = next((one[member] for member in CATEGORY_NAMES if one.get(member)), None)
+        rows.add(where, image, (one.get(CATEGORY_ID), name), one.get("bbox"), one.get("score"))
+    notes = list(names.notes())
+    if names.unnamed and any(isinstance(image, str) for image in rows.images):
         notes.append(
             "images are named by their files, as Ultralytics does: its category ids are taken for "
             "the catalog's, and programs that number classes from 0 mean others"
@@ -390,7 +424,7 @@ def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
     unit, header = "row" if is_parquet else "line", list(map(str, next(lines)[1]))
     columns = detection_columns(header)
     assert columns is not None, "its form was found before"
-    rows = _Rows(source.subject, names.of_category if columns.is_category else names.known)
+    rows = _Rows(source.subject, names.of_named_category if columns.is_category else names.known)
     for number, cells in lines:
         where = f"{unit} {number}"
         if len(cells) != len(header):
@@ -405,11 +439,15 @@ def _read_table(source: SourceFile, names: _ClassNames) -> DetectedBoxes:
             image = whole_number(image) if whole_number(image) is not None else image
         rectangle = _rectangle(cells, columns)
         concept = cells[columns.concept]
+        if columns.category_name is not None:
+            concept = (concept, cells[columns.category_name])
         rows.add(where, image, concept, rectangle, score, columns.score is not None)
     sides = np.array(rows.rectangles, np.float64).reshape(-1, 4)
     # No detector finds boxes of a pixel at most: those are shares of the image.
     is_relative = len(sides) > 0 and bool((sides[:, 2:] <= 1).all() and (sides[:, :2] <= 1).all())
-    notes = ["the rectangles are shares of their images' sides"] if is_relative else []
+    notes = list(names.notes())
+    if is_relative:
+        notes.append("the rectangles are shares of their images' sides")
     used = columns.used
     ignored = tuple(name for at, name in enumerate(header) if at not in used)
     return _columns(rows, source, TABLE, is_relative, ignored, notes)
@@ -431,8 +469,7 @@ def _rectangle(cells: Sequence[object], columns: Columns) -> object:
     if len(columns.rectangle) == 1:
         written = cells[columns.rectangle[0]]
         if isinstance(written, str):
-            with suppress(ValueError, RecursionError):
-                written = json.loads(written)
+            written = numbers_in(written) or written
     if columns.has_corners and isinstance(written, list) and len(written) == 4:
         left, top, right, bottom = map(number_or_nan, written)
         return [left, top, right - left, bottom - top]

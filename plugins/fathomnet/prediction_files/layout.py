@@ -23,7 +23,8 @@ NAMED_BOX: Final = "named_box"
 
 PATHS: Final = (
     *("path", "file_path", "filepath", "file", "filename", "file_name"),
-    *("roi", "roi_path", "roi_file", "crop", "crop_path"),
+    *("roi", "roi_path", "roi_file", "crop", "crop_path", "crop_name"),
+    *("image", "image_path", "image_name", "image_file", "img_path"),
 )
 """Headers of the files of crops, in a table that has no ``annotation_id``."""
 
@@ -83,6 +84,8 @@ _IMAGES: Final = (
     *("image_id", "file_name", "filename", "image", "image_name", "image_file", "image_path"),
     *("filepath", "file_path", "path", "file"),
 )
+CATEGORY_NAMES: Final = ("category_name", "class_name", "label", "concept")
+"""Headers and members that name the category whose id stands beside them."""
 _SCORES: Final = ("score", "confidence", "conf", "probability")
 _RECTANGLES: Final = (
     ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
@@ -110,6 +113,7 @@ class Columns:
     Attributes:
         image: of the image's id or file.
         concept: of the concept's name or category.
+        category_name: of the name beside a category; None where there is none.
         rectangle: of its four numbers, or of the one list of them.
         score: None where there is none.
         is_image_id: whether the image is told by its id.
@@ -120,6 +124,7 @@ class Columns:
 
     image: int
     concept: int
+    category_name: int | None
     rectangle: tuple[int, ...]
     score: int | None
     is_image_id: bool
@@ -128,8 +133,8 @@ class Columns:
 
     @property
     def used(self) -> set[int]:
-        score = () if self.score is None else (self.score,)
-        return {self.image, self.concept, *self.rectangle, *score}
+        others = {one for one in (self.score, self.category_name) if one is not None}
+        return {self.image, self.concept, *self.rectangle, *others}
 
 
 def detection_columns(header: Sequence[str]) -> Columns | None:
@@ -163,6 +168,7 @@ def detection_columns(header: Sequence[str]) -> Columns | None:
     return Columns(
         image=image,
         concept=concept,
+        category_name=first(CATEGORY_NAMES) if names[concept] == CATEGORY_ID else None,
         rectangle=tuple(names.index(name) for name in rectangle),
         score=score,
         is_image_id=names[image] == "image_id",
@@ -336,6 +342,17 @@ def number_or_nan(cell: object) -> float:
     except (ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
+
+
+def numbers_in(text: str) -> list[str] | None:
+    """The numbers of a list in a text, however a program writes one; None for any other text.
+
+    Examples:
+        >>> numbers_in("[1, 2.5, 3, 4]"), numbers_in("[1.  2.5 3.  4. ]"), numbers_in("a box")
+        (['1', '2.5', '3', '4'], ['1.', '2.5', '3.', '4.'], None)
+    """
+    parts = text.strip().strip("[]()").replace(",", " ").split()
+    return None if not parts or any(math.isnan(number_or_nan(part)) for part in parts) else parts
 
 
 def matrix_of(columns: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:

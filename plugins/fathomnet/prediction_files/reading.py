@@ -41,6 +41,10 @@ ROUNDING: Final = 1e-6
 LONGEST_ID: Final = 30
 """The most characters of an id, leading zeros included, that are converted to a number."""
 
+_NAMES_OF_CATEGORIES: Final = ("category_name", "class_name")
+"""Headers that say what a category's id is to mean; others may be anything beside annotation ids,
+such as true labels."""
+
 _ADVICE: Final = "Correct these rows, or skip them when importing."
 
 Names = Callable[[str], str | None]
@@ -179,7 +183,11 @@ def read_predictions(
         manifest=run.manifest,
         rejected=rejected,
         identity={name: _objects(cells)[sound] for name, cells in rows.identity.items()},
-        ignored=tuple(name for name in rows.unread if name not in (*wide, *told.values())),
+        ignored=tuple(
+            name
+            for name in rows.unread
+            if name not in (*wide, *told.values(), _name_beside_category(rows))
+        ),
         second_label=None if second is None else _objects(second[0])[sound],
         second_confidence=None if second is None else second[1][sound],
         margin=None if second is None else second[2][sound],
@@ -303,6 +311,12 @@ def _concept_names(
     return names
 
 
+def _name_beside_category(rows: RawRows) -> str:
+    """The header of the names that stand beside ids of categories; empty where none do."""
+    named = (one for one in rows.further if one.strip().lower() in _NAMES_OF_CATEGORIES)
+    return next(named, "") if CATEGORY_ID in rows.columns else ""
+
+
 def _category_names(
     run: RawRun, canonical: Names, categories: Mapping[int, str], problems: _Problems
 ) -> list[str]:
@@ -311,12 +325,18 @@ def _category_names(
         raise InputError(run.subject, [Fault(run.rows.place, problem)], ADVICE)
     span = f"the catalog's are {min(categories)}..{max(categories)}"
     names = []
+    further, beside = run.rows.further, _name_beside_category(run.rows)
     for index, cell in enumerate(run.rows.columns[CATEGORY_ID]):
         name = categories.get(whole_number(cell))  # type: ignore[arg-type]  # None is no id
+        shown = shortened(str("" if cell is None else cell), 40)
         if name is None:
-            shown = shortened(str("" if cell is None else cell), 40)
             problems[index].append(f"category_id {shown!r} is of no category; {span}")
         names.append(canonical(name or "") or name or "")
+        said = str(further[beside][index] or "") if beside else ""
+        # Programs number their classes as they like.
+        if name and said and (canonical(said) or said) != names[-1]:
+            said = shortened(said, 60)
+            problems[index].append(f"category_id {shown} is {name!r}, but {beside} is {said!r}")
     return names
 
 

@@ -24,6 +24,7 @@ from ..names import ANNOTATION_ID, OWN_RANK, PROBABILITIES
 from ..text import counted, listed, shortened
 from .layout import (
     CATEGORY_ID,
+    CATEGORY_NAMES,
     CONCEPT_NAME,
     PATHS,
     SECOND_BEST,
@@ -269,7 +270,7 @@ def _read_parquet(source: SourceFile, ids: Sequence[str]) -> RawRows:
             if header.count(name) == 1
             and (
                 at in found.values()
-                or names[at] in (*IDENTITY, *PATHS, *chain(*SECOND_BEST.values()))
+                or names[at] in (*IDENTITY, *PATHS, *CATEGORY_NAMES, *chain(*SECOND_BEST.values()))
                 or pa.types.is_floating(file.schema_arrow.field(at).type)
             )
         ]
@@ -330,7 +331,8 @@ def _wrong_type(name: str, kind: pa.DataType) -> str:
         good = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         return "" if good else "whole numbers (int64)"
     if name == CONFIDENCE:
-        return "" if pa.types.is_floating(kind) else "numbers (float32)"
+        good = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        return "" if good else "numbers (float32)"
     if name == PROBABILITIES:
         is_list = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)
         good = is_list and pa.types.is_floating(kind.value_type)

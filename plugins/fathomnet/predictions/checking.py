@@ -4,7 +4,6 @@ Annotation ids are reused by splits, versions and exports, so a number that is t
 where the file also gives the image, the rectangle or the hash of the annotations it was made for.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -25,6 +24,7 @@ from ..dataset.label_pipelines import is_list
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
 from ..files.reading import SourceFile
+from ..files.safe_values import folded_name
 from ..names import ANNOTATION_ID
 from ..prediction_files import Predictions, read_predictions
 from ..prediction_files.detections import (
@@ -33,7 +33,7 @@ from ..prediction_files.detections import (
     detections_form,
     read_detections,
 )
-from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE, number_or_nan
+from ..prediction_files.layout import NAMED_BOX, NAMED_IMAGE, number_or_nan, numbers_in
 from ..taxonomy import Taxonomy
 from ..taxonomy.table import folded
 from ..text import counted, listed, shortened
@@ -95,7 +95,7 @@ def crops_by_name(dataset: Any, path: str, split: str) -> dict[str, int]:
             if number is None:
                 continue
             paths = [str(image.get(name) or "") for name in fields[:2]]
-            names = {re.split(r"[\\/]", one)[-1].casefold() for one in paths}
+            names = {re.split(r"[\\/]", one)[-1] for one in map(folded_name, paths)}
             external = str(image.get(EXTERNAL_ID) or "")
             known = {str(image["_id"]), str(label["_id"]), external, *paths, *names}
             for name in (known | {_stem(one) for one in paths}) - {""}:
@@ -129,7 +129,7 @@ def read_rows(
         exact = known.get(written.strip())
         if exact is not None:
             return exact
-        name = re.split(r"[\\/]", written.strip())[-1].casefold()
+        name = re.split(r"[\\/]", folded_name(written.strip()))[-1]
         return known.get(name, known.get(_stem(name)))
 
     return read_predictions(
@@ -400,7 +400,7 @@ def _contradiction(cells: Mapping[str, object], box: KnownBox, number: int) -> s
         return f"is a box of image {box.image_id}, the row says image {image_id:.15g}"
     image = cells.get(NAMED_IMAGE)
     # The name of a crop that is an image itself has its image's and its own number in it.
-    is_crop = f"{image}_{number}".casefold() == _stem(box.file_name)
+    is_crop = folded_name(f"{image}_{number}") == _stem(box.file_name)
     if isinstance(image, str) and not is_crop and not _is_image(image, box):
         there = f"{box.image_id} ({shortened(box.file_name, 60)})"
         return f"is a box of image {there}, the name of its file says {shortened(image, 60)!r}"
@@ -431,8 +431,8 @@ def _is_image(written: str, box: KnownBox) -> bool:
     if box.image_id is None and not box.file_name:
         return True
     same_id = written.isdigit() and int(written) == box.image_id
-    names = {_stem(box.file_name), box.file_name.strip().casefold()}
-    return same_id or bool({written.casefold(), _stem(written)} & names)
+    names = {_stem(box.file_name), folded_name(box.file_name.strip())}
+    return same_id or bool({folded_name(written), _stem(written)} & names)
 
 
 def _edges(box: list[float]) -> list[float]:
@@ -441,17 +441,14 @@ def _edges(box: list[float]) -> list[float]:
 
 def _stem(name: str) -> str:
     """A file's name without folders and without its ending, for comparing."""
-    return re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name.strip())[-1]).casefold()
+    return folded_name(re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name.strip())[-1]))
 
 
 def _rectangle(cells: Mapping[str, object]) -> list[float] | None:
     """The rectangle that a row gives, in pixels; None where it gives none that can be read."""
     written: object = cells.get("bbox")
     if isinstance(written, str):
-        try:
-            written = json.loads(written)
-        except (ValueError, RecursionError):
-            written = None
+        written = numbers_in(written)
     values = written if isinstance(written, list) else [cells.get(side) for side in _SIDES]
     numbers = list(map(number_or_nan, values))
     return None if len(numbers) != len(_SIDES) or any(map(math.isnan, numbers)) else numbers
@@ -660,7 +657,8 @@ def _image_finder(images: KnownImages) -> Callable[[int | str], tuple[int, str]]
 
 def _parts(name: str) -> tuple[str, ...]:
     """A path's folders and its file, for comparing."""
-    return tuple(part for part in re.split(r"[\\/]+", name.strip().casefold()) if part) or ("",)
+    parts = re.split(r"[\\/]+", folded_name(name.strip()))
+    return tuple(part for part in parts if part) or ("",)
 
 
 def _told(image: int | str) -> str:
