@@ -20,7 +20,7 @@ Environment (exported, or before the command):
   FATHOMNET_CHECKPOINT   last.ckpt, or the folder that convert made of it
                                                         [default: STORAGE/winner]
   FATHOMNET_STORAGE      folder that all nodes see      [default: the cluster's]
-  FATHOMNET_SPLIT        train or test                  [default: test]
+  FATHOMNET_SPLIT        train, val or test             [default: test]
   FATHOMNET_IMAGES       folder of the images           [default: STORAGE/images/SPLIT_images]
   FATHOMNET_OUTPUT       folder for the predictions     [default: STORAGE/predictions/SPLIT]
   FATHOMNET_ENVIRONMENT  Python environment with fathomnet-inference
@@ -76,7 +76,7 @@ run_options=("$@")
     refuse "--shards $shards is not a number from 1 to 9999, nor such as 8%2: 8 jobs, 2 at a time"
 shards="${BASH_REMATCH[1]}" throttle="${BASH_REMATCH[2]}"
 split="${FATHOMNET_SPLIT:-test}"
-[[ "$split" =~ ^(train|test)$ ]] || refuse "FATHOMNET_SPLIT is $split, neither train nor test"
+[[ "$split" =~ ^(train|val|test)$ ]] || refuse "FATHOMNET_SPLIT is $split, and not train, val or test"
 
 storage='' precision='' gpu_job=() cpu_job=()
 # shellcheck source=/dev/null
@@ -91,6 +91,9 @@ images="${FATHOMNET_IMAGES:-$storage/images/${split}_images}"
 output="${FATHOMNET_OUTPUT:-$storage/predictions/$split}"
 if [[ -f "$checkpoint" && "$(head -c 2 "$checkpoint" | tr -d '\0')" != PK ]]; then
     faults+=("$checkpoint is no checkpoint (FATHOMNET_CHECKPOINT): 'fathomnet-infer inspect' says what it is")
+fi
+if [[ -d "$checkpoint" && ! -f "$checkpoint/checkpoint.json" ]]; then
+    faults+=("$checkpoint is no folder that 'fathomnet-infer convert' made (FATHOMNET_CHECKPOINT); of a folder with a checkpoint name the file")
 fi
 [[ -e "$checkpoint" ]] || faults+=("there is no checkpoint $checkpoint (FATHOMNET_CHECKPOINT)")
 if [[ -z "$download" && ! -d "$images" ]]; then
@@ -174,6 +177,9 @@ submit() {
     answer="$("${command[@]}")"
     # Sites wrap sbatch and let it say more; on a federation the cluster's name follows the id.
     id="$(sed -nE 's/^(Submitted batch job )?([0-9]+)(;[^[:space:]]*)?[[:space:]]*$/\2/p' <<<"$answer" | tail -n 1)"
+    # Or in a sentence of the site's own, such as "Job ID: 7 is queued".
+    [[ -n "$id" ]] ||
+        id="$(sed -nE 's/^.*[Jj]ob([[:space:]_-]*[Ii][Dd])?[[:space:]:=#]+([0-9]+)([^0-9].*)?$/\2/p' <<<"$answer" | tail -n 1)"
     if [[ -z "$id" ]]; then
         printf 'submit.sh: %s\n' "sbatch names no job; look for fathomnet-$1 in squeue --me. It said:" "${answer:0:500}" >&2
         exit 1

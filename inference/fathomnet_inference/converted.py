@@ -33,7 +33,7 @@ DESCRIPTION_NAME: Final = "checkpoint.json"
 WEIGHTS_NAME: Final = "weights.safetensors"
 _FORMAT: Final = "fathomnet-inference checkpoint"
 _SOURCE: Final = "source_sha256"
-_AGAIN: Final = "Delete the folder and convert the Lightning checkpoint again."
+_AGAIN: Final = "Convert the Lightning checkpoint again, into another folder."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ def read_description(path: Path) -> Description:
     file, weights = folder / DESCRIPTION_NAME, folder / WEIGHTS_NAME
     if not file.is_file():
         problem = f"no {DESCRIPTION_NAME}: this is no converted checkpoint, or not a finished one"
-        raise _refused(folder, DESCRIPTION_NAME, problem)
+        there = next((one for one in sorted(folder.glob("*.ckpt"))), None)
+        advice = f"Name the checkpoint in it itself: {there}" if there else _AGAIN
+        raise InputError(str(folder), [Fault(DESCRIPTION_NAME, problem)], advice)
     try:
         description = _READER.validate_python(json.loads(file.read_bytes()))
     except (ValueError, RecursionError) as error:

@@ -107,6 +107,9 @@ def _check_archive(subject: str, path: Path) -> None:
     pickles = [member for member in members if member.filename.endswith("/data.pkl")]
     if len(pickles) != 1 or pickles[0].filename.count("/") != 1:
         problem = "is a ZIP archive, but torch did not write it: no data.pkl"
+        within = (one.filename for one in members if one.filename.endswith((".ckpt", ".pt")))
+        if packed := next(within, ""):
+            raise _refused(subject, "file", problem, f"Unpack it, and name {packed[:200]}.")
         raise _refused(subject, "file", problem)
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         problem = "is compressed; torch stores tensors as they are, so it was packed again"

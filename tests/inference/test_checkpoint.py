@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import torch
 from fathomnet_inference.checkpoint import inspect, load_model
 from fathomnet_inference.model import ModelSize
+from fathomnet_voxel51.errors import InputError
 
 from tests.conftest import REPOSITORY
 
@@ -175,3 +177,22 @@ def test_every_difference_is_told(tmp_path: Path) -> None:
     message = refusal(write_small(tmp_path / "last.ckpt", weights=weights))
     assert "2 faults" in message
     assert "concat_proj.net.0.bias" in message and "classifier.net.3.bias" in message
+
+
+def test_a_checkpoint_in_a_folder_or_in_an_archive_is_named_and_nothing_is_to_be_deleted(
+    tmp_path: Path,
+) -> None:
+    """As a browser leaves what it has fetched from Google Drive."""
+    checkpoint = tmp_path / "last-002.ckpt"
+    checkpoint.write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"in it itself: .*last-002\.ckpt"):
+        inspect(tmp_path)
+    archive = tmp_path / "drive-download-20250601T000000Z-001.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(checkpoint, "experiment-final14/last.ckpt")
+    with pytest.raises(InputError, match=r"name experiment-final14/last\.ckpt"):
+        inspect(archive)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="convert") as refused:
+        inspect(tmp_path / "empty")
+    assert "elete" not in str(refused.value)

@@ -26,6 +26,7 @@ def inputs(tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who is ready to submit."""
     (tmp_path / "test.json").touch()
     (tmp_path / "winner").mkdir()
+    (tmp_path / "winner" / "checkpoint.json").touch()
     (tmp_path / "images" / "test_images").mkdir(parents=True)
     kept = {name: os.environ[name] for name in ("PATH", "HOME")}
     return kept | {
@@ -114,6 +115,16 @@ def test_a_download_comes_first_if_it_is_asked_for(inputs: dict[str, str], tmp_p
     assert {"--dependency=afterok:ID_OF_DOWNLOAD", "--kill-on-invalid-dep=yes"} < set(infer)
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_every_split_has_its_own_images_and_predictions(
+    split: str, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    download, infer, _ = dry_run(inputs | {"FATHOMNET_SPLIT": split}, "--download")
+    assert download[download.index("--split") + 1] == split
+    assert infer[infer.index("--images") + 1] == str(tmp_path / f"images/{split}_images")
+    assert str(tmp_path / "predictions" / split) in infer
+
+
 def test_further_options_go_to_every_run(inputs: dict[str, str]) -> None:
     infer, merge = dry_run(inputs, "--", "--decision", "expected-distance", "--temperature", "a b")
     assert infer[-4:] == ["--decision", "expected-distance", "--temperature", "a b"]
@@ -138,7 +149,7 @@ def test_a_dry_run_says_what_is_missing_and_shows_its_place(tmp_path: Path) -> N
         ((), {"FATHOMNET_CHECKPOINT": "/no.ckpt"}, "there is no checkpoint /no.ckpt"),
         ((), {"FATHOMNET_IMAGES": "/no"}, "there is no folder /no"),
         ((), {"FATHOMNET_ENVIRONMENT": "/no"}, "has no bin/fathomnet-infer"),
-        ((), {"FATHOMNET_SPLIT": "val"}, "neither train nor test"),
+        ((), {"FATHOMNET_SPLIT": "dev"}, "not train, val or test"),
         (("--download",), {"FATHOMNET_IMAGES": "/no"}, "a folder named test_images"),
         (("--shards", "0"), {}, "--shards 0 is not a number"),
         (("--shards", "3x"), {}, "--shards 3x is not a number"),
@@ -212,6 +223,10 @@ def test_what_was_submitted_is_cancelled_when_a_later_step_fails(
         'echo "This will cost 12 credits"; echo "$((100 + n));phoenix"; echo "Have a nice day"',
         'echo "Submitted batch job $((100 + n))"',
         'printf "%s  \\n\\n" "$((100 + n))"',
+        'printf "Submitted batch job %s\\r\\n" "$((100 + n))"',
+        'echo "sbatch: Submitted batch job $((100 + n)) on cluster phoenix"',
+        'echo "Limit: 500 jobs, 12 used"; echo "Job ID: $((100 + n)) is queued"',
+        'echo "job_id=$((100 + n))"',
     ],
 )
 def test_the_id_of_a_job_is_found_whatever_else_sbatch_says(
@@ -269,6 +284,19 @@ def test_shards_that_might_choose_unlike_precisions_are_refused_before(
     assert done.returncode == 2 and "unlike precisions" in done.stderr
     assert not (tmp_path / "calls").exists()
     assert run(*command, "--precision=fp16", env=env).returncode == 0
+
+
+def test_a_folder_with_a_checkpoint_is_refused_before(
+    inputs: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads/last-002.ckpt").write_text("PK")
+    env = cluster(tmp_path, inputs, "echo 1") | {
+        "FATHOMNET_CHECKPOINT": str(tmp_path / "downloads")
+    }
+    done = run(SBATCH / "submit.sh", env=env)
+    assert done.returncode == 2
+    assert "name the file" in done.stderr and not (tmp_path / "calls").exists()
 
 
 @pytest.mark.parametrize("content", ["<!DOCTYPE html>", "", "version https://git-lfs"])
