@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -65,9 +66,7 @@ def proxy_for(address: URL) -> URL | None:
     """
     if proxy_bypass(address.host or ""):
         return None
-    named = getproxies()
-    variable = address.scheme if address.scheme in named else "all"
-    written = named.get(variable, "")
+    variable, written = _proxy_variable(address)
     if not written:
         return None
     try:
@@ -77,9 +76,42 @@ def proxy_for(address: URL) -> URL | None:
         usable = False
     if not usable:  # the value is not shown: it may hold a password
         kind = written.partition("://")[0] if "://" in written else "unknown"
-        problem = f"{variable}_proxy names a proxy of the kind {kind}, which is not supported"
+        problem = f"{variable} names a proxy of the kind {kind}, which is not supported"
         raise SetupError(f"{problem}\nname an HTTP proxy, http://host:port, or unset the variable")
     return proxy
+
+
+def _proxy_variable(address: URL) -> tuple[str, str]:
+    """The environment variable that counts for an address, and what it says; "" for nothing."""
+    named = getproxies()
+    kind = address.scheme if address.scheme in named else "all"
+    return f"{kind}_proxy", named.get(kind, "")
+
+
+def next_hop(address: URL) -> str:
+    """What a connection to an address is made to, for messages: its host, or the proxy before it.
+
+    Examples:
+        >>> next_hop(URL("https://ocean.example/a.png"))
+        'ocean.example'
+    """
+    proxy = proxy_for(address)
+    if proxy is None:
+        return str(address.host)
+    return f"the proxy {proxy.host}:{proxy.port} of {_proxy_variable(address)[0]}"
+
+
+def proxy_refusal(status: int, address: URL) -> tuple[str, str]:
+    """What a proxy says that does not let a request through, and what to do.
+
+    Examples:
+        >>> proxy_refusal(403, URL("https://ocean.example"))[1]
+        'ask who keeps the proxy whether ocean.example may be reached, or set no_proxy'
+    """
+    advice = "ask for a login to the proxy, and name it: http://user:password@host:port"
+    if status != HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        advice = f"ask who keeps the proxy whether {address.host} may be reached, or set no_proxy"
+    return f"the proxy of {_proxy_variable(address)[0]} answers {status}", advice
 
 
 def read_logins() -> dict[str, dict[str, str]]:

@@ -19,7 +19,9 @@ from fathomnet_voxel51.media.outcomes import BusyError
 from tests.conftest import REPOSITORY
 from tests.media.certificates import self_signed
 from tests.media.gcs.jobs import IMAGE, SMALL, do, failure, put
+from tests.media.origin import Origin
 from tests.media.outgoing import Bytes
+from tests.media.proxy import Proxy
 from tests.media.sink import Sink
 
 
@@ -103,6 +105,30 @@ def test_the_environment_s_proxy_is_used(sink: Sink, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("no_proxy", "storage.invalid")
     error = failure("http://storage.invalid", lambda store: store.find("a.png"))
     assert isinstance(error, BusyError)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(407, "login to the proxy"), (403, "may be reached")]
+)
+def test_a_proxy_that_lets_nothing_through_is_named_and_final(
+    status: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Origin({}) as origin, Proxy(origin, status) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://ada:s3cret@127.0.0.1:{proxy.port}")
+        for work in (lambda store: store.put("a.png", Bytes(SMALL)), lambda store: store.find("a")):
+            with pytest.raises(SetupError, match=f"proxy of https_proxy answers {status}") as told:
+                do("https://storage.invalid", work)
+            assert words in str(told.value) and "s3cret" not in str(told.value)
+
+
+def test_a_proxy_that_is_not_reached_is_named_and_not_the_bucket_s_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://ada:s3cret@127.0.0.1:1")
+    for work in (lambda store: store.put("a.png", Bytes(SMALL)), lambda store: store.find("a")):
+        error = failure("https://storage.invalid", work)
+        assert isinstance(error, BusyError)
+        assert str(error).startswith("no connection to the proxy 127.0.0.1:1 of https_proxy")
 
 
 @pytest.mark.fault(

@@ -10,8 +10,6 @@ import socket
 import threading
 import time
 import traceback
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -31,6 +29,7 @@ from fathomnet_voxel51.media.web.source import UrlSource
 from tests.media import origin
 from tests.media.certificates import self_signed
 from tests.media.origin import Origin, Reply, jpeg, png
+from tests.media.proxy import Proxy
 
 IMAGE = png(400_000, seed=3)
 CRC32C = "yZRlqg=="
@@ -278,49 +277,6 @@ def test_logins_that_cannot_be_read_are_refused_without_showing_them(
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-class Proxy:
-    """An HTTP proxy that notes what it is asked for and fetches it from one origin."""
-
-    def __init__(self, to: Origin, status: int = 200) -> None:
-        self.asked: list[str] = []
-        self._to = to
-        self._status = status
-
-    def __enter__(self) -> Proxy:
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                proxy.asked.append(f"{self.command} {self.path}")
-                if proxy._status != 200:
-                    self.send_response(proxy._status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                path = "/" + self.path.split("/", 3)[3]
-                fetched = HTTPConnection("127.0.0.1", proxy._to.port, timeout=5)
-                fetched.request("GET", path)
-                body = fetched.getresponse().read()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_CONNECT = do_GET  # noqa: N815  # the server looks for this name
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.mark.parametrize("form", ["127.0.0.1:{port}", "http://localhost:{port}"])
 def test_a_proxy_is_asked_for_public_hosts_wherever_it_is(
     form: str, monkeypatch: pytest.MonkeyPatch
@@ -358,6 +314,26 @@ def test_a_proxy_that_refuses_is_named_and_not_the_host(
             fetch(url)
     assert caught.value.reason == f"the proxy of {scheme}_proxy answers {status}"
     assert words in caught.value.advice and not caught.value.again
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("127.0.0.1:1", r"no connection to the proxy 127\.0\.0\.1:1 of"),
+        ("no-proxy.invalid:3128", r"the proxy no-proxy\.invalid:3128 of .* cannot be found"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["{scheme}_proxy", "all_proxy"])
+def test_a_proxy_that_is_not_reached_is_named_and_not_the_host(
+    scheme: str, proxy: str, words: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = variable.format(scheme=scheme)
+    monkeypatch.setenv(variable, f"http://user:{SECRET}@{proxy}")
+    with pytest.raises(BusyError, match=words) as caught:
+        fetch(f"{scheme}://images.invalid/a.png")
+    assert variable in caught.value.reason and "images.invalid" not in caught.value.reason
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 

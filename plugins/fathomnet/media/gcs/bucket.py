@@ -20,6 +20,7 @@ from yarl import URL
 
 from ...errors import FathomNetError, SetupError
 from ...files.credentials import paying_project
+from ...files.network import next_hop
 from ..event_loop import in_daemon_thread
 from ..outcomes import BusyError, ItemError, attempts
 from ..store import StoredObject
@@ -34,6 +35,7 @@ from .streams import (
     closed_connection,
     in_words,
     invalid_certificate,
+    refused_by_proxy,
 )
 
 T = TypeVar("T")
@@ -99,7 +101,7 @@ class Bucket:
                     self.access.credentials, self.access.project, self._endpoint, self._concurrency
                 )
         try:
-            with google.errors_of_stores(self._host):
+            with google.errors_of_stores(URL(self._endpoint)):
                 bucket = self._client.bucket(self.name, user_project=paying_project())
                 return question(google, bucket)
         except ForbiddenError as error:
@@ -171,8 +173,11 @@ class Bucket:
         match error:
             case aiohttp.ClientConnectorCertificateError():
                 return invalid_certificate(self._host)
+            case aiohttp.ClientHttpProxyError():
+                return refused_by_proxy(error.status, URL(self._endpoint))
             case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
-                return BusyError(f"no connection to {self._host} ({in_words(error)})")
+                hop = next_hop(URL(self._endpoint))
+                return BusyError(f"no connection to {hop} ({in_words(error)})")
             case _:
                 return closed_connection(self._host, in_words(error))
 

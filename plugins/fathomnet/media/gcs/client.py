@@ -1,5 +1,6 @@
 """What Google's own client of Cloud Storage is asked, and what its errors mean."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -7,9 +8,11 @@ from typing import Any, Final
 from google.api_core import exceptions as refusals
 from requests import exceptions as failures
 from urllib3.exceptions import NewConnectionError
+from yarl import URL
 
 from ...errors import SetupError
 from ...files.credentials import GET_CREDENTIALS, wants_a_payer
+from ...files.network import next_hop
 from ...interruptions import causes
 from ..outcomes import BusyError, ItemError
 from ..store import StoredObject
@@ -31,35 +34,44 @@ def answer_of(error: refusals.GoogleAPICallError) -> streams.Answer:
 
 
 @contextmanager
-def errors_of_stores(host: str) -> Iterator[None]:
+def errors_of_stores(endpoint: URL) -> Iterator[None]:
     """Raises the client's errors as those of stores.
+
+    Args:
+        endpoint: the address of Cloud Storage.
 
     Raises:
         BusyError: no connection, or the service asks to wait.
         ItemError: no answer, or a refusal.
-        SetupError: the server's certificate is not valid.
+        SetupError: the server's certificate is not valid, or a proxy lets nothing through.
     """
     try:
         yield
     except refusals.GoogleAPICallError as error:
         raise answer_of(error).error() from None
     except failures.RequestException as error:
-        raise unanswered(error, host) from None
+        raise unanswered(error, endpoint) from None
 
 
-def unanswered(error: failures.RequestException, host: str) -> ItemError | SetupError:
+_TUNNEL_REFUSED: Final = re.compile(r"Tunnel connection failed: ([0-9]{3})")
+
+
+def unanswered(error: failures.RequestException, endpoint: URL) -> ItemError | SetupError:
     """The error for a request without an answer."""
+    host, hop = str(endpoint.host), next_hop(endpoint)
     # The system's own words are at the bottom.
     chain = list(causes(error))
     words = streams.in_words(next((each for each in chain if getattr(each, "errno", 0)), error))
-    unreached = any(isinstance(each, NewConnectionError) for each in chain)
+    kinds = (NewConnectionError, failures.ConnectTimeout, failures.ProxyError)
+    unreached = any(isinstance(each, kinds) for each in chain)
+    refused = _TUNNEL_REFUSED.search(str(error))
     match error:
         case failures.SSLError():
             return streams.invalid_certificate(host)
-        case failures.ConnectTimeout() | failures.ProxyError():
-            return BusyError(f"no connection to {host} ({words})")
+        case failures.ProxyError() if refused:
+            return streams.refused_by_proxy(int(refused[1]), endpoint)
         case failures.ConnectionError() if unreached:
-            return BusyError(f"no connection to {host} ({words})")
+            return BusyError(f"no connection to {hop} ({words})")
         case failures.ReadTimeout():
             return ItemError(f"{host} did not answer within {SILENT_SECONDS:g} seconds")
         case failures.InvalidJSONError():

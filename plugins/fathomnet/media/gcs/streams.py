@@ -25,7 +25,7 @@ from yarl import URL
 
 from ...errors import SetupError
 from ...files.credentials import PAYS, wants_a_payer
-from ...files.network import TRUST, machine_trust, needs_trust, proxy_for
+from ...files.network import TRUST, machine_trust, needs_trust, proxy_for, proxy_refusal
 from ..outcomes import BusyError, ConflictError, ItemError, RefusedError
 from ..store import Outgoing, StoredObject
 from ..web.http import LONGEST_HEADER, receiving_sockets
@@ -332,6 +332,11 @@ class Page:
 def invalid_certificate(host: str) -> SetupError:
     """The error for a server that nobody vouches for."""
     return SetupError(f"the certificate of {host} is not valid\n{TRUST}")
+
+
+def refused_by_proxy(status: int, endpoint: URL) -> SetupError:
+    """The error for a proxy that does not let a connection through."""
+    return SetupError("\n".join(proxy_refusal(status, endpoint)))
 
 
 def closed_connection(host: str, words: str) -> ItemError:

@@ -18,7 +18,9 @@ from ...files.network import (
     TRUST,
     machine_trust,
     needs_trust,
+    next_hop,
     proxy_for,
+    proxy_refusal,
     read_logins,
 )
 from ...resources import DISTRIBUTION, installed_version
@@ -152,13 +154,13 @@ class UrlSource:
                     address, allow_redirects=False, headers=login, proxy=proxy, ssl=trust
                 )
             except aiohttp.ClientHttpProxyError as error:
-                raise _refused_by_proxy(error.status, address) from None
+                raise RefusedError(*proxy_refusal(error.status, address), again=False) from None
             except (aiohttp.ClientError, OSError) as error:
                 # Without its cause: some of aiohttp's messages hold the whole URL, its query too.
-                raise _unanswered(error, address.host or "") from None
+                raise _unanswered(error, address) from None
             if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                 response.release()
-                raise _refused_by_proxy(response.status, address)
+                raise RefusedError(*proxy_refusal(response.status, address), again=False)
             if response.status not in _REDIRECTS:
                 return response
             response.release()
@@ -196,15 +198,6 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     )
 
 
-def _refused_by_proxy(status: int, address: URL) -> RefusedError:
-    """The error of a proxy that does not let a request through."""
-    advice = "ask for a login to the proxy, and name it: http://user:password@host:port"
-    if status != HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        advice = f"ask who keeps the proxy whether {address.host} may be reached, or set no_proxy"
-    variable = f"{address.scheme}_proxy"
-    return RefusedError(f"the proxy of {variable} answers {status}", advice, again=False)
-
-
 def _refusal(response: aiohttp.ClientResponse) -> ItemError:
     """The error that a status other than 200 means for an image."""
     status = response.status
@@ -224,8 +217,9 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
     return ItemError(reason, again=False) if status >= 400 else RejectedError(reason)
 
 
-def _unanswered(error: Exception, host: str) -> ItemError:
+def _unanswered(error: Exception, address: URL) -> ItemError:
     """The error for a request without a proper answer."""
+    host, hop = address.host, next_hop(address)
     number = getattr(error, "errno", None)
     words = os.strerror(number) if number else "no answer"
     match error:
@@ -233,13 +227,14 @@ def _unanswered(error: Exception, host: str) -> ItemError:
             problem = f"{private}, which is not on the public internet"
             found: ItemError = RejectedError(problem, again=False)
         case aiohttp.ClientConnectorDNSError():
-            found = BusyError(f"the host {host} cannot be found ({error.os_error.strerror})")
+            what = f"the host {host}" if hop == host else hop
+            found = BusyError(f"{what} cannot be found ({error.os_error.strerror})")
         case aiohttp.ClientConnectorCertificateError():
             found = RefusedError(f"the certificate of {host} is not valid", TRUST, again=False)
         case aiohttp.ClientSSLError():
             found = ItemError(f"no secure connection to {host} ({error.os_error.strerror})")
         case aiohttp.ClientConnectorError() | aiohttp.ServerTimeoutError():
-            found = BusyError(f"no connection to {host} ({words})")
+            found = BusyError(f"no connection to {hop} ({words})")
         case aiohttp.ClientResponseError():
             found = RejectedError(f"{host} answers with what is not HTTP")
         case _:
