@@ -143,6 +143,10 @@ def updates_fields_only(collection: Any, which: Document, update: Any, **options
     return collection.update_many(which, update, **options)
 
 
+def updates_the_first(collection: Any, which: Document, update: Any, **options: Any) -> Any:
+    return collection.update_one(which, update, **options)
+
+
 def no_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Any, *arguments: Any, **options: Any) -> None:
         raise PermissionError("you may not create datasets")
@@ -247,6 +251,10 @@ ALTERED: dict[str, tuple[Alteration, str]] = {
     "an insert is dropped": (
         connection_otherwise(insert_many=inserts_from_fiftyone_only),
         "the connection says otherwise|dropped a document",
+    ),
+    "an update changes the first document alone": (
+        connection_otherwise(update_many=updates_the_first),
+        "changed one document where it was to change all",
     ),
     "updates are dropped": (
         connection_otherwise(update_many=drops),

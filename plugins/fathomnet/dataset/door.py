@@ -420,6 +420,8 @@ def _private_calls(dataset: Any, collection: Any, theirs: Any) -> None:
     fo.Sample._reload_docs(dataset._sample_collection_name)
     if theirs.vehicle != "Doc Ricketts":
         raise ShutError("this FiftyOne is another: samples in memory are not read anew")
+    if len(list(collection.find({"vehicle": "Doc Ricketts"}))) != 2:
+        raise ShutError("the connection changed one document where it was to change all")
     try:
         list(collection.aggregate([{"$set": {"vehicle": "Tiburon"}}, {"$merge": collection.name}]))
         durable = collection.with_options(write_concern=WriteConcern(j=True))
