@@ -122,6 +122,34 @@ def test_what_is_new_changed_or_gone_is_so_afterwards(
     assert boxes(dataset)[1][3] == "Porifera"
 
 
+@pytest.mark.parametrize("spell", [lambda number: f"b-{number}", lambda number: 2**62 + number])
+def test_large_ids_and_those_made_of_texts_are_of_the_file_and_nobody_s_own(
+    spell: Callable[[int], object], write: Callable[..., str], dataset_name: str
+) -> None:
+    """Boxes that somebody draws have large numbers too."""
+
+    def spelt(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], None]:
+        def changed(coco: dict[str, Any]) -> None:
+            change(coco)
+            for box in coco["annotations"]:
+                box["id"] = spell(box["id"])
+
+        return changed
+
+    ingest_dataset(dataset_name, train_annotations=write("old.json", spelt(lambda coco: None)))
+    new = write("new.json", spelt(newer))
+    result = ingest_dataset(dataset_name, train_annotations=new, update=True)
+    assert result.updates == (EXPECTED,)
+    assert sorted(boxes(fo.load_dataset(dataset_name)).values()) == [
+        (1, "Porifera", [12, 10, 20, 20], None),
+        (2, "Porifera", [10, 10, 20, 20], None),
+        (2, "Sebastes", [60, 60, 9, 9], None),
+        (4, "Porifera", [20, 20, 40, 40], None),
+    ]
+    again = ingest_dataset(dataset_name, train_annotations=new, update=True)
+    assert (again.updates, again.samples_added) == ((), 0)
+
+
 def test_an_updated_dataset_holds_what_a_new_one_would(
     dataset: Any, write: Callable[..., str]
 ) -> None:

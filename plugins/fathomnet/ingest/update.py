@@ -256,8 +256,9 @@ def _of_boxes(
     gone: set[str] = set()
     for box in columns.boxes_in(one, _PATH):
         number, box_id = box.get(ANNOTATION_ID), str(box["_id"])
-        if number is None or number >= FIRST_OWN_NUMBER:
-            continue  # somebody drew it
+        is_own = number is None or number >= FIRST_OWN_NUMBER
+        if is_own and number not in left and box_id not in edits.ingested:
+            continue  # somebody drew it; ids of files may be as large
         if number not in left:
             gone.add(box_id)
             continue
