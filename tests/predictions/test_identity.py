@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +210,44 @@ def test_detections_named_by_category_are_not_joined_by_number(
         import_predictions(dataset, str(path), kind="names")
     result = import_predictions(dataset, str(path))
     assert (result.kind, result.imported) == ("detections", 2)
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda number: f"0d84d2f3-8b4c-4c4e-9f0a-5b7d1d0d6f{number}",
+        lambda number: f"frame{number}_{9 - number}",
+    ],
+    ids=["UUIDs", "like the names of crops"],
+)
+def test_boxes_and_images_are_named_by_the_texts_that_are_their_ids(
+    spell: Callable[[int], str], tmp_path: Path, dataset_name: str
+) -> None:
+    names = ("Sebastes", "Porifera", "Caridea")
+    coco = {
+        "images": [
+            {"id": spell(n), "file_name": f"{n}.png", "width": 100, "height": 100} for n in range(3)
+        ],
+        "annotations": [
+            {"id": spell(n + 3), "image_id": spell(n), "category_id": 1, "bbox": [5, 5, 20, 20]}
+            for n in range(3)
+        ],
+        "categories": [{"id": 1, "name": "Sebastes"}],
+    }
+    (tmp_path / "test.json").write_text(json.dumps(coco))
+    ingest_dataset(dataset_name, test_annotations=str(tmp_path / "test.json"), limit=2)
+    dataset = fo.load_dataset(dataset_name)
+    rows = [f"{spell(n + 3)},{name}" for n, name in enumerate(names)]
+    (tmp_path / "names.csv").write_text("\n".join(["annotation_id,concept_name", *rows, ""]))
+    result = import_predictions(dataset, str(tmp_path / "names.csv"))
+    assert (result.imported, result.left_out_boxes, result.unmatched_rows) == (2, 1, 0)
+    dataset.reload()
+    labels = dataset.sort_by("file_name").values("model_predictions.detections.label", unwind=True)
+    assert labels == list(names[:2])
+    box = {"category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
+    (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": spell(1), **box}]))
+    found = import_predictions(dataset, str(tmp_path / "boxes.json"), field="detected")
+    assert (found.imported, found.unmatched_rows) == (1, 0)
+    (tmp_path / "names.csv").write_text(f"annotation_id,concept_name\n{spell(8)}x,Sebastes\n")
+    with pytest.raises(InputError, match="annotation_id"):
+        import_predictions(dataset, str(tmp_path / "names.csv"))

@@ -113,6 +113,7 @@ def read_predictions(
     skip_bad_rows: bool = False,
     categories: Mapping[int, str] | None = None,
     crop: Callable[[str], int | None] | None = None,
+    box: Callable[[str], int | None] | None = None,
 ) -> Predictions:
     """Reads and checks a csv, a parquet file, or the folder of a run.
 
@@ -128,6 +129,8 @@ def read_predictions(
         categories: names of the catalog's categories by their ids.
         crop: gives the number of a crop that is an image of its own by what a row calls it: its
             path, name or an id; None where it is none. Without it the rows are about boxes.
+        box: gives the number of a box to which its file gives a text as id, such as a UUID; None
+            where it is none.
 
     Raises:
         InputError: the file as a whole is unusable, has faulty rows (the first 1,000 are listed,
@@ -135,12 +138,8 @@ def read_predictions(
     """
     run = read_run(path, CROP_IDS if crop else ())
     rows, problems = run.rows, _Problems(list)
-    if crop and rows.by != ANNOTATION_ID:
-        # The whole name tells which crop is meant, not the numbers in it.
-        numbers = [crop(str(cell)) if cell is not None else None for cell in rows.named]
-        columns = {**rows.columns, ANNOTATION_ID: numbers}
-        said = {key: cells for key, cells in rows.identity.items() if key != NAMED_IMAGE}
-        rows = replace(rows, columns=columns, identity=said)
+    if find := crop if rows.by != ANNOTATION_ID else box:
+        rows = _numbered(rows, find, keeps_others=rows.by == ANNOTATION_ID)
     ids = _annotation_ids(rows, problems, crop is not None)
     names, matrix, wide = _names(run, canonical, suggest, categories or {}, problems)
     concepts = tuple(wide.values()) or _canonical_concepts(run, canonical, suggest)
@@ -247,6 +246,21 @@ def _names(
         missing = Fault(rows.place, missing_columns([CONCEPT_NAME], rows.header))
         raise InputError(run.subject, [missing], ADVICE)
     return names, matrix, wide
+
+
+def _numbered(rows: RawRows, find: Callable[[str], int | None], keeps_others: bool) -> RawRows:
+    """The rows with the numbers of what they name by a whole text, not by the numbers in it."""
+    numbers: list[object] = [
+        find(str(cell).strip()) if cell is not None else None for cell in rows.named
+    ]
+    if keeps_others:
+        if all(number is None for number in numbers):
+            return rows
+        written = rows.columns[ANNOTATION_ID]
+        numbers = [cell if one is None else one for one, cell in zip(numbers, written, strict=True)]
+    columns = {**rows.columns, ANNOTATION_ID: numbers}
+    said = {key: cells for key, cells in rows.identity.items() if key != NAMED_IMAGE}
+    return replace(rows, columns=columns, identity=said)
 
 
 def _annotation_ids(rows: RawRows, problems: _Problems, of_crops: bool) -> list[int]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..catalog import Catalog
 from ..catalog.crops import EXTERNAL_ID
-from ..catalog.values import clip_to_image
+from ..catalog.values import clip_to_image, number_for
 from ..dataset import columns
 from ..dataset.ingest_record import in_ranges, read_ingest_record, read_ingest_records
 from ..dataset.label_map import special_names
@@ -110,6 +110,7 @@ def read_rows(
     categories: Mapping[int, str],
     taxonomy: Taxonomy,
     crops: Callable[[], Mapping[str, int]] | None = None,
+    boxes: Set[int] = frozenset(),
 ) -> Predictions:
     """Reads the rows of a file; faulty ones are in ``rejected``.
 
@@ -120,7 +121,13 @@ def read_rows(
         taxonomy: the tree of concepts.
         crops: gives the number of each crop by its names, and is asked where rows name crops by
             more than their numbers; None where the rows are about boxes.
+        boxes: the numbers of the boxes that there are, made of texts where their file has those.
     """
+
+    def box(written: str) -> int | None:
+        number = number_for(written)
+        return number if number in boxes and not written.isdigit() else None
+
     known: dict[str, int] = {}
 
     def crop(written: str) -> int | None:
@@ -133,7 +140,12 @@ def read_rows(
         return known.get(name, known.get(_stem(name)))
 
     return read_predictions(
-        predictions, *_spellings(concepts, taxonomy), True, categories, crop if crops else None
+        predictions,
+        *_spellings(concepts, taxonomy),
+        True,
+        categories,
+        crop if crops else None,
+        box if boxes else None,
     )
 
 
@@ -650,7 +662,9 @@ def _image_finder(images: KnownImages) -> Callable[[int | str], tuple[int, str]]
         number = str(image).strip()
         if number.isascii() and number.isdigit() and len(number) < 20 and int(number) in by_id:
             return by_id[int(number)], ""
-        return -1, "is none"
+        # An id that is a text in the file of the images, too.
+        place = by_id.get(number_for(number), -1)
+        return place, "" if place >= 0 else "is none"
 
     return find
 

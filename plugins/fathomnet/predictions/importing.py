@@ -562,10 +562,11 @@ def _match(
         categories = known_categories(dataset, split)
         concepts, tree = known_concepts(dataset, path), taxonomy_of(dataset)
         crops = None if is_list(path) else partial(crops_by_name, dataset, path, split)
-        table = read_rows(file, concepts, categories, tree, crops)
         boxes = read_split_boxes(dataset, split, path, asked.field)
+        known, left_out = boxes.known_ids(), left_out_boxes(dataset, split)
+        table = read_rows(file, concepts, categories, tree, crops, known | left_out)
     refuse_other_split(dataset, table, path, split)
-    faults = bad_rows(table, boxes.known_ids(), split, left_out_boxes(dataset, split))
+    faults = bad_rows(table, known, split, left_out)
     if faults and not asked.skip_bad_rows:
         refuse_rows(table, faults, better_split(dataset, table, path, split))
     if kept and kept.concepts and table.concepts and kept.concepts != tuple(table.concepts):

@@ -88,7 +88,8 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
         placed = place_boxes(boxes, images.pop(own.split), own.split)
         refuse_boxes(boxes, placed, own.skip_bad_rows, images)
         return
-    table = read_rows(file, concepts, categories, tree)
+    every = {box.annotation_id for image in plan.catalog.images for box in image.boxes}
+    table = read_rows(file, concepts, categories, tree, boxes=every)
 
     # The split's images afterwards: a smaller limit than before removes none.
     record = None if dataset is None else read_ingest_record(dataset, plan.split)
