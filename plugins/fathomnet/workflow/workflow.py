@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..catalog import Catalog
 from ..dataset.datasets import find_dataset
 from ..dataset.ingest_record import in_ranges, left_out_boxes, read_ingest_record
 from ..dataset.schema import boxes_path
@@ -88,18 +89,21 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
         placed = place_boxes(boxes, images.pop(own.split), own.split)
         refuse_boxes(boxes, placed, own.skip_bad_rows, images)
         return
-    every = {box.annotation_id for image in plan.catalog.images for box in image.boxes}
-    table = read_rows(file, concepts, categories, tree, boxes=every)
+    table = read_rows(file, concepts, categories, tree, boxes=_box_ids(plan.catalog))
 
     # The split's images afterwards: a smaller limit than before removes none.
     record = None if dataset is None else read_ingest_record(dataset, plan.split)
     limits = [plan.limit] if record is None else [plan.limit, record.limit]
     limit = None if None in limits else max(one for one in limits if one is not None)
-    known = {box.annotation_id for image in plan.catalog.head(limit).images for box in image.boxes}
+    known = _box_ids(plan.catalog.head(limit))
     left_out = in_ranges(left_out_boxes(plan.catalog, limit))
     faults = bad_rows(table, known, own.split, left_out)
     if not own.skip_bad_rows:
         refuse_rows(table, faults)
+
+
+def _box_ids(catalog: Catalog) -> set[int]:
+    return {box.annotation_id for image in catalog.images for box in image.boxes}
 
 
 def check_workflow(params: RunWorkflow, dataset: Any) -> Iterator[Fault]:
