@@ -118,8 +118,8 @@ def parse_date(text: object) -> datetime | None:
     written = _ZONE.sub("", text.strip()[:100].replace("\N{MINUS SIGN}", "-"), count=1)
     found = _YEAR_FIRST.match(written)
     if found:
-        time = _SHORT_HOUR.sub(r"0\1", written[found.end() :], count=1)
-        written = f"{found[1]}-{found[3]:0>2}-{found[4]:0>2}{time}"
+        of_day = _SHORT_HOUR.sub(r"0\1", written[found.end() :], count=1)
+        written = f"{found[1]}-{found[3]:0>2}-{found[4]:0>2}{of_day}"
     try:
         time = from_iso(written)
         return time.astimezone(timezone.utc).replace(tzinfo=None) if time.tzinfo else time

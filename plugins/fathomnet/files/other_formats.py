@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 LOOKED_AT: Final = 1 << 16
@@ -227,10 +228,13 @@ def format_of_object(content: object) -> OtherFormat | None:
         return _of_list(set(first), isinstance(first.get("image_id"), str))
     if not isinstance(content, Mapping) or ("annotations" in content and "images" in content):
         return None
-    first = next(iter(content.values()), None)
-    if isinstance(first, Mapping) and {"filename", "regions"} <= first.keys():
+    if any(_is_via(value) for value in islice(content.values(), 1)):
         return _OF_VIA
     return _of_object(set(content))
+
+
+def _is_via(value: object) -> bool:
+    return isinstance(value, Mapping) and {"filename", "regions"} <= value.keys()
 
 
 def _of_beginning(beginning: str) -> OtherFormat | None:
