@@ -449,7 +449,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again_and_then_told(
 @pytest.mark.parametrize(
     ("status", "questions"), [(301, 1), (401, 1), (400, 2), (403, 2), (404, 2)]
 )
-def test_a_refusal_of_everything_is_told_at_once(
+def test_a_refusal_is_told_at_once(
     status: int, questions: int, dataset_name: str, server: AphiaServer, tmp_path: Path
 ) -> None:
     server.faults = [sends(status, Location="http://127.0.0.1:1/")] * 9
