@@ -23,6 +23,11 @@ TREE = load_taxonomy()
          "Sebastes diploproa"),
         ("animalia;cnidaria;hexacorallia;actiniaria;;;sea anemone", "Actiniaria"),
         ("Animalia | Porifera", "Porifera"),
+        # An epithet alone, as SpeciesNet and tables of GBIF have it.
+        ("u;actinopteri;scorpaeniformes;sebastidae;sebastes;diploproa;splitnose rockfish",
+         "Sebastes diploproa"),
+        ("animalia;chordata;actinopteri;perciformes;sebastidae;sebastes;diploproa",
+         "Sebastes diploproa"),
         ("Animalia > Echinodermata > Asteroidea", "Asteroidea"),
     ],
 )  # fmt: skip
@@ -43,6 +48,11 @@ def test_a_name_that_says_just_the_same_is_the_trees(written: str, name: str) ->
         ("Psolus squamatus (O.F. Müller, 1776)", "Psolus squamatus"),
         ("Sebastes/Sebastolobus", "Sebastidae"),
         ("Munidopsis", "Munidopsis"),
+        ("Munidopsis sp1", "Munidopsis"),
+        ("munidopsis sp.", "Munidopsis"),
+        ("Munidopsis ?bairdii", "Munidopsis"),
+        ("Sebastes diploproa?", "Sebastes"),
+        ("Porifera morphotype 3", "Porifera"),
         # Perhaps misspelt, of a genus or not: unknown, as the score has it.
         ("Munidopsis kensmithi", None),
         ("Paralomis multispinna", None),
@@ -64,6 +74,13 @@ def test_a_name_is_scored_as_the_taxon_that_it_states(
         ("Munidopsis sp.", "Munidopsis"),
         ("Munidopsis sp. 3", "Munidopsis"),
         ("Munidopsis spp", "Munidopsis"),
+        ("Munidopsis sp.1", "Munidopsis"),
+        ("Munidopsis sp2b", "Munidopsis"),
+        ("Munidopsis sp.A", "Munidopsis"),
+        ("Munidopsis cf.bairdii", "Munidopsis"),
+        ("Demospongiae msp 12", "Demospongiae"),
+        ("Demospongiae msp12", "Demospongiae"),
+        ("munidopsis_sp_3", "Munidopsis"),
         ("Porifera sp. 1", "Porifera"),
         ("Caridea indet.", "Caridea"),
         ("Actiniaria unid.", "Actiniaria"),
@@ -87,8 +104,9 @@ def test_what_is_open_or_doubted_leaves_the_taxon_above(written: str, above: str
     "written",
     [
         "Sea star", "Unknown", "nan", "yellow ruffled sponge", "Anthozoa", "Scorpaeniformes",
-        "cf. Sebastes", "Funiculina-Halipteris complex", "sea anemones order", "Pennatulacea",
-        "Animalia Cnidaria Sebastes", "", " ", ";;", "_", "sp.", "?", "Life;;", "(1999)",
+        "cf. Sebastes", "?Sebastes", "Funiculina-Halipteris complex", "sea anemones order",
+        "Pennatulacea", "Animalia Cnidaria Sebastes", "", " ", ";;", "_", "sp.", "?", "Life;;",
+        "(1999)",
     ],
 )  # fmt: skip
 def test_a_name_of_which_nothing_is_certain_gets_neither_a_place_nor_a_hint(written: str) -> None:

@@ -31,9 +31,14 @@ _AUTHOR: Final = re.compile(
 _SUBGENUS: Final = re.compile(r"^([A-Z][a-z-]+) \([A-Z][a-z-]+\) ([a-z-]+)")
 _DOUBT: Final = frozenset(("cf", "aff", "nr", "complex", "group"))
 _OPEN: Final = frozenset(
-    ("sp", "spp", "species", "gen", "indet", "undet", "ident", "unid", "unident", "unidentified")
+    (
+        *("sp", "spp", "species", "gen", "indet", "undet", "ident", "unid", "unident"),
+        *("unidentified", "msp", "morphotype", "morphospecies", "otu"),
+    )
 )
 _STAGE: Final = frozenset(("juv", "juvenile", "larva", "larvae", "egg", "eggs", "adult"))
+_MARK_AND_NUMBER: Final = re.compile(r"(spp?|msp|gen|otu|cf|aff)(?:\.\w+|[0-9]+[a-z]?)")
+"""``sp.1``, ``sp1``, ``cf.bairdii``."""
 _SEPARATOR: Final = re.compile(r"\s*[;|>]\s*")
 
 
@@ -66,14 +71,7 @@ def readings(name: str) -> Iterator[Reading]:
     text = " ".join(name.replace("_", " ").split())
     segments = _SEPARATOR.split(text)
     if len(segments) > 1:
-        last = len(segments) - 1
-        # Classifiers of camera-trap images end with a common name: of seven, the last.
-        ends = {last, 5} if len(segments) == 7 else {last}
-        for end in range(last, 0, -1):
-            lineage = tuple(filter(None, segments[: end + 1]))
-            after = [one for one in segments[end + 1 :] if one]
-            if segments[end]:
-                yield Reading(lineage, end in ends or (len(segments) == 7 and len(after) < 2))
+        yield from _of_lineage(segments)
         return
     text = _SUBGENUS.sub(r"\1 \2", _AUTHOR.sub("", text))
     words = text.split()
@@ -81,7 +79,7 @@ def readings(name: str) -> Iterator[Reading]:
         yield Reading((*words[:-2], " ".join(words[-2:])), is_same=True)
         yield Reading(tuple(words), is_same=True)
         return
-    plain = [word.rstrip(".,").casefold() for word in words]
+    plain = list(map(_plain, words))
     marks = [place for place, word in enumerate(plain) if word in _DOUBT | _OPEN | _STAGE]
     if not marks:
         yield Reading((text,), is_same=True)
@@ -91,8 +89,32 @@ def readings(name: str) -> Iterator[Reading]:
         if plain[0] in _OPEN:
             yield Reading((" ".join(words[1:]),), is_same=False)
         return
-    if len(words) > 1 and words[0][0].isupper():
+    if len(words) > 1 and (marks or words[0][0].isupper()):
         yield Reading((words[0],), is_same=False, is_stated=bool(marks))
+
+
+def _of_lineage(segments: Sequence[str]) -> Iterator[Reading]:
+    """What a list of taxa from the top down may stand for, the most exact first."""
+    last = len(segments) - 1
+    # Classifiers of camera-trap images end with a common name: of seven, the last.
+    ends = {last, 5} if len(segments) == 7 else {last}
+    for end in range(last, 0, -1):
+        lineage = tuple(filter(None, segments[: end + 1]))
+        after = [one for one in segments[end + 1 :] if one]
+        if not segments[end]:
+            continue
+        is_same = end in ends or (len(segments) == 7 and len(after) < 2)
+        genus, epithet = segments[end - 1 : end + 1]
+        if epithet.islower() and genus and " " not in genus + epithet:
+            yield Reading((*lineage[:-1], f"{genus} {epithet}"), is_same)
+        yield Reading(lineage, is_same)
+
+
+def _plain(word: str) -> str:
+    """A word as the marks of open nomenclature are written; a question mark is a doubt."""
+    plain = word.rstrip(".,").casefold()
+    numbered = _MARK_AND_NUMBER.fullmatch(plain)
+    return "cf" if "?" in word else numbered[1] if numbered else plain
 
 
 __all__ = ["MAX_DISTANCE", "Taxon", "Taxonomy", "load_taxonomy"]
