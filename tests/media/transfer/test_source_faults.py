@@ -175,6 +175,7 @@ class TestASourceThatMisbehaves:
 
 AS_THEY_COME = {
     "a text's header": Reply(headers=(("Content-Type", "text/html"),)),
+    "an encoding's header": Reply(headers=(("Content-Encoding", "gzip"),)),
     "no length": replies.no_length(),
     "a JPEG with a trailer": replies.other(replies.jpeg(90) + b"<x:xmpmeta>" + bytes(70_000)),
     "a padded PNG": replies.other(replies.png(5_000) + bytes(512)),
@@ -214,6 +215,20 @@ def test_the_same_bytes_twice_are_what_the_source_has(
     assert counts(result) == {"stored": len(images) - 4, "rejected": 4}
     asked = [origin.seen.requests[f"0{n}.png"] for n in (5, 6, 7, 8)]
     assert asked == [2, 2, 2, QUICK.attempts], "what differs each time may come whole at last"
+
+
+def test_what_is_no_image_is_final_when_the_source_says_it_again(
+    catalog: str, tmp_path: Path, origin: Origin, images: dict[str, bytes]
+) -> None:
+    origin.script = {
+        "05.png": [replies.empty()] * 9,
+        "06.png": [replies.status(206)] * 9,
+        "07.png": [replies.gzipped()] * 9,
+        "08.png": [replies.empty(), replies.html(), replies.empty()],
+    }
+    result = download(catalog, tmp_path / "m")
+    assert counts(result) == {"stored": len(images) - 3, "rejected": 3}
+    assert [origin.seen.requests[f"0{n}.png"] for n in (5, 6, 7, 8)] == [2, 2, 2, 4]
 
 
 @pytest.mark.fault(

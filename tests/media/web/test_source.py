@@ -211,7 +211,7 @@ def test_a_bad_redirect_is_refused(location: str, reason: str) -> None:
     ("reply", "reason", "again"),
     [
         (origin.html(), "an HTML page, not a PNG", True),
-        (origin.gzipped(), "compressed", True),
+        (origin.gzipped(), "gzip-compressed data, not a PNG", True),
         (origin.empty(), "an empty answer", True),
         (origin.other(b"<?xml version='1.0'?><Error/>"), "an XML or HTML document", True),
         (Reply(headers=(("Content-Length", "many"),)), "not HTTP", True),

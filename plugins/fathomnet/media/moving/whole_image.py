@@ -40,10 +40,10 @@ _OTHER_KINDS: Final = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip-compressed data"),
     (b"\x89PNG", "a PNG image with a damaged signature"),
 )
-_TEXT_KINDS: Final = (
+_PASSING_KINDS: Final = (
+    (b"\x1f\x8b", "gzip-compressed data"),
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<head", "an HTML page"),
@@ -303,7 +303,7 @@ def _described(head: bytes) -> tuple[str, bool]:
     if head[4:8] == b"ftyp":
         return "an AVIF or HEIC image or a video", False
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for beginning, kind in _TEXT_KINDS:
+    for beginning, kind in _PASSING_KINDS:
         if text.startswith(beginning):
             return kind, True
     with suppress(UnicodeDecodeError):

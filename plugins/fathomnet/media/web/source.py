@@ -177,20 +177,18 @@ def _incoming(response: aiohttp.ClientResponse, largest: int) -> Incoming:
     """
     if response.status != HTTPStatus.OK:
         raise _refusal(response)
+    # Of the type and the encoding the bytes themselves tell, which are looked at anyway.
     headers = response.headers
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise RejectedError("compressed for the transfer, although that was not asked for")
     crc32c, md5 = http.announced_digests(headers)
     length = headers.get("Content-Length", "")
     if not length or "Transfer-Encoding" in headers:
         return Incoming(None, http.Body(response, None, "the source"), crc32c, md5)
     # ASCII, because str.isdecimal allows the digits of every script.
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
-        raise RejectedError("the source announces a length that is not a number")
+        raise _rejected("the source announces a length that is not a number")
     size = int(length)
     if size == 0:
-        raise RejectedError("an empty answer, not an image")
+        raise _rejected("an empty answer, not an image")
     if size > largest:
         raise RejectedError(f"{size:,} bytes, more than the {largest:,} allowed", again=False)
     return Incoming(
@@ -214,7 +212,12 @@ def _refusal(response: aiohttp.ClientResponse) -> ItemError:
         return RefusedError(reason, f"if it asks for a login: {LOGINS} names one for each host")
     if status in _MAY_HEAL or status >= 500:
         return ItemError(reason)
-    return ItemError(reason, again=False) if status >= 400 else RejectedError(reason)
+    return ItemError(reason, again=False) if status >= 400 else _rejected(reason)
+
+
+def _rejected(reason: str) -> RejectedError:
+    """What is final where the source says it twice in a row."""
+    return RejectedError(reason, seen=reason.encode())
 
 
 def _unanswered(error: Exception, address: URL) -> ItemError:
