@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,36 @@ def test_predictions_are_checked_before_the_first_image_moves(
     assert [fault.place for fault in raised.value.faults] == ["line 2", "line 3"]
     assert "did you mean 'Funiculina'?" in str(raised.value)
     assert not store.exists() and not fo.dataset_exists(dataset_name)
+
+
+@pytest.mark.parametrize("told_by", ["image_id", "bbox_x,bbox_y,bbox_width,bbox_height"])
+def test_predictions_for_another_split_are_refused_before_a_dataset_is_made(
+    dataset_name: str, tmp_path: Path, told_by: str
+) -> None:
+    files = {}
+    for split, left in (("train", 5), ("test", 50)):
+        coco = {
+            "images": [{"id": left, "file_name": f"{split}.png", "width": 100, "height": 100}],
+            "annotations": [
+                {"id": 1, "image_id": left, "category_id": 1, "bbox": [left, 5, 20, 20]}
+            ],
+            "categories": [{"id": 1, "name": "Sebastes"}],
+        }
+        files[f"{split}_annotations"] = str(tmp_path / f"{split}.json")
+        (tmp_path / f"{split}.json").write_text(json.dumps(coco))
+    cells = "5" if told_by == "image_id" else "5,5,20,20"
+    (tmp_path / "p.csv").write_text(f"annotation_id,concept_name,{told_by}\n1,Sebastes,{cells}\n")
+    asked = {
+        "stages": ["ingest_dataset", "import_predictions"],
+        "ingest_dataset": {"dataset_name": dataset_name, **files},
+        "import_predictions": {"predictions": str(tmp_path / "p.csv"), "split": "test"},
+    }
+    with pytest.raises(InputError, match="Its row fits the train split") as refused:
+        run_workflow(RunWorkflow.parse(asked))
+    assert refused.value.faults[0].place == "line 2"
+    assert not fo.dataset_exists(dataset_name)
+    asked["import_predictions"]["split"] = "train"  # type: ignore[index]
+    assert run_workflow(RunWorkflow.parse(asked))["import_predictions"].imported == 1
 
 
 @pytest.mark.fault(

@@ -266,22 +266,51 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
         InputError: the run was made for another split's annotations, or rows contradict the
             image or the rectangle of their box; it says which split fits.
     """
-    records = read_ingest_records(dataset)
+    files = {
+        name: (record.source, record.sha256)
+        for name, record in read_ingest_records(dataset).items()
+    }
+    refuse_other_boxes(
+        table,
+        split,
+        files,
+        lambda: known_boxes(dataset, path, split),
+        lambda: better_split(dataset, table, path, split),
+    )
+
+
+def refuse_other_boxes(
+    table: Predictions,
+    split: str,
+    files: Mapping[str, tuple[str, str]],
+    known: Callable[[], Mapping[int, KnownBox]],
+    better: Callable[[], str],
+) -> None:
+    """As ``refuse_other_split``, wherever the boxes are known from.
+
+    Args:
+        table: the rows of the file.
+        split: the split whose boxes the rows would be put on.
+        files: by split, the name and the hash of its annotations file.
+        known: gives the boxes of the split.
+        better: gives the advice to choose another split, see ``better_split``.
+
+    Raises:
+        InputError: see there.
+    """
     # The hash of the annotations that a run was made for, where its manifest gives one.
     annotations = (table.manifest or {}).get("annotations")
     written = annotations.get("sha256") if isinstance(annotations, dict) else annotations
     made_for = written if isinstance(written, str) else ""
-    fitting = [name for name, record in records.items() if record.sha256 == made_for]
+    fitting = [name for name, (_, sha256) in files.items() if sha256 == made_for]
     if fitting and split not in fitting:
-        problem = f"the run was made for {records[fitting[0]].source}, the {fitting[0]} split"
+        problem = f"the run was made for {files[fitting[0]][0]}, the {fitting[0]} split"
         raise InputError(
             table.source,
             [Fault("manifest.json: annotations", f"{problem}, not for the {split} split")],
             f"Choose the {fitting[0]} split.",
         )
-    if not table.identity:
-        return
-    contradictions = _contradictions(table, known_boxes(dataset, path, split))
+    contradictions = _contradictions(table, known()) if table.identity else []
     if not contradictions:
         return
     faults = FaultList()
@@ -290,7 +319,7 @@ def refuse_other_split(dataset: Any, table: Predictions, path: str, split: str) 
     raise InputError(
         table.source,
         faults.all(),
-        better_split(dataset, table, path, split)
+        better()
         or "An annotation id alone does not say which box is meant. Import the file that was made "
         "for these annotations. If the rows bring boxes of their own, import them as detections.",
     )
@@ -344,11 +373,16 @@ def better_split(dataset: Any, table: Predictions, path: str, split: str) -> str
         path: of the dataset's boxes.
         split: the split that they do not fit.
     """
-    for other in sorted(set(dataset.distinct("split")) - {split}):
-        known = known_boxes(dataset, path, other)
+    others = sorted(set(dataset.distinct("split")) - {split})
+    return fitting_split(table, ((one, known_boxes(dataset, path, one)) for one in others))
+
+
+def fitting_split(table: Predictions, splits: Iterable[tuple[str, Mapping[int, KnownBox]]]) -> str:
+    """The advice to choose the first of some splits that has the boxes of all rows; else ""."""
+    for other, known in splits:
         if set(table.annotation_id.tolist()) <= known.keys() and not _contradictions(table, known):
-            rows = counted(len(table), "row", "rows")
-            return f"All {rows} fit the {other} split: choose that one."
+            rows = "Its row fits" if len(table) == 1 else f"All {len(table):,} rows fit"
+            return f"{rows} the {other} split: choose that one."
     return ""
 
 

@@ -16,18 +16,21 @@ from ..models import model_spec
 from ..names import SPLITS
 from ..needles.find import chosen_pack
 from ..parameters import RunWorkflow
+from ..prediction_files import Predictions
 from ..predictions import check_predictions
 from ..predictions.checking import (
     DETECTIONS,
     KnownImages,
     bad_rows,
     boxes_of_catalog,
+    fitting_split,
     kind_of,
     known_concepts,
     place_boxes,
     read_boxes,
     read_rows,
     refuse_boxes,
+    refuse_other_boxes,
     refuse_rows,
 )
 from ..progress import Progress, portion, silent
@@ -90,16 +93,32 @@ def _check_rows(params: RunWorkflow, plans: Sequence[SplitPlan]) -> None:
         refuse_boxes(boxes, placed, own.skip_bad_rows, images)
         return
     table = read_rows(file, concepts, categories, tree, boxes=_box_ids(plan.catalog))
+    refuse_other_boxes(
+        table,
+        own.split,
+        {one.split: (one.catalog.source, one.catalog.sha256) for one in plans},
+        lambda: boxes_of_catalog(plan.catalog),
+        lambda: _fitting_split(table, plans, own.split),
+    )
 
-    # The split's images afterwards: a smaller limit than before removes none.
-    record = None if dataset is None else read_ingest_record(dataset, plan.split)
-    limits = [plan.limit] if record is None else [plan.limit, record.limit]
-    limit = None if None in limits else max(one for one in limits if one is not None)
+    limit = _limit_afterwards(dataset, plan)
     known = _box_ids(plan.catalog.head(limit))
     left_out = in_ranges(left_out_boxes(plan.catalog, limit))
     faults = bad_rows(table, known, own.split, left_out)
-    if not own.skip_bad_rows:
-        refuse_rows(table, faults)
+    if faults and not own.skip_bad_rows:
+        refuse_rows(table, faults, _fitting_split(table, plans, own.split))
+
+
+def _limit_afterwards(dataset: Any, plan: SplitPlan) -> int | None:
+    """Of a split's images: a smaller limit than before removes none."""
+    record = None if dataset is None else read_ingest_record(dataset, plan.split)
+    limits = [plan.limit] if record is None else [plan.limit, record.limit]
+    return None if None in limits else max(one for one in limits if one is not None)
+
+
+def _fitting_split(table: Predictions, plans: Sequence[SplitPlan], split: str) -> str:
+    others = (one for one in plans if one.split != split)
+    return fitting_split(table, ((one.split, boxes_of_catalog(one.catalog)) for one in others))
 
 
 def _box_ids(catalog: Catalog) -> set[int]:
