@@ -10,7 +10,8 @@ import asyncio
 import copy
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -23,6 +24,8 @@ from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.predictions import import_predictions
+from fathomnet_voxel51.relabelling import relabel_boxes
+from fathomnet_voxel51.relabelling.relabel import ChosenBoxes
 from fathomnet_voxel51.tiles import add_tiles
 from fiftyone import ViewField as F
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -32,6 +35,7 @@ from fiftyone.operators.executor import (
     Executor,
     execute_or_delegate_operator,
 )
+from fiftyone.server import view as server_view
 
 from demo.synthetic import write_catalog, write_predictions_csv
 from tests.support import screens
@@ -39,6 +43,8 @@ from tests.support import screens
 RELABEL = f"{PLUGIN_NAME}/relabel_boxes"
 REVIEW = f"{PLUGIN_NAME}/review_labels"
 LABEL_HITS = f"{PLUGIN_NAME}/label_hits"
+UNDO = f"{PLUGIN_NAME}/undo_relabel"
+RECONCILE = f"{PLUGIN_NAME}/reconcile_labels"
 NEW = "Scotoplanes globosa"
 TRUTH, PREDICTED, TILES = "ground_truth", "model_predictions", "tiles"
 
@@ -457,6 +463,67 @@ def test_exactly_what_is_on_the_screen_becomes_boxes_of_hits(
         # Every hit is in a box, and every side of a box is that of a hit.
         assert all(any(holds(box, hit) for box in made) for hit in hits)
         assert sides(made) <= sides(hits)
+
+
+# What is selected in a screen does not change what is seen there.
+SCREENS = [way for way in WAYS if way[2] in ("shown", "opened", "lassoed")]
+
+
+@pytest.mark.parametrize("way", SCREENS, ids=" + ".join)
+@pytest.mark.parametrize("operator", [UNDO, RECONCILE])
+def test_what_is_changed_wherever_it_is_is_told_and_asked_about_where_it_is_not_seen(
+    world: World, way: tuple[str, str, str], operator: str, tmp_path: Path
+) -> None:
+    request, _ = screen(world, *way)
+    before = labels_of(world.dataset)
+    if operator == UNDO:
+        values: dict[str, Any] = {"journal": ""}
+        boxes = [(image.id, box.id) for image in world.images[::3] for box in image.truth]
+        meant = frozenset(box for _, box in boxes if before[box] != world.common)
+        relabel_boxes(ChosenBoxes(world.dataset, tuple(boxes)), world.common)
+        request, _ = screen(replace(world, images=stored(world.dataset)), *way)
+        world.dataset.reload()
+    else:
+        table = tmp_path / "names.csv"
+        table.write_text(f"old,new\n{world.rarer},{NEW}\n")
+        values = {"field": TRUTH, "table": str(table), "dry_run": False}
+        meant = frozenset(box for box, label in before.items() if label == world.rarer)
+    at_first = labels_of(world.dataset)
+    seen = seen_boxes(replace(world, images=stored(world.dataset)), request)
+    sent = request | {"params": values, "prompt_id": screens.FORM}
+    fields = form(sent, operator)
+    said = fields["_target"]["view"]["label"]
+    assert said.startswith(f"{len(meant)} boxes in ") and f"of {len(seen)} shown: those " in said
+    ticks = [name for name in fields if name.startswith("_tick_")]
+    assert bool(ticks) == bool(meant - seen)
+    if ticks:
+        assert f"{len(meant - seen)} " in fields["_reason_0"]["view"]["label"]
+        assert "not what the form was ticked for" in execute(sent, operator).error_message
+        assert labels_of(world.dataset) == at_first
+    result = execute(sent | {"params": values | dict.fromkeys(ticks, True)}, operator)
+    assert not result.error, result.error_message
+    after = labels_of(world.dataset)
+    if operator == UNDO:
+        assert after == before
+    else:
+        assert {box for box in before if before[box] != after[box]} == meant
+
+
+def seen_boxes(world: World, request: dict[str, Any]) -> Boxes:
+    """The annotated boxes on a screen, by FiftyOne's own way from the request to the grid."""
+    extended = copy.deepcopy(request["extended"])
+    view = server_view.get_view(
+        world.dataset,
+        stages=request["view"],
+        filters=copy.deepcopy(request["filters"]),
+        extended_stages=extended,
+    )
+    if request["current_sample"]:
+        view = view.select(request["current_sample"])
+    if TRUTH not in view.get_field_schema():
+        return frozenset()
+    path = f"{TRUTH}.id" if view._is_patches else f"{TRUTH}.detections.id"
+    return frozenset(one for one in view.values(path, unwind=True) if one)
 
 
 def holds(box: list[float], hit: list[float]) -> bool:

@@ -325,6 +325,27 @@ def boxes_of_form(ctx: Any, field: str, scope: str = "") -> Target | None:
     return found
 
 
+def boxes_wherever(ctx: Any, field: str, boxes: Sequence[Box], how: str) -> Target:
+    """Boxes that are meant whether they are seen or not, beside what is seen.
+
+    Args:
+        ctx: FiftyOne's execution context, in which a dataset is open.
+        field: their field.
+        boxes: sample id and label id of each.
+        how: which they are, for a person.
+    """
+    view, seen, reasons = see(ctx), set[str](), tuple[str, ...]()
+    if ctx.current_sample:
+        view = view.select(ctx.current_sample)
+    # Of each group one is shown, and patches of another field show none.
+    if not view._is_dynamic_groups and _holds(view, field):
+        seen = {label for _, label in _boxes(view, field)}
+    if hidden := sum(label not in seen for _, label in boxes):
+        reasons = (f"{counted(hidden, 'box is', 'boxes are')} not shown, and changed too.",)
+    prompt = str(ctx.request_params.get("prompt_id") or "")
+    return Target(ctx.dataset, field, tuple(boxes), len(seen), field, how, reasons, prompt)
+
+
 @dataclass(frozen=True, slots=True)
 class _How:
     """Why some boxes are meant.

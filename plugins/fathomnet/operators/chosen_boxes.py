@@ -9,20 +9,23 @@ from bson.errors import InvalidId
 from ..dataset.columns import dataset_of
 from ..dataset.datasets import unknown_view
 from ..dataset.schema import labels_path
-from ..errors import DatasetError, Fault, InputError
+from ..errors import DatasetError, FathomNetError, Fault, InputError
 from ..evaluation.finished import MOST_IDS
+from ..parameters import Parameters
 from ..parameters.needles import LabelHits
 from ..parameters.relabelling import RelabelBoxes
 from ..parameters.review import ReviewLabels
+from ..progress import Progress
 from ..relabelling.box_states import read_states
 from ..relabelling.journal import changes_of
 from ..relabelling.relabel import ChosenBoxes, journal_to_undo
-from ..seen import Target, boxes_meant, boxes_of_form, see
+from ..seen import Box, Target, boxes_meant, boxes_of_form, boxes_wherever, see
 from .base import StageOperator
 from .forms import Question
 from .patch_copies import update_patches, view_of_boxes
 
-P = TypeVar("P", RelabelBoxes, ReviewLabels, LabelHits)
+P = TypeVar("P", bound=Parameters)
+C = TypeVar("C", RelabelBoxes, ReviewLabels, LabelHits)
 
 PINNED: Final = "_boxes"
 """Among the parameters: the boxes that are meant, each with the label that was seen.
@@ -31,8 +34,8 @@ Of a run that waits for a worker, those that its form showed; else those that th
 review shows."""
 
 
-class BoxesOperator(StageOperator[P]):
-    """A door to a stage that changes boxes, which the form names and the run holds to."""
+class AskingOperator(StageOperator[P]):
+    """A door to a stage that changes boxes, which asks where these are not what is seen."""
 
     risk = "HIGH"
     changes_labels = True
@@ -40,25 +43,11 @@ class BoxesOperator(StageOperator[P]):
     def resolve_input(self, ctx: Any) -> Any:
         if ctx.requesting_delegated_execution and not ctx.delegated and ctx.dataset is not None:
             # What a worker would find later may be others: the screen is asked now.
-            params = self._permitted(ctx)
-            target = self._asked(ctx, params)
-            if isinstance(target, Target):
-                ctx.params[PINNED] = _pinned(target)
+            self._keep(ctx, self._asked(ctx, self._permitted(ctx)))
         return super().resolve_input(ctx)
 
-    def _target(self, ctx: Any, params: P) -> Any:
-        if ctx.dataset is None:
-            return None
-        if PINNED in ctx.params:
-            return _unpinned(ctx.dataset, params.field, ctx.params[PINNED])
-        if params.view:
-            saved_view(ctx.dataset, params.view)
-        return boxes_meant(ctx, params.field, params.view, params.scope) or ctx.dataset
-
-    def _target_of_form(self, ctx: Any, params: P) -> Any:
-        if ctx.dataset is None or params.view or PINNED in ctx.params:
-            return self._target(ctx, params)
-        return boxes_of_form(ctx, params.field, params.scope) or ctx.dataset
+    def _keep(self, ctx: Any, target: Any) -> None:
+        """Keeps the target of a run that is scheduled, where a worker could not find it."""
 
     def _asked(self, ctx: Any, params: P) -> Any:
         """The target of a form that is being sent.
@@ -67,7 +56,7 @@ class BoxesOperator(StageOperator[P]):
             DatasetError: it should have been ticked, and was not; or the ticked one was another.
         """
         target = self._target(ctx, params)
-        if not isinstance(target, Target) or not target.prompt or params.dry_run:
+        if not isinstance(target, Target) or not target.prompt:
             return target
         question = self.preview(params, target).question
         if question is not None and not question.is_answered(ctx.params):
@@ -80,6 +69,53 @@ class BoxesOperator(StageOperator[P]):
     def _target_of_run(self, ctx: Any, params: P) -> Any:
         # A run that waited was asked when it was scheduled.
         return self._target(ctx, params) if ctx.delegated else self._asked(ctx, params)
+
+
+class WhereverOperator(AskingOperator[P]):
+    """A door to a stage that changes boxes wherever they are, which its form tells."""
+
+    def boxes_changed(self, params: P, dataset: Any) -> tuple[str, Sequence[Box], str]:
+        """The field of the boxes that a run would change, these, and which they are in words."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it changes")
+
+    def _target(self, ctx: Any, params: P) -> Any:
+        if ctx.dataset is None or ctx.delegated or not ctx.request_params.get("prompt_id"):
+            return ctx.dataset
+        try:
+            field, boxes, how = self.boxes_changed(params, ctx.dataset)
+        except FathomNetError:
+            return ctx.dataset  # the preview tells it
+        return boxes_wherever(ctx, field, boxes, how) if boxes else ctx.dataset
+
+    def run(self, params: P, dataset: Any, progress: Progress) -> Any:
+        return params.call_stage(behind(dataset), progress)
+
+
+def behind(target: Any) -> Any:
+    """The dataset or view of a target; itself where it is one."""
+    return target.dataset if isinstance(target, Target) else target
+
+
+class BoxesOperator(AskingOperator[C]):
+    """A door to a stage that changes boxes, which the form names and the run holds to."""
+
+    def _keep(self, ctx: Any, target: Any) -> None:
+        if isinstance(target, Target):
+            ctx.params[PINNED] = _pinned(target)
+
+    def _target(self, ctx: Any, params: C) -> Any:
+        if ctx.dataset is None:
+            return None
+        if PINNED in ctx.params:
+            return _unpinned(ctx.dataset, params.field, ctx.params[PINNED])
+        if params.view:
+            saved_view(ctx.dataset, params.view)
+        return boxes_meant(ctx, params.field, params.view, params.scope) or ctx.dataset
+
+    def _target_of_form(self, ctx: Any, params: C) -> Any:
+        if ctx.dataset is None or params.view or PINNED in ctx.params:
+            return self._target(ctx, params)
+        return boxes_of_form(ctx, params.field, params.scope) or ctx.dataset
 
     def show_changed(self, ctx: Any, key: str) -> None:
         """Shows the boxes of a journal, and lets go of what was selected.
@@ -105,7 +141,7 @@ class BoxesOperator(StageOperator[P]):
 
 
 def question_of(
-    params: RelabelBoxes | ReviewLabels | LabelHits,
+    params: Parameters,
     target: Any,
     words: str,
     about: Sequence[str],
@@ -120,7 +156,7 @@ def question_of(
         about: what beside the target the tick is about, such as the new label.
         reasons: to ask, beside those that the target gives.
     """
-    if not isinstance(target, Target) or not target.prompt or params.dry_run:
+    if not isinstance(target, Target) or not target.prompt or getattr(params, "dry_run", False):
         return None
     every = (*target.reasons, *reasons)
     name = f"_tick_{target.number(*about)}"
