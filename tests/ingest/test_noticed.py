@@ -160,6 +160,17 @@ def test_images_that_lie_in_the_root_itself_are_found(
     assert columns(dataset_name)[NAMES[2]] == ("ok", f"{root}/{NAMES[2]}")
 
 
+def test_only_those_are_told_that_are_called_otherwise(
+    annotations: Callable[..., str], dataset_name: str, tmp_path: Path
+) -> None:
+    for name in (*NAMES[:2], NAMES[2].upper()):
+        draw(tmp_path / "out" / name)
+    root = str(tmp_path / "out")
+    result = ingest_dataset(dataset_name, test_annotations=annotations(), media_root=root)
+    assert (result.media_found, result.media_missing) == (3, 0)
+    assert result.notes == (f"test: 1 image was found as {NAMES[2].upper()}",)
+
+
 def test_images_that_come_later_are_found_by_the_next_run(
     annotations: Callable[..., str], dataset_name: str, tmp_path: Path
 ) -> None:

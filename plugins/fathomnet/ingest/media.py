@@ -267,9 +267,9 @@ def _told(
         stored: the paths of those that are elsewhere, or called otherwise.
     """
     told = []
-    other = next((path for name, path in stored.items() if path != name), "")
-    if other:
-        told = [f"{counted(len(stored), 'image was', 'images were')} found as {other}"]
+    others = [path for name, path in stored.items() if path != name]
+    if others:
+        told = [f"{counted(len(others), 'image was', 'images were')} found as {others[0]}"]
     expected = next((name for name, status in statuses.items() if status != "ok"), None)
     if expected is not None:
         for name, path in list(stored.items())[:1]:
