@@ -71,6 +71,9 @@ def label(app: App, says: str, name: str = "") -> dict[str, str]:
 def undo(app: App) -> str:
     """Takes back what was labelled last; how many boxes."""
     app.open_operator("FathomNet: undo a relabelling")
+    # Tiles are shown, and none of the boxes that go.
+    app.wait_until_blocked("not shown, and changed too.")
+    app.confirm()
     app.submit("Execute")
     told = figures(app.result())
     app.close()

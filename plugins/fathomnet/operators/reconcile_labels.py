@@ -54,7 +54,7 @@ class ReconcileLabels(WhereverOperator[parameters.ReconcileLabels]):
             warnings[_SHOWN:] = [f"{names} left too"]
         said = str(target) if isinstance(target, Target) else ""
         boxes = sum(one.boxes for one in plan if one.kind != "ambiguous")
-        words = f"Change these {counted(boxes, 'box', 'boxes')}"
+        words = f"Change {'this' if boxes == 1 else 'these'} {counted(boxes, 'box', 'boxes')}"
         about = [f"{one.old}\n{one.new}" for one in plan]
         question = question_of(params, target, words, about)
         return Preview(tuple(facts or (none,)), tuple(warnings), target=said, question=question)

@@ -41,7 +41,8 @@ class UndoRelabel(WhereverOperator[parameters.UndoRelabel]):
         edited = journal.boxes - restored
         warnings = (_left_alone(edited),) if edited else ()
         said = str(target) if isinstance(target, Target) else ""
-        words = f"Change these {counted(journal.boxes, 'box', 'boxes')} back"
+        which = "this" if journal.boxes == 1 else "these"
+        words = f"Change {which} {counted(journal.boxes, 'box', 'boxes')} back"
         question = question_of(params, target, words, (journal.key,))
         return Preview(facts, warnings, target=said, question=question)
 
