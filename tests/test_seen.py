@@ -612,6 +612,29 @@ def test_what_is_selected_and_not_seen_is_not_guessed_at(world: World) -> None:
     refused(world, screens.request(world.dataset, grouped), "images are grouped")
 
 
+def test_of_a_dataset_of_groups_the_slice_that_is_shown_is_changed() -> None:
+    dataset = fo.Dataset(persistent=True)
+    dataset.add_group_field("group", default="left")
+    for number in range(3):
+        group = fo.Group()
+        for side in ("left", "right"):
+            box = fo.Detection(label=("Elpidia", "Sebastes")[number % 2], bounding_box=[0, 0, 1, 1])
+            sample = fo.Sample(filepath=f"/{number} {side}.png", group=group.element(side))
+            sample[TRUTH] = fo.Detections(detections=[box])
+            dataset.add_sample(sample)
+    try:
+        view = dataset.filter_labels(TRUTH, F("label") == "Elpidia")
+        request = screens.request(dataset, view) | {"group_slice": "right"}
+        result = execute(request | {"params": {"label": NEW}})
+        assert not result.error, result.error_message
+        for side, label in (("left", "Elpidia"), ("right", NEW)):
+            dataset.group_slice = side
+            labels = dataset.values(f"{TRUTH}.detections.label")
+            assert labels == [[label], ["Sebastes"], [label]]
+    finally:
+        dataset.delete()
+
+
 def test_a_pair_of_an_evaluation_is_its_annotated_box(world: World) -> None:
     view = world.dataset.load_saved_view("evaluated")
     found = [
