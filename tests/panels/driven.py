@@ -88,9 +88,8 @@ class DrivenPanel:
             for request in told.of(f"patch_panel_{kind}"):
                 for path, value in request[kind].items():
                     pydash.set_(target, path, value)
-        # None where what is drawn stays.
-        for shown in told.of("show_panel_output"):
-            self.page = shown["output"]
+        (shown,) = told.of("show_panel_output")
+        self.page = shown["output"]
 
 
 def asked(dataset: Any, method: str, sent: Mapping[str, Any] | None = None, **params: Any) -> Any:

@@ -289,30 +289,6 @@ def test_counts_are_taken_anew_when_a_label_changes(make_dataset: Callable[..., 
     assert slices(panel) == {"taxon:Cnidaria": 1, "taxon:Porifera": 2}
 
 
-def test_what_a_click_has_opened_is_drawn_once_and_anything_else_when_it_is_shown(
-    make_dataset: Callable[..., Any],
-) -> None:
-    dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])
-    panel = DrivenPanel("taxonomy", dataset)
-    panel.fire("on_load")
-    told = panel.fire("on_slice", label="taxon:Cnidaria")
-    panel.view = told.of("set_view")[0]["view"]
-    drawn = panel.page
-    # The App tells of one change several times.
-    for _ in range(3):
-        assert panel.fire("on_change_view").requests == []
-    sample = dataset.first()
-    sample["ground_truth"].detections[0].label = "Porifera"
-    sample.save()
-    assert panel.fire("on_change_view").of("show_panel_output")
-    assert "Cnidaria, phylum: 1 of 3" in shown(panel, "where")["view"]["title"]
-    assert panel.page != drawn
-    panel.view = []
-    assert panel.fire("on_change_view").of("show_panel_output")
-    panel.view = told.of("set_view")[0]["view"]
-    assert panel.fire("on_change_view").of("show_panel_output"), "another view was drawn since"
-
-
 def test_patches_are_counted_and_filtered_as_boxes_are(panel: DrivenPanel, dataset: Any) -> None:
     panel.view = dataset.to_patches("ground_truth")._serialize()
     panel.fire("on_change_view")

@@ -12,7 +12,6 @@ from ...dataset.schema import labels_path
 from ...errors import DatasetError
 from ...evaluation.finished import view_of_pairs
 from ...review.sets import MOST_LABELS
-from ...seen import see
 from ...text import counted, literal, shortened
 from ..base import WRAPPED, DatasetPanel, Gap
 from . import state
@@ -82,7 +81,6 @@ class TaxonomyPanel(DatasetPanel):
         return None
 
     def content(self, ctx: Any, panel: Any) -> None:
-        state.note_drawn(ctx)
         shown = state.look(ctx)
         self._add_choices(ctx, panel, shown)
         self._add_found(ctx, panel, shown.tree)
@@ -122,14 +120,6 @@ class TaxonomyPanel(DatasetPanel):
         if named_by(node.key) and shown.field in labels_in(ctx.dataset):
             self._add_page(ctx, panel, shown, node)
         self._add_lists(ctx, panel, shown.tree, node)
-
-    def execute(self, ctx: Any) -> Any:
-        """Handles an event; where a click here has opened the view, all is drawn already."""
-        see(ctx)
-        if ctx.params.get("__method__") == "on_change_view" and state.is_drawn(ctx):
-            # The App tells of one change several times, and each drawing delays its tiles.
-            return None
-        return super().execute(ctx)
 
     def on_change_view(self, ctx: Any) -> None:
         """The panel is drawn again for what the App shows now."""
@@ -394,8 +384,7 @@ def _choose(ctx: Any, key: str | None) -> bool:
     shown = state.look(ctx)
     if key not in shown.tree.nodes:
         return False
-    if ctx.panel.state.opened:
-        ctx.panel.set_state("opened", None)
+    ctx.panel.set_state("opened", None)
     state.set_view(ctx, state.show(shown.base, shown.field, str(key), taxonomy_of(ctx.dataset)))
     state.draw_only(ctx, "" if key == ALL else shown.field)
     return True

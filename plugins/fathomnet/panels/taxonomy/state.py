@@ -4,9 +4,6 @@ Which taxon is chosen is not remembered beside the view: it is read from the sta
 added, so that the panel is right after a reload, after "back", and in a saved view.
 """
 
-import hashlib
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,11 +47,6 @@ _CHOICES: Final = "choices"
 _DRAWN: Final = "drawn_before"
 """The part that holds which fields were drawn before a taxon was chosen."""
 _COMING: Final = "view_that_comes"
-_OF: Final = "drawn_of"
-_AT: Final = "drawn_at"
-"""Of what a click has opened, and when."""
-_JUST: Final = 10.0
-"""Seconds within which the App tells that it shows this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +92,6 @@ def look(ctx: Any, field: str = "") -> Shown:
     eval_key = wanted if wanted in known else ""
     base, key = chosen(view, field, taxonomy_of(ctx.dataset))
     return Shown(field, eval_key, base, key, _tree(ctx, base, field, eval_key))
-
-
-def note_drawn(ctx: Any) -> None:
-    """Notes that the panel draws what a click in it opens, or that it draws something else."""
-    if _COMING in ctx.params:
-        ctx.panel.set_state({_OF: _digest(ctx), _AT: time.time()})
-    elif ctx.panel.get_state(_OF):
-        ctx.panel.set_state(_OF, None)
-
-
-def is_drawn(ctx: Any) -> bool:
-    """Whether a click in the panel has just opened what the App shows now, so that it is drawn."""
-    seconds = time.time() - (ctx.panel.get_state(_AT) or 0)
-    # Other tabs of the browser are sent the state of this one, and draw at their next event.
-    return seconds < _JUST and ctx.panel.get_state(_OF) == _digest(ctx)
-
-
-def _digest(ctx: Any) -> str:
-    """Differs whenever what the panel draws may differ, its own choices aside."""
-    view = ctx.params.get(_COMING) or ctx.view
-    return hashlib.sha256(json.dumps(_state(view)).encode()).hexdigest()[:12]
 
 
 def set_view(ctx: Any, view: Any) -> None:
