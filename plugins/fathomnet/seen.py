@@ -1,4 +1,6 @@
-"""What a person sees in the App, and what of it she has selected: one answer for every door.
+"""What a person sees in the App, what of it she has selected, and whether she may change it.
+
+One answer for every door.
 
 With every request the App sends, on FiftyOne 1.11 as on 1.22:
 
@@ -32,11 +34,15 @@ from .dataset.columns import dataset_of
 from .dataset.schema import fields_holding, labels_path
 from .errors import DatasetError
 from .names import ANNOTATION_ID
+from .parameters import Parameters
 from .relabelling.box_states import box_ids
 from .text import counted
 
 Box = tuple[str, str]
 """Sample id and label id."""
+
+_MAY_EDIT: Final = ("EDIT", "MANAGE")
+_ADMIN: Final = "ADMIN"
 
 
 def partners(dataset: Any, source: str, boxes: Sequence[Box], field: str) -> list[Box | None]:
@@ -208,6 +214,56 @@ def user_name(ctx: Any) -> str:
     user = getattr(ctx, "user", None)
     names = (getattr(user, attribute, None) for attribute in ("name", "email", "id"))
     return next((str(name) for name in names if name), "")
+
+
+def require_permission(ctx: Any, model: type[Parameters]) -> None:
+    """Refuses a user who may only view or tag the open dataset.
+
+    Args:
+        ctx: FiftyOne's execution context.
+        model: the parameters of the operator, which say whether it changes a dataset.
+
+    Raises:
+        DatasetError: the user may not edit the dataset.
+    """
+    user = getattr(ctx, "user", None)
+    if user is None or ctx.dataset is None or not model.changes_dataset:
+        return
+    if _word(getattr(user, "role", None)) == _ADMIN:
+        return
+    permission = _word(getattr(user, "dataset_permission", None))
+    if permission not in _MAY_EDIT:
+        raise DatasetError(
+            f"you may not edit {ctx.dataset.name} (your permission: {permission or 'none'}); ask "
+            "whoever manages it for the permission Can edit, or clone it"
+        )
+
+
+def require_open(ctx: Any, name: str) -> None:
+    """Refuses an existing dataset that is not the open one.
+
+    FiftyOne says what the user may do with the open dataset, but nothing about others.
+
+    Args:
+        ctx: FiftyOne's execution context.
+        name: the dataset to which a run would write.
+
+    Raises:
+        DatasetError: it is another dataset, and the user is not an admin.
+    """
+    user = getattr(ctx, "user", None)
+    if user is None or _word(getattr(user, "role", None)) == _ADMIN or not fo.dataset_exists(name):
+        return
+    if ctx.dataset is None or ctx.dataset.name != name:
+        raise DatasetError(
+            f"there is a dataset {name} already: open it and run this from there, so that FiftyOne "
+            "says whether you may edit it, or choose another name"
+        )
+
+
+def _word(value: Any) -> str:
+    """The name of a role or permission, which may be a string or a member of an enumeration."""
+    return "" if value is None else str(getattr(value, "name", value)).upper()
 
 
 def boxes_meant(  # noqa: PLR0915 one story, told in one place

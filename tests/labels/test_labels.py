@@ -8,6 +8,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from fathomnet_voxel51.dataset.label_map import keep_special_names
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.labels import (
@@ -17,6 +18,12 @@ from fathomnet_voxel51.labels import (
     add_taxonomy_ranks,
 )
 from fathomnet_voxel51.labels.primary import primary_concept
+from fathomnet_voxel51.labels.ranks import (
+    keep_new_name,
+    mend_ranks,
+    wrong_ranks,
+)
+from fathomnet_voxel51.taxonomy import load_taxonomy
 
 Box = tuple[str | None, float | None, tuple[float, float, float, float]]
 
@@ -246,3 +253,33 @@ def test_the_real_test_split_has_no_label_to_follow(shared_data: Path, dataset_n
     dataset = fo.load_dataset(dataset_name)
     assert add_primary_label(dataset) == PrimaryLabelResult(labelled=0, unlabelled=325)
     assert add_taxonomy_ranks(dataset) == RanksResult(boxes=0, unknown_concepts=())
+
+
+def test_ranks_of_labels_that_were_named_by_hand_are_mended_and_no_others(
+    make_dataset: Callable[..., Any], either_way: str
+) -> None:
+    names = ("Elpidia", "Paralomis", "Paralomis sp. 3", "Newcomer", "noise", None)
+    dataset = make_dataset(*([(name, 1.0, SMALL)] for name in names), [("Elpidia", 1.0, SMALL)])
+    tree = load_taxonomy()
+    assert not wrong_ranks(dataset, "ground_truth", tree), "it has no ranks at all"
+    keep_new_name(dataset, "Newcomer", "Paralomis")
+    keep_special_names(dataset, ["noise"])
+    add_taxonomy_ranks(dataset)
+    assert not wrong_ranks(dataset, "ground_truth", tree)
+    sample = dataset.first()
+    sample.ground_truth.detections[0].label = "Sebastes"
+    drawn = fo.Detection(label="Newcomer", bounding_box=[0, 0, 0.5, 0.5])
+    sample.ground_truth.detections.append(drawn)
+    sample.save()
+    before = {one.id: one.last_modified_at for one in dataset}
+
+    assert wrong_ranks(dataset, "ground_truth", tree) == {"Sebastes": 1, "Newcomer": 1}
+    assert mend_ranks(dataset, "ground_truth", tree) == 2
+    assert mend_ranks(dataset, "ground_truth", tree) == 0
+
+    dataset.reload()
+    genera = [[box.genus for box in sample.ground_truth.detections] for sample in dataset]
+    assert genera[0] == ["Sebastes", "Paralomis"]
+    assert genera[1:] == [*[["Paralomis"]] * 3, [None], [None], ["Elpidia"]]
+    changed = [id_ for id_, moment in before.items() if dataset[id_].last_modified_at != moment]
+    assert changed == [sample.id]

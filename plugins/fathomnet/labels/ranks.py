@@ -1,6 +1,7 @@
 """The ranks of each box: its concept's kingdom, phylum, class and so on."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -15,6 +16,7 @@ from ..errors import Fault, InputError
 from ..names import GROUND_TRUTH, OWN_RANK, RANKS
 from ..progress import Progress, silent
 from ..taxonomy import Taxonomy
+from ..taxonomy.table import Taxon
 from ..text import counted
 
 RANK_ATTRIBUTES: Final = (OWN_RANK, *RANKS)
@@ -67,24 +69,19 @@ def add_taxonomy_ranks(
     paths = {name: labels_path(dataset, name) for name in names}
     known = 0
     unknown: set[str] = set()
-    new = read_new_names(dataset)
     by_part: set[str] = set()
     for done, (field, path) in enumerate(paths.items()):
         progress(done / len(paths), f"writing the ranks of {field}")
         declare(dataset, rank_schema(path))
         counts = dataset.count_values(f"{path}.label")
-        for name in (None, *special_names(dataset)):
-            counts.pop(name, None)
-        taxa = {label: taxonomy.certain(new.get(label, label)) for label in counts}
-        ranks = {label: rank_attributes(one.name, taxonomy) for label, one in taxa.items() if one}
+        taxa = _taxa_of(dataset, counts, taxonomy)
         by_part |= {
             f"{label}: {one.name}" for label, one in taxa.items() if one and one.name != label
         }
-        attributes = {**ranks, "": rank_attributes(None, taxonomy)}
-        change = partial(rank_update, path, attributes)
+        change = partial(rank_update, path, _ranks_of(taxa))
         writes.rewrite_field(dataset, field, change, has_labels(path))
-        known += sum(counts[label] for label in ranks)
-        unknown.update(counts.keys() - ranks.keys())
+        known += sum(counts[label] for label, one in taxa.items() if one)
+        unknown.update(label for label, one in taxa.items() if one is None)
     progress(1.0, f"{counted(known, 'label has its', 'labels have their')} ranks")
     return RanksResult(known, tuple(sorted(unknown)), tuple(sorted(by_part)))
 
@@ -118,32 +115,74 @@ def keep_new_name(dataset: Any, name: str, above: str) -> None:
         write_record(dataset_of(dataset), _NEW_NAMES_KEY, NewNames(tuple(sorted(names.items()))))
 
 
-def wrong_ranks(dataset: Any, field: str, taxonomy: Taxonomy) -> int:
-    """The number of labels whose ranks are those of another name, or that lack them.
+def wrong_ranks(dataset: Any, field: str, taxonomy: Taxonomy) -> Counter[str | None]:
+    """Counts, by label, those whose ranks are another name's, or that lack them.
 
     Somebody has renamed or added them by hand: what this project relabels gets its ranks.
 
     Args:
         dataset: a FiftyOne dataset.
-        field: of boxes, or of one label an image; 0 where it has no ranks at all.
+        field: of boxes, or of one label an image; nothing is wrong where it has no ranks at all.
         taxonomy: the tree of concepts.
     """
     path = labels_path(dataset, field)
+    wrong: Counter[str | None] = Counter()
     if any(dataset.get_field(f"{path}.{name}") is None for name in RANK_ATTRIBUTES):
-        return 0
-    alike = columns.count_alike(dataset, field, path, ("label", *RANK_ATTRIBUTES))
-    right = {None: rank_attributes(None, taxonomy)}
-    wrong = 0
+        return wrong
+    alike = list(columns.count_alike(dataset, field, path, ("label", *RANK_ATTRIBUTES)))
+    right = _ranks_of(_taxa_of(dataset, {label for (label, *_), _ in alike}, taxonomy))
     for (label, *ranks), labels in alike:
-        if label not in right:
-            right[label] = rank_attributes(label, taxonomy)
-        wrong += 0 if [*right[label].values()] == ranks else labels
+        if [*right.get(label or "", right[""]).values()] != ranks:
+            wrong[label] += labels
     return wrong
+
+
+def mend_ranks(dataset: Any, field: str, taxonomy: Taxonomy) -> int:
+    """Writes the ranks of the labels whose ranks are wrong, see ``wrong_ranks``.
+
+    Args:
+        dataset: a FiftyOne dataset.
+        field: of boxes, or of one label an image.
+        taxonomy: the tree of concepts.
+
+    Returns:
+        How many labels these are.
+    """
+    wrong = wrong_ranks(dataset, field, taxonomy)
+    if wrong:
+        path = labels_path(dataset, field)
+        # Other labels of the same images are written again too.
+        taxa = _taxa_of(dataset, dataset.distinct(f"{path}.label"), taxonomy)
+        named = {"$and": [has_labels(path), {f"{path}.label": {"$in": list(wrong)}}]}
+        change = partial(rank_update, path, _ranks_of(taxa))
+        writes.rewrite_field(dataset, field, change, named)
+    return wrong.total()
+
+
+def _taxa_of(
+    dataset: Any, labels: Iterable[str | None], taxonomy: Taxonomy
+) -> dict[str, Taxon | None]:
+    """Of each label that may be a taxon the finest that its boxes certainly belong to."""
+    new, special = read_new_names(dataset), special_names(dataset)
+    return {
+        label: taxonomy.certain(new.get(label, label))
+        for label in labels
+        if label is not None and label not in special
+    }
+
+
+def _ranks_of(taxa: Mapping[str, Taxon | None]) -> dict[str, dict[str, str | None]]:
+    """The rank attributes of each label that has a taxon and, under ``""``, of all others."""
+    ranks = {label: _attributes(taxon) for label, taxon in taxa.items() if taxon is not None}
+    return {**ranks, "": _attributes(None)}
 
 
 def rank_attributes(label: str | None, taxonomy: Taxonomy) -> dict[str, str | None]:
     """A concept's own rank and the seven slots of its lineage; all None for an unknown name."""
-    taxon = taxonomy.certain(label)
+    return _attributes(taxonomy.certain(label))
+
+
+def _attributes(taxon: Taxon | None) -> dict[str, str | None]:
     if taxon is None:
         return dict.fromkeys(RANK_ATTRIBUTES)
     return {OWN_RANK: taxon.rank, **dict(zip(RANKS, taxon.lineage, strict=True))}

@@ -225,7 +225,8 @@ def test_a_run_at_once_can_be_read_after_its_dialog_was_closed(
     panel: DrivenPanel, dataset: Any
 ) -> None:
     labelled = run_at_once(dataset, "add_primary_label", field="main_label").result["labelled"]
-    assert run_at_once(dataset, "import_predictions", predictions="/nowhere.csv").error
+    nowhere = {"predictions": "/nowhere.csv", "split": "train"}
+    assert run_at_once(dataset, "import_predictions", **nowhere).error
     panel.fire("on_load")
     click(panel, "failed, begun", "Why")
     assert "/nowhere.csv" in json.dumps(shown(panel)["run_error"])

@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -14,10 +15,12 @@ from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import RANKS
+from fathomnet_voxel51.panels.taxonomy import state
 from fathomnet_voxel51.panels.taxonomy.tree import count_labels
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
+from fiftyone.operators.executor import ExecutionContext
 
 from tests.panels.driven import DrivenPanel
 from tests.support.predicted import predicted_dataset
@@ -368,8 +371,9 @@ def test_a_filter_of_the_sidebar_is_counted_whatever_is_open(
             dataset.delete_saved_view("opened")
 
 
-def test_names_that_were_given_by_hand_are_told_until_their_ranks_follow(
-    make_dataset: Callable[..., Any],
+@pytest.mark.parametrize("may", ["may edit", "may not edit", "too many"])
+def test_ranks_follow_names_that_were_given_by_hand_or_it_is_told_that_they_do_not(
+    make_dataset: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, may: str
 ) -> None:
     dataset = make_dataset(["Paralomis multispina", "Sebastes", None], ["Aegina"], None)
     panel = DrivenPanel("taxonomy", dataset)
@@ -384,13 +388,27 @@ def test_names_that_were_given_by_hand_are_told_until_their_ranks_follow(
         fo.Detection(label="Paralomis multispina", bounding_box=[0.1, 0.1, 0.2, 0.2])
     )
     sample.save()
+    if may == "too many":
+        monkeypatch.setattr(state, "MOST_MENDED", 1)
+    if may == "may not edit":
+        user = SimpleNamespace(id="u", role="MEMBER", dataset_permission="VIEW", _request_token="")
+        # Open-source FiftyOne sets it to None in each context.
+        own = property(lambda _: user, lambda *_: None)
+        monkeypatch.setattr(ExecutionContext, "user", own, raising=False)
     panel.fire("on_change_view")
-    assert "2 labels have the ranks of another name" in panel.texts()
-    values = {"label_fields": ["ground_truth"]}
-    assert json.dumps({"operator": "add_taxonomy_ranks", "values": values}) in panel.texts()
-    add_taxonomy_ranks(dataset, **values)
+    if may == "may edit":
+        assert "2 labels that were named by hand got the ranks" in panel.texts()
+        dataset.reload()
+        genera = dataset.first().ground_truth.detections
+        assert [one.genus for one in genera] == ["Sebastes", "Sebastes", None, "Paralomis"]
+    else:
+        assert "2 labels have the ranks of another name" in panel.texts()
+        values = {"label_fields": ["ground_truth"]}
+        assert json.dumps({"operator": "add_taxonomy_ranks", "values": values}) in panel.texts()
+        add_taxonomy_ranks(dataset, **values)
     panel.fire("on_change_view")
     assert "of another name" not in panel.texts()
+    assert "named by hand" not in panel.texts()
 
 
 def test_boxes_of_another_field_are_not_drawn_over_those_of_a_taxon_until_it_is_left(

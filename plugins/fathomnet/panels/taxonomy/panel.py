@@ -93,15 +93,7 @@ class TaxonomyPanel(DatasetPanel):
         if node.total.boxes <= MOST_LABELS and labels_path(ctx.dataset, shown.field) != shown.field:
             own = {"field": shown.field, "title": "" if node.key == ALL else node.name}
             panel.btn("review", label="Review them", on_click=self.review_view, params=own)
-        if wrong := state.wrong_ranks_in(ctx, shown.field):
-            boxes = counted(wrong, "label has the ranks", "labels have the ranks")
-            words = "They were given their names by hand; filters by rank miss them."
-            told = types.Warning(label=f"{boxes} of another name", description=words)
-            panel.view("wrong_ranks", told)
-            ranks = {"operator": "add_taxonomy_ranks", "values": {"label_fields": [shown.field]}}
-            panel.btn(
-                "write_ranks", label="Write the ranks again", on_click=self.open_form, params=ranks
-            )
+        self._add_hand_named(ctx, panel, shown.field)
         ours = ("evaluation", shown.eval_key)
         outdated = all_outdated(ctx.dataset) if shown.eval_key else ()
         self.show_outdated(
@@ -120,6 +112,22 @@ class TaxonomyPanel(DatasetPanel):
         if named_by(node.key) and shown.field in labels_in(ctx.dataset):
             self._add_page(ctx, panel, shown, node)
         self._add_lists(ctx, panel, shown.tree, node)
+
+    def _add_hand_named(self, ctx: Any, panel: Any, field: str) -> None:
+        found = state.mend_ranks_in(ctx, field)
+        if found.are_mended:
+            labels = counted(found.labels, "label that was", "labels that were")
+            words = f"{labels} named by hand got the ranks of the new name"
+            panel.view("mended_ranks", types.Notice(label=words))
+        elif found.labels:
+            labels = counted(found.labels, "label has the ranks", "labels have the ranks")
+            words = "They were given their names by hand; filters by rank miss them."
+            told = types.Warning(label=f"{labels} of another name", description=words)
+            panel.view("wrong_ranks", told)
+            ranks = {"operator": "add_taxonomy_ranks", "values": {"label_fields": [field]}}
+            panel.btn(
+                "write_ranks", label="Write the ranks again", on_click=self.open_form, params=ranks
+            )
 
     def on_change_view(self, ctx: Any) -> None:
         """The panel is drawn again for what the App shows now."""

@@ -18,8 +18,10 @@ from ...evaluation.finished import (
     finished_evaluations,
     read_evaluation,
 )
-from ...labels.ranks import wrong_ranks
+from ...labels.ranks import mend_ranks, wrong_ranks
 from ...names import GROUND_TRUTH
+from ...parameters.dataset import AddTaxonomyRanks
+from ...seen import require_permission
 from ...taxonomy import Taxonomy
 from .page import Example, Mistakes, examples_of, mistakes_of
 from .tree import (
@@ -41,6 +43,8 @@ NO_EVALUATION: Final = "none"
 """The choice to show none."""
 REMEMBERED: Final = 32
 """Trees that are kept, each of a state of a view."""
+MOST_MENDED: Final = 1_000
+"""Labels whose ranks are written while the panel is drawn: as many as somebody names by hand."""
 
 _CHOICES: Final = "choices"
 """The part of the panel that holds the fields."""
@@ -245,10 +249,32 @@ def _label_fields(ctx: Any, view: Any) -> Mapping[str, bool]:
     return {field: has_labels(samples, field) for field in labels_in(samples)}
 
 
-def wrong_ranks_in(ctx: Any, field: str) -> int:
-    """The number of labels in the dataset whose ranks are those of another name."""
-    found: int = _wrong_ranks(ctx, field)
-    return found
+@dataclass(frozen=True, slots=True)
+class HandNamed:
+    """Labels that were found to have the ranks of another name.
+
+    Attributes:
+        labels: how many.
+        are_mended: whether they have their own ranks now.
+    """
+
+    labels: int
+    are_mended: bool
+
+
+def mend_ranks_in(ctx: Any, field: str) -> HandNamed:
+    """Has ranks follow the names that somebody gave to labels by hand, if the person may edit.
+
+    More labels than ``MOST_MENDED`` are left to the operator, which says how far it is.
+    """
+    wrong: int = _wrong_ranks(ctx, field)
+    if not 0 < wrong <= MOST_MENDED:
+        return HandNamed(wrong, False)
+    try:
+        require_permission(ctx, AddTaxonomyRanks)
+    except DatasetError:
+        return HandNamed(wrong, False)
+    return HandNamed(mend_ranks(ctx.dataset, field, taxonomy_of(ctx.dataset)), True)
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
@@ -258,7 +284,7 @@ def wrong_ranks_in(ctx: Any, field: str) -> int:
     deserialize=lambda value: value,
 )
 def _wrong_ranks(ctx: Any, field: str) -> int:
-    return wrong_ranks(ctx.dataset, field, taxonomy_of(ctx.dataset))
+    return wrong_ranks(ctx.dataset, field, taxonomy_of(ctx.dataset)).total()
 
 
 @execution_cache(  # type: ignore[untyped-decorator]
