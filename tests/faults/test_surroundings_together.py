@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from fathomnet_voxel51.errors import DatasetError
 from demo import processes
 from tests.faults import stages
 from tests.faults.held import Held, alone, held
-from tests.faults.stages import CASES, NAME, OF_CROPS, OF_NAME, Files
+from tests.faults.stages import NAME, OF_CROPS, OF_NAME, Files
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -24,25 +24,32 @@ def undisturbed(files: Files) -> dict[str, Any]:
     return dict(alone(stages.left_by_each, files))
 
 
-def cases(*names: str) -> list[Any]:
+def cases(some: Iterable[stages.Case], where: str = "") -> list[Any]:
     return [
         pytest.param(
             case,
             id=case.name,
             marks=pytest.mark.fault(
                 operator=case.name,
-                happens="the same is run by somebody else while it is in the middle",
+                happens=f"the same is run {where}by somebody else while it is in the middle",
                 end="both finish; nothing is there twice, and the end is that of one run",
             ),
         )
-        for case in CASES
-        if case.name in names
+        for case in some
     ]
 
 
 @pytest.mark.parametrize(
     "case",
-    cases("ingest_dataset", "import_predictions", "compute_embeddings", "add_primary_label"),
+    cases(
+        OF_NAME[name]
+        for name in (
+            "ingest_dataset",
+            "import_predictions",
+            "compute_embeddings",
+            "add_primary_label",
+        )
+    ),
 )
 def test_a_second_run_in_the_middle_of_the_first_changes_nothing(
     case: stages.Case, files: Files, undisturbed: dict[str, Any], either_way: str
@@ -71,21 +78,7 @@ def test_a_second_relabelling_in_the_middle_of_the_first(
     assert alone(stages.after, files) == undisturbed["relabel_boxes"]
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=pytest.mark.fault(
-                operator=case.name,
-                happens="the same is run on crops by somebody else while it is in the middle",
-                end="both finish; nothing is there twice, and the end is that of one run",
-            ),
-        )
-        for case in OF_CROPS
-    ],
-)
+@pytest.mark.parametrize("case", cases(OF_CROPS, "on crops "))
 def test_a_second_run_on_crops_in_the_middle_of_the_first_changes_nothing(
     case: stages.Case, files: Files, either_way: str
 ) -> None:

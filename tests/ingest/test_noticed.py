@@ -106,20 +106,28 @@ def test_an_id_is_not_believed_where_one_image_has_its_name_or_the_size_is_anoth
     assert (again.media_found, again.media_missing) == (0, 3)
 
 
+def renamed(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Gives the images of a COCO file other names."""
+
+    def rename(coco: dict[str, Any]) -> None:
+        for image, name in zip(coco["images"], names, strict=True):
+            image["file_name"] = name
+
+    return rename
+
+
 def test_names_written_otherwise_are_found_and_told(
     annotations: Callable[..., str], dataset_name: str, tmp_path: Path
 ) -> None:
     """As a Mac, a share of Windows or a web server writes them."""
     names = ("IMG_0001.JPG", "caf\u00e9/a b.png", "gone.png")
 
-    def rename(coco: dict[str, Any]) -> None:
-        for image, name in zip(coco["images"], names, strict=True):
-            image["file_name"] = name
-
     root = str(tmp_path / "out")
     draw(tmp_path / "out/test_images/img_0001.jpg")
     draw(tmp_path / "out/test_images/cafe\u0301/a%20b.png")
-    result = ingest_dataset(dataset_name, test_annotations=annotations(rename), media_root=root)
+    result = ingest_dataset(
+        dataset_name, test_annotations=annotations(renamed(*names)), media_root=root
+    )
     assert (result.media_found, result.media_missing) == (2, 1)
     folder = f"{root}/test_images"
     assert columns(dataset_name) == {
@@ -138,13 +146,11 @@ def test_a_name_written_otherwise_is_not_taken_from_the_image_whose_own_it_is(
 ) -> None:
     names = ("a b.png", "a%20b.png", "c.png")
 
-    def rename(coco: dict[str, Any]) -> None:
-        for image, name in zip(coco["images"], names, strict=True):
-            image["file_name"] = name
-
     draw(tmp_path / "out/test_images/a%20b.png")
     root = str(tmp_path / "out")
-    result = ingest_dataset(dataset_name, test_annotations=annotations(rename), media_root=root)
+    result = ingest_dataset(
+        dataset_name, test_annotations=annotations(renamed(*names)), media_root=root
+    )
     assert (result.media_found, result.media_missing) == (1, 2)
     assert columns(dataset_name)[names[1]] == ("ok", f"{root}/test_images/a%20b.png")
 

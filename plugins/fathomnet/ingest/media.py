@@ -272,7 +272,8 @@ def _told(
         told = [f"{counted(len(others), 'image was', 'images were')} found as {others[0]}"]
     expected = next((name for name, status in statuses.items() if status != "ok"), None)
     if expected is not None:
-        for name, path in list(stored.items())[:1]:
+        if stored:
+            name, path = next(iter(stored.items()))
             folder = path[: -len(name)] if path.endswith(name) else str(PurePosixPath(path).parent)
         found = sum(status == "ok" for status in statuses.values())
         number = f"{found:,} of {counted(len(statuses), 'image is', 'images are')}"

@@ -96,6 +96,11 @@ def behind(target: Any) -> Any:
     return target.dataset if isinstance(target, Target) else target
 
 
+def in_words(target: Any) -> str:
+    """The boxes of a target in words; empty where it is a dataset or a view."""
+    return str(target) if isinstance(target, Target) else ""
+
+
 class BoxesOperator(AskingOperator[C]):
     """A door to a stage that changes boxes, which the form names and the run holds to."""
 

@@ -9,7 +9,7 @@ from ..parameters import needles as parameters
 from ..progress import Progress, silent
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import BoxesOperator, boxes_of, question_of
+from .chosen_boxes import BoxesOperator, boxes_of, in_words, question_of
 from .forms import Preview, problem_with
 
 
@@ -23,7 +23,7 @@ class LabelHits(BoxesOperator[parameters.LabelHits]):
         return _label(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.LabelHits, dataset: Any) -> Preview:
-        said = str(dataset) if isinstance(dataset, Target) else ""
+        said = in_words(dataset)
         try:
             told = _label(params, dataset, dry_run=True)
         except FathomNetError as error:

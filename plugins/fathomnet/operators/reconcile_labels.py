@@ -8,9 +8,9 @@ from ..errors import FathomNetError
 from ..parameters import relabelling as parameters
 from ..relabelling import check_reconciliation
 from ..relabelling.box_states import box_ids
-from ..seen import Box, Target
+from ..seen import Box
 from ..text import counted
-from .chosen_boxes import WhereverOperator, behind, question_of
+from .chosen_boxes import WhereverOperator, behind, in_words, question_of
 from .forms import Preview, problem_with, too_large
 
 _SHOWN: Final = 20
@@ -52,7 +52,7 @@ class ReconcileLabels(WhereverOperator[parameters.ReconcileLabels]):
         if (others := len(warnings) - _SHOWN) > 0:
             names = counted(others, "other name is", "other names are")
             warnings[_SHOWN:] = [f"{names} left too"]
-        said = str(target) if isinstance(target, Target) else ""
+        said = in_words(target)
         boxes = sum(one.boxes for one in plan if one.kind != "ambiguous")
         words = f"Change {'this' if boxes == 1 else 'these'} {counted(boxes, 'box', 'boxes')}"
         about = [f"{one.old}\n{one.new}" for one in plan]

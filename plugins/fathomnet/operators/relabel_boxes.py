@@ -14,7 +14,7 @@ from ..progress import Progress, silent
 from ..relabelling import RelabelResult, relabel_boxes
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import BoxesOperator, boxes_of, question_of
+from .chosen_boxes import BoxesOperator, boxes_of, in_words, question_of
 from .forms import Preview, Question
 
 
@@ -29,7 +29,7 @@ class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
         return _relabel(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.RelabelBoxes, dataset: Any) -> Preview:
-        said = str(dataset) if isinstance(dataset, Target) else ""
+        said = in_words(dataset)
         if not params.label:
             return Preview(problems=(Fault("label", "name the new label"),), target=said)
         try:

@@ -9,7 +9,7 @@ from ..progress import Progress, silent
 from ..review import ReviewResult, review_labels
 from ..seen import Target
 from ..text import counted
-from .chosen_boxes import PINNED, BoxesOperator, boxes_of, question_of
+from .chosen_boxes import PINNED, BoxesOperator, boxes_of, in_words, question_of
 from .forms import Preview, problem_with
 
 _NAMES_LISTED: Final = 8
@@ -33,7 +33,7 @@ class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
         return _review(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.ReviewLabels, dataset: Any) -> Preview:
-        said = str(dataset) if isinstance(dataset, Target) else ""
+        said = in_words(dataset)
         try:
             told = _review(params, dataset, dry_run=True)
         except InputError as error:

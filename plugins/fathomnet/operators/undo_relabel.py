@@ -7,9 +7,9 @@ from ..errors import DatasetError, Fault
 from ..parameters import relabelling as parameters
 from ..relabelling.journal import changes_of
 from ..relabelling.relabel import boxes_to_restore, journal_to_undo
-from ..seen import Box, Target
+from ..seen import Box
 from ..text import counted
-from .chosen_boxes import WhereverOperator, behind, question_of
+from .chosen_boxes import WhereverOperator, behind, in_words, question_of
 from .forms import Preview
 
 
@@ -40,7 +40,7 @@ class UndoRelabel(WhereverOperator[parameters.UndoRelabel]):
         facts = (f"{whose} {journal.what} on {journal.when} will be as before",)
         edited = journal.boxes - restored
         warnings = (_left_alone(edited),) if edited else ()
-        said = str(target) if isinstance(target, Target) else ""
+        said = in_words(target)
         which = "this" if journal.boxes == 1 else "these"
         words = f"Change {which} {counted(journal.boxes, 'box', 'boxes')} back"
         question = question_of(params, target, words, (journal.key,))
