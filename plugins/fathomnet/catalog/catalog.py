@@ -241,7 +241,7 @@ def _read_boxes(
             reader.box_faults.add(f"{place}.bbox", str(error))
         if reader.box_faults.count > refused:
             continue
-        lost = 1 - inside[2] * inside[3] / (raw.bbox[2] * raw.bbox[3])
+        lost = 1 - inside[2] * inside[3] / (raw.bbox[2] * raw.bbox[3]) if excess else 0.0
         if lost > MOST_LOST:
             problem = f"lost {lost:.0%} of its area at its image's edge: clipped, area recomputed"
             reader.notes.add(f"{place}.bbox", problem, "boxes that lost more than a tenth")

@@ -8,6 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -36,6 +37,9 @@ PixelBox = Sequence[float]
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.0*)?")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _YEAR_FIRST: Final = re.compile(r"([0-9]{4})([:/.-])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
+_OF_COCO: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?"
+)
 _ZONE: Final = re.compile(
     r"\s*\[?(?:UTC|GMT|Z)\]?$|\s*(?:UTC|GMT)?(?=[+-][0-9]{2}(?::?[0-9]{2})?$)", re.IGNORECASE
 )
@@ -114,6 +118,9 @@ def parse_date(text: object) -> datetime | None:
         return None
     if not isinstance(text, str):
         raise ValueError("is not a date in text form and was left out")
+    if _OF_COCO.fullmatch(text):  # nearly all are
+        with suppress(ValueError):
+            return from_iso(text)
     # A blank before an offset goes, and so does a zone that is UTC by name.
     written = _ZONE.sub("", text.strip()[:100].replace("\N{MINUS SIGN}", "-"), count=1)
     found = _YEAR_FIRST.match(written)
@@ -149,6 +156,7 @@ def category_name(name: str) -> str:
 
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/{1,3}")
+_PLAIN_PATH: Final = re.compile(r"\w[\w. -]*(?:/\w[\w. -]*)*")
 
 
 def image_name(name: str) -> tuple[str, str | None]:
@@ -161,6 +169,8 @@ def image_name(name: str) -> tuple[str, str | None]:
         >>> image_name(r"reef\a.png"), image_name("https://host.org/reef/a%20b.png?size=9")
         (('reef/a.png', None), ('a b.png', 'https://host.org/reef/a%20b.png?size=9'))
     """
+    if _PLAIN_PATH.fullmatch(name):  # nearly all are
+        return name, None
     shown = repr(shortened(name, 80))
     scheme = _SCHEME.match(name)
     if scheme and scheme[1].casefold() in ("http", "https"):

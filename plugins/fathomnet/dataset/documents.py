@@ -173,16 +173,18 @@ def sample_document(
     prefix = id_prefix("box", split)
     labels: list[Document] = []
     for box in image.boxes:
-        label: Document = {"_id": lasting_id(prefix, box.annotation_id)}
+        box_id = lasting_id(prefix, box.annotation_id)
+        others = dict(box.others)
+        label: Document
         # In FiftyOne's own order: MongoDB holds documents of another order unequal.
         if crops_field:
-            label |= {"_cls": "Classification", "tags": [], "label": box.label}
-            others = dict(box.others)
+            label = {"_id": box_id, "_cls": "Classification", "tags": [], "label": box.label}
             if "confidence" in others:
                 label["confidence"] = others.pop("confidence")
-            label |= {ANNOTATION_ID: box.annotation_id, **others}
+            label[ANNOTATION_ID] = box.annotation_id
         else:
-            label |= {
+            label = {
+                "_id": box_id,
                 "_cls": "Detection",
                 "attributes": {},
                 "tags": [],
@@ -191,8 +193,8 @@ def sample_document(
                 ANNOTATION_ID: box.annotation_id,
                 "area": box.area,
                 "iscrowd": box.iscrowd,
-                **dict(box.others),
             }
+        label.update(others)
         if box.label is None:
             del label["label"]
         labels.append(label)

@@ -1,12 +1,13 @@
 """Where the images of a split came from: what ``ingest_dataset`` keeps, and who reads it."""
 
 import base64
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+
+from pydantic_core import from_json, to_json
 
 from ..catalog import Catalog, ImageRecord
 from ..catalog.licences import LicenceId
@@ -261,9 +262,9 @@ def keep_boxes(dataset: Any, split: str, images: Iterable[ImageRecord]) -> None:
         for image in images
         if image.boxes
     ]
-    content = json.dumps({"labels": list(numbers), "images": rows})
+    content = to_json({"labels": list(numbers), "images": rows})
     # FiftyOne looks at every value of a result before it saves it: one text is one look.
-    text = base64.b64encode(zlib.compress(content.encode(), 1)).decode()
+    text = base64.b64encode(zlib.compress(content, 1)).decode()
     key = ingest_run_key(split)
     results = dataset.init_run_results(key, boxes=text)
     dataset.save_run_results(key, results, overwrite=True, cache=False)
@@ -280,7 +281,7 @@ def read_kept_boxes(dataset: Any, split: str) -> dict[str, IngestedBox] | None:
     text = getattr(results, "boxes", None)
     if text is None:
         return None
-    content = json.loads(zlib.decompress(base64.b64decode(text)))
+    content = from_json(zlib.decompress(base64.b64decode(text)))
     labels, of_sample, of_box = (
         content["labels"],
         id_prefix("sample", split),

@@ -121,9 +121,10 @@ def gives_away(url: str) -> bool:
         >>> gives_away("https://host.org/a.png?width=9")
         False
     """
-    _, *parameters = _QUERY.split(url)
-    named = parse_qsl("&".join(parameters), keep_blank_values=True) if parameters else []
-    return any(_SECRET.search(name) for name, _ in named)
+    if "?" not in url and "#" not in url:
+        return False
+    parameters = "&".join(_QUERY.split(url)[1:])
+    return any(_SECRET.search(name) for name, _ in parse_qsl(parameters, keep_blank_values=True))
 
 
 def lasting_url(url: str) -> str:

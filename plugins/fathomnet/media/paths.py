@@ -75,7 +75,7 @@ def files_in(folder: Path, file_names: Iterable[str]) -> frozenset[str]:
         file_names: relative paths below it.
     """
     present: set[str] = set()
-    for below in {PurePosixPath(name).parent for name in file_names}:
+    for below in map(PurePosixPath, {name.rpartition("/")[0] for name in file_names}):
         with (
             suppress(FileNotFoundError, NotADirectoryError, PermissionError),
             os.scandir(folder / below) as entries,
