@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -60,3 +61,13 @@ def run_step(module: str, arguments: list[str], environment: dict[str, str]) -> 
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip().splitlines()[-1]
+
+
+def processor_seconds() -> float:
+    """Of this process, of those it started and that have ended, and of the database server."""
+    import fiftyone.core.odm as foo
+
+    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    server = foo.get_db_conn().command("serverStatus")["extra_info"]
+    of_server: int = server["user_time_us"] + server["system_time_us"]
+    return sum(one.ru_utime + one.ru_stime for one in own) + of_server / 1e6

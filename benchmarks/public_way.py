@@ -28,7 +28,7 @@ from fathomnet_voxel51.labels.ranks import rank_attributes
 from fathomnet_voxel51.taxonomy import load_taxonomy
 
 from benchmarks import ours, plain
-from benchmarks.database import private_run, run_step
+from benchmarks.database import private_run, processor_seconds, run_step
 from benchmarks.job import Inputs, Job
 from demo.synthetic import write_catalog, write_predictions_csv
 
@@ -130,7 +130,6 @@ def _connected(way: str) -> Iterator[None]:
 
 def _measure(way: str, stage: str) -> dict[str, float]:
     import fiftyone as fo
-    import fiftyone.core.odm as foo
 
     inputs = _inputs(way)
     if stage == "ingest" and fo.dataset_exists(inputs.dataset):
@@ -138,17 +137,12 @@ def _measure(way: str, stage: str) -> dict[str, float]:
     if way in ("collection", "proxied") and not door.way().is_open:
         raise RuntimeError(door.way().reason)
 
-    def processor() -> float:
-        server = foo.get_db_conn().command("serverStatus")["extra_info"]
-        micros = server["user_time_us"] + server["system_time_us"]
-        return time.process_time() + float(micros) / 1e6
-
     job = _job(way, stage, inputs)
-    started, worked = time.perf_counter(), processor()
+    started, worked = time.perf_counter(), processor_seconds()
     made = job()
     return {
         "made": made,
-        "processor": processor() - worked,
+        "processor": processor_seconds() - worked,
         "seconds": time.perf_counter() - started,
     }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from fathomnet_voxel51.parameters import OPERATORS, RunWorkflow
 from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.workflow import run_workflow
 
+from benchmarks.database import processor_seconds
 from benchmarks.memory import count_peak_from_here, peak_mb
 from benchmarks.scale.place import DATASET, Place
 from benchmarks.scale.stages import STAGE_OF, Stage
@@ -48,7 +48,7 @@ def _measure(stage: Stage, place: Place) -> Measured:
         importlib.import_module(library)
     dataset = fo.load_dataset(DATASET) if fo.dataset_exists(DATASET) else None
     count_peak_from_here()
-    before, worked = peak_mb(), _processor_seconds()
+    before, worked = peak_mb(), processor_seconds()
     start = time.perf_counter()
     result: Any
     if stage.of_crops:
@@ -58,7 +58,7 @@ def _measure(stage: Stage, place: Place) -> Measured:
         workflow = RunWorkflow.model_validate({"stages": [name], name: values})
         result = run_workflow(workflow, dataset)[name]
     seconds = time.perf_counter() - start
-    worked = _processor_seconds() - worked
+    worked = processor_seconds() - worked
     peak = peak_mb()
     made = stage.made(result)
     if stage.all_of and made != getattr(place, stage.all_of):
@@ -73,16 +73,6 @@ def _measure(stage: Stage, place: Place) -> Measured:
         **_of_the_database(),
         "files_mb": sum(_size(path) for path in place.made_of_stages) / _MB,
     }
-
-
-def _processor_seconds() -> float:
-    """Of this process, of those it started and that have ended, and of the database server."""
-    import fiftyone.core.odm as foo
-
-    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    server = foo.get_db_conn().command("serverStatus")["extra_info"]
-    of_server: int = server["user_time_us"] + server["system_time_us"]
-    return sum(one.ru_utime + one.ru_stime for one in own) + of_server / 1e6
 
 
 def _of_the_database() -> Measured:

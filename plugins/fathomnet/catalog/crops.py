@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from math import isnan
 from pathlib import Path
 from posixpath import commonpath, dirname
@@ -36,7 +37,7 @@ from ..prediction_files.rows import CONFIDENCE, MOST_ROWS, csv_lines
 from ..text import counted, listed, shortened
 from .catalog import BoxRecord, Catalog, ImageRecord
 from .coco import LARGEST_SIDE
-from .dives import parse_dive, parse_time
+from .dives import DiveOrigin, parse_dive, parse_time
 from .values import (
     Members,
     category_name,
@@ -389,6 +390,8 @@ class _Reader:
 
     def once(self, values: Sequence[object], what: str) -> None:
         """Finds values that an earlier row has, except for empty ones."""
+        if len(set(values)) == len(values):
+            return
         first: dict[object, int] = {}
         for row, value in enumerate(values):
             if value not in ("", None) and first.setdefault(value, row) != row:
@@ -492,30 +495,51 @@ class _Reader:
         """What of a crop does not concern its label, in the order of ``ImageRecord``."""
         columns = {name: self.texts(self.of_image.get(name)) for name in _OF_IMAGE}
         found: list[Origin] = []
-        for row, url in enumerate(urls):
-            cells = {name: column[row] for name, column in columns.items()}
-            sides = [whole_number(cells[name]) for name in ("width", "height")]
+        for row, (url, width, height, date, vehicle, dive, source_url) in enumerate(
+            zip(urls, *columns.values(), strict=True)
+        ):
+            sides = [
+                self._side(row, name, text)
+                for name, text in (("width", width), ("height", height))
+                if text
+            ]
             source, captured = url or None, None
-            for name, side in zip(("width", "height"), sides, strict=True):
-                if cells[name] and not 0 < (side or 0) <= LARGEST_SIDE:
-                    problem = f"should be pixels, not {shortened(cells[name], 40)!r}"
-                    self.faults.add(f"{self.place(row)}, {self.of_image[name]}", problem)
             try:
-                source = source or web_url(cells["source_url"])
+                source = source or web_url(source_url)
             except ValueError as error:
                 self.faults.add(f"{self.place(row)}, {self.of_image['source_url']}", str(error))
             try:
-                captured = parse_date(cells["date_captured"])
+                captured = parse_date(date) if date else None
             except ValueError as error:
                 place = f"{self.place(row)}, {self.of_image['date_captured']}"
                 self.notes.add(place, str(error), "dates left out")
-            # One side alone is no size.
-            width, height = (side or 0 for side in sides) if all(sides) else (0, 0)
-            said = parse_dive(source)
-            vehicle, dive = cells["vehicle"] or said.vehicle, cells["dive"] or said.dive
-            captured = captured or parse_time(source)
-            found.append((width, height, source, captured, vehicle, dive))
+            said, stamp = _said_by(source)
+            found.append(
+                (
+                    # One side alone is no size.
+                    *(sides if len(sides) == 2 and all(sides) else (0, 0)),
+                    source,
+                    captured or stamp,
+                    vehicle or said.vehicle,
+                    dive or said.dive,
+                )
+            )
         return found
+
+    def _side(self, row: int, name: str, text: str) -> int:
+        """A width or a height in pixels; 0 where it is none, which is a fault."""
+        side = whole_number(text) or 0
+        if not 0 < side <= LARGEST_SIDE:
+            problem = f"should be pixels, not {shortened(text, 40)!r}"
+            self.faults.add(f"{self.place(row)}, {self.of_image[name]}", problem)
+            return 0
+        return side
+
+
+@lru_cache(maxsize=256)  # an image has many crops, on rows that follow each other
+def _said_by(url: str | None) -> tuple[DiveOrigin, datetime | None]:
+    """The dive and the time that a URL names."""
+    return parse_dive(url), parse_time(url)
 
 
 def _typed(cells: Sequence[object], has_types: bool) -> list[object]:

@@ -13,8 +13,9 @@ from urllib.parse import unquote
 
 _ROOT = "framegrabs"
 _PATH = re.compile(r"https?://[^/?#]+/([^?#]*)", re.IGNORECASE)
-# An encoded dot or slash, or a segment that is empty, "." or "..".
-_MISLEADING = re.compile(r"%2[ef]|(?:^|/)\.{0,2}(?:/|$)", re.IGNORECASE)
+_ENCODED = re.compile(r"%2[efEF]")
+"""A dot or a slash."""
+_NOWHERE = frozenset(("", ".", ".."))
 _VEHICLE = re.compile(r"[^\W_][\w .'()-]{0,63}")
 _DIVE = re.compile(r"[0-9]{1,8}")
 _STAMP = re.compile(r"([0-9]{8}T[0-9]{6})(?:\.([0-9]{1,9}))?Z(?=[-.]|$)")
@@ -99,12 +100,14 @@ def parse_time(url: str | None) -> datetime | None:
     return moment.replace(microsecond=int((stamp[2] or "").ljust(6, "0")[:6]))
 
 
-def _segments(url: str | None) -> list[str]:
+@lru_cache(maxsize=4)  # of one image its dive and its time are asked
+def _segments(url: str | None) -> tuple[str, ...]:
     """The segments of an http(s) URL's path, still encoded; none if they could mislead."""
     found = _PATH.match(url) if url and url.isprintable() else None
-    if found is None or _MISLEADING.search(found[1]):
-        return []
-    return found[1].split("/")
+    if found is None or _ENCODED.search(found[1]):
+        return ()
+    segments = tuple(found[1].split("/"))
+    return segments if _NOWHERE.isdisjoint(segments) else ()
 
 
 def dive_name(vehicle: str | None, dive: str | None, source_url: str | None) -> str | None:

@@ -266,8 +266,12 @@ class Fields:
 
     def of(self, others: Mapping[str, Any]) -> Members:
         """The values of a record, each of its field's type."""
-        members = ((self.names.get(name), value) for name, value in _scalars(others))
-        return tuple((name, self.kinds[name](value)) for name, value in members if name)
+        names, kinds = self.names, self.kinds
+        return tuple(
+            (names[member], kinds[names[member]](value))
+            for member, value in _scalars(others)
+            if member in names
+        )
 
 
 def read_fields(
@@ -345,5 +349,7 @@ def one_line(text: str) -> str:
         >>> one_line("Monterey Bay\n  Aquarium")
         'Monterey Bay Aquarium'
     """
+    if len(text) <= LONGEST_TEXT and text.isprintable():
+        return " ".join(text.split())
     printable = "".join(sign if sign.isprintable() else " " for sign in text[: 2 * LONGEST_TEXT])
     return shortened(" ".join(printable.split()), LONGEST_TEXT)

@@ -327,13 +327,16 @@ def ids_in(view: Any, patches_field: str) -> Columns:
 def image_dives(dataset: Any) -> list[str | None]:
     """The name of the dive of each image of a dataset or view; see ``dive_name``."""
     names = ("vehicle", "dive", "source_url")
-    there = [name for name in names if dataset.get_field(name) is not None]
+    return [dive_name(*image.values()) for image in image_values(dataset, names)]
+
+
+def image_values(dataset: Any, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The values of each image of a dataset or view by name, None for fields that it lacks."""
+    names = tuple(names)
+    there = [name for name in names if name != "id" and dataset.get_field(name) is not None]
     # One look at the samples: each further one would take as long again.
     ids, *values = dataset.values(["id", *there])
-    origin = {**dict.fromkeys(names, [None] * len(ids)), **dict(zip(there, values, strict=True))}
-    return [dive_name(*one) for one in zip(*origin.values(), strict=True)]
-
-
-def field_values(dataset: Any, name: str, count: int) -> list[Any]:
-    """A field's value for each of ``count`` images; all None if there is no such field."""
-    return list(dataset.values(name)) if dataset.get_field(name) is not None else [None] * count
+    found = {"id": ids, **dict(zip(there, values, strict=True))}
+    nothing = [None] * len(ids)
+    for row in zip(*(found.get(name, nothing) for name in names), strict=True):
+        yield dict(zip(names, row, strict=True))

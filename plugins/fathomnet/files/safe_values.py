@@ -11,7 +11,8 @@ LARGEST_ID = 2**63 - 1
 LONGEST_SEGMENT = 255
 """Bytes that common file systems accept in a file name."""
 
-_PLAIN = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}")
+_SEGMENT = rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}"
+_PLAIN = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)

@@ -339,7 +339,7 @@ def _outcome(
     samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
         [fo.Count(), fo.Count(path), fo.Count(f"{path}.label")]
     )
-    repeated = sum(count_repeats(plan.images) for plan in plans)
+    repeated = sum(count_repeats(plan.images) for plan in plans if not plan.crops_field)
     if repeated:
         save_repeats_view(dataset)
     return IngestResult(

@@ -286,7 +286,7 @@ def _instead(folder: Path, expected: str, known: set[str]) -> str:
     """What a folder holds in place of an image."""
     if not folder.is_dir():
         return ", which is not there"
-    names = {PurePosixPath(path).name for path in known}
+    names = {path.rpartition("/")[2] for path in known}
     other = min((path.name for path in folder.iterdir() if path.name not in names), default="")
     seen = f"found {shortened(other, 80)}" if other else "found no other file"
     return f": expected {shortened(expected, 80)}, {seen}"

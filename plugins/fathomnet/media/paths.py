@@ -98,22 +98,23 @@ def similar_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
     Returns:
         By name, the path below the folder.
     """
-    entries: dict[Path, dict[str, set[str]]] = {}
+    entries: dict[tuple[str, ...], dict[str, set[str]]] = {}
 
-    def similar(place: Path, name: str) -> str | None:
-        if place not in entries:
-            of_place = entries[place] = {}
+    def similar(above: tuple[str, ...], name: str) -> str | None:
+        if above not in entries:
+            of_place = entries[above] = {}
             with suppress(OSError):
-                for entry in place.iterdir():
+                for entry in folder.joinpath(*above).iterdir():
                     of_place.setdefault(_plain(entry.name), set()).add(entry.name)
-        found = entries[place].get(_plain(name), set())
+        there = entries[above]
+        found = there.get(_plain(name), set()) if there else set()
         return next(iter(found)) if len(found) == 1 else None
 
     paths: dict[str, list[str]] = {}
     for name in names:
         steps: list[str] = []
-        for part in PurePosixPath(name).parts:
-            step = similar(folder.joinpath(*steps), part)
+        for part in name.split("/"):
+            step = similar(tuple(steps), part)
             if step is None:
                 break
             steps.append(step)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
 from posixpath import dirname
 from typing import Any, ClassVar, Final, Literal
 
-from ..dataset.columns import dataset_of, field_values, image_dives
+from ..catalog.dives import dive_name
+from ..dataset.columns import dataset_of, image_values
 from ..dataset.records import read_record
 from ..errors import Fault, InputError
 from ..garbage_collector import collector_paused
@@ -94,36 +95,41 @@ class Grouping:
             raise InputError(RUN_KEY, [Fault("pattern", problem)])
         return cls(by, pattern, field)
 
-    def names(self, dataset: Any) -> list[str]:
-        """The name of each image's group; see ``NOTHING_KNOWN``."""
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of an image that its group is named by."""
         if self.by == "dive":
-            return [dive or NOTHING_KNOWN for dive in image_dives(dataset)]
-        count = dataset.count()
+            return ("vehicle", "dive", "source_url")
         if self.by == "field":
-            values = field_values(dataset, self.field, count)
-            return [NOTHING_KNOWN if one in (None, "") else str(one) for one in values]
-        columns = {
-            name: field_values(dataset, name, count)
-            for name in ("file_name", "source_url", "filepath", "vehicle", "date_captured")
-        }
-        groups = []
-        for row in zip(*columns.values(), strict=True):
-            image = dict(zip(columns, row, strict=True))
-            # Where it is or was, as far as that is known; what the annotations say comes first.
-            known = (image[name] for name in ("file_name", "source_url", "filepath"))
-            places = [str(place).split("?", 1)[0] for place in known if place]
-            if self.by == "folder":
-                group = next(filter(None, map(dirname, places)), "")
-            elif self.by == "day":
-                moment = image["date_captured"]
-                day = moment.date().isoformat() if moment else ""
-                group = f"{image['vehicle']} {day}" if day and image["vehicle"] else day
-            else:
-                matches = (re.search(self.pattern, place) for place in places)
-                match = next(filter(None, matches), None)
-                group = (" ".join(filter(None, match.groups())) or match.group()) if match else ""
-            groups.append(group or NOTHING_KNOWN)
-        return groups
+            return (self.field,)
+        return ("file_name", "source_url", "filepath", "vehicle", "date_captured")
+
+    def name_of(self, image: Mapping[str, Any]) -> str:
+        """The name of an image's group, by the values of ``fields``; see ``NOTHING_KNOWN``."""
+        if self.by == "dive":
+            name = dive_name(image["vehicle"], image["dive"], image["source_url"])
+            return name or NOTHING_KNOWN
+        if self.by == "field":
+            value = image[self.field]
+            return NOTHING_KNOWN if value in (None, "") else str(value)
+        # Where it is or was, as far as that is known; what the annotations say comes first.
+        known = (image[name] for name in ("file_name", "source_url", "filepath"))
+        places = [str(place).split("?", 1)[0] for place in known if place]
+        if self.by == "folder":
+            group = next(filter(None, map(dirname, places)), "")
+        elif self.by == "day":
+            moment = image["date_captured"]
+            day = moment.date().isoformat() if moment else ""
+            group = f"{image['vehicle']} {day}" if day and image["vehicle"] else day
+        else:
+            matches = (re.search(self.pattern, place) for place in places)
+            match = next(filter(None, matches), None)
+            group = (" ".join(filter(None, match.groups())) or match.group()) if match else ""
+        return group or NOTHING_KNOWN
+
+    def names(self, dataset: Any) -> list[str]:
+        """The name of each image's group."""
+        return list(map(self.name_of, image_values(dataset, self.fields)))
 
 
 def grouping_of(dataset: Any) -> Grouping:
@@ -226,6 +232,7 @@ class Images:
     dives: list[str]
     duplicates: list[int | None]
     names: list[Name]
+    keys: list[list[str]]
 
     def leaks(self, tags: Sequence[frozenset[str]] | None = None) -> tuple[Leak, ...]:
         """What each two sides share, by these tags or else those that the images have."""
@@ -260,12 +267,12 @@ class Images:
         """The names of the images of one side that are on another side too."""
         by_key: dict[str, list[int]] = defaultdict(list)
         for place in first:
-            for key in self.names[place].keys:
+            for key in self.keys[place]:
                 by_key[key].append(place)
         found = []
         for place in second:
             own = self.names[place]
-            alike = {other for key in own.keys for other in by_key.get(key, ())} - {place}
+            alike = {other for key in self.keys[place] for other in by_key.get(key, ())} - {place}
             if any(own.is_same(self.names[other]) for other in alike):
                 found.append(own.name)
         return found
@@ -286,28 +293,24 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 @collector_paused()
 def read_images(dataset: Any, grouping: Grouping) -> Images:
     """Ids, tags, dives and names of the images of a dataset or view."""
-    optional = ("file_name", "source_url", "metadata.width", "metadata.height", "date_captured")
-    known = [name for name in (*optional, DUPLICATE_GROUP) if dataset.get_field(name) is not None]
-    # One look at the samples: each further one would take as long again.
-    ids, tags, paths, *values = dataset.values(["id", "tags", "filepath", *known])
-    found = dict(zip(known, values, strict=True))
-    names, urls, widths, heights, dates, duplicates = (
-        found.get(name, [None] * len(ids)) for name in (*optional, DUPLICATE_GROUP)
-    )
+    of_names = ("filepath", "file_name", "source_url", "date_captured")
+    size = ("metadata.width", "metadata.height")
+    wanted = ("id", "tags", DUPLICATE_GROUP, *of_names, *size)
+    images = list(image_values(dataset, dict.fromkeys((*wanted, *grouping.fields))))
+    names = [
+        Name(
+            str(image["file_name"] or image["filepath"]).replace("\\", "/").rsplit("/", 1)[-1],
+            (image["source_url"] or "").split("?", 1)[0],
+            (width, height) if (width := image[size[0]]) and (height := image[size[1]]) else None,
+            image["date_captured"],
+        )
+        for image in images
+    ]
     return Images(
-        ids,
-        [frozenset(some or ()) for some in tags],
-        grouping.names(dataset),
-        duplicates,
-        [
-            Name(
-                str(name or path).replace("\\", "/").rsplit("/", 1)[-1],
-                (url or "").split("?", 1)[0],
-                (width, height) if width and height else None,
-                date,
-            )
-            for name, path, url, width, height, date in zip(
-                names, paths, urls, widths, heights, dates, strict=True
-            )
-        ],
+        [image["id"] for image in images],
+        [frozenset(image["tags"] or ()) for image in images],
+        list(map(grouping.name_of, images)),
+        [image[DUPLICATE_GROUP] for image in images],
+        names,
+        [name.keys for name in names],
     )
