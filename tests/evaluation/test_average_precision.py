@@ -128,6 +128,34 @@ def test_the_twelve_numbers_are_those_of_pycocotools(
         assert (one.boxes if one else 0) == crowds.count(0)
 
 
+@pytest.mark.parametrize("seed", [2, 5, 11])
+def test_detections_that_reach_beyond_their_image_count_as_pycocotools_counts_them(
+    tmp_path: Path, dataset_name: str, seed: int
+) -> None:
+    annotated, found = random_set(seed)
+    sizes = {image["id"]: (image["width"], image["height"]) for image in annotated["images"]}
+    rng = np.random.default_rng(seed)
+    # At the right and lower edge stands an animal of each image, and its detection beyond it.
+    for image_id, (width, height) in sizes.items():
+        side = int(rng.choice([20, 60, 120]))
+        corner = {"image_id": image_id, "category_id": 1, "area": side * side, "iscrowd": 0}
+        corner |= {"id": 1_000 + image_id, "bbox": [width - side, height - side, side, side]}
+        annotated["annotations"].append(corner)
+        reach = int(rng.integers(1, side // 2))
+        box = [width - side, height - side, side + reach, side + reach]
+        found.append({"image_id": image_id, "category_id": 1, "bbox": box, "score": 0.9})
+    _, result = evaluated(tmp_path, dataset_name, (annotated, found))
+    reference = by_pycocotools(annotated, found).stats.tolist()
+    assert as_stats(result) == pytest.approx(reference, abs=1e-6)
+    inside = [
+        one | {"bbox": [left, top, *(min(side, all_ - start) for side, all_, start in zip(
+            sides, sizes[one["image_id"]], (left, top), strict=True))]}
+        for one in found
+        for left, top, *sides in [one["bbox"]]
+    ]  # fmt: skip
+    assert by_pycocotools(annotated, inside).stats[0] > reference[0], "cut, they would score more"
+
+
 def test_either_way_gives_the_same_and_a_check_foretells_it(
     tmp_path: Path, dataset_name: str, either_way: str
 ) -> None:

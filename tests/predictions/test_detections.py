@@ -260,14 +260,14 @@ def test_what_is_of_no_image_is_counted_and_listed_and_all_of_it_is_refused(
     assert (documents(dataset, EVERYTHING), settings(dataset)) == before
 
 
-def test_boxes_are_cut_at_the_edge_and_it_is_said(dataset: Any, tmp_path: Path) -> None:
+def test_boxes_beyond_the_edge_stay_as_they_are_and_it_is_said(dataset: Any, tmp_path: Path) -> None:
     text = HEADER_2026 + "1,11,5,-20,10,40,20,0.5\n2,12,5,190,90,20,20,0.25\n"
     path = as_text("submission.csv", text)(tmp_path)
     result = import_predictions(dataset, str(path), field=FIELD)
     assert any("2 boxes reach beyond the image" in note for note in result.notes)
     found = dataset.match({"split": "test"}).values(f"{FIELD}.detections.bounding_box")
-    assert found[0] == [pytest.approx([0, 0.1, 0.1, 0.2])]
-    assert found[1] == [pytest.approx([0.95, 0.9, 0.05, 0.1])]
+    assert found[0] == [pytest.approx([-0.1, 0.1, 0.2, 0.2])]
+    assert found[1] == [pytest.approx([0.95, 0.9, 0.1, 0.2])]
 
 
 def test_classes_of_no_taxon_are_taken_as_the_file_names_them_and_told(

@@ -564,7 +564,8 @@ ELSEWHERE_TOLD: Final = 5
 def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> PlacedBoxes:
     """Finds the image of each box, by its id, the name of its file, or that without its ending.
 
-    Boxes that reach beyond their image are cut at its edge, as those of catalogs are.
+    Boxes that reach beyond their image stay as the file has them, since their scores are to be
+    those that any other scorer of the file gives.
 
     Args:
         boxes: what was read.
@@ -580,10 +581,10 @@ def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> Placed
     ]
     owners = np.array([found[image][0] for image in boxes.images], np.intp)
     sizes = np.array([*images.sizes, (0, 0)], np.float64)[owners]
-    placed, excess = _cut(boxes, sizes)
+    placed, excess, is_outside = _relative(boxes, sizes)
     there = owners >= 0
     unmeasured = there & ~np.isfinite(excess)
-    outside = there & ~unmeasured & (placed[:, 2:] <= 0).any(axis=1)
+    outside = there & ~unmeasured & is_outside
 
     faulty = list(boxes.rejected)
     for row in np.flatnonzero(unmeasured | outside).tolist():
@@ -603,7 +604,7 @@ def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> Placed
     # Some programs round: what reaches out by less than a thousandth is not worth a word.
     if far := int((sound & (excess > 1e-3)).sum()):
         reach = ("box reaches", "boxes reach")
-        notes.append(f"{counted(far, *reach)} beyond the image and were cut at its edge")
+        notes.append(f"{counted(far, *reach)} beyond the image, and stay as the file has them")
     absent = [_told(image) for image, (place, _) in found.items() if place < 0]
     if absent:
         none = f"{counted(len(absent), 'image', 'images')} of the file could not be matched"
@@ -618,27 +619,24 @@ def place_boxes(boxes: DetectedBoxes, images: KnownImages, split: str) -> Placed
     )
 
 
-def _cut(
+def _relative(
     boxes: DetectedBoxes, sizes: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Rectangles relative to their images and cut at their edges.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Rectangles relative to their images.
 
     Args:
         boxes: what was read.
         sizes: (boxes, 2) width and height of the image of each; 0 where they are unknown.
 
     Returns:
-        (boxes, 4) the parts inside, without a width or height where there is none; and (boxes,)
-        how far each reached out, as a share of the image, NaN where its size would be needed.
+        (boxes, 4) the rectangles; (boxes,) how far each reaches out, as a share of the image, NaN
+        where its size would be needed; and (boxes,) whether it lies wholly outside.
     """
     sides = np.tile(np.where(sizes > 0, sizes, np.nan), 2)
     relative = boxes.rectangles if boxes.is_relative else boxes.rectangles / sides
     first, last = relative[:, :2], relative[:, :2] + relative[:, 2:]
     excess = np.hstack([-first, last - 1]).max(axis=1, initial=-np.inf)
-    begin = np.maximum(first, 0)
-    inside = np.hstack([begin, np.minimum(last, 1) - begin])
-    # What lies inside keeps every bit, so that scores are those of the file.
-    return np.where(excess[:, None] > 0, inside, relative), excess
+    return relative, excess, ((first >= 1) | (last <= 0)).any(axis=1)
 
 
 def refuse_boxes(

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any, Final
 
 from ..dataset import columns
@@ -153,6 +152,12 @@ class Content:
                 yield place, label, rectangle
 
 
+def _column(documents: Sequence[Any], name: str, *below: str) -> list[Any]:
+    """What is at a path of each document, such as metadata.width; any part may be missing."""
+    values = [document.get(name) for document in documents]
+    return _column([value or {} for value in values], *below) if below else values
+
+
 @collector_paused()
 def read_content(dataset: Any) -> Content:
     """Reads everything that a data card counts, in the order of the dataset."""
@@ -166,14 +171,7 @@ def read_content(dataset: Any) -> Content:
     labels = (box.get("label") for some in every for box in some)
     return Content(
         [str(image["_id"]) for image in images],
-        {
-            # A path such as metadata.width, where any part may be absent or None.
-            name: [
-                reduce(lambda part, key: (part or {}).get(key), name.split("."), image)
-                for image in images
-            ]
-            for name in IMAGE
-        },
+        {name: _column(images, *name.split(".")) for name in IMAGE},
         [[box.get("label") for box in some] for some in boxes],
         [[box.get("bounding_box") or () for box in some] for some in boxes],
         [[is_example(box) for box in some] for some in boxes],

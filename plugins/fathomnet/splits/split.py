@@ -99,11 +99,11 @@ class _Search:
 
     def __init__(self, groups: Sequence[Group], share: float) -> None:
         self._groups = groups
-        self._share = share
         self._boxes: dict[str, int] = {}
         for group in groups:
             for concept, count in group.boxes.items():
                 self._boxes[concept] = self._boxes.get(concept, 0) + count
+        self._wanted = {concept: share * count for concept, count in self._boxes.items()}
         self.images = sum(group.images for group in groups)
         self.wanted = share * self.images
         self.chosen: list[bool] = []
@@ -112,6 +112,7 @@ class _Search:
         self.chosen = chosen
         self._has_images = 0
         self._has_boxes = dict.fromkeys(self._boxes, 0)
+        self._costs = {concept: self._cost(concept, 0) for concept in self._boxes}
         for group, is_chosen in zip(self._groups, chosen, strict=True):
             if is_chosen:
                 self._count(group, 1)
@@ -148,18 +149,18 @@ class _Search:
         steps: dict[str, int] = {}
         images = self._has_images
         for index in move:
-            step = -1 if self.chosen[index] else 1
-            images += step * self._groups[index].images
-            for concept, count in self._groups[index].boxes.items():
-                steps[concept] = steps.get(concept, 0) + step * count
+            images += (-1 if self.chosen[index] else 1) * self._groups[index].images
         if not 0 < images < self.images:
             return False
         if most_missed is not None and abs(images - self.wanted) > most_missed:
             return False
         change = self._image_cost(images) - self._image_cost(self._has_images)
+        for index in move:
+            step = -1 if self.chosen[index] else 1
+            for concept, count in self._groups[index].boxes.items():
+                steps[concept] = steps.get(concept, 0) + step * count
         for concept, count in steps.items():
-            has = self._has_boxes[concept]
-            change += self._cost(concept, has + count) - self._cost(concept, has)
+            change += self._cost(concept, self._has_boxes[concept] + count) - self._costs[concept]
         if change > -_LEAST_GAIN:
             return False
         for index in move:
@@ -171,15 +172,15 @@ class _Search:
         self._has_images += step * group.images
         for concept, count in group.boxes.items():
             self._has_boxes[concept] += step * count
+            self._costs[concept] = self._cost(concept, self._has_boxes[concept])
 
     def _image_cost(self, images: int) -> float:
         missed = (images - self.wanted) / (TOLERANCE * self.images)
         return _SHARE_WEIGHT * missed * missed
 
     def _cost(self, concept: str, boxes: int) -> float:
-        in_all = self._boxes[concept]
-        wanted = self._share * in_all
-        lost = _LOST_CONCEPT if boxes == in_all else 0.0
+        wanted = self._wanted[concept]
+        lost = _LOST_CONCEPT if boxes == self._boxes[concept] else 0.0
         return (boxes - wanted) ** 2 / (wanted + 1) + lost
 
 
