@@ -260,7 +260,9 @@ def test_what_is_of_no_image_is_counted_and_listed_and_all_of_it_is_refused(
     assert (documents(dataset, EVERYTHING), settings(dataset)) == before
 
 
-def test_boxes_beyond_the_edge_stay_as_they_are_and_it_is_said(dataset: Any, tmp_path: Path) -> None:
+def test_boxes_beyond_the_edge_stay_as_they_are_and_it_is_said(
+    dataset: Any, tmp_path: Path
+) -> None:
     text = HEADER_2026 + "1,11,5,-20,10,40,20,0.5\n2,12,5,190,90,20,20,0.25\n"
     path = as_text("submission.csv", text)(tmp_path)
     result = import_predictions(dataset, str(path), field=FIELD)

@@ -390,7 +390,8 @@ class _Reader:
 
     def once(self, values: Sequence[object], what: str) -> None:
         """Finds values that an earlier row has, except for empty ones."""
-        if len(set(values)) == len(values):
+        given = [value for value in values if value not in ("", None)]
+        if len(set(given)) == len(given):
             return
         first: dict[object, int] = {}
         for row, value in enumerate(values):
@@ -445,6 +446,8 @@ class _Reader:
     def labels(self, meaning: str, spell: Callable[[str], str | None]) -> Sequence[str | None]:
         """The names in a column; None for an empty cell."""
         header = self.headers.get(meaning)
+        if header is None:
+            return [None] * len(self.table.numbers)
         judged: dict[str, str | None] = {"": None}
         found = []
         for row, text in enumerate(self.texts(header)):
@@ -464,6 +467,8 @@ class _Reader:
     def shares(self, meaning: str) -> list[float | None]:
         """The numbers from 0 to 1 in a column; None for an empty cell."""
         header = self.headers.get(meaning)
+        if header is None:
+            return [None] * len(self.table.numbers)
         found: list[float | None] = []
         for row, text in enumerate(self.texts(header)):
             value = number_of(text) if text else None

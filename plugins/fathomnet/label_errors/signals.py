@@ -206,11 +206,11 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     images = owners[labelled.rows[has]]
     if not index.patches_field:
         # Crops out of one image know it by its address.
-        sources = image_values(dataset, ("source_url",))
+        addresses = image_values(dataset, ("source_url",))
         first: dict[str, int] = {}
         frames = [
-            first.setdefault(source["source_url"] or sample, place)
-            for place, (source, sample) in enumerate(zip(sources, samples, strict=True))
+            first.setdefault(image["source_url"] or sample, place)
+            for place, (image, sample) in enumerate(zip(addresses, samples, strict=True))
         ]
         images = np.array(frames, np.intp)[images]
     if len(np.unique(images)) < 2:
