@@ -636,8 +636,7 @@ def _relative(
     relative = boxes.rectangles if boxes.is_relative else boxes.rectangles / sides
     first, last = relative[:, :2], relative[:, :2] + relative[:, 2:]
     excess = np.hstack([-first, last - 1]).max(axis=1, initial=-np.inf)
-    is_outside: npt.NDArray[np.bool_] = np.logical_or(first >= 1, last <= 0).any(axis=1)
-    return relative, excess, is_outside
+    return relative, excess, np.hstack([first - 1, -last]).max(axis=1, initial=-np.inf) >= 0
 
 
 def refuse_boxes(
