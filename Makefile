@@ -150,6 +150,7 @@ bench: install
 	$(BIN)/python -m benchmarks.relabelling
 	$(BIN)/python -m benchmarks.reviewing
 	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.crops
 	$(BIN)/python -m benchmarks.media
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.embeddings

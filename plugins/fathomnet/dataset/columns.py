@@ -327,16 +327,18 @@ def ids_in(view: Any, patches_field: str) -> Columns:
 def image_dives(dataset: Any) -> list[str | None]:
     """The name of the dive of each image of a dataset or view; see ``dive_name``."""
     names = ("vehicle", "dive", "source_url")
-    return [dive_name(*image.values()) for image in image_values(dataset, names)]
+    columns = image_columns(dataset, names)
+    return [dive_name(*one) for one in zip(*(columns[name] for name in names), strict=True)]
 
 
-def image_values(dataset: Any, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The values of each image of a dataset or view by name, None for fields that it lacks."""
-    names = tuple(names)
-    there = [name for name in names if name != "id" and dataset.get_field(name) is not None]
+def image_columns(dataset: Any, names: Iterable[str]) -> dict[str, list[Any]]:
+    """The values of all images of a dataset or view by field, and their ids.
+
+    A field that there is not has None for each.
+    """
+    names = dict.fromkeys(names)
+    there = [name for name in names if dataset.get_field(name) is not None]
     # One look at the samples: each further one would take as long again.
     ids, *values = dataset.values(["id", *there])
-    found = {"id": ids, **dict(zip(there, values, strict=True))}
-    nothing = [None] * len(ids)
-    for row in zip(*(found.get(name, nothing) for name in names), strict=True):
-        yield dict(zip(names, row, strict=True))
+    found = dict(zip(there, values, strict=True))
+    return {"id": ids, **{name: found.get(name) or [None] * len(ids) for name in names}}

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.columns import boxes_in, image_values, read_images
+from ..dataset.columns import boxes_in, image_columns, read_images
 from ..dataset.schema import labels_path, pictured
 from ..dataset.vectors import read_vectors, vector_path
 from ..errors import DatasetError, Fault, InputError
@@ -206,11 +206,11 @@ def read_looks(dataset: Any, sources: Sources, labelled: Labelled) -> Looks | No
     images = owners[labelled.rows[has]]
     if not index.patches_field:
         # Crops out of one image know it by its address.
-        addresses = image_values(dataset, ("source_url",))
+        urls = image_columns(dataset, ("source_url",))["source_url"]
         first: dict[str, int] = {}
         frames = [
-            first.setdefault(image["source_url"] or sample, place)
-            for place, (image, sample) in enumerate(zip(addresses, samples, strict=True))
+            first.setdefault(url or sample, place)
+            for place, (url, sample) in enumerate(zip(urls, samples, strict=True))
         ]
         images = np.array(frames, np.intp)[images]
     if len(np.unique(images)) < 2:

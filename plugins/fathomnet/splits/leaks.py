@@ -15,7 +15,7 @@ from posixpath import dirname
 from typing import Any, ClassVar, Final, Literal
 
 from ..catalog.dives import dive_name
-from ..dataset.columns import dataset_of, image_values
+from ..dataset.columns import dataset_of, image_columns
 from ..dataset.records import read_record
 from ..errors import Fault, InputError
 from ..garbage_collector import collector_paused
@@ -104,32 +104,32 @@ class Grouping:
             return (self.field,)
         return ("file_name", "source_url", "filepath", "vehicle", "date_captured")
 
-    def name_of(self, image: Mapping[str, Any]) -> str:
-        """The name of an image's group, by the values of ``fields``; see ``NOTHING_KNOWN``."""
+    def names(self, columns: Mapping[str, Sequence[Any]]) -> list[str]:
+        """The name of each image's group, by the columns of ``fields``; see ``NOTHING_KNOWN``."""
         if self.by == "dive":
-            name = dive_name(image["vehicle"], image["dive"], image["source_url"])
-            return name or NOTHING_KNOWN
+            origins = zip(*(columns[name] for name in self.fields), strict=True)
+            return [dive_name(*origin) or NOTHING_KNOWN for origin in origins]
         if self.by == "field":
-            value = image[self.field]
-            return NOTHING_KNOWN if value in (None, "") else str(value)
-        # Where it is or was, as far as that is known; what the annotations say comes first.
-        known = (image[name] for name in ("file_name", "source_url", "filepath"))
-        places = [str(place).split("?", 1)[0] for place in known if place]
-        if self.by == "folder":
-            group = next(filter(None, map(dirname, places)), "")
-        elif self.by == "day":
-            moment = image["date_captured"]
-            day = moment.date().isoformat() if moment else ""
-            group = f"{image['vehicle']} {day}" if day and image["vehicle"] else day
-        else:
-            matches = (re.search(self.pattern, place) for place in places)
-            match = next(filter(None, matches), None)
-            group = (" ".join(filter(None, match.groups())) or match.group()) if match else ""
-        return group or NOTHING_KNOWN
-
-    def names(self, dataset: Any) -> list[str]:
-        """The name of each image's group."""
-        return list(map(self.name_of, image_values(dataset, self.fields)))
+            values = columns[self.field]
+            return [NOTHING_KNOWN if one in (None, "") else str(one) for one in values]
+        groups = []
+        for row in zip(*(columns[name] for name in self.fields), strict=True):
+            image = dict(zip(self.fields, row, strict=True))
+            # Where it is or was, as far as that is known; what the annotations say comes first.
+            known = (image[name] for name in ("file_name", "source_url", "filepath"))
+            places = [str(place).split("?", 1)[0] for place in known if place]
+            if self.by == "folder":
+                group = next(filter(None, map(dirname, places)), "")
+            elif self.by == "day":
+                moment = image["date_captured"]
+                day = moment.date().isoformat() if moment else ""
+                group = f"{image['vehicle']} {day}" if day and image["vehicle"] else day
+            else:
+                matches = (re.search(self.pattern, place) for place in places)
+                match = next(filter(None, matches), None)
+                group = (" ".join(filter(None, match.groups())) or match.group()) if match else ""
+            groups.append(group or NOTHING_KNOWN)
+        return groups
 
 
 def grouping_of(dataset: Any) -> Grouping:
@@ -294,23 +294,24 @@ def find_leaks(dataset: Any) -> tuple[Leak, ...]:
 def read_images(dataset: Any, grouping: Grouping) -> Images:
     """Ids, tags, dives and names of the images of a dataset or view."""
     of_names = ("filepath", "file_name", "source_url", "date_captured")
-    size = ("metadata.width", "metadata.height")
-    wanted = ("id", "tags", DUPLICATE_GROUP, *of_names, *size)
-    images = list(image_values(dataset, dict.fromkeys((*wanted, *grouping.fields))))
+    wanted = ("tags", DUPLICATE_GROUP, *of_names, "metadata.width", "metadata.height")
+    columns = image_columns(dataset, (*wanted, *grouping.fields))
     names = [
         Name(
-            str(image["file_name"] or image["filepath"]).replace("\\", "/").rsplit("/", 1)[-1],
-            (image["source_url"] or "").split("?", 1)[0],
-            (width, height) if (width := image[size[0]]) and (height := image[size[1]]) else None,
-            image["date_captured"],
+            str(name or path).replace("\\", "/").rsplit("/", 1)[-1],
+            (url or "").split("?", 1)[0],
+            (width, height) if width and height else None,
+            date,
         )
-        for image in images
+        for path, name, url, date, width, height in zip(
+            *(columns[name] for name in wanted[2:]), strict=True
+        )
     ]
     return Images(
-        [image["id"] for image in images],
-        [frozenset(image["tags"] or ()) for image in images],
-        list(map(grouping.name_of, images)),
-        [image[DUPLICATE_GROUP] for image in images],
+        columns["id"],
+        [frozenset(some or ()) for some in columns["tags"]],
+        grouping.names(columns),
+        columns[DUPLICATE_GROUP],
         names,
         [name.keys for name in names],
     )

@@ -366,7 +366,8 @@ def _nothing_to_divide(
     ((name, places),) = members.items()
     others = []
     for other in (Grouping(), Grouping("day"), Grouping("folder")):
-        names = other.names(dataset) if other.by != grouping.by else []
+        is_other = other.by != grouping.by
+        names = other.names(columns.image_columns(dataset, other.fields)) if is_other else []
         number = len({names[place] for place in places} if names else ())
         others += [f"{counted(number, other.by, f'{other.by}s')}"] if number > 1 else []
     known = f"They are of {' or '.join(others)}: divide them by that. " if others else ""
