@@ -65,7 +65,7 @@ def main() -> None:
         environment["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
         # Before FiftyOne is imported, which reads them then.
         os.environ.update(environment, FIFTYONE_PLUGINS_DIR=str(Path(__file__).parents[1]))
-        _prepare(scratch)
+        prepare(scratch)
         none = scratch / "no-plugins"
         none.mkdir()
         without = environment | {"FIFTYONE_PLUGINS_DIR": str(none)}
@@ -89,7 +89,7 @@ def main() -> None:
     print(text)
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """The demo's images with their labels, predictions, an evaluation and the views."""
     import fiftyone as fo
     from fathomnet_voxel51.evaluation import evaluate_predictions
@@ -143,7 +143,7 @@ def _round(plain: bool = False) -> dict[str, tuple[int, float]]:
 
     dataset = fo.load_dataset(NAME, reload=True)
     found: dict[str, tuple[int, float]] = {}
-    ways = [_Person.chooses_views] if plain else [_Person.clicks_taxon, _Person.clicks_bar]
+    ways = [Person.chooses_views] if plain else [Person.clicks_taxon, Person.clicks_bar]
     for way in ways:
         # Each in an App of its own, which remembers no panel of the other.
         with (
@@ -153,22 +153,22 @@ def _round(plain: bool = False) -> dict[str, tuple[int, float]]:
             browser_page(chromium, url) as page,
         ):
             page.add_init_script(COUNT_CLICKS)
-            person = _Person(App(page, url), dataset)
+            person = Person(App(page, url), dataset)
             way(person)
             found |= person.found
     return found
 
 
-class _Person:
+class Person:
     """Somebody at the App, whose clicks are counted and whose time is taken."""
 
     def __init__(self, app: App, dataset: Any) -> None:
         self.found: dict[str, tuple[int, float]] = {}
-        self._app = app
+        self.app = app
         self._page = app.page
-        self._everything = f"{len(dataset):,} samples"
-        # What the App says above the grid of each view.
-        self._counts = {
+        self.everything = f"{len(dataset):,} samples"
+        # What the App says above the grid, of each view.
+        self.counts = {
             action: f"{len(dataset.load_saved_view(view)):,} "
             f"{'patches' if action == CLICK_BAR else 'samples'}"
             for action, view in VIEWS.items()
@@ -176,7 +176,7 @@ class _Person:
 
     def chooses_views(self) -> None:
         """Opens the dataset, and from FiftyOne's own list what the panels would show."""
-        self._open()
+        self.open()
         for action in VIEWS:
             self._choose(action)
 
@@ -184,16 +184,16 @@ class _Person:
         """Opens the dataset, chooses a saved view, and clicks a taxon in its panel."""
         from playwright.sync_api import expect
 
-        self._open()
+        self.open()
         self._choose(CHOOSE)
-        self._app.open_panel("FathomNet: taxonomy")
+        self.app.open_panel("FathomNet: taxonomy")
         name = self._page.locator("g.slice text").filter(has_text=TAXON)
         expect(name).to_be_visible(timeout=LONG)
-        self._drawn(self._everything)
+        self.wait_until_drawn(self.everything)
         with self._timed(CLICK_TAXON):
             # Forced: the slice lies over its name, and takes the click.
             name.click(force=True)
-            self._drawn(self._counts[CLICK_TAXON])
+            self.wait_until_drawn(self.counts[CLICK_TAXON])
 
     def clicks_bar(self) -> None:
         """Clicks what is wrong at a rank in the panel of the evaluation."""
@@ -201,33 +201,35 @@ class _Person:
 
         from tests.e2e.plots import hover, plot
 
-        self._page.goto(f"{self._app.url}/datasets/{NAME}")
-        self._app.open_panel("FathomNet: evaluation by rank")
-        expect(plot(self._app, "matrix")).to_be_visible(timeout=LONG)
-        self._drawn(self._everything)
-        bar = plot(self._app, "ranks").evaluate("plot => plot.data[1].x").index(RANK)
-        hover(self._app, "ranks", bar, 0.99)  # wrong is on top of right
+        self._page.goto(f"{self.app.url}/datasets/{NAME}")
+        self.app.open_panel("FathomNet: evaluation by rank")
+        expect(plot(self.app, "matrix")).to_be_visible(timeout=LONG)
+        self.wait_until_drawn(self.everything)
+        bar = plot(self.app, "ranks").evaluate("plot => plot.data[1].x").index(RANK)
+        hover(self.app, "ranks", bar, 0.99)  # wrong is on top of right
         with self._timed(CLICK_BAR):
             self._page.mouse.down()
             self._page.mouse.up()
-            self._drawn(self._counts[CLICK_BAR])
+            self.wait_until_drawn(self.counts[CLICK_BAR])
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Opens the dataset."""
         # What a server reads at its first dataset is no part of opening one.
-        self._page.goto(f"{self._app.url}/datasets/{NAME}")
-        self._drawn(self._everything)
+        self._page.goto(f"{self.app.url}/datasets/{NAME}")
+        self.wait_until_drawn(self.everything)
         with self._timed(OPEN):
-            self._page.goto(f"{self._app.url}/datasets/{NAME}")
-            self._drawn(self._everything)
+            self._page.goto(f"{self.app.url}/datasets/{NAME}")
+            self.wait_until_drawn(self.everything)
 
     def _choose(self, action: str) -> None:
         with self._timed(action):
-            self._app.choose_view(VIEWS[action])
-            self._drawn(self._counts[action])
+            self.app.choose_view(VIEWS[action])
+            self.wait_until_drawn(self.counts[action])
         self._page.locator("[data-cy=btn-clear-view-bar]").click()
-        self._drawn(self._everything)
+        self.wait_until_drawn(self.everything)
 
-    def _drawn(self, text: str) -> None:
+    def wait_until_drawn(self, text: str) -> None:
+        """Waits until the App says this above the grid, and every tile in sight is drawn."""
         self._page.wait_for_function(DRAWN, arg=text, timeout=LONG)
 
     @contextmanager

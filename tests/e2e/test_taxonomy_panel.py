@@ -14,13 +14,15 @@ from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.e2e.app import PATIENCE, App
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
 LABELS = ("ground_truth", "model_predictions")
 PANEL = "FathomNet: taxonomy"
+SETTLES = 3_000
+"""Milliseconds within which the App has told of all that has changed."""
 HOSTILE = "<img src=x onerror=alert(1)> a|b **c** $d"
 
 
@@ -199,6 +201,53 @@ def test_in_a_narrow_window_a_taxon_stays_while_colours_and_labels_change(
     predicted = dataset.filter_labels("model_predictions", F("label").is_in(names))
     app.wait_for_samples(len(predicted))
     wait_for_place(app, "Echinodermata", predicted.count("model_predictions.detections"))
+
+
+class Watched:
+    """What a tab is answered: the pages of the panel, and what its memory is told."""
+
+    def __init__(self, page: Page) -> None:
+        self.pages = self.remembered = 0
+        page.on("requestfinished", self._look)
+
+    def _look(self, request: Request) -> None:
+        if request.url.endswith("/operators/execute"):
+            response = request.response()
+            answer = response.text() if response else ""
+            self.pages += answer.count("show_panel_output")
+            self.remembered += answer.count("patch_panel_state")
+
+
+def test_one_click_has_the_page_drawn_once_in_each_tab(app: App, dataset: Any) -> None:
+    everything = dataset.count("ground_truth.detections")
+    images, boxes = images_with(dataset, "Echinodermata")
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    wait_for_place(app, "All", everything)
+    beside = App(app.page.context.new_page(), app.url)
+    beside.open_dataset(dataset.name, len(dataset))
+    wait_for_place(beside, "All", everything)  # FiftyOne opens there what is open here
+    beside.wait_until_drawn()
+
+    app.page.bring_to_front()
+    app.page.wait_for_timeout(SETTLES)
+    tabs = Watched(app.page), Watched(beside.page)
+    app.page.locator("g.slice text").filter(has_text="Echinodermata").click(force=True)
+    for one in (app, beside):
+        one.page.bring_to_front()
+        one.wait_for_samples(images)
+        wait_for_place(one, "Echinodermata", boxes)
+        one.wait_until_drawn()
+        one.page.wait_for_timeout(SETTLES)
+    assert [one.pages for one in tabs] == [1, 1]
+    assert not any(one.remembered for one in tabs)
+
+    beside.page.get_by_role("button", name="All >").click()
+    for one in (beside, app):
+        one.page.bring_to_front()
+        one.wait_for_samples(len(dataset))
+        wait_for_place(one, "All", everything)
 
 
 def test_what_is_in_a_label_is_read_not_run(app: App, dataset: Any) -> None:

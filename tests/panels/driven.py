@@ -79,6 +79,12 @@ class DrivenPanel:
         (request,) = told.of("set_view")
         return fo.DatasetView._build(self._dataset, request["view"])
 
+    def follow(self, told: Told) -> Told:
+        """Shows the view that the App was told to show, of which the App tells in turn."""
+        (request,) = told.of("set_view")
+        self.view = request["view"]
+        return self.fire("on_change_view", value=self.view)
+
     def texts(self) -> str:
         """All that the panel says, its pictures apart."""
         return json.dumps(self.page)
@@ -88,8 +94,9 @@ class DrivenPanel:
             for request in told.of(f"patch_panel_{kind}"):
                 for path, value in request[kind].items():
                     pydash.set_(target, path, value)
-        (shown,) = told.of("show_panel_output")
-        self.page = shown["output"]
+        # None where the App is to tell of what it shows.
+        for shown in told.of("show_panel_output"):
+            self.page = shown["output"]
 
 
 def asked(dataset: Any, method: str, sent: Mapping[str, Any] | None = None, **params: Any) -> Any:

@@ -61,7 +61,7 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
     """A panel about the dataset that is open.
 
     A subclass names itself, says in :meth:`gap` what is missing, and draws in :meth:`content`.
-    Its events are methods; FiftyOne draws again after each.
+    Its events are methods; it is drawn again after each, unless :meth:`draws` says no.
     """
 
     panel_name: ClassVar[str]
@@ -82,8 +82,16 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
     def execute(self, ctx: Any) -> Any:
         """Handles an event; what it is told of the App is what the App shows."""
         see(ctx)
+        event = getattr(self, ctx.params.get("__method__") or "on_startup")
         with acting_as(user_name(ctx)):
-            return super().execute(ctx)
+            result = event(ctx)
+            if event != self.on_startup and self.draws(ctx):
+                ctx.ops.show_panel_output(self.render(ctx))
+        return result
+
+    def draws(self, ctx: Any) -> bool:
+        """Whether the panel is drawn again after an event."""
+        return True
 
     def gap(self, ctx: Any) -> Gap | None:
         """What is missing; None where the panel has something to show."""

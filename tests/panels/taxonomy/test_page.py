@@ -13,7 +13,9 @@ import pytest
 from fathomnet_voxel51.dataset.app_defaults import show_on_patches
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.labels.verdicts import verdict_on
+from fathomnet_voxel51.panels.taxonomy import page
 from fathomnet_voxel51.panels.taxonomy.page import examples_of, mistakes_of
+from fathomnet_voxel51.pictures.decoding import open_picture
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from PIL import Image
 
@@ -118,6 +120,7 @@ def test_back_leads_to_what_was_shown_before(panel: DrivenPanel, dataset: Any) -
     told = panel.fire("on_back", **back["params"])
     expected = fo.DatasetView._build(dataset, before)
     assert panel.opened(told).values("id") == expected.values("id")
+    panel.follow(told)
     assert "Back to" not in panel.texts()
 
 
@@ -165,6 +168,7 @@ def test_the_taxon_stays_chosen_when_another_field_is(panel: DrivenPanel) -> Non
     assert [stage.field for stage in view._stages] == ["model_predictions"]
     found = view.distinct("model_predictions.detections.label")
     assert found and set(found) <= of_taxon()
+    panel.follow(told)
     assert panel.page["type"]["properties"]["path"]["type"]["properties"]["here"]
 
 
@@ -246,6 +250,40 @@ def test_the_largest_of_each_dive_come_first(pictured: Callable[..., Any]) -> No
     ids = dataset.values("id")
     found = examples_of(dataset, "ground_truth", "taxon:Elpidia", load_taxonomy())
     assert [ids.index(one.sample_id) for one in found] == [0, 3, 4, 1, 2]
+
+
+def test_no_picture_is_decoded_twice_until_its_file_changes(
+    pictured: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = pictured({"label": "Elpidia"}, {"label": "Elpidia"})
+    opened: list[str] = []
+
+    def counted(path: Path, size: Any) -> Any:
+        opened.append(path.name)
+        return open_picture(path, size)
+
+    monkeypatch.setattr(page, "open_picture", counted)
+
+    def look(key: str) -> list[bytes]:
+        opened.clear()
+        found = examples_of(dataset, "ground_truth", key, load_taxonomy())
+        return [one.jpeg for one in found]
+
+    first = look("taxon:Elpidia")
+    assert sorted(opened) == ["0.png", "1.png"]
+    sample = dataset.first()
+    sample.ground_truth.detections[0].label = "Scotoplanes globosa"
+    sample.save()
+    assert look("taxon:Elpidia") == first[1:]
+    assert look("taxon:Elpidiidae") == first
+    assert not opened
+    # Its box is another now, and of the other one the file.
+    sample.ground_truth.detections[0].bounding_box = [0, 0, 0.25, 1]
+    sample.save()
+    Image.new("RGB", (60, 40), "red").save(dataset.last().filepath)
+    changed = look("taxon:Elpidiidae")
+    assert sorted(opened) == ["0.png", "1.png"]
+    assert not set(changed) & set(first)
 
 
 def test_what_patches_show_is_added_to_the_sidebar_once_and_unticked_stays_unticked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -109,8 +110,18 @@ def slices(panel: DrivenPanel) -> dict[str, int]:
 
 def rows(panel: DrivenPanel, name: str) -> list[dict[str, str]]:
     """The rows of one of the lists."""
-    there = shown(panel, name)
+    there = shown(panel, path_of(panel, name))
     return there["default"] if there else []
+
+
+def path_of(panel: DrivenPanel, name: str) -> str:
+    """The name under which one of the lists is on the page; empty where it is not."""
+    listed = [
+        one
+        for one in panel.page["type"]["properties"]
+        if re.fullmatch(f"{name}_[0-9a-f]{{8}}", one)
+    ]
+    return listed[0] if listed else ""
 
 
 def labels_of(view: Any) -> Counter[str | None]:
@@ -164,7 +175,7 @@ def test_a_label_that_nobody_knows_shows_its_boxes_whatever_it_looks_like(
     panel: DrivenPanel, dataset: Any, label: str
 ) -> None:
     (row,) = (n for n, one in enumerate(rows(panel, "others")) if one["name"] == label)
-    view = panel.opened(panel.fire("on_row", path="others", row=row))
+    view = panel.opened(panel.fire("on_row", path=path_of(panel, "others"), row=row))
     assert labels_of(view) == {label: 10}
 
 
@@ -259,8 +270,9 @@ def test_a_name_is_found_in_any_case_and_if_it_is_misspelt(
     panel.fire("on_search", value=text)
     button = shown(panel, "found_0")["view"]
     assert button["label"].startswith(found)
-    view = panel.opened(panel.fire("on_node", **button["params"]))
-    assert len(view) > 0
+    told = panel.fire("on_node", **button["params"])
+    assert len(panel.opened(told)) > 0
+    panel.follow(told)
     assert shown(panel, "found_0") is None, "what was looked for is forgotten"
 
 
@@ -290,6 +302,58 @@ def test_counts_are_taken_anew_when_a_label_changes(make_dataset: Callable[..., 
     sample.save()
     panel.fire("on_change_view")
     assert slices(panel) == {"taxon:Cnidaria": 1, "taxon:Porifera": 2}
+
+
+def test_a_click_has_the_page_drawn_once_and_anything_else_that_is_shown_too(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    told = panel.fire("on_slice", label="taxon:Cnidaria")
+    # What a panel remembers goes to all tabs, and the App asks for the dataset again.
+    assert [name for name, _ in told.requests] == ["set_view"]
+    assert panel.follow(told).of("show_panel_output")
+    assert "Cnidaria, phylum: 2 of 3" in shown(panel, "where")["view"]["title"]
+    # The App tells of the sidebar's filters and of what extends the view along with each view.
+    for told_too in ({}, {}, None):
+        assert panel.fire("on_change_view", value=told_too).requests == []
+    # Another tab, in which the panel has the same name, is told of the view, too.
+    assert panel.fire("on_change_view", value=panel.view).of("show_panel_output")
+
+    panel.sent["filters"] = {PATH: {"values": ["Porifera"], "exclude": False, "isMatching": False}}
+    assert panel.fire("on_change_view", value=panel.sent["filters"]).of("show_panel_output")
+    assert "no such boxes" in panel.texts()
+    panel.sent["filters"] = {}
+    assert panel.fire("on_change_view", value={}).of("show_panel_output")
+    assert "Cnidaria, phylum: 2 of 3" in shown(panel, "where")["view"]["title"]
+    sample = dataset.first()
+    sample["ground_truth"].detections[0].label = "Porifera"
+    sample.save()
+    assert panel.fire("on_change_view", value={}).of("show_panel_output")
+    assert "Cnidaria, phylum: 1 of 3" in shown(panel, "where")["view"]["title"]
+    # Where the App has nothing to tell, the click itself draws.
+    again = panel.fire("on_slice", label="taxon:Cnidaria")
+    assert [name for name, _ in again.requests] == ["set_view", "show_panel_output"]
+
+
+def test_a_row_of_a_list_that_is_another_by_now_shows_no_boxes(
+    make_dataset: Callable[..., Any],
+) -> None:
+    dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    path = path_of(panel, "known")
+    for sample in dataset:
+        for box in sample["ground_truth"].detections:
+            box.label = "Porifera"
+        sample.save()
+    told = panel.fire("on_row", path=path, row=0)
+    assert not told.of("set_view")
+    assert "Labels have changed" in told.of("notify")[0]["message"]
+    assert [row["name"] for row in rows(panel, "known")] == ["Porifera"]
+    told = panel.fire("on_row", path=path_of(panel, "known"), row=0)
+    assert labels_of(panel.opened(told)) == {"Porifera": 3}
 
 
 def test_patches_are_counted_and_filtered_as_boxes_are(panel: DrivenPanel, dataset: Any) -> None:
@@ -422,7 +486,7 @@ def test_boxes_of_another_field_are_not_drawn_over_those_of_a_taxon_until_it_is_
     panel.sent["active_fields"] = ["tags", "ground_truth"]
     panel.fire("on_change_view")
     told = panel.fire("on_slice", label="taxon:Echinodermata")
-    assert told.of("set_active_fields") == [{"fields": ["tags", "ground_truth"]}]
+    assert not told.of("set_active_fields")
     told = panel.fire("on_node", key="all")
     assert told.of("set_active_fields") == [{"fields": ticked}]
 

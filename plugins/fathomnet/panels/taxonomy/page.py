@@ -4,6 +4,7 @@ import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
@@ -38,6 +39,8 @@ NO_NAME: Final = "(no prediction)"
 _LARGEST: Final = (240, 160)
 """Pixels of a picture."""
 _HEIGHT: Final = 160
+_REMEMBERED: Final = 300
+"""Pictures that are kept, of some 5 KB each."""
 _WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -146,15 +149,22 @@ def examples_of(dataset: Any, field: str, key: str, taxonomy: Taxonomy) -> list[
         if len(found) == PICTURES or tried == TRIED:
             break
         try:
-            file = media.file(one.sample_id, one.filepath)
-            picture = open_picture(Path(file), one.size)
-            height, width = picture.shape[:2]
-            patch = cut_patch(picture, window_of(one.rectangle, width, height))
+            file = Path(media.file(one.sample_id, one.filepath))
+            jpeg = _jpeg(file, file.stat().st_mtime_ns, one.size, tuple(one.rectangle))
         except (PictureError, BoxError, OSError):
             continue
-        jpeg = small_jpeg(patch, _LARGEST)
         found.append(Example(one.sample_id, one.label, one.is_confirmed, jpeg))
     return found
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _jpeg(
+    file: Path, modified: int, size: tuple[int, int] | None, rectangle: tuple[float, ...]
+) -> bytes:
+    """A small picture of a box; ``modified`` is when its file was."""
+    picture = open_picture(file, size)
+    height, width = picture.shape[:2]
+    return small_jpeg(cut_patch(picture, window_of(rectangle, width, height)), _LARGEST)
 
 
 @dataclass(frozen=True, slots=True)

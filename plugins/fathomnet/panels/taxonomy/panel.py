@@ -1,5 +1,6 @@
 """The panel that shows the concepts of a dataset on the tree of life."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ class TaxonomyPanel(DatasetPanel):
         )
         if named_by(node.key) and shown.field in labels_in(ctx.dataset):
             self._add_page(ctx, panel, shown, node)
-        self._add_lists(ctx, panel, shown.tree, node)
+        self._add_lists(panel, shown.tree, node)
 
     def _add_hand_named(self, ctx: Any, panel: Any, field: str) -> None:
         found = state.mend_ranks_in(ctx, field)
@@ -129,13 +130,16 @@ class TaxonomyPanel(DatasetPanel):
                 "write_ranks", label="Write the ranks again", on_click=self.open_form, params=ranks
             )
 
+    def draws(self, ctx: Any) -> bool:
+        return state.draws(ctx)
+
     def on_change_view(self, ctx: Any) -> None:
         """The panel is drawn again for what the App shows now."""
 
     def on_change_dataset(self, ctx: Any) -> None:
         """What was chosen for one dataset means nothing for another."""
         state.forget(ctx)
-        ctx.panel.set_state("opened", None)
+        _close(ctx)
 
     def on_field(self, ctx: Any) -> None:
         """Another field: the taxon that was chosen stays, if that has boxes of it too."""
@@ -174,7 +178,7 @@ class TaxonomyPanel(DatasetPanel):
         """From the boxes that were opened back to what was shown before, the taxon's page."""
         import fiftyone as fo
 
-        ctx.panel.set_state("opened", None)
+        _close(ctx)
         state.set_view(ctx, fo.DatasetView._build(ctx.dataset, ctx.params["stages"]))
         state.draw_only(ctx, state.look(ctx).field)
 
@@ -186,11 +190,14 @@ class TaxonomyPanel(DatasetPanel):
         _choose(ctx, ctx.params.get("label"))
 
     def on_row(self, ctx: Any) -> None:
-        """A click on a list; the keys are those of the list as it was drawn."""
-        keys = (ctx.panel.state.keys or {}).get(ctx.params["path"].rpartition(".")[2], [])
-        row = ctx.params["row"]
-        if 0 <= row < len(keys):
-            _choose(ctx, keys[row])
+        """A click on a list, which is still the one that was drawn if it has the same name."""
+        shown = state.look(ctx)
+        lists = _lists(shown.tree, shown.node) if shown.node else {}
+        nodes = lists.get(ctx.params["path"].rpartition(".")[2])
+        if nodes is None:
+            ctx.ops.notify("Labels have changed since the list was drawn: choose again")
+        elif 0 <= ctx.params["row"] < len(nodes):
+            _choose(ctx, nodes[ctx.params["row"]].key)
 
     def on_node(self, ctx: Any) -> None:
         """A click on a button that stands for a node."""
@@ -336,24 +343,16 @@ class TaxonomyPanel(DatasetPanel):
         state.draw_only(ctx, "")
         state.set_view(ctx, view)
 
-    def _add_lists(self, ctx: Any, panel: Any, tree: TaxonTree, node: Node) -> None:
+    def _add_lists(self, panel: Any, tree: TaxonTree, node: Node) -> None:
         """The concepts at and below a node, those that the taxonomy does not know apart."""
-        concepts = tree.concepts(node.key)
-        known = [one for one in concepts if not outside(one)]
-        others = [one for one in concepts if outside(one)]
-        scored = node.total.scored > 0
-        keys = {"known": self._add_list(panel, "known", "Concepts", known, scored)}
-        title = tree.nodes[OTHERS].name if others else ""
-        keys["others"] = self._add_list(panel, "others", title, others, scored)
-        if ctx.panel.state.keys != keys:
-            ctx.panel.set_state("keys", keys)
+        for name, nodes in _lists(tree, node).items():
+            title = tree.nodes[OTHERS].name if outside(nodes[0]) else "Concepts"
+            self._add_list(panel, name, title, nodes, scored=node.total.scored > 0)
 
     def _add_list(
         self, panel: Any, name: str, title: str, nodes: Sequence[Node], scored: bool
-    ) -> list[str]:
-        """A table of concepts; its keys in the order of its rows."""
-        if not nodes:
-            return []
+    ) -> None:
+        """A table of concepts."""
         first = nodes[:ROWS]
         rest = f"; the {ROWS} most frequent of {len(nodes):,}, search finds all"
         table = types.TableView(on_click_row=self.on_row, size="small")
@@ -375,7 +374,6 @@ class TaxonomyPanel(DatasetPanel):
             for node in first
         ]
         panel.list(name, types.Object(), default=rows, view=table)
-        return [node.key for node in first]
 
     def _add_button(self, panel: Any, name: str, label: str, key: str, variant: str = "") -> None:
         panel.btn(
@@ -392,10 +390,31 @@ def _choose(ctx: Any, key: str | None) -> bool:
     shown = state.look(ctx)
     if key not in shown.tree.nodes:
         return False
-    ctx.panel.set_state("opened", None)
+    _close(ctx)
     state.set_view(ctx, state.show(shown.base, shown.field, str(key), taxonomy_of(ctx.dataset)))
     state.draw_only(ctx, "" if key == ALL else shown.field)
     return True
+
+
+def _close(ctx: Any) -> None:
+    """There are no boxes any more from which a button leads back."""
+    # To change what the panel remembers has the App ask for the grid twice.
+    if ctx.panel.state.opened:
+        ctx.panel.set_state("opened", None)
+
+
+def _lists(tree: TaxonTree, node: Node) -> dict[str, tuple[Node, ...]]:
+    """The lists of concepts at and below a node, each under a name that tells its rows."""
+    concepts = tree.concepts(node.key)
+    lists = {
+        "known": tuple(one for one in concepts if not outside(one)),
+        "others": tuple(one for one in concepts if outside(one)),
+    }
+    return {f"{name}_{_mark(nodes)}": nodes for name, nodes in lists.items() if nodes}
+
+
+def _mark(nodes: Sequence[Node]) -> str:
+    return hashlib.sha256(repr([one.key for one in nodes]).encode()).hexdigest()[:8]
 
 
 def _add_text(panel: Any, name: str, text: str, bold: bool = False) -> None:

@@ -4,6 +4,8 @@ Which taxon is chosen is not remembered beside the view: it is read from the sta
 added, so that the panel is right after a reload, after "back", and in a saved view.
 """
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,9 +50,17 @@ MOST_MENDED: Final = 1_000
 
 _CHOICES: Final = "choices"
 """The part of the panel that holds the fields."""
-_DRAWN: Final = "drawn_before"
-"""The part that holds which fields were drawn before a taxon was chosen."""
+_DRAWN: Final = "fathomnet-taxonomy-panel"
+"""FiftyOne's store of which fields were drawn before a taxon was chosen, by panel."""
+_KEPT: Final = 30 * 24 * 3600
+"""Seconds for which they are."""
 _COMING: Final = "view_that_comes"
+_TOLD: Final = "tells_of_view"
+_AGAIN: Final = 2.0
+"""Seconds within which the App tells of one change more than once."""
+_latest: dict[str, tuple[float, tuple[Any, ...]]] = {}
+"""When each panel was last drawn, and of what."""
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +109,45 @@ def look(ctx: Any, field: str = "") -> Shown:
 
 
 def set_view(ctx: Any, view: Any) -> None:
-    """Makes the App show a view; what the panel draws until then is of that view already."""
+    """Makes the App show a view.
+
+    Where that is another than before, the App tells of it, and the panel is drawn then.
+    """
+    import fiftyone as fo
+
+    shown = fo.DatasetView._build(ctx.dataset, ctx.request_params.get("view") or [])
+    ctx.params[_TOLD] = _stages(view) != _stages(shown)
     expect(ctx, view)
     ctx.ops.set_view(view)
+
+
+def _stages(view: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = view._serialize(include_uuids=False)
+    return found
+
+
+def draws(ctx: Any) -> bool:
+    """Whether there is something new to draw after an event.
+
+    The App tells of a change once for the view, its name, the sidebar's filters and the stages that
+    extend it, whatever of these has changed. The view itself is always drawn: the App may be open
+    in several tabs, which share the name of the panel.
+    """
+    if ctx.params.get(_TOLD):
+        return False
+    if ctx.dataset is None:
+        return True
+    now, panel, state = time.monotonic(), ctx.panel.id, _state(ctx.view)
+    others = ctx.params["__method__"] == "on_change_view" and "value" in ctx.params
+    others = others and not isinstance(ctx.params["value"], list)
+    with _lock:
+        seconds, latest = _latest.get(panel, (-_AGAIN, ()))
+        if others and latest == state and now - seconds < _AGAIN:
+            return False
+        _latest[panel] = now, state
+        while len(_latest) > REMEMBERED:
+            del _latest[next(iter(_latest))]
+    return True
 
 
 def expect(ctx: Any, view: Any) -> None:
@@ -116,17 +162,21 @@ def draw_only(ctx: Any, field: str) -> None:
         ctx: of a panel's event.
         field: the field; empty for those that were drawn before a taxon was chosen.
     """
-    drawn, before = ctx.request_params.get("active_fields"), ctx.panel.get_state(_DRAWN)
-    if not field:
-        if before is not None:
-            ctx.ops.set_active_fields(before)
-            ctx.panel.set_state(_DRAWN, None)
-    elif drawn is not None:
+    drawn, store = ctx.request_params.get("active_fields"), ctx.store(_DRAWN)
+    if drawn is None:
+        return
+    before = store.get(ctx.panel.id)
+    if field:
         if before is None:
-            ctx.panel.set_state(_DRAWN, drawn)
+            store.set(ctx.panel.id, drawn, ttl=_KEPT)
         others = set(labels_in(ctx.dataset)) - {field}
         kept = [one for one in drawn if one not in others]
-        ctx.ops.set_active_fields(kept if field in kept else [*kept, field])
+        wanted = kept if field in kept else [*kept, field]
+    else:
+        store.delete(ctx.panel.id)
+        wanted = drawn if before is None else before
+    if wanted != drawn:
+        ctx.ops.set_active_fields(wanted)
 
 
 def mistakes(ctx: Any, eval_key: str, name: str) -> Mistakes | None:
@@ -203,7 +253,8 @@ def typed(ctx: Any, name: str) -> Any:
 def forget(ctx: Any, *names: str) -> None:
     """Empties fields of the panel; all where none is named."""
     names = names or ("field", "evaluation", "search")
-    ctx.panel.set_state({f"{_CHOICES}.{name}": None for name in names})
+    if some := [name for name in names if typed(ctx, name)]:
+        ctx.panel.set_state({f"{_CHOICES}.{name}": None for name in some})
 
 
 def label_fields(ctx: Any) -> dict[str, bool]:
