@@ -11,17 +11,24 @@ import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.dataset import columns
-from fathomnet_voxel51.dataset.records import all_outdated, why_outdated
+from fathomnet_voxel51.dataset.records import (
+    all_outdated,
+    read_values,
+    why_outdated,
+    write_values,
+)
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.label_errors import find_label_errors
 from fathomnet_voxel51.labels import add_taxonomy_ranks
 from fathomnet_voxel51.names import PLUGIN_NAME
 from fathomnet_voxel51.predictions import import_predictions
-from fathomnet_voxel51.relabelling import relabel_boxes, undo_relabel
+from fathomnet_voxel51.relabelling import relabel_boxes, set_label_map, undo_relabel
 from fathomnet_voxel51.report import report_dataset
+from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.similarity import build_similarity_index
 from fiftyone import ViewField as F
 
+from tests.panels.driven import DrivenPanel
 from tests.similarity.embedded import give_vectors, offset_vectors
 from tests.support.predicted import predicted_dataset
 
@@ -252,3 +259,128 @@ def test_the_state_of_boxes_is_the_same_by_either_way_and_in_any_order(
     assert len(set(states)) == 1
     assert states[0].boxes == 800
     assert np.unique([states[0].places, states[0].labels, states[0].named]).size == 3
+
+
+OWN_NAMES: list[str] = data_file("taxonomy.csv").read_text().splitlines()
+ANOTHER = "Architeuthis dux,species,Animalia,Mollusca,Cephalopoda,Oegopsida,Architeuthidae"
+ANOTHER += ",Architeuthis,Architeuthis dux"
+"""A name that no box has, and that is above none."""
+
+
+def label_map(folder: Path, lines: list[str]) -> str:
+    (folder / "names.csv").write_text("\n".join(lines) + "\n")
+    return str(folder / "names.csv")
+
+
+def with_ids(lines: list[str]) -> list[str]:
+    """The same names, and what says nothing of where they stand."""
+    return [
+        f"{lines[0]},aphia_id",
+        *(f"{line},{place + 1}" for place, line in enumerate(lines[1:])),
+    ]
+
+
+def moved(lines: list[str]) -> list[str]:
+    """An order of sea cucumbers is in another class."""
+    return [line.replace(",Holothuroidea,Elasipodida", ",Asteroidea,Elasipodida") for line in lines]
+
+
+SAME: dict[str, list[str]] = {
+    "the own names as a map": OWN_NAMES,
+    "with ids": with_ids(OWN_NAMES),
+    "with a name that no box has": [*OWN_NAMES, ANOTHER],
+}
+TREE_CHANGED = "the tree of names changed"
+
+
+@pytest.mark.parametrize("lines", SAME.values(), ids=SAME)
+def test_a_label_map_that_says_the_same_of_the_names_makes_nothing_out_of_date(
+    lines: list[str], dataset: Any, tmp_path: Path
+) -> None:
+    before = read_values(dataset, "basis_evaluation_eval_model_predictions")
+    assert before is not None
+    assert set_label_map(dataset, label_map(tmp_path, lines)).hash != before["tree"]
+    assert outdated(dataset) == {}
+    assert "not to be compared" not in report_dataset(dataset).markdown
+    for name in ("home", "evaluation_by_rank"):
+        panel = DrivenPanel(name, dataset)
+        panel.fire("on_load")
+        assert "ut of date" not in panel.texts()
+
+
+def test_a_label_map_that_moves_a_name_is_told_until_it_is_taken_back_or_all_is_made_again(
+    dataset: Any, tmp_path: Path, either_way: str
+) -> None:
+    set_label_map(dataset, label_map(tmp_path, moved(OWN_NAMES)))
+    assert outdated(dataset) == {EVALUATION: TREE_CHANGED, SUSPECTS: TREE_CHANGED}
+    set_label_map(dataset, label_map(tmp_path, OWN_NAMES))
+    assert outdated(dataset) == {}
+    set_label_map(dataset, label_map(tmp_path, moved(OWN_NAMES)))
+    evaluate_predictions(dataset)
+    find_label_errors(dataset)
+    assert outdated(dataset) == {}
+
+
+def test_a_name_that_is_left_out_of_the_label_map_is_told(dataset: Any, tmp_path: Path) -> None:
+    used = {*dataset.distinct("ground_truth.detections.label")}
+    gone = next(line for line in OWN_NAMES[1:] if line.split(",")[0] in used)
+    rest = [line for line in OWN_NAMES if gone.split(",")[0] not in line]
+    set_label_map(dataset, label_map(tmp_path, rest))
+    assert outdated(dataset).keys() == NAMED
+
+
+def test_what_an_earlier_version_evaluated_was_by_the_own_names(
+    dataset: Any, tmp_path: Path
+) -> None:
+    for one in NAMED:
+        key = f"basis_{'_'.join(one)}"
+        values = read_values(dataset, key)
+        assert values is not None
+        dataset.delete_run(key)
+        known = {name: values[name] for name in ("kind", "of", "parameters", "stages", "states")}
+        write_values(dataset, key, "basis", known)
+    assert outdated(dataset) == {}
+    set_label_map(dataset, label_map(tmp_path, [*OWN_NAMES, ANOTHER]))
+    assert outdated(dataset) == {}
+    set_label_map(dataset, label_map(tmp_path, moved(OWN_NAMES)))
+    assert outdated(dataset) == {EVALUATION: TREE_CHANGED, SUSPECTS: TREE_CHANGED}
+
+
+def test_the_card_and_its_comparison_say_since_which_evaluation_the_tree_changed(
+    dataset: Any, tmp_path: Path
+) -> None:
+    set_label_map(dataset, label_map(tmp_path, moved(OWN_NAMES)))
+    evaluate_predictions(dataset, eval_key="anew")
+    card = report_dataset(dataset).markdown
+    rows = {line.split("|")[1].strip(): line for line in card.splitlines() if "|" in line}
+    assert TREE_CHANGED in rows["eval\\_model\\_predictions"]
+    assert "nothing changed" in rows["anew"]
+    assert "nothing changed" in rows["clip\\_similarity"]
+    assert "not to be compared" in card
+    assert f"Since the search {TREE_CHANGED}" in card
+
+
+@pytest.mark.parametrize("name", ["home", "evaluation_by_rank"])
+def test_the_panels_say_that_the_tree_changed_and_offer_to_evaluate_again(
+    name: str, dataset: Any, tmp_path: Path
+) -> None:
+    set_label_map(dataset, label_map(tmp_path, moved(OWN_NAMES)))
+    evaluate_predictions(dataset, eval_key="anew")
+    panel = DrivenPanel(name, dataset)
+    panel.fire("on_load")
+    said = panel.texts().replace("\\\\", "")
+    assert f"Since then {TREE_CHANGED}." in said
+    for title in ("suspects of ground_truth", "evaluation eval_model_predictions"):
+        if name == "home":
+            assert f"Out of date: {title}" in said
+    if name == "evaluation_by_rank":
+        # The list by which evaluations are compared.
+        assert "eval_model_predictions (out of date)" in said and "anew (out of date)" not in said
+        panel.fire("choose", path="choices.evaluation", value="eval_model_predictions")
+        said = panel.texts().replace("\\\\", "")
+    assert "Out of date: evaluation eval_model_predictions" in said
+    assert "Evaluate again" in said and "Out of date: evaluation anew" not in said
+    values = {"eval_key": "eval_model_predictions"}
+    told = panel.fire("open_form", operator="evaluate_predictions", values=values)
+    (prompt,) = told.of("prompt_user_for_operation")
+    assert prompt["operator_uri"].endswith("/evaluate_predictions")

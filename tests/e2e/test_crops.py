@@ -8,7 +8,7 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51 import delegation
-from fathomnet_voxel51.dataset.label_map import label_maps
+from fathomnet_voxel51.dataset.records import label_maps
 from fathomnet_voxel51.progress import silent
 from PIL import Image
 from playwright.sync_api import expect

@@ -9,7 +9,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
-from fathomnet_voxel51.dataset.label_map import label_maps
+from fathomnet_voxel51.dataset.records import label_maps
 
 from tests.e2e.app import App, figures
 from tests.support.aphia import AphiaServer, aphia, record

@@ -10,7 +10,8 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset.app_defaults import NAMES_OF_BOXES
-from fathomnet_voxel51.dataset.label_map import label_maps, special_names, taxonomy_of
+from fathomnet_voxel51.dataset.label_map import special_names, taxonomy_of
+from fathomnet_voxel51.dataset.records import label_maps
 from fathomnet_voxel51.errors import DatasetError, InputError
 from fathomnet_voxel51.evaluation import evaluate_predictions
 from fathomnet_voxel51.evaluation.finished import read_evaluation

@@ -8,7 +8,6 @@ import base64
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from ..names import LABEL_MAPS
@@ -23,50 +22,13 @@ from .app_defaults import (
 from .columns import dataset_of
 from .documents import now
 from .ingest_record import labels_field, read_ingest_records
-from .records import read_record, read_records, write_record
-
-
-@dataclass(frozen=True, slots=True)
-class LabelMapRecord:
-    """One version of a dataset's label map; the latest one counts.
-
-    Attributes:
-        key: key of the run.
-        version: its number, from 1.
-        content: the map, compressed; empty where the project's own names count again.
-        sha256: hash of what it says; of the pinned table where the project's own names count.
-        source: name of the file, without its folder.
-        form: of the file.
-        user: who has set it; empty if nobody knows.
-        time: when, UTC, ISO 8601.
-    """
-
-    METHOD: ClassVar[str] = "set_label_map"
-
-    key: str
-    version: int
-    content: str
-    sha256: str
-    source: str
-    form: str
-    user: str
-    time: str
-
-    @property
-    def label_map(self) -> LabelMap | None:
-        """The map; None where the project's own names count."""
-        return _unpacked(self.content) if self.content else None
-
-
-@lru_cache(maxsize=8)
-def _unpacked(content: str) -> LabelMap:
-    return LabelMap.from_text(zlib.decompress(base64.b64decode(content)).decode())
-
-
-def label_maps(view: Any) -> list[LabelMapRecord]:
-    """The versions of the label map of a dataset, or of a view's dataset, the oldest first."""
-    found = read_records(dataset_of(view), lambda key: key.startswith(LABEL_MAPS), LabelMapRecord)
-    return sorted(found, key=lambda one: (one.version, one.time, one.key))
+from .records import (
+    LabelMapRecord,
+    label_maps,
+    read_record,
+    taxonomy_now,
+    write_record,
+)
 
 
 def label_map_of(view: Any) -> LabelMap | None:
@@ -84,7 +46,7 @@ def taxonomy_of(view: Any) -> Taxonomy:
     Raises:
         InputError: the project's own table has faults.
     """
-    return tree_of(label_map_of(view))
+    return taxonomy_now(view)
 
 
 def tree_of(label_map: LabelMap | None) -> Taxonomy:

@@ -34,15 +34,17 @@ FiftyOne keeps a class's path twice: in a run's settings, and at the head of its
 whose class cannot be imported is loaded as FiftyOne's own base class, which can do nothing.
 """
 
+import base64
 import json
 import os
 import secrets
 import threading
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 from bson import DBRef, json_util
@@ -52,13 +54,15 @@ from pymongo.errors import OperationFailure
 from typing_extensions import Self
 
 from ..errors import DatasetError
-from ..names import JOURNAL_LOGS, SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
+from ..names import JOURNAL_LOGS, LABEL_MAPS, SCHEMA_RUN_KEY, SCHEMA_VERSION, STORED_CLASSES
 from ..resources import installed_version
+from ..taxonomy import LabelMap, Taxonomy, load_taxonomy
 from ..text import as_plain
 from . import columns
 from .collection import make_durable
 from .columns import dataset_of
 from .documents import now
+from .schema import labels_path
 
 HALF_SAVED: Final = timedelta(hours=1)
 """A view that is being saved is listed within milliseconds; one that is not by then never will."""
@@ -377,6 +381,56 @@ def _adapter(kind: type[R]) -> TypeAdapter[R]:
     return TypeAdapter(kind)
 
 
+@dataclass(frozen=True, slots=True)
+class LabelMapRecord:
+    """One version of a dataset's label map; the latest one counts.
+
+    Attributes:
+        key: key of the run.
+        version: its number, from 1.
+        content: the map, compressed; empty where the project's own names count again.
+        sha256: hash of what it says; of the pinned table where the project's own names count.
+        source: name of the file, without its folder.
+        form: of the file.
+        user: who has set it; empty if nobody knows.
+        time: when, UTC, ISO 8601.
+    """
+
+    METHOD: ClassVar[str] = "set_label_map"
+
+    key: str
+    version: int
+    content: str
+    sha256: str
+    source: str
+    form: str
+    user: str
+    time: str
+
+    @property
+    def label_map(self) -> LabelMap | None:
+        """The map; None where the project's own names count."""
+        return _unpacked(self.content) if self.content else None
+
+
+@lru_cache(maxsize=8)
+def _unpacked(content: str) -> LabelMap:
+    return LabelMap.from_text(zlib.decompress(base64.b64decode(content)).decode())
+
+
+def label_maps(view: Any) -> list[LabelMapRecord]:
+    """The versions of the label map of a dataset, or of a view's dataset, the oldest first."""
+    found = read_records(dataset_of(view), lambda key: key.startswith(LABEL_MAPS), LabelMapRecord)
+    return sorted(found, key=lambda one: (one.version, one.time, one.key))
+
+
+def taxonomy_now(view: Any) -> Taxonomy:
+    """The tree of the names that count now in a dataset, or in a view's dataset."""
+    versions = label_maps(view)
+    label_map = versions[-1].label_map if versions else None
+    return load_taxonomy() if label_map is None else label_map.taxonomy
+
+
 Kind = Literal["evaluation", "suspects", "map", "index"]
 
 
@@ -390,6 +444,10 @@ class Basis:
         parameters: those of its stage, by which it is made again.
         stages: of the view that it was made from, as JSON; empty for the whole dataset.
         states: the boxes that it was made from, as they were.
+        tree: hash of the tree of names by which it was made; empty for what knows no names, and
+            where an earlier version made it, which had none but the project's own.
+        places: digest of what that tree says of the names that it was made from.
+        others: those of these names that need not be labels, such as what a model could predict.
     """
 
     METHOD: ClassVar[str] = "basis"
@@ -399,10 +457,21 @@ class Basis:
     parameters: Mapping[str, str]
     stages: str
     states: tuple[columns.BoxesState, ...]
+    tree: str = ""
+    places: str = ""
+    others: tuple[str, ...] = ()
 
     @classmethod
     def now(
-        cls, samples: Any, kind: Kind, of: str, fields: Iterable[str], **parameters: str
+        cls,
+        samples: Any,
+        kind: Kind,
+        of: str,
+        fields: Iterable[str],
+        parameters: Mapping[str, str],
+        *,
+        taxonomy: Taxonomy | None = None,
+        others: Iterable[str] = (),
     ) -> Self:
         """The basis of what is about to be made; asked before anything is read for that.
 
@@ -412,6 +481,8 @@ class Basis:
             of: its key, see ``of``.
             fields: fields of boxes; ``""`` for whole images.
             parameters: of the stage.
+            taxonomy: the tree by which names are weighed; None where none is.
+            others: names that are weighed beside those of the boxes.
         """
         stages = ""
         names = tuple(dict.fromkeys(fields))
@@ -425,7 +496,10 @@ class Basis:
                     samples = samples.select_labels(ids=boxes, fields=names[0])
             stages = json_util.dumps(samples._serialize(include_uuids=False))
         states = tuple(columns.state_of_boxes(samples, name) for name in names)
-        return cls(kind, of, parameters, stages, states)
+        basis = cls(kind, of, parameters, stages, states, others=tuple(sorted(set(others))))
+        if taxonomy is None:
+            return basis
+        return replace(basis, tree=taxonomy.sha256, places=basis._places(samples, taxonomy))
 
     def write(self, dataset: Any) -> None:
         """Keeps it on the dataset, in place of that of an earlier one with this key."""
@@ -457,9 +531,33 @@ class Basis:
                     said.append(f"labels of {before.field} changed")
                 else:
                     said.append(f"labels or confidences of {before.field} changed")
+            if not said and self._is_placed_anew(samples):
+                said.append("the tree of names changed")
         except ValueError:  # FiftyOne's, of a stage whose field is gone
             return "a field that it was made from was deleted"
         return " and ".join(said)
+
+    def _is_placed_anew(self, samples: Any) -> bool:
+        """Whether another tree counts now, and says something else of the very same names.
+
+        What else a label map says, of names that nothing here has, changes nothing.
+        """
+        if self.kind in ("map", "index"):
+            return False
+        tree = taxonomy_now(samples)
+        before = self.tree or load_taxonomy().sha256
+        if tree.sha256 == before:
+            return False
+        places = self.places or self._places(samples, load_taxonomy())
+        return self._places(samples, tree) != places
+
+    def _places(self, samples: Any, taxonomy: Taxonomy) -> str:
+        """Digest of what a tree says of the names of the boxes, and of the others."""
+        names = set(self.others)
+        for state in self.states:
+            path = labels_path(samples, state.field) if state.boxes and state.field else ""
+            names.update(filter(None, samples.distinct(f"{path}.label") if path else ()))
+        return taxonomy.places_of(names)
 
 
 _BASIS: Final = "basis_"

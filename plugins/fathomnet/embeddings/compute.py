@@ -96,7 +96,8 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     plan = _plan(view, model, patches_field, brain_key, method, batch_size)
     patches_field = plan.patches_field
     asked = {"model": model, "patches_field": patches_field, "method": plan.method}
-    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key)
+    asked |= {"brain_key": brain_key}
+    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), asked)
     if not plan.spec.zoo_name:
         return _drawn_alone(view, plan, basis, progress)
     progress(0.0, f"loading {plan.spec.title}")

@@ -182,7 +182,7 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
         raise InputError(vectors, [Fault("text_model", problem)])
     asked = {"model": plan.model, "patches_field": patches_field, "method": method}
     basis = Basis.now(
-        dataset, "map", plan.brain_key, (patches_field,), **asked, brain_key=brain_key
+        dataset, "map", plan.brain_key, (patches_field,), asked | {"brain_key": brain_key}
     )
     record = _begun(plan, text_model)
     _write_vectors(dataset, plan, record, portion(progress, 0.1, IMPORTED_BY))

@@ -135,7 +135,9 @@ def evaluate_predictions(
     progress(0.0, "reading boxes")
     asked = {"pred_field": pred_field, "gt_field": gt_field, "eval_key": eval_key}
     asked |= {name: value for name, value in (("view", view), ("tag", tag)) if value}
-    basis = Basis.now(samples, "evaluation", eval_key, (gt_field, pred_field), **asked)
+    basis = Basis.now(
+        samples, "evaluation", eval_key, (gt_field, pred_field), asked, taxonomy=taxonomy
+    )
     with collector_paused():
         scored = _score(samples, gt_field, pred_field, taxonomy)
         sides = (scored.boxes.truth.boxes, scored.boxes.predictions.boxes)

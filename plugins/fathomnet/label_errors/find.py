@@ -16,6 +16,7 @@ from ..text import counted
 from .record import Findings, LabelErrorsRecord, LabelErrorsResult, keep
 from .signals import (
     Sources,
+    concepts_of_probabilities,
     find_sources,
     no_signal_found,
     read_known,
@@ -66,8 +67,9 @@ def find_label_errors(
     progress(0.0, "reading boxes")
     asked = {"gt_field": gt_field, "pred_field": sources.pred_field, "index_key": index_key}
     compared = [one for one in (gt_field, sources.pred_field) if one]
-    basis = Basis.now(dataset, "suspects", gt_field, compared, **asked)
     tree = taxonomy or taxonomy_of(dataset)
+    others = concepts_of_probabilities(dataset, sources.pred_field)
+    basis = Basis.now(dataset, "suspects", gt_field, compared, asked, taxonomy=tree, others=others)
     labelled = read_labelled(dataset, sources, tree)
     information = labelled.information()
     notes: tuple[str, ...] = ()

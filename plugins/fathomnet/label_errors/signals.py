@@ -238,6 +238,13 @@ def _no_signal(predictions: str, index: str) -> InputError:
     return InputError("find_label_errors", faults, _ADVICE)
 
 
+def concepts_of_probabilities(dataset: Any, field: str) -> tuple[str, ...]:
+    """The concepts of a field's probabilities; empty if unknown, or if its files differ in them."""
+    records = read_import_records(dataset, field).values() if field else ()
+    concepts = {record.concepts for record in records if record.concepts}
+    return concepts.pop() if len(concepts) == 1 else ()
+
+
 def _probabilities(
     dataset: Any, field: str
 ) -> tuple[tuple[str, ...], dict[str, npt.NDArray[np.float32]]]:
@@ -245,11 +252,9 @@ def _probabilities(
 
     Empty if the concepts are unknown, or differ between the files that were imported.
     """
-    records = read_import_records(dataset, field).values()
-    concepts = {record.concepts for record in records if record.concepts}
-    if len(concepts) != 1 or dataset.get_field(vector_path(dataset, field, PROBABILITIES)) is None:
+    names = concepts_of_probabilities(dataset, field)
+    if not names or dataset.get_field(vector_path(dataset, field, PROBABILITIES)) is None:
         return (), {}
-    (names,) = concepts
     vectors = read_vectors(dataset, field, PROBABILITIES)
     if vectors.matrix.shape[1] != len(names):
         return (), {}

@@ -125,7 +125,7 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
             )
 
     def show_outdated(self, panel: Any, found: Iterable[Outdated]) -> None:
-        """Says what was made from labels or boxes that changed since, with a way to it anew."""
+        """Says what was made from labels or names that changed since, with a way to it anew."""
         for one in found:
             basis = one.basis
             name, of = f"{basis.kind}_{basis.of}", f"of {basis.of}"

@@ -221,8 +221,8 @@ _INDEX: Final = ("brain key", "kind", "method", "of", "since then")
 _UNCHANGED: Final = "nothing changed"
 _UNKNOWN: Final = "not known"
 _NOT_COMPARED: Final = (
-    "An evaluation since which labels or boxes changed is not to be compared with another: run "
-    "evaluate_predictions again."
+    "An evaluation since which labels, boxes or the tree of names changed is not to be compared "
+    "with another: run evaluate_predictions again."
 )
 _NO_PREDICTIONS: Final = "There are none: run import_predictions."
 _NO_EVALUATIONS: Final = "There are none: run evaluate_predictions."

@@ -134,7 +134,7 @@ def build_similarity_index(
     know_model(spec.name)
     progress(0.0, "reading the vectors")
     asked = {"model": model, "patches_field": patches_field, "backend": backend}
-    basis = Basis.now(dataset_or_view, "index", key, (patches_field,), **asked, brain_key=key)
+    basis = Basis.now(dataset_or_view, "index", key, (patches_field,), asked | {"brain_key": key})
     field = embedding_field(model_spec(model).name)
     settings = RunSettings(spec, field, patches_field, key, backend)
     build = build_exact if backend == EXACT_BACKEND else build_elsewhere

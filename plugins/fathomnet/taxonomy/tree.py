@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from hashlib import sha256
 from itertools import repeat
 from pathlib import Path
 from typing import Final
@@ -391,6 +392,22 @@ class Taxonomy:
     def distance_matrix(self) -> npt.NDArray[np.int8]:
         """The distance between every two known names: read-only, rows and columns as ``names``."""
         return self._table[:-1, :-1]
+
+    def places_of(self, names: Iterable[str]) -> str:
+        """A digest of what the tree says of some names: which taxa they are, and what is above.
+
+        Two trees that give the same digest give the same ranks, distances and scores of them.
+
+        Examples:
+            >>> tree = load_taxonomy()
+            >>> tree.places_of(["Elpidia", "no taxon"]) == tree.places_of(["no taxon", "Elpidia"])
+            True
+        """
+        said = []
+        for name in sorted(set(names)):
+            above = [self.taxa[self._position[one]] for one in self._upwards(self.stated(name))]
+            said.append((name, name in self, [(one.rank, one.lineage, one.name) for one in above]))
+        return sha256(repr(said).encode()).hexdigest()[:16]
 
     def _upwards(self, name: str | None) -> Iterator[str]:
         """A name and its ancestors, from the bottom up; nothing for an unknown name."""

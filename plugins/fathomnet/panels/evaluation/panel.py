@@ -131,8 +131,6 @@ def _sentences(shown: EvaluationAtRank) -> list[str]:
     if result.boxes_without_distance:
         boxes = counted(result.boxes_without_distance, "box has", "boxes have")
         said.append(f"{boxes} such a true name, and no distance.")
-    if shown.evaluation.details.taxonomy_sha256 != shown.taxonomy.sha256:
-        said.append("It was made with another tree of concepts than this one: evaluate again.")
     return said
 
 
