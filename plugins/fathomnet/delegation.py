@@ -31,7 +31,7 @@ _MEMBER: Final = 2_000
 """Characters that are kept of a member of what such a run returned."""
 
 SILENCE: Final = timedelta(minutes=5)
-"""Stages tell more often how far they are, but while a model is loaded or a map is drawn."""
+"""Stages tell more often how far they are, but while many neighbours are looked for in a map."""
 
 
 def queue(operator: str, dataset: Any, values: Mapping[str, Any]) -> str:

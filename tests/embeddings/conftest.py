@@ -39,7 +39,9 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[TinyEmbedder], TinyEmbedde
     from fathomnet_voxel51.embeddings import compute as embeddings
 
     def use(embedder: TinyEmbedder) -> TinyEmbedder:
-        monkeypatch.setattr(embeddings, "load_embedder", lambda name, device, precision: embedder)
+        monkeypatch.setattr(
+            embeddings, "load_embedder", lambda name, device, precision, progress: embedder
+        )
         return embedder
 
     return use

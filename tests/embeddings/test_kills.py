@@ -39,7 +39,7 @@ def embed(log: str, share: Synchronized[float] | None = None) -> None:
             share.value = done
 
     embedder = TinyEmbedder(log=Path(log))
-    embeddings.load_embedder = lambda name, device, precision: embedder  # type: ignore[assignment]
+    embeddings.load_embedder = lambda name, device, precision, progress: embedder  # type: ignore[assignment]
     compute_embeddings(fo.load_dataset(NAME), method="none", batch_size=BATCH, progress=progress)
 
 

@@ -59,7 +59,9 @@ def in_bucket(request: Any, dataset: Any, monkeypatch: pytest.MonkeyPatch) -> li
 
 @pytest.fixture
 def use_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "load_embedder", lambda name, device, precision: TinyEmbedder())
+    monkeypatch.setattr(
+        embeddings, "load_embedder", lambda name, device, precision, progress: TinyEmbedder()
+    )
 
 
 def test_an_image_that_cannot_be_brought_costs_its_own_boxes(

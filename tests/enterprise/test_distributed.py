@@ -42,7 +42,7 @@ def dataset(tmp_path: Path) -> Iterator[Any]:
 
 
 def tiny(log: Path | None = None) -> Any:
-    return lambda name, device, precision: TinyEmbedder(log=log)
+    return lambda name, device, precision, progress: TinyEmbedder(log=log)
 
 
 def execute_part(which: int, folder: str, log: str, connection: Connection) -> None:

@@ -122,7 +122,7 @@ def evaluate(files: Files) -> dict[str, Any]:
 
 
 def embed(files: Files) -> dict[str, Any]:
-    embeddings.load_embedder = lambda name, device, precision: TinyEmbedder()  # type: ignore[assignment]
+    embeddings.load_embedder = lambda name, device, precision, progress: TinyEmbedder()  # type: ignore[assignment]
     return operator("compute_embeddings", method="none", batch_size=BATCH)
 
 

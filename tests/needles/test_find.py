@@ -55,7 +55,7 @@ class Directions:
 
 @pytest.fixture(autouse=True)
 def known_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needles, "load_embedder", lambda name: Directions())
+    monkeypatch.setattr(needles, "load_embedder", lambda name, progress: Directions())
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def killed_at(report: int, name: str, pack: str) -> None:
         if next(reports) == report:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    needles.load_embedder = lambda name: Directions()
+    needles.load_embedder = lambda name, progress: Directions()
     find_needles(fo.load_dataset(name), pack=pack, progress=progress)
 
 

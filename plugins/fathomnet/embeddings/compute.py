@@ -23,6 +23,8 @@ NO_MAP: Final = "none"
 
 NOTES_TOLD: Final = 20
 
+LOADED_BY: Final = 0.02
+"""The share of a run's progress at which its model is loaded."""
 EMBEDDED_BY: Final = 0.9
 """The share of a run's progress at which its map begins, if it makes one."""
 
@@ -96,16 +98,17 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
     plan = _plan(view, model, patches_field, brain_key, method, batch_size)
     patches_field = plan.patches_field
     asked = {"model": model, "patches_field": patches_field, "method": plan.method}
-    asked |= {"brain_key": brain_key}
-    basis = Basis.now(view, "map", plan.brain_key, (patches_field,), asked)
+    basis = Basis.now(
+        view, "map", plan.brain_key, (patches_field,), asked | {"brain_key": brain_key}
+    )
     if not plan.spec.zoo_name:
         return _drawn_alone(view, plan, basis, progress)
-    progress(0.0, f"loading {plan.spec.title}")
-    embedder = load_embedder(model, device=device, precision=precision)
+    loading = portion(progress, 0.0, LOADED_BY)
+    embedder = load_embedder(model, device=device, precision=precision, progress=loading)
     batcher = Batcher(embedder, batch_size or default_batch_size(embedder.device))
     run = EmbeddingRun(dataset_of(view), patches_field, plan.field, embedder, batcher)
     work = run.begin(view)
-    run.embed(work, portion(progress, 0.0, EMBEDDED_BY if plan.brain_key else 1.0))
+    run.embed(work, portion(progress, LOADED_BY, EMBEDDED_BY if plan.brain_key else 1.0))
     done = [f"{run.embedded:,} embedded, {work.present:,} there already"]
     if run.skips.items:
         common = run.skips.reasons.most_common(3)
@@ -113,8 +116,8 @@ def compute_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the opera
         done.append(f"{run.skips.items:,} skipped ({reasons})")
     made = None
     if plan.brain_key:
-        progress(EMBEDDED_BY, f"drawing the map by {plan.method}")
-        made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key)
+        drawing = portion(progress, EMBEDDED_BY, 1.0)
+        made = make_map(view, patches_field, plan.field, plan.method, plan.brain_key, drawing)
         done.append(made.remark or f"{made.points:,} points on the map")
         if made.points:
             basis.write(dataset_of(view))
@@ -145,8 +148,8 @@ def _drawn_alone(
         )
     made = None
     if plan.brain_key:
-        progress(0.1, f"drawing the map by {plan.method}")
-        made = make_map(view, plan.patches_field, plan.field, plan.method, plan.brain_key)
+        field, key = plan.patches_field, plan.brain_key
+        made = make_map(view, field, plan.field, plan.method, key, progress)
         if made.points:
             basis.write(dataset)
     progress(1.0, f"{plan.with_vector:,} vectors of {plan.spec.title} are there already")

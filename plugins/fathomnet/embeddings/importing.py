@@ -177,9 +177,11 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
         dataset, vectors, key, by, patches_field, text_model, method, brain_key
     )
     patches_field, width = plan.patches_field, plan.table.matrix.shape[1]
-    if text_model and (texts := load_embedder(text_model).dimensions) != width:
-        problem = f"makes vectors of {texts:,} numbers, and those of the file have {width:,}"
-        raise InputError(vectors, [Fault("text_model", problem)])
+    if text_model:
+        texts = load_embedder(text_model, progress=portion(progress, 0.0, 0.1)).dimensions
+        if texts != width:
+            problem = f"makes vectors of {texts:,} numbers, and those of the file have {width:,}"
+            raise InputError(vectors, [Fault("text_model", problem)])
     asked = {"model": plan.model, "patches_field": patches_field, "method": method}
     basis = Basis.now(
         dataset, "map", plan.brain_key, (patches_field,), asked | {"brain_key": brain_key}
@@ -188,8 +190,8 @@ def import_embeddings(  # noqa: PLR0913, PLR0917  # the parameters of the operat
     _write_vectors(dataset, plan, record, portion(progress, 0.1, IMPORTED_BY))
     made = None
     if plan.brain_key:
-        progress(IMPORTED_BY, f"drawing the map by {method}")
-        made = make_map(dataset, patches_field, plan.field, method, plan.brain_key)
+        drawing = portion(progress, IMPORTED_BY, 1.0)
+        made = make_map(dataset, patches_field, plan.field, method, plan.brain_key, drawing)
         if made.points:
             basis.write(dataset)
         record = replace(record, map=(made.method, made.points, made.remark))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from ..errors import Fault, InputError, SetupError
 from ..hardware import choose_device, choose_precision
 from ..names import IMPORTED
+from ..progress import Progress, portion, silent
+from ..text import size_text
 from .weights import (
     KNOWN,
     OPEN_CLIP_CONFIG,
@@ -143,14 +146,18 @@ def model_spec(name: str) -> ModelSpec:
     )
 
 
-def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> Embedder:
-    """Loads a model.
+def load_embedder(
+    name: str, device: str = "auto", precision: str = "auto", progress: Progress = silent
+) -> Embedder:
+    """Loads a model from this machine; nothing is fetched.
 
     Args:
         name: see ``model_spec``.
         device: ``auto`` (cuda, then mps, then cpu) or torch's name of one.
         precision: ``auto`` (half precision where the device is faster with it), ``fp32``,
             ``bf16`` or ``fp16``. Vectors are float32 in any case.
+        progress: called with the share done and a label before each step, which may take seconds:
+            starting the libraries, reading the weights, trying the model, identifying the weights.
 
     Raises:
         InputError: the name, the device or the precision is wrong.
@@ -169,9 +176,12 @@ def load_embedder(name: str, device: str = "auto", precision: str = "auto") -> E
         raise SetupError(
             f"not installed: {', '.join(absent)}; pip install 'fathomnet-voxel51[models]'"
         )
+    progress(0.0, f"loading {spec.title}: starting torch")
     device = choose_device(device)
     precision = choose_precision(precision, device)
-    return _Loaded(spec, family, find_weights(name), device, precision)
+    weights = find_weights(name)
+    told = portion(progress, 0.2, 1.0, f"loading {spec.title} ({size_text(weights.size)}): ")
+    return _Loaded(spec, family, weights, device, precision, told)
 
 
 def find_weights(name: str) -> Weights:
@@ -232,13 +242,22 @@ class _Loaded:
     """An ``Embedder``: a model of either library, and what is known about it."""
 
     def __init__(
-        self, spec: ModelSpec, family: Family, weights: Weights, device: str, precision: str
+        self,
+        spec: ModelSpec,
+        family: Family,
+        weights: Weights,
+        device: str,
+        precision: str,
+        progress: Progress,
     ) -> None:
         import torch
 
         from .networks import OpenClipModel, TransformersModel
 
         make: Any = OpenClipModel if family == "open_clip" else TransformersModel
+        progress(0.0, f"starting {family}")
+        importlib.import_module(family)
+        progress(0.3, "reading its weights")
         try:
             model = make(weights, device, precision)
         except InputError:
@@ -246,6 +265,7 @@ class _Loaded:
         except Exception as error:  # the libraries raise anything for a damaged or foreign file
             problem = str(error).strip().split("\n")[0]
             raise SetupError(f"{weights.file} cannot be loaded by {family}: {problem}") from error
+        progress(0.7, "trying it")
         self._model = model
         self.spec = spec
         self.device = device
@@ -257,7 +277,7 @@ class _Loaded:
             "model": spec.name,
             "architecture": model.architecture,
             "weights": weights.file.name,
-            "weights_sha256": weights.sha256(),
+            "weights_sha256": weights.sha256(portion(progress, 0.75, 1.0)),
             "input_size": "x".join(map(str, model.input_size)),
             "dimensions": self.dimensions,
             "precision": precision,

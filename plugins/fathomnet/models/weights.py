@@ -1,13 +1,14 @@
 """The models that have a name, and where a model's weights are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from ..errors import SetupError
 from ..files.reading import blocks, sha256_of
+from ..progress import Progress, silent
 from ..resources import data_file
 
 Family = Literal["open_clip", "transformers"]
@@ -105,9 +106,28 @@ class Weights:
     file: Path
     architecture: str = ""
 
-    def sha256(self) -> str:
-        """The hash of the weights; reads the whole file."""
-        return sha256_of(blocks(self.file))
+    @property
+    def size(self) -> int:
+        """Of the weights, in bytes."""
+        return self.file.stat().st_size
+
+    def sha256(self, progress: Progress = silent) -> str:
+        """The hash of the weights; reads the whole file.
+
+        Args:
+            progress: called with the share done and a label.
+        """
+        return sha256_of(_told(blocks(self.file), self.size, progress))
+
+
+def _told(pieces: Iterable[memoryview], size: int, progress: Progress) -> Iterator[memoryview]:
+    """Pieces of the weights, and how many of their bytes were read."""
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        share = min(done / max(size, 1), 1.0)
+        progress(share, f"identifying its weights, {share:.0%}")
+        yield piece
 
 
 def find_known(name: str) -> Weights:

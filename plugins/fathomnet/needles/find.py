@@ -171,11 +171,13 @@ def find_needles(
             f"the index {brain_key} is of {index.model}, which knows images but no text; indexes "
             f"of this dataset whose models know text: {known}"
         )
-    progress(0.05, f"embedding the prompts by {index.model}")
+    embedder = load_embedder(index.model, progress=portion(progress, 0.05, 0.15))
+    progress(0.15, f"embedding the prompts by {index.model}")
     # Each text once: needles share most of their negatives.
-    every = (text for needle in wanted.needles for text in needle.prompts + needle.negatives)
-    distinct = list(dict.fromkeys(every))
-    vectors = _unit(load_embedder(index.model).embed_prompts(distinct))
+    distinct = list(
+        dict.fromkeys(text for one in wanted.needles for text in one.prompts + one.negatives)
+    )
+    vectors = _unit(embedder.embed_prompts(distinct))
     by_text = dict(zip(distinct, vectors, strict=True))
     there = existing_ids(dataset, index.patches_field)
     grid = tile_grid(dataset, index.patches_field)
