@@ -207,7 +207,7 @@ def test_a_model_that_is_being_loaded_tells_each_step_and_is_left_where_it_is_ca
     step: str, make_dataset: Callable[..., Any], tmp_path: Path
 ) -> None:
     dataset = make_dataset(write_images(tmp_path, [3]))
-    schema, cancelled = dataset.get_field_schema(flat=True), Cancelled(step)
+    fields, cancelled = {*dataset.get_field_schema(flat=True)}, Cancelled(step)
     with pytest.raises(OperationFailedError, match="cancelled"):
         compute_embeddings(dataset, model=MODEL, method="none", progress=cancelled)
     title, size = (
@@ -219,7 +219,7 @@ def test_a_model_that_is_being_loaded_tells_each_step_and_is_left_where_it_is_ca
     assert all(label.startswith(f"loading {title} ({size}): ") for label in loading[1:])
     assert [one for one in STEPS if one in " ".join(loading)] == [*STEPS[: STEPS.index(step) + 1]]
     dataset.reload()
-    assert (dataset.list_runs(), dataset.get_field_schema(flat=True)) == ([], schema)
+    assert (dataset.list_runs(), {*dataset.get_field_schema(flat=True)}) == ([], fields)
     assert compute_embeddings(dataset, model=MODEL, method="none").embedded == 3
 
 
