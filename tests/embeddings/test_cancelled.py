@@ -54,6 +54,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture
 def dataset(embedded: Any) -> Iterator[Any]:
     yield embedded
+    embedded.reload()
     for key in embedded.list_brain_runs():
         embedded.delete_brain_run(key)
 
@@ -162,7 +163,9 @@ def test_umap_is_cancelled_while_it_is_compiled_too_and_works_afterwards(
         [sys.executable, str(tmp_path / "fresh.py")], capture_output=True, text=True, check=True
     )
     stopped = f"drawing the map of {BOXES:,} vectors by umap: preparing True"
-    assert fresh.stdout.splitlines() == [stopped, stopped, "drawn"]
+    # FiftyOne's brain writes there too.
+    said = [line for line in fresh.stdout.splitlines() if line in ("drawn", stopped)]
+    assert said == [stopped, stopped, "drawn"], fresh.stdout
     dataset.reload()
     np.testing.assert_array_equal(points_of(dataset, "fresh"), points_of(dataset))
 
