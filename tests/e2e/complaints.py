@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Error, Page, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Response, WebError
+from playwright.sync_api import Error as PlaywrightError
 
 KNOWN: dict[str, str] = {
     r"net::ERR_FAILED|net::ERR_ABORTED": "what the browser asks of other hosts is refused here",
@@ -19,20 +22,22 @@ KNOWN: dict[str, str] = {
 LONGEST = 4_000
 """Characters of a complaint that a test's report shows."""
 
+EXECUTES = "/operators/execute"
 TRACEBACK = "Traceback (most recent call last)"
+FAILED = re.compile(rf'"error":\s*"{re.escape(TRACEBACK)}')
 OURS = re.compile(r"fathomnet", re.IGNORECASE)
 
 
 class Complaints:
-    """Listens to a page: errors that nobody caught, errors on its console, what was not found."""
+    """Listens to all pages of a browser's context: errors that nobody caught, errors on a console,
+    what an operator or a panel answered in place of a result, what was not found."""
 
-    def __init__(self, page: Page, url: str) -> None:
-        self._url = url
+    def __init__(self, context: BrowserContext) -> None:
         self._said: list[str] = []
         self._missing: Counter[str] = Counter()
-        page.on("pageerror", self._note_error)
-        page.on("console", self._note_message)
-        page.on("response", self._note_response)
+        context.on("weberror", self._note_error)
+        context.on("console", self._note_message)
+        context.on("response", self._note_response)
 
     def found(self, log: Path) -> list[str]:
         """All that somebody has to look into.
@@ -47,8 +52,8 @@ class Complaints:
         ]
         return [*_not_known(self._said), *twice, *tracebacks(log)]
 
-    def _note_error(self, error: Error) -> None:
-        self._said.append(f"not caught: {error.message}\n{error.stack or ''}")
+    def _note_error(self, caught: WebError) -> None:
+        self._said.append(f"not caught: {caught.error.message}\n{caught.error.stack or ''}")
 
     def _note_message(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -60,6 +65,12 @@ class Complaints:
             self._missing[response.url] += 1
         elif response.status >= 500:
             self._said.append(f"answered with {response.status}: {response.url}")
+        elif urlsplit(response.url).path.startswith(EXECUTES):
+            # Of a panel's error the console repeats the message only, which names nobody. A page
+            # that was left takes its answers with it.
+            with contextlib.suppress(PlaywrightError):
+                if FAILED.search(said := response.text()):
+                    self._said.append(f"answered with an error: {said}")
 
 
 def tracebacks(log: Path) -> list[str]:

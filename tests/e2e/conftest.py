@@ -44,7 +44,7 @@ def app(chromium: Browser, tmp_path: Path) -> Iterator[App]:
     """
     log = tmp_path / "app.log"
     with app_server(log) as url, browser_page(chromium, url) as page:
-        complaints = Complaints(page, url)
+        complaints = Complaints(page.context)
         yield App(page, url)
         assert not (found := complaints.found(log)), "\n\n".join(found)
 
