@@ -44,6 +44,7 @@ TEXT_KINDS: Final = {
     Widget.BOXES_FIELD: "field of boxes",
     Widget.LABELS_FIELD: "field of boxes or crops",
     Widget.PATCHES_FIELD: "field of boxes, or nothing",
+    Widget.INTO_BOXES: "field of boxes, or a new one",
     Widget.MODEL: "model",
     Widget.TEXT_MODEL: "model",
     Widget.BACKEND: "backend",

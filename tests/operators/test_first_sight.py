@@ -11,7 +11,7 @@ import fiftyone.operators as foo
 import numpy as np
 import pytest
 from fathomnet_voxel51.errors import FathomNetError
-from fathomnet_voxel51.ingest import ingest_dataset
+from fathomnet_voxel51.ingest import ingest_crops, ingest_dataset
 from fathomnet_voxel51.models.weights import MODELS_FOLDER
 from fathomnet_voxel51.names import PLUGIN_NAME, embedding_field
 from fathomnet_voxel51.parameters import OPERATORS
@@ -53,8 +53,8 @@ def datasets(dataset_name: str, tmp_path: Path) -> Any:
     return make
 
 
-def context(name: str, dataset: Any, values: dict[str, Any]) -> Any:
-    sent: dict[str, Any] = {} if dataset is None else screens.request(dataset)
+def context(name: str, dataset: Any, values: dict[str, Any], view: Any = None) -> Any:
+    sent: dict[str, Any] = {} if dataset is None else screens.request(dataset, view)
     sent = json.loads(
         json.dumps({**sent, "params": values, "prompt_id": screens.FORM}, default=str)
     )
@@ -63,9 +63,9 @@ def context(name: str, dataset: Any, values: dict[str, Any]) -> Any:
     )
 
 
-def form(name: str, dataset: Any, **values: Any) -> dict[str, Any]:
+def form(name: str, dataset: Any, shown: Any = None, **values: Any) -> dict[str, Any]:
     operator = foo.get_operator(f"{PLUGIN_NAME}/{name}")
-    ctx = context(name, dataset, values)
+    ctx = context(name, dataset, values, shown)
     operator.resolve_execution_options(ctx)
     shown = operator.resolve_type(ctx, "inputs").to_json()
     properties: dict[str, Any] = shown["type"]["properties"]
@@ -80,12 +80,18 @@ def everything(properties: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+@pytest.mark.parametrize("shown", ["all of it", "a view"])
 @pytest.mark.parametrize("kind", DATASETS)
-def test_no_field_is_marked_and_no_preview_ends_in_a_traceback(kind: str, datasets: Any) -> None:
+def test_no_field_is_marked_and_no_preview_ends_in_a_traceback(
+    kind: str, shown: str, datasets: Any
+) -> None:
     dataset = datasets(kind)
+    if dataset is None and shown == "a view":
+        return
+    view = None if shown == "all of it" else dataset.limit(3)
     for name, model in OPERATORS.items():
         fields = set(model.model_fields)
-        for field, one in everything(form(name, dataset)):
+        for field, one in everything(form(name, dataset, view)):
             if one.get("invalid"):
                 # What is left to do is said, beneath the fields, in a notice.
                 assert field not in fields, f"{name}.{field}: {one['error_message']}"
@@ -114,6 +120,51 @@ def test_forms_begin_with_what_the_dataset_has(datasets: Any) -> None:
     needles = form("find_needles", dataset)
     assert needles["brain_key"]["default"] == "demo_clip_similarity"
     assert needles["pack"]["default"] == "species"
+
+
+@pytest.mark.parametrize("kind", ["crops", "boxes of somebody else"])
+def test_forms_begin_with_the_only_field_of_labels(
+    kind: str, dataset_name: str, tmp_path: Path
+) -> None:
+    if kind == "crops":
+        table = tmp_path / "crops.csv"
+        table.write_text("path,label\na.png,Sebastes\nb.png,Peniagone\n")
+        ingest_crops(dataset_name, table=str(table), label_field="taxon")
+        dataset = fo.load_dataset(dataset_name)
+    else:
+        dataset = fo.Dataset(dataset_name, persistent=True)
+        box = fo.Detection(label="Sebastes", bounding_box=[0.1, 0.1, 0.2, 0.2])
+        boxes = fo.Detections(detections=[box])
+        dataset.add_sample(fo.Sample(filepath=str(tmp_path / "a.png"), taxon=boxes))
+        add_tiles(dataset, columns=2, rows=1)
+    usual = {"ground_truth", ("ground_truth",)}
+    for name, model in OPERATORS.items():
+        shown = form(name, dataset)
+        for field, info in model.model_fields.items():
+            if not isinstance(info.default, str | tuple) or info.default not in usual:
+                continue
+            begins = shown[field]["default"]
+            if (name, field) == ("label_hits", "into"):
+                assert begins == "ground_truth"  # which it makes
+            elif (name, kind) != ("add_primary_label", "crops"):
+                assert begins in ("taxon", ["taxon"]), f"{name}.{field}"
+    # Two of them may be meant: nothing is guessed.
+    dataset.clone_sample_field("taxon", "other")
+    if kind == "boxes of somebody else":
+        assert form("relabel_boxes", dataset)["field"]["default"] == "ground_truth"
+
+
+def test_a_button_without_a_form_takes_what_a_form_would_begin_with(
+    dataset_name: str, tmp_path: Path
+) -> None:
+    table = tmp_path / "crops.csv"
+    table.write_text("path,label\na.png,Sebastes\nb.png,Peniagone\n")
+    ingest_crops(dataset_name, table=str(table), label_field="taxon")
+    dataset = fo.load_dataset(dataset_name)
+    opened = foo.get_operator(f"{PLUGIN_NAME}/open_review").execute(
+        context("open_review", dataset, {})
+    )
+    assert opened["labels"] == 2
 
 
 def test_weights_that_are_missing_are_said_before(

@@ -59,8 +59,9 @@ def labels_path(dataset: Any, field: str) -> str:
     if path:
         return path
     known = _described(dataset, fo.Detections, fo.Classification)
-    problem = "is no field" if dataset.get_field(field) is None else "holds no labels of this kind"
-    raise DatasetError(f"{field!r} {problem} of dataset {dataset.name!r}; {known}")
+    there = dataset.get_field(field) is not None
+    problem = "is a field without labels" if there else "is no field"
+    raise DatasetError(f"{field!r} {problem} of dataset {dataset._root_dataset.name!r}; {known}")
 
 
 def labels_path_if_any(dataset: Any, field: str) -> str:

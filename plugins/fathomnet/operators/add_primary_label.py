@@ -19,7 +19,7 @@ class AddPrimaryLabel(StageOperator[parameters.AddPrimaryLabel]):
         known = boxes_fields(dataset)
         if params.source_field not in known:
             where = ", ".join(known) or "none; ingest annotations first"
-            problem = f"{dataset.name} has no boxes there; its fields of boxes: {where}"
+            problem = f"dataset {dataset.name!r} has no boxes there; its fields of boxes: {where}"
             return Preview(problems=(Fault("source_field", problem),))
         try:
             check_primary_label(dataset, params.source_field, params.field)

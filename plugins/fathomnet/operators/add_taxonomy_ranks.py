@@ -21,7 +21,10 @@ class AddTaxonomyRanks(StageOperator[parameters.AddTaxonomyRanks]):
         absent = [name for name in params.label_fields if name not in known]
         if absent:
             there = ", ".join(known) or "none; ingest annotations first"
-            problem = f"{dataset.name} has no labels in {', '.join(absent)}; there are in: {there}"
+            problem = (
+                f"dataset {dataset.name!r} has no labels in {', '.join(absent)}; "
+                f"there are in: {there}"
+            )
             return Preview(problems=(Fault("label_fields", problem),))
         taxonomy, no_taxa = taxonomy_of(dataset), special_names(dataset)
         facts: list[str] = []

@@ -273,7 +273,8 @@ class StageOperator(foo.Operator, Generic[P]):  # type: ignore[misc]  # FiftyOne
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         try:
-            params = self._permitted(ctx)
+            # A button without a form has what the form would begin with.
+            params = self._permitted(ctx, of_form=not self.prompts)
             # The queue remembers what was scheduled, and a program has what it asked for: it sends
             # nothing of a screen.
             of_app = not ctx.delegated and "extended" in ctx.request_params

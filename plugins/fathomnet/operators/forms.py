@@ -294,10 +294,11 @@ def _add_list(
     """
     typed = widget(info) is Widget.TEXTS
     if (value and isinstance(value, str)) or (typed and not isinstance(value, list | tuple)):
-        joined = ("; " if typed else ", ").join(info.default)
+        joined = ("; " if typed else ", ").join(words["default"])
         return inputs.str(name, allow_empty=True, **{**words, "default": joined})
+    words = {**words, "default": list(words["default"])}
     if typed:
-        return inputs.list(name, types.String(), **{**words, "default": list(info.default)})
+        return inputs.list(name, types.String(), **words)
     element = typing.get_args(info.annotation)[0]
     known = typing.get_args(element) or (
         tuple(label_fields(dataset)) if dataset is not None else tuple(info.default)
@@ -305,7 +306,7 @@ def _add_list(
     view = types.DropdownView(multiple=True)
     for choice in known:
         view.add_choice(choice, label=choice.replace("_", " "))
-    return inputs.list(name, types.String(), view=view, **{**words, "default": list(info.default)})
+    return inputs.list(name, types.String(), view=view, **words)
 
 
 def _without_none(annotation: Any) -> Any:

@@ -6,12 +6,13 @@ from typing import Any, Final
 import fiftyone as fo
 from fiftyone.operators import types
 
+from ..dataset.ingest_record import labels_field
 from ..dataset.label_map import special_names, taxonomy_of
 from ..dataset.records import read_record
 from ..dataset.schema import fields_holding
 from ..dataset.vectors import EmbeddingRecord
 from ..models import model_names, model_spec
-from ..names import EMBEDDING_RUNS, IMPORTED
+from ..names import EMBEDDING_RUNS, GROUND_TRUTH, IMPORTED, MODEL_PREDICTIONS, PRIMARY_LABEL
 from ..needles.find import prompt_indexes
 from ..needles.packs import pack_names
 from ..parameters import Widget
@@ -42,8 +43,14 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
         kind: the parameter's widget. Of models it is the one that has vectors; of indexes that know
             text the one of tiles, or else of images; of packs the one that suits what that holds.
         dataset: the dataset that is open, or None.
-        default: of the parameter; it stays where the dataset has it, or nothing of its kind.
+        default: of the parameter; it stays where the dataset has it, or nothing of its kind. In
+            place of the usual field of labels comes the one that the dataset has.
     """
+    if dataset is not None and kind is not Widget.INTO_BOXES:
+        if default == GROUND_TRUTH:
+            return _field_of_labels(dataset, boxes_only=kind is Widget.BOXES_FIELD)
+        if default == (GROUND_TRUTH,):
+            return (_field_of_labels(dataset, boxes_only=False),)
     if dataset is None or kind not in (Widget.MODEL, Widget.TEXT_INDEX, Widget.PACK):
         return default
     if kind is not Widget.MODEL:
@@ -59,6 +66,21 @@ def default_for(kind: Widget | None, dataset: Any, default: Any) -> Any:
         return "species" if is_of_boxes else default
     models = list(_models_with_vectors(dataset))
     return default if not models or default in models else models[-1]
+
+
+def _field_of_labels(dataset: Any, boxes_only: bool) -> str:
+    """The usual field of labels; where a dataset lacks it, its only one that could be meant."""
+    known = boxes_fields(dataset) if boxes_only else label_fields(dataset)
+    if GROUND_TRUTH in known or not known:
+        return GROUND_TRUTH
+    if (own := labels_field(dataset)) in known:
+        return own
+    others = [
+        name
+        for name in known
+        if name not in (MODEL_PREDICTIONS, PRIMARY_LABEL) and tile_grid(dataset, name) is None
+    ]
+    return others[0] if len(others) == 1 else GROUND_TRUTH
 
 
 def _models_with_vectors(dataset: Any) -> Iterable[str]:
@@ -124,6 +146,7 @@ _OF_DATASET: Final[dict[Widget | None, Callable[[Any], Iterable[Choice]]]] = {
         if name.startswith(IMPORTED)
     ),
     Widget.PATCHES_FIELD: lambda dataset: _plain(boxes_fields(dataset)),
+    Widget.INTO_BOXES: lambda dataset: _plain(boxes_fields(dataset)),
     Widget.BOXES_INDEX: lambda dataset: _plain(dataset.list_brain_runs(type="similarity")),
     Widget.TEXT_INDEX: lambda dataset: _plain(prompt_indexes(dataset)),
     Widget.JOURNAL: _journals,

@@ -20,6 +20,7 @@ class Widget(Enum):
     BOXES_FIELD = "boxes field"
     LABELS_FIELD = "field of boxes, or of one label an image"
     PATCHES_FIELD = "boxes field, or nothing for whole images"
+    INTO_BOXES = "boxes field, or the name of a new one"
     MODEL = "an embedding model's name, or a folder"
     TEXT_MODEL = "the name of an embedding model that knows text"
     BACKEND = "a similarity backend's name"

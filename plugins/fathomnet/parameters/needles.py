@@ -69,7 +69,7 @@ class LabelHits(Parameters):
     ] = names.TILES
     into: Annotated[
         str,
-        Widget.PATCHES_FIELD,
+        Widget.INTO_BOXES,
         Field(
             min_length=1,
             title="Boxes",

@@ -324,12 +324,14 @@ def journal_to_undo(dataset: Any, key: str = "") -> Journal:
     if not key:
         left = [one for one in journals_of(dataset) if one.can_be_undone]
         if not left:
-            raise DatasetError(f"{dataset.name} has no relabelling that could be undone")
+            raise DatasetError(f"dataset {dataset.name!r} has no relabelling that could be undone")
         return left[-1]
     named = journals_of(dataset, {key})
     if not named or named[0].stage == "writing":
         known = ", ".join(one.key for one in journals_of(dataset)[-_SHOWN:]) or "none"
-        raise DatasetError(f"{dataset.name} has no relabelling {key!r}; the last: {known}")
+        raise DatasetError(
+            f"dataset {dataset.name!r} has no relabelling {key!r}; the last: {known}"
+        )
     return named[0]
 
 

@@ -358,10 +358,11 @@ def _nothing_to_divide(
     dataset: Any, members: Mapping[str, Sequence[int]], grouping: Grouping
 ) -> DatasetError:
     """The error for images that are none, or that nothing tells apart, and what would."""
+    whole = columns.dataset_of(dataset).name
     if not members:
         return DatasetError(
-            f"{dataset.name} has no image tagged {TRAIN_TAG} or {VALIDATION_TAG}: nothing can be "
-            "divided. Ingest the training annotations, or tag the images yourself."
+            f"dataset {whole!r} has no image tagged {TRAIN_TAG} or {VALIDATION_TAG}: nothing can "
+            "be divided. Ingest the training annotations, or tag the images yourself."
         )
     ((name, places),) = members.items()
     others = []
@@ -376,7 +377,7 @@ def _nothing_to_divide(
     if name == NOTHING_KNOWN:
         of = f"have no {grouping.noun} that tells them apart"
     return DatasetError(
-        f"all {images} of {dataset.name} {of}. {known}By pattern, a part of their file names or "
+        f"all {images} of dataset {whole!r} {of}. {known}By pattern, a part of their file names or "
         r"URLs can tell them apart, such as (cruise\d+)."
     )
 
