@@ -15,6 +15,7 @@ from fathomnet_voxel51.review.sets import read_set
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from playwright.sync_api import expect
 
+from demo.workspaces import save_workspaces
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.plots import click, hover, largest_mistake, plot
 from tests.support.drawn import MANY_PREDICTED, Drawn
@@ -123,6 +124,21 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app.wait_until_drawn()
     plot(app, "ranks").scroll_into_view_if_needed()
     app.screenshot(pictures / "evaluation-by-rank.png")
+
+
+def test_beside_the_grid_of_a_narrow_window_numbers_can_be_read(app: App, dataset: Any) -> None:
+    evaluate_predictions(dataset)
+    save_workspaces(dataset)
+    app.page.set_viewport_size({"width": 700, "height": 900})
+    app.page.goto(f"{app.url}/datasets/{dataset.slug}?workspace=evaluation-by-rank")
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    # What is drawn is scaled in some pictures, beside the size of its letters.
+    sizes = app.page.locator(".js-plotly-plot text").evaluate_all(
+        "found => found.filter(one => one.textContent.trim() && one.getBoundingClientRect().width)"
+        ".map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)"
+    )
+    assert len(sizes) > 20
+    assert min(size for size in sizes if size > 0) >= 8
 
 
 def test_what_is_wrong_of_a_family_is_reviewed_by_two_actions(app: App, dataset: Any) -> None:

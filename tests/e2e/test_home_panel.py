@@ -16,6 +16,7 @@ from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 from playwright.sync_api import expect
 
+from demo.workspaces import save_workspaces
 from tests.e2e.app import PATIENCE, App, figures
 from tests.e2e.search import LOADING
 from tests.support.drawn import MANY_PREDICTED, Drawn
@@ -59,6 +60,20 @@ def test_what_waits_is_one_click_away_and_a_result_is_read_later(
     app.screenshot(pictures / "home-panel.png")
     app.page.get_by_role("button", name="Show", exact=True).click()
     app.wait_for_samples(WITHOUT_LABEL)
+
+
+def test_beside_the_grid_of_a_narrow_window_nothing_is_beyond_the_edge(
+    app: App, dataset: Any
+) -> None:
+    save_workspaces(dataset)
+    app.page.set_viewport_size({"width": 700, "height": 900})
+    app.page.goto(f"{app.url}/datasets/{dataset.slug}?workspace=home")
+    shown = [app.page.get_by_role("button", name=name) for name in ("Show", "Import predictions")]
+    shown.append(app.page.get_by_text("Concepts", exact=True))
+    for one in shown:
+        expect(one.first).to_be_visible(timeout=PATIENCE)
+        place = one.first.bounding_box()
+        assert place and place["x"] + place["width"] <= 700
 
 
 def look_until(app: App, words: str) -> None:

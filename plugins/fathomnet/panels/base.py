@@ -228,6 +228,8 @@ def layout_of(title: str, height: int) -> Record:
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
         "hoverlabel": {"align": "left"},
+        # In a bar that is too narrow a number would be drawn too small to be read.
+        "uniformtext": {"minsize": 9, "mode": "hide"},
     }
 
 

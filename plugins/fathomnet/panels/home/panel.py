@@ -21,7 +21,7 @@ from ...predictions.importing import read_import_records
 from ...review.progress import ReviewProgress, progress_of
 from ...text import counted, literal, shortened
 from ...tiles import tile_grid
-from ..base import DatasetPanel, Gap, show_view
+from ..base import WRAPPED, DatasetPanel, Gap, show_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,10 @@ _WORDS: Final = 9
 _LETTERS: Final = 300
 """Of a member of a result."""
 _ERROR_LETTERS: Final = 2000
+_TUTORIAL: Final = (
+    "New here? The project's tutorial, `docs/tutorial.md`, goes through all of it in an hour, on a "
+    "demo set that `make demo` draws."
+)
 _CANCELLED: Final = "cancelled in the home panel, before a worker took it"
 _STOPPED: Final = "cancelled in the home panel; run it again to go on from there"
 """The errors of runs that somebody has cancelled."""
@@ -234,6 +238,7 @@ class HomePanel(DatasetPanel):
             on_click=self.open_form,
             params={"operator": step.operator},
         )
+        panel.md(_TUTORIAL, name="tutorial")
 
         panel.md("##### Runs", name="runs")
         if not runs:
@@ -329,7 +334,7 @@ class HomePanel(DatasetPanel):
                 lines.append((f"{run.operator} failed", "Show why", self.show_run, params))
             newer.add(run.operator)
         for number, (words, button, handler, params) in enumerate(lines):
-            row = panel.h_stack(f"waits_{number}", gap=2, align_y="center")
+            row = panel.h_stack(f"waits_{number}", gap=2, align_y="center", componentsProps=WRAPPED)
             row.md(literal(words), name="words", space=_WORDS)
             row.btn("open", label=button, on_click=handler, params=params)
             if handler == self.open_view and params["view"] == there.suspects_view:
@@ -346,7 +351,7 @@ class HomePanel(DatasetPanel):
             began = "begun" if run.at_once else "queued"
             said.append(f"{began} {run.queued_at:%Y-%m-%d %H:%M} UTC")
         words = literal(", ".join(filter(None, said)))
-        row = panel.h_stack(f"run_{number}", gap=2, align_y="center")
+        row = panel.h_stack(f"run_{number}", gap=2, align_y="center", componentsProps=WRAPPED)
         row.md(f"**{literal(run.operator)}** {words}", name="words", space=_WORDS)
         params = {"run": run.id}
         if run.ended:
@@ -372,7 +377,7 @@ class HomePanel(DatasetPanel):
 
 def _add_counts(panel: Any, there: Overview) -> None:
     """The numbers, as cards side by side, and in words what they are made of."""
-    row = panel.h_stack("cards", gap=2)
+    row = panel.h_stack("cards", gap=2, componentsProps=WRAPPED)
     cards = {
         "Images": there.images,
         "Boxes": there.boxes,
