@@ -2,15 +2,15 @@
 
 import argparse
 import contextlib
-import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 from demo.processes import worker
+from demo.workspaces import beside_the_grid
 
 WELCOME = """\
 {dataset} is at {url}
+  on the right:      what is in it, what waits for you, and what comes next
   at the top left:   saved views, such as "suspects"
   at the top right:  workspaces with panels, where it says "Unsaved"
   the key `          all operators: type "relabel", "evaluate", "find"
@@ -35,13 +35,15 @@ def main() -> int:
         print(f"there is no dataset {options.dataset}; known: {known}", file=sys.stderr)
         return 2
     port = options.port or fo.config.default_app_port
-    url = f"http://localhost:{port}/datasets/{quote(options.dataset)}"
+    dataset = fo.load_dataset(options.dataset)
+    # At an address with the name in place of the slug the App opens it anew, without the panel.
+    url = f"http://localhost:{port}/datasets/{dataset.slug}"
     print(WELCOME.format(dataset=options.dataset, url=url, log=options.log), flush=True)
-    fiftyone = str(Path(sys.executable).parent / "fiftyone")
-    # Less than 0: it waits for ever, whether a page is open or not.
-    launch = [fiftyone, "app", "launch", options.dataset, "--port", str(port), "--wait", "-1"]
+    home = beside_the_grid("home")
     with worker(options.log), contextlib.suppress(KeyboardInterrupt):
-        return subprocess.run(launch, check=False).returncode
+        session = fo.launch_app(dataset, spaces=home, port=port)
+        # Less than 0: it waits for ever, whether a page is open or not.
+        session.wait(-1)
     return 0
 
 

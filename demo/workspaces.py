@@ -11,6 +11,16 @@ BESIDE_THE_GRID: Final = {
 """Panel and description by the workspace's name."""
 
 
+def beside_the_grid(panel_type: str) -> Any:
+    """The grid, with a panel of that type beside it, as a FiftyOne space."""
+    import fiftyone as fo
+
+    panels = fo.Panel(type="Samples", pinned=True), fo.Panel(type=panel_type)
+    # Without an active child the App shows the tab and nothing beneath it.
+    halves = [fo.Space(children=[one], active_child=one.component_id) for one in panels]
+    return fo.Space(children=halves, orientation="horizontal")
+
+
 def save_workspaces(dataset: Any) -> list[str]:
     """Saves the workspaces on a dataset, in place of those that have their names.
 
@@ -20,12 +30,7 @@ def save_workspaces(dataset: Any) -> list[str]:
     Returns:
         their names.
     """
-    import fiftyone as fo
-
     for name, (panel_type, description) in BESIDE_THE_GRID.items():
-        panels = fo.Panel(type="Samples", pinned=True), fo.Panel(type=panel_type)
-        # Without an active child the App shows the tab and nothing beneath it.
-        halves = [fo.Space(children=[one], active_child=one.component_id) for one in panels]
-        space = fo.Space(children=halves, orientation="horizontal")
+        space = beside_the_grid(panel_type)
         dataset.save_workspace(name, space, description=description, overwrite=True)
     return list(BESIDE_THE_GRID)

@@ -70,6 +70,13 @@ class WriteSuggestions extends Operator {
   }
 }
 
+/**
+ * FiftyOne's invitation to its Enterprise edition opens once in each browser, over the list of
+ * workspaces, where a newcomer is sent. It counts as seen; the button that opens the page stays.
+ */
+const INVITATION = "fiftyone-enterprise-tooltip-seen";
+
+window.localStorage.setItem(INVITATION, "true");
 addStyle();
 registerOperator(ShowReviewSet, PLUGIN);
 registerOperator(TidyTooltips, PLUGIN);

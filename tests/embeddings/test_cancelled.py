@@ -188,7 +188,7 @@ def test_a_run_of_the_app_that_is_cancelled_in_the_home_panel_ends_at_once(datas
     dataset.reload()
     assert dataset.list_brain_runs() == []
     done = run().result
-    assert (done["embedded"], done["present"], done["brain_key"]) == (0, BOXES, KEY)
+    assert (done["embedded"], done["present"], done["brain_key"]) == (0, BOXES, "demo_clip_umap")
     dataset.reload()
     assert points_of(dataset).shape == (BOXES, 2)
 
