@@ -22,7 +22,8 @@ LOCK = $(wildcard .ci/fiftyone-$(FIFTYONE).txt)
 # Less what is arithmetic, asks pydantic, is killed at a hundred moments, or draws hundreds of images:
 # that is the same with every release.
 SUITES = operators dataset evaluation embeddings models similarity panels/*
-ALIKE = tests/embeddings/test_kills.py tests/embeddings/test_maps.py tests/embeddings/test_remote_media.py \
+ALIKE = tests/embeddings/test_cancelled.py tests/embeddings/test_kills.py \
+	tests/embeddings/test_maps.py tests/embeddings/test_remote_media.py \
 	tests/evaluation/test_average_precision.py tests/operators/test_forms_and_stages.py \
 	tests/similarity/test_exact.py tests/similarity/test_processes.py tests/similarity/test_scores.py
 TESTS = $(filter-out $(ALIKE),$(wildcard $(SUITES:%=tests/%/test_*.py))) \
