@@ -83,6 +83,7 @@ class DatasetPanel(foo.Panel):  # type: ignore[misc]  # FiftyOne is untyped
         """Handles an event; what it is told of the App is what the App shows."""
         see(ctx)
         event = getattr(self, ctx.params.get("__method__") or "on_startup")
+        ctx.event_args = ctx.params.get("event_args", {})  # as FiftyOne's own does
         with acting_as(user_name(ctx)):
             result = event(ctx)
             if event != self.on_startup and self.draws(ctx):
