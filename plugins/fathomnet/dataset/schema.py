@@ -60,7 +60,7 @@ def labels_path(dataset: Any, field: str) -> str:
         return path
     known = _described(dataset, fo.Detections, fo.Classification)
     there = dataset.get_field(field) is not None
-    problem = "is a field without labels" if there else "is no field"
+    problem = "holds no labels in the samples" if there else "is no field"
     raise DatasetError(f"{field!r} {problem} of dataset {dataset._root_dataset.name!r}; {known}")
 
 
