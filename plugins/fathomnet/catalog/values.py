@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from ..files.faults import FaultList
-from ..files.safe_values import LARGEST_ID
+from ..files.safe_values import LARGEST_ID, PLAIN_PATH
 from ..names import RANKS
 from ..taxonomy.table import one_spelling
 from ..text import shortened
@@ -156,7 +156,6 @@ def category_name(name: str) -> str:
 
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/{1,3}")
-_PLAIN_PATH: Final = re.compile(r"\w[\w. -]*(?:/\w[\w. -]*)*")
 
 
 def image_name(name: str) -> tuple[str, str | None]:
@@ -169,7 +168,7 @@ def image_name(name: str) -> tuple[str, str | None]:
         >>> image_name(r"reef\a.png"), image_name("https://host.org/reef/a%20b.png?size=9")
         (('reef/a.png', None), ('a b.png', 'https://host.org/reef/a%20b.png?size=9'))
     """
-    if _PLAIN_PATH.fullmatch(name):  # nearly all are
+    if PLAIN_PATH.fullmatch(name):
         return name, None
     shown = repr(shortened(name, 80))
     scheme = _SCHEME.match(name)

@@ -24,17 +24,12 @@ from .documents import now
 from .ingest_record import labels_field, read_ingest_records
 from .records import (
     LabelMapRecord,
+    label_map_of,
     label_maps,
     read_record,
-    taxonomy_now,
+    tree_of,
     write_record,
 )
-
-
-def label_map_of(view: Any) -> LabelMap | None:
-    """The label map that counts in a dataset; None where the project's own names do."""
-    versions = label_maps(view)
-    return versions[-1].label_map if versions else None
 
 
 def taxonomy_of(view: Any) -> Taxonomy:
@@ -46,12 +41,7 @@ def taxonomy_of(view: Any) -> Taxonomy:
     Raises:
         InputError: the project's own table has faults.
     """
-    return taxonomy_now(view)
-
-
-def tree_of(label_map: LabelMap | None) -> Taxonomy:
-    """The tree of a label map; the project's own where there is none."""
-    return load_taxonomy() if label_map is None else label_map.taxonomy
+    return tree_of(label_map_of(view))
 
 
 def keep_label_map(

@@ -424,10 +424,14 @@ def label_maps(view: Any) -> list[LabelMapRecord]:
     return sorted(found, key=lambda one: (one.version, one.time, one.key))
 
 
-def taxonomy_now(view: Any) -> Taxonomy:
-    """The tree of the names that count now in a dataset, or in a view's dataset."""
+def label_map_of(view: Any) -> LabelMap | None:
+    """The label map that counts in a dataset; None where the project's own names do."""
     versions = label_maps(view)
-    label_map = versions[-1].label_map if versions else None
+    return versions[-1].label_map if versions else None
+
+
+def tree_of(label_map: LabelMap | None) -> Taxonomy:
+    """The tree of a label map; the project's own where there is none."""
     return load_taxonomy() if label_map is None else label_map.taxonomy
 
 
@@ -544,7 +548,7 @@ class Basis:
         """
         if self.kind in ("map", "index"):
             return False
-        tree = taxonomy_now(samples)
+        tree = tree_of(label_map_of(samples))
         before = self.tree or load_taxonomy().sha256
         if tree.sha256 == before:
             return False

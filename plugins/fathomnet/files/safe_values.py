@@ -12,7 +12,8 @@ LONGEST_SEGMENT = 255
 """Bytes that common file systems accept in a file name."""
 
 _SEGMENT = rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{LONGEST_SEGMENT - 1}}}"
-_PLAIN = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+PLAIN_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+"""A file's path to which no rule objects, as nearly all are."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _HOST = r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WEB_URL = re.compile(rf"https?://{_HOST}(?:[/?#].*)?", re.IGNORECASE)
@@ -61,7 +62,7 @@ def safe_file_name(name: str) -> str:
         Traceback (most recent call last):
         ValueError: '../secrets.png' leaves the images' folder through '..'
     """
-    if _PLAIN.fullmatch(name):
+    if PLAIN_PATH.fullmatch(name):
         return name
     for breaks_rule, problem in _FILE_NAME_RULES:
         if breaks_rule(name):

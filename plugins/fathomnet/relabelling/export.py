@@ -19,9 +19,8 @@ from ..catalog.crops import EXTERNAL_ID, HEADERS
 from ..dataset import columns
 from ..dataset.documents import Document
 from ..dataset.ingest_record import IngestRecord, in_ranges, read_ingest_record
-from ..dataset.label_map import label_map_of
 from ..dataset.label_pipelines import is_list
-from ..dataset.records import reload_known
+from ..dataset.records import label_map_of, reload_known
 from ..dataset.schema import further_fields, labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..files.places import Place, place

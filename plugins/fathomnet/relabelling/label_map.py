@@ -11,12 +11,16 @@ from ..dataset.documents import now
 from ..dataset.hit_views import Hit, save_hits_view
 from ..dataset.label_map import (
     keep_label_map,
-    label_map_of,
     special_names,
     taxonomy_of,
+)
+from ..dataset.records import (
+    bring_up_to_date,
+    label_map_of,
+    label_maps,
+    reload_known,
     tree_of,
 )
-from ..dataset.records import bring_up_to_date, label_maps, reload_known
 from ..dataset.schema import fields_holding, labels_path
 from ..errors import Fault, InputError
 from ..labels.verdicts import VERDICT_KEYS, state_of

@@ -8,8 +8,8 @@ from typing import Any, Final
 from ..dataset.columns import dataset_of
 from ..dataset.documents import now
 from ..dataset.ingest_record import read_ingest_records
-from ..dataset.label_map import label_map_of, special_names, taxonomy_of
-from ..dataset.records import bring_up_to_date, reload_known
+from ..dataset.label_map import special_names, taxonomy_of
+from ..dataset.records import bring_up_to_date, label_map_of, reload_known
 from ..dataset.schema import labels_path
 from ..errors import DatasetError, Fault, InputError
 from ..garbage_collector import collector_paused

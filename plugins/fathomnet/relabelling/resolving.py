@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any, Final, Literal
 
 from ..dataset.columns import dataset_of
-from ..dataset.label_map import label_map_of, special_names
-from ..dataset.records import reload_known
+from ..dataset.label_map import special_names
+from ..dataset.records import label_map_of, reload_known
 from ..dataset.schema import labels_path
 from ..errors import Fault, InputError
 from ..files.places import Place, place
