@@ -22,6 +22,9 @@ KNOWN: dict[str, str] = {
 LONGEST = 4_000
 """Characters of a complaint that a test's report shows."""
 
+WAIT, PATIENCE = 100, 50
+"""Milliseconds between two looks at whether all answers are read, and their number at most."""
+
 EXECUTES = "/operators/execute"
 TRACEBACK = "Traceback (most recent call last)"
 FAILED = re.compile(rf'"error":\s*"{re.escape(TRACEBACK)}')
@@ -35,6 +38,8 @@ class Complaints:
     def __init__(self, context: BrowserContext) -> None:
         self._said: list[str] = []
         self._missing: Counter[str] = Counter()
+        self._context = context
+        self._reading = 0
         context.on("weberror", self._note_error)
         context.on("console", self._note_message)
         context.on("response", self._note_response)
@@ -45,6 +50,9 @@ class Complaints:
         Args:
             log: what the App's server said.
         """
+        for _ in range(PATIENCE):  # what was answered last may still be on its way here
+            if self._reading and self._context.pages:
+                self._context.pages[0].wait_for_timeout(WAIT)
         twice = [
             f"asked for {count} times, and not there: {url}"
             for url, count in self._missing.items()
@@ -68,9 +76,11 @@ class Complaints:
         elif urlsplit(response.url).path.startswith(EXECUTES):
             # Of a panel's error the console repeats the message only, which names nobody. A page
             # that was left takes its answers with it.
+            self._reading += 1
             with contextlib.suppress(PlaywrightError):
                 if FAILED.search(said := response.text()):
                     self._said.append(f"answered with an error: {said}")
+            self._reading -= 1
 
 
 def tracebacks(log: Path) -> list[str]:

@@ -46,8 +46,8 @@ def site(tmp_path: Path) -> Path:
 def complaints(chromium: Browser, site: Path, script: str, another: bool = False) -> list[str]:
     """What is found after a script has run in a page, or in another page of the same browser."""
     (site / "page.html").write_text(
-        "<link rel=icon href='data:,'><script type=module>"
-        f"setTimeout(() => document.body.append('done'), 300); {script}</script>"
+        f"<link rel=icon href='data:,'><script type=module>try {{ {script} }}"
+        " finally { setTimeout(() => document.body.append('done'), 300) }</script>"
     )
     with serving(site) as url, browser_page(chromium, url) as page:
         listening = Complaints(page.context)

@@ -164,6 +164,9 @@ def test_annotated_boxes_and_the_whole_dataset_are_refused(dataset: Any) -> None
         label_hits(dataset, "rope")
     with pytest.raises(InputError, match="relabel them instead"):
         label_hits(dataset.view(), "rope", field="ground_truth")
+    dataset.delete_sample_field("tiles")
+    with pytest.raises(InputError, match="no tiles: add_tiles cuts images into them"):
+        label_hits(dataset.view(), "rope")
 
 
 def test_somebody_elses_edit_of_an_added_box_survives_the_undo(dataset: Any) -> None:

@@ -145,7 +145,8 @@ def label_hits(
 
     Raises:
         InputError: the name is a taxon or a label of the annotated boxes, hits without a needle
-            have none, or ``view`` is a whole dataset, which the caller may not have meant.
+            have none, there are no tiles, or ``view`` is a whole dataset, which the caller may not
+            have meant.
         DatasetError: ``field`` or ``into`` holds no boxes, or the view shows none.
     """
     dataset = dataset_behind(view)
@@ -197,6 +198,12 @@ def _path_of_hits(dataset: Any, field: str, into: str) -> str:
         problem = f"the hits in {field!r} are crops, which have a label: relabel_boxes changes it"
         raise InputError("label_hits", [Fault("field", problem)])
     require_writable(dataset, into, fo.Detections)
+    if field == TILES and dataset.get_field(field) is None:
+        advice = (
+            "add_tiles cuts images into them, and find_needles finds hits there; hits among other "
+            "boxes are labelled by the name of their field"
+        )
+        raise InputError("label_hits", [Fault("field", f"the dataset has no tiles: {advice}")])
     return boxes_path(dataset, field)
 
 

@@ -241,6 +241,23 @@ def test_a_run_at_once_can_be_read_after_its_dialog_was_closed(
     assert prompt["params"]["field"] == "main_label"
 
 
+def test_runs_of_one_operator_are_told_apart(panel: DrivenPanel, dataset: Any) -> None:
+    delegation.queue("add_primary_label", dataset, {})
+    delegation.queue("add_primary_label", dataset, {"field": "main_label"})
+    stages = {"stages": ["add_primary_label", "add_taxonomy_ranks"]}
+    of_ranks = {"add_taxonomy_ranks": {"label_fields": ["ground_truth", "a*b"]}}
+    delegation.queue("run_workflow", dataset, stages | of_ranks)
+    panel.fire("on_load")
+    told = [one["default"] for name, one in shown(panel).items() if name.endswith(".words")]
+    rows = [str(one).partition("UTC")[2] for one in told if "UTC" in str(one)]
+    assert rows == [
+        "\\\nstages: add\\_primary\\_label, add\\_taxonomy\\_ranks; "
+        "add\\_taxonomy\\_ranks.label\\_fields: ground\\_truth, a\\*b",
+        "\\\nfield: main\\_label",
+        "",
+    ]
+
+
 def test_of_what_a_program_calls_nothing_is_noted_and_of_forms_the_last_ten(dataset: Any) -> None:
     run_at_once(dataset, "add_primary_label", by="program")
     assert delegation.newest_runs(dataset) == []

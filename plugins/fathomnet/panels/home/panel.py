@@ -1,6 +1,6 @@
 """The panel to begin with: what is in the dataset, what waits, what comes next, and what ran."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +17,7 @@ from ...errors import DatasetError, FathomNetError
 from ...evaluation.finished import finished_evaluations
 from ...labels.verdicts import standing
 from ...needles.record import NeedlesRecord
+from ...parameters import OPERATORS
 from ...predictions.importing import read_import_records
 from ...review.progress import ReviewProgress, progress_of
 from ...text import counted, literal, shortened
@@ -181,6 +182,8 @@ _WORDS: Final = 9
 """Of the twelve columns of a row; the rest is its button."""
 _LETTERS: Final = 300
 """Of a member of a result."""
+_ASKED_LETTERS: Final = 160
+"""Of what was asked of a run."""
 _ERROR_LETTERS: Final = 2000
 _TUTORIAL: Final = (
     "New here? The project's tutorial, `docs/tutorial.md`, goes through all of it in an hour, on a "
@@ -350,9 +353,12 @@ class HomePanel(DatasetPanel):
         if run.queued_at is not None:
             began = "begun" if run.at_once else "queued"
             said.append(f"{began} {run.queued_at:%Y-%m-%d %H:%M} UTC")
-        words = literal(", ".join(filter(None, said)))
+        words = f"**{literal(run.operator)}** {literal(', '.join(filter(None, said)))}"
+        if asked := "; ".join(_asked_of(run)):
+            # In a line of its own, or several runs of one operator could not be told apart.
+            words += f"\\\n{literal(shortened(asked, _ASKED_LETTERS))}"
         row = panel.h_stack(f"run_{number}", gap=2, align_y="center", componentsProps=WRAPPED)
-        row.md(f"**{literal(run.operator)}** {words}", name="words", space=_WORDS)
+        row.md(words, name="words", space=_WORDS)
         params = {"run": run.id}
         if run.ended:
             what = "Result" if run.state == "completed" else "Why"
@@ -397,6 +403,22 @@ def _add_counts(panel: Any, there: Overview) -> None:
         said += review.agreement_in_words() if review.shared else ()
     if said:
         panel.md(literal(" ".join(said)), name="counted")
+
+
+def _asked_of(run: delegation.Run) -> Iterator[str]:
+    """What was asked of a run, where that is not what its parameters are by themselves."""
+    model = OPERATORS.get(run.operator)
+    if model is None:  # of a version that had such an operator
+        return
+    usual = model.model_construct().model_dump(mode="json")
+    for name, value in run.values.items():
+        own = usual.get(name)
+        if isinstance(value, Mapping) and isinstance(own, Mapping):  # a stage of the workflow
+            told = {f"{name}.{key}": one for key, one in value.items() if one != own.get(key)}
+        else:
+            told = {name: value} if value != own else {}
+        for path, one in told.items():
+            yield f"{path}: {', '.join(map(str, one)) if isinstance(one, list) else one}"
 
 
 def _listed_run(ctx: Any) -> delegation.Run | None:
