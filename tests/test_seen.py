@@ -36,6 +36,7 @@ from fiftyone.operators.executor import (
     execute_or_delegate_operator,
 )
 from fiftyone.server import view as server_view
+from pymongo import ReplaceOne
 
 from demo.synthetic import write_catalog, write_predictions_csv
 from tests.support import screens
@@ -78,13 +79,24 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """The dataset, what is stored in it, and the names that the screens are about."""
+    """The dataset, what is stored in it, and the names that the screens are about.
+
+    Attributes:
+        dataset: a FiftyOne dataset.
+        images: its images, as they are stored.
+        common: the most frequent name.
+        rarer: another.
+        taken_for: the third.
+        kept: the collections behind it with their documents at first: that of its images, and those
+            of its saved views of patches, each of which has a copy of the boxes.
+    """
 
     dataset: Any
     images: tuple[Image, ...]
     common: str
     rarer: str
     taken_for: str
+    kept: tuple[tuple[Any, dict[ObjectId, Any]], ...]
 
     def belonging(self, image: Image, boxes: tuple[Box, ...]) -> Boxes:
         """The annotated boxes that predictions are about."""
@@ -155,7 +167,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     dataset.save_view("predicted", dataset.to_patches(PREDICTED))
     dataset.save_view("tiled", dataset.to_patches(TILES))
     dataset.save_view("evaluated", dataset.to_evaluation_patches("eval_model_predictions"))
-    yield World(dataset, stored(dataset), names[0], names[1], names[2])
+    views = [dataset.load_saved_view(name) for name in dataset.list_saved_views()]
+    collections = [dataset._sample_collection]
+    collections += [view._dataset._sample_collection for view in views if view._is_patches]
+    kept = tuple((one, {image["_id"]: image for image in one.find()}) for one in collections)
+    yield World(dataset, stored(dataset), *names, kept)
     dataset.delete()
 
 
@@ -542,25 +558,23 @@ def sides(boxes: list[list[float]]) -> set[tuple[int, int, float]]:
 
 @pytest.fixture(autouse=True)
 def put_back(world: World) -> Iterator[None]:
-    """Gives the next test the same boxes, without the code under test.
-
-    The saved views of patches too: each has a copy of the boxes, which the App shows.
-    """
-    dataset = world.dataset
-    views = [dataset.load_saved_view(name) for name in dataset.list_saved_views()]
-    collections = [dataset._sample_collection]
-    collections += [view._dataset._sample_collection for view in views if view._is_patches]
-    kept = [(samples, list(samples.find())) for samples in collections]
+    """Gives the next test the same boxes, without the code under test."""
     yield
-    for samples, documents in kept:
-        for document in documents:
-            samples.replace_one({"_id": document["_id"]}, document)
-    world.dataset.reload()
+    changed = False
+    for samples, documents in world.kept:
+        edits = [
+            ReplaceOne({"_id": document["_id"]}, documents[document["_id"]])
+            for document in samples.find()
+            if document != documents[document["_id"]]
+        ]
+        if edits:
+            samples.bulk_write(edits, ordered=False)
+            changed = True
+    if changed:
+        world.dataset.reload()
     for key in world.dataset.list_runs():
         if key.startswith("relabel_"):
             world.dataset.delete_run(key)
-    if world.dataset.get_field("debris") is not None:
-        world.dataset.delete_sample_field("debris")
 
 
 @pytest.mark.parametrize("base", ["tiled", "predicted taxon and tiles"])

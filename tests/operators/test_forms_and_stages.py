@@ -392,7 +392,10 @@ def test_what_the_stage_refuses_the_form_shows(dataset: Any, folder: Path, given
 def test_what_the_form_accepts_the_stage_accepts(dataset: Any, folder: Path, given: Given) -> None:
     operator, values = given
     dataset.reload()
+    before = documents(dataset), settings(dataset)
     assert form_errors(operator, context(dataset, values, folder)) == []
+    dataset.reload()
+    assert (documents(dataset), settings(dataset)) == before, "a form looks and writes nothing"
     assert isinstance(execute(operator, context(dataset, values, folder)), dict)
 
 
@@ -415,12 +418,3 @@ def test_without_a_dataset_form_run_and_call_say_so(operator: str, folder: Path)
     for delegate in (False, True):
         with pytest.raises(Exception, match="dataset to work on"):
             door(delegate=delegate)
-
-
-def test_a_form_looks_and_writes_nothing(dataset: Any, folder: Path) -> None:
-    dataset.reload()
-    before = documents(dataset), settings(dataset)
-    for operator, values in (*GOOD, *BAD):
-        form_errors(operator, context(dataset, values, folder))
-    dataset.reload()
-    assert (documents(dataset), settings(dataset)) == before
