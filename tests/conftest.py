@@ -43,6 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
         FIFTYONE_DO_NOT_TRACK="true",
         FIFTYONE_SHOW_PROGRESS_BARS="false",
     )
+    if hasattr(config, "workerinput"):
+        # Processes that share the processors would have their threads wait for one another.
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,17 +55,19 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that drive a browser come evenly between the others.
+    """Files that kill come first, and those that drive a browser evenly between the others.
 
-    Several at a time would have to share the processors, and wait longer than they are patient.
+    What takes minutes would keep one process busy at the end, when the others have no work left.
+    Several browsers at a time would have to share the processors, and wait longer than they are
+    patient.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    places: dict[Path, float] = {}
-    for browser in (True, False):
-        alike = [file for file in files if (file.parent.name == "e2e") == browser]
-        places |= {file: number / len(alike) for number, file in enumerate(alike)}
+    killing = [file for file in files if file.stem.startswith("test_kill")]
+    driving = [file for file in files if file.parent.name == "e2e"]
+    others = [*killing, *(file for file in files if file not in {*killing, *driving})]
+    places = {file: at / len(alike) for alike in (driving, others) for at, file in enumerate(alike)}
     items[:] = [item for file in sorted(files, key=places.__getitem__) for item in files[file]]
 
 
