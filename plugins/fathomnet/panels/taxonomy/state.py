@@ -56,8 +56,8 @@ _KEPT: Final = 30 * 24 * 3600
 """Seconds for which they are."""
 _COMING: Final = "view_that_comes"
 _TOLD: Final = "tells_of_view"
-_AGAIN: Final = 2.0
-"""Seconds within which the App tells of one change more than once."""
+_AGAIN: Final = 10.0
+"""Seconds within which the App, in a busy browser too, tells of one change more than once."""
 _latest: dict[str, tuple[float, tuple[Any, ...]]] = {}
 """When each panel was last drawn, and of what."""
 _lock = threading.Lock()
@@ -129,20 +129,21 @@ def _stages(view: Any) -> list[dict[str, Any]]:
 def draws(ctx: Any) -> bool:
     """Whether there is something new to draw after an event.
 
-    The App tells of a change once for the view, its name, the sidebar's filters and the stages that
-    extend it, whatever of these has changed. The view itself is always drawn: the App may be open
-    in several tabs, which share the name of the panel.
+    Where the view has changed, the App tells of it, and then of the sidebar's filters and of the
+    stages that extend it, which it has emptied: what is empty is no news soon after the same was
+    drawn. All else is drawn, whatever was drawn last: the App may be open in several tabs, which
+    share the name of the panel.
     """
     if ctx.params.get(_TOLD):
         return False
     if ctx.dataset is None:
         return True
     now, panel, state = time.monotonic(), ctx.panel.id, _state(ctx.view)
-    others = ctx.params["__method__"] == "on_change_view" and "value" in ctx.params
-    others = others and not isinstance(ctx.params["value"], list)
+    value = ctx.params.get("value", ...)
+    emptied = ctx.params["__method__"] == "on_change_view" and value in ({}, None)
     with _lock:
         seconds, latest = _latest.get(panel, (-_AGAIN, ()))
-        if others and latest == state and now - seconds < _AGAIN:
+        if emptied and latest == state and now - seconds < _AGAIN:
             return False
         _latest[panel] = now, state
         while len(_latest) > REMEMBERED:
