@@ -15,8 +15,12 @@ import sys
 from pathlib import Path
 
 import fiftyone.server.main as fiftyone_server
+from fiftyone.plugins.context import build_plugin_contexts
 
 from demo.processes import end_with_parent
+
+# The plugin too, as FiftyOne loads it. None of this connects to a database.
+assert build_plugin_contexts()
 
 
 def main() -> None:
