@@ -68,7 +68,7 @@ def one_round() -> dict[str, Counts]:
         tempfile.TemporaryDirectory() as folder,
         browser() as chromium,
         app_server(Path(folder) / "app.log") as url,
-        browser_page(chromium, url) as page,
+        browser_page(chromium) as page,
     ):
         person = Person(App(page, url), fo.load_dataset(NAME, reload=True))
         counter = _Counter(page, url)

@@ -73,7 +73,7 @@ def _app(log: Path) -> Iterator[App]:
     from tests.e2e.app import App, browser, browser_page
     from tests.e2e.servers import app_server
 
-    with browser() as chromium, app_server(log) as url, browser_page(chromium, url) as page:
+    with browser() as chromium, app_server(log) as url, browser_page(chromium) as page:
         yield App(page, url)
 
 

@@ -82,7 +82,7 @@ def _measure(dataset: Any, scratch: Path, judged: int) -> str:
     _photograph(dataset, [image for image, _ in boxes[: judged + 10]], scratch)
     open_review(dataset, title="all labels")
     log = scratch / "app.log"
-    with browser() as chromium, app_server(log) as url, browser_page(chromium, url) as page:
+    with browser() as chromium, app_server(log) as url, browser_page(chromium) as page:
         app = App(page, url)
         app.open_dataset(dataset.name, len(dataset))
         app.open_panel("FathomNet: review")

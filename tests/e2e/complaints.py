@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Response, WebErr
 from playwright.sync_api import Error as PlaywrightError
 
 KNOWN: dict[str, str] = {
-    r"net::ERR_FAILED|net::ERR_ABORTED": "what the browser asks of other hosts is refused here",
+    r"net::ERR_NAME_NOT_RESOLVED|net::ERR_ABORTED": "no other host is found here",
     r"Error executing operator|raise error\.with_traceback\(None\) from None": "refused in words",
     r"404 .*/media\?filepath=": "images that a test has not drawn are not there",
 }

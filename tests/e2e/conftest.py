@@ -43,7 +43,7 @@ def app(chromium: Browser, tmp_path: Path) -> Iterator[App]:
     A server of its own for each test, because the server remembers the dataset that was open.
     """
     log = tmp_path / "app.log"
-    with app_server(log) as url, browser_page(chromium, url) as page:
+    with app_server(log) as url, browser_page(chromium) as page:
         complaints = Complaints(page.context)
         yield App(page, url)
         assert not (found := complaints.found(log)), "\n\n".join(found)

@@ -49,7 +49,7 @@ def complaints(chromium: Browser, site: Path, script: str, another: bool = False
         f"<link rel=icon href='data:,'><script type=module>try {{ {script} }}"
         " finally { setTimeout(() => document.body.append('done'), 300) }</script>"
     )
-    with serving(site) as url, browser_page(chromium, url) as page:
+    with serving(site) as url, browser_page(chromium) as page:
         listening = Complaints(page.context)
         page.goto(url)
         used = page.context.new_page() if another else page
@@ -71,11 +71,9 @@ def test_it_is_none_of_ours(chromium: Browser, site: Path, what: str) -> None:
     assert not complaints(chromium, site, PASSED[what])
 
 
-def test_a_traceback_in_the_server_s_log_is_found(
-    chromium: Browser, site: Path, tmp_path: Path
-) -> None:
+def test_a_traceback_in_the_server_s_log_is_found(chromium: Browser, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text(f"INFO started\n{TRACEBACK}:\n{OURS}\n")
-    with serving(site) as url, browser_page(chromium, url) as page:
+    with browser_page(chromium) as page:
         (found,) = Complaints(page.context).found(log)
     assert OURS in found

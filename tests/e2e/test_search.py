@@ -51,7 +51,7 @@ def restarted(chromium: Browser, dataset: Any, tmp_path: Path) -> Iterator[Searc
     """The patches of the dataset, in an App that was started after another had shown them."""
     boxes = dataset.count("ground_truth.detections")
     for run in ("first", "second"):
-        with app_server(tmp_path / f"{run}.log") as url, browser_page(chromium, url) as page:
+        with app_server(tmp_path / f"{run}.log") as url, browser_page(chromium) as page:
             app = App(page, url)
             search = Search(app)
             app.open_dataset(dataset.name, len(dataset))
