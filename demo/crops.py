@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import nullcontext
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from fathomnet_voxel51.evaluation import evaluate_predictions
@@ -63,16 +66,19 @@ def cut_crops(catalog: Path, media_root: Path, split: str, folder: Path) -> Path
     (folder / "rois").mkdir(parents=True, exist_ok=True)
     rows = []
     place = {id_: number for number, id_ in enumerate(images)}
-    for box in sorted(coco["annotations"], key=lambda one: place[one["image_id"]]):
-        image = images[box["image_id"]]
-        left, top, width, height = box["bbox"]
-        path = f"rois/{image['id']}_{box['id']}.png"
+    boxes = sorted(coco["annotations"], key=lambda one: place[one["image_id"]])
+    for image_id, of_image in groupby(boxes, key=itemgetter("image_id")):
+        image = images[image_id]
         whole = media_root / images_folder(split) / image["file_name"]
-        if whole.exists():
-            with Image.open(whole) as picture:
-                cut = picture.crop((int(left), int(top), int(left + width), int(top + height)))
-                cut.save(folder / path)
-        rows.append([path, names.get(box.get("category_id"), ""), image.get("coco_url") or ""])
+        with Image.open(whole) if whole.exists() else nullcontext() as picture:
+            for box in of_image:
+                left, top, width, height = box["bbox"]
+                path = f"rois/{image_id}_{box['id']}.png"
+                if picture is not None:
+                    cut = picture.crop((int(left), int(top), int(left + width), int(top + height)))
+                    cut.save(folder / path)
+                name = names.get(box.get("category_id"), "")
+                rows.append([path, name, image.get("coco_url") or ""])
     table = folder / "annotations.csv"
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([["path", "label", "source_url"], *rows])

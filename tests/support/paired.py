@@ -19,6 +19,20 @@ class Paired:
 
     boxes: Any
     crops: Any
+    folder: Path
+    """Holds the crops and their table."""
+
+    def copy(self, name: str) -> Paired:
+        """Both datasets under other names; the files are the same."""
+        clones = (
+            self.boxes.clone(name, persistent=True),
+            self.crops.clone(f"{name}-crops", persistent=True),
+        )
+        return Paired(*clones, self.folder)
+
+    def delete(self) -> None:
+        self.boxes.delete()
+        self.crops.delete()
 
     def by_number(self, attribute: str, field: str = "ground_truth") -> tuple[Any, Any]:
         """An attribute of every label by its number, of boxes and of crops."""
@@ -33,18 +47,35 @@ class Paired:
         return found[0], found[1]
 
 
-def pair(name: str, demo: DemoSet, folder: Path, catalog: Path | None = None) -> Paired:
-    """Ingests the training split of a drawn set both ways.
+@dataclass(frozen=True)
+class Crops:
+    """The training split of a drawn set, and the crops cut out of it."""
+
+    demo: DemoSet
+    catalog: Path
+    table: Path
+
+
+def crops_of(demo: DemoSet, folder: Path, catalog: Path) -> Crops:
+    """Cuts the crops of a training split.
+
+    Args:
+        demo: the set.
+        folder: takes the crops and their table.
+        catalog: the boxes, which need not be the set's own.
+    """
+    return Crops(demo, catalog, cut_crops(catalog, demo.media_root, "train", folder))
+
+
+def pair(name: str, crops: Crops) -> Paired:
+    """Ingests the same labels both ways.
 
     Args:
         name: of the dataset of boxes; that of crops has ``-crops`` after it.
-        demo: the set.
-        folder: takes the crops and their table.
-        catalog: the boxes, if not the set's own.
+        crops: the files.
     """
-    catalog = catalog or demo.train
-    table = cut_crops(catalog, demo.media_root, "train", folder)
-    ingest_dataset(name, train_annotations=str(catalog), media_root=str(demo.media_root))
-    ingest_crops(f"{name}-crops", table=str(table))
-    boxes, crops = (fo.load_dataset(one, reload=True) for one in (name, f"{name}-crops"))
-    return Paired(boxes, crops)
+    root = str(crops.demo.media_root)
+    ingest_dataset(name, train_annotations=str(crops.catalog), media_root=root)
+    ingest_crops(f"{name}-crops", table=str(crops.table))
+    boxes, of_crops = (fo.load_dataset(one, reload=True) for one in (name, f"{name}-crops"))
+    return Paired(boxes, of_crops, crops.table.parent)

@@ -5,8 +5,8 @@ pytest may load this before the tests have a database of their own: FiftyOne is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,21 +26,44 @@ def planted(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     return plant(drawn(MEDIUM).train, tmp_path_factory.mktemp("planted"))
 
 
-@pytest.fixture
-def paired(
+@pytest.fixture(scope="module")
+def pairs(
     request: pytest.FixtureRequest,
     drawn: Drawn,
     planted: Planted,
-    tmp_path: Path,
-    either_way: str,
-) -> Iterator[Paired]:
-    """Both datasets, called after the ``NAME`` of the module, made the way that is tested."""
-    import fiftyone as fo
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], Paired]]:
+    """Makes both datasets, or finds them made: once each way of writing, which is the key."""
+    from fathomnet_voxel51.dataset.door import PUBLIC_API
 
     from tests.support.drawn import MEDIUM
-    from tests.support.paired import pair
+    from tests.support.paired import crops_of, pair
+
+    crops = crops_of(drawn(MEDIUM), tmp_path_factory.mktemp("crops"), planted.catalog)
+    made: dict[str, Paired] = {}
+
+    def pair_of_way() -> Paired:
+        way = os.environ[PUBLIC_API]
+        if way not in made:
+            made[way] = pair(f"test-whole-pair-{way}", crops)
+        return made[way]
+
+    yield pair_of_way
+    for one in made.values():
+        one.delete()
+
+
+@pytest.fixture
+def paired(
+    request: pytest.FixtureRequest, pairs: Callable[[], Paired], either_way: str
+) -> Iterator[Paired]:
+    """Copies of both datasets, called after the ``NAME`` of the module.
+
+    What they are copies of was made the way that is tested. Their files are those of all tests.
+    """
+    import fiftyone as fo
 
     name = request.module.NAME
-    yield pair(name, drawn(MEDIUM), tmp_path, planted.catalog)
+    yield pairs().copy(name)
     for one in fo.list_datasets(f"{name}*"):
         fo.delete_dataset(one)

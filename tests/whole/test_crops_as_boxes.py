@@ -333,7 +333,7 @@ def test_an_export_of_crops_that_is_ingested_again_makes_the_same(
     assert (result.images, result.boxes) == (len(paired.crops), len(paired.crops))
     (file,) = result.files
     again = f"{NAME}-again"
-    ingest_crops(again, table=file, media_root=str(tmp_path))
+    ingest_crops(again, table=file, media_root=str(paired.folder))
     dataset = fo.load_dataset(again, reload=True)
     passing = (PASSING - {"_id"}) | {*VERDICT_KEYS}
     assert documents(dataset, passing) == documents(paired.crops, passing)
