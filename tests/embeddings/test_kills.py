@@ -22,7 +22,7 @@ from tests.support.forking import forking
 from .tiny import TinyEmbedder, write_images
 
 NAME = "test-killed-embedding"
-COUNTS = (3, 0, 17, 1, 5, 2, 40, 4) * 8
+COUNTS = (3, 0, 17, 1, 5, 2, 40, 4) * 3
 BOXES = sum(COUNTS)
 BATCH = 6
 IN_FLIGHT = 3

@@ -18,7 +18,7 @@ from fathomnet_voxel51.label_errors import find as review
 from fathomnet_voxel51.predictions import import_predictions
 
 from demo.synthetic import write_catalog, write_predictions_csv
-from tests.support.forking import forking
+from tests.support.forking import run_apart, wait_for_the_import
 from tests.support.stored import DICE_AND_TIMES, documents
 
 NAME = "test-review-killed"
@@ -37,7 +37,7 @@ def slowly(seconds: float, write: Callable[..., Any], *arguments: Any) -> Any:
 def find(threshold: float, slow: float = 0.0) -> None:
     for module, name in ((writes, "_write_batch"), (public_writes, "save_pipeline")):
         setattr(module, name, partial(slowly, slow, getattr(module, name)))
-    writes.BATCH = public_writes.BATCH = 10
+    writes.BATCH = public_writes.BATCH = 4
     writes.WRITERS = 1
     review.find_label_errors(fo.load_dataset(NAME), threshold=threshold)
 
@@ -45,7 +45,7 @@ def find(threshold: float, slow: float = 0.0) -> None:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder: Path = tmp_path_factory.mktemp("files")
-    catalog = write_catalog(folder / "train.json", 300, 900, seed=3)
+    catalog = write_catalog(folder / "train.json", 120, 360, seed=3)
     rows = write_predictions_csv(folder / "predictions.csv", catalog)
     ingest_dataset(NAME, train_annotations=str(catalog), media_root=str(folder))
     dataset = fo.load_dataset(NAME)
@@ -56,14 +56,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 def run(threshold: float, kill_after: float | None = None) -> float:
     """Runs the stage in a process of its own, and how long that took."""
-    started = time.monotonic()
-    process = forking.Process(target=partial(find, threshold, SLOW))
-    process.start()
-    process.join(kill_after)
-    if process.is_alive():
-        process.kill()
-    process.join()
-    return time.monotonic() - started
+    return run_apart(partial(find, threshold, SLOW), kill_after)
 
 
 def state() -> Any:
@@ -86,9 +79,9 @@ def state() -> Any:
 def test_a_killed_run_is_finished_by_the_next(dataset: Any, either_way: str) -> None:
     dice = random.Random(5)
     targets = {}
-    run(LOW)
+    wait_for_the_import()
     for threshold in (HIGH, LOW):
-        seconds = run(threshold)  # the first process waited for the import of FiftyOne
+        seconds = run(threshold)
         targets[threshold] = state()
     assert targets[LOW][1]["suspects"] != targets[HIGH][1]["suspects"]
     half_way = 0

@@ -47,6 +47,15 @@ def run_apart(work: Callable[[], None], kill_after: float | None = None) -> floa
     return time.monotonic() - started
 
 
+def wait_for_the_import() -> None:
+    """Waits until the server can fork at once, before a test looks at the clock."""
+    run_apart(_nothing)
+
+
+def _nothing() -> None:
+    pass
+
+
 def start_server() -> None:
     """Has it import, while tests that need none of its processes go on."""
     forking.set_forkserver_preload(["tests.support.preloaded"])
