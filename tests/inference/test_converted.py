@@ -6,9 +6,10 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors
@@ -17,7 +18,7 @@ from fathomnet_inference.checkpoint import convert, inspect, load_model
 from fathomnet_voxel51.errors import InputError, SetupError
 from fathomnet_voxel51.files.writing import PartFile
 
-from tests.conftest import REPOSITORY
+from tests.support.forking import forking
 
 from .winner import FIXTURE, SMALL, fixture_crops, needs_fixture, random_model, refusal, write_small
 
@@ -99,26 +100,23 @@ def test_a_conversion_is_not_converted(converted: Path) -> None:
         convert(converted, converted.parent / "again")
 
 
-KILLED = """
-import os, signal, sys
-from fathomnet_inference.checkpoint import convert
-from fathomnet_voxel51.files.writing import PartFile
+def convert_until(call: int, source: Path, folder: Path) -> None:
+    """Converts until so many calls have been made to write; for a process of its own."""
+    calls = count(1)
 
-left = int(sys.argv[3])
+    def counted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def until(*arguments: Any) -> Any:
+            if next(calls) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return method(*arguments)
 
-def counted(method):
-    def call(*arguments):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return method(*arguments)
-    return call
+        return until
 
-for name in ("create", "write", "publish", "discard"):
-    setattr(PartFile, name, counted(getattr(PartFile, name)))
-convert(sys.argv[1], sys.argv[2])
-"""
+    for name in ("create", "write", "publish", "discard"):
+        setattr(PartFile, name, counted(getattr(PartFile, name)))
+    convert(source, folder)
+
+
 STEPS = len(random_model(SMALL).drop_unused().state_dict())
 """Writes of weights; the calls are: create, a header, these, publish, discard, create, ..."""
 
@@ -131,8 +129,10 @@ STEPS = len(random_model(SMALL).drop_unused().state_dict())
 @pytest.mark.parametrize("call", [1, 2, 3, STEPS // 2, STEPS + 3, STEPS + 4, STEPS + 5, STEPS + 7])
 def test_a_conversion_that_is_killed_is_begun_again(small: Path, call: int) -> None:
     folder, clean = small.parent / "winner", small.parent / "clean"
-    command = [sys.executable, "-c", KILLED, small, folder, str(call)]
-    assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
+    process = forking.Process(target=convert_until, args=(call, small, folder))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (folder / "checkpoint.json").exists()
     assert "not a finished one" in refusal(folder)
     convert(small, folder)

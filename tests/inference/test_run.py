@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from fathomnet_inference.cli import CONTINUE, main
 from fathomnet_inference.decide import probabilities
 from fathomnet_inference.merge import merge
 from fathomnet_inference.parts import FOLDER
@@ -26,6 +27,7 @@ from PIL import Image
 
 from tests.inference.toy import BOXES, CONCEPTS, IMAGES, Toy, make_toy
 from tests.inference.winner import FIXTURE, needs_fixture
+from tests.support.forking import forking
 
 PREDICTIONS = ("predictions.csv", "predictions.parquet")
 OF_A_MOMENT = {"started", "finished", "slurm"}
@@ -146,7 +148,10 @@ def test_a_run_that_is_stopped_at_every_part_still_arrives(
     assert_same_run(output, undisturbed)
 
 
-RUN = "from fathomnet_inference.cli import main; main()"
+def command(options: Sequence[str]) -> None:
+    """The command line of a run, for a process of its own."""
+    torch.set_num_threads(1)
+    main(["run", *options])
 
 
 @pytest.mark.fault(
@@ -159,13 +164,13 @@ def test_a_process_that_is_ended_goes_on_where_it_was(
     number: signal.Signals, toy: Toy, undisturbed: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "output"
-    command = [sys.executable, "-c", RUN, "run", *toy.options(output)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list(output.glob(f"{FOLDER}/part-*.npz")):
+    process = forking.Process(target=command, args=(toy.options(output),))
+    process.start()
+    while process.is_alive() and not list(output.glob(f"{FOLDER}/part-*.npz")):
         time.sleep(0.005)
-    process.send_signal(number)
-    said = process.communicate()[1]
-    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 75), said
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == (-signal.SIGKILL if number == signal.SIGKILL else CONTINUE)
     assert not (output / "manifest.json").exists()
     run(toy.request(output))
     assert_same_run(output, undisturbed)
