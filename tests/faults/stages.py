@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import pytest
 from fathomnet_voxel51 import operators
 from fathomnet_voxel51.dataset import public_writes, writes
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.embeddings import compute as embeddings
 from fathomnet_voxel51.ingest import ingest as samples
 from fathomnet_voxel51.names import RELABELLINGS as PREFIX
@@ -218,10 +220,12 @@ OF_CROPS = (
 
 
 def prepare(files: Files, before: tuple[Stage, ...]) -> None:
-    """Makes the dataset anew, as a stage finds it."""
+    """Makes the dataset anew, as a stage finds it; the quicker way, which makes the same."""
     delete()
-    for stage in before:
-        stage(files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PUBLIC_API, "0")
+        for stage in before:
+            stage(files)
 
 
 def after(files: Files, *some: Stage) -> dict[str, Any]:
