@@ -12,6 +12,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fathomnet_voxel51.dataset import public_writes, writes
+from fathomnet_voxel51.dataset.door import PUBLIC_API
 from fathomnet_voxel51.evaluation import evaluate as evaluation
 from fathomnet_voxel51.ingest import ingest as samples
 from fathomnet_voxel51.predictions import importing as prediction_import
@@ -217,11 +218,18 @@ def wait_for(share: Synchronized[float], target: float, process: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def complete_dataset(files: Files, either_way: str) -> Iterator[None]:
+def nothing_else_there() -> Iterator[None]:
     delete_dataset()
-    ingest(files)
     yield
     delete_dataset()
+
+
+def prepare(files: Files, *some: Callable[..., None]) -> None:
+    """What is there before the stage of a test, made the quicker way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PUBLIC_API, "0")
+        for stage in some:
+            stage(files)
 
 
 @pytest.mark.fault(
@@ -232,6 +240,7 @@ def complete_dataset(files: Files, either_way: str) -> Iterator[None]:
 def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     files: Files, either_way: str
 ) -> None:
+    ingest(files)
     kill_often(ingest, ingest, files, delete_dataset, samples_there, either_way)
 
 
@@ -246,7 +255,6 @@ def test_an_ingest_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     end="run again, each time the predictions and the record of an undisturbed run",
 )
 def test_crops_and_their_predictions_survive_kills(files: Files, either_way: str) -> None:
-    delete_dataset()
     ingest_crops(files)
     kill_often(
         ingest_crops,
@@ -277,6 +285,7 @@ def test_crops_and_their_predictions_survive_kills(files: Files, either_way: str
 def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(
     files: Files, either_way: str
 ) -> None:
+    ingest(files)
     kill_often(recreate, ingest, files, lambda: None, samples_there, either_way)
 
 
@@ -288,6 +297,7 @@ def test_a_dataset_whose_recreation_is_killed_is_whole_again_after_an_ingest(
 def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     files: Files, either_way: str
 ) -> None:
+    prepare(files, ingest)
     import_(files)
     kill_often(import_, import_, files, delete_predictions, predicted_images, either_way)
 
@@ -300,7 +310,7 @@ def test_an_import_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
 def test_an_evaluation_that_is_killed_and_repeated_gives_the_undisturbed_dataset(
     files: Files, either_way: str
 ) -> None:
-    import_(files)
+    prepare(files, ingest, import_)
     evaluate(files)
 
     def repeat(files: Files) -> None:
