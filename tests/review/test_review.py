@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -31,7 +30,7 @@ from fiftyone import ViewField as F
 from fiftyone.core.odm import get_db_conn
 
 from demo.synthetic import write_catalog
-from tests.support.forking import forking, run_apart
+from tests.support.forking import forking, run_apart, wait_for_the_import
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 NEW = "Scotoplanes globosa"
@@ -41,13 +40,20 @@ SLOW = 0.01
 """Seconds that each edit is made to last."""
 
 
-@pytest.fixture
-def dataset(dataset_name: str, tmp_path: Path, either_way: str) -> Iterator[Any]:
-    catalog = write_catalog(tmp_path / "train.json", 40, 120, seed=3)
-    ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
-    dataset = fo.load_dataset(dataset_name)
+@pytest.fixture(scope="module")
+def unreviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("files")
+    catalog = write_catalog(folder / "train.json", 40, 120, seed=3)
+    ingest_dataset("test-unreviewed", train_annotations=catalog, media_root=str(folder))
+    dataset = fo.load_dataset("test-unreviewed")
     add_taxonomy_ranks(dataset)
     yield dataset
+    dataset.delete()
+
+
+@pytest.fixture
+def dataset(unreviewed: Any, dataset_name: str, either_way: str) -> Any:
+    return unreviewed.clone(dataset_name, persistent=True)
 
 
 def content(dataset: Any) -> Any:
@@ -251,7 +257,7 @@ def test_verdicts_survive_kills(dataset: Any, verdict: str) -> None:
     changed = "relabelled" if verdict == "relabel" else "rejected"
     right = "confirmed" if verdict == "relabel" else "rejected"  # of those that have the name
     wanted = [right if box["label"] == NEW else changed for box in stored(dataset)]
-    run_apart(partial(judge, dataset.name, verdict))  # the first process waits for the import
+    wait_for_the_import()
     for _ in range(KILLS):
         dataset.reload()
         while any(one.can_be_undone for one in journals_of(dataset)):

@@ -25,22 +25,29 @@ from fathomnet_voxel51.similarity import build_similarity_index
 
 from demo.synthetic import write_catalog
 from tests.similarity.embedded import boxes_dataset
-from tests.support.forking import run_apart
+from tests.support.forking import run_apart, wait_for_the_import
 from tests.support.stored import DICE_AND_TIMES, documents, without_none
 
 BOXES = "ground_truth.detections"
 
 
-@pytest.fixture
-def dataset(dataset_name: str, tmp_path: Path, either_way: str) -> Iterator[Any]:
-    catalog = write_catalog(tmp_path / "train.json", 30, 90, seed=3)
-    ingest_dataset(dataset_name, train_annotations=catalog, media_root=str(tmp_path))
-    dataset = fo.load_dataset(dataset_name)
+@pytest.fixture(scope="module")
+def unreviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("files")
+    catalog = write_catalog(folder / "train.json", 30, 90, seed=3)
+    ingest_dataset("test-unreviewed", train_annotations=catalog, media_root=str(folder))
+    dataset = fo.load_dataset("test-unreviewed")
     dice = random.Random(1)
     scores = {one: dice.random() for one in ids(dataset)[:80]}
     dataset.add_sample_field(f"{BOXES}.suspicion", fo.FloatField)
     dataset.set_label_values(f"{BOXES}.suspicion", scores)
     yield dataset
+    dataset.delete()
+
+
+@pytest.fixture
+def dataset(unreviewed: Any, dataset_name: str, either_way: str) -> Any:
+    return unreviewed.clone(dataset_name, persistent=True)
 
 
 def ids(dataset: Any) -> list[str]:
@@ -330,8 +337,8 @@ def begin(name: str) -> None:
 )
 def test_a_round_survives_kills(dataset: Any) -> None:
     dice = random.Random(3)
-    run_apart(partial(begin, dataset.name))
-    dataset.reload()
+    wait_for_the_import()
+    begin(dataset.name)
 
     def state() -> Any:
         dataset.reload()
