@@ -90,8 +90,10 @@ def test_a_click_on_a_taxon_and_a_search_show_exactly_its_boxes(
     expect(common).to_be_visible(timeout=PATIENCE)
     images, boxes = images_with(dataset, "Holothuroidea")
     page.get_by_placeholder("Asteroidea").fill("holothuroidae")
-    page.get_by_role("button", name=re.compile("^Holothuroidea, class")).click()
+    found = page.get_by_role("button", name=re.compile("^Holothuroidea, class"))
+    found.click()
     app.wait_for_samples(images)
+    expect(found).to_have_count(0, timeout=PATIENCE)  # it says the same as the page that comes
     wait_for_place(app, "Holothuroidea", boxes)
 
     species = dataset.filter_labels(
@@ -187,6 +189,11 @@ def test_in_a_narrow_window_a_taxon_stays_while_colours_and_labels_change(
     tree = page.locator(".js-plotly-plot").filter(has=page.locator("g.slice")).first
     place = tree.bounding_box()
     assert place and place["x"] >= 0 and place["x"] + place["width"] <= 1000
+    tables = page.get_by_role("table")
+    expect(tables.first).to_be_visible(timeout=PATIENCE)
+    assert tables.evaluate_all(
+        "found => found.every(one => one.scrollWidth <= one.parentElement.clientWidth)"
+    )
     colours = "found => found.map(one => getComputedStyle(one).fill).join()"
     by_branch = tree.locator("path.surface").evaluate_all(colours)
     in_the_list(app, "Colours", "accuracy")

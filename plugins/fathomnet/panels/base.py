@@ -31,6 +31,9 @@ WRAPPED: Final = {
 }
 """Style of a row that goes on in the next line where the panel is narrow."""
 
+FITTING: Final = {"table": {"sx": {"minWidth": 0, "& th, & td": {"px": 0.5}}}}
+"""Style of a table that is as narrow as its panel; FiftyOne's own are 650 pixels wide or more."""
+
 _AGAIN: Final = {
     "evaluation": ("evaluate_predictions", "Evaluate again"),
     "suspects": ("find_label_errors", "Search again"),

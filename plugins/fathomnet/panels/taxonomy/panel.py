@@ -14,7 +14,7 @@ from ...errors import DatasetError
 from ...evaluation.finished import view_of_pairs
 from ...review.sets import MOST_LABELS
 from ...text import counted, literal, shortened
-from ..base import WRAPPED, DatasetPanel, Gap
+from ..base import FITTING, WRAPPED, DatasetPanel, Gap
 from . import state
 from .page import (
     CONFUSED,
@@ -195,7 +195,7 @@ class TaxonomyPanel(DatasetPanel):
         lists = _lists(shown.tree, shown.node) if shown.node else {}
         nodes = lists.get(ctx.params["path"].rpartition(".")[2])
         if nodes is None:
-            ctx.ops.notify("Labels have changed since the list was drawn: choose again")
+            ctx.ops.notify("Something else is shown than when the list was drawn: choose again")
         elif 0 <= ctx.params["row"] < len(nodes):
             _choose(ctx, nodes[ctx.params["row"]].key)
 
@@ -355,7 +355,7 @@ class TaxonomyPanel(DatasetPanel):
         """A table of concepts."""
         first = nodes[:ROWS]
         rest = f"; the {ROWS} most frequent of {len(nodes):,}, search finds all"
-        table = types.TableView(on_click_row=self.on_row, size="small")
+        table = types.TableView(on_click_row=self.on_row, size="small", componentsProps=FITTING)
         columns = {"name": "Name", "rank": "Rank", "boxes": "Boxes"}
         if scored:
             columns |= {"right": "Right", "steps": "Mean distance"}
@@ -433,7 +433,7 @@ def _add_table(
     """A small table below its title; nothing where it has no rows."""
     if not rows:
         return
-    table = types.TableView(on_click_row=on_click, size="small")
+    table = types.TableView(on_click_row=on_click, size="small", componentsProps=FITTING)
     for place, column in enumerate(columns):
         table.add_column(f"c{place}", label=column)
     lines = [
