@@ -16,7 +16,7 @@ from fathomnet_voxel51.predictions import import_predictions
 from demo.wrong_labels import Planted
 from tests.panels.driven import DrivenPanel, Told
 from tests.support.drawn import MEDIUM, Drawn
-from tests.support.paired import Paired, pair
+from tests.support.paired import Paired, crops_of, pair
 
 NAME = "test-crops-in-panels"
 
@@ -27,7 +27,7 @@ def paired(
 ) -> Iterator[Paired]:
     """Both datasets, with predictions and their evaluation."""
     folder: Path = tmp_path_factory.mktemp("paired")
-    paired = pair(NAME, drawn(MEDIUM), folder, planted.catalog)
+    paired = pair(NAME, crops_of(drawn(MEDIUM), folder, planted.catalog))
     for one in (paired.boxes, paired.crops):
         import_predictions(one, str(planted.predictions), "train")
         evaluate_predictions(one)
