@@ -352,7 +352,7 @@ def test_a_row_of_a_list_that_is_another_by_now_shows_no_boxes(
         sample.save()
     told = panel.fire("on_row", path=path, row=0)
     assert not told.of("set_view")
-    assert "Labels have changed" in told.of("notify")[0]["message"]
+    assert "when the list was drawn: choose again" in told.of("notify")[0]["message"]
     assert [row["name"] for row in rows(panel, "known")] == ["Porifera"]
     told = panel.fire("on_row", path=path_of(panel, "known"), row=0)
     assert labels_of(panel.opened(told)) == {"Porifera": 3}
