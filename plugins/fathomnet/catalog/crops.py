@@ -37,14 +37,15 @@ from ..prediction_files.rows import CONFIDENCE, MOST_ROWS, csv_lines
 from ..text import counted, listed, shortened
 from .catalog import BoxRecord, Catalog, ImageRecord
 from .coco import LARGEST_SIDE
-from .dives import DiveOrigin, parse_dive, parse_time
+from .dives import parse_dive, parse_time
 from .values import (
     Members,
+    Value,
     category_name,
     image_name,
     number_of,
     parse_date,
-    read_fields,
+    read_columns,
     whole_number,
 )
 
@@ -246,9 +247,11 @@ def _read_table(source: SourceFile) -> _Table:
             for line, row in rows
             if len(row) != width
         }
-        rows = [(line, row) for line, row in rows if len(row) == width]
+        if misshapen:
+            rows = [(line, row) for line, row in rows if len(row) == width]
         numbers = [line for line, _ in rows]
-        cells = {name: [row[at] for _, row in rows] for at, name in enumerate(header)}
+        in_columns = zip(*(row for _, row in rows), strict=True) if rows else ((),) * width
+        cells = dict(zip(header, in_columns, strict=True))
     twice = [name for name, times in Counter(map(_folded, header)).items() if times > 1]
     if twice:
         raise _refused(source.subject, place, f"more than one column is named {listed(twice)}")
@@ -503,32 +506,28 @@ class _Reader:
         for row, (url, width, height, date, vehicle, dive, source_url) in enumerate(
             zip(urls, *columns.values(), strict=True)
         ):
-            sides = [
-                self._side(row, name, text)
-                for name, text in (("width", width), ("height", height))
-                if text
-            ]
-            source, captured = url or None, None
+            wide = high = 0
+            if width or height:
+                wide, high = (
+                    self._side(row, name, text) if text else 0
+                    for name, text in (("width", width), ("height", height))
+                )
+            source = captured = stamp = of_vehicle = of_dive = None
             try:
-                source = source or web_url(source_url)
+                source, stamp, of_vehicle, of_dive = _said_by(url or source_url)
             except ValueError as error:
-                self.faults.add(f"{self.place(row)}, {self.of_image['source_url']}", str(error))
+                if not url:  # what is wrong with the path itself is told there
+                    place = f"{self.place(row)}, {self.of_image['source_url']}"
+                    self.faults.add(place, str(error))
             try:
                 captured = parse_date(date) if date else None
             except ValueError as error:
                 place = f"{self.place(row)}, {self.of_image['date_captured']}"
                 self.notes.add(place, str(error), "dates left out")
-            said, stamp = _said_by(source)
-            found.append(
-                (
-                    # One side alone is no size.
-                    *(sides if len(sides) == 2 and all(sides) else (0, 0)),
-                    source,
-                    captured or stamp,
-                    vehicle or said.vehicle,
-                    dive or said.dive,
-                )
-            )
+            # One side alone is no size.
+            size = (wide, high) if wide and high else (0, 0)
+            where = vehicle or of_vehicle, dive or of_dive
+            found.append((*size, source, captured or stamp, *where))
         return found
 
     def _side(self, row: int, name: str, text: str) -> int:
@@ -542,9 +541,11 @@ class _Reader:
 
 
 @lru_cache(maxsize=256)  # an image has many crops, on rows that follow each other
-def _said_by(url: str | None) -> tuple[DiveOrigin, datetime | None]:
-    """The dive and the time that a URL names."""
-    return parse_dive(url), parse_time(url)
+def _said_by(url: str) -> tuple[str | None, datetime | None, str | None, str | None]:
+    """A URL, and the time, the vehicle and the dive that it names; see ``web_url``."""
+    source = web_url(url)
+    named = parse_dive(source)
+    return source, parse_time(source), named.vehicle, named.dive
 
 
 def _typed(cells: Sequence[object], has_types: bool) -> list[object]:
@@ -619,21 +620,21 @@ def _catalog_of(
     reader.faults.raise_if_any(table.subject, "Correct the rows, then try again.")
     _note(reader, shares)
     # A Parquet file says itself what is a number.
-    typed = [_typed(table.cells[header], table.unit == "row") for header in reader.further]
-    records = [
-        dict(zip(reader.further, values, strict=True))
-        for values in (zip(*typed, strict=True) if typed else ((),) * len(names))
+    typed = {header: _typed(table.cells[header], table.unit == "row") for header in reader.further}
+    kinds, further = read_columns("columns", typed, reader.notes, MOST_COLUMNS)
+    if any(external):
+        further = {EXTERNAL_ID: [text or None for text in external], **further}
+    boxes = [
+        BoxRecord(number, label, _WHOLE_IMAGE, 0.0, 0, own)
+        for number, label, own in zip(numbers, labels, _rows_of(given, names), strict=True)
     ]
-    fields = read_fields("columns", records, reader.notes, MOST_COLUMNS)
-    images = []
-    for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
-        own = tuple((key, one[row]) for key, one in given.items() if one[row] is not None)
-        others: Members = fields.of(records[row])
-        if external[row]:
-            others = ((EXTERNAL_ID, external[row]), *others)
-        box = BoxRecord(number, labels[row], _WHOLE_IMAGE, 0.0, 0, own)
-        images.append(ImageRecord(number, name, *origins[row], None, (box,), others))
-    kinds = {name: str if name == SECOND_LABEL else float for name in given if name != CONFIDENCE}
+    rows = zip(numbers, names, origins, boxes, _rows_of(further, names), strict=True)
+    images = [
+        ImageRecord(number, name, *origin, None, (box,), others)
+        for number, name, origin, box, others in rows
+    ]
+    of_boxes = {name: str if name == SECOND_LABEL else float for name in given}
+    of_boxes.pop(CONFIDENCE, None)
     catalog = Catalog(
         source=table.name,
         sha256=table.sha256,
@@ -643,7 +644,20 @@ def _catalog_of(
         statements=(),
         notes=reader.notes.all(),
         told=(*notes, *reader.notes.told()),
-        image_fields={**({EXTERNAL_ID: str} if any(external) else {}), **fields.kinds},
-        box_fields=kinds,
+        image_fields={**({EXTERNAL_ID: str} if any(external) else {}), **kinds},
+        box_fields=of_boxes,
     )
     return catalog, None if all(urls) else above
+
+
+def _rows_of(
+    columns: Mapping[str, Sequence[Value | None]], rows: Sequence[object]
+) -> Iterable[Members]:
+    """Of each row the names and values that it has, of columns by name."""
+    if not columns:
+        return ((),) * len(rows)
+    named = (
+        [None if cell is None else (name, cell) for cell in cells]
+        for name, cells in columns.items()
+    )
+    return [tuple(filter(None, pairs)) for pairs in zip(*named, strict=True)]

@@ -296,6 +296,45 @@ def read_fields(
     for others in records:
         for name, value in _scalars(others):
             types.setdefault(name, set()).add(type(value))
+    return _fields_of(section, types, notes, most)
+
+
+def read_columns(
+    section: str,
+    columns: Mapping[str, Sequence[object]],
+    notes: FaultList,
+    most: int,
+) -> tuple[dict[str, type], dict[str, list[Value | None]]]:
+    """The fields for the further columns of a table, as ``read_fields`` finds them for a list.
+
+    Args:
+        section: what notes call the columns.
+        columns: the cells of each.
+        notes: see ``read_fields``.
+        most: see ``read_fields``.
+
+    Returns:
+        Of each field its type, and its values; None where a cell says nothing.
+
+    Examples:
+        >>> kinds, values = read_columns("columns", {"depth": [871, 0.5, " "]}, FaultList(), 9)
+        >>> kinds, values
+        ({'depth': <class 'float'>}, {'depth': [871.0, 0.5, None]})
+    """
+    scalars = {name: list(map(_scalar, cells)) for name, cells in columns.items()}
+    types = {name: {*map(type, values)} - {type(None)} for name, values in scalars.items()}
+    fields = _fields_of(section, {name: one for name, one in types.items() if one}, notes, most)
+    values: dict[str, list[Value | None]] = {}
+    for member, name in fields.names.items():
+        kind = fields.kinds[name]
+        values[name] = scalars[member]
+        if types[member] != {kind}:
+            values[name] = [None if one is None else kind(one) for one in scalars[member]]
+    return dict(fields.kinds), values
+
+
+def _fields_of(section: str, types: Mapping[str, set[type]], notes: FaultList, most: int) -> Fields:
+    """The fields for members of which each has values of certain types."""
     kinds: dict[str, type] = {}
     names: dict[str, str] = {}
     for member, seen in types.items():
@@ -331,14 +370,18 @@ def _scalars(others: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
     for name, value in others.items():
         if name == _NESTED and isinstance(value, Mapping):
             yield from _scalars({key: one for key, one in value.items() if key != _NESTED})
-        elif isinstance(value, str):
-            if text := one_line(value):
-                yield name, text
-        else:
-            # A number, or true or false, that a database can hold.
-            is_whole = isinstance(value, int) and abs(value) <= LARGEST_ID
-            if is_whole or (isinstance(value, float) and math.isfinite(value)):
-                yield name, value
+        elif (scalar := _scalar(value)) is not None:
+            yield name, scalar
+
+
+def _scalar(value: object) -> Value | None:
+    """A text in one line, or a number or truth that a database can hold; None for all else."""
+    if isinstance(value, str):
+        return one_line(value) or None
+    is_whole = isinstance(value, int) and abs(value) <= LARGEST_ID
+    if is_whole or (isinstance(value, float) and math.isfinite(value)):
+        return value  # type: ignore[return-value]
+    return None
 
 
 def one_line(text: str) -> str:

@@ -163,16 +163,15 @@ def locate_images(
         stored, local = _crops_in_bucket(media, split, names, is_listed)
         on_disk |= local
     known = _transferred(media, split, images, annotations_sha256)
-    are_seen = is_listed or not in_bucket
-
-    def status(name: str) -> MediaStatus:
-        outcome = known[name].outcome if name in known else "unknown"
-        is_seen = name in on_disk or (are_seen and name in stored)
-        if is_seen or (in_bucket and outcome in ("stored", "present")):
-            return "ok"
-        return _OF_LEDGER.get(outcome, "missing" if is_local else "unknown")
-
-    statuses = {name: status(name) for name in names}
+    otherwise: MediaStatus = "missing" if is_local else "unknown"
+    statuses: dict[str, MediaStatus] = dict.fromkeys(names, otherwise)
+    for name in statuses.keys() & known.keys():
+        outcome = known[name].outcome
+        is_stored = in_bucket and outcome in ("stored", "present")
+        statuses[name] = "ok" if is_stored else _OF_LEDGER.get(outcome, otherwise)
+    statuses |= dict.fromkeys(on_disk, "ok")
+    if is_listed or not in_bucket:
+        statuses |= dict.fromkeys(stored, "ok")
     values = list(statuses.values())
     found = values.count("ok")
     told = ""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
@@ -75,12 +75,12 @@ def files_in(folder: Path, file_names: Iterable[str]) -> frozenset[str]:
         file_names: relative paths below it.
     """
     present: set[str] = set()
-    for below in map(PurePosixPath, {name.rpartition("/")[0] for name in file_names}):
+    for above in {name[: name.rfind("/") + 1] for name in file_names}:
         with (
             suppress(FileNotFoundError, NotADirectoryError, PermissionError),
-            os.scandir(folder / below) as entries,
+            os.scandir(folder / above) as entries,
         ):
-            present |= {str(below / entry.name) for entry in entries if entry.is_file()}
+            present |= {above + entry.name for entry in entries if entry.is_file()}
     return frozenset(present)
 
 
