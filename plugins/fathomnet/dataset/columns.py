@@ -224,7 +224,7 @@ class BoxesState:
 _FINE: Final = 1e9
 """Numbers are added up in whole units, which give the same sum in any order."""
 _STATES_KEPT: Final = 64
-_states: Final[dict[tuple[str, ...], BoxesState]] = {}
+_states: Final[dict[tuple[str, ...], tuple[BoxesState, frozenset[str]]]] = {}
 
 
 def state_of_boxes(view: Any, field: str) -> BoxesState:
@@ -237,11 +237,23 @@ def state_of_boxes(view: Any, field: str) -> BoxesState:
         view: a FiftyOne dataset, or a view of its images.
         field: of boxes; ``""`` for the images themselves.
     """
+    return _state_and_names(view, field)[0] if field else BoxesState("", view.count())
+
+
+def names_of_boxes(view: Any, field: str) -> frozenset[str]:
+    """The labels that boxes of a field have, which ``state_of_boxes`` sees too.
+
+    Args:
+        view: a FiftyOne dataset, or a view of its images.
+        field: of boxes.
+    """
+    return _state_and_names(view, field)[1]
+
+
+def _state_and_names(view: Any, field: str) -> tuple[BoxesState, frozenset[str]]:
     import fiftyone as fo
 
     dataset = dataset_of(view)
-    if not field:
-        return BoxesState("", view.count())
     stages = [] if view is dataset else view._serialize(include_uuids=False)
     key = (repr(dataset._doc.id), repr(times_of_writes(dataset)), repr(stages), field)
     if key not in _states:
@@ -263,7 +275,7 @@ def state_of_boxes(view: Any, field: str) -> BoxesState:
         )
         while len(_states) >= _STATES_KEPT:
             _states.pop(next(iter(_states)), None)
-        _states[key] = BoxesState(field, whole[0], *digests)
+        _states[key] = BoxesState(field, whole[0], *digests), frozenset(filter(None, sums))
     return _states[key]
 
 

@@ -62,7 +62,6 @@ from . import columns
 from .collection import make_durable
 from .columns import dataset_of
 from .documents import now
-from .schema import labels_path
 
 HALF_SAVED: Final = timedelta(hours=1)
 """A view that is being saved is listed within milliseconds; one that is not by then never will."""
@@ -559,8 +558,8 @@ class Basis:
         """Digest of what a tree says of the names of the boxes, and of the others."""
         names = set(self.others)
         for state in self.states:
-            path = labels_path(samples, state.field) if state.boxes and state.field else ""
-            names.update(filter(None, samples.distinct(f"{path}.label") if path else ()))
+            if state.boxes and state.field:
+                names |= columns.names_of_boxes(samples, state.field)
         return taxonomy.places_of(names)
 
 

@@ -75,7 +75,7 @@ def save_repeats_view(dataset: Any) -> str:
     )
 
 
-BATCH: Final = 1_000
+BATCH: Final = 4_000
 """Samples that are written at once."""
 
 

@@ -341,7 +341,7 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     declare(dataset, plan.schema)
     done = 0
     lost = "removed or moved within their lists while predictions were imported"
-    for written in writes.change_images(dataset, plan.changes, none_removes=True, lost=lost):
+    for written in writes.change_images(dataset, plan.changes, none_removes="fields", lost=lost):
         done += written
         progress(done / plan.images, f"writing predictions {done:,}/{plan.images:,} images")
     refuse_if_field_deleted(dataset, field)
