@@ -139,6 +139,40 @@ def rank_update(
     ]
 
 
+def predicted_update(
+    path: str, pred_path: str, attributes: Sequence[str], moment: datetime | None = None
+) -> list[Document]:
+    """Writes on every label of a field what is predicted for the one of its number.
+
+    A box that has a prediction no more has None; one that never had any is left as it is.
+
+    Args:
+        path: of the labels.
+        pred_path: of the predictions, which are boxes where the labels are.
+        attributes: those that take the name and its confidence.
+        moment: the ``last_modified_at`` of the samples that change; None for an aggregation.
+    """
+    same = {"$eq": ["$$one.annotation_id", "$$this.annotation_id"]}
+    boxes = {"$ifNull": [f"${pred_path}", []]} if is_list(pred_path) else [f"${pred_path}"]
+    found = {"$first": {"$filter": {"input": boxes, "as": "one", "cond": same}}}
+    told = {
+        name: {"$ifNull": [f"$$partner.{value}", None]}
+        for name, value in zip(attributes, ("label", "confidence"), strict=True)
+    }
+    had = {"$gt": [f"$$this.{attributes[0]}", None]}
+    numbered = {"$isNumber": "$$this.annotation_id"}
+    concerned = {"$and": [numbered, {"$or": [{"$gt": ["$$partner", None]}, had]}]}
+    box = {"$cond": [concerned, {"$mergeObjects": ["$$this", told]}, "$$this"]}
+    each = {"$let": {"vars": {"partner": found}, "in": box}}
+    field = path.partition(".")[0]
+    return [
+        {"$set": {_BEFORE: f"${field}"}},
+        {"$set": {path: each_label(path, each)}},
+        _where_changed(field, moment),
+        {"$unset": [_BEFORE]},
+    ]
+
+
 def _where_changed(field: str, moment: datetime | None) -> Document:
     """Notes the moment on samples that change; without one, gives these alone."""
     before, after = ({"$ifNull": [f"${name}", None]} for name in (_BEFORE, field))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from bson import ObjectId
 from pymongo import UpdateMany, UpdateOne
@@ -36,8 +36,6 @@ TOGETHER: Final = 100
 """Crops that are changed by one update. Where the label must be the one that was seen, MongoDB's
 processor time is a quarter less than with an update for each, which it would plan one by one; in
 one of many more it would look up each crop's values among too many."""
-
-_Removes = Literal["nothing", "fields", "all"]
 
 WRITERS: Final = 2
 """Batches that are written at once: MongoDB works longer on them than they take to make."""
@@ -103,7 +101,7 @@ def rewrite_field(
 def change_images(
     dataset: Any,
     changes: Iterable[ImageChange],
-    none_removes: _Removes = "nothing",
+    none_removes: bool = False,
     lost: str = "",
 ) -> Iterator[int]:
     """Changes images, batch by batch, each in one write.
@@ -111,8 +109,7 @@ def change_images(
     Args:
         dataset: a FiftyOne dataset, whose fields are declared.
         changes: at most one an image, all of the same fields and paths.
-        none_removes: what None takes away: ``fields`` of images, also attributes of boxes
-            (``all``), or nothing, so that it is stored. The public API stores it in any case,
+        none_removes: whether None takes a value away. The public API stores None either way,
             because it cannot take a value away.
         lost: what happened to boxes that are no longer where they were seen, for the error;
             empty if that is none.
@@ -143,7 +140,7 @@ def change_images(
 
 
 def _write_batch(
-    collection: Collection[Document], none_removes: _Removes, batch: Sequence[ImageChange]
+    collection: Collection[Document], none_removes: bool, batch: Sequence[ImageChange]
 ) -> tuple[int, int]:
     """Writes a batch, boxes by their places in images that nobody wrote to since they were read.
 
@@ -208,7 +205,7 @@ def _values_of(change: ImageChange) -> _Values | None:
 
 
 def _update_of_many(
-    some: Sequence[tuple[ImageChange, _Values]], none_removes: _Removes, moment: datetime
+    some: Sequence[tuple[ImageChange, _Values]], none_removes: bool, moment: datetime
 ) -> UpdateMany:
     """One update of images that get values at the same paths, each its own."""
     ids = [ObjectId(change.sample_id) for change, _ in some]
@@ -220,7 +217,7 @@ def _update_of_many(
     for path in sorted(first):
         column = [values[path] for _, (values, _) in some]
         own: Document = {"$arrayElemAt": [{"$literal": column}, f"${_PLACE}"]}
-        given[path] = {"$ifNull": [own, "$$REMOVE"]} if _is_removed(path, none_removes) else own
+        given[path] = {"$ifNull": [own, "$$REMOVE"]} if none_removes else own
     place = {"$indexOfArray": [{"$literal": ids}, "$_id"]}
     changes = {"$set": {**given, "last_modified_at": moment}}
     return UpdateMany(where, [{"$set": {_PLACE: place}}, changes, {"$unset": _PLACE}])
@@ -238,7 +235,7 @@ def _same_for_all(change: ImageChange) -> tuple[str, int] | None:
 
 
 def _update_of_one(
-    change: ImageChange, untouched: bool, none_removes: _Removes, moment: datetime
+    change: ImageChange, untouched: bool, none_removes: bool, moment: datetime
 ) -> UpdateOne:
     """The update of one image; of an untouched one, boxes are where they were."""
     where: Document = {"_id": ObjectId(change.sample_id)}
@@ -266,19 +263,15 @@ def _update_of_one(
     return UpdateOne(where, _update_of(given, none_removes, moment), array_filters=filters or None)
 
 
-def _is_removed(path: str, none_removes: _Removes) -> bool:
-    """Whether None at a path takes the value away; that of a box's attribute has a point."""
-    return none_removes == "all" or (none_removes == "fields" and "." not in path)
-
-
-def _update_of(given: Document, none_removes: _Removes, moment: datetime) -> Document:
+def _update_of(given: Document, none_removes: bool, moment: datetime) -> Document:
     """The update that gives values to paths; None takes them away, where it removes."""
-    taken = {
-        path: "" for path, one in given.items() if one is None and _is_removed(path, none_removes)
-    }
-    kept = {path: one for path, one in given.items() if path not in taken} if taken else given
-    update: Document = {"$set": {**kept, "last_modified_at": moment}}
-    return {**update, "$unset": taken} if taken else update
+    update: Document = {"$set": given}
+    if none_removes:
+        taken = {path: "" for path, value in given.items() if value is None}
+        update = {"$set": {path: one for path, one in given.items() if one is not None}}
+        update |= {"$unset": taken} if taken else {}
+    update["$set"]["last_modified_at"] = moment
+    return update
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def write_attributes(
                 yield ImageChange(sample_id, boxes={path: given}, places={path: places})
 
     lost = "changed while they were looked at"
-    yield from writes.change_images(dataset, changes(), none_removes="all", lost=lost)
+    yield from writes.change_images(dataset, changes(), none_removes=True, lost=lost)
 
 
 _WORDS: Final = {

@@ -7,9 +7,9 @@ boxes find their image by its id or its file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ from ..dataset.documents import (
     labels_of,
 )
 from ..dataset.label_map import taxonomy_of
-from ..dataset.label_pipelines import is_list
+from ..dataset.label_pipelines import has_labels, is_list, predicted_update
 from ..dataset.records import bring_up_to_date, read_record, reload_known, write_record
 from ..dataset.schema import (
     boxes_schema,
@@ -116,10 +116,6 @@ def read_import_records(dataset: Any, field: str) -> dict[str, ImportRecord]:
     return {split: record for split, record in records.items() if record is not None}
 
 
-_Said = tuple[str | None, float | None]
-"""A name and its confidence."""
-
-
 @dataclass(frozen=True, slots=True)
 class SplitBoxes:
     """Every image of a split; each column has one entry per image.
@@ -131,21 +127,14 @@ class SplitBoxes:
             no catalog.
         bounding_boxes: for each image, the rectangles of its boxes, ``[x, y, width, height]``
             relative to the image.
-        label_ids: for each image, the ids of its boxes in the dataset.
-        said: for each image, what each of its boxes says is predicted of it: a name and its
-            confidence, or None where it says neither.
         values: the document in another field; None for no value.
-        read_at: ``last_modified_at`` of each image.
     """
 
     path: str
-    sample_ids: list[str] = field(default_factory=list)
-    annotation_ids: list[list[int | None]] = field(default_factory=list)
-    bounding_boxes: list[list[list[float]]] = field(default_factory=list)
-    label_ids: list[list[str]] = field(default_factory=list)
-    said: list[list[_Said | None]] = field(default_factory=list)
-    values: list[Document | None] = field(default_factory=list)
-    read_at: list[datetime | None] = field(default_factory=list)
+    sample_ids: list[str]
+    annotation_ids: list[list[int | None]]
+    bounding_boxes: list[list[list[float]]]
+    values: list[Document | None]
 
     @property
     def of_crops(self) -> bool:
@@ -157,19 +146,30 @@ class SplitBoxes:
         """The number of boxes."""
         return sum(map(len, self.annotation_ids))
 
+    def occupied(self) -> SplitBoxes:
+        """The images that have a value in the other field."""
+        there = [value is not None for value in self.values]
+        return SplitBoxes(
+            self.path,
+            list(compress(self.sample_ids, there)),
+            list(compress(self.annotation_ids, there)),
+            list(compress(self.bounding_boxes, there)),
+            list(compress(self.values, there)),
+        )
+
     def known_ids(self) -> set[int]:
         """The annotation ids of all boxes."""
         return {id_ for ids in self.annotation_ids for id_ in ids if id_ is not None}
 
 
-def read_split_boxes(dataset: Any, split: str, boxes: str, pred_field: str) -> SplitBoxes:
-    """Reads the boxes of a split together with the predictions in another field.
+def read_split_boxes(dataset: Any, split: str, boxes: str, field: str) -> SplitBoxes:
+    """Reads the boxes of a split together with the values of another field.
 
     Args:
         dataset: a FiftyOne dataset.
         split: the split.
         boxes: path of the boxes.
-        pred_field: the other field; it need not exist.
+        field: the other field; it need not exist.
 
     Raises:
         DatasetError: the dataset has no image of this split.
@@ -177,18 +177,13 @@ def read_split_boxes(dataset: Any, split: str, boxes: str, pred_field: str) -> S
     from fiftyone import ViewField
 
     view = dataset.match(ViewField("split") == split)
-    found, (name, confidence) = SplitBoxes(boxes), predicted_attributes(pred_field)
-    attributes = {boxes: (ANNOTATION_ID, "bounding_box", name, confidence)}
-    for image in columns.read_images(view, [pred_field, "last_modified_at"], attributes):
+    found = SplitBoxes(boxes, [], [], [], [])
+    for image in columns.read_images(view, [field], {boxes: (ANNOTATION_ID, "bounding_box")}):
         of_image = columns.boxes_in(image, boxes)
         found.sample_ids.append(str(image["_id"]))
         found.annotation_ids.append([box.get(ANNOTATION_ID) for box in of_image])
         found.bounding_boxes.append([box["bounding_box"] for box in of_image])
-        found.label_ids.append([str(box["_id"]) for box in of_image])
-        said = [(box.get(name), box.get(confidence)) for box in of_image]
-        found.said.append([None if one == (None, None) else one for one in said])
-        found.values.append(image.get(pred_field))
-        found.read_at.append(image.get("last_modified_at"))
+        found.values.append(image.get(field))
     if not found.sample_ids:
         there = ", ".join(sorted(dataset.distinct("split"))) or "none"
         raise DatasetError(
@@ -340,8 +335,7 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     tick_new_field(dataset, field)
     declare(dataset, plan.schema)
     done = 0
-    lost = "removed or moved within their lists while predictions were imported"
-    for written in writes.change_images(dataset, plan.changes, none_removes="fields", lost=lost):
+    for written in writes.change_images(dataset, plan.changes, none_removes=True):
         done += written
         progress(done / plan.images, f"writing predictions {done:,}/{plan.images:,} images")
     refuse_if_field_deleted(dataset, field)
@@ -352,6 +346,11 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
             f"while {record.source} was imported, somebody else began to import {other} into the "
             "same field; import again what it is to hold"
         )
+    if record.kind == NAMES:
+        # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
+        predicted = labels_path(dataset, field)
+        told = partial(predicted_update, asked.path, predicted, predicted_attributes(field))
+        writes.rewrite_field(dataset, gt_field, told, {"split": split, **has_labels(asked.path)})
     write_record(dataset, key, replace(record, state="complete"))
     result = plan.result
     done_in_words = f"{counted(result.imported, 'prediction', 'predictions')} in {field}"
@@ -443,7 +442,7 @@ def _plan_names(asked: _Request, file: str | SourceFile) -> _Plan:
     )
     made = PredictionDocuments(table, field, split, boxes.of_crops)
     changes = _changes(field, boxes, made, keep_others)
-    result = _result(table, boxes, faults, made, keep_others)
+    result = _result(table, boxes, faults, field, split, keep_others)
     return _Plan(record, result, schema, changes, len(boxes.sample_ids))
 
 
@@ -527,7 +526,7 @@ def _read_images(
 
     has_splits = _has_splits(dataset)
     view = dataset.match(ViewField("split") == split) if has_splits else dataset
-    found = SplitBoxes(boxes)
+    found = SplitBoxes(boxes, [], [], [], [])
     fields = ("image_id", "file_name", "filepath", "metadata.width", "metadata.height")
     ids, names, sizes = [], [], []
     for image in columns.read_images(view, [*fields, field], {boxes: (ANNOTATION_ID,)}):
@@ -588,54 +587,33 @@ def _noticed(confidences: npt.NDArray[Any] | None) -> tuple[str, ...]:
 def _changes(
     field: str, boxes: SplitBoxes, documents: PredictionDocuments, keep_others: bool
 ) -> Iterator[ImageChange]:
-    """The images whose predictions need to change, or what their boxes say of them."""
-    attributes = predicted_attributes(field)
-    for place, there in enumerate(boxes.values):
-        numbers = boxes.annotation_ids[place]
-        wanted = documents.of_image(numbers, boxes.bounding_boxes[place])
-        if is_same(wanted, there) or (wanted is None and keep_others):
-            wanted = there
-        # Boxes of the same corners hide each other: the labelled one says what was predicted of it.
-        says = {
-            one[ANNOTATION_ID]: (one.get("label"), one.get("confidence"))
-            for one in labels_of(wanted)
-            if one.get(ANNOTATION_ID) is not None
-        }
-        labels = list(zip(boxes.label_ids[place], numbers, boxes.said[place], strict=True))
-        told, at = {}, {}
-        for position, (label_id, number, said) in enumerate(labels):
-            if number is not None and says.get(number) != said:
-                told[label_id] = dict(zip(attributes, says.get(number, (None, None)), strict=True))
-                at[label_id] = position
-        if told or wanted is not there:
-            yield ImageChange(
-                boxes.sample_ids[place],
-                fields={field: wanted},
-                boxes={boxes.path: told},
-                places={} if boxes.of_crops else {boxes.path: at},
-                read_at=boxes.read_at[place],
-            )
+    """The samples whose value needs to change; None if one is to have no value."""
+    columns = (boxes.sample_ids, boxes.annotation_ids, boxes.bounding_boxes, boxes.values)
+    for sample_id, annotation_ids, bounding_boxes, there in zip(*columns, strict=True):
+        wanted = documents.of_image(annotation_ids, bounding_boxes)
+        if wanted is None and keep_others:
+            continue
+        if not is_same(wanted, there):
+            yield ImageChange(sample_id, fields={field: wanted})
 
 
 def _result(
     table: Predictions,
     boxes: SplitBoxes,
     faults: Sequence[Fault],
-    documents: PredictionDocuments,
+    field: str,
+    split: str,
     keep_others: bool,
 ) -> ImportResult:
     rows = len(table) + len(table.rejected)
     named, known = set(table.annotation_id.tolist()), boxes.known_ids()
-    predicted = replaced = 0
-    for place, (ids, there) in enumerate(zip(boxes.annotation_ids, boxes.values, strict=True)):
+    predicted = 0
+    for ids, there in zip(boxes.annotation_ids, boxes.values, strict=True):
         of_image = named.intersection(ids)
-        is_kept = not of_image and keep_others
-        if there is not None and not is_kept:
-            wanted = documents.of_image(ids, boxes.bounding_boxes[place])
-            replaced += not is_same(wanted, there)
-        if there is not None and is_kept:
+        if not of_image and keep_others and there is not None:
             of_image = {box.get(ANNOTATION_ID) for box in labels_of(there)}
         predicted += sum(id_ in of_image for id_ in ids)
+    documents = PredictionDocuments(table, field, split, boxes.of_crops)
     # Of the rows without a box, those are no faults whose box a limit left out.
     left_out = len(named - known) - (len(faults) - len(table.rejected))
     imported = len(named & known)
@@ -644,7 +622,7 @@ def _result(
         imported=imported,
         unmatched_rows=len(faults),
         boxes_without_prediction=boxes.count - predicted,
-        replaced=replaced,
+        replaced=sum(1 for _ in _changes(field, boxes.occupied(), documents, keep_others)),
         left_out_boxes=left_out,
         ignored_columns=tuple(shortened(name, 80) for name in table.ignored[:COLUMNS_TOLD]),
         notes=_noticed(table.confidence),

@@ -145,7 +145,7 @@ def start_review(  # noqa: PLR0913, PLR0917  # the parameters of the operator
         dataset.save_run_results(begun.key, results)
     queues, twice = share_out(boxes, begun.assignees, begun.overlap, begun.order, begun.name)
     progress(0.3, f"assigning {counted(len(boxes), 'label', 'labels')}")
-    deque(writes.change_images(dataset, _assigned(begun, path, queues), none_removes="all"), 0)
+    deque(writes.change_images(dataset, _assigned(begun, path, queues), none_removes=True), 0)
     progress(0.8, "saving the queues")
     names = _view_names(begun)
     for person, queue in queues.items():
