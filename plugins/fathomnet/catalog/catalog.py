@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import Fault, InputError
 from ..files.faults import FaultList
@@ -31,8 +31,7 @@ RelativeBox = tuple[float, float, float, float]
 """Left, top, width, height as shares of the image's width and height: FiftyOne's format."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoxRecord:
+class BoxRecord(NamedTuple):
     """One box of an image.
 
     Attributes:
@@ -53,8 +52,7 @@ class BoxRecord:
     others: Members = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
+class ImageRecord(NamedTuple):
     """One image with its boxes, in the order of the file.
 
     Attributes:
@@ -370,8 +368,7 @@ def _joined(one: Catalog, other: Catalog) -> Catalog:
     faults = []
     for image in other.images:
         boxes = tuple(
-            replace(
-                box,
+            box._replace(
                 annotation_id=box.annotation_id + after_boxes,
                 label=box.label and spelling.get(box.label.casefold(), box.label),
             )
@@ -380,11 +377,11 @@ def _joined(one: Catalog, other: Catalog) -> Catalog:
         known = images.get(folded_name(image.file_name))
         if known is None:
             number = image.image_id + after_images
-            known = replace(image, image_id=number, boxes=())
+            known = image._replace(image_id=number, boxes=())
         elif (known.width, known.height) != (image.width, image.height):
             here, there = (f"{i.width} x {i.height} pixels" for i in (image, known))
             faults.append(Fault(image.file_name, f"has {here}, and {there} in {one.source}"))
-        images[folded_name(image.file_name)] = replace(known, boxes=(*known.boxes, *boxes))
+        images[folded_name(image.file_name)] = known._replace(boxes=(*known.boxes, *boxes))
     if faults:
         raise InputError(other.source, faults, "Name files that agree on their images.")
     notes = [
@@ -434,5 +431,5 @@ def _converted(
     def members(others: Members, kinds: Mapping[str, type]) -> Members:
         return tuple((name, kinds[name](value)) for name, value in others)
 
-    boxes = tuple(replace(box, others=members(box.others, box_fields)) for box in image.boxes)
-    return replace(image, others=members(image.others, image_fields), boxes=boxes)
+    boxes = tuple(box._replace(others=members(box.others, box_fields)) for box in image.boxes)
+    return image._replace(others=members(image.others, image_fields), boxes=boxes)

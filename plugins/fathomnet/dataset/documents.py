@@ -147,6 +147,10 @@ def lasting_id(prefix: bytes, number: int) -> ObjectId:
     return ObjectId(prefix + number.to_bytes(8, "big"))
 
 
+_IF_KNOWN: Final = ("metadata", "source_url", "media_uri", "date_captured", "vehicle", "dive")
+"""Fields that a document does not have where they are None, as FiftyOne writes it."""
+
+
 def sample_document(
     image: ImageRecord,
     split: str,
@@ -174,13 +178,13 @@ def sample_document(
     labels: list[Document] = []
     for box in image.boxes:
         box_id = lasting_id(prefix, box.annotation_id)
-        others = dict(box.others)
+        others = box.others
         label: Document
         # In FiftyOne's own order: MongoDB holds documents of another order unequal.
         if crops_field:
             label = {"_id": box_id, "_cls": "Classification", "tags": [], "label": box.label}
-            if "confidence" in others:
-                label["confidence"] = others.pop("confidence")
+            if others:
+                label |= {name: value for name, value in others if name == "confidence"}
             label[ANNOTATION_ID] = box.annotation_id
         else:
             label = {
@@ -198,14 +202,16 @@ def sample_document(
         if box.label is None:
             del label["label"]
         labels.append(label)
-    mime_type = _mime_type(image.file_name.rpartition(".")[2])
-    known: Document = {"mime_type": mime_type} if mime_type else {}
-    metadata = {"_cls": "ImageMetadata", **known, "width": image.width, "height": image.height}
+    metadata: Document | None = None
+    if image.width:
+        mime_type = _mime_type(image.file_name.rpartition(".")[2])
+        known = {"mime_type": mime_type} if mime_type else {}
+        metadata = {"_cls": "ImageMetadata", **known, "width": image.width, "height": image.height}
     document: Document = {
         "_id": _id,
         "filepath": filepath,
         "tags": [split],
-        "metadata": metadata if image.width else None,
+        "metadata": metadata,
         "_media_type": "image",
         # FiftyOne draws it from [0.999, 1) and shuffles by it; from the id, a seeded ``take`` gives
         # everybody the same images.
@@ -222,9 +228,12 @@ def sample_document(
         crops_field or GROUND_TRUTH: labels[0]
         if crops_field
         else {"_cls": "Detections", "detections": labels},
-        **dict(image.others),
     }
-    return {key: value for key, value in document.items() if value is not None}
+    for name in _IF_KNOWN:
+        if document[name] is None:
+            del document[name]
+    document.update(image.others)
+    return document
 
 
 def stamped(document: Document, dataset_id: ObjectId, moment: datetime) -> Document:

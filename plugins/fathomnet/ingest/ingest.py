@@ -332,13 +332,11 @@ def _outcome(
     updates: Sequence[Difference],
 ) -> IngestResult:
     """What the dataset holds of the splits now; shows the boxes that are there twice."""
-    import fiftyone as fo
-
     splits = tuple(plan.split for plan in plans)
-    path = labels_path(dataset, plans[0].labels_field if plans else GROUND_TRUTH)
-    samples, boxes, labelled = _of_splits(dataset, splits).aggregate(
-        [fo.Count(), fo.Count(path), fo.Count(f"{path}.label")]
-    )
+    field = plans[0].labels_field if plans else GROUND_TRUTH
+    there = _of_splits(dataset, splits)
+    samples = len(there)
+    boxes = there.exists(field).count_values(f"{labels_path(dataset, field)}.label")
     repeated = sum(count_repeats(plan.images) for plan in plans if not plan.crops_field)
     if repeated:
         save_repeats_view(dataset)
@@ -347,8 +345,8 @@ def _outcome(
         samples_added=added,
         samples_present=samples - added,
         samples=samples,
-        boxes=boxes,
-        unlabelled_boxes=boxes - labelled,
+        boxes=sum(boxes.values()),
+        unlabelled_boxes=boxes.get(None, 0),
         splits=splits,
         repeated_boxes=repeated,
         media_found=sum(one.found for one in located),

@@ -205,7 +205,7 @@ def read_listed(annotations: str) -> Catalog:
             replace(
                 file,
                 images=tuple(
-                    replace(image, width=width, height=height, boxes=()) for image in file.images
+                    image._replace(width=width, height=height, boxes=()) for image in file.images
                 ),
             )
             for file in files

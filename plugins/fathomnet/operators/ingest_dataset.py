@@ -99,7 +99,7 @@ def _read_version(
     )
     corrections = counted(len(catalog.notes), "small correction", "small corrections")
     noted = f"{text}; {corrections}" if catalog.notes else text
-    images = tuple(replace(image, boxes=()) for image in catalog.images)
+    images = tuple(image._replace(boxes=()) for image in catalog.images)
     return noted, replace(catalog, images=images), catalog.box_count
 
 
