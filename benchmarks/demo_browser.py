@@ -150,7 +150,7 @@ def _round(plain: bool = False) -> dict[str, tuple[int, float]]:
             tempfile.TemporaryDirectory() as folder,
             browser() as chromium,
             app_server(Path(folder) / "app.log") as url,
-            browser_page(chromium) as page,
+            browser_page(chromium, with_plugin=not plain) as page,
         ):
             page.add_init_script(COUNT_CLICKS)
             person = Person(App(page, url), dataset)

@@ -58,11 +58,17 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def browser_page(chromium: Browser) -> Iterator[Page]:
-    """A page with nothing remembered, which can reach only this machine."""
+def browser_page(chromium: Browser, with_plugin: bool = True) -> Iterator[Page]:
+    """A page with nothing remembered, which can reach only this machine.
+
+    Args:
+        chromium: the browser.
+        with_plugin: whether the App loads this plugin, which has FiftyOne's invitation to its
+            Enterprise edition counted as seen; it would lie over all else, and take the clicks.
+    """
     with chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}) as context:
         context.set_default_timeout(PATIENCE)
-        if not is_newest():  # on which the plugin does so itself
+        if not (with_plugin and is_newest()):  # else the plugin does so itself
             context.add_init_script("localStorage['fiftyone-enterprise-tooltip-seen'] = 'true'")
         context.add_init_script(WITHOUT_MOTION)
         yield context.new_page()
