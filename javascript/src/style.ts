@@ -52,8 +52,16 @@ const STYLE = `
 .fnr-help dd { margin: 0; }
 `;
 
+/**
+ * FiftyOne's menu of the actions that have no room above the grid stays open over the form that one
+ * of them opens, and takes the clicks: here it lies beneath forms, and over all else as before.
+ */
+const MENU_BENEATH_FORMS = `
+[data-itemid="grid-actions-row"] > div + div > div + div { z-index: 1000 !important; }
+`;
+
 export function addStyle(): void {
   const style = document.createElement("style");
-  style.textContent = STYLE;
+  style.textContent = STYLE + MENU_BENEATH_FORMS;
   document.head.append(style);
 }
