@@ -14,13 +14,14 @@ from fathomnet_voxel51.dataset.app_defaults import (
     concept_colours,
     offer_names,
     save_concept_tree,
+    see_through_nameless,
     tick_new_field,
 )
 from fathomnet_voxel51.dataset.datasets import create_dataset
 from fathomnet_voxel51.labels.verdicts import STATES
 from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
-from matplotlib.colors import rgb_to_hsv, to_rgb
+from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
 
 CAN_OFFER = hasattr(fo.Dataset, "update_label_schema")
 
@@ -104,6 +105,28 @@ def test_names_are_chosen_on_the_tree_where_it_has_them_all(
     schema = dataset.label_schemas["ground_truth"]
     assert schema.get("applied_ontology") == chosen_by
     assert schema["classes"] == sorted({*names, *others})
+
+
+def test_a_model_s_boxes_are_seen_through_those_without_a_name_unless_somebody_chose_otherwise(
+    dataset: Any,
+) -> None:
+    def chosen(field: str) -> list[str]:
+        dataset.reload()
+        fields = {one["path"]: one["valueColors"] for one in dataset.app_config.color_scheme.fields}
+        return [one["color"] for one in fields[field] if one["value"] == "none"]
+
+    for _ in range(2):
+        see_through_nameless(dataset, "ground_truth")
+        (colour,) = chosen("ground_truth")
+        *light, opacity = to_rgba(colour)
+        assert min(light) > 0.9, "seen on dark water"
+        assert 0.2 < opacity < 0.5
+        assert not chosen("model_predictions")
+    scheme = dataset.app_config.color_scheme
+    scheme.fields[-1]["valueColors"].append({"value": "none", "color": "#123456"})
+    dataset.save()
+    see_through_nameless(dataset, scheme.fields[-1]["path"])
+    assert chosen(scheme.fields[-1]["path"]) == ["#123456"]
 
 
 def test_states_of_a_review_get_colours_beside_the_names_and_somebody_s_choice_stays(

@@ -42,6 +42,9 @@ draws the boxes on dark water, where they stand out by more than 2.5.
 POOL: Final = 12
 """Colours of names that are not on the tree."""
 
+_NAMELESS: Final = {"value": "none", "color": "#ffffff59"}
+"""FiftyOne's word for labels without a name, and a translucent white for them."""
+
 _HUES_OF_STATES: Final = {"confirmed": 0.36, "relabelled": 0.58, "rejected": 0.0, "unsure": 0.13}
 """Of what people say of labels, where boxes are coloured by ``review_state``."""
 _COLLAPSED: Final = ("metadata", "other")
@@ -155,6 +158,24 @@ def colour_states(dataset: Any, field: str) -> None:
     if missing:
         of_field[0]["valueColors"] = [*values, *missing]
         dataset.save()
+
+
+def see_through_nameless(dataset: Any, field: str) -> None:
+    """Lets boxes of a model be seen through those of a field that have no name, as in a test split.
+
+    They have the same corners, and would all have the one colour of what has no name. A colour that
+    somebody has chosen for that stays.
+
+    Args:
+        dataset: a FiftyOne dataset; nothing is done where it has no colours for the field.
+        field: of labels.
+    """
+    scheme = dataset.app_config.color_scheme
+    for one in (scheme.fields or ()) if scheme else ():
+        values = one.get("valueColors") or []
+        if one.get("path") == field and _NAMELESS["value"] not in [v.get("value") for v in values]:
+            one["valueColors"] = [*values, _NAMELESS]
+            dataset.save()
 
 
 def save_concept_tree(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset import columns, writes
-from ..dataset.app_defaults import tick_new_field
+from ..dataset.app_defaults import see_through_nameless, tick_new_field
 from ..dataset.collection import refuse_if_field_deleted
 from ..dataset.documents import (
     Document,
@@ -333,6 +333,7 @@ def import_predictions(  # noqa: PLR0913  # the parameters of the operator
     key, record = import_run_key(field, split), plan.record
     write_record(dataset, key, record)
     tick_new_field(dataset, field)
+    see_through_nameless(dataset, gt_field)
     declare(dataset, plan.schema)
     done = 0
     for written in writes.change_images(dataset, plan.changes, none_removes=True):
