@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 from demo.workspaces import save_workspaces
 from tests.e2e.app import PATIENCE, App
 from tests.e2e.plots import click, hover, largest_mistake, plot
+from tests.e2e.watched import SETTLES, Watched
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
 PANEL = "FathomNet: evaluation by rank"
@@ -124,6 +125,27 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app.wait_until_drawn()
     plot(app, "ranks").scroll_into_view_if_needed()
     app.screenshot(pictures / "evaluation-by-rank.png")
+
+
+def test_a_click_on_a_bar_has_the_page_drawn_once_and_so_has_the_way_back(
+    app: App, dataset: Any
+) -> None:
+    evaluate_predictions(dataset)
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    app.page.wait_for_timeout(SETTLES)
+    watched = Watched(app.page)
+    bar = plot(app, "ranks").evaluate("plot => plot.data[1].x").index("family")
+    click(app, "ranks", bar, 0.99)  # wrong is on top of right
+    app.wait_for_text("boxes: wrong at family")
+    app.page.wait_for_timeout(SETTLES)
+    assert watched.pages == 1
+    app.page.get_by_role("button", name="Show everything").click()
+    app.wait_for_samples(len(dataset))
+    app.page.wait_for_timeout(SETTLES)
+    assert watched.pages == 2
 
 
 def test_beside_the_grid_of_a_narrow_window_numbers_can_be_read(app: App, dataset: Any) -> None:

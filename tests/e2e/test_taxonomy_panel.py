@@ -14,15 +14,14 @@ from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import expect
 
 from tests.e2e.app import PATIENCE, App
+from tests.e2e.watched import SETTLES, Watched
 from tests.support.drawn import MANY_PREDICTED, Drawn
 
 LABELS = ("ground_truth", "model_predictions")
 PANEL = "FathomNet: taxonomy"
-SETTLES = 3_000
-"""Milliseconds within which the App has told of all that has changed."""
 HOSTILE = "<img src=x onerror=alert(1)> a|b **c** $d"
 
 
@@ -208,21 +207,6 @@ def test_in_a_narrow_window_a_taxon_stays_while_colours_and_labels_change(
     predicted = dataset.filter_labels("model_predictions", F("label").is_in(names))
     app.wait_for_samples(len(predicted))
     wait_for_place(app, "Echinodermata", predicted.count("model_predictions.detections"))
-
-
-class Watched:
-    """What a tab is answered: the pages of the panel, and what its memory is told."""
-
-    def __init__(self, page: Page) -> None:
-        self.pages = self.remembered = 0
-        page.on("requestfinished", self._look)
-
-    def _look(self, request: Request) -> None:
-        if request.url.endswith("/operators/execute"):
-            response = request.response()
-            answer = response.text() if response else ""
-            self.pages += answer.count("show_panel_output")
-            self.remembered += answer.count("patch_panel_state")
 
 
 def test_one_click_has_the_page_drawn_once_in_each_tab(app: App, dataset: Any) -> None:
