@@ -23,7 +23,7 @@ from fathomnet_voxel51.taxonomy import load_taxonomy
 from fiftyone import ViewField as F
 from fiftyone.operators.executor import ExecutionContext
 
-from tests.panels.driven import DrivenPanel
+from tests.panels.driven import DrivenPanel, plugin_module
 from tests.support.predicted import predicted_dataset
 
 KEY = "eval_model_predictions"
@@ -339,7 +339,31 @@ def test_a_click_has_the_page_drawn_once_and_anything_else_that_is_shown_too(
     assert [name for name, _ in again.requests] == ["set_view", "show_panel_output"]
 
 
-def test_a_row_of_a_list_that_is_another_by_now_shows_no_boxes(
+def test_a_row_of_a_list_that_is_another_by_now_means_the_name_that_was_drawn(
+    make_dataset: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])
+    panel = DrivenPanel("taxonomy", dataset)
+    panel.fire("on_load")
+    path = path_of(panel, "known")
+    assert [row["name"] for row in rows(panel, "known")] == ["Cnidaria", "Porifera"]
+    sample = dataset.first()
+    for box in sample["ground_truth"].detections:
+        box.label = "Porifera"
+    sample["ground_truth"].detections.append(fo.Detection(label="Annelida", bounding_box=[0] * 4))
+    sample.save()
+    told = panel.fire("on_row", path=path, row=1)
+    assert labels_of(panel.opened(told)) == {"Porifera": 3}
+    assert not told.of("notify")
+    assert not panel.fire("on_row", path=path, row=2).of("set_view")
+    # A process that has not drawn it cannot tell.
+    monkeypatch.setattr(plugin_module("panels.taxonomy.state"), "_listed", {})
+    told = panel.fire("on_row", path=path, row=1)
+    assert not told.of("set_view")
+    assert "when the list was drawn: choose again" in told.of("notify")[0]["message"]
+
+
+def test_a_row_of_a_list_whose_name_no_box_has_by_now_shows_no_boxes(
     make_dataset: Callable[..., Any],
 ) -> None:
     dataset = make_dataset(["Cnidaria", "Cnidaria"], ["Porifera"])

@@ -190,14 +190,14 @@ class TaxonomyPanel(DatasetPanel):
         _choose(ctx, ctx.params.get("label"))
 
     def on_row(self, ctx: Any) -> None:
-        """A click on a list, which is still the one that was drawn if it has the same name."""
+        """A click on a list: on the name that was drawn there, whatever is shown by now."""
+        name, row = ctx.params["path"].rpartition(".")[2], ctx.params["row"]
         shown = state.look(ctx)
+        # Another process may have drawn it; a list of the same name has the same rows.
         lists = _lists(shown.tree, shown.node) if shown.node else {}
-        nodes = lists.get(ctx.params["path"].rpartition(".")[2])
-        if nodes is None:
+        keys = state.kept_list(name) or [one.key for one in lists.get(name, ())]
+        if not (0 <= row < len(keys) and _choose(ctx, keys[row])):
             ctx.ops.notify("Something else is shown than when the list was drawn: choose again")
-        elif 0 <= ctx.params["row"] < len(nodes):
-            _choose(ctx, nodes[ctx.params["row"]].key)
 
     def on_node(self, ctx: Any) -> None:
         """A click on a button that stands for a node."""
@@ -354,6 +354,7 @@ class TaxonomyPanel(DatasetPanel):
     ) -> None:
         """A table of concepts."""
         first = nodes[:ROWS]
+        state.keep_list(name, tuple(node.key for node in first))
         rest = f"; the {ROWS} most frequent of {len(nodes):,}, search finds all"
         table = types.TableView(on_click_row=self.on_row, size="small", componentsProps=FITTING)
         columns = {"name": "Name", "rank": "Rank", "boxes": "Boxes"}

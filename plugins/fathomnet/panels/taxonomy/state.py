@@ -45,6 +45,8 @@ NO_EVALUATION: Final = "none"
 """The choice to show none."""
 REMEMBERED: Final = 32
 """Trees that are kept, each of a state of a view."""
+LISTS: Final = 1_000
+"""Lists whose rows are remembered."""
 MOST_MENDED: Final = 1_000
 """Labels whose ranks are written while the panel is drawn: as many as somebody names by hand."""
 
@@ -60,6 +62,8 @@ _AGAIN: Final = 10.0
 """Seconds within which the App, in a busy browser too, tells of one change more than once."""
 _latest: dict[str, tuple[float, tuple[Any, ...]]] = {}
 """When each panel was last drawn, and of what."""
+_listed: dict[str, tuple[str, ...]] = {}
+"""Of each list that was drawn by this process the keys of its rows, by its name."""
 _lock = threading.Lock()
 
 
@@ -149,6 +153,20 @@ def draws(ctx: Any) -> bool:
         while len(_latest) > REMEMBERED:
             del _latest[next(iter(_latest))]
     return True
+
+
+def keep_list(name: str, keys: tuple[str, ...]) -> None:
+    """Remembers the rows of a list that is drawn under a name that no other list has."""
+    with _lock:
+        _listed.pop(name, None)
+        _listed[name] = keys
+        while len(_listed) > LISTS:
+            del _listed[next(iter(_listed))]
+
+
+def kept_list(name: str) -> tuple[str, ...]:
+    """The keys of the rows of a list that was drawn; empty where that is not known any more."""
+    return _listed.get(name, ())
 
 
 def expect(ctx: Any, view: Any) -> None:
