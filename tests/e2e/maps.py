@@ -9,6 +9,9 @@ from playwright.sync_api import expect
 
 from tests.e2e.app import PATIENCE, App
 
+SETTLES = 300
+"""Milliseconds."""
+
 
 def open_map(app: App, brain_key: str, points: int) -> None:
     """Chooses a map in the panel of embeddings that is open, and waits for all its points."""
@@ -32,12 +35,17 @@ def lasso_left_half(app: App) -> None:
     """Draws a line around the left half of the map that is open."""
     page = app.page
     page.get_by_role("button", name="Select", exact=True).click()
-    place = page.locator("canvas").last.bounding_box()
+    canvas = page.locator("canvas").last
+    place, before = canvas.bounding_box(), None
+    while place != before:  # the buttons above it may not have their places yet
+        page.wait_for_timeout(SETTLES)
+        place, before = canvas.bounding_box(), place
     assert place
     corners = ((0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98), (0.02, 0.04))
     for number, (x, y) in enumerate(corners):
         at = (place["x"] + x * place["width"], place["y"] + y * place["height"])
         page.mouse.move(*at, steps=8)
+        page.wait_for_timeout(SETTLES)  # a busy browser leaves out moves that come at once
         if not number:
             page.mouse.down()
     page.mouse.up()

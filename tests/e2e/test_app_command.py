@@ -54,6 +54,7 @@ def test_it_says_what_to_do_and_outlives_a_closed_page(
         try:
             url = f"http://localhost:{port}/datasets/{dataset.slug}"
             page = chromium.new_page()
+            page.set_default_timeout(PATIENCE_SECONDS * 1_000)
             deadline = time.monotonic() + PATIENCE_SECONDS
             # FiftyOne says so when it opens a page itself.
             while "App launched" not in said.read_text():

@@ -138,7 +138,8 @@ def test_a_run_that_is_short_of_time_goes_back_into_the_queue(
     slurm: Slurm, unsharded: Path, tmp_path: Path
 ) -> None:
     array = submit(slurm, tmp_path, shards=1)[0]
-    wait_for(lambda: list(tmp_path.glob("shards/*/unfinished/part-*.npz")), PATIENCE)
+    # From then on it takes a few seconds, and a busy machine is slow to send a signal.
+    wait_for(lambda: "reading annotations" in logs(tmp_path), PATIENCE, lambda: logs(tmp_path))
     # What --signal=B:USR1@120 does two minutes before the end.
     slurm.command("scancel", "--batch", "--signal=USR1", f"{array}_1")
     wait_for(lambda: "back into the queue" in logs(tmp_path), PATIENCE, lambda: logs(tmp_path))
