@@ -693,6 +693,13 @@ def test_the_form_says_how_many_boxes_in_how_many_images_of_how_many_shown(world
     assert said == f"{len(meant)} boxes in 2 images, of {shown} shown: selected"
 
 
+def test_the_form_says_so_where_nothing_is_chosen(world: World) -> None:
+    boxes = sum(len(one.truth) for one in world.images)
+    fields = form(screens.request(world.dataset) | {"params": {"label": "", "field": TRUTH}})
+    all_of_them = f"{boxes} boxes, all of {TRUTH} in a dataset of {len(world.images)} images"
+    assert fields["_target"]["view"]["label"] == f"{all_of_them}: nothing is selected"
+
+
 def test_a_tick_is_about_one_target_and_one_label_and_one_form(world: World) -> None:
     request, meant = screen(world, "grid", "a name", "selected")
     ticked = as_a_person(request)

@@ -20,6 +20,7 @@ from ..relabelling.box_states import read_states
 from ..relabelling.journal import changes_of
 from ..relabelling.relabel import ChosenBoxes, journal_to_undo
 from ..seen import Box, Target, boxes_meant, boxes_of_form, boxes_wherever, see
+from ..text import counted
 from .base import StageOperator
 from .forms import Question
 from .patch_copies import update_patches, view_of_boxes
@@ -96,9 +97,22 @@ def behind(target: Any) -> Any:
     return target.dataset if isinstance(target, Target) else target
 
 
-def in_words(target: Any) -> str:
-    """The boxes of a target in words; empty where it is a dataset or a view."""
-    return str(target) if isinstance(target, Target) else ""
+def in_words(target: Any, field: str = "") -> str:
+    """The boxes of a target in words; empty where it is a view that a program names.
+
+    Args:
+        target: what was found on the screen; a dataset where nothing in it was chosen.
+        field: the field of the boxes; empty where a dataset has nothing to say.
+    """
+    import fiftyone as fo
+
+    if isinstance(target, Target):
+        return str(target)
+    if not isinstance(target, fo.Dataset) or not field or target.get_field(field) is None:
+        return ""
+    boxes = counted(target.count(labels_path(target, field)), "box", "boxes")
+    images = counted(len(target), "image", "images")
+    return f"{boxes}, all of {field} in a dataset of {images}: nothing is selected"
 
 
 class BoxesOperator(AskingOperator[C]):

@@ -23,7 +23,7 @@ class LabelHits(BoxesOperator[parameters.LabelHits]):
         return _label(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.LabelHits, dataset: Any) -> Preview:
-        said = in_words(dataset)
+        said = in_words(dataset, params.field)
         try:
             told = _label(params, dataset, dry_run=True)
         except FathomNetError as error:

@@ -29,7 +29,7 @@ class RelabelBoxes(BoxesOperator[parameters.RelabelBoxes]):
         return _relabel(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.RelabelBoxes, dataset: Any) -> Preview:
-        said = in_words(dataset)
+        said = in_words(dataset, params.field)
         if not params.label:
             return Preview(problems=(Fault("label", "name the new label"),), target=said)
         try:

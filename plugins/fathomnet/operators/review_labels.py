@@ -33,7 +33,7 @@ class ReviewLabels(BoxesOperator[parameters.ReviewLabels]):
         return _review(params, dataset, params.dry_run, progress)
 
     def preview(self, params: parameters.ReviewLabels, dataset: Any) -> Preview:
-        said = in_words(dataset)
+        said = in_words(dataset, params.field)
         try:
             told = _review(params, dataset, dry_run=True)
         except InputError as error:
