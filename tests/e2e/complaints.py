@@ -7,10 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Response, WebError
+from playwright.sync_api import BrowserContext, ConsoleMessage, Response
 from playwright.sync_api import Error as PlaywrightError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import WebError  # which early releases do not export
 
 KNOWN: dict[str, str] = {
     r"net::ERR_NAME_NOT_RESOLVED|net::ERR_ABORTED": "no other host is found here",
