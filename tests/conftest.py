@@ -115,6 +115,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
+def empty_queue() -> None:
+    """Has no run listed that other tests have left; those about no dataset are with every one."""
+    from fiftyone.core.odm import get_db_conn
+
+    get_db_conn().delegated_ops.delete_many({})
+
+
+@pytest.fixture
 def dataset_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a dataset that is deleted when the test ends."""
     import fiftyone as fo

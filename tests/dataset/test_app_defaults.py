@@ -23,20 +23,14 @@ from fathomnet_voxel51.resources import data_file
 from fathomnet_voxel51.taxonomy import load_taxonomy
 from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
 
+from tests.support.colours import luminance
+
 CAN_OFFER = hasattr(fo.Dataset, "update_label_schema")
 
 
 @pytest.fixture
 def dataset(dataset_name: str) -> Any:
     return create_dataset(dataset_name, ["test"])
-
-
-def luminance(colour: str) -> float:
-    """By the definition of WCAG 2.2."""
-    linear = [
-        one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in to_rgb(colour)
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_white_names_can_be_read_on_every_colour_and_boxes_be_seen_on_dark_water() -> None:

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from tests.e2e.app import PATIENCE, App
 
-SETTLES = 300
-"""Milliseconds."""
+PAUSE = 300
+"""Milliseconds in which a busy browser catches up."""
 
 
 def open_map(app: App, brain_key: str, points: int) -> None:
@@ -38,14 +38,14 @@ def lasso_left_half(app: App) -> None:
     canvas = page.locator("canvas").last
     place, before = canvas.bounding_box(), None
     while place != before:  # the buttons above it may not have their places yet
-        page.wait_for_timeout(SETTLES)
+        page.wait_for_timeout(PAUSE)
         place, before = canvas.bounding_box(), place
     assert place
     corners = ((0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98), (0.02, 0.04))
     for number, (x, y) in enumerate(corners):
         at = (place["x"] + x * place["width"], place["y"] + y * place["height"])
         page.mouse.move(*at, steps=8)
-        page.wait_for_timeout(SETTLES)  # a busy browser leaves out moves that come at once
+        page.wait_for_timeout(PAUSE)  # a busy browser leaves out moves that come at once
         if not number:
             page.mouse.down()
     page.mouse.up()

@@ -12,11 +12,11 @@ from fathomnet_voxel51.dataset.app_defaults import concept_colours
 from fathomnet_voxel51.ingest import ingest_dataset
 from fathomnet_voxel51.predictions import import_predictions
 from fathomnet_voxel51.taxonomy import load_taxonomy
-from matplotlib.colors import to_rgba
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.app import App, browser_page
 from tests.e2e.servers import app_server
+from tests.support.colours import luminance
 from tests.support.drawn import SMALL, Drawn
 
 RECORDS = """
@@ -96,15 +96,6 @@ def look(app: App, dataset: Any, picture: Path) -> Seen:
         if text and place
     }
     return Seen(grid, test, names)
-
-
-def luminance(colour: str) -> float:
-    """By the definition of WCAG 2.2."""
-    linear = [
-        one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4
-        for one in to_rgba(colour)[:3]
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_colours_are_those_of_the_tree_at_every_load_and_a_test_split_has_a_model_s_names(

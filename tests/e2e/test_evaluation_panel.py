@@ -37,6 +37,15 @@ def dataset(drawn: Drawn) -> Iterator[Any]:
     fo.delete_dataset("evaluated")
 
 
+def open_evaluation(app: App, dataset: Any) -> None:
+    """Evaluates the predictions, and opens the panel beside the images."""
+    evaluate_predictions(dataset)
+    app.open_dataset(dataset.name, len(dataset))
+    app.wait_until_drawn()
+    app.open_panel(PANEL)
+    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+
+
 def wait_for_patches(app: App, count: int) -> None:
     counter = app.page.locator("[data-cy=entry-counts]")
     noun = "patch" if count == 1 else "patches"
@@ -53,11 +62,7 @@ def choose(app: App, label: str, option: str) -> None:
 def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
     app: App, dataset: Any, pictures: Path
 ) -> None:
-    evaluate_predictions(dataset)
-    app.open_dataset(dataset.name, len(dataset))
-    app.wait_until_drawn()
-    app.open_panel(PANEL)
-    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    open_evaluation(app, dataset)
 
     # Names and numbers are there, and large enough to be read.
     choose(app, "Rank", "class")
@@ -130,11 +135,7 @@ def test_a_rank_is_chosen_and_a_cell_shows_exactly_its_boxes(
 def test_a_click_on_a_bar_has_the_page_drawn_once_and_so_has_the_way_back(
     app: App, dataset: Any
 ) -> None:
-    evaluate_predictions(dataset)
-    app.open_dataset(dataset.name, len(dataset))
-    app.wait_until_drawn()
-    app.open_panel(PANEL)
-    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    open_evaluation(app, dataset)
     app.page.wait_for_timeout(SETTLES)
     watched = Watched(app.page)
     bar = plot(app, "ranks").evaluate("plot => plot.data[1].x").index("family")
@@ -164,11 +165,7 @@ def test_beside_the_grid_of_a_narrow_window_numbers_can_be_read(app: App, datase
 
 
 def test_what_is_wrong_of_a_family_is_reviewed_by_two_actions(app: App, dataset: Any) -> None:
-    evaluate_predictions(dataset)
-    app.open_dataset(dataset.name, len(dataset))
-    app.wait_until_drawn()
-    app.open_panel(PANEL)
-    expect(plot(app, "matrix")).to_be_visible(timeout=PATIENCE)
+    open_evaluation(app, dataset)
     choose(app, "Rank", "family")
     _, row, _, true, _ = largest_mistake(app, "family")
     edge = len(plot(app, "matrix").evaluate("plot => plot.data[0].x")) - 1

@@ -170,6 +170,7 @@ def test_umap_is_cancelled_while_it_is_compiled_too_and_works_afterwards(
     np.testing.assert_array_equal(points_of(dataset, "fresh"), points_of(dataset))
 
 
+@pytest.mark.usefixtures("empty_queue")
 def test_a_run_of_the_app_that_is_cancelled_in_the_home_panel_ends_there(dataset: Any) -> None:
     def run() -> Any:
         request = screens.request(dataset) | {"params": {"model": MODEL, "method": "umap"}}
@@ -182,9 +183,8 @@ def test_a_run_of_the_app_that_is_cancelled_in_the_home_panel_ends_there(dataset
     assert delegation.cancel(dataset, drawing, "cancelled in the home panel")
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    # Runs of other tests about no dataset are told here too.
-    (ended,) = [one for one in delegation.newest_runs(dataset, most=100) if one.id == drawing.id]
-    assert (ended.state, ended.error) == ("failed", "cancelled in the home panel")
+    (run_,) = delegation.newest_runs(dataset)
+    assert (run_.state, run_.error) == ("failed", "cancelled in the home panel")
     dataset.reload()
     assert dataset.list_brain_runs() == []
     done = run().result

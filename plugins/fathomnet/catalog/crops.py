@@ -506,12 +506,8 @@ class _Reader:
         for row, (url, width, height, date, vehicle, dive, source_url) in enumerate(
             zip(urls, *columns.values(), strict=True)
         ):
-            wide = high = 0
-            if width or height:
-                wide, high = (
-                    self._side(row, name, text) if text else 0
-                    for name, text in (("width", width), ("height", height))
-                )
+            wide = self._side(row, "width", width) if width else 0
+            high = self._side(row, "height", height) if height else 0
             source = captured = stamp = of_vehicle = of_dive = None
             try:
                 source, stamp, of_vehicle, of_dive = _said_by(url or source_url)

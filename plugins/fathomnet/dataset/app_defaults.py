@@ -1,7 +1,7 @@
 """Sets how a new dataset first looks in the App, and saves the tree of concepts in FiftyOne."""
 
 import colorsys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from pymongo.errors import PyMongoError
@@ -42,7 +42,7 @@ draws the boxes on dark water, where they stand out by more than 2.5.
 POOL: Final = 12
 """Colours of names that are not on the tree."""
 
-_NAMELESS: Final = {"value": "none", "color": "#ffffff59"}
+_NAMELESS: Final = {"none": "#ffffff59"}
 """FiftyOne's word for labels without a name, and a translucent white for them."""
 
 _HUES_OF_STATES: Final = {"confirmed": 0.36, "relabelled": 0.58, "rejected": 0.0, "unsure": 0.13}
@@ -144,20 +144,8 @@ def colour_states(dataset: Any, field: str) -> None:
         dataset: a FiftyOne dataset; nothing is done where it has no colours for the field.
         field: of labels.
     """
-    scheme = dataset.app_config.color_scheme
-    of_field = [one for one in (scheme.fields or () if scheme else ()) if one.get("path") == field]
-    if not of_field:
-        return
-    values = of_field[0].get("valueColors") or []
-    coloured = {one.get("value") for one in values}
-    missing = [
-        {"value": state, "color": _colour(hue, LIGHT[0])}
-        for state, hue in _HUES_OF_STATES.items()
-        if state not in coloured
-    ]
-    if missing:
-        of_field[0]["valueColors"] = [*values, *missing]
-        dataset.save()
+    colours = {state: _colour(hue, LIGHT[0]) for state, hue in _HUES_OF_STATES.items()}
+    _add_colours(dataset, field, colours)
 
 
 def see_through_nameless(dataset: Any, field: str) -> None:
@@ -170,12 +158,21 @@ def see_through_nameless(dataset: Any, field: str) -> None:
         dataset: a FiftyOne dataset; nothing is done where it has no colours for the field.
         field: of labels.
     """
+    _add_colours(dataset, field, _NAMELESS)
+
+
+def _add_colours(dataset: Any, field: str, colours: Mapping[str, str]) -> None:
+    """Gives values of a field's labels colours, where the field has colours and the value none."""
     scheme = dataset.app_config.color_scheme
-    for one in (scheme.fields or ()) if scheme else ():
-        values = one.get("valueColors") or []
-        if one.get("path") == field and _NAMELESS["value"] not in [v.get("value") for v in values]:
-            one["valueColors"] = [*values, _NAMELESS]
-            dataset.save()
+    of_field = [one for one in (scheme.fields or () if scheme else ()) if one.get("path") == field]
+    if not of_field:
+        return
+    values = of_field[0].get("valueColors") or []
+    missing = colours.keys() - {one.get("value") for one in values}
+    if missing:
+        new = [{"value": one, "color": colours[one]} for one in colours if one in missing]
+        of_field[0]["valueColors"] = [*values, *new]
+        dataset.save()
 
 
 def save_concept_tree(

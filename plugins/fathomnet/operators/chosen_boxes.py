@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from bson import ObjectId
 from bson.errors import InvalidId
 
-from ..dataset.columns import dataset_of
+from ..dataset.columns import dataset_of, state_of_boxes
 from ..dataset.datasets import unknown_view
 from ..dataset.schema import labels_path
 from ..errors import DatasetError, FathomNetError, Fault, InputError
@@ -108,9 +108,10 @@ def in_words(target: Any, field: str = "") -> str:
 
     if isinstance(target, Target):
         return str(target)
-    if not isinstance(target, fo.Dataset) or not field or target.get_field(field) is None:
+    if not field or not isinstance(target, fo.Dataset):
         return ""
-    boxes = counted(target.count(labels_path(target, field)), "box", "boxes")
+    # Counted once while nothing changes: a form is drawn at every keystroke.
+    boxes = counted(state_of_boxes(target, field).boxes, "box", "boxes")
     images = counted(len(target), "image", "images")
     return f"{boxes}, all of {field} in a dataset of {images}: nothing is selected"
 

@@ -19,7 +19,6 @@ from fathomnet_voxel51.progress import silent
 from fathomnet_voxel51.relabelling import relabel_boxes
 from fathomnet_voxel51.review import review_labels
 from fathomnet_voxel51.review.sets import read_set
-from fiftyone.core.odm import get_db_conn
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import execute_or_delegate_operator
 
@@ -30,10 +29,7 @@ from tests.support.predicted import predicted_dataset
 LABELS = "ground_truth.detections.label"
 
 
-@pytest.fixture(autouse=True)
-def _empty_queue() -> None:
-    """Runs about no dataset, which other tests may have left, are listed too."""
-    get_db_conn().delegated_ops.delete_many({})
+pytestmark = pytest.mark.usefixtures("empty_queue")
 
 
 @pytest.fixture

@@ -192,10 +192,12 @@ class TaxonomyPanel(DatasetPanel):
     def on_row(self, ctx: Any) -> None:
         """A click on a list: on the name that was drawn there, whatever is shown by now."""
         name, row = ctx.params["path"].rpartition(".")[2], ctx.params["row"]
-        shown = state.look(ctx)
-        # Another process may have drawn it; a list of the same name has the same rows.
-        lists = _lists(shown.tree, shown.node) if shown.node else {}
-        keys = state.kept_list(name) or [one.key for one in lists.get(name, ())]
+        keys = state.kept_list(name)
+        if not keys:
+            # Another process has drawn it; a list of the same name has the same rows.
+            shown = state.look(ctx)
+            lists = _lists(shown.tree, shown.node) if shown.node else {}
+            keys = tuple(one.key for one in lists.get(name, ()))
         if not (0 <= row < len(keys) and _choose(ctx, keys[row])):
             ctx.ops.notify("Something else is shown than when the list was drawn: choose again")
 
